@@ -1,0 +1,241 @@
+/** The seam: everything a live store must be able to do, in about twenty batches. */
+
+import type { BatchEvent } from '../core/events.ts';
+import type { Facts, Pause } from '../core/facts.ts';
+import type { Presence, WorkerCommand, WorkerRecord } from '../core/presence.ts';
+import type { TaskState, TaskView } from '../core/states.ts';
+import type {
+  Checkpoint, ClaimedTask, Lease, LogLine, NewTask, OverdueTask, Progress, Settlement, Task, TaskPatch,
+} from '../core/task.ts';
+
+/** What the store is and what it keeps, as detected, not as wished. */
+export interface BrokerInfo {
+  readonly kind: 'memory' | 'sqlite' | 'postgres' | 'redis';
+  /** `strict`: survives a power cut. `standard`: loses at most the last seconds. `volatile`: dies with its process. */
+  readonly durability: 'strict' | 'standard' | 'volatile' | 'unverified';
+  /** In words, with the settings that were read: "WAL, synchronous=FULL". */
+  readonly detail: string;
+  /** Random, made when the store is set up: a new one means the data was wiped or replaced. */
+  readonly incarnation: string;
+  /** The version of the protocol or schema. */
+  readonly protocol: number;
+  /** The store's clock, milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** A droppable hint: with every one of them lost the system is slower, never wrong. */
+export type Signal =
+  /** Tasks may be claimable now; `null` is "in some queue". */
+  | { readonly kind: 'work'; readonly queues: readonly string[] | null }
+  | { readonly kind: 'cancel'; readonly taskIds: readonly string[] }
+  /** Tasks finished; `null` is "some". */
+  | { readonly kind: 'finished'; readonly taskIds: readonly string[] | null }
+  | { readonly kind: 'settings' }
+  | { readonly kind: 'command' };
+
+/** Ends a subscription; calling it again does nothing. */
+export type Unsubscribe = () => void;
+
+export interface EnqueueOptions {
+  /** The user's open transaction, for stores that can join it. */
+  readonly tx?: unknown;
+}
+
+/** What became of one enqueued task. `of` names the other task of a duplicate, replacement or conflict. */
+export type EnqueueResult =
+  | { readonly outcome: 'created'; readonly taskId: string; readonly state: TaskState }
+  /** The same id with the same body was there: the call is a repetition. */
+  | { readonly outcome: 'existing'; readonly taskId: string; readonly state: TaskState }
+  /** The key is held; nothing was stored. */
+  | { readonly outcome: 'duplicate'; readonly taskId: string; readonly of: string }
+  /** Stored; the former, still waiting holder of the key was cancelled with reason `replaced`. */
+  | { readonly outcome: 'replaced'; readonly taskId: string; readonly of: string; readonly state: TaskState }
+  /** Nothing stored: the id carries another body (`of` = the id itself), or the key is held and `ifExists` is error. */
+  | { readonly outcome: 'conflict'; readonly taskId: string; readonly of: string };
+
+/** A queue to claim from with the free slots for it. */
+export interface QueueDemand {
+  readonly name: string;
+  readonly limit: number;
+}
+
+export interface ClaimRequest {
+  readonly workerId: string;
+  /** Random 128 bit. The same token sent again returns the same unsettled tasks, and no new ones. */
+  readonly token: string;
+  readonly queues: readonly QueueDemand[];
+  /** At most this many in all. */
+  readonly limit: number;
+  readonly leaseMs: number;
+}
+
+/** News about one running task. */
+export interface Beat {
+  readonly lease: Lease;
+  /** How long its handler has run; `null` while it has not begun. */
+  readonly ranMs: number | null;
+  readonly progress: Progress | null;
+  readonly logs: readonly LogLine[];
+  readonly checkpoints: readonly Checkpoint[];
+}
+
+export interface HeartbeatRequest {
+  readonly worker: Presence;
+  /** Extends each lease to now + `leaseMs`. */
+  readonly leaseMs: number;
+  readonly beats: readonly Beat[];
+}
+
+export type BeatAnswer = 'ok' | 'cancel' | 'lost';
+
+export interface HeartbeatAnswer {
+  readonly now: number;
+  /** In the order of the beats. */
+  readonly beats: readonly BeatAnswer[];
+  readonly commands: readonly WorkerCommand[];
+  /** Whether no server is alive, so that this worker must run the engine's services. */
+  readonly noServer: boolean;
+}
+
+/** What became of one settlement. */
+export type SettleResult =
+  | { readonly outcome: 'applied' }
+  /** The same settlement was applied before: a lost reply, repeated. */
+  | { readonly outcome: 'alreadyApplied' }
+  /** Applied, but to another state: its cancellation had been requested. */
+  | { readonly outcome: 'diverted'; readonly to: TaskState }
+  /** Another lease, or a later state, is in force: nothing was stored. */
+  | { readonly outcome: 'stale' }
+  | { readonly outcome: 'unknown' };
+
+export interface SettleAnswer {
+  readonly results: readonly SettleResult[];
+  /** Answer of `claimNext`; empty without it. */
+  readonly claimed: readonly ClaimedTask[];
+}
+
+export interface OverdueRequest {
+  /** Random 128 bit; the same token sent again returns the same unjudged tasks. */
+  readonly token: string;
+  readonly limit: number;
+  /** How long the verdict may take before another judge may look. */
+  readonly leaseMs: number;
+  /** Workers proved dead (same host, process gone): their leases count as expired. */
+  readonly deadWorkers: readonly string[];
+}
+
+export interface CancelRequest {
+  readonly taskIds: readonly string[];
+  /** Words for people: who and why. */
+  readonly reason: string | null;
+}
+
+export type CancelResult =
+  | { readonly outcome: 'cancelled' }
+  /** It runs: the wish is stored, the worker is told. */
+  | { readonly outcome: 'requested' }
+  | { readonly outcome: 'already'; readonly state: TaskState }
+  | { readonly outcome: 'unknown' };
+
+export type RetryResult =
+  | { readonly outcome: 'queued'; readonly generation: number }
+  | { readonly outcome: 'already'; readonly state: TaskState }
+  /** Its key is held by another unfinished task. */
+  | { readonly outcome: 'conflict'; readonly of: string }
+  | { readonly outcome: 'unknown' };
+
+export type RemoveResult = { readonly outcome: 'removed' } | { readonly outcome: 'already'; readonly state: TaskState } | { readonly outcome: 'unknown' };
+
+export interface TaskChange {
+  readonly taskId: string;
+  /** Refuses the change when the task has another version; `null` accepts any. */
+  readonly version: number | null;
+  readonly patch: TaskPatch;
+}
+
+export type UpdateResult =
+  | { readonly outcome: 'updated'; readonly state: TaskState }
+  | { readonly outcome: 'already'; readonly state: TaskState }
+  | { readonly outcome: 'changed'; readonly version: number }
+  | { readonly outcome: 'unknown' };
+
+export type Scope = 'queue' | 'group' | 'limit';
+
+/** Settings of a queue, group or limit. Absent means unchanged, `null` means back to the default. */
+export interface Settings {
+  readonly pause?: { readonly by: string; readonly reason: string | null } | null;
+  readonly max?: number | null;
+  readonly rate?: { readonly count: number; readonly perMs: number } | null;
+  readonly weight?: number | null;
+}
+
+/** A queue as the store knows it: any that holds a task or was configured. */
+export interface QueueRecord {
+  readonly name: string;
+  readonly pause: Pause | null;
+  /** Kept, not counted. */
+  readonly counts: Readonly<Partial<Record<TaskView, number>>>;
+  /** Due time of the oldest queued task. */
+  readonly oldestDueAt: number | null;
+}
+
+/** Schedules of the store (the next version's; every call refuses until then). */
+export interface Schedules {
+  put(schedules: readonly unknown[]): Promise<never>;
+  list(): Promise<never>;
+  delete(names: readonly string[]): Promise<never>;
+  fire(firings: readonly unknown[]): Promise<never>;
+}
+
+/** Events of a live store that is not the record, for the recorder. */
+export interface Outbox {
+  read(after: number, limit: number, waitMs: number): Promise<readonly BatchEvent[]>;
+  trim(upTo: number): Promise<void>;
+}
+
+/**
+ * A live store. Every method is one atomic step over a batch of at most `limits.batchMax` tasks and
+ * `limits.batchBytesMax` bytes (else BATCH_TOO_LARGE, nothing done); results come in the order of the request.
+ * A broker never decides policy: it moves tasks as told, checks fences, and keeps counts, keys and events true in
+ * the same step. After a lost reply every call may be sent again: it either finds its own effect or repeats harmlessly.
+ * Errors of the store are TaskFlowError STORE_*; after `close` every call rejects with STORE_CLOSED.
+ */
+export interface Broker {
+  open(): Promise<void>;
+  /** Waits for calls in flight. Closing twice is one close. */
+  close(): Promise<void>;
+  info(): Promise<BrokerInfo>;
+  subscribe(listener: (signal: Signal) => void): Unsubscribe;
+
+  enqueue(tasks: readonly NewTask[], options?: EnqueueOptions): Promise<readonly EnqueueResult[]>;
+  /** Inserts tasks with their state as they are (move, repair, import); ids that exist are left alone. Answers how many were new. */
+  restore(tasks: readonly Task[]): Promise<number>;
+  claim(request: ClaimRequest): Promise<readonly ClaimedTask[]>;
+  heartbeat(request: HeartbeatRequest): Promise<HeartbeatAnswer>;
+  /** `claimNext` is claimed in the same step, after the settlements freed their slots. */
+  settle(settlements: readonly Settlement[], claimNext?: ClaimRequest): Promise<SettleAnswer>;
+
+  /** scheduled → queued for at most `limit` due tasks; answers how many. */
+  promote(limit: number): Promise<number>;
+  claimOverdue(request: OverdueRequest): Promise<readonly OverdueTask[]>;
+  /** Removes at most `limit` finished tasks past their retention (and what else is past its time); answers how many tasks. */
+  prune(limit: number): Promise<number>;
+
+  cancel(request: CancelRequest): Promise<readonly CancelResult[]>;
+  /** A person's retry: finished → queued, generation + 1, attempt 0. */
+  retry(taskIds: readonly string[]): Promise<readonly RetryResult[]>;
+  remove(taskIds: readonly string[]): Promise<readonly RemoveResult[]>;
+  update(changes: readonly TaskChange[]): Promise<readonly UpdateResult[]>;
+
+  configure(scope: Scope, name: string, settings: Settings): Promise<void>;
+  control(workerIds: readonly string[], command: WorkerCommand): Promise<void>;
+
+  getTasks(taskIds: readonly string[]): Promise<readonly (Task | null)[]>;
+  getQueues(): Promise<readonly QueueRecord[]>;
+  getWorkers(): Promise<readonly WorkerRecord[]>;
+  inspect(taskIds: readonly string[]): Promise<readonly (Facts | null)[]>;
+
+  readonly schedules: Schedules;
+  /** Present exactly when the live store is not the history database. */
+  readonly outbox?: Outbox;
+}

@@ -1,0 +1,149 @@
+/** Every error a user can meet: one table of codes with status, exit code and words. The docs page is made from it. */
+
+interface ErrorKind {
+  /** HTTP status of the answer. */
+  readonly status: number;
+  /** Exit code of the command line: 1 failed, 2 usage, 3 task failed, 4 not found, 5 access, 6 connection, 7 conflict, 8 timeout, 9 checks. */
+  readonly exitCode: number;
+  /** Whether the same call may succeed later without a change. */
+  readonly retryable: boolean;
+  /** What happened and why; `{name}` is filled from the parameters. */
+  readonly message: string;
+  /** The next thing to do. */
+  readonly hint?: string;
+}
+
+const kind = (status: number, exitCode: number, message: string, hint?: string, retryable = false): ErrorKind => ({
+  status,
+  exitCode,
+  retryable,
+  message,
+  ...(hint === undefined ? {} : { hint }),
+});
+
+/** The table. A code is a promise: it never changes its meaning. */
+export const errorTable = {
+  // input
+  INVALID_INPUT: kind(400, 2, 'The input of {name} is not valid: {problems}'),
+  INVALID_OPTION: kind(400, 2, '{what} is not valid: {problem}'),
+  INVALID_ID: kind(400, 2, '"{text}" is not a task id: {problem}', 'An id has 26 characters, such as 01K8Q2M4ZJ7F0C7YF4V7Z0B2HN.'),
+  INVALID_FILTER: kind(400, 2, '{problem}'),
+  INVALID_JSON: kind(400, 2, '{what} is not valid JSON: {problem}'),
+  PAYLOAD_TOO_LARGE: kind(413, 2, '{what} is larger than {max}.', 'Store large data elsewhere and pass its address.'),
+  PAYLOAD_TOO_DEEP: kind(400, 2, '{what} is nested deeper than {max} levels at {path}.'),
+  PAYLOAD_NOT_JSON: kind(400, 2, '{what} cannot be written as JSON at {path}: {problem}'),
+  BATCH_TOO_LARGE: kind(413, 2, 'A call may carry at most {max}; this one has {actual}.', 'Split it into several calls.'),
+  RESULT_TOO_LARGE: kind(422, 1, 'The result is larger than {max}.', 'Store large results elsewhere and return the address.'),
+  // conflicts and absences
+  TASK_NOT_FOUND: kind(404, 4, 'There is no task {id}.', 'It may have been removed after its retention: see keep.succeeded and keep.failed.'),
+  QUEUE_NOT_FOUND: kind(404, 4, 'There is no queue "{name}".'),
+  NOT_FOUND: kind(404, 4, 'There is nothing at {path}.'),
+  ID_CONFLICT: kind(409, 7, 'A different task with the id {id} exists already.', 'An id stands for one call of enqueue: send the same body, or leave the id out.'),
+  KEY_CONFLICT: kind(409, 7, 'The key "{key}" is held by task {holder}.', "Use ifExists: 'return' to get that task instead."),
+  TASK_FINISHED: kind(409, 7, 'Task {id} has finished already ({state}).'),
+  TASK_NOT_FINISHED: kind(409, 7, 'Task {id} has not finished ({state}).'),
+  DUPLICATE_TASK_NAME: kind(409, 2, 'Two tasks are named "{name}": {files}.', 'Rename one of them.'),
+  // tasks and results
+  TASK_FAILED: kind(422, 3, 'Task {name} {id} failed: {message}'),
+  TASK_CANCELLED: kind(409, 3, 'Task {name} {id} was cancelled ({reason}).'),
+  RESULT_TIMEOUT: kind(408, 8, 'Task {id} has not finished within {timeout}; it is {state}.', 'taskflow explain {id}'),
+  LEASE_LOST: kind(409, 1, 'The lease of task {id} was lost; another worker may run it.'),
+  HANDLER_TIMEOUT: kind(422, 3, 'The run took longer than {timeout}.'),
+  WORKER_STOPPING: kind(503, 1, 'The worker is stopping.', undefined, true),
+  TASK_FILE_FAILED: kind(422, 2, 'The task file {file} could not be loaded: {problem}'),
+  NO_TASKS_FOUND: kind(422, 2, 'No task was found in {folders}.', "A task is any export of task('name', …) in a file of these folders."),
+  // store
+  STORE_URL_INVALID: kind(400, 2, 'The broker URL "{url}" is not valid: {problem}', 'Examples: sqlite:./.taskflow/taskflow.db, sqlite::memory:'),
+  STORE_UNREACHABLE: kind(503, 6, 'Cannot reach the store: {problem}', undefined, true),
+  STORE_LOCKED: kind(503, 6, 'The database {file} is locked by another process: {problem}', 'Find it with: lsof {file}', true),
+  STORE_READ_ONLY: kind(503, 6, 'The database {file} cannot be written: {problem}', 'Check the owner and the mode of the file and of its folder.'),
+  STORE_FULL: kind(507, 6, 'The disk of {file} is full.', 'Free some space; running tasks can still end and nothing accepted is lost.', true),
+  STORE_CORRUPT: kind(500, 6, 'The database {file} is damaged: {problem}', 'Stop TaskFlow, keep a copy of the file, and restore a backup or run: sqlite3 {file} .recover'),
+  STORE_ON_NETWORK: kind(500, 6, 'The database {file} is on a network file system ({type}), where SQLite cannot lock safely.', 'Put it on a local disk.'),
+  STORE_TOO_NEW: kind(500, 6, 'The database has schema {found}, this program knows {known}.', 'Update taskflowjs on this machine.'),
+  STORE_NOT_MIGRATED: kind(500, 9, 'The database has schema {found}, this program needs {known}.', 'taskflow db migrate'),
+  STORE_CLOSED: kind(503, 6, 'The store is closed.'),
+  NOT_SUPPORTED: kind(501, 1, '{what} is not supported by this version yet.'),
+  // configuration and surfaces
+  INVALID_CONFIG: kind(400, 2, 'The configuration has {count} mistake(s):\n{problems}', 'taskflow config validate'),
+  PORT_IN_USE: kind(500, 1, 'Port {port} on {host} is in use.', 'Use another one: --port {next}'),
+  INSECURE_BIND: kind(500, 2, 'Refusing to listen on {host} without authentication.', 'Listen on 127.0.0.1, or insist with --insecure.'),
+  SERVER_NOT_RUNNING: kind(503, 6, 'No server is running ({where}).', 'taskflow server start'),
+  SERVER_RUNNING: kind(409, 7, 'A server is running already (pid {pid}, {url}).', 'taskflow server stop'),
+  CONFIRMATION_NEEDED: kind(400, 2, '{what} needs a confirmation and nobody can give it.', 'Pass --yes.'),
+  USAGE: kind(400, 2, '{problem}'),
+  METHOD_NOT_ALLOWED: kind(405, 2, '{method} is not allowed here.', 'Allowed: {allowed}'),
+  UNSUPPORTED_MEDIA_TYPE: kind(415, 2, 'The body must be application/json, not {type}.'),
+  INTERNAL: kind(500, 1, 'Something went wrong inside TaskFlow: {problem}', 'Please report it with the log.'),
+} as const satisfies Record<string, ErrorKind>;
+
+/** A code of {@link errorTable}. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** Values for the placeholders of a message. */
+export type ErrorParams = Readonly<Record<string, string | number>>;
+
+/** What may accompany an error beside its words. */
+export interface ErrorExtra {
+  readonly cause?: unknown;
+  /** Replaces the hint of the table. */
+  readonly hint?: string;
+  /** Machine-readable detail, such as the list of invalid paths. Must be plain JSON. */
+  readonly details?: unknown;
+}
+
+/** The document every surface shows for an error: exception, API body, `--json` and page alike. */
+export interface ErrorDocument {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+  readonly details?: unknown;
+}
+
+/**
+ * An operating error: something a user or operator did or can mend. Never thrown for bugs.
+ *
+ * @example
+ * try { await sendWelcome.enqueue({ userId: 'x' }) } catch (error) {
+ *   if (error instanceof TaskFlowError && error.code === 'INVALID_INPUT') console.error(error.hint);
+ * }
+ */
+export class TaskFlowError extends Error {
+  override readonly name = 'TaskFlowError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly exitCode: number;
+  readonly retryable: boolean;
+  readonly hint: string | undefined;
+  readonly details: unknown;
+
+  constructor(code: ErrorCode, params: ErrorParams = {}, extra: ErrorExtra = {}) {
+    const entry: ErrorKind = errorTable[code];
+    super(fill(entry.message, params), extra.cause === undefined ? undefined : { cause: extra.cause });
+    this.code = code;
+    this.status = entry.status;
+    this.exitCode = entry.exitCode;
+    this.retryable = entry.retryable;
+    const hint = extra.hint ?? entry.hint;
+    this.hint = hint === undefined ? undefined : fill(hint, params);
+    this.details = extra.details;
+  }
+
+  toJSON(): ErrorDocument {
+    return {
+      code: this.code,
+      message: this.message,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...(this.details === undefined ? {} : { details: this.details }),
+    };
+  }
+}
+
+/** Makes the error of `code`; shorter than `new` where it is thrown. */
+export function taskFlowError(code: ErrorCode, params?: ErrorParams, extra?: ErrorExtra): TaskFlowError {
+  return new TaskFlowError(code, params, extra);
+}
+
+function fill(text: string, params: ErrorParams): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+}

@@ -1,0 +1,54 @@
+/** What a broker knows about why a task waits; core/explain.ts turns it into gates. */
+
+import type { Task } from './task.ts';
+import type { TaskState } from './states.ts';
+
+/** Who paused a queue, when and why. */
+export interface Pause {
+  readonly by: string;
+  readonly reason: string | null;
+  readonly at: number;
+}
+
+/** A parent that is not done, or failed. */
+export interface ParentFact {
+  readonly taskId: string;
+  readonly name: string | null;
+  readonly state: TaskState | null;
+}
+
+/** A limit of the task, and who fills it. */
+export interface LimitFact {
+  readonly name: string;
+  readonly max: number | null;
+  /** Running tasks that hold it, at most 20 of them. */
+  readonly holders: readonly { readonly taskId: string; readonly workerId: string | null; readonly sinceAt: number }[];
+  readonly held: number;
+  /** When the rate gives the next token; `null` when it does not hold back. */
+  readonly tokenAt: number | null;
+}
+
+/** A living worker, as far as it matters for a waiting task. */
+export interface WorkerFact {
+  readonly workerId: string;
+  readonly name: string;
+  readonly queues: readonly string[];
+  readonly concurrency: number;
+  readonly running: number;
+  readonly state: 'ready' | 'draining' | 'stopped';
+  readonly taskNames: readonly string[];
+  /** Version of the input schema it has for this task, or `null`. */
+  readonly schemaVersion: string | null;
+}
+
+/** The facts about one task at `now` (the store's clock). */
+export interface Facts {
+  readonly now: number;
+  readonly task: Task;
+  readonly pause: Pause | null;
+  /** Queued tasks that come before it, counted up to `limits.aheadMax`. */
+  readonly ahead: number;
+  readonly parents: readonly ParentFact[];
+  readonly limits: readonly LimitFact[];
+  readonly workers: readonly WorkerFact[];
+}

@@ -1,0 +1,80 @@
+/** Every limit of TaskFlow in one place, each with its reason. Tests inject smaller ones. */
+
+export const limits = {
+  /** Tasks in one call of the seam: bounds the time one transaction holds the store. */
+  batchMax: 1_000,
+  /** Bytes of payload in one call of the seam: bounds memory and the time a transaction holds the store. */
+  batchBytesMax: 4 * 1024 * 1024,
+  /** Bytes of one payload (UTF-8 JSON). Larger inputs belong in object storage, with their address in the payload. */
+  payloadBytesMax: 1024 * 1024,
+  /** Bytes of one result. Above, the run fails with RESULT_TOO_LARGE: a result is never cut. */
+  resultBytesMax: 256 * 1024,
+  /** Nesting of a payload or result: a recursive reader of 64 levels is safe in every language. */
+  jsonDepthMax: 64,
+  /** Characters of a task, queue, group, limit or tag name: they are shown in tables and used in indexes. */
+  nameMax: 200,
+  /** Characters of a rendered key. */
+  keyMax: 500,
+  /** Tags on one task: they are searched by scanning. */
+  tagsMax: 16,
+  /** Limits on one task: each costs a look-up at claim. */
+  limitsPerTaskMax: 3,
+  /** Parents of one task. */
+  dependenciesMax: 1_000,
+  /** Characters of an error message, frames and characters per frame: a 100 MB stack must not reach the store. */
+  errorMessageMax: 1_000,
+  errorFramesMax: 50,
+  errorLineMax: 1_024,
+  /** Log lines kept of one attempt, and characters of one line: a chatty handler must not fill the store. */
+  logLinesMax: 1_000,
+  logLineMax: 4_000,
+  /** Bytes of a log line's fields. */
+  logFieldsBytesMax: 8_000,
+  /** Characters of a progress note. */
+  progressNoteMax: 200,
+  /** Priorities are 0 (first) to 9 (last). */
+  priorityMax: 9,
+  /** Longest delay, life or retention: 10 years keeps every sum inside a safe integer and a Date. */
+  durationMaxMs: 10 * 365 * 24 * 3_600_000,
+  /** Attempts a policy may ask for. */
+  attemptsMax: 1_000,
+  /** Times a task may snooze: a task that always snoozes is a loop. */
+  snoozesMax: 1_000,
+  /** Interruptions (hand-backs after the start, leases lost before it) before one is charged: bounds a crash-restart loop. */
+  interruptionsMax: 20,
+  /** Crashes of a worker under a task before it is taken for the cause. */
+  crashesMax: 3,
+  /** Lease: 30 s survives a long garbage collection; a dead worker's tasks return within it. */
+  leaseMs: 30_000,
+  leaseMinMs: 1_000,
+  leaseMaxMs: 3_600_000,
+  /** Extra time after a timeout or cancel request before the engine ends the attempt over the worker's head. */
+  graceMs: 10_000,
+  /** How long a finished task of unknown policy is kept. */
+  keepMs: 30 * 24 * 3_600_000,
+  /** The poll behind every signal. */
+  pollMs: 1_000,
+  /** A worker or server that was silent for this long is shown as gone; three times this, its row is pruned. */
+  presenceMs: 30_000,
+  /** Queues one worker listens on: each is a look-up in a claim. */
+  queuesPerWorkerMax: 100,
+  /** Slots of one worker process. */
+  concurrencyMax: 10_000,
+  /** Rows of one page of a list. */
+  pageMax: 1_000,
+  /** Tasks ahead are counted up to here, then shown as "1,000+". */
+  aheadMax: 1_000,
+  /** Rows a filter without an index looks at, newest first. */
+  scanMax: 100_000,
+  /** Characters and terms of a filter. */
+  filterMax: 2_000,
+  filterTermsMax: 32,
+  /** Rows one tick of an engine service touches. */
+  tickMax: 1_000,
+  /** How long events and minute buckets are kept. */
+  eventsKeepMs: 24 * 3_600_000,
+  minutesKeepMs: 30 * 24 * 3_600_000,
+} as const;
+
+/** The shape of {@link limits}, for code that takes them as a parameter. */
+export type Limits = { readonly [Name in keyof typeof limits]: number };

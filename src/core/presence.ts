@@ -1,0 +1,56 @@
+/** What processes publish about themselves with their heartbeats. */
+
+/** A task definition as a worker publishes it: data only, so that any surface can validate, render and explain. */
+export interface Definition {
+  readonly name: string;
+  readonly description: string | null;
+  readonly queue: string;
+  /** JSON Schema of the input, or `null` when the schema library cannot give one. */
+  readonly inputSchema: unknown;
+  readonly schemaVersion: string | null;
+  /** Normalised policy (core/policy.ts). */
+  readonly policy: string;
+  readonly timeoutMs: number | null;
+  readonly key: string | null;
+  readonly keyForMs: number | null;
+  readonly group: string | null;
+  /** File it came from, relative to the project, or `null`. */
+  readonly file: string | null;
+}
+
+/** What a process says about itself with each heartbeat. */
+export interface Presence {
+  readonly workerId: string;
+  /** Name a person gave or host-pid. */
+  readonly name: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Identifies the boot of the host, so that a pid of an earlier boot is known to be dead. */
+  readonly bootId: string | null;
+  readonly version: string;
+  /** Queues it claims from with its slots for each; empty for a pure server. */
+  readonly queues: Readonly<Record<string, number>>;
+  readonly concurrency: number;
+  readonly running: number;
+  readonly state: 'ready' | 'draining' | 'stopped';
+  /** Whether it runs the engine's services (promoter, reaper, …). */
+  readonly services: boolean;
+  /** Whether it is a server: while one lives, workers leave the services to it. */
+  readonly server: boolean;
+  /** Names of the tasks it can run. */
+  readonly taskNames: readonly string[];
+  /** Sent with the first beat and after a change, else `null`. */
+  readonly definitions: readonly Definition[] | null;
+}
+
+/** A process as the store knows it. */
+export interface WorkerRecord extends Omit<Presence, 'definitions'> {
+  readonly definitions: readonly Definition[];
+  readonly startedAt: number;
+  readonly beatAt: number;
+}
+
+/** A wish of a person for a worker, delivered with its next heartbeat. */
+export type WorkerCommand =
+  | { readonly kind: 'drain' | 'resume' | 'stack' | 'restart' }
+  | { readonly kind: 'scale'; readonly concurrency: number };

@@ -1,0 +1,59 @@
+/** Time as a dependency: the one place where the process's clocks and timers are touched. */
+
+/** Stops what it was returned for; calling it again does nothing. */
+export type Cancel = () => void;
+
+/**
+ * What a component may know about time. Stored and compared times come from the store (`Broker`), never from here.
+ *
+ * - `now` is the wall clock in milliseconds since the epoch: for display and log stamps only, it may jump.
+ * - `elapsed` is monotonic milliseconds (fractional): for durations and local deadlines.
+ * - `schedule` runs `callback` once after `delayMs` (0 or more; delays beyond the timer limit of 2^31-1 ms are
+ *   re-armed, since Node fires those at once).
+ */
+export interface Clock {
+  now(): number;
+  elapsed(): number;
+  schedule(delayMs: number, callback: () => void): Cancel;
+}
+
+/** setTimeout treats anything above as 1 ms. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/** The clock of this process. Its timers keep the process alive, as a pending piece of work should. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  schedule(delayMs, callback) {
+    let timer: ReturnType<typeof setTimeout>;
+    const arm = (leftMs: number): void => {
+      const stepMs = Math.min(Math.max(leftMs, 0), TIMER_MAX_MS);
+      timer = setTimeout(() => (leftMs > stepMs ? arm(leftMs - stepMs) : callback()), stepMs);
+    };
+    arm(delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after `delayMs` of `clock`, or rejects with the signal's reason when that aborts first. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = (): void => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.schedule(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** An epoch time in milliseconds as ISO 8601 text in UTC; `null` stays `null`. */
+export function isoTime(atMs: number): string;
+export function isoTime(atMs: number | null): string | null;
+export function isoTime(atMs: number | null): string | null {
+  return atMs === null ? null : new Date(atMs).toISOString();
+}

@@ -1,0 +1,104 @@
+/** The record: what people search and read. Always SQL, always paged, never counted row by row. */
+
+import type { Broker } from '../broker/broker.ts';
+import type { Attempt, BatchEvent, TimelineEntry } from '../core/events.ts';
+import type { Filter } from '../core/filter.ts';
+import type { TaskView } from '../core/states.ts';
+import type { LogLine, Task } from '../core/task.ts';
+
+/** Which part of a list to show. */
+export interface Page {
+  /** The cursor of an earlier answer; `null` is the start. */
+  readonly after: string | null;
+  /** 1 … `limits.pageMax`. */
+  readonly limit: number;
+}
+
+/** A task in a list: no payload, no result, only a preview of each. */
+export interface TaskSummary extends Omit<Task, 'payload' | 'result' | 'checkpoints' | 'policy'> {
+  readonly view: TaskView;
+  /** First 120 characters of the payload on one line. */
+  readonly preview: string;
+}
+
+export interface TaskPage {
+  /** Newest first. */
+  readonly tasks: readonly TaskSummary[];
+  /** Cursor of the next page; `null` at the end. */
+  readonly next: string | null;
+  /** Whether a filter without an index stopped at `limits.scanMax` rows. */
+  readonly scanned: 'all' | 'newest';
+}
+
+/** Everything kept of one task. */
+export interface TaskRecord {
+  readonly task: Task;
+  /** Oldest first; an only run that succeeded is not among them: the task row tells it. */
+  readonly attempts: readonly Attempt[];
+  readonly logs: readonly (LogLine & { readonly epoch: number })[];
+  /** Oldest first. */
+  readonly timeline: readonly TimelineEntry[];
+}
+
+/** What finished in one minute, per queue and task name. */
+export interface Minute {
+  /** Start of the minute, milliseconds since the epoch. */
+  readonly at: number;
+  readonly queue: string;
+  readonly name: string;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  /** Runs that ended in another attempt. */
+  readonly retried: number;
+  /** Sums over the finished: from due to claim, and of the last run. */
+  readonly waitMs: number;
+  readonly runMs: number;
+}
+
+/** What waited and ran at one minute, per queue. */
+export interface Sample {
+  readonly at: number;
+  readonly queue: string;
+  readonly waiting: number;
+  readonly running: number;
+  /** Slots of living workers that serve the queue, and how many workers. */
+  readonly slots: number;
+  readonly workers: number;
+}
+
+/** Milliseconds since the epoch, `from` included, `to` not. */
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Known values with kept counts, for completion and chips. */
+export interface Facets {
+  readonly views: Readonly<Partial<Record<TaskView, number>>>;
+  readonly queues: Readonly<Record<string, number>>;
+  readonly names: Readonly<Record<string, number>>;
+}
+
+export interface History {
+  search(filter: Filter, page: Page): Promise<TaskPage>;
+  /** `null` when there is no such task any more. */
+  task(taskId: string): Promise<TaskRecord | null>;
+  /** Minute buckets, oldest first, at most `limits.pageMax` × 100 rows. */
+  minutes(range: Range): Promise<readonly Minute[]>;
+  samples(range: Range): Promise<readonly Sample[]>;
+  /** Stores the samples of one minute; a second call for the same minute changes nothing. Answers whether it was the first. */
+  sample(samples: readonly Sample[]): Promise<boolean>;
+  facets(): Promise<Facets>;
+  /** Events after `seq`, oldest first. */
+  events(after: number, limit: number): Promise<readonly BatchEvent[]>;
+  /** How far the record is behind the live store, in milliseconds; 0 when they are one. */
+  lagMs(): Promise<number>;
+}
+
+/** The two halves of a setup, opened and closed together. */
+export interface Store {
+  readonly broker: Broker;
+  readonly history: History;
+  close(): Promise<void>;
+}
