@@ -1,0 +1,69 @@
+/** A task definition in a process that has its code, and what a handler is given. */
+
+import type { IfExists } from './task.ts';
+
+/** Where a handler's words go: kept with the attempt, shown live. Fields must be JSON. */
+export interface Log {
+  debug(message: string, fields?: object): void;
+  info(message: string, fields?: object): void;
+  warn(message: string, fields?: object): void;
+  error(message: string, fields?: object): void;
+}
+
+/** What a handler knows and may do. After the lease is lost every method throws LEASE_LOST. */
+export interface Context {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  /** 1 for the first charged run. */
+  readonly attempt: number;
+  /** `id:generation`: equal for every attempt, new after a retry by a person. Hand it to the systems you call. */
+  readonly idempotencyKey: string;
+  /** Grows with every claim of this task: a system that remembers the highest one can refuse a ghost. */
+  readonly fencingToken: number;
+  /** Aborts on timeout, cancellation, lost lease and the end of a shutdown's patience. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Reports how far the run is; kept at most once a second, the last one always. */
+  progress(done: number, total?: number, note?: string): void;
+}
+
+/**
+ * One task as the code defines it, with everything normalised. Made by `task()` and `contract()`; read by the client
+ * (to enqueue), the worker (to run) and the presence (to publish).
+ */
+export interface TaskDefinition {
+  readonly name: string;
+  readonly description: string | null;
+  readonly queue: string;
+  readonly timeoutMs: number | null;
+  /** Normalised policy as JSON text (core/policy.ts). */
+  readonly policy: string;
+  readonly isolate: 'none' | 'process';
+  /** Templates over the input, or `null`. */
+  readonly key: string | null;
+  readonly keyForMs: number | null;
+  readonly ifExists: IfExists;
+  readonly group: string | null;
+  /** JSON Schema of the input when its library can give one, else `null`. */
+  readonly inputSchema: unknown;
+  /** Short hash of the input schema, or `null`. */
+  readonly schemaVersion: string | null;
+  /** Validates and transforms an input; rejects with INVALID_INPUT that names every wrong path. */
+  parseInput(input: unknown): Promise<unknown>;
+  /** The same for what the handler returned; the value itself when there is no output schema. */
+  parseOutput(output: unknown): Promise<unknown>;
+  /** `null` for a contract that nobody has implemented here. */
+  readonly run: ((input: unknown, context: Context) => unknown) | null;
+}
+
+/** What a middleware sees of a run. */
+export interface MiddlewareRun {
+  readonly id: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly input: unknown;
+}
+
+/** Wraps every run of a worker: call `next` once and return (or replace) what it resolves to. */
+export type Middleware = (run: MiddlewareRun, next: () => Promise<unknown>) => Promise<unknown>;
