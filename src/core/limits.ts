@@ -69,6 +69,9 @@ export const limits = {
   /** Characters and terms of a filter. */
   filterMax: 2_000,
   filterTermsMax: 32,
+  /** Values of one filter term (comma is OR), and steps of one `input.` or `output.` path. */
+  filterValuesMax: 50,
+  filterPathMax: 10,
   /** Rows one tick of an engine service touches. */
   tickMax: 1_000,
   /** How long events and minute buckets are kept. */
