@@ -1,6 +1,13 @@
 /** A task definition in a process that has its code, and what a handler is given. */
 
+import type { Duration } from './duration.ts';
 import type { IfExists } from './task.ts';
+
+/**
+ * Where a value made by `task()` or `contract()` carries its {@link TaskDefinition}: how discovery tells a task from
+ * any other export. Registered, so that two copies of the package in one process find each other's tasks.
+ */
+export const definitionBrand = Symbol.for('taskflow.definition');
 
 /** Where a handler's words go: kept with the attempt, shown live. Fields must be JSON. */
 export interface Log {
@@ -44,6 +51,8 @@ export interface TaskDefinition {
   readonly key: string | null;
   readonly keyForMs: number | null;
   readonly ifExists: IfExists;
+  /** Whether a success that arrives after a cancel request is dropped too. */
+  readonly strictCancel: boolean;
   readonly group: string | null;
   /** JSON Schema of the input when its library can give one, else `null`. */
   readonly inputSchema: unknown;
@@ -53,8 +62,19 @@ export interface TaskDefinition {
   parseInput(input: unknown): Promise<unknown>;
   /** The same for what the handler returned; the value itself when there is no output schema. */
   parseOutput(output: unknown): Promise<unknown>;
+  /**
+   * Asked by the worker after an error, with the number of this attempt: `false` ends the task, `true` follows the
+   * policy, a duration is the delay before the next attempt. `null`: every error follows the policy.
+   */
+  readonly retryOn: ((error: unknown, attempt: number) => boolean | Duration) | null;
   /** `null` for a contract that nobody has implemented here. */
   readonly run: ((input: unknown, context: Context) => unknown) | null;
+}
+
+/** The definition a value carries, or `null` when it is not a task. */
+export function definitionOf(value: unknown): TaskDefinition | null {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function') || !(definitionBrand in value)) return null;
+  return value[definitionBrand] as TaskDefinition;
 }
 
 /** What a middleware sees of a run. */
