@@ -15,6 +15,8 @@ export const limits = {
   nameMax: 200,
   /** Characters of a rendered key. */
   keyMax: 500,
+  /** Characters of a template of a key, group or limit. */
+  templateMax: 500,
   /** Tags on one task: they are searched by scanning. */
   tagsMax: 16,
   /** Limits on one task: each costs a look-up at claim. */
@@ -25,6 +27,8 @@ export const limits = {
   errorMessageMax: 1_000,
   errorFramesMax: 50,
   errorLineMax: 1_024,
+  /** Causes of causes kept of an error. */
+  errorCausesMax: 4,
   /** Log lines kept of one attempt, and characters of one line: a chatty handler must not fill the store. */
   logLinesMax: 1_000,
   logLineMax: 4_000,
