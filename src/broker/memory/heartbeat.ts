@@ -1,0 +1,60 @@
+/** heartbeat: extends leases, stores what the runs and the process say, tells of cancel requests and lost leases. */
+
+import type { Beat, BeatAnswer, HeartbeatAnswer, HeartbeatRequest } from '../broker.ts';
+import { limits } from '../../core/limits.ts';
+import type { Presence, WorkerRecord } from '../../core/presence.ts';
+import type { Checkpoint } from '../../core/task.ts';
+import { refuseLargeBatch } from './refuse.ts';
+import type { Step } from './step.ts';
+
+export function heartbeat(step: Step, request: HeartbeatRequest): HeartbeatAnswer {
+  refuseLargeBatch(request.beats);
+  storePresence(step, request.worker);
+  const beats = request.beats.map((beat) => beatOne(step, beat, request.leaseMs));
+  const noServer = ![...step.state.presences.values()].some((record) => record.server && isAlive(record, step.now));
+  return { now: step.now, beats, commands: [], noServer };
+}
+
+/** Whether a process beat lately enough to count as living. */
+export function isAlive(record: WorkerRecord, now: number): boolean {
+  return record.beatAt + limits.presenceMs > now;
+}
+
+function storePresence(step: Step, presence: Presence): void {
+  const { presences } = step.state;
+  if (presence.state === 'stopped') {
+    presences.delete(presence.workerId);
+    return;
+  }
+  const known = presences.get(presence.workerId);
+  presences.set(presence.workerId, {
+    ...presence,
+    definitions: presence.definitions ?? known?.definitions ?? [],
+    startedAt: known?.startedAt ?? step.now,
+    beatAt: step.now,
+  });
+}
+
+function beatOne(step: Step, beat: Beat, leaseMs: number): BeatAnswer {
+  const row = step.state.rows.get(beat.lease.taskId);
+  if (row === undefined || row.token !== beat.lease.token) return 'lost';
+  const { task } = row;
+  const startedAt = task.startedAt ?? (beat.ranMs === null ? null : step.now - beat.ranMs);
+  // No version and no event: a beat is not a change that anybody waits for.
+  row.task = {
+    ...task,
+    leaseUntil: step.now + leaseMs,
+    startedAt,
+    progress: beat.progress ?? task.progress,
+    checkpoints: mergeCheckpoints(task.checkpoints, beat.checkpoints),
+  };
+  row.logs.push(...beat.logs.map((line) => ({ ...line, epoch: task.epoch })));
+  return task.cancelRequestedAt === null ? 'ok' : 'cancel';
+}
+
+/** A known name keeps its place and takes the new value, so that a repeated beat is harmless. */
+function mergeCheckpoints(known: readonly Checkpoint[], fresh: readonly Checkpoint[]): readonly Checkpoint[] {
+  const merged = new Map(known.map((checkpoint) => [checkpoint.name, checkpoint]));
+  for (const checkpoint of fresh) merged.set(checkpoint.name, checkpoint);
+  return [...merged.values()];
+}

@@ -1,0 +1,87 @@
+/** MemoryBroker: the reference every adapter is compared with. Plain and obviously right; nothing here is fast. */
+
+import type { Broker, Schedules, Signal } from '../broker.ts';
+import { type Chance, createToken } from '../../core/chance.ts';
+import { taskFlowError } from '../../core/errors.ts';
+import { claim } from './claim.ts';
+import { enqueue } from './enqueue.ts';
+import { heartbeat } from './heartbeat.ts';
+import { claimOverdue } from './overdue.ts';
+import { cancel, configure, remove, retry, update } from './people.ts';
+import { promote } from './promote.ts';
+import { prune } from './prune.ts';
+import { getQueues, getTasks, getWorkers, inspect } from './reads.ts';
+import { refuse } from './refuse.ts';
+import { restore } from './restore.ts';
+import { settle } from './settle.ts';
+import { createMemoryState, type MemoryState } from './state.ts';
+import { beginStep, endStep, type Step } from './step.ts';
+
+export interface MemoryBrokerOptions {
+  /** Wall clock, milliseconds since the epoch; the store's clock does not follow it back. */
+  readonly now: () => number;
+  readonly chance: Chance;
+  /** Opens another connection to a store that exists; without it a new one is made. */
+  readonly state?: MemoryState;
+}
+
+/** Makes a broker whose store dies with the process. Everything it holds can be read in its `state`. */
+export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { readonly state: MemoryState } {
+  const state = options.state ?? createMemoryState();
+  if (state.incarnation === '') state.incarnation = createToken(options.chance);
+  const listeners = new Set<(signal: Signal) => void>();
+  let closed = false;
+
+  /** Runs a whole call without ever yielding: that is the transaction. */
+  const run = async <Answer>(call: (step: Step) => Answer): Promise<Answer> => {
+    if (closed) throw taskFlowError('STORE_CLOSED');
+    const step = beginStep(state, options.now());
+    const answer = call(step);
+    for (const signal of endStep(step)) {
+      // On their own turn: a listener that throws must not fail the call that was done.
+      for (const listener of listeners) queueMicrotask(() => listener(signal));
+    }
+    return answer;
+  };
+
+  return {
+    state,
+    open: () => run(() => {}),
+    close: async () => {
+      closed = true;
+      listeners.clear();
+    },
+    info: () => run(({ now }) => ({
+      kind: 'memory', durability: 'volatile', detail: 'memory of this process', incarnation: state.incarnation, protocol: 1, now,
+    })),
+    subscribe: (listener) => {
+      const own = (signal: Signal): void => listener(signal);
+      listeners.add(own);
+      return () => void listeners.delete(own);
+    },
+    enqueue: (tasks, enqueueOptions) => run((step) => enqueue(step, tasks, enqueueOptions)),
+    restore: (tasks) => run((step) => restore(step, tasks)),
+    claim: (request) => run((step) => claim(step, request)),
+    heartbeat: (request) => run((step) => heartbeat(step, request)),
+    settle: (settlements, claimNext) => run((step) => settle(step, settlements, claimNext)),
+    promote: (limit) => run((step) => promote(step, limit)),
+    claimOverdue: (request) => run((step) => claimOverdue(step, request)),
+    prune: (limit) => run((step) => prune(step, limit)),
+    cancel: (request) => run((step) => cancel(step, request)),
+    retry: (taskIds) => run((step) => retry(step, taskIds)),
+    remove: (taskIds) => run((step) => remove(step, taskIds)),
+    update: (changes) => run((step) => update(step, changes)),
+    configure: (scope, name, settings) => run((step) => configure(step, scope, name, settings)),
+    control: () => run(() => refuse('control of workers')),
+    getTasks: (taskIds) => run((step) => getTasks(step, taskIds)),
+    getQueues: () => run(getQueues),
+    getWorkers: () => run(getWorkers),
+    inspect: (taskIds) => run((step) => inspect(step, taskIds)),
+    schedules: refusingSchedules(run),
+  };
+}
+
+function refusingSchedules(run: (call: (step: Step) => never) => Promise<never>): Schedules {
+  const refused = (): Promise<never> => run(() => refuse('schedules'));
+  return { put: refused, list: refused, delete: refused, fire: refused };
+}

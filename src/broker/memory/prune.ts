@@ -1,0 +1,24 @@
+/** prune: removes what is past its time. */
+
+import { limits } from '../../core/limits.ts';
+import { eraseTask, type Step } from './step.ts';
+
+/** A process that was silent for this many times `presenceMs` has gone for good. */
+const presenceFactor = 3;
+
+export function prune(step: Step, limit: number): number {
+  const { state, now } = step;
+  const rows = [...state.rows.values()]
+    .filter(({ task }) => task.pruneAt !== null && task.pruneAt <= now)
+    .slice(0, Math.min(limit, limits.batchMax));
+  for (const row of rows) eraseTask(step, 'prune', row);
+  for (const [key, held] of state.keys) {
+    if (held.until !== null && held.until <= now) state.keys.delete(key);
+  }
+  for (const [workerId, record] of state.presences) {
+    if (record.beatAt + presenceFactor * limits.presenceMs <= now) state.presences.delete(workerId);
+  }
+  const kept = state.events.findIndex((event) => event.at + limits.eventsKeepMs > now);
+  state.events.splice(0, kept === -1 ? state.events.length : kept);
+  return rows.length;
+}

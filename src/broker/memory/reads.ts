@@ -1,0 +1,73 @@
+/** getTasks, getQueues, getWorkers, inspect: what the store knows, nothing changed. */
+
+import type { QueueRecord } from '../broker.ts';
+import type { Facts, WorkerFact } from '../../core/facts.ts';
+import { limits } from '../../core/limits.ts';
+import type { WorkerRecord } from '../../core/presence.ts';
+import type { TaskView } from '../../core/states.ts';
+import type { Task } from '../../core/task.ts';
+import { isAlive } from './heartbeat.ts';
+import { refuseLargeBatch } from './refuse.ts';
+import { inClaimOrder, type MemoryState, type Row } from './state.ts';
+import type { Step } from './step.ts';
+
+export function getTasks(step: Step, taskIds: readonly string[]): readonly (Task | null)[] {
+  refuseLargeBatch(taskIds);
+  return taskIds.map((taskId) => step.state.rows.get(taskId)?.task ?? null);
+}
+
+/** By name. The kept counts are read, not the tasks. */
+export function getQueues(step: Step): readonly QueueRecord[] {
+  const { state } = step;
+  const counts = new Map<string, Partial<Record<TaskView, number>>>([...state.queues.keys()].map((name) => [name, {}]));
+  for (const [key, kept] of state.counts) {
+    const [queue, , view] = JSON.parse(key) as [string, string, TaskView];
+    const ofQueue = counts.get(queue) ?? {};
+    ofQueue[view] = (ofQueue[view] ?? 0) + kept;
+    counts.set(queue, ofQueue);
+  }
+  return [...counts.entries()]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([name, ofQueue]) => ({
+      name, counts: ofQueue, pause: state.queues.get(name)?.pause ?? null, oldestDueAt: oldestDueAt(state, name),
+    }));
+}
+
+function oldestDueAt(state: MemoryState, queue: string): number | null {
+  const dueAts = queued(state, queue).map((row) => row.task.dueAt);
+  return dueAts.length === 0 ? null : dueAts.reduce((oldest, dueAt) => Math.min(oldest, dueAt));
+}
+
+function queued(state: MemoryState, queue: string): readonly Row[] {
+  return [...state.rows.values()].filter(({ task }) => task.queue === queue && task.state === 'queued');
+}
+
+/** By id. */
+export function getWorkers(step: Step): readonly WorkerRecord[] {
+  return [...step.state.presences.values()].sort((left, right) => (left.workerId < right.workerId ? -1 : 1));
+}
+
+export function inspect(step: Step, taskIds: readonly string[]): readonly (Facts | null)[] {
+  refuseLargeBatch(taskIds);
+  return taskIds.map((taskId) => {
+    const row = step.state.rows.get(taskId);
+    return row === undefined ? null : factsOf(step, row);
+  });
+}
+
+function factsOf(step: Step, row: Row): Facts {
+  const { state, now } = step;
+  const { task } = row;
+  const ahead = task.state === 'queued' ? queued(state, task.queue).filter((other) => other !== row && inClaimOrder(other, row) < 0).length : 0;
+  const workers = getWorkers(step).filter((record) => isAlive(record, now) && Object.keys(record.queues).length > 0);
+  return {
+    now, task, pause: state.queues.get(task.queue)?.pause ?? null, ahead: Math.min(ahead, limits.aheadMax),
+    parents: [], limits: [], workers: workers.map((record) => workerFact(record, task.name)),
+  };
+}
+
+function workerFact(record: WorkerRecord, taskName: string): WorkerFact {
+  const { workerId, name, concurrency, running, state, taskNames } = record;
+  const schemaVersion = record.definitions.find((definition) => definition.name === taskName)?.schemaVersion ?? null;
+  return { workerId, name, concurrency, running, state, taskNames, queues: Object.keys(record.queues), schemaVersion };
+}

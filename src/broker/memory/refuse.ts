@@ -1,0 +1,37 @@
+/** What is refused before anything is done: calls that are too large, and what this version cannot do yet. */
+
+import { taskFlowError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Dependency, LimitRule } from '../../core/task.ts';
+
+/** Throws BATCH_TOO_LARGE for more tasks, or more bytes of payload, than one call may carry. */
+export function refuseLargeBatch(items: readonly unknown[], payloads: readonly string[] = []): void {
+  if (items.length > limits.batchMax) {
+    throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchMax} tasks`, actual: items.length });
+  }
+  const bytes = payloads.reduce((sum, payload) => sum + Buffer.byteLength(payload), 0);
+  if (bytes > limits.batchBytesMax) {
+    throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
+  }
+}
+
+/** The fields of a task that need what is not built yet. */
+interface Unsupported {
+  readonly group: string | null;
+  readonly limits: readonly LimitRule[];
+  readonly dependsOn: readonly Dependency[];
+  readonly blocks?: readonly string[];
+}
+
+/** Throws NOT_SUPPORTED for a task with limits, a group or dependencies. */
+export function refuseUnsupported(task: Unsupported): void {
+  if (task.group !== null) refuse('group');
+  if (task.limits.length > 0) refuse('limits');
+  if (task.dependsOn.length > 0) refuse('dependsOn');
+  if (task.blocks !== undefined && task.blocks.length > 0) refuse('blocks');
+}
+
+/** Throws NOT_SUPPORTED. */
+export function refuse(what: string): never {
+  throw taskFlowError('NOT_SUPPORTED', { what });
+}

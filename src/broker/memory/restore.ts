@@ -1,0 +1,38 @@
+/** restore: inserts tasks with their state as they are. */
+
+import { isFinished } from '../../core/states.ts';
+import type { Task } from '../../core/task.ts';
+import { holderOf, takeKey } from './keys.ts';
+import { refuseLargeBatch, refuseUnsupported } from './refuse.ts';
+import { insertTask, type Step } from './step.ts';
+
+export function restore(step: Step, tasks: readonly Task[]): number {
+  refuseLargeBatch(tasks, tasks.map((task) => task.payload));
+  tasks.forEach(refuseUnsupported);
+  return tasks.filter((task) => restoreOne(step, task)).length;
+}
+
+function restoreOne(step: Step, task: Task): boolean {
+  if (step.state.rows.has(task.id)) return false;
+  insertTask(step, 'restore', { ...task });
+  restoreKey(step, task);
+  return true;
+}
+
+/** The task takes its key when it would hold it and nobody else does; a task never comes back without its row. */
+function restoreKey(step: Step, task: Task): void {
+  if (task.key === null || holderOf(step, task.key) !== null) return;
+  if (!isFinished(task.state)) {
+    if (!hasLetGo(task)) takeKey(step, task);
+    return;
+  }
+  if (task.state !== 'succeeded' || task.keyForMs === null || task.finishedAt === null) return;
+  const until = task.finishedAt + task.keyForMs;
+  if (until > step.now) step.state.keys.set(task.key, { taskId: task.id, until });
+}
+
+/** Whether the task was claimed in this generation and gave up its key then. */
+function hasLetGo(task: Task): boolean {
+  if (task.ifExists !== 'replace' && task.ifExists !== 'debounce') return false;
+  return task.state === 'running' || task.attempt + task.crashes + task.interruptions + task.snoozes > 0;
+}

@@ -1,0 +1,57 @@
+/** What the memory store holds: plain maps, found by scanning, so that nobody has to believe in an index. */
+
+import type { Attempt, BatchEvent } from '../../core/events.ts';
+import type { Pause } from '../../core/facts.ts';
+import type { WorkerRecord } from '../../core/presence.ts';
+import type { LogLine, Task } from '../../core/task.ts';
+
+/** A task with what the store knows beside it. The task itself is never changed, only replaced. */
+export interface Row {
+  task: Task;
+  /** Of the lease in force; `null` when the task does not run. */
+  token: string | null;
+  /** Of the last settlement that was applied: it answers a repeated one. */
+  settledToken: string | null;
+  judgeToken: string | null;
+  judgeUntil: number | null;
+  readonly attempts: Attempt[];
+  readonly logs: (LogLine & { readonly epoch: number })[];
+}
+
+/** Who holds a key; `until` is `null` while the holder is unfinished. The holder of a kept key may be pruned. */
+export interface HeldKey {
+  readonly taskId: string;
+  readonly until: number | null;
+}
+
+/** Everything stored. Two brokers over one state are two connections to one store. */
+export interface MemoryState {
+  /** Empty until a broker is made over it. */
+  incarnation: string;
+  /** The latest time any call has seen: the store's clock does not go back behind it. */
+  lastNow: number;
+  readonly rows: Map<string, Row>;
+  readonly keys: Map<string, HeldKey>;
+  /** Queues that were configured. */
+  readonly queues: Map<string, { readonly pause: Pause | null }>;
+  /** By the JSON text of [queue, task name, view]: how many tasks, kept with every change. */
+  readonly counts: Map<string, number>;
+  readonly presences: Map<string, WorkerRecord>;
+  /** Oldest first. */
+  readonly events: BatchEvent[];
+  lastSeq: number;
+}
+
+export function createMemoryState(): MemoryState {
+  return {
+    incarnation: '', lastNow: 0, lastSeq: 0, events: [],
+    rows: new Map(), keys: new Map(), queues: new Map(), counts: new Map(), presences: new Map(),
+  };
+}
+
+/** The tasks in the order they are claimed: priority, then age, then id. */
+export function inClaimOrder(left: Row, right: Row): number {
+  const a = left.task;
+  const b = right.task;
+  return a.priority - b.priority || a.dueAt - b.dueAt || (a.id < b.id ? -1 : 1);
+}

@@ -1,0 +1,92 @@
+/** One atomic step: every change of a task goes through here, so that version, counts and events cannot differ from it. */
+
+import type { Signal } from '../broker.ts';
+import type { BatchEvent, EventItem } from '../../core/events.ts';
+import { isFinished, viewOf } from '../../core/states.ts';
+import type { Task } from '../../core/task.ts';
+import type { MemoryState, Row } from './state.ts';
+
+type Kind = BatchEvent['kind'];
+
+/** Where one call touches a task twice, its events come in this order, and so its versions grow. */
+const eventOrder: readonly Kind[] = [
+  'restore', 'enqueue', 'replace', 'settle', 'judge', 'claim', 'promote', 'unblock', 'cancel', 'cancelRequest', 'update', 'retry', 'remove',
+  'prune', 'configure',
+];
+
+/** A call under way: its time, and what it has changed so far. */
+export interface Step {
+  readonly state: MemoryState;
+  readonly now: number;
+  readonly items: Map<Kind, EventItem[]>;
+  /** Queues in which tasks may be claimable now. */
+  readonly work: Set<string>;
+  readonly cancels: string[];
+  readonly finished: string[];
+  configured: boolean;
+}
+
+export function beginStep(state: MemoryState, clockNow: number): Step {
+  state.lastNow = Math.max(state.lastNow, clockNow);
+  return { state, now: state.lastNow, items: new Map(), work: new Set(), cancels: [], finished: [], configured: false };
+}
+
+/** Appends the events of the step and answers the signals to send after it. */
+export function endStep(step: Step): readonly Signal[] {
+  for (const kind of eventOrder) {
+    const items = step.items.get(kind);
+    if (items === undefined && !(kind === 'configure' && step.configured)) continue;
+    step.state.lastSeq += 1;
+    step.state.events.push({ seq: step.state.lastSeq, at: step.now, kind, items: items ?? [] });
+  }
+  const signals: Signal[] = [];
+  if (step.work.size > 0) signals.push({ kind: 'work', queues: [...step.work] });
+  if (step.cancels.length > 0) signals.push({ kind: 'cancel', taskIds: step.cancels });
+  if (step.finished.length > 0) signals.push({ kind: 'finished', taskIds: step.finished });
+  if (step.configured) signals.push({ kind: 'settings' });
+  return signals;
+}
+
+/** Stores a task that is new here. */
+export function insertTask(step: Step, kind: 'enqueue' | 'restore', task: Task): void {
+  step.state.rows.set(task.id, {
+    task, token: null, settledToken: null, judgeToken: null, judgeUntil: null, attempts: [], logs: [],
+  });
+  record(step, kind, null, task, task.version);
+}
+
+/** Replaces a task by its next version. */
+export function changeTask(step: Step, kind: Kind, row: Row, patch: Partial<Task>): void {
+  const before = row.task;
+  row.task = { ...before, ...patch, version: before.version + 1 };
+  record(step, kind, before, row.task, row.task.version);
+  if (!isFinished(before.state) && isFinished(row.task.state)) step.finished.push(before.id);
+}
+
+/** Removes a task with its attempts and logs. */
+export function eraseTask(step: Step, kind: 'remove' | 'prune', row: Row): void {
+  step.state.rows.delete(row.task.id);
+  record(step, kind, row.task, null, row.task.version + 1);
+}
+
+function record(step: Step, kind: Kind, before: Task | null, after: Task | null, version: number): void {
+  if (before !== null) count(step.state, before, -1);
+  if (after !== null) count(step.state, after, +1);
+  if (after?.state === 'queued') step.work.add(after.queue);
+  const task = after ?? before;
+  if (task === null) return;
+  const item: EventItem = {
+    taskId: task.id, name: task.name, queue: task.queue, version,
+    from: before?.state ?? null, to: after?.state ?? null, reason: task.reason, attempt: task.attempt,
+  };
+  const items = step.items.get(kind);
+  if (items === undefined) step.items.set(kind, [item]);
+  else items.push(item);
+}
+
+function count(state: MemoryState, task: Task, delta: number): void {
+  const key = JSON.stringify([task.queue, task.name, viewOf(task)]);
+  const next = (state.counts.get(key) ?? 0) + delta;
+  if (next === 0) state.counts.delete(key);
+  else state.counts.set(key, next);
+}
