@@ -42,6 +42,10 @@ export const limits = {
   durationMaxMs: 10 * 365 * 24 * 3_600_000,
   /** Attempts a policy may ask for. */
   attemptsMax: 1_000,
+  /** Growth of a retry delay: above, every second delay is the longest one. */
+  backoffFactorMax: 1_000,
+  /** A task no worker knows is looked at again after this: long enough to be cheap, short enough for a deploy. */
+  unknownTaskDelayMs: 30_000,
   /** Times a task may snooze: a task that always snoozes is a loop. */
   snoozesMax: 1_000,
   /** Interruptions (hand-backs after the start, leases lost before it) before one is charged: bounds a crash-restart loop. */

@@ -68,6 +68,11 @@ export interface TemplateOptions {
   readonly inputSchema?: unknown;
 }
 
+/** Reads and renders a template once; `what` is what it is for (`key`). Throws INVALID_OPTION. */
+export function renderTemplate(text: string, input: unknown, what: string): string {
+  return compileTemplate(text, { what }).render(input);
+}
+
 type Piece = { readonly literal: string } | { readonly path: readonly string[]; readonly name: string; readonly escape: RegExp | null };
 
 /**

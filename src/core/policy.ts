@@ -1,0 +1,174 @@
+/** The policy of a task: how often it is tried, how long it is kept, and how it is run. It travels with the task as text. */
+import type { BackoffKind, BackoffPolicy, Jitter } from './backoff.ts';
+import { parseDuration } from './duration.ts';
+import { taskFlowError } from './errors.ts';
+import { limits } from './limits.ts';
+import { didYouMean } from './nearest.ts';
+
+/** Whether runs share the worker's process or get their own. */
+export type Isolation = 'none' | 'process';
+
+/** A normalised policy: everything given, all times in ms. */
+export interface Policy extends BackoffPolicy {
+  /** Charged runs in all, the first one too. */
+  readonly attempts: number;
+  readonly keepSucceededMs: number;
+  /** For failed and cancelled tasks. */
+  readonly keepFailedMs: number;
+  /** Whether a success that arrives after a cancel request is dropped too. */
+  readonly strictCancel: boolean;
+  readonly isolate: Isolation;
+}
+
+/** How retries are written by people; absent fields keep what the base says. */
+export interface RetryPolicyOptions {
+  readonly attempts?: number | undefined;
+  readonly backoff?: BackoffKind | undefined;
+  readonly delay?: string | number | undefined;
+  readonly factor?: number | undefined;
+  readonly max?: string | number | undefined;
+  readonly jitter?: Jitter | undefined;
+}
+
+/** How a policy is written by people. A bare number for `retry` is the number of attempts. */
+export interface PolicyOptions {
+  readonly retry?: number | RetryPolicyOptions | undefined;
+  readonly keep?: { readonly succeeded?: string | number | undefined; readonly failed?: string | number | undefined } | undefined;
+  readonly cancel?: 'normal' | 'strict' | undefined;
+  readonly isolate?: Isolation | undefined;
+}
+
+/**
+ * The policy of a task that says nothing. These values are part of the stored form, which leaves them out:
+ * never change one, add a field instead.
+ */
+export const defaultPolicy: Policy = Object.freeze({
+  attempts: 5,
+  backoff: 'exponential',
+  delayMs: 1000,
+  factor: 2,
+  maxMs: 3_600_000,
+  jitter: 'equal',
+  keepSucceededMs: 3 * 86_400_000,
+  keepFailedMs: 30 * 86_400_000,
+  strictCancel: false,
+  isolate: 'none',
+});
+
+/** Lays what a person wrote over a base. Throws INVALID_OPTION that names the option (`retry.delay`) and what is wrong. */
+export function policyOf(options: PolicyOptions, base: Policy = defaultPolicy): Policy {
+  const { keep, cancel, isolate } = options;
+  checkNames(keep, ['succeeded', 'failed'], 'keep');
+  return {
+    ...base,
+    ...retryOf(options.retry, base),
+    keepSucceededMs: durationOr(keep?.succeeded, 'keep.succeeded', base.keepSucceededMs),
+    keepFailedMs: durationOr(keep?.failed, 'keep.failed', base.keepFailedMs),
+    strictCancel: cancel === undefined ? base.strictCancel : oneOf(cancel, ['normal', 'strict'], 'cancel') === 'strict',
+    isolate: isolate === undefined ? base.isolate : oneOf(isolate, ['none', 'process'], 'isolate'),
+  };
+}
+
+/** The policy as stored with a task: JSON of what differs from {@link defaultPolicy}, in a fixed order. `{}` for the default. */
+export function encodePolicy(policy: Policy): string {
+  const differing: Record<string, unknown> = {};
+  for (const name of policyNames) {
+    if (policy[name] !== defaultPolicy[name]) differing[name] = policy[name];
+  }
+  return JSON.stringify(differing);
+}
+
+/**
+ * Reads a stored policy. Never throws: a field that is missing or makes no sense has its default, so that a verdict is
+ * reached even on a row that somebody damaged or a newer version wrote.
+ */
+export function parsePolicy(text: string): Policy {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const policy = Object.freeze(readPolicy(text));
+  // A namespace has as many policies as it has definitions: few. Texts beyond that are not worth remembering.
+  if (parsed.size < 1000 && text.length < 1000) parsed.set(text, policy);
+  return policy;
+}
+
+/** Whether the next run must have its own process: the policy says so, or a worker has died under it before. */
+export function runsIsolated(task: { readonly crashes: number; readonly policy: string }): boolean {
+  return task.crashes >= 1 || parsePolicy(task.policy).isolate === 'process';
+}
+
+const policyNames = Object.keys(defaultPolicy) as (keyof Policy)[];
+const parsed = new Map<string, Policy>();
+
+function readPolicy(text: string): Policy {
+  let stored: Partial<Record<keyof Policy, unknown>> = {};
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) stored = value;
+  } catch {
+    // Damaged text is the default policy, see parsePolicy.
+  }
+  const number = (name: 'attempts' | 'delayMs' | 'factor' | 'maxMs' | 'keepSucceededMs' | 'keepFailedMs', min: number, max: number): number => {
+    const value = stored[name];
+    return typeof value === 'number' && value >= min && value <= max ? value : defaultPolicy[name];
+  };
+  return {
+    attempts: Math.floor(number('attempts', 1, limits.attemptsMax)),
+    backoff: stored.backoff === 'fixed' ? 'fixed' : 'exponential',
+    delayMs: number('delayMs', 0, limits.durationMaxMs),
+    factor: number('factor', 1, limits.backoffFactorMax),
+    maxMs: number('maxMs', 0, limits.durationMaxMs),
+    jitter: stored.jitter === 'full' || stored.jitter === 'none' ? stored.jitter : 'equal',
+    keepSucceededMs: number('keepSucceededMs', 0, limits.durationMaxMs),
+    keepFailedMs: number('keepFailedMs', 0, limits.durationMaxMs),
+    strictCancel: stored.strictCancel === true,
+    isolate: stored.isolate === 'process' ? 'process' : 'none',
+  };
+}
+
+function retryOf(retry: PolicyOptions['retry'], base: Policy): Pick<Policy, 'attempts' | 'backoff' | 'delayMs' | 'factor' | 'maxMs' | 'jitter'> {
+  const { attempts, backoff, delay, factor, max, jitter } = typeof retry === 'object' && retry !== null ? retry : { attempts: retry };
+  // `on` is the worker's business: a function does not travel.
+  checkNames(retry, ['attempts', 'backoff', 'delay', 'factor', 'max', 'jitter', 'on'], 'retry');
+  const delayMs = durationOr(delay, 'retry.delay', base.delayMs);
+  const maxMs = durationOr(max, 'retry.max', Math.max(base.maxMs, max === undefined ? delayMs : 0));
+  if (delayMs > maxMs) throw invalid('retry.max', 'it is shorter than retry.delay');
+  return {
+    attempts: attempts === undefined ? base.attempts : numberIn(attempts, 'retry.attempts', 1, limits.attemptsMax, true),
+    backoff: backoff === undefined ? base.backoff : oneOf(backoff, ['fixed', 'exponential'], 'retry.backoff'),
+    delayMs,
+    factor: factor === undefined ? base.factor : numberIn(factor, 'retry.factor', 1, limits.backoffFactorMax, false),
+    maxMs,
+    jitter: jitter === undefined ? base.jitter : oneOf(jitter, ['equal', 'full', 'none'], 'retry.jitter'),
+  };
+}
+
+function durationOr(value: string | number | undefined, what: string, otherwise: number): number {
+  return value === undefined ? otherwise : parseDuration(value, what);
+}
+
+function numberIn(value: unknown, what: string, min: number, max: number, whole: boolean): number {
+  const right = typeof value === 'number' && value >= min && value <= max && (!whole || Number.isInteger(value));
+  if (right) return value;
+  throw invalid(what, `${shown(value)} is not a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
+}
+
+function oneOf<const Word extends string>(value: unknown, words: readonly Word[], what: string): Word {
+  const found = words.find((word) => word === value);
+  if (found !== undefined) return found;
+  throw invalid(what, `${shown(value)} is none of ${words.join(', ')}.${typeof value === 'string' ? didYouMean(value, words) : ''}`);
+}
+
+function checkNames(options: unknown, known: readonly string[], what: string): void {
+  if (typeof options !== 'object' || options === null) return;
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw invalid(what, `there is no option "${name.slice(0, 40)}".${didYouMean(name, known)}`);
+  }
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : typeof value === 'object' && value !== null ? 'an object' : String(value);
+}
+
+function invalid(what: string, problem: string) {
+  return taskFlowError('INVALID_OPTION', { what, problem });
+}
