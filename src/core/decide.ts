@@ -1,0 +1,165 @@
+/** The one place that judges: what the end of a run, or an overdue task, means for where the task goes. */
+import { unreachable } from './assert.ts';
+import { backoffMs } from './backoff.ts';
+import type { Chance } from './chance.ts';
+import { formatDuration } from './duration.ts';
+import { toTaskError } from './error-facts.ts';
+import { limits } from './limits.ts';
+import { type Policy, parsePolicy } from './policy.ts';
+import type { FinishedState, Reason } from './states.ts';
+import type { Charge, Outcome, OverdueReason, Task, TaskError, Verdict } from './task.ts';
+
+/** What there is to judge: a run that ended as its worker reports it, or a task that `claimOverdue` handed out. */
+export type Ending =
+  /** `ranMs`: how long the handler ran, null when it never began; the settlement carries the same number. */
+  | { readonly outcome: Outcome; readonly ranMs: number | null }
+  | { readonly overdue: OverdueReason };
+
+/** What of a task a verdict depends on: nothing that only a clock or a store could tell. */
+export type JudgedTask = Pick<
+  Task,
+  'name' | 'state' | 'policy' | 'attempt' | 'crashes' | 'interruptions' | 'snoozes' | 'startedAt' | 'timeoutMs' | 'dependsOn'
+>;
+
+/** What the rules look at. */
+interface Case {
+  readonly task: JudgedTask;
+  readonly policy: Policy;
+  readonly chance: Pick<Chance, 'float'>;
+}
+
+/**
+ * Decides where the task goes. Pure and total: every ending of every task gets a verdict, never an error; the only
+ * chance in it is the jitter of a retry. `task` is the task as claimed, so `attempt` counts the run that ended. A verdict
+ * never asks for a charged run beyond the policy's attempts. That a requested cancellation beats a verdict, and that the
+ * first final transition wins, are the store's rules, since only there they are atomic.
+ */
+export function decide(task: JudgedTask, ending: Ending, chance: Pick<Chance, 'float'>): Verdict {
+  const judged = { task, policy: parsePolicy(task.policy), chance };
+  return 'overdue' in ending ? ofOverdue(judged, ending.overdue) : ofOutcome(judged, ending.outcome, ending.ranMs);
+}
+
+function ofOutcome(judged: Case, outcome: Outcome, ranMs: number | null): Verdict {
+  switch (outcome.kind) {
+    case 'done':
+      return { ...finished(judged, 'succeeded', null, 'attempt'), result: outcome.result };
+    case 'error':
+      if (!outcome.retryable) return finished(judged, 'failed', 'error', 'attempt', outcome.error);
+      return retryOrFail(judged, 'error', outcome.error, outcome.retryAfterMs);
+    case 'undecodable':
+      // Charged and tried again: the next deploy may read what this one could not.
+      return retryOrFail(judged, 'error', outcome.error, null);
+    case 'giveUp':
+      return finished(judged, 'failed', 'error', 'attempt', outcome.error);
+    case 'timedOut':
+      if (outcome.byLife) return finished(judged, 'cancelled', 'expired', 'attempt', outcome.error);
+      return retryOrFail(judged, 'timeout', outcome.error, null);
+    case 'snooze':
+      return snoozed(judged, outcome.delayMs);
+    case 'aborted':
+      return finished(judged, 'cancelled', 'user', 'attempt');
+    case 'released':
+      return released(judged, ranMs !== null);
+    case 'crashed':
+      return crashed(judged, outcome.error);
+    case 'unknownTask':
+      return waiting('scheduled', 'unknown_task', 'nothing', limits.unknownTaskDelayMs, null);
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function ofOverdue(judged: Case, reason: OverdueReason): Verdict {
+  const { task } = judged;
+  const ran: Charge = task.state === 'running' ? 'attempt' : 'nothing';
+  switch (reason) {
+    case 'cancel_requested':
+      return finished(judged, 'cancelled', 'user', ran);
+    case 'expired':
+    case 'start_deadline':
+      return finished(judged, 'cancelled', 'expired', ran);
+    case 'timeout':
+      return retryOrFail(judged, 'timeout', errorOf(judged, 'TimeoutError', timeoutMessage(task.timeoutMs)), null);
+    case 'lease_expired':
+      return leaseExpired(judged);
+    case 'dependency_failed':
+      return dependencyFailed(judged, ran);
+    default:
+      return unreachable(reason);
+  }
+}
+
+/** A charged failure: again after the backoff while attempts are left, else failed. */
+function retryOrFail(judged: Case, reason: Reason, error: TaskError, retryAfterMs: number | null): Verdict {
+  const { task, policy, chance } = judged;
+  if (task.attempt >= policy.attempts) return finished(judged, 'failed', reason, 'attempt', error);
+  const delayMs = backoffMs(policy, task.attempt, chance.float(), retryAfterMs ?? undefined);
+  return waiting('scheduled', reason, 'attempt', delayMs, error);
+}
+
+function snoozed(judged: Case, delayMs: number): Verdict {
+  if (judged.task.snoozes < limits.snoozesMax) return waiting('scheduled', 'snooze', 'snooze', boundedDelay(delayMs), null);
+  const error = errorOf(judged, 'SnoozeError', `It snoozed ${limits.snoozesMax} times, which is the most a task may.`);
+  return finished(judged, 'failed', 'error', 'attempt', error);
+}
+
+/** Handed back by a stopping worker. Free before it began; after that it may happen so often, then each time is a charged run. */
+function released(judged: Case, began: boolean): Verdict {
+  const { task, policy } = judged;
+  if (!began) return waiting('queued', 'released', 'nothing', 0, null);
+  if (task.interruptions < limits.interruptionsMax) return waiting('queued', 'released', 'interruption', 0, null);
+  const error = errorOf(judged, 'InterruptedError', `It was interrupted more than ${limits.interruptionsMax} times by stopping workers.`);
+  if (task.attempt < policy.attempts) return waiting('queued', 'released', 'attempt', 0, error);
+  return finished(judged, 'failed', 'error', 'attempt', error);
+}
+
+/**
+ * The worker is gone. When the start was never reported it most likely had not begun, which costs nothing the first
+ * time; from the second time on it counts as a crash like any other, for a task that kills its worker within the first
+ * heartbeat never gets to report anything.
+ */
+function leaseExpired(judged: Case): Verdict {
+  const { task } = judged;
+  if (task.startedAt === null && task.interruptions === 0) return waiting('queued', 'lease_lost', 'interruption', 0, null);
+  return crashed(judged, errorOf(judged, 'WorkerLostError', 'The worker stopped sending heartbeats while it ran the task.'));
+}
+
+/** Again at once, since the delay of a lost lease has passed already; with a budget of its own, since it may be the task's fault. */
+function crashed(judged: Case, error: TaskError): Verdict {
+  if (judged.task.crashes + 1 >= limits.crashesMax) return finished(judged, 'failed', 'crash_loop', 'crash', error);
+  return waiting('queued', 'lease_lost', 'crash', 0, error);
+}
+
+function dependencyFailed(judged: Case, charge: Charge): Verdict {
+  const policies = judged.task.dependsOn.map((dependency) => dependency.onFailure);
+  if (policies.includes('fail')) {
+    const error = errorOf(judged, 'DependencyError', 'A task it depends on did not succeed.');
+    return finished(judged, 'failed', 'dependency', charge, error);
+  }
+  if (policies.includes('cancel')) return finished(judged, 'cancelled', 'dependency', charge);
+  return waiting('queued', null, 'nothing', 0, null);
+}
+
+type FinishedVerdict = Extract<Verdict, { readonly to: FinishedState }>;
+
+function finished({ policy }: Case, to: FinishedState, reason: Reason | null, charge: Charge, error: TaskError | null = null): FinishedVerdict {
+  const keepMs = to === 'succeeded' ? policy.keepSucceededMs : policy.keepFailedMs;
+  return { to, reason, charge, keepMs, result: null, error };
+}
+
+function waiting(to: 'scheduled' | 'queued', reason: Reason | null, charge: Charge, delayMs: number, error: TaskError | null): Verdict {
+  return { to, reason, charge, delayMs, error };
+}
+
+function boundedDelay(delayMs: number): number {
+  return Number.isNaN(delayMs) ? 0 : Math.round(Math.min(limits.durationMaxMs, Math.max(0, delayMs)));
+}
+
+function errorOf({ task }: Case, name: string, message: string): TaskError {
+  return toTaskError(task.name, { name, message });
+}
+
+function timeoutMessage(timeoutMs: number | null): string {
+  const limit = timeoutMs === null ? 'its timeout' : formatDuration(timeoutMs);
+  return `The run took longer than ${limit} and did not end when it was told to.`;
+}
