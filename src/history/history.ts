@@ -14,8 +14,8 @@ export interface Page {
   readonly limit: number;
 }
 
-/** A task in a list: no payload, no result, only a preview of each. */
-export interface TaskSummary extends Omit<Task, 'payload' | 'result' | 'checkpoints' | 'policy'> {
+/** A task in a list: without its payload and result, which may be large. */
+export interface TaskSummary extends Omit<Task, 'payload' | 'result' | 'checkpoints'> {
   readonly view: TaskView;
   /** First 120 characters of the payload on one line. */
   readonly preview: string;
