@@ -72,8 +72,11 @@ export const errorTable = {
   SERVER_RUNNING: kind(409, 7, 'A server is running already (pid {pid}, {url}).', 'taskflow server stop'),
   CONFIRMATION_NEEDED: kind(400, 2, '{what} needs a confirmation and nobody can give it.', 'Pass --yes.'),
   USAGE: kind(400, 2, '{problem}'),
+  FORBIDDEN: kind(403, 5, '{operation} needs the role {needed}; {actor} is {role}.'),
+  HOST_NOT_ALLOWED: kind(403, 5, 'This server does not answer for the host "{host}".', 'Use http://127.0.0.1:{port}, or name the host in the configuration.'),
+  CROSS_ORIGIN: kind(403, 5, 'A page of another origin ({origin}) may not change anything here.'),
   METHOD_NOT_ALLOWED: kind(405, 2, '{method} is not allowed here.', 'Allowed: {allowed}'),
-  UNSUPPORTED_MEDIA_TYPE: kind(415, 2, 'The body must be application/json, not {type}.'),
+  UNSUPPORTED_MEDIA_TYPE: kind(415, 2, 'The body must be {wanted}, not {type}.'),
   INTERNAL: kind(500, 1, 'Something went wrong inside TaskFlow: {problem}', 'Please report it with the log.'),
 } as const satisfies Record<string, ErrorKind>;
 

@@ -40,6 +40,8 @@ export const limits = {
   priorityMax: 9,
   /** Longest delay, life or retention: 10 years keeps every sum inside a safe integer and a Date. */
   durationMaxMs: 10 * 365 * 24 * 3_600_000,
+  /** Longest run of a task that does not say how long it may take: long enough for real work, short enough to notice. */
+  timeoutMs: 3_600_000,
   /** Attempts a policy may ask for. */
   attemptsMax: 1_000,
   /** Growth of a retry delay: above, every second delay is the longest one. */
@@ -82,6 +84,17 @@ export const limits = {
   filterPathMax: 10,
   /** Rows one tick of an engine service touches. */
   tickMax: 1_000,
+  /** Bytes a request body may have beyond its payload: options, and escapes in the text. */
+  bodyOverheadBytes: 64 * 1024,
+  /** A client has this long for its headers, and for the whole request: one that sends a byte a minute holds no connection. */
+  requestHeadersMs: 10_000,
+  requestMs: 30_000,
+  /** Bytes of a request's headers. */
+  requestHeadersBytes: 16 * 1024,
+  /** How long an idle connection waits for its next request. */
+  keepAliveMs: 5_000,
+  /** How long a closing server waits for the requests in flight. */
+  serverPatienceMs: 5_000,
   /** How long events and minute buckets are kept. */
   eventsKeepMs: 24 * 3_600_000,
   minutesKeepMs: 30 * 24 * 3_600_000,

@@ -1,0 +1,58 @@
+/** What an operation is: one thing a person or a program may ask of TaskFlow, the same on every surface. */
+
+import type { ZodType } from 'zod';
+import { taskFlowError } from '../core/errors.ts';
+import type { Ids } from '../core/ids.ts';
+import type { Clock } from '../core/time.ts';
+import type { Store } from '../history/history.ts';
+import type { Definitions } from './definitions.ts';
+
+/** From least to most: who may look, who may act, who may change what cannot be undone. */
+export const roles = ['viewer', 'operator', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** Who asks. The name is kept with what was done: who paused a queue, who cancelled a task. */
+export interface Actor {
+  readonly name: string;
+  readonly role: Role;
+}
+
+/** What every operation works with; one per request, cheap to make. */
+export interface OperationContext {
+  readonly store: Store;
+  readonly ids: Ids;
+  /** For cache ages only: every time an answer shows comes from the store. */
+  readonly clock: Clock;
+  readonly definitions: Definitions;
+  readonly actor: Actor;
+}
+
+/**
+ * One operation of the registry. Surfaces never call `run` with what somebody sent: they call {@link perform}, which
+ * checks the role and the input first.
+ */
+export interface Operation<Input, Output> {
+  /** `noun.verb`: also the MCP tool, the CLI command and the audit line. */
+  readonly name: string;
+  /** One line in the imperative, without a full stop. */
+  readonly summary: string;
+  /** The least role that may ask for it. */
+  readonly role: Role;
+  /** The schema of the input. Loaded when it is needed: zod costs 50 ms at start, which `--help` must not pay. */
+  schema(): Promise<ZodType<Input>>;
+  run(context: OperationContext, input: Input): Promise<Output>;
+}
+
+/**
+ * Runs an operation for the context's actor on an input of unknown origin. Throws FORBIDDEN when the role does not
+ * reach, INVALID_OPTION (details: every wrong path with its problem) when the input does not fit, and whatever the
+ * operation throws.
+ */
+export async function perform<Input, Output>(operation: Operation<Input, Output>, context: OperationContext, input: unknown): Promise<Output> {
+  const { actor } = context;
+  if (roles.indexOf(actor.role) < roles.indexOf(operation.role)) {
+    throw taskFlowError('FORBIDDEN', { operation: operation.name, needed: operation.role, actor: actor.name, role: actor.role });
+  }
+  const [schema, { parseInput }] = await Promise.all([operation.schema(), import('./input.ts')]);
+  return operation.run(context, parseInput(schema, input));
+}

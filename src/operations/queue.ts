@@ -1,0 +1,98 @@
+/** Operations on queues. */
+
+import type { QueueRecord } from '../broker/broker.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
+import type { WorkerRecord } from '../core/presence.ts';
+import type { TaskView } from '../core/states.ts';
+import { isoTime } from '../core/time.ts';
+import { isAlive } from './definitions.ts';
+import type { Operation, OperationContext } from './operation.ts';
+import type { Nothing, PauseInput, QueueInput } from './schemas.ts';
+
+/** A queue as every surface shows it. */
+export interface QueueDocument {
+  readonly name: string;
+  readonly state: 'active' | 'paused';
+  readonly pause: { readonly by: string; readonly reason: string | null; readonly at: string } | null;
+  readonly counts: Readonly<Partial<Record<TaskView, number>>>;
+  /** Queued and not yet claimed. */
+  readonly waiting: number;
+  readonly running: number;
+  /** How long the oldest queued task has been due, in milliseconds; `null` when none waits. */
+  readonly oldestWaitMs: number | null;
+  /** Living workers that listen on it, and their slots for it. */
+  readonly workers: number;
+  readonly slots: number;
+}
+
+export const queueList: Operation<Nothing, { readonly queues: readonly QueueDocument[] }> = {
+  name: 'queue.list',
+  summary: 'List the queues with what waits in them and who listens',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).nothing,
+  run: async (context) => ({ queues: await listQueues(context) }),
+};
+
+export const queuePause: Operation<PauseInput, QueueDocument> = {
+  name: 'queue.pause',
+  summary: 'Stop starting tasks of a queue; what runs goes on',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).pauseInput,
+  async run(context, { name, reason }) {
+    await findQueue(context, name);
+    await context.store.broker.configure('queue', name, { pause: { by: context.actor.name, reason: reason ?? null } });
+    return findQueue(context, name);
+  },
+};
+
+export const queueResume: Operation<QueueInput, QueueDocument> = {
+  name: 'queue.resume',
+  summary: 'Start tasks of a paused queue again',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).queueInput,
+  async run(context, { name }) {
+    await findQueue(context, name);
+    await context.store.broker.configure('queue', name, { pause: null });
+    return findQueue(context, name);
+  },
+};
+
+/** Every queue that holds a task, was configured, or has a living worker; by name. */
+export async function listQueues({ store }: Pick<OperationContext, 'store'>): Promise<readonly QueueDocument[]> {
+  const [info, records, everyone] = await Promise.all([store.broker.info(), store.broker.getQueues(), store.broker.getWorkers()]);
+  const workers = everyone.filter((worker) => isAlive(worker, info.now));
+  const stored = new Map(records.map((record) => [record.name, record]));
+  const listened = workers.flatMap((worker) => Object.keys(worker.queues));
+  const names = [...new Set([...stored.keys(), ...listened])].sort();
+  return names.map((name) => queueDocument(stored.get(name) ?? unstored(name), workers, info.now));
+}
+
+async function findQueue(context: OperationContext, name: string): Promise<QueueDocument> {
+  const queues = await listQueues(context);
+  const found = queues.find((queue) => queue.name === name);
+  if (found !== undefined) return found;
+  const near = nearest(name, queues.map((queue) => queue.name));
+  const hint = near === null ? 'A queue appears when a task is put in it or a worker listens on it.' : `Did you mean "${near}"?`;
+  throw taskFlowError('QUEUE_NOT_FOUND', { name }, { hint });
+}
+
+function unstored(name: string): QueueRecord {
+  return { name, pause: null, counts: {}, oldestDueAt: null };
+}
+
+function queueDocument(record: QueueRecord, workers: readonly WorkerRecord[], now: number): QueueDocument {
+  const { name, pause, counts, oldestDueAt } = record;
+  const listening = workers.filter((worker) => Object.hasOwn(worker.queues, name));
+  return {
+    name,
+    state: pause === null ? 'active' : 'paused',
+    pause: pause === null ? null : { by: pause.by, reason: pause.reason, at: isoTime(pause.at) },
+    counts,
+    waiting: counts.queued ?? 0,
+    running: counts.running ?? 0,
+    oldestWaitMs: oldestDueAt === null ? null : Math.max(0, now - oldestDueAt),
+    workers: listening.length,
+    slots: listening.reduce((sum, worker) => sum + (worker.queues[name] ?? 0), 0),
+  };
+}

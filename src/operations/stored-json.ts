@@ -1,0 +1,28 @@
+/** Reads JSON text the store keeps, so that writing it again gives the numbers somebody sent, to the last digit. */
+
+/** Part of ECMAScript and of Node 22, not yet of TypeScript's library. */
+const exactJson = JSON as unknown as {
+  rawJSON(text: string): object;
+  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown;
+};
+
+/** A double holds any number of so many decimal digits. */
+const exactDigits = 15;
+
+/**
+ * The value of `text`, which was checked when it was stored. A number beyond a double (a 64-bit id, say) becomes an
+ * object that `JSON.stringify` writes as the digits it came with: such a value is for showing, not for computing.
+ */
+export function readStoredJson(text: string): unknown {
+  // A reviver costs several times a plain parse; most payloads have no long number.
+  if (!/\d[\d.]{15}|\d[eE]/.test(text)) return JSON.parse(text);
+  return exactJson.parse(text, (_key, value, { source }) =>
+    typeof value === 'number' && source !== undefined && losesDigits(value, source) ? exactJson.rawJSON(source) : value,
+  );
+}
+
+function losesDigits(value: number, source: string): boolean {
+  if (String(value) === source) return false;
+  const digits = source.replace(/[eE].*$/, '').replace(/^-?0?\.?0*|\D/g, '');
+  return digits.length > exactDigits || !Number.isFinite(value) || (value === 0 && /[1-9]/.test(digits));
+}

@@ -1,0 +1,168 @@
+/** The one public shape of a task: API answers, `--json`, pages and exports show exactly this. */
+
+import type { Attempt, TimelineEntry } from '../core/events.ts';
+import { parsePolicy } from '../core/policy.ts';
+import { type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
+import type { LogLevel, LogLine, Progress, Task, TaskError } from '../core/task.ts';
+import { isoTime } from '../core/time.ts';
+import type { TaskRecord, TaskSummary } from '../history/history.ts';
+import { readStoredJson } from './stored-json.ts';
+
+/** A task in a list: everything but its input and result. Times are ISO 8601 in UTC or `null`, durations milliseconds. */
+export interface TaskSummaryDocument {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly state: TaskState;
+  /** The word shown for it: `retrying`, `expired` and `quarantined` are finer than the state. */
+  readonly view: TaskView;
+  readonly reason: Reason | null;
+  readonly priority: number;
+  /** Charged runs so far, including one that runs now. */
+  readonly attempt: number;
+  /** The most attempts its policy allows. */
+  readonly attempts: number;
+  /** Counts retries by a person, from 1. */
+  readonly generation: number;
+  readonly key: string | null;
+  readonly tags: readonly string[];
+  /** The worker that runs it or ran it last. */
+  readonly worker: string | null;
+  readonly progress: Progress | null;
+  readonly error: TaskError | null;
+  readonly createdAt: string;
+  readonly dueAt: string;
+  readonly claimedAt: string | null;
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly startBy: string | null;
+  readonly expiresAt: string | null;
+  readonly cancelRequestedAt: string | null;
+  /** When it may be removed. */
+  readonly pruneAt: string | null;
+  readonly timeoutMs: number | null;
+  /** How long the last run took, once it has ended; else `null`. */
+  readonly tookMs: number | null;
+}
+
+/** A task in a list of tasks. */
+export interface ListedTaskDocument extends TaskSummaryDocument {
+  /** The beginning of the input on one line. */
+  readonly preview: string;
+}
+
+/** One task. Numbers in `input` and `result` that a double cannot hold are kept as they were written. */
+export interface TaskDocument extends TaskSummaryDocument {
+  readonly input: unknown;
+  /** What the handler returned; `null` until it succeeded. */
+  readonly result: unknown;
+  readonly cancelReason: string | null;
+  readonly crashes: number;
+  readonly interruptions: number;
+  readonly snoozes: number;
+  readonly version: number;
+}
+
+/** One ended run of a task that did not simply succeed. */
+export interface RunDocument {
+  readonly attempt: number;
+  readonly worker: string | null;
+  readonly claimedAt: string;
+  readonly startedAt: string | null;
+  readonly endedAt: string;
+  readonly to: TaskState;
+  readonly reason: Reason | null;
+  readonly error: TaskError | null;
+}
+
+export interface TimelineDocument {
+  readonly at: string;
+  readonly kind: string;
+  readonly text: string;
+}
+
+/** One task with what happened to it, oldest first. */
+export interface TaskRecordDocument extends TaskDocument {
+  readonly runs: readonly RunDocument[];
+  readonly timeline: readonly TimelineDocument[];
+}
+
+export interface LogDocument {
+  readonly at: string;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: unknown;
+  /** Which claim of the task wrote it. */
+  readonly epoch: number;
+}
+
+export function taskDocument(task: Task): TaskDocument {
+  return {
+    ...summary(task),
+    input: readStoredJson(task.payload),
+    result: task.result === null ? null : readStoredJson(task.result),
+    cancelReason: task.cancelReason,
+    crashes: task.crashes,
+    interruptions: task.interruptions,
+    snoozes: task.snoozes,
+    version: task.version,
+  };
+}
+
+export function listedTaskDocument(task: TaskSummary): ListedTaskDocument {
+  return { ...summary(task), preview: task.preview };
+}
+
+/** `live` is what the live store says of it now, when it still holds the task: the record may be behind. */
+export function taskRecordDocument(record: TaskRecord, live: Task | null): TaskRecordDocument {
+  return {
+    ...taskDocument(live ?? record.task),
+    runs: record.attempts.map(runDocument),
+    timeline: record.timeline.map(timelineDocument),
+  };
+}
+
+export function logDocument(line: LogLine & { readonly epoch: number }): LogDocument {
+  const { level, message, epoch } = line;
+  return { at: isoTime(line.at), level, message, fields: line.fields === null ? null : readStoredJson(line.fields), epoch };
+}
+
+function summary(task: Omit<TaskSummary, 'view' | 'preview'>): TaskSummaryDocument {
+  const { id, name, queue, state, reason, priority, attempt, generation, key, tags, progress, error, timeoutMs } = task;
+  const ended = task.finishedAt !== null && task.startedAt !== null;
+  return {
+    id, name, queue, state, view: viewOf(task), reason, priority, attempt,
+    attempts: parsePolicy(task.policy).attempts,
+    generation, key, tags,
+    worker: task.workerId,
+    progress, error,
+    createdAt: isoTime(task.createdAt),
+    dueAt: isoTime(task.dueAt),
+    claimedAt: isoTime(task.claimedAt),
+    startedAt: isoTime(task.startedAt),
+    finishedAt: isoTime(task.finishedAt),
+    startBy: isoTime(task.startBy),
+    expiresAt: isoTime(task.expiresAt),
+    cancelRequestedAt: isoTime(task.cancelRequestedAt),
+    pruneAt: isoTime(task.pruneAt),
+    timeoutMs,
+    tookMs: ended ? (task.finishedAt ?? 0) - (task.startedAt ?? 0) : null,
+  };
+}
+
+function runDocument(run: Attempt): RunDocument {
+  return {
+    attempt: run.attempt,
+    worker: run.workerId,
+    claimedAt: isoTime(run.claimedAt),
+    startedAt: isoTime(run.startedAt),
+    endedAt: isoTime(run.endedAt),
+    to: run.to,
+    reason: run.reason,
+    error: run.error,
+  };
+}
+
+function timelineDocument(entry: TimelineEntry): TimelineDocument {
+  return { at: isoTime(entry.at), kind: entry.kind, text: entry.text };
+}

@@ -1,0 +1,158 @@
+/** Operations on tasks. */
+
+import type { CancelResult } from '../broker/broker.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { parseFilter } from '../core/filter-parse.ts';
+import { parseId } from '../core/ids.ts';
+import type { TaskState } from '../core/states.ts';
+import type { LogLevel } from '../core/task.ts';
+import type { TaskRecord } from '../history/history.ts';
+import { type EnqueueDocument, enqueueByName } from './enqueue.ts';
+import type { Operation } from './operation.ts';
+import type { CancelInput, EnqueueInput, ListInput, LogsInput, TaskInput } from './schemas.ts';
+import { type ListedTaskDocument, type LogDocument, type TaskRecordDocument, listedTaskDocument, logDocument, taskRecordDocument } from './task-document.ts';
+
+export const taskEnqueue: Operation<EnqueueInput, EnqueueDocument> = {
+  name: 'task.enqueue',
+  summary: 'Enqueue a task by its name',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).enqueueInput,
+  run: enqueueByName,
+};
+
+export interface TaskListDocument {
+  /** Newest first. */
+  readonly tasks: readonly ListedTaskDocument[];
+  /** Pass it as `after` for the next page; `null` at the end. */
+  readonly next: string | null;
+  /** `newest`: the filter has no index and only the newest tasks were looked at. */
+  readonly scanned: 'all' | 'newest';
+}
+
+/** Tasks on a page nobody asked a size of. */
+const pageDefault = 50;
+
+/** Throws INVALID_FILTER with the position of the mistake. */
+export const taskList: Operation<ListInput, TaskListDocument> = {
+  name: 'task.list',
+  summary: 'List tasks, newest first, by a filter',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).listInput,
+  async run({ store }, { q = '', limit = pageDefault, after }) {
+    const { tasks, next, scanned } = await store.history.search(parseFilter(q), { after: after ?? null, limit });
+    return { tasks: tasks.map(listedTaskDocument), next, scanned };
+  },
+};
+
+/** Throws TASK_NOT_FOUND, like every operation on one task. */
+export const taskGet: Operation<TaskInput, TaskRecordDocument> = {
+  name: 'task.get',
+  summary: 'Show one task with its runs and timeline',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).taskInput,
+  async run({ store }, { id }) {
+    const taskId = parseId(id);
+    const [[live], record] = await Promise.all([store.broker.getTasks([taskId]), store.history.task(taskId)]);
+    const known: TaskRecord | null = record ?? (live == null ? null : { task: live, attempts: [], logs: [], timeline: [] });
+    if (known === null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
+    return taskRecordDocument(known, live ?? null);
+  },
+};
+
+export interface CancelDocument {
+  readonly id: string;
+  /** `requested`: it runs, and its worker was told. */
+  readonly outcome: 'cancelled' | 'requested';
+}
+
+/** A task that has ended is TASK_FINISHED. */
+export const taskCancel: Operation<CancelInput, CancelDocument> = {
+  name: 'task.cancel',
+  summary: 'Cancel a task that has not finished',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).cancelInput,
+  async run({ store, actor }, { id, reason }) {
+    const taskId = parseId(id);
+    const words = reason === undefined ? `by ${actor.name}` : `by ${actor.name}: ${reason}`;
+    const [result] = await store.broker.cancel({ taskIds: [taskId], reason: words });
+    return { id: taskId, outcome: cancelOutcome(taskId, result) };
+  },
+};
+
+export interface RetryDocument {
+  readonly id: string;
+  readonly outcome: 'queued';
+  readonly generation: number;
+}
+
+/** A task that has not ended is TASK_NOT_FINISHED; one whose key another task holds is KEY_CONFLICT. */
+export const taskRetry: Operation<TaskInput, RetryDocument> = {
+  name: 'task.retry',
+  summary: 'Run a finished task again, with all of its attempts',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).taskInput,
+  async run({ store }, { id }) {
+    const taskId = parseId(id);
+    const [result] = await store.broker.retry([taskId]);
+    switch (result?.outcome) {
+      case 'queued':
+        return { id: taskId, outcome: 'queued', generation: result.generation };
+      case 'already':
+        throw taskFlowError('TASK_NOT_FINISHED', { id: taskId, state: result.state });
+      case 'conflict': {
+        const [task] = await store.broker.getTasks([taskId]);
+        throw taskFlowError('KEY_CONFLICT', { key: task?.key ?? '', holder: result.of }, { details: { holder: result.of } });
+      }
+      default:
+        throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
+    }
+  },
+};
+
+/** A task that has not ended is TASK_NOT_FINISHED. */
+export const taskRemove: Operation<TaskInput, { readonly id: string; readonly outcome: 'removed' }> = {
+  name: 'task.remove',
+  summary: 'Remove a finished task with its logs and result',
+  role: 'admin',
+  schema: async () => (await import('./schemas.ts')).taskInput,
+  async run({ store }, { id }) {
+    const taskId = parseId(id);
+    const [result] = await store.broker.remove([taskId]);
+    if (result?.outcome === 'already') throw taskFlowError('TASK_NOT_FINISHED', { id: taskId, state: result.state });
+    if (result?.outcome !== 'removed') throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
+    return { id: taskId, outcome: 'removed' };
+  },
+};
+
+const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+/** What the handler logged, oldest first; `level` leaves out what is less than it. */
+export const taskLogs: Operation<LogsInput, { readonly id: string; readonly logs: readonly LogDocument[] }> = {
+  name: 'task.logs',
+  summary: 'Show what a task logged',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).logsInput,
+  async run({ store }, { id, level = 'debug' }) {
+    const taskId = parseId(id);
+    const record = await store.history.task(taskId);
+    if (record === null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
+    const logs = record.logs.filter((line) => levels.indexOf(line.level) >= levels.indexOf(level));
+    return { id: taskId, logs: logs.map(logDocument) };
+  },
+};
+
+function cancelOutcome(taskId: string, result: CancelResult | undefined): 'cancelled' | 'requested' {
+  switch (result?.outcome) {
+    case 'cancelled':
+    case 'requested':
+      return result.outcome;
+    case 'already':
+      throw finished(taskId, result.state);
+    default:
+      throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
+  }
+}
+
+function finished(taskId: string, state: TaskState) {
+  return taskFlowError('TASK_FINISHED', { id: taskId, state });
+}

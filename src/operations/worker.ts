@@ -1,0 +1,55 @@
+/** Operations on workers. */
+
+import type { WorkerRecord } from '../core/presence.ts';
+import { isoTime } from '../core/time.ts';
+import { isAlive } from './definitions.ts';
+import type { Operation } from './operation.ts';
+import type { Nothing } from './schemas.ts';
+
+/** A worker or server process as every surface shows it. */
+export interface WorkerDocument {
+  readonly id: string;
+  readonly name: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  /** `silent`: not heard of for so long that its tasks will be given to others. */
+  readonly state: 'ready' | 'draining' | 'stopped' | 'silent';
+  /** Whether it is a server, and whether it runs the engine's services. */
+  readonly server: boolean;
+  readonly services: boolean;
+  /** Slots by queue. */
+  readonly queues: Readonly<Record<string, number>>;
+  readonly concurrency: number;
+  readonly running: number;
+  /** Names of the tasks it can run. */
+  readonly tasks: readonly string[];
+  readonly startedAt: string;
+  readonly beatAt: string;
+  /** How long ago the last heartbeat was. */
+  readonly silentMs: number;
+}
+
+export const workerList: Operation<Nothing, { readonly workers: readonly WorkerDocument[] }> = {
+  name: 'worker.list',
+  summary: 'List the workers and servers with their slots',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).nothing,
+  async run({ store }) {
+    const [info, records] = await Promise.all([store.broker.info(), store.broker.getWorkers()]);
+    const workers = records.map((record) => workerDocument(record, info.now));
+    return { workers: workers.sort((a, b) => (a.name < b.name ? -1 : 1)) };
+  },
+};
+
+function workerDocument(record: WorkerRecord, now: number): WorkerDocument {
+  const { name, host, pid, version, server, services, queues, concurrency, running } = record;
+  const state = record.state === 'stopped' || isAlive(record, now) ? record.state : 'silent';
+  return {
+    id: record.workerId, name, host, pid, version, state, server, services, queues, concurrency, running,
+    tasks: record.taskNames,
+    startedAt: isoTime(record.startedAt),
+    beatAt: isoTime(record.beatAt),
+    silentMs: Math.max(0, now - record.beatAt),
+  };
+}
