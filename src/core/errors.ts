@@ -33,6 +33,7 @@ export const errorTable = {
   PAYLOAD_TOO_DEEP: kind(400, 2, '{what} is nested deeper than {max} levels at {path}.'),
   PAYLOAD_NOT_JSON: kind(400, 2, '{what} cannot be written as JSON at {path}: {problem}'),
   BATCH_TOO_LARGE: kind(413, 2, 'A call may carry at most {max}; this one has {actual}.', 'Split it into several calls.'),
+  ENQUEUE_OVERLOADED: kind(429, 1, 'More than {max} tasks wait to be enqueued in this process.', 'Await earlier calls, or use enqueueMany.', true),
   RESULT_TOO_LARGE: kind(422, 1, 'The result is larger than {max}.', 'Store large results elsewhere and return the address.'),
   // conflicts and absences
   TASK_NOT_FOUND: kind(404, 4, 'There is no task {id}.', 'It may have been removed after its retention: see keep.succeeded and keep.failed.'),
@@ -145,6 +146,14 @@ export class TaskFlowError extends Error {
 /** Makes the error of `code`; shorter than `new` where it is thrown. */
 export function taskFlowError(code: ErrorCode, params?: ErrorParams, extra?: ErrorExtra): TaskFlowError {
   return new TaskFlowError(code, params, extra);
+}
+
+/** The same error, told again to another caller: with its own stack, and what `extra` gives instead. */
+export function retold(error: TaskFlowError, extra: ErrorExtra): TaskFlowError {
+  const hint = extra.hint ?? error.hint;
+  const copy = new TaskFlowError(error.code, {}, { cause: error, details: error.details, ...extra, ...(hint === undefined ? {} : { hint }) });
+  copy.message = error.message;
+  return copy;
 }
 
 function fill(text: string, params: ErrorParams): string {

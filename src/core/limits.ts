@@ -62,6 +62,12 @@ export const limits = {
   graceMs: 10_000,
   /** How long a finished task of unknown policy is kept. */
   keepMs: 30 * 24 * 3_600_000,
+  /** How long `result()` waits when nobody says: longer than people wait, shorter than a process that hangs unnoticed. */
+  resultWaitMs: 5 * 60_000,
+  /** First look for a result after its enqueue; the looks then grow apart until `pollMs`. */
+  resultPollMinMs: 20,
+  /** Tasks of single enqueues that may wait in one process for the call in flight: bounds its memory. */
+  enqueueWaitingMax: 100_000,
   /** The poll behind every signal. */
   pollMs: 1_000,
   /** A worker or server that was silent for this long is shown as gone; three times this, its row is pruned. */

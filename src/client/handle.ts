@@ -1,0 +1,98 @@
+/** What an enqueue returns: the task's id, and ways to follow and to stop it. */
+
+import type { Broker } from '../broker/broker.ts';
+import type { Duration } from '../core/duration.ts';
+import { parseDuration } from '../core/duration.ts';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { TaskState } from '../core/states.ts';
+import type { Task } from '../core/task.ts';
+import type { Waiter } from './waiter.ts';
+
+/** How long to wait for a result, and what ends the wait. */
+export interface ResultOptions {
+  /** 5 minutes (`limits.resultWaitMs`) when not given. */
+  readonly timeout?: Duration;
+  readonly signal?: AbortSignal;
+}
+
+/** What became of a wish to cancel: done, told to the worker that runs it, or too late. */
+export type CancelAnswer = 'cancelled' | 'requested' | { readonly already: TaskState };
+
+/** One enqueued task, seen from outside. */
+export interface Handle<Output> {
+  readonly id: string;
+  /** Whether this call created the task; `false` when its key or id stood for one that exists. */
+  readonly created: boolean;
+  /** Its page on the dashboard. */
+  readonly url: string;
+  /** The state now. Rejects with TASK_NOT_FOUND when its retention is over. */
+  state(): Promise<TaskState>;
+  /**
+   * Waits until the task is finished and gives what its handler returned, as JSON keeps it. Never waits longer than
+   * `timeout`. Rejects with TASK_FAILED (the handler's error as `cause`), TASK_CANCELLED, RESULT_TIMEOUT,
+   * TASK_NOT_FOUND, or the reason of `signal`. The wait's end does not end the task.
+   */
+  result(options?: ResultOptions): Promise<Output>;
+  /** Cancels a waiting task, asks a running one to stop. Rejects with TASK_NOT_FOUND. */
+  cancel(reason?: string): Promise<CancelAnswer>;
+}
+
+/** What a handle needs of its client. */
+export interface HandleContext {
+  open(): Promise<Broker>;
+  readonly waiter: Waiter;
+  /** Where the dashboard is; ends without a slash. */
+  readonly url: string;
+}
+
+/** Makes the handle of a stored task. */
+export function createHandle<Output>(context: HandleContext, id: string, created: boolean): Handle<Output> {
+  return {
+    id,
+    created,
+    url: `${context.url}/tasks/${id}`,
+    async state() {
+      const broker = await context.open();
+      const [task] = await broker.getTasks([id]);
+      if (!task) throw taskFlowError('TASK_NOT_FOUND', { id });
+      return task.state;
+    },
+    async result(options = {}) {
+      const timeoutMs = parseDuration(options.timeout ?? limits.resultWaitMs, 'timeout', { min: 1 });
+      return outputOf(await context.waiter.finished(id, timeoutMs, options.signal)) as Output;
+    },
+    async cancel(reason) {
+      const broker = await context.open();
+      const [answer] = await broker.cancel({ taskIds: [id], reason: reason ?? null });
+      if (answer === undefined || answer.outcome === 'unknown') throw taskFlowError('TASK_NOT_FOUND', { id });
+      return answer.outcome === 'already' ? { already: answer.state } : answer.outcome;
+    },
+  };
+}
+
+/** What a finished task's handler returned; throws TASK_FAILED or TASK_CANCELLED for any other end. */
+export function outputOf(task: Task): unknown {
+  if (task.state === 'succeeded') return task.result === null ? undefined : JSON.parse(task.result);
+  throw endOf(task);
+}
+
+/** The error that tells how a task ended without success. */
+export function endOf(task: Task): TaskFlowError {
+  const cause = remoteErrorOf(task);
+  const extra = { details: { id: task.id, state: task.state, reason: task.reason }, ...(cause === null ? {} : { cause }) };
+  if (task.state === 'cancelled') {
+    const reason = task.cancelReason ?? task.reason ?? 'no reason given';
+    return taskFlowError('TASK_CANCELLED', { name: task.name, id: task.id, reason }, extra);
+  }
+  return taskFlowError('TASK_FAILED', { name: task.name, id: task.id, message: task.error?.message ?? String(task.reason) }, extra);
+}
+
+/** The handler's error as it was stored, with its name, words and stack of the worker. */
+export function remoteErrorOf(task: Task): Error | null {
+  if (task.error === null) return null;
+  const error = new Error(task.error.message);
+  error.name = task.error.name;
+  if (task.error.stack !== null) error.stack = task.error.stack;
+  return error;
+}

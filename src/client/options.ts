@@ -1,0 +1,82 @@
+/** The options of an enqueue: their types, and how they are read and refused. */
+
+import type { Duration } from '../core/duration.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest.ts';
+import type { Priority } from '../core/priority.ts';
+import type { IfExists } from '../core/task.ts';
+import type { RetryOptions } from './task-options.ts';
+
+/** How one enqueue differs from its task's definition. */
+export interface EnqueueOptions {
+  /** Runs it after this time. Not together with `at`. */
+  readonly delay?: Duration;
+  /** Runs it at this time, or at once when it is past. */
+  readonly at?: Date;
+  /** `urgent` (0), `high` (2), `normal` (5, the default), `low` (8), or 0 (first) to 9 (last). */
+  readonly priority?: Priority;
+  readonly queue?: string;
+  /** At most 16 words to find it by. */
+  readonly tags?: readonly string[];
+  /** Unique among unfinished tasks; replaces what the definition's template would render. */
+  readonly key?: string;
+  /** Keeps the key for this long after success. Not with `ifExists` replace or debounce. */
+  readonly keyFor?: Duration;
+  /**
+   * When the key is held: `return` that task's handle (the default), `replace` it if it still waits, `debounce` (the
+   * same, and the delay starts again), or reject with `error` KEY_CONFLICT.
+   */
+  readonly ifExists?: IfExists;
+  /** Cancelled as expired when its first run has not begun within this time of being due. */
+  readonly startWithin?: Duration;
+  /** Cancelled as expired when it is not finished within this time of being enqueued. */
+  readonly expiresIn?: Duration;
+  /** A number of attempts, or the parts of the definition's policy to change. */
+  readonly retry?: number | Partial<Omit<RetryOptions, 'on'>>;
+  /** W3C trace context of the caller. */
+  readonly traceparent?: string;
+  /** The id of an earlier try of this same call, whose answer was lost. Leave it out otherwise. */
+  readonly id?: string;
+}
+
+const optionNames = {
+  delay: true, at: true, priority: true, queue: true, tags: true, key: true, keyFor: true, ifExists: true,
+  startWithin: true, expiresIn: true, retry: true, traceparent: true, id: true,
+} as const satisfies Record<keyof EnqueueOptions, true>;
+
+/** Named in the design, refused until they work: silence would be a promise. */
+const notYet = ['tx', 'group', 'concurrency', 'rateLimit'];
+
+const ifExistsWords: readonly IfExists[] = ['return', 'replace', 'debounce', 'error'];
+
+/** Refuses unknown options (INVALID_OPTION with the nearest known one) and those of a later version (NOT_SUPPORTED). */
+export function checkEnqueueOptions(options: object): void {
+  checkOptionNames(options, Object.keys(optionNames), notYet, 'The options of enqueue');
+}
+
+/** The same for any options: `known` are accepted, `later` answer NOT_SUPPORTED. */
+export function checkOptionNames(options: object, known: readonly string[], later: readonly string[], what: string): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    if (later.includes(name)) throw taskFlowError('NOT_SUPPORTED', { what: `The option "${name}"` });
+    throw invalidOption(what, `there is no option "${name}".${didYouMean(name, known)}`);
+  }
+}
+
+/** Reads `ifExists`, and refuses it with a `keyFor` it makes no sense with. Throws INVALID_OPTION. */
+export function readIfExists(value: unknown, keyForMs: number | null): IfExists {
+  const word = ifExistsWords.find((each) => each === value);
+  if (word === undefined) {
+    const guess = typeof value === 'string' ? didYouMean(value, ifExistsWords) : '';
+    throw invalidOption('ifExists', `${JSON.stringify(value)} is none of ${ifExistsWords.join(', ')}.${guess}`);
+  }
+  if (keyForMs !== null && (word === 'replace' || word === 'debounce')) {
+    throw invalidOption('keyFor', `with ifExists: '${word}' the key is let go when the task starts, so it cannot be kept after success`);
+  }
+  return word;
+}
+
+/** Makes an INVALID_OPTION. */
+export function invalidOption(what: string, problem: string): Error {
+  return taskFlowError('INVALID_OPTION', { what, problem });
+}

@@ -1,0 +1,72 @@
+/** Standard Schema: validates with any library that speaks it, and gets a JSON Schema from those that can give one. */
+
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
+import { taskFlowError } from '../core/errors.ts';
+
+/** A schema of any library: zod, valibot, arktype, typebox, … */
+export type AnySchema = StandardSchemaV1<unknown, unknown>;
+
+/** What goes into a schema, and what comes out of it. */
+export type In<Schema extends AnySchema> = StandardSchemaV1.InferInput<Schema>;
+export type Out<Schema extends AnySchema> = StandardSchemaV1.InferOutput<Schema>;
+
+/** One thing that is wrong with a value. `path` reads like code (`items[0].name`) and is empty for the value itself. */
+export interface Problem {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Problems told in one message; the rest is in the details of the error. */
+const problemsToldMax = 5;
+
+/** Whether a value is a Standard Schema. Some libraries' schemas are functions. */
+export function isSchema(value: unknown): value is AnySchema {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function') || !('~standard' in value)) return false;
+  const standard = value['~standard'];
+  return typeof standard === 'object' && standard !== null && 'validate' in standard && typeof standard.validate === 'function';
+}
+
+/** Validates and transforms. Rejects with INVALID_INPUT that names every wrong path; the details hold all of them. */
+export async function parseWith<Schema extends AnySchema>(schema: Schema, value: unknown, name: string): Promise<Out<Schema>> {
+  const result = await schema['~standard'].validate(value);
+  if (result.issues === undefined) return result.value as Out<Schema>;
+  throw invalidInput(name, result.issues.map(problemOf));
+}
+
+/** The INVALID_INPUT of a task for these problems. */
+export function invalidInput(name: string, problems: readonly Problem[]): Error {
+  const told = problems.slice(0, problemsToldMax).map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const rest = problems.length - told.length;
+  if (rest > 0) told.push(`and ${rest} more`);
+  return taskFlowError('INVALID_INPUT', { name, problems: told.join('; ') }, { details: { problems } });
+}
+
+/**
+ * The JSON Schema of what goes into `schema` (draft 2020-12), or `null` when its library cannot give one. Parts that
+ * JSON Schema cannot express accept anything.
+ */
+export function jsonSchemaOf(schema: AnySchema): Readonly<Record<string, unknown>> | null {
+  const standard: StandardSchemaV1.Props & Partial<StandardJSONSchemaV1.Props> = schema['~standard'];
+  if (standard.jsonSchema === undefined) return null;
+  try {
+    return standard.jsonSchema.input({ target: 'draft-2020-12', libraryOptions: { unrepresentable: 'any' } });
+  } catch {
+    // The specification lets a converter throw for what it cannot express: the task then goes without a JSON Schema.
+    return null;
+  }
+}
+
+function problemOf(issue: StandardSchemaV1.Issue): Problem {
+  return { path: pathText(issue.path ?? []), message: issue.message };
+}
+
+/** `items[0].name`, as in code. */
+function pathText(path: readonly (PropertyKey | StandardSchemaV1.PathSegment)[]): string {
+  let text = '';
+  for (const segment of path) {
+    const key = typeof segment === 'object' ? segment.key : segment;
+    if (typeof key === 'number') text += `[${key}]`;
+    else text += text === '' ? String(key) : `.${String(key)}`;
+  }
+  return text;
+}
