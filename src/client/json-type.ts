@@ -21,3 +21,13 @@ export type AsJson<Value> = unknown extends Value
             : Value extends object
               ? { [Key in keyof Value as Value[Key] extends (...args: never[]) => unknown ? never : Key]: AsJson<Value[Key]> }
               : never;
+
+/**
+ * `Value`, readonly all the way down: what a handler may return. A `const` type parameter below it keeps literals
+ * (`{ kind: 'daily' }`) that would else widen to `string` while the output schema is still being inferred.
+ */
+export type Frozen<Value> = unknown extends Value
+  ? Value
+  : Value extends JsonScalar | bigint | undefined | Date | ((...args: never[]) => unknown)
+    ? Value
+    : { readonly [Key in keyof Value]: Frozen<Value[Key]> };

@@ -1,0 +1,167 @@
+/** Enqueues for one store: opens it on first use, batches, and makes handles. */
+
+import type { Broker, EnqueueResult } from '../broker/broker.ts';
+import { type Chance, systemChance } from '../core/chance.ts';
+import type { TaskDefinition } from '../core/definition.ts';
+import { retold, TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { createIds, type Ids, parseId } from '../core/ids.ts';
+import { utf8Length } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import type { NewTask } from '../core/task.ts';
+import { type Clock, systemClock } from '../core/time.ts';
+import type { Store } from '../history/history.ts';
+import { newTask, prepareInput } from './enqueue.ts';
+import { createEnqueueBatcher, toldTo } from './enqueue-batcher.ts';
+import { createHandle, type Handle, type HandleContext } from './handle.ts';
+import { type EnqueueOptions, invalidOption } from './options.ts';
+import { createWaiter } from './waiter.ts';
+
+/** One of many inputs, with options of its own. */
+export interface EnqueueItem<Input> {
+  readonly input: Input;
+  readonly options?: EnqueueOptions;
+}
+
+/** What a client needs of a store. */
+export type ClientStore = Pick<Store, 'broker' | 'close'>;
+
+/** Enqueues any task whose definition is at hand. Outputs are what the definition's type says. */
+export interface Client {
+  enqueue<Output>(definition: TaskDefinition, input: unknown, options?: EnqueueOptions): Promise<Handle<Output>>;
+  /** `items` are inputs, or `{ input, options }` when every one of them has just these fields. */
+  enqueueMany<Output>(definition: TaskDefinition, items: readonly unknown[]): Promise<Handle<Output>[]>;
+  /** The open broker. Rejects with STORE_* when it cannot be opened; the next call tries again. */
+  open(): Promise<Broker>;
+  /** Closes the store if it was opened; later calls reject with STORE_CLOSED. A process may also just end. */
+  close(): Promise<void>;
+}
+
+export interface ClientOptions {
+  /** Opens the store; called on first use, once unless it rejects. */
+  open(): Promise<ClientStore>;
+  /** Where the dashboard is, for the handles' `url`. */
+  readonly url?: string;
+  readonly clock?: Clock;
+  readonly chance?: Chance;
+}
+
+const urlDefault = 'http://127.0.0.1:8000';
+
+/** Makes a client. Nothing is opened yet. */
+export function makeClient(options: ClientOptions): Client {
+  const { clock = systemClock, chance = systemChance } = options;
+  const store = createStoreOpener(options.open);
+  const ids = createIds(clock, chance);
+  const batcher = createEnqueueBatcher(store.broker);
+  const context: HandleContext = { open: store.broker, waiter: createWaiter(store.broker, clock), url: (options.url ?? urlDefault).replace(/\/+$/, '') };
+
+  return {
+    async enqueue(definition, input, enqueueOptions = {}) {
+      const prepared = await prepareInput(definition, input);
+      const task = newTask(definition, prepared, enqueueOptions, idFor(enqueueOptions, ids));
+      return handleOf(context, task, await batcher.enqueue(task));
+    },
+    async enqueueMany(definition, items) {
+      const tasks = await prepareMany(definition, items, ids);
+      const results: EnqueueResult[] = [];
+      for (const batch of batchesOf(tasks)) results.push(...(await sendBatch(store.broker, batch)));
+      return tasks.map((task, index) => handleOf(context, task, results[index]));
+    },
+    open: store.broker,
+    close: store.close,
+  };
+}
+
+/** Opens once for everybody, forgets a failure, stays closed. */
+function createStoreOpener(open: () => Promise<ClientStore>): { broker(): Promise<Broker>; close(): Promise<void> } {
+  let opened: Promise<ClientStore> | null = null;
+  let closed = false;
+  return {
+    async broker() {
+      if (closed) throw taskFlowError('STORE_CLOSED');
+      opened ??= open().catch((error: unknown) => {
+        opened = null;
+        throw error;
+      });
+      return (await opened).broker;
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await (await opened)?.close();
+    },
+  };
+}
+
+function idFor(options: EnqueueOptions, ids: Ids): string {
+  return options.id === undefined ? ids.next() : parseId(options.id);
+}
+
+/** Checks and renders all before anything is sent; an error names the position of its input. */
+async function prepareMany(definition: TaskDefinition, items: readonly unknown[], ids: Ids): Promise<readonly NewTask[]> {
+  if (!Array.isArray(items)) throw invalidOption('enqueueMany', 'a list of inputs is needed');
+  const pairs = items.every(isItem) ? items.map((item) => [item.input, item.options ?? {}] as const) : items.map((item) => [item, {}] as const);
+  return Promise.all(
+    pairs.map(async ([input, options], index) => {
+      try {
+        return newTask(definition, await prepareInput(definition, input), options, idFor(options, ids));
+      } catch (error) {
+        throw error instanceof TaskFlowError ? numbered(error, index) : error;
+      }
+    }),
+  );
+}
+
+function numbered(error: TaskFlowError, index: number): TaskFlowError {
+  const told = retold(error, { cause: error.cause });
+  told.message = `Item ${index}: ${error.message}`;
+  return told;
+}
+
+function isItem(value: unknown): value is EnqueueItem<unknown> {
+  return typeof value === 'object' && value !== null && 'input' in value && Object.keys(value).every((key) => key === 'input' || key === 'options');
+}
+
+function* batchesOf(tasks: readonly NewTask[]): Generator<readonly NewTask[]> {
+  let batch: NewTask[] = [];
+  let bytes = 0;
+  for (const task of tasks) {
+    const size = utf8Length(task.payload);
+    if (batch.length === limits.batchMax || (batch.length > 0 && bytes + size > limits.batchBytesMax)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(task);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+async function sendBatch(open: () => Promise<Broker>, batch: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
+  const broker = await open();
+  try {
+    return await broker.enqueue(batch);
+  } catch (error) {
+    const [first] = batch;
+    throw first === undefined ? error : toldTo(first, error);
+  }
+}
+
+/** The handle for what became of a task; throws ID_CONFLICT or KEY_CONFLICT. */
+function handleOf<Output>(context: HandleContext, task: NewTask, result: EnqueueResult | undefined): Handle<Output> {
+  switch (result?.outcome) {
+    case 'created':
+    case 'replaced':
+      return createHandle(context, result.taskId, true);
+    case 'existing':
+      return createHandle(context, result.taskId, false);
+    case 'duplicate':
+      return createHandle(context, result.of, false);
+    case 'conflict':
+      if (result.of === task.id) throw taskFlowError('ID_CONFLICT', { id: task.id });
+      throw taskFlowError('KEY_CONFLICT', { key: task.key ?? '', holder: result.of }, { details: { holder: result.of } });
+    case undefined:
+      throw taskFlowError('INTERNAL', { problem: 'the broker answered for fewer tasks than it was given' });
+  }
+}

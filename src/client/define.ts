@@ -1,0 +1,135 @@
+/** Defines tasks: `task()` with its handler, `contract()` for producers that must not load it. */
+
+import { type Context, definitionBrand, type TaskDefinition } from '../core/definition.ts';
+import type { Duration } from '../core/duration.ts';
+import type { EnqueueItem } from './client.ts';
+import { defaultClient } from './default-client.ts';
+import type { Handle } from './handle.ts';
+import type { AsJson, Frozen } from './json-type.ts';
+import { type EnqueueOptions, invalidOption } from './options.ts';
+import type { AnySchema, In, Out } from './schema.ts';
+import { defineTask, type TaskOptions } from './task-options.ts';
+
+/** A task as code refers to it: to enqueue it, and to hand it to a worker. */
+export interface TaskRef<Name extends string, Input, Parsed, Output> {
+  readonly name: Name;
+  /** Types only; `undefined` at run time. */
+  readonly '~types': { readonly input: Input; readonly parsed: Parsed; readonly output: Output };
+  readonly [definitionBrand]: TaskDefinition;
+  /**
+   * Stores one task and returns its handle. Rejects with INVALID_INPUT, INVALID_OPTION, PAYLOAD_*, ID_CONFLICT,
+   * KEY_CONFLICT, or STORE_*, whose `details.id` makes a repetition safe.
+   *
+   * @example
+   * const { id, created } = await sendWelcome.enqueue({ userId }, { delay: '3d', key: `remind:${userId}` });
+   */
+  enqueue(input: Input, options?: EnqueueOptions): Promise<Handle<Output>>;
+  /**
+   * Stores many tasks, each 1,000 of them (or 4 MiB) in one atomic step. All inputs are checked before anything is stored.
+   *
+   * @example
+   * await sendWelcome.enqueueMany([{ userId: 'a' }, { userId: 'b' }]);
+   * await sendWelcome.enqueueMany([{ input: { userId: 'c' }, options: { priority: 'low' } }]);
+   */
+  enqueueMany(items: readonly EnqueueItem<Input>[]): Promise<Handle<Output>[]>;
+  enqueueMany(inputs: readonly Input[]): Promise<Handle<Output>[]>;
+  /**
+   * Enqueues and waits for the result, at most `wait` (5 minutes when not given). Rejects like `enqueue` and
+   * {@link Handle.result}; the end of the wait does not end the task.
+   */
+  run(input: Input, options?: EnqueueOptions & { readonly wait?: Duration }): Promise<Output>;
+}
+
+/** A task without its handler: safe to import where the handler's code must not be. */
+export interface Contract<Name extends string, Input extends AnySchema, Output extends AnySchema>
+  extends TaskRef<Name, In<Input>, Out<Input>, AsJson<Out<Output>>> {
+  /** The task with its handler, for the worker. The contract itself stays as it is. */
+  implement<const Result extends Frozen<In<Output>>>(
+    run: (input: Out<Input>, context: Context) => Promise<Result> | Result,
+  ): TaskRef<Name, In<Input>, Out<Input>, AsJson<Out<Output>>>;
+}
+
+/** Printed by the compiler where `run` and `output` disagree; no value has this type. */
+interface RunReturnsWhatItsOutputSchemaRefuses {
+  readonly '~never': never;
+}
+
+/**
+ * Defines a task. Nothing connects or is registered: the worker finds tasks among the exports it is given. Throws
+ * INVALID_OPTION for anything that is wrong, NOT_SUPPORTED for options of a later version.
+ *
+ * @example
+ * export const sendWelcome = task('email.welcome', {
+ *   input: z.object({ userId: z.string(), locale: z.enum(['en', 'de']).default('en') }),
+ *   queue: 'email',
+ *   retry: { attempts: 5, delay: '2s', max: '10m' },
+ *   key: 'welcome:{userId}',
+ *   keyFor: '30d',
+ *   async run({ userId, locale }, ctx) {
+ *     ctx.log.info('sending', { locale });
+ *     return { sentTo: userId };
+ *   },
+ * });
+ */
+export function task<
+  const Name extends string, Input extends AnySchema, Output extends AnySchema, const Key extends string, const Result extends Frozen<In<Output>>,
+>(
+  name: Name,
+  options: TaskOptions<Input, Key> & {
+    readonly output: Output;
+    run(input: Out<Input>, context: Context): Promise<Result> | Result;
+  },
+): TaskRef<Name, In<Input>, Out<Input>, AsJson<Out<Output>>>;
+export function task<const Name extends string, Input extends AnySchema, Result, const Key extends string>(
+  name: Name,
+  options: TaskOptions<Input, Key> & {
+    readonly output?: RunReturnsWhatItsOutputSchemaRefuses;
+    run(input: Out<Input>, context: Context): Promise<Result> | Result;
+  },
+): TaskRef<Name, In<Input>, Out<Input>, AsJson<Result>>;
+export function task(name: string, options: { readonly run?: unknown }): unknown {
+  const run = options?.run;
+  if (typeof run !== 'function') throw invalidOption(`The task ${String(name)}`, 'it needs a run function; a task without one is a contract(…)');
+  return taskRef(defineTask(name, options, (input, context) => run.call(options, input, context)));
+}
+
+/**
+ * Defines a task without its handler. Share it between the code that enqueues and the worker that implements it.
+ *
+ * @example
+ * export const resizeImage = contract('image.resize', {
+ *   input: z.object({ src: z.url(), width: z.int() }),
+ *   output: z.object({ url: z.url() }),
+ * });
+ * // in the worker
+ * export const resizeImageTask = resizeImage.implement(async ({ src, width }) => ({ url: `${src}?w=${width}` }));
+ */
+export function contract<const Name extends string, Input extends AnySchema, Output extends AnySchema, const Key extends string>(
+  name: Name,
+  options: TaskOptions<Input, Key> & { readonly output: Output },
+): Contract<Name, Input, Output>;
+export function contract(name: string, options: object): unknown {
+  if (typeof options === 'object' && options !== null && 'run' in options) throw invalidOption(`The contract ${String(name)}`, 'it has no run function: give it to .implement(…)');
+  const definition = defineTask(name, options, null);
+  return {
+    ...taskRef(definition),
+    implement(run: unknown) {
+      if (typeof run !== 'function') throw invalidOption(`The contract ${name}`, 'implement(…) needs a function');
+      return taskRef(defineTask(name, options, (input, context) => run(input, context)));
+    },
+  };
+}
+
+function taskRef(definition: TaskDefinition): Omit<TaskRef<string, unknown, unknown, unknown>, '~types'> {
+  return {
+    name: definition.name,
+    [definitionBrand]: definition,
+    enqueue: (input, options) => defaultClient().enqueue(definition, input, options),
+    enqueueMany: (items: readonly unknown[]) => defaultClient().enqueueMany(definition, items),
+    async run(input, options = {}) {
+      const { wait, ...rest } = options;
+      const handle = await defaultClient().enqueue(definition, input, rest);
+      return handle.result(wait === undefined ? {} : { timeout: wait });
+    },
+  };
+}

@@ -1,0 +1,134 @@
+/** Turns an input and options into the task that crosses the seam: checked, rendered, complete. */
+
+import type { TaskDefinition } from '../core/definition.ts';
+import { parseDuration } from '../core/duration.ts';
+import { retold, TaskFlowError } from '../core/errors.ts';
+import { encodeJson } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import { checkKey, checkName } from '../core/names.ts';
+import { encodePolicy, parsePolicy, policyOf } from '../core/policy.ts';
+import { parsePriority, priorities } from '../core/priority.ts';
+import type { NewTask } from '../core/task.ts';
+import { type CompiledTemplate, compileTemplate } from '../core/template.ts';
+import { checkEnqueueOptions, type EnqueueOptions, invalidOption, readIfExists } from './options.ts';
+
+/** An input that was encoded and validated. */
+export interface PreparedInput {
+  /** The input as it was given, as JSON text: the worker validates and transforms it again. */
+  readonly payload: string;
+  /** What the schema made of it: templates are rendered from this. */
+  readonly parsed: unknown;
+}
+
+/** What templates, checked once, compile to. */
+const compiledKeys = new WeakMap<TaskDefinition, CompiledTemplate>();
+
+/** Latest time a Date of four-digit years has. */
+const atMaxMs = Date.UTC(9999, 11, 31);
+const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/**
+ * Encodes and validates an input. It is validated in its JSON form, since that is what a worker will see. Rejects with
+ * INVALID_INPUT, PAYLOAD_TOO_LARGE, PAYLOAD_TOO_DEEP or PAYLOAD_NOT_JSON.
+ */
+export async function prepareInput(definition: TaskDefinition, input: unknown): Promise<PreparedInput> {
+  const bounds = { what: `The input of ${definition.name}`, bytesMax: limits.payloadBytesMax, depthMax: limits.jsonDepthMax };
+  const payload = encodeJson(input, bounds);
+  try {
+    return { payload, parsed: await definition.parseInput(JSON.parse(payload)) };
+  } catch (error) {
+    if (!(error instanceof TaskFlowError) || !(await isValidUnencoded(definition, input))) throw error;
+    throw retold(error, { cause: error.cause, hint: 'It is checked as JSON, where a Date is text: z.coerce.date() or z.iso.datetime() accept that.' });
+  }
+}
+
+/** Pure. Throws INVALID_OPTION, INVALID_ID or NOT_SUPPORTED. `id` is used when the options bring none; theirs must be canonical. */
+export function newTask(definition: TaskDefinition, input: PreparedInput, options: EnqueueOptions, id: string): NewTask {
+  checkEnqueueOptions(options);
+  const base = parsePolicy(definition.policy);
+  const policy = options.retry === undefined ? base : policyOf({ retry: options.retry }, base);
+  return {
+    id,
+    name: definition.name,
+    queue: options.queue === undefined ? definition.queue : checkName(options.queue, 'queue'),
+    payload: input.payload,
+    schemaVersion: definition.schemaVersion,
+    priority: options.priority === undefined ? priorities.normal : parsePriority(options.priority),
+    ...readTimes(options),
+    timeoutMs: definition.timeoutMs,
+    policy: options.retry === undefined ? definition.policy : encodePolicy(policy),
+    keepMs: policy.keepFailedMs,
+    strictCancel: policy.strictCancel,
+    group: null,
+    limits: [],
+    ...readKey(definition, input.parsed, options),
+    dependsOn: [],
+    blocks: [],
+    flowId: null,
+    tags: readTags(options.tags),
+    traceparent: readTraceparent(options.traceparent),
+  };
+}
+
+async function isValidUnencoded(definition: TaskDefinition, input: unknown): Promise<boolean> {
+  try {
+    await definition.parseInput(input);
+    return true;
+  } catch {
+    return false; // It is wrong as a value too: the first error says how.
+  }
+}
+
+function readTimes(options: EnqueueOptions): Pick<NewTask, 'delayMs' | 'at' | 'startWithinMs' | 'expiresInMs'> {
+  if (options.at !== undefined && options.delay !== undefined) throw invalidOption('at', 'a task has either a delay or a time, not both');
+  const optional = (value: EnqueueOptions['delay'], what: string) => (value === undefined ? null : parseDuration(value, what, { min: 1 }));
+  return {
+    delayMs: options.delay === undefined ? 0 : parseDuration(options.delay, 'delay'),
+    at: options.at === undefined ? null : readTime(options.at),
+    startWithinMs: optional(options.startWithin, 'startWithin'),
+    expiresInMs: optional(options.expiresIn, 'expiresIn'),
+  };
+}
+
+function readTime(at: unknown): number {
+  const ms = at instanceof Date ? at.getTime() : Number.NaN;
+  if (ms >= 0 && ms <= atMaxMs) return ms;
+  throw invalidOption('at', at instanceof Date ? 'the Date is not a time from 1970 to 9999' : `a Date is needed, not a ${typeof at}`);
+}
+
+/** A key given with the enqueue takes the place of the definition's template and of how long that is kept. */
+function readKey(definition: TaskDefinition, parsed: unknown, options: EnqueueOptions): Pick<NewTask, 'key' | 'keyForMs' | 'ifExists'> {
+  const key = options.key === undefined ? renderKey(definition, parsed) : checkKey(options.key, 'key');
+  const inherited = options.key === undefined ? definition.keyForMs : null;
+  const keyForMs = options.keyFor === undefined ? inherited : parseDuration(options.keyFor, 'keyFor', { min: 1 });
+  if (key === null) {
+    const alone = options.keyFor !== undefined ? 'keyFor' : options.ifExists !== undefined ? 'ifExists' : null;
+    if (alone !== null) throw invalidOption(alone, 'it says what a key means, and there is no key');
+    return { key, keyForMs: null, ifExists: 'return' };
+  }
+  return { key, keyForMs, ifExists: readIfExists(options.ifExists ?? definition.ifExists, keyForMs) };
+}
+
+function renderKey(definition: TaskDefinition, parsed: unknown): string | null {
+  if (definition.key === null) return null;
+  let template = compiledKeys.get(definition);
+  if (template === undefined) {
+    template = compileTemplate(definition.key, { what: 'key' });
+    compiledKeys.set(definition, template);
+  }
+  return checkKey(template.render(parsed), 'key');
+}
+
+function readTags(tags: unknown): readonly string[] {
+  if (tags === undefined) return [];
+  if (!Array.isArray(tags)) throw invalidOption('tags', 'a list of words is needed');
+  const words = [...new Set(tags.map((tag: unknown) => checkName(tag, 'A tag')))];
+  if (words.length > limits.tagsMax) throw invalidOption('tags', `there are ${words.length}, at most ${limits.tagsMax} are allowed`);
+  return words;
+}
+
+function readTraceparent(value: unknown): string | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string' && traceparentPattern.test(value)) return value;
+  throw invalidOption('traceparent', 'it is not a W3C trace context such as 00-…-…-01');
+}

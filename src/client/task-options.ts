@@ -1,0 +1,188 @@
+/** The options of `task()` and `contract()`: their types, and how they become one normalised definition. */
+
+import type { TaskDefinition } from '../core/definition.ts';
+import type { Duration } from '../core/duration.ts';
+import { parseDuration } from '../core/duration.ts';
+import { retold, TaskFlowError } from '../core/errors.ts';
+import { sha256Hex } from '../core/hash.ts';
+import { checkName } from '../core/names.ts';
+import { encodePolicy, type Policy, policyOf } from '../core/policy.ts';
+import type { IfExists } from '../core/task.ts';
+import { type CheckedTemplate, compileTemplate } from '../core/template.ts';
+import { checkOptionNames, invalidOption, readIfExists } from './options.ts';
+import { type AnySchema, isSchema, jsonSchemaOf, type Out, parseWith } from './schema.ts';
+
+/** Which errors are worth another attempt, and how long to wait for it. */
+export interface RetryOptions {
+  /** Runs in all, the first included: 1 to 1,000. */
+  readonly attempts: number;
+  /** `exponential` when not given. */
+  readonly backoff?: 'fixed' | 'exponential';
+  /** Before the second run; 1 s when not given. */
+  readonly delay?: Duration;
+  /** Growth by failure; 2 when not given. */
+  readonly factor?: number;
+  /** No delay is longer; 1 h when not given. */
+  readonly max?: Duration;
+  /** How delays are spread; `equal` (half to all of it) when not given. */
+  readonly jitter?: 'equal' | 'full' | 'none';
+  /** Asked after each error: `false` gives up, `true` follows the policy, a duration is the delay before the next run. */
+  readonly on?: (error: unknown, attempt: number) => boolean | Duration;
+}
+
+/** How long finished tasks are kept. */
+export interface KeepOptions {
+  /** 3 days when not given. */
+  readonly succeeded?: Duration;
+  /** Failed and cancelled ones: 30 days when not given. */
+  readonly failed?: Duration;
+}
+
+/** What a definition says beside its handler. `Key` is the text of the key's template. */
+export interface TaskOptions<Input extends AnySchema, Key extends string> {
+  /** Standard Schema of the input: checked on enqueue and again before each run. */
+  readonly input: Input;
+  /** One sentence for people. */
+  readonly description?: string;
+  /** `default` when not given. */
+  readonly queue?: string;
+  /** A number of attempts, or a policy; 5 attempts when not given. */
+  readonly retry?: number | RetryOptions;
+  /** Longest run; 1 h when not given, `null` for none. */
+  readonly timeout?: Duration | null;
+  /** Template over the input, such as 'welcome:{userId}': unique among unfinished tasks. */
+  readonly key?: CheckedTemplate<Key, Out<Input>>;
+  /** Keeps the key for this long after success. Needs `key`; not with `ifExists` replace or debounce. */
+  readonly keyFor?: Duration;
+  /** What an enqueue does when the key is held: `return` (the default), `replace`, `debounce` or `error`. */
+  readonly ifExists?: IfExists;
+  readonly keep?: KeepOptions;
+  /** `strict`: after a request to cancel even a success counts as cancelled. */
+  readonly cancel?: 'strict';
+}
+
+/** The same at run time, where nothing is known yet. */
+type LooseTaskOptions = Readonly<Record<string, unknown>>;
+
+const optionNames: Readonly<Record<keyof TaskOptions<AnySchema, string>, true>> = {
+  input: true, description: true, queue: true, retry: true, timeout: true, key: true, keyFor: true, ifExists: true, keep: true, cancel: true,
+};
+
+/** Named in the design, refused until they work: a limit that is not kept would be a lie. */
+const notYet = ['concurrency', 'rateLimit', 'group', 'isolate', 'redact'];
+const retryNames: readonly string[] = ['attempts', 'backoff', 'delay', 'factor', 'max', 'jitter', 'on'];
+const keepNames: readonly string[] = ['succeeded', 'failed'];
+const descriptionMax = 1_000;
+const timeoutDefault: Duration = '1h';
+/** Enough to tell apart the versions of one schema. */
+const schemaVersionLength = 12;
+
+/**
+ * Normalises a definition. Throws INVALID_OPTION or NOT_SUPPORTED for the first thing that is wrong, naming the task and
+ * the option. The JSON Schema of the input is made when somebody first asks for it.
+ */
+export function defineTask(name: unknown, options: unknown, run: TaskDefinition['run']): TaskDefinition {
+  const taskName = checkName(name, 'The name of the task');
+  const given = readOptions(taskName, options);
+  return aboutTask(taskName, () => {
+    const { input, output } = readSchemas(given);
+    const policy = readPolicy(given);
+    const schema = once(() => jsonSchemaOf(input));
+    const version = once(() => versionOf(schema()));
+    return {
+      name: taskName,
+      description: readDescription(given.description),
+      queue: given.queue === undefined ? 'default' : checkName(given.queue, 'queue'),
+      timeoutMs: given.timeout === null ? null : parseDuration(given.timeout ?? timeoutDefault, 'timeout', { min: 1 }),
+      policy: encodePolicy(policy),
+      isolate: 'none',
+      ...readKey(given, schema),
+      strictCancel: policy.strictCancel,
+      group: null,
+      get inputSchema() {
+        return schema();
+      },
+      get schemaVersion() {
+        return version();
+      },
+      parseInput: (value) => parseWith(input, value, taskName),
+      parseOutput: output === null ? (value) => Promise.resolve(value) : (value) => parseWith(output, value, `${taskName} (its output)`),
+      retryOn: readRetryOn(given.retry),
+      run,
+    };
+  });
+}
+
+/** Says which task an error is about: definitions are made while modules load, where a stack says little. */
+function aboutTask<Value>(name: string, make: () => Value): Value {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof TaskFlowError)) throw error;
+    const told = retold(error, { cause: error.cause });
+    told.message = `Task ${name}: ${error.message}`;
+    throw told;
+  }
+}
+
+function readOptions(name: string, options: unknown): LooseTaskOptions {
+  if (typeof options !== 'object' || options === null) throw invalidOption(`The task ${name}`, 'it needs options with an input schema');
+  checkOptionNames(options, [...Object.keys(optionNames), 'output', 'run'], notYet, `The task ${name}`);
+  return options as LooseTaskOptions;
+}
+
+function readSchemas(given: LooseTaskOptions): { readonly input: AnySchema; readonly output: AnySchema | null } {
+  const { input, output = null } = given;
+  const hint = 'a Standard Schema is needed, such as z.object({ … }) of zod 4';
+  if (!isSchema(input)) throw invalidOption('input', hint);
+  if (output !== null && !isSchema(output)) throw invalidOption('output', hint);
+  return { input, output };
+}
+
+function readDescription(value: unknown): string | null {
+  if (value === undefined) return null;
+  if (typeof value === 'string' && value.length <= descriptionMax) return value;
+  throw invalidOption('description', `a text of at most ${descriptionMax} characters is needed`);
+}
+
+function readPolicy(given: LooseTaskOptions): Policy {
+  const { retry, keep, cancel } = given;
+  if (isObject(retry)) checkOptionNames(retry, retryNames, [], 'retry');
+  if (isObject(keep)) checkOptionNames(keep, keepNames, [], 'keep');
+  if (cancel !== undefined && cancel !== 'strict') throw invalidOption('cancel', `${JSON.stringify(cancel)} is not 'strict', and there is nothing else to say`);
+  return policyOf({ retry, keep, cancel });
+}
+
+function readRetryOn(retry: unknown): TaskDefinition['retryOn'] {
+  if (!isObject(retry) || retry.on === undefined) return null;
+  if (typeof retry.on !== 'function') throw invalidOption('retry.on', 'a function of the error and the attempt is needed');
+  return retry.on as TaskDefinition['retryOn'];
+}
+
+function readKey(given: LooseTaskOptions, schema: () => unknown): Pick<TaskDefinition, 'key' | 'keyForMs' | 'ifExists'> {
+  const { key = null } = given;
+  const keyForMs = given.keyFor === undefined ? null : parseDuration(given.keyFor, 'keyFor', { min: 1 });
+  const ifExists = readIfExists(given.ifExists ?? 'return', keyForMs);
+  if (key === null) {
+    // ifExists without a template is the default for keys given with an enqueue; keyFor would say nothing at all.
+    if (keyForMs !== null) throw invalidOption('keyFor', 'it says how long the key is kept, and there is no key');
+    return { key, keyForMs, ifExists };
+  }
+  if (typeof key !== 'string') throw invalidOption('key', "a template such as 'welcome:{userId}' is needed");
+  compileTemplate(key, key.includes('{') ? { what: 'key', inputSchema: schema() } : { what: 'key' });
+  return { key, keyForMs, ifExists };
+}
+
+/** Changes when the input schema does; `null` when the library cannot tell. */
+function versionOf(schema: Readonly<Record<string, unknown>> | null): string | null {
+  return schema === null ? null : sha256Hex(JSON.stringify(schema), schemaVersionLength);
+}
+
+function once<Value>(make: () => Value): () => Value {
+  let made: { readonly value: Value } | null = null;
+  return () => (made ??= { value: make() }).value;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
