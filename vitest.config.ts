@@ -1,0 +1,41 @@
+// Where the rings of tests are and how they run. `npm test` runs all of them, `npm run check` the first three.
+
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
+/** A ring of tests: its name for `--project`, and where its files are. */
+const ring = (name: string, include: readonly string[], timeoutMs: number) => ({
+  extends: true as const,
+  test: { name, include: [...include], testTimeout: timeoutMs, hookTimeout: timeoutMs },
+});
+
+export default defineConfig({
+  // Tests, like the examples, import the package by its name; here that means the sources.
+  resolve: {
+    alias: [
+      { find: /^taskflowjs$/, replacement: source('index.ts') },
+      { find: /^taskflowjs\/testing$/, replacement: source('testing/index.ts') },
+    ],
+  },
+  oxc: { jsx: { runtime: 'automatic', importSource: 'hono/jsx' } },
+  test: {
+    // Processes, not threads: tests change the environment, open SQLite files and kill children.
+    pool: 'forks',
+    maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
+    restoreMocks: true,
+    passWithNoTests: false,
+    projects: [
+      ring('unit', ['src/**/*.test.{ts,tsx}'], 5_000),
+      ring('tidy', ['test/tidy.test.ts', 'test/tidy/*.test.ts'], 20_000),
+      ring('conformance', ['test/conformance/**/*.test.ts'], 20_000),
+      ring('simulation', ['test/simulation/**/*.test.ts'], 60_000),
+      ring('integration', ['test/integration/**/*.test.ts', 'test/plans/**/*.test.ts'], 30_000),
+      ring('e2e', ['test/e2e/**/*.test.ts'], 90_000),
+      // Everything else directly under test/, so that no file is forgotten.
+      ring('other', ['test/*.test.ts', '!test/tidy.test.ts'], 30_000),
+    ],
+  },
+});
