@@ -1,0 +1,179 @@
+/** Says why a task waits: facts of the store turned into gates, each with who holds it, when it opens and what opens it. */
+import { formatDuration } from './duration.ts';
+import type { TimelineEntry } from './events.ts';
+import type { Facts, LimitFact, ParentFact, WorkerFact } from './facts.ts';
+import { limits } from './limits.ts';
+import { nearest } from './nearest.ts';
+import { isWaiting, type TaskView, viewOf } from './states.ts';
+import { story } from './story.ts';
+
+/** Every rule that can hold a task back, in the order in which they are looked at. */
+export const gateCodes = [
+  'no_worker', 'unknown_task', 'queue_paused', 'not_due', 'retry_wait', 'dependency', 'limit', 'rate', 'schema_differs', 'slots_full', 'behind',
+] as const;
+export type GateCode = (typeof gateCodes)[number];
+
+/** One thing a task waits for. */
+export interface Gate {
+  readonly code: GateCode;
+  /** For people, complete: it names what is in the way. */
+  readonly sentence: string;
+  /** Whoever is in the way: a task's id, a person, a worker; null when nobody in particular. */
+  readonly holder: string | null;
+  /** When it opens by itself at the earliest, ms of the store's clock; null when nobody knows. */
+  readonly earliestAt: number | null;
+  /** The command that opens it, or shows more; null when there is none. */
+  readonly command: string | null;
+}
+
+/** The answer to "why?": the same for the command line, the API, the dashboard. */
+export interface Explanation {
+  readonly taskId: string;
+  readonly name: string;
+  readonly view: TaskView;
+  /** One sentence: the first gate, how the run stands, or how it ended. */
+  readonly summary: string;
+  /** What it waits for, in the order of {@link gateCodes}; empty when nothing holds it, and for running and finished tasks. */
+  readonly gates: readonly Gate[];
+  /** What happened so far, oldest first, as far as the task's row tells. */
+  readonly timeline: readonly TimelineEntry[];
+}
+
+/** Explains one task from the facts about it. Pure and total: every task in every state gets an answer. */
+export function explain(facts: Facts): Explanation {
+  const { task } = facts;
+  const gates = isWaiting(task.state) ? gatesOf(facts) : [];
+  const { summary, timeline } = story(facts);
+  return {
+    taskId: task.id,
+    name: task.name,
+    view: viewOf(task),
+    summary: gates[0]?.sentence ?? summary,
+    gates,
+    timeline,
+  };
+}
+
+function gatesOf(facts: Facts): Gate[] {
+  const { task } = facts;
+  const ready = facts.workers.filter((worker) => worker.state === 'ready');
+  const listening = ready.filter((worker) => worker.queues.includes(task.queue));
+  const able = listening.filter((worker) => worker.taskNames.includes(task.name));
+  const gates = [
+    listening.length === 0 ? noWorker(facts, ready) : able.length === 0 ? unknownTask(facts, ready) : null,
+    queuePaused(facts),
+    beforeItsTime(facts),
+    ...facts.parents.filter((parent) => parent.state !== 'succeeded').map((parent) => dependency(parent)),
+    ...facts.limits.flatMap((limit) => [limitFull(facts, limit), rateSpent(facts, limit)]),
+    schemaDiffers(facts, able),
+    slotsFull(facts, listening),
+    behind(facts),
+  ];
+  return gates.filter((gate) => gate !== null);
+}
+
+function noWorker({ task, workers }: Facts, ready: readonly WorkerFact[]): Gate {
+  const start = `taskflow worker start --queues ${shellWord(task.queue)}`;
+  const draining = workers.filter((worker) => worker.state === 'draining' && worker.queues.includes(task.queue));
+  if (draining.length > 0) {
+    const names = draining.map((worker) => worker.name).join(', ');
+    return gate('no_worker', `The only worker of queue "${task.queue}" takes no more tasks: ${names} is draining.`, start, { holder: draining[0]?.workerId ?? null });
+  }
+  const near = nearest(task.queue, new Set(ready.flatMap((worker) => worker.queues)));
+  const hint = ready.length === 0 ? ' No worker is running at all.' : near === null ? '' : ` Nearest queue with a worker: ${near}.`;
+  return gate('no_worker', `No worker listens on queue "${task.queue}".${hint}`, start);
+}
+
+function unknownTask({ task }: Facts, ready: readonly WorkerFact[]): Gate {
+  const elsewhere = ready.find((worker) => worker.taskNames.includes(task.name));
+  if (elsewhere !== undefined) {
+    const sentence = `No worker of queue "${task.queue}" knows "${task.name}"; ${elsewhere.name} does, on ${elsewhere.queues.join(', ')}.`;
+    return gate('unknown_task', sentence, 'taskflow worker list', { holder: elsewhere.workerId });
+  }
+  const near = nearest(task.name, new Set(ready.flatMap((worker) => worker.taskNames)));
+  return gate('unknown_task', `No worker knows "${task.name}"${near === null ? '' : `; nearest: ${near}`}.`, 'taskflow worker list');
+}
+
+function queuePaused({ task, pause, now }: Facts): Gate | null {
+  if (pause === null) return null;
+  const why = pause.reason === null ? '' : `: ${pause.reason}`;
+  const sentence = `Queue "${task.queue}" was paused ${ago(pause.at, now)} by ${pause.by}${why}.`;
+  return gate('queue_paused', sentence, `taskflow queue resume ${shellWord(task.queue)}`, { holder: pause.by });
+}
+
+function beforeItsTime({ task, now }: Facts): Gate | null {
+  if (task.state !== 'scheduled') return null;
+  const wait = task.dueAt > now ? `in ${formatDuration(task.dueAt - now)}` : 'now, as soon as it is moved to its queue';
+  const earliestAt = task.dueAt;
+  if (task.reason === 'snooze') return gate('not_due', `It snoozes and runs again ${wait}.`, null, { earliestAt });
+  if (task.reason === 'unknown_task') return gate('not_due', `A worker that does not know it gave it back; it is tried again ${wait}.`, null, { earliestAt });
+  if (task.attempt >= 1) {
+    const ended = task.reason === 'timeout' ? 'timed out' : 'failed';
+    const message = task.error === null ? '' : ` (${oneLine(task.error.message)})`;
+    return gate('retry_wait', `Attempt ${task.attempt} ${ended}${message}; it is tried again ${wait}.`, null, { earliestAt });
+  }
+  return gate('not_due', `It is scheduled to run ${wait}.`, null, { earliestAt });
+}
+
+function dependency(parent: ParentFact): Gate {
+  const name = parent.name === null ? parent.taskId : `${parent.name} ${parent.taskId.slice(0, 16)}`;
+  const state = parent.state === null ? 'which is not in the store' : `which is ${parent.state}`;
+  return gate('dependency', `It depends on ${name}, ${state}.`, `taskflow explain ${parent.taskId}`, { holder: parent.taskId });
+}
+
+function limitFull({ now }: Facts, limit: LimitFact): Gate | null {
+  if (limit.max === null || limit.held < limit.max) return null;
+  const [first] = limit.holders;
+  const by = first === undefined ? '' : ` held by ${first.taskId.slice(0, 16)}${limit.held > 1 ? ` and ${limit.held - 1} more` : ` (running ${formatDuration(now - first.sinceAt)})`}`;
+  const command = first === undefined ? null : `taskflow explain ${first.taskId}`;
+  return gate('limit', `Limit ${limit.name} is full: ${limit.held}/${limit.max}${by}.`, command, { holder: first?.taskId ?? null });
+}
+
+function rateSpent({ now }: Facts, limit: LimitFact): Gate | null {
+  if (limit.tokenAt === null || limit.tokenAt <= now) return null;
+  return gate('rate', `The rate of ${limit.name} is used up; the next start is allowed in ${formatDuration(limit.tokenAt - now)}.`, null, { earliestAt: limit.tokenAt });
+}
+
+/** A worker that publishes no schema takes any input; so does a task that was not validated. */
+function schemaDiffers({ task }: Facts, able: readonly WorkerFact[]): Gate | null {
+  if (task.schemaVersion === null || able.length === 0) return null;
+  const accepts = able.some((worker) => worker.schemaVersion === null || worker.schemaVersion === task.schemaVersion);
+  if (accepts) return null;
+  const theirs = [...new Set(able.map((worker) => worker.schemaVersion))].join(', ');
+  return gate('schema_differs', `Its input was written for version ${task.schemaVersion} of "${task.name}"; every worker has another one (${theirs}).`, 'taskflow worker list');
+}
+
+function slotsFull({ task }: Facts, listening: readonly WorkerFact[]): Gate | null {
+  if (listening.length === 0 || listening.some((worker) => worker.running < worker.concurrency)) return null;
+  const slots = listening.reduce((sum, worker) => sum + worker.concurrency, 0);
+  const whose = listening.length === 1 ? `worker ${listening[0]?.name ?? ''}` : `the ${listening.length} workers of queue "${task.queue}"`;
+  return gate('slots_full', `${slots === 1 ? 'The only slot' : `All ${slots} slots`} of ${whose} ${slots === 1 ? 'is' : 'are'} busy.`, 'taskflow worker list');
+}
+
+function behind({ task, ahead }: Facts): Gate | null {
+  if (task.state !== 'queued' || ahead === 0) return null;
+  const count = ahead >= limits.aheadMax ? `${group(limits.aheadMax)}+` : group(ahead);
+  return gate('behind', `${count} ${ahead === 1 ? 'task is' : 'tasks are'} ahead of it in queue "${task.queue}".`, 'taskflow queue list');
+}
+
+function gate(code: GateCode, sentence: string, command: string | null, more: { holder?: string | null; earliestAt?: number } = {}): Gate {
+  return { code, sentence, holder: more.holder ?? null, earliestAt: more.earliestAt ?? null, command };
+}
+
+function ago(at: number, now: number): string {
+  return `${formatDuration(Math.max(0, now - at))} ago`;
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length <= 120 ? line : `${line.slice(0, 119)}…`;
+}
+
+/** 1234567 → 1,234,567 */
+function group(count: number): string {
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
+function shellWord(text: string): string {
+  return /^[\w.:/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
