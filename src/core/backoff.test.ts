@@ -22,12 +22,18 @@ describe('backoffMs', () => {
   });
 
   test('keeps a fixed delay', () => {
-    expect([1, 2, 50].map((failures) => backoffMs({ ...standard, backoff: 'fixed' }, failures, 0))).toEqual([1000, 1000, 1000]);
+    expect([1, 2, 50].map((failures) => backoffMs({ ...standard, backoff: 'fixed' }, failures, 0))).toEqual([
+      1000, 1000, 1000,
+    ]);
   });
 
   test('spreads equal jitter over the upper half and full jitter over all', () => {
-    expect([0, 0.5, 0.999_999].map((random) => backoffMs({ ...standard, jitter: 'equal' }, 1, random))).toEqual([500, 750, 1000]);
-    expect([0, 0.5, 0.999_999].map((random) => backoffMs({ ...standard, jitter: 'full' }, 1, random))).toEqual([0, 500, 1000]);
+    expect([0, 0.5, 0.999_999].map((random) => backoffMs({ ...standard, jitter: 'equal' }, 1, random))).toEqual([
+      500, 750, 1000,
+    ]);
+    expect([0, 0.5, 0.999_999].map((random) => backoffMs({ ...standard, jitter: 'full' }, 1, random))).toEqual([
+      0, 500, 1000,
+    ]);
   });
 
   test('lets the error say when to come back, capped and without jitter', () => {

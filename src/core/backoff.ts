@@ -47,4 +47,3 @@ function rawDelay(policy: BackoffPolicy, failures: number): number {
 function clamp(ms: number, maxMs: number): number {
   return Math.round(Math.min(maxMs, Math.max(0, ms)));
 }
-

@@ -39,7 +39,9 @@ export function formatCivil({ ms, lengthMs }: CivilTime): string {
   const minutes = `${digits(Math.floor(ofDay / 3_600_000), 2)}:${digits(Math.floor(ofDay / 60_000) % 60, 2)}`;
   if (lengthMs === 60_000) return `${date}T${minutes}Z`;
   const seconds = digits(Math.floor(ofDay / 1000) % 60, 2);
-  return lengthMs === 1000 ? `${date}T${minutes}:${seconds}Z` : `${date}T${minutes}:${seconds}.${digits(ofDay % 1000, 3)}Z`;
+  return lengthMs === 1000
+    ? `${date}T${minutes}:${seconds}Z`
+    : `${date}T${minutes}:${seconds}.${digits(ofDay % 1000, 3)}Z`;
 }
 
 function isDay(year: number, month: number, day: number): boolean {
@@ -63,18 +65,26 @@ function daysFromCivil(year: number, month: number, day: number): number {
   const era = Math.floor(shifted / 400);
   const yearOfEra = shifted - era * 400;
   const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
-  return era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468;
+  return (
+    era * 146_097 + yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear - 719_468
+  );
 }
 
 function civilFromDays(days: number): { year: number; month: number; day: number } {
   const shifted = days + 719_468;
   const era = Math.floor(shifted / 146_097);
   const ofEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor((ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365);
+  const yearOfEra = Math.floor(
+    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
+  );
   const ofYear = ofEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
   const shiftedMonth = Math.floor((5 * ofYear + 2) / 153);
   const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day: ofYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1 };
+  return {
+    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
+    month,
+    day: ofYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1,
+  };
 }
 
 function digits(value: number, width: number): string {

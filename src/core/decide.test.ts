@@ -13,8 +13,16 @@ const day = 86_400_000;
 const half = { float: () => 0.5 };
 
 const running: JudgedTask = {
-  name: 't', state: 'running', policy: encodePolicy(policyOf({ retry: { attempts: 3, jitter: 'none' } })),
-  attempt: 1, crashes: 0, interruptions: 0, snoozes: 0, startedAt: 1000, timeoutMs: 30_000, dependsOn: [],
+  name: 't',
+  state: 'running',
+  policy: encodePolicy(policyOf({ retry: { attempts: 3, jitter: 'none' } })),
+  attempt: 1,
+  crashes: 0,
+  interruptions: 0,
+  snoozes: 0,
+  startedAt: 1000,
+  timeoutMs: 30_000,
+  dependsOn: [],
 };
 const last: Partial<JudgedTask> = { attempt: 3 };
 
@@ -89,7 +97,12 @@ describe('a run that ended', () => {
     }
   });
 
-  test.each([[Number.NaN, 0], [-5, 0], [Number.POSITIVE_INFINITY, limits.durationMaxMs], [1.4, 1]])('bounds a snooze of %d ms', (delayMs, expected) => {
+  test.each([
+    [Number.NaN, 0],
+    [-5, 0],
+    [Number.POSITIVE_INFINITY, limits.durationMaxMs],
+    [1.4, 1],
+  ])('bounds a snooze of %d ms', (delayMs, expected) => {
     expect(judged({ outcome: { kind: 'snooze', delayMs }, ranMs: 1 })).toMatchObject({ delayMs: expected });
   });
 
@@ -120,15 +133,23 @@ describe('an overdue task', () => {
     ['lease_expired', { startedAt: null, interruptions: 1 }, 'queued lease_lost crash +0'],
     ['lease_expired', { startedAt: null, interruptions: 1, crashes: 2 }, 'failed crash_loop crash keep 30d'],
     ['dependency_failed', { state: 'blocked', dependsOn: on('ignore', 'fail') }, 'failed dependency nothing keep 30d'],
-    ['dependency_failed', { state: 'blocked', dependsOn: on('cancel', 'ignore') }, 'cancelled dependency nothing keep 30d'],
+    [
+      'dependency_failed',
+      { state: 'blocked', dependsOn: on('cancel', 'ignore') },
+      'cancelled dependency nothing keep 30d',
+    ],
     ['dependency_failed', { state: 'blocked', dependsOn: on('ignore') }, 'queued - nothing +0'],
   ])('%s of %j goes to: %s', (reason, change, expected) => {
     expect(told(judged({ overdue: reason }, change))).toBe(expected);
   });
 
   test('says in its error what was overrun', () => {
-    expect(judged({ overdue: 'timeout' })).toMatchObject({ error: { name: 'TimeoutError', message: expect.stringContaining('30 s') } });
-    expect(judged({ overdue: 'timeout' }, { timeoutMs: null })).toMatchObject({ error: { message: expect.stringContaining('its timeout') } });
+    expect(judged({ overdue: 'timeout' })).toMatchObject({
+      error: { name: 'TimeoutError', message: expect.stringContaining('30 s') },
+    });
+    expect(judged({ overdue: 'timeout' }, { timeoutMs: null })).toMatchObject({
+      error: { message: expect.stringContaining('its timeout') },
+    });
   });
 });
 
@@ -141,7 +162,13 @@ describe('every verdict', () => {
     name: fc.string(),
     state: fc.constantFrom('blocked' as const, 'scheduled' as const, 'queued' as const, 'running' as const),
     policy: fc.oneof(
-      fc.record({ attempts: fc.integer({ min: 1, max: 6 }), delayMs: fc.nat(), jitter: fc.constantFrom('equal', 'none', 'full') }).map((policy) => JSON.stringify(policy)),
+      fc
+        .record({
+          attempts: fc.integer({ min: 1, max: 6 }),
+          delayMs: fc.nat(),
+          jitter: fc.constantFrom('equal', 'none', 'full'),
+        })
+        .map((policy) => JSON.stringify(policy)),
       fc.string(),
     ),
     attempt: fc.nat({ max: 8 }),
@@ -150,7 +177,13 @@ describe('every verdict', () => {
     snoozes: fc.nat({ max: 1200 }),
     startedAt: fc.option(fc.nat()),
     timeoutMs: fc.option(fc.nat()),
-    dependsOn: fc.array(fc.record({ taskId: fc.string(), onFailure: fc.constantFrom('fail' as const, 'cancel' as const, 'ignore' as const) }), { maxLength: 3 }),
+    dependsOn: fc.array(
+      fc.record({
+        taskId: fc.string(),
+        onFailure: fc.constantFrom('fail' as const, 'cancel' as const, 'ignore' as const),
+      }),
+      { maxLength: 3 },
+    ),
   });
   const seeds = fc.integer().map(seededChance);
 
@@ -182,17 +215,25 @@ describe('every verdict', () => {
 
   test('ends every task that only ever fails, within its attempts', () => {
     fc.assert(
-      fc.property(tasks, fc.array(fc.constantFrom<Outcome>(outcomes.error, outcomes.timedOut, outcomes.crashed), { minLength: 20, maxLength: 20 }), seeds, (task, all, chance) => {
-        let { attempt, crashes } = { attempt: 0, crashes: 0 };
-        for (const outcome of all) {
-          attempt++;
-          const verdict = decide({ ...task, attempt, crashes }, { outcome, ranMs: 1 }, chance);
-          if (isFinished(verdict.to)) return;
-          if (verdict.charge === 'crash') crashes++;
-          if (verdict.charge !== 'attempt') attempt--;
-        }
-        expect.unreachable('a task failed twenty times and was never given up');
-      }),
+      fc.property(
+        tasks,
+        fc.array(fc.constantFrom<Outcome>(outcomes.error, outcomes.timedOut, outcomes.crashed), {
+          minLength: 20,
+          maxLength: 20,
+        }),
+        seeds,
+        (task, all, chance) => {
+          let { attempt, crashes } = { attempt: 0, crashes: 0 };
+          for (const outcome of all) {
+            attempt++;
+            const verdict = decide({ ...task, attempt, crashes }, { outcome, ranMs: 1 }, chance);
+            if (isFinished(verdict.to)) return;
+            if (verdict.charge === 'crash') crashes++;
+            if (verdict.charge !== 'attempt') attempt--;
+          }
+          expect.unreachable('a task failed twenty times and was never given up');
+        },
+      ),
     );
   });
 });

@@ -12,13 +12,21 @@ import type { Charge, Outcome, OverdueReason, Task, TaskError, Verdict } from '.
 /** What there is to judge: a run that ended as its worker reports it, or a task that `claimOverdue` handed out. */
 export type Ending =
   /** `ranMs`: how long the handler ran, null when it never began; the settlement carries the same number. */
-  | { readonly outcome: Outcome; readonly ranMs: number | null }
-  | { readonly overdue: OverdueReason };
+  { readonly outcome: Outcome; readonly ranMs: number | null } | { readonly overdue: OverdueReason };
 
 /** What of a task a verdict depends on: nothing that only a clock or a store could tell. */
 export type JudgedTask = Pick<
   Task,
-  'name' | 'state' | 'policy' | 'attempt' | 'crashes' | 'interruptions' | 'snoozes' | 'startedAt' | 'timeoutMs' | 'dependsOn'
+  | 'name'
+  | 'state'
+  | 'policy'
+  | 'attempt'
+  | 'crashes'
+  | 'interruptions'
+  | 'snoozes'
+  | 'startedAt'
+  | 'timeoutMs'
+  | 'dependsOn'
 >;
 
 /** What the rules look at. */
@@ -98,7 +106,8 @@ function retryOrFail(judged: Case, reason: Reason, error: TaskError, retryAfterM
 }
 
 function snoozed(judged: Case, delayMs: number): Verdict {
-  if (judged.task.snoozes < limits.snoozesMax) return waiting('scheduled', 'snooze', 'snooze', boundedDelay(delayMs), null);
+  if (judged.task.snoozes < limits.snoozesMax)
+    return waiting('scheduled', 'snooze', 'snooze', boundedDelay(delayMs), null);
   const error = errorOf(judged, 'SnoozeError', `It snoozed ${limits.snoozesMax} times, which is the most a task may.`);
   return finished(judged, 'failed', 'error', 'attempt', error);
 }
@@ -108,7 +117,11 @@ function released(judged: Case, began: boolean): Verdict {
   const { task, policy } = judged;
   if (!began) return waiting('queued', 'released', 'nothing', 0, null);
   if (task.interruptions < limits.interruptionsMax) return waiting('queued', 'released', 'interruption', 0, null);
-  const error = errorOf(judged, 'InterruptedError', `It was interrupted more than ${limits.interruptionsMax} times by stopping workers.`);
+  const error = errorOf(
+    judged,
+    'InterruptedError',
+    `It was interrupted more than ${limits.interruptionsMax} times by stopping workers.`,
+  );
   if (task.attempt < policy.attempts) return waiting('queued', 'released', 'attempt', 0, error);
   return finished(judged, 'failed', 'error', 'attempt', error);
 }
@@ -120,8 +133,12 @@ function released(judged: Case, began: boolean): Verdict {
  */
 function leaseExpired(judged: Case): Verdict {
   const { task } = judged;
-  if (task.startedAt === null && task.interruptions === 0) return waiting('queued', 'lease_lost', 'interruption', 0, null);
-  return crashed(judged, errorOf(judged, 'WorkerLostError', 'The worker stopped sending heartbeats while it ran the task.'));
+  if (task.startedAt === null && task.interruptions === 0)
+    return waiting('queued', 'lease_lost', 'interruption', 0, null);
+  return crashed(
+    judged,
+    errorOf(judged, 'WorkerLostError', 'The worker stopped sending heartbeats while it ran the task.'),
+  );
 }
 
 /** Again at once, since the delay of a lost lease has passed already; with a budget of its own, since it may be the task's fault. */
@@ -142,12 +159,24 @@ function dependencyFailed(judged: Case, charge: Charge): Verdict {
 
 type FinishedVerdict = Extract<Verdict, { readonly to: FinishedState }>;
 
-function finished({ policy }: Case, to: FinishedState, reason: Reason | null, charge: Charge, error: TaskError | null = null): FinishedVerdict {
+function finished(
+  { policy }: Case,
+  to: FinishedState,
+  reason: Reason | null,
+  charge: Charge,
+  error: TaskError | null = null,
+): FinishedVerdict {
   const keepMs = to === 'succeeded' ? policy.keepSucceededMs : policy.keepFailedMs;
   return { to, reason, charge, keepMs, result: null, error };
 }
 
-function waiting(to: 'scheduled' | 'queued', reason: Reason | null, charge: Charge, delayMs: number, error: TaskError | null): Verdict {
+function waiting(
+  to: 'scheduled' | 'queued',
+  reason: Reason | null,
+  charge: Charge,
+  delayMs: number,
+  error: TaskError | null,
+): Verdict {
   return { to, reason, charge, delayMs, error };
 }
 

@@ -41,7 +41,9 @@ describe('parseDuration', () => {
 
   test('names the value and the bound it breaks', () => {
     expect(() => parseDuration('2s', 'lease', { min: 5000 })).toThrow('lease is not valid: "2s" is shorter than 5s');
-    expect(() => parseDuration('2h', 'lease', { max: 3_600_000 })).toThrow('lease is not valid: "2h" is longer than 1h');
+    expect(() => parseDuration('2h', 'lease', { max: 3_600_000 })).toThrow(
+      'lease is not valid: "2h" is longer than 1h',
+    );
     expect(() => parseDuration(-1, 'delay')).toThrow('delay is not valid: -1 is shorter than 0ms');
     expect(() => parseDuration('999999d', 'delay')).toThrow('is longer than');
   });

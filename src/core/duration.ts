@@ -98,6 +98,7 @@ function shown(value: unknown): string {
 }
 
 function invalid(what: string, problem: string, nearest: string | null) {
-  const hint = nearest === null ? "Write a number and a unit: '500ms', '30s', '10m', '2h', '7d'." : `Did you mean ${nearest}?`;
+  const hint =
+    nearest === null ? "Write a number and a unit: '500ms', '30s', '10m', '2h', '7d'." : `Did you mean ${nearest}?`;
   return taskFlowError('INVALID_OPTION', { what, problem }, { hint });
 }

@@ -55,7 +55,9 @@ describe('errorFacts', () => {
 
   test('follows causes, the first of several errors too, and ends a cycle', () => {
     expect(errorFacts(new Error('out', { cause: 'in' })).cause).toMatchObject({ message: 'in' });
-    expect(errorFacts(new AggregateError([new Error('first'), new Error('second')])).cause).toMatchObject({ message: 'first' });
+    expect(errorFacts(new AggregateError([new Error('first'), new Error('second')])).cause).toMatchObject({
+      message: 'first',
+    });
     expect(errorFacts(looping)).toMatchObject({ message: 'loop', cause: { message: 'inner', cause: null } });
   });
 
@@ -71,11 +73,20 @@ describe('errorFacts', () => {
   });
 
   test('is bounded and well formed whatever is thrown', () => {
-    const anything = fc.oneof(fc.anything(), fc.record({ name: fc.string({ unit: 'binary' }), message: fc.string({ unit: 'binary' }), stack: fc.string({ unit: 'binary', maxLength: 5000 }), cause: fc.anything() }));
+    const anything = fc.oneof(
+      fc.anything(),
+      fc.record({
+        name: fc.string({ unit: 'binary' }),
+        message: fc.string({ unit: 'binary' }),
+        stack: fc.string({ unit: 'binary', maxLength: 5000 }),
+        cause: fc.anything(),
+      }),
+    );
     fc.assert(
       fc.property(anything, (thrown) => {
         const error = toTaskError('task', thrown);
-        for (const text of [error.name, error.message, error.stack ?? '']) expect(text.isWellFormed() && !text.includes('\0')).toBe(true);
+        for (const text of [error.name, error.message, error.stack ?? ''])
+          expect(text.isWellFormed() && !text.includes('\0')).toBe(true);
         expect(error.message.length).toBeLessThanOrEqual(limits.errorMessageMax);
         for (const line of error.stack?.split('\n') ?? []) expect(line.length).toBeLessThanOrEqual(limits.errorLineMax);
         expect(error.fingerprint).toMatch(/^[0-9a-f]{12}$/);
@@ -86,9 +97,14 @@ describe('errorFacts', () => {
 });
 
 describe('errorFingerprint', () => {
-  const at = (place: string) => `at Socket.<anonymous> (node:net:1:2)\nat send (/srv/app/node_modules/mail/index.js:3:4)\nat ${place}`;
-  const print = (message: string, place = 'sendWelcome (/srv/app/src/email.ts:14:9)', name = 'Error', task = 'email.welcome') =>
-    errorFingerprint(task, { name, message, stack: at(place) });
+  const at = (place: string) =>
+    `at Socket.<anonymous> (node:net:1:2)\nat send (/srv/app/node_modules/mail/index.js:3:4)\nat ${place}`;
+  const print = (
+    message: string,
+    place = 'sendWelcome (/srv/app/src/email.ts:14:9)',
+    name = 'Error',
+    task = 'email.welcome',
+  ) => errorFingerprint(task, { name, message, stack: at(place) });
 
   test.each([
     ['timeout after 30 s', 'timeout after 31.5 s'],
@@ -101,12 +117,21 @@ describe('errorFingerprint', () => {
   });
 
   test('survives a deploy to another folder and another line', () => {
-    expect(print('x', 'sendWelcome (/srv/app/src/email.ts:14:9)')).toBe(print('x', 'sendWelcome (/opt/b/src/email.ts:20:1)'));
+    expect(print('x', 'sendWelcome (/srv/app/src/email.ts:14:9)')).toBe(
+      print('x', 'sendWelcome (/opt/b/src/email.ts:20:1)'),
+    );
     expect(print('x', 'file:///srv/app/src/email.ts:14:9')).toBe(print('x', 'file:///opt/src/email.ts:15:3'));
   });
 
   test('differs for another message, class, task, file and function', () => {
-    const all = [print('a'), print('b'), print('a', 'sendWelcome (/srv/src/sms.ts:1:1)'), print('a', 'other (/srv/src/email.ts:1:1)'), print('a', undefined, 'TypeError'), print('a', undefined, 'Error', 'x')];
+    const all = [
+      print('a'),
+      print('b'),
+      print('a', 'sendWelcome (/srv/src/sms.ts:1:1)'),
+      print('a', 'other (/srv/src/email.ts:1:1)'),
+      print('a', undefined, 'TypeError'),
+      print('a', undefined, 'Error', 'x'),
+    ];
     expect(new Set(all).size).toBe(all.length);
   });
 });

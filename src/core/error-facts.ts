@@ -39,7 +39,10 @@ export function toTaskError(taskName: string, thrown: unknown): TaskError {
  * so that it survives a deploy).
  */
 export function errorFingerprint(taskName: string, error: Pick<TaskError, 'name' | 'message' | 'stack'>): string {
-  return sha256Hex([taskName, error.name, normalizeMessage(error.message), ownFrame(error.stack)].join('\n'), fingerprintLength);
+  return sha256Hex(
+    [taskName, error.name, normalizeMessage(error.message), ownFrame(error.stack)].join('\n'),
+    fingerprintLength,
+  );
 }
 
 function factsOf(thrown: unknown, causesLeft: number, seen: readonly unknown[]): ErrorFacts {
@@ -47,14 +50,22 @@ function factsOf(thrown: unknown, causesLeft: number, seen: readonly unknown[]):
   const message = clean(messageOf(thrown), limits.errorMessageMax);
   const cause = causesLeft === 0 ? undefined : causeOf(thrown);
   const known = cause === undefined || seen.includes(cause) || cause === thrown;
-  return { name, message, stack: stackOf(thrown, message), cause: known ? null : factsOf(cause, causesLeft - 1, [...seen, thrown]) };
+  return {
+    name,
+    message,
+    stack: stackOf(thrown, message),
+    cause: known ? null : factsOf(cause, causesLeft - 1, [...seen, thrown]),
+  };
 }
 
 function nameOf(thrown: unknown): string {
   const name = readText(thrown, 'name');
   if (name !== null && name !== '' && name !== 'Error') return name;
   // A class that extends Error without setting `name` is still known by its constructor.
-  const constructorName = typeof thrown === 'object' && readText(thrown, 'message') !== null ? readText(read(thrown, 'constructor'), 'name') : null;
+  const constructorName =
+    typeof thrown === 'object' && readText(thrown, 'message') !== null
+      ? readText(read(thrown, 'constructor'), 'name')
+      : null;
   return constructorName === null || constructorName === '' || constructorName === 'Object' ? 'Error' : constructorName;
 }
 
@@ -77,9 +88,16 @@ function stackOf(thrown: unknown, message: string): string | null {
   if (stack === null) return null;
   const frames = stack.indexOf('\n    at ');
   // Where frames look different, all lines but the first, which repeats the message, are kept.
-  const start = frames >= 0 ? frames + 1 : stack.startsWith(message) || stack.includes(`: ${message}`) ? stack.indexOf('\n') + 1 : 0;
+  const start =
+    frames >= 0
+      ? frames + 1
+      : stack.startsWith(message) || stack.includes(`: ${message}`)
+        ? stack.indexOf('\n') + 1
+        : 0;
   if (start === 0 && frames < 0 && stack.includes(message)) return null;
-  const lines = stack.slice(start, start + limits.errorFramesMax * limits.errorLineMax).split('\n', limits.errorFramesMax);
+  const lines = stack
+    .slice(start, start + limits.errorFramesMax * limits.errorLineMax)
+    .split('\n', limits.errorFramesMax);
   const kept = lines.map((line) => clean(line.trim(), limits.errorLineMax)).filter((line) => line !== '');
   return kept.length === 0 ? null : kept.join('\n');
 }
@@ -121,7 +139,9 @@ function normalizeMessage(message: string): string {
 
 /** The function and the end of the file's path of the first frame that is neither Node's nor a dependency's. */
 function ownFrame(stack: string | null): string {
-  const own = stack?.split('\n').find((line) => line.startsWith('at ') && !/node:|node_modules|<anonymous>\)?$/.test(line));
+  const own = stack
+    ?.split('\n')
+    .find((line) => line.startsWith('at ') && !/node:|node_modules|<anonymous>\)?$/.test(line));
   if (own === undefined) return '';
   const place = /\(?([^()\s]+?)(?::\d+)*\)?$/.exec(own)?.[1] ?? '';
   const caller = /^at (?:async )?([^(]+) \(/.exec(own)?.[1] ?? '';

@@ -9,7 +9,17 @@ import { story } from './story.ts';
 
 /** Every rule that can hold a task back, in the order in which they are looked at. */
 export const gateCodes = [
-  'no_worker', 'unknown_task', 'queue_paused', 'not_due', 'retry_wait', 'dependency', 'limit', 'rate', 'schema_differs', 'slots_full', 'behind',
+  'no_worker',
+  'unknown_task',
+  'queue_paused',
+  'not_due',
+  'retry_wait',
+  'dependency',
+  'limit',
+  'rate',
+  'schema_differs',
+  'slots_full',
+  'behind',
 ] as const;
 export type GateCode = (typeof gateCodes)[number];
 
@@ -77,10 +87,20 @@ function noWorker({ task, workers }: Facts, ready: readonly WorkerFact[]): Gate 
   const draining = workers.filter((worker) => worker.state === 'draining' && worker.queues.includes(task.queue));
   if (draining.length > 0) {
     const names = draining.map((worker) => worker.name).join(', ');
-    return gate('no_worker', `The only worker of queue "${task.queue}" takes no more tasks: ${names} is draining.`, start, { holder: draining[0]?.workerId ?? null });
+    return gate(
+      'no_worker',
+      `The only worker of queue "${task.queue}" takes no more tasks: ${names} is draining.`,
+      start,
+      { holder: draining[0]?.workerId ?? null },
+    );
   }
   const near = nearest(task.queue, new Set(ready.flatMap((worker) => worker.queues)));
-  const hint = ready.length === 0 ? ' No worker is running at all.' : near === null ? '' : ` Nearest queue with a worker: ${near}.`;
+  const hint =
+    ready.length === 0
+      ? ' No worker is running at all.'
+      : near === null
+        ? ''
+        : ` Nearest queue with a worker: ${near}.`;
   return gate('no_worker', `No worker listens on queue "${task.queue}".${hint}`, start);
 }
 
@@ -91,7 +111,11 @@ function unknownTask({ task }: Facts, ready: readonly WorkerFact[]): Gate {
     return gate('unknown_task', sentence, 'taskflow worker list', { holder: elsewhere.workerId });
   }
   const near = nearest(task.name, new Set(ready.flatMap((worker) => worker.taskNames)));
-  return gate('unknown_task', `No worker knows "${task.name}"${near === null ? '' : `; nearest: ${near}`}.`, 'taskflow worker list');
+  return gate(
+    'unknown_task',
+    `No worker knows "${task.name}"${near === null ? '' : `; nearest: ${near}`}.`,
+    'taskflow worker list',
+  );
 }
 
 function queuePaused({ task, pause, now }: Facts): Gate | null {
@@ -106,11 +130,16 @@ function beforeItsTime({ task, now }: Facts): Gate | null {
   const wait = task.dueAt > now ? `in ${formatDuration(task.dueAt - now)}` : 'now, as soon as it is moved to its queue';
   const earliestAt = task.dueAt;
   if (task.reason === 'snooze') return gate('not_due', `It snoozes and runs again ${wait}.`, null, { earliestAt });
-  if (task.reason === 'unknown_task') return gate('not_due', `A worker that does not know it gave it back; it is tried again ${wait}.`, null, { earliestAt });
+  if (task.reason === 'unknown_task')
+    return gate('not_due', `A worker that does not know it gave it back; it is tried again ${wait}.`, null, {
+      earliestAt,
+    });
   if (task.attempt >= 1) {
     const ended = task.reason === 'timeout' ? 'timed out' : 'failed';
     const message = task.error === null ? '' : ` (${oneLine(task.error.message)})`;
-    return gate('retry_wait', `Attempt ${task.attempt} ${ended}${message}; it is tried again ${wait}.`, null, { earliestAt });
+    return gate('retry_wait', `Attempt ${task.attempt} ${ended}${message}; it is tried again ${wait}.`, null, {
+      earliestAt,
+    });
   }
   return gate('not_due', `It is scheduled to run ${wait}.`, null, { earliestAt });
 }
@@ -118,20 +147,32 @@ function beforeItsTime({ task, now }: Facts): Gate | null {
 function dependency(parent: ParentFact): Gate {
   const name = parent.name === null ? parent.taskId : `${parent.name} ${parent.taskId.slice(0, 16)}`;
   const state = parent.state === null ? 'which is not in the store' : `which is ${parent.state}`;
-  return gate('dependency', `It depends on ${name}, ${state}.`, `taskflow explain ${parent.taskId}`, { holder: parent.taskId });
+  return gate('dependency', `It depends on ${name}, ${state}.`, `taskflow explain ${parent.taskId}`, {
+    holder: parent.taskId,
+  });
 }
 
 function limitFull({ now }: Facts, limit: LimitFact): Gate | null {
   if (limit.max === null || limit.held < limit.max) return null;
   const [first] = limit.holders;
-  const by = first === undefined ? '' : ` held by ${first.taskId.slice(0, 16)}${limit.held > 1 ? ` and ${limit.held - 1} more` : ` (running ${formatDuration(now - first.sinceAt)})`}`;
+  const by =
+    first === undefined
+      ? ''
+      : ` held by ${first.taskId.slice(0, 16)}${limit.held > 1 ? ` and ${limit.held - 1} more` : ` (running ${formatDuration(now - first.sinceAt)})`}`;
   const command = first === undefined ? null : `taskflow explain ${first.taskId}`;
-  return gate('limit', `Limit ${limit.name} is full: ${limit.held}/${limit.max}${by}.`, command, { holder: first?.taskId ?? null });
+  return gate('limit', `Limit ${limit.name} is full: ${limit.held}/${limit.max}${by}.`, command, {
+    holder: first?.taskId ?? null,
+  });
 }
 
 function rateSpent({ now }: Facts, limit: LimitFact): Gate | null {
   if (limit.tokenAt === null || limit.tokenAt <= now) return null;
-  return gate('rate', `The rate of ${limit.name} is used up; the next start is allowed in ${formatDuration(limit.tokenAt - now)}.`, null, { earliestAt: limit.tokenAt });
+  return gate(
+    'rate',
+    `The rate of ${limit.name} is used up; the next start is allowed in ${formatDuration(limit.tokenAt - now)}.`,
+    null,
+    { earliestAt: limit.tokenAt },
+  );
 }
 
 /** A worker that publishes no schema takes any input; so does a task that was not validated. */
@@ -140,23 +181,43 @@ function schemaDiffers({ task }: Facts, able: readonly WorkerFact[]): Gate | nul
   const accepts = able.some((worker) => worker.schemaVersion === null || worker.schemaVersion === task.schemaVersion);
   if (accepts) return null;
   const theirs = [...new Set(able.map((worker) => worker.schemaVersion))].join(', ');
-  return gate('schema_differs', `Its input was written for version ${task.schemaVersion} of "${task.name}"; every worker has another one (${theirs}).`, 'taskflow worker list');
+  return gate(
+    'schema_differs',
+    `Its input was written for version ${task.schemaVersion} of "${task.name}"; every worker has another one (${theirs}).`,
+    'taskflow worker list',
+  );
 }
 
 function slotsFull({ task }: Facts, listening: readonly WorkerFact[]): Gate | null {
   if (listening.length === 0 || listening.some((worker) => worker.running < worker.concurrency)) return null;
   const slots = listening.reduce((sum, worker) => sum + worker.concurrency, 0);
-  const whose = listening.length === 1 ? `worker ${listening[0]?.name ?? ''}` : `the ${listening.length} workers of queue "${task.queue}"`;
-  return gate('slots_full', `${slots === 1 ? 'The only slot' : `All ${slots} slots`} of ${whose} ${slots === 1 ? 'is' : 'are'} busy.`, 'taskflow worker list');
+  const whose =
+    listening.length === 1
+      ? `worker ${listening[0]?.name ?? ''}`
+      : `the ${listening.length} workers of queue "${task.queue}"`;
+  return gate(
+    'slots_full',
+    `${slots === 1 ? 'The only slot' : `All ${slots} slots`} of ${whose} ${slots === 1 ? 'is' : 'are'} busy.`,
+    'taskflow worker list',
+  );
 }
 
 function behind({ task, ahead }: Facts): Gate | null {
   if (task.state !== 'queued' || ahead === 0) return null;
   const count = ahead >= limits.aheadMax ? `${group(limits.aheadMax)}+` : group(ahead);
-  return gate('behind', `${count} ${ahead === 1 ? 'task is' : 'tasks are'} ahead of it in queue "${task.queue}".`, 'taskflow queue list');
+  return gate(
+    'behind',
+    `${count} ${ahead === 1 ? 'task is' : 'tasks are'} ahead of it in queue "${task.queue}".`,
+    'taskflow queue list',
+  );
 }
 
-function gate(code: GateCode, sentence: string, command: string | null, more: { holder?: string | null; earliestAt?: number } = {}): Gate {
+function gate(
+  code: GateCode,
+  sentence: string,
+  command: string | null,
+  more: { holder?: string | null; earliestAt?: number } = {},
+): Gate {
   return { code, sentence, holder: more.holder ?? null, earliestAt: more.earliestAt ?? null, command };
 }
 

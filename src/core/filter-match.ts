@@ -1,7 +1,8 @@
 /** Evaluates a filter over one task: the meaning that every store's SQL is compared with. */
+
+import type { Comparison, Filter, FilterTerm, FilterValue, TimePoint } from './filter.ts';
 import { normalizeId } from './ids.ts';
 import { isFinished, type Reason, type TaskState, viewOf } from './states.ts';
-import type { Comparison, Filter, FilterTerm, FilterValue, TimePoint } from './filter.ts';
 
 /** What a filter looks at; a `Task` is one. Times are ms of the store's clock. */
 export interface FilterRow {
@@ -50,7 +51,10 @@ export function waitedMs(row: Pick<FilterRow, 'state' | 'dueAt' | 'claimedAt'>, 
 }
 
 /** A value of a time field as a half-open range of ms: from (included) to (not included). */
-export function timeRange(value: FilterValue & { readonly kind: 'time' | 'times' }, nowMs: number): { from: number; to: number } {
+export function timeRange(
+  value: FilterValue & { readonly kind: 'time' | 'times' },
+  nowMs: number,
+): { from: number; to: number } {
   if (value.kind === 'times') return { from: resolve(value.from, nowMs).from, to: resolve(value.to, nowMs).to };
   const { from, to } = resolve(value.at, nowMs);
   switch (value.compare) {
@@ -73,7 +77,9 @@ export function foldCase(text: string): string {
 }
 
 function resolve(point: TimePoint, nowMs: number): { from: number; to: number } {
-  return point.kind === 'ago' ? { from: nowMs - point.ms, to: nowMs - point.ms + 1 } : { from: point.ms, to: point.ms + point.lengthMs };
+  return point.kind === 'ago'
+    ? { from: nowMs - point.ms, to: nowMs - point.ms + 1 }
+    : { from: point.ms, to: point.ms + point.lengthMs };
 }
 
 function holds(term: FilterTerm, value: FilterValue, row: FilterRow, nowMs: number): boolean {

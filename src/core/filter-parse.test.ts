@@ -2,7 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TaskFlowError } from './errors.ts';
-import { type Filter, type FilterField, filterFields, type FilterTerm, type FilterValue, formatFilter } from './filter.ts';
+import {
+  type Filter,
+  type FilterField,
+  type FilterTerm,
+  type FilterValue,
+  filterFields,
+  formatFilter,
+} from './filter.ts';
 import { parseFilter } from './filter-parse.ts';
 import { limits } from './limits.ts';
 import { taskViews } from './states.ts';
@@ -10,11 +17,19 @@ import { taskViews } from './states.ts';
 const word = (text: string, prefix = false): FilterValue => ({ kind: 'word', text, prefix });
 
 function check(text: string, field: FilterField, ...values: FilterValue[]): void {
-  expect(parseFilter(text).terms.map((term) => ({ field: term.field, values: term.values }))).toEqual([{ field, values }]);
+  expect(parseFilter(text).terms.map((term) => ({ field: term.field, values: term.values }))).toEqual([
+    { field, values },
+  ]);
 }
 
 function checkRefused(text: string, message: string, position: number): void {
-  expect(() => parseFilter(text)).toThrow(expect.objectContaining({ code: 'INVALID_FILTER', message: expect.stringContaining(message), details: { position } }));
+  expect(() => parseFilter(text)).toThrow(
+    expect.objectContaining({
+      code: 'INVALID_FILTER',
+      message: expect.stringContaining(message),
+      details: { position },
+    }),
+  );
 }
 
 describe('parseFilter', () => {
@@ -56,7 +71,11 @@ describe('parseFilter', () => {
     ['took:>=1.5s', 'took', { kind: 'number', compare: '>=', number: 1500 }],
     ['since:6h', 'since', { kind: 'time', compare: '>=', at: { kind: 'ago', ms: 21_600_000 } }],
     ['created:6h', 'created', { kind: 'time', compare: '>=', at: { kind: 'ago', ms: 21_600_000 } }],
-    ['created:1970-01-02', 'created', { kind: 'time', compare: '=', at: { kind: 'at', ms: 86_400_000, lengthMs: 86_400_000 } }],
+    [
+      'created:1970-01-02',
+      'created',
+      { kind: 'time', compare: '=', at: { kind: 'at', ms: 86_400_000, lengthMs: 86_400_000 } },
+    ],
     ['input.v:1.2.3', 'input', word('1.2.3')],
     ['input.v:a..b', 'input', word('a..b')],
     ['input.v:">5"', 'input', word('>5')],
@@ -103,17 +122,40 @@ describe('a mistake', () => {
   });
 
   test('never surfaces as anything but INVALID_FILTER, whatever the text', () => {
-    const pieces = fc.constantFrom(...Object.keys(filterFields), ':', '"', '\\', '*', ',', '-', '..', '>', ' ', '6h', '2026-11-20', 'a', '1', '.', '😀');
+    const pieces = fc.constantFrom(
+      ...Object.keys(filterFields),
+      ':',
+      '"',
+      '\\',
+      '*',
+      ',',
+      '-',
+      '..',
+      '>',
+      ' ',
+      '6h',
+      '2026-11-20',
+      'a',
+      '1',
+      '.',
+      '😀',
+    );
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.array(pieces, { maxLength: 20 }).map((all) => all.join(''))), (text) => {
-        try {
-          const filter = parseFilter(text);
-          expect(stripped(parseFilter(formatFilter(filter)))).toEqual(stripped(filter));
-        } catch (error) {
-          expect(error).toBeInstanceOf(TaskFlowError);
-          expect(error).toHaveProperty('code', 'INVALID_FILTER');
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.array(pieces, { maxLength: 20 }).map((all) => all.join('')),
+        ),
+        (text) => {
+          try {
+            const filter = parseFilter(text);
+            expect(stripped(parseFilter(formatFilter(filter)))).toEqual(stripped(filter));
+          } catch (error) {
+            expect(error).toBeInstanceOf(TaskFlowError);
+            expect(error).toHaveProperty('code', 'INVALID_FILTER');
+          }
+        },
+      ),
       { numRuns: 2000 },
     );
   });
@@ -152,10 +194,15 @@ function terms(): fc.Arbitrary<FilterTerm> {
 }
 
 function valuesOf(field: FilterField): fc.Arbitrary<FilterValue> {
-  const text = fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom('-a', 'a:b', '>5', 'a..b', '', '"', '*', 'a,b', '=1', '1..2')).map((s) => s.toWellFormed().replaceAll('\0', ''));
+  const text = fc
+    .oneof(fc.string({ maxLength: 12 }), fc.constantFrom('-a', 'a:b', '>5', 'a..b', '', '"', '*', 'a,b', '=1', '1..2'))
+    .map((s) => s.toWellFormed().replaceAll('\0', ''));
   const words = fc.record({ kind: fc.constant('word' as const), text, prefix: fc.boolean() });
   const compare = fc.constantFrom('>' as const, '>=' as const, '<' as const, '<=' as const);
-  const number = (n: fc.Arbitrary<number>, compares = compare as fc.Arbitrary<'=' | '>' | '>=' | '<' | '<='>): fc.Arbitrary<FilterValue> =>
+  const number = (
+    n: fc.Arbitrary<number>,
+    compares = compare as fc.Arbitrary<'=' | '>' | '>=' | '<' | '<='>,
+  ): fc.Arbitrary<FilterValue> =>
     fc.oneof(
       fc.record({ kind: fc.constant('number' as const), compare: compares, number: n }),
       fc.tuple(n, n).map(([a, b]) => ({ kind: 'numbers' as const, from: Math.min(a, b), to: Math.max(a, b) })),
@@ -163,14 +210,20 @@ function valuesOf(field: FilterField): fc.Arbitrary<FilterValue> {
   const ago = fc.record({ kind: fc.constant('ago' as const), ms: fc.integer({ min: 0, max: limits.durationMaxMs }) });
   const at = fc
     .tuple(fc.integer({ min: 0, max: 100_000 }), fc.constantFrom(86_400_000, 60_000, 1000, 1))
-    .map(([days, lengthMs]) => ({ kind: 'at' as const, ms: days * 86_400_000 + (lengthMs === 86_400_000 ? 0 : 34_860_000), lengthMs }));
+    .map(([days, lengthMs]) => ({
+      kind: 'at' as const,
+      ms: days * 86_400_000 + (lengthMs === 86_400_000 ? 0 : 34_860_000),
+      lengthMs,
+    }));
   const point = fc.oneof(ago, at);
   switch (filterFields[field].kind) {
     case 'word':
     case 'contains':
       return words;
     case 'prefix':
-      return fc.stringMatching(field === 'err' ? /^[0-9a-f]{0,8}$/ : /^[0-9A-HJKMNP-TV-Z]{0,26}$/).map((s) => word(s, true));
+      return fc
+        .stringMatching(field === 'err' ? /^[0-9a-f]{0,8}$/ : /^[0-9A-HJKMNP-TV-Z]{0,26}$/)
+        .map((s) => word(s, true));
     case 'state':
       return fc.constantFrom(...taskViews).map((view) => word(view));
     case 'number':
@@ -187,6 +240,10 @@ function valuesOf(field: FilterField): fc.Arbitrary<FilterValue> {
             fc.record({ kind: fc.constant('time' as const), compare, at: point }),
             fc.record({ kind: fc.constant('times' as const), from: point, to: point }),
           )
-        : fc.record({ kind: fc.constant('time' as const), compare: fc.constant(field === 'since' ? ('>=' as const) : ('<=' as const)), at: point });
+        : fc.record({
+            kind: fc.constant('time' as const),
+            compare: fc.constant(field === 'since' ? ('>=' as const) : ('<=' as const)),
+            at: point,
+          });
   }
 }

@@ -2,7 +2,16 @@
 import { parseCivil } from './civil.ts';
 import { parseDuration } from './duration.ts';
 import { type TaskFlowError, taskFlowError } from './errors.ts';
-import { type Comparison, type FieldKind, type Filter, type FilterField, filterFields, type FilterTerm, type FilterValue, type TimePoint } from './filter.ts';
+import {
+  type Comparison,
+  type FieldKind,
+  type Filter,
+  type FilterField,
+  type FilterTerm,
+  type FilterValue,
+  filterFields,
+  type TimePoint,
+} from './filter.ts';
 import { normalizeId } from './ids.ts';
 import { limits } from './limits.ts';
 import { didYouMean } from './nearest.ts';
@@ -24,12 +33,14 @@ interface Written {
  * Throws INVALID_FILTER; its message names the position (from 1), its details are `{ position }`.
  */
 export function parseFilter(text: string): Filter {
-  if (text.length > limits.filterMax) throw refused(`The filter has ${text.length} characters; at most ${limits.filterMax} are allowed.`, 0);
+  if (text.length > limits.filterMax)
+    throw refused(`The filter has ${text.length} characters; at most ${limits.filterMax} are allowed.`, 0);
   if (text.includes('\0') || !text.isWellFormed()) throw refused('The filter contains a NUL or half a character.', 0);
   const terms: FilterTerm[] = [];
   let at = skipSpaces(text, 0);
   while (at < text.length) {
-    if (terms.length === limits.filterTermsMax) throw refused(`More than ${limits.filterTermsMax} terms, the next at ${at + 1}.`, at);
+    if (terms.length === limits.filterTermsMax)
+      throw refused(`More than ${limits.filterTermsMax} terms, the next at ${at + 1}.`, at);
     const { term, end } = readTerm(text, at);
     terms.push(term);
     at = skipSpaces(text, end);
@@ -52,9 +63,24 @@ const fieldNames = Object.keys(filterFields).filter((name) => name !== 'text') a
 
 /** What people write who come from elsewhere. */
 const fieldSynonyms: Readonly<Record<string, FilterField>> = {
-  task: 'name', type: 'name', job: 'name', kind: 'name', status: 'state', is: 'state', message: 'error',
-  fingerprint: 'err', payload: 'input', args: 'input', result: 'output', duration: 'took', latency: 'waited',
-  attempts: 'attempt', tags: 'tag', date: 'created', before: 'until', after: 'since',
+  task: 'name',
+  type: 'name',
+  job: 'name',
+  kind: 'name',
+  status: 'state',
+  is: 'state',
+  message: 'error',
+  fingerprint: 'err',
+  payload: 'input',
+  args: 'input',
+  result: 'output',
+  duration: 'took',
+  latency: 'waited',
+  attempts: 'attempt',
+  tags: 'tag',
+  date: 'created',
+  before: 'until',
+  after: 'since',
 };
 
 function readField(written: string, at: number): { field: FilterField; path: readonly string[] } {
@@ -63,14 +89,20 @@ function readField(written: string, at: number): { field: FilterField; path: rea
   if (known === undefined) {
     const synonym = Object.hasOwn(fieldSynonyms, name.toLowerCase()) ? fieldSynonyms[name.toLowerCase()] : undefined;
     const suggestion = synonym === undefined ? didYouMean(name, fieldNames, ':') : ` Did you mean ${synonym}:?`;
-    throw refused(`Unknown field "${shown(name)}" at ${at + 1}.${suggestion}`, at, `The fields are ${fieldNames.join(', ')}. Quote a word that contains a colon.`);
+    throw refused(
+      `Unknown field "${shown(name)}" at ${at + 1}.${suggestion}`,
+      at,
+      `The fields are ${fieldNames.join(', ')}. Quote a word that contains a colon.`,
+    );
   }
   if (filterFields[known].kind !== 'value') {
     if (path.length > 0) throw refused(`${known}: has no parts, "${shown(written)}" at ${at + 1}.`, at);
     return { field: known, path };
   }
-  if (path.length === 0 || path.includes('')) throw refused(`${known} needs a path at ${at + 1}, such as ${known}.user.plan:pro.`, at);
-  if (path.length > limits.filterPathMax) throw refused(`The path at ${at + 1} has more than ${limits.filterPathMax} steps.`, at);
+  if (path.length === 0 || path.includes(''))
+    throw refused(`${known} needs a path at ${at + 1}, such as ${known}.user.plan:pro.`, at);
+  if (path.length > limits.filterPathMax)
+    throw refused(`The path at ${at + 1} has more than ${limits.filterPathMax} steps.`, at);
   return { field: known, path };
 }
 
@@ -78,7 +110,8 @@ function readValues(text: string, start: number, head: string): { values: Writte
   const values: Written[] = [];
   let at = start;
   for (;;) {
-    if (values.length === limits.filterValuesMax) throw refused(`More than ${limits.filterValuesMax} values at ${at + 1}.`, at);
+    if (values.length === limits.filterValuesMax)
+      throw refused(`More than ${limits.filterValuesMax} values at ${at + 1}.`, at);
     const { value, end } = text[at] === '"' ? readQuoted(text, at) : readPlain(text, at);
     if (end === at) throw refused(`${head === '' ? 'A word' : `"${shown(head)}"`} needs a value at ${at + 1}.`, at);
     values.push(value);
@@ -92,15 +125,26 @@ function readPlain(text: string, at: number): { value: Written; end: number } {
   const starred = whole.endsWith('*');
   const word = starred ? whole.slice(0, -1) : whole;
   const inner = word.indexOf('*');
-  if (inner >= 0) throw refused(`The * at ${at + inner + 1} is not at the end of a value; only there it is understood.`, at + inner, 'Quote the value to look for the * itself.');
+  if (inner >= 0)
+    throw refused(
+      `The * at ${at + inner + 1} is not at the end of a value; only there it is understood.`,
+      at + inner,
+      'Quote the value to look for the * itself.',
+    );
   return { value: { at, text: word, quoted: false, starred }, end: at + whole.length };
 }
 
 function readQuoted(text: string, at: number): { value: Written; end: number } {
   const whole = /^"((?:[^"\\]|\\["\\])*)"(\*?)/.exec(text.slice(at));
-  if (whole === null) throw refused(`The quote at ${at + 1} is never closed.`, at, 'Write \\" for a quote and \\\\ for a backslash inside of quotes.');
+  if (whole === null)
+    throw refused(
+      `The quote at ${at + 1} is never closed.`,
+      at,
+      'Write \\" for a quote and \\\\ for a backslash inside of quotes.',
+    );
   const end = at + whole[0].length;
-  if (end < text.length && !/[\s,]/.test(text[end] ?? '')) throw refused(`After the closing quote at ${end} a space or a comma must follow.`, end);
+  if (end < text.length && !/[\s,]/.test(text[end] ?? ''))
+    throw refused(`After the closing quote at ${end} a space or a comma must follow.`, end);
   const inside = (whole[1] ?? '').replace(/\\(["\\])/g, '$1');
   return { value: { at, text: inside, quoted: true, starred: whole[2] === '*' }, end };
 }
@@ -130,9 +174,24 @@ function prefix(written: Written, field: FilterField): FilterValue {
 
 const stateNames: readonly string[] = [...new Set([...taskStates, ...taskViews])];
 const stateSynonyms: Readonly<Record<string, string>> = {
-  completed: 'succeeded', complete: 'succeeded', done: 'succeeded', success: 'succeeded', ok: 'succeeded', active: 'running',
-  executing: 'running', ready: 'queued', waiting: 'queued', pending: 'queued', available: 'queued', delayed: 'scheduled',
-  dead: 'failed', error: 'failed', discarded: 'failed', retry: 'retrying', timeout: 'failed', stopped: 'cancelled',
+  completed: 'succeeded',
+  complete: 'succeeded',
+  done: 'succeeded',
+  success: 'succeeded',
+  ok: 'succeeded',
+  active: 'running',
+  executing: 'running',
+  ready: 'queued',
+  waiting: 'queued',
+  pending: 'queued',
+  available: 'queued',
+  delayed: 'scheduled',
+  dead: 'failed',
+  error: 'failed',
+  discarded: 'failed',
+  retry: 'retrying',
+  timeout: 'failed',
+  stopped: 'cancelled',
 };
 
 function state(written: Written): FilterValue {
@@ -140,7 +199,11 @@ function state(written: Written): FilterValue {
   if (stateNames.includes(text)) return { kind: 'word', text, prefix: false };
   const synonym = Object.hasOwn(stateSynonyms, text) ? stateSynonyms[text] : undefined;
   const suggestion = synonym === undefined ? didYouMean(text, stateNames) : ` Did you mean ${synonym}?`;
-  throw refused(`Unknown state "${shown(written.text)}" at ${written.at + 1}.${suggestion}`, written.at, `The states are ${stateNames.join(', ')}.`);
+  throw refused(
+    `Unknown state "${shown(written.text)}" at ${written.at + 1}.${suggestion}`,
+    written.at,
+    `The states are ${stateNames.join(', ')}.`,
+  );
 }
 
 function isNumber(text: string): boolean {
@@ -153,7 +216,12 @@ function scalar(written: Written): FilterValue {
   if (written.quoted || (compare === '=' && !written.text.includes('..'))) return word(written);
   const ends = splitRange(written.text);
   if (ends !== null && !ends.every((end) => end === '' || isNumber(end))) return word(written);
-  if (ends === null && !isNumber(rest)) throw refused(`"${shown(rest)}" at ${written.at + 1} is not a number to compare with.`, written.at, `Quote it to look for the word: "${shown(written.text)}".`);
+  if (ends === null && !isNumber(rest))
+    throw refused(
+      `"${shown(rest)}" at ${written.at + 1} is not a number to compare with.`,
+      written.at,
+      `Quote it to look for the word: "${shown(written.text)}".`,
+    );
   return ranged(written, (text) => Number(text) + 0); // + 0 turns -0 into 0
 }
 
@@ -169,7 +237,11 @@ function readQuantity(text: string, field: FilterField, kind: FieldKind, at: num
   if (kind === 'duration') return located(at, () => parseDuration(text, `${field}:`));
   if (kind === 'priority') return located(at, () => parsePriority(text.toLowerCase()));
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw refused(`"${shown(text)}" at ${at + 1} is not a whole number.`, at, `Write ${field}:2, ${field}:>2 or ${field}:2..4.`);
+  throw refused(
+    `"${shown(text)}" at ${at + 1} is not a whole number.`,
+    at,
+    `Write ${field}:2, ${field}:>2 or ${field}:2..4.`,
+  );
 }
 
 /** `5`, `>5`, `2..4`, `2..` and `..4`. */
@@ -184,7 +256,12 @@ function ranged(written: Written, read: (text: string) => number): FilterValue {
   if (to === '') return { kind: 'number', compare: '>=', number: read(from) };
   if (from === '') return { kind: 'number', compare: '<=', number: read(to) };
   const range = { kind: 'numbers', from: read(from), to: read(to) } as const;
-  if (range.from > range.to) throw refused(`The range at ${written.at + 1} ends before it begins.`, written.at, `Turn it around: ${shown(to)}..${shown(from)}.`);
+  if (range.from > range.to)
+    throw refused(
+      `The range at ${written.at + 1} ends before it begins.`,
+      written.at,
+      `Turn it around: ${shown(to)}..${shown(from)}.`,
+    );
   return range;
 }
 
@@ -197,7 +274,8 @@ function time(written: Written, field: FilterField): FilterValue {
     if (from === '') return { kind: 'time', compare: '<=', at: timePoint(to, written.at) };
     return { kind: 'times', from: timePoint(from, written.at), to: timePoint(to, written.at) };
   }
-  if (field !== 'created') return { kind: 'time', compare: field === 'since' ? '>=' : '<=', at: timePoint(written.text, written.at) };
+  if (field !== 'created')
+    return { kind: 'time', compare: field === 'since' ? '>=' : '<=', at: timePoint(written.text, written.at) };
   const { compare, rest } = splitComparison(written.text);
   const at = timePoint(rest, written.at);
   // "created:6h" can only mean the last six hours: nobody looks for one millisecond.
@@ -207,7 +285,8 @@ function time(written: Written, field: FilterField): FilterValue {
 function timePoint(text: string, at: number): TimePoint {
   const civil = parseCivil(text);
   if (civil !== null) return { kind: 'at', ...civil };
-  if (/^\d{4}-/.test(text)) throw refused(`"${shown(text)}" at ${at + 1} is not a date.`, at, 'Write 2026-11-20 or 2026-11-20T09:41Z.');
+  if (/^\d{4}-/.test(text))
+    throw refused(`"${shown(text)}" at ${at + 1} is not a date.`, at, 'Write 2026-11-20 or 2026-11-20T09:41Z.');
   return { kind: 'ago', ms: located(at, () => parseDuration(text, 'The time')) };
 }
 
@@ -242,5 +321,9 @@ function shown(text: string): string {
 }
 
 function refused(problem: string, at: number, hint?: string): TaskFlowError {
-  return taskFlowError('INVALID_FILTER', { problem }, { details: { position: at + 1 }, ...(hint === undefined ? {} : { hint }) });
+  return taskFlowError(
+    'INVALID_FILTER',
+    { problem },
+    { details: { position: at + 1 }, ...(hint === undefined ? {} : { hint }) },
+  );
 }

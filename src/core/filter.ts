@@ -43,7 +43,16 @@ export type TimePoint =
  * `prefix` always the beginning · `state` states and views · `number`, `priority`, `duration` comparisons and ranges ·
  * `time` a point or range · `value` a word or a number, at a path.
  */
-export type FieldKind = 'word' | 'contains' | 'prefix' | 'state' | 'number' | 'priority' | 'duration' | 'time' | 'value';
+export type FieldKind =
+  | 'word'
+  | 'contains'
+  | 'prefix'
+  | 'state'
+  | 'number'
+  | 'priority'
+  | 'duration'
+  | 'time'
+  | 'value';
 
 /** Every field, what it takes and what it means, in the order completion offers them. `text` is a bare word. */
 export const filterFields = {

@@ -13,10 +13,13 @@ test('agrees with node:crypto on every text', () => {
   );
 });
 
-test.each([0, 1, 55, 56, 63, 64, 65, 119, 120, 1000])('agrees with node:crypto on %i bytes, at the block borders', (length) => {
-  const text = 'a'.repeat(length);
-  expect(Buffer.from(sha256(text)).toString('hex')).toBe(createHash('sha256').update(text).digest('hex'));
-});
+test.each([0, 1, 55, 56, 63, 64, 65, 119, 120, 1000])(
+  'agrees with node:crypto on %i bytes, at the block borders',
+  (length) => {
+    const text = 'a'.repeat(length);
+    expect(Buffer.from(sha256(text)).toString('hex')).toBe(createHash('sha256').update(text).digest('hex'));
+  },
+);
 
 test('cuts the hex digest where asked', () => {
   expect(sha256Hex('abc', 8)).toBe('ba7816bf');

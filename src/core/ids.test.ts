@@ -36,12 +36,16 @@ describe('createIds', () => {
 
   test('only grows, in one millisecond and when the clock steps back', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: at2026 }), { minLength: 2, maxLength: 50 }), fc.integer(), (times, seed) => {
-        const ids = idsAt(times, seed);
-        const made = times.map(() => ids.next());
-        expect([...made].sort()).toEqual(made);
-        expect(new Set(made).size).toBe(made.length);
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: at2026 }), { minLength: 2, maxLength: 50 }),
+        fc.integer(),
+        (times, seed) => {
+          const ids = idsAt(times, seed);
+          const made = times.map(() => ids.next());
+          expect([...made].sort()).toEqual(made);
+          expect(new Set(made).size).toBe(made.length);
+        },
+      ),
     );
   });
 
@@ -101,7 +105,9 @@ describe('parseId', () => {
     [`8${id.slice(1)}`, 'its time, version or variant bits are not those of a UUIDv7'],
     ['0'.repeat(26), 'its time, version or variant bits are not those of a UUIDv7'],
   ])('says what is wrong with %j', (text, reason) => {
-    expect(() => parseId(text)).toThrow(expect.objectContaining({ code: 'INVALID_ID', message: expect.stringContaining(reason) }));
+    expect(() => parseId(text)).toThrow(
+      expect.objectContaining({ code: 'INVALID_ID', message: expect.stringContaining(reason) }),
+    );
   });
 
   test('never shows more than 40 characters of what was typed', () => {

@@ -108,7 +108,8 @@ function shortened(text: string): string {
 }
 
 function encodeTime(ms: number): string {
-  if (!(ms >= 0 && ms <= msMax)) throw taskFlowError('INVALID_ID', { text: String(ms), problem: 'its time is out of range' });
+  if (!(ms >= 0 && ms <= msMax))
+    throw taskFlowError('INVALID_ID', { text: String(ms), problem: 'its time is out of range' });
   const high = Math.floor(ms / 2 ** 20);
   const low = ms % 2 ** 20;
   return pair(high >>> 20) + pair(high >>> 10) + pair(high) + pair(low >>> 10) + pair(low);
@@ -119,8 +120,14 @@ function encodeTail(counter: number, randomA: number, randomB: number): string {
   // 30 bits: 0111, counter 23..12, 10, counter 11..0
   const head = (0b0111 << 26) | ((counter >>> 12) << 14) | (0b10 << 12) | (counter & 0xfff);
   return (
-    pair(head >>> 20) + pair(head >>> 10) + pair(head) +
-    pair(randomA >>> 20) + pair(randomA >>> 10) + pair(randomA) + pair(randomB >>> 10) + pair(randomB)
+    pair(head >>> 20) +
+    pair(head >>> 10) +
+    pair(head) +
+    pair(randomA >>> 20) +
+    pair(randomA >>> 10) +
+    pair(randomA) +
+    pair(randomB >>> 10) +
+    pair(randomB)
   );
 }
 

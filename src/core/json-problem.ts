@@ -47,18 +47,29 @@ function problemOfScalar(value: unknown): string | null {
   }
 }
 
-function problemOfObject(value: object, path: Path, ancestors: readonly unknown[], depthMax: number): JsonProblem | null {
+function problemOfObject(
+  value: object,
+  path: Path,
+  ancestors: readonly unknown[],
+  depthMax: number,
+): JsonProblem | null {
   const toJson: unknown = (value as { toJSON?: unknown }).toJSON;
   if (typeof toJson === 'function') {
     return problemIn(toJson.call(value, String(path.at(-1) ?? '')), path, [...ancestors, value], depthMax);
   }
   const tag = Object.prototype.toString.call(value).slice(8, -1);
   if (Array.isArray(value)) return problemOfList(value, path, ancestors, depthMax);
-  if (tag !== 'Object') return problem(path, `a ${tag} has no form in JSON${tag === 'Promise' ? '; is an await missing?' : ''}`);
+  if (tag !== 'Object')
+    return problem(path, `a ${tag} has no form in JSON${tag === 'Promise' ? '; is an await missing?' : ''}`);
   return problemOfFields(value as Readonly<Record<string, unknown>>, path, ancestors, depthMax);
 }
 
-function problemOfList(list: readonly unknown[], path: Path, ancestors: readonly unknown[], depthMax: number): JsonProblem | null {
+function problemOfList(
+  list: readonly unknown[],
+  path: Path,
+  ancestors: readonly unknown[],
+  depthMax: number,
+): JsonProblem | null {
   for (let i = 0; i < list.length; i++) {
     if (!Object.hasOwn(list, i)) return problem([...path, i], 'the list has a hole here');
     const found = problemIn(list[i], [...path, i], [...ancestors, list], depthMax);
@@ -67,7 +78,12 @@ function problemOfList(list: readonly unknown[], path: Path, ancestors: readonly
   return null;
 }
 
-function problemOfFields(fields: Readonly<Record<string, unknown>>, path: Path, ancestors: readonly unknown[], depthMax: number): JsonProblem | null {
+function problemOfFields(
+  fields: Readonly<Record<string, unknown>>,
+  path: Path,
+  ancestors: readonly unknown[],
+  depthMax: number,
+): JsonProblem | null {
   for (const key of Object.keys(fields)) {
     const here = [...path, key];
     const reason = problemOfKey(key);

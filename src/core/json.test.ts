@@ -70,12 +70,59 @@ describe('encodeJson', () => {
     ['half a pair', { s: ['\ud83d'] }, 's[0]', 'half of a surrogate pair'],
     ['half a pair in a key', { '\udc00': 1 }, '["\\udc00"]', 'half of a surrogate pair'],
     ['__proto__', JSON.parse('{"a":{"__proto__":{"admin":true}}}'), 'a.__proto__', 'could change other objects'],
-    ['constructor.prototype', { constructor: { prototype: { x: 1 } } }, 'constructor.prototype', 'could change other objects'],
-    ['a getter that throws', { ok: 1, get bad() { throw new Error('no'); } }, 'bad', 'reading it throws "Error: no"'],
-    ['a toJSON that throws', { a: { toJSON() { throw 'x'; } } }, 'a', 'reading it throws "x"'],
+    [
+      'constructor.prototype',
+      { constructor: { prototype: { x: 1 } } },
+      'constructor.prototype',
+      'could change other objects',
+    ],
+    [
+      'a getter that throws',
+      {
+        ok: 1,
+        get bad() {
+          throw new Error('no');
+        },
+      },
+      'bad',
+      'reading it throws "Error: no"',
+    ],
+    [
+      'a toJSON that throws',
+      {
+        a: {
+          toJSON() {
+            throw 'x';
+          },
+        },
+      },
+      'a',
+      'reading it throws "x"',
+    ],
     ['a revoked proxy', { p: revoked.proxy }, 'p', 'reading it throws'],
-    ['a proxy that throws', new Proxy({}, { ownKeys() { throw new Error('trap'); } }), '(root)', 'trap'],
-    ['a form without end', { toJSON() { return this; } }, '(root)', 'refers back'],
+    [
+      'a proxy that throws',
+      new Proxy(
+        {},
+        {
+          ownKeys() {
+            throw new Error('trap');
+          },
+        },
+      ),
+      '(root)',
+      'trap',
+    ],
+    [
+      'a form without end',
+      {
+        toJSON() {
+          return this;
+        },
+      },
+      '(root)',
+      'refers back',
+    ],
   ])('refuses %s', (_, value, path, reason) => {
     checkRefused(value, path, reason);
   });
@@ -87,37 +134,72 @@ describe('encodeJson', () => {
   });
 
   test('refuses a deep form behind toJSON and endless forms', () => {
-    expect(() => encodeJson({ toJSON: () => nested(50) }, bounds)).toThrow(expect.objectContaining({ code: 'PAYLOAD_TOO_DEEP' }));
+    expect(() => encodeJson({ toJSON: () => nested(50) }, bounds)).toThrow(
+      expect.objectContaining({ code: 'PAYLOAD_TOO_DEEP' }),
+    );
     const endless = (): object => ({ toJSON: endless });
     expect(() => encodeJson(endless(), bounds)).toThrow(TaskFlowError);
   });
 
   test('refuses large values, counted in bytes of UTF-8', () => {
     expect(encodeJson('x'.repeat(998), bounds)).toHaveLength(1000);
-    for (const value of ['x'.repeat(999), '€'.repeat(333), '😀'.repeat(250), '\u0001'.repeat(200), Array.from({ length: 600 }, () => 1)]) {
-      expect(() => encodeJson(value, bounds)).toThrow(expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE', message: 'The input is larger than 1000 bytes.' }));
+    for (const value of [
+      'x'.repeat(999),
+      '€'.repeat(333),
+      '😀'.repeat(250),
+      '\u0001'.repeat(200),
+      Array.from({ length: 600 }, () => 1),
+    ]) {
+      expect(() => encodeJson(value, bounds)).toThrow(
+        expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE', message: 'The input is larger than 1000 bytes.' }),
+      );
     }
-    expect(() => encodeJson('x'.repeat(999), { ...bounds, tooLarge: 'RESULT_TOO_LARGE' })).toThrow(expect.objectContaining({ code: 'RESULT_TOO_LARGE' }));
+    expect(() => encodeJson('x'.repeat(999), { ...bounds, tooLarge: 'RESULT_TOO_LARGE' })).toThrow(
+      expect.objectContaining({ code: 'RESULT_TOO_LARGE' }),
+    );
   });
 
   test('gives up on a giant list of holes at once', () => {
-    expect(() => encodeJson(new Array(4_000_000_000), bounds)).toThrow(expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE' }));
+    expect(() => encodeJson(new Array(4_000_000_000), bounds)).toThrow(
+      expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE' }),
+    );
   });
 
   test('judges what was written when a value changes between two looks', () => {
     let looks = 0;
-    const value = { get s() { return ++looks === 1 ? 'fine' : 'a\0b'; } };
+    const value = {
+      get s() {
+        return ++looks === 1 ? 'fine' : 'a\0b';
+      },
+    };
     expect(() => encodeJson(value, bounds)).toThrow(expect.objectContaining({ code: 'PAYLOAD_NOT_JSON' }));
   });
 
   test('accepts text that only looks like an escape', () => {
-    for (const value of ['\\u0000', '\\ud800', '"__proto__"', { s: 'prototype' }, { constructor: 'x' }, '\u0001', '😀']) {
+    for (const value of [
+      '\\u0000',
+      '\\ud800',
+      '"__proto__"',
+      { s: 'prototype' },
+      { constructor: 'x' },
+      '\u0001',
+      '😀',
+    ]) {
       expect(JSON.parse(encodeJson(value, bounds))).toEqual(value);
     }
   });
 
   test('throws nothing but TaskFlowError, and writes only what it can read back', () => {
-    const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withSparseArray: true, withTypedArray: true, withNullPrototype: true, withBoxedValues: true });
+    const anything = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withSparseArray: true,
+      withTypedArray: true,
+      withNullPrototype: true,
+      withBoxedValues: true,
+    });
     fc.assert(
       fc.property(anything, (value) => {
         try {
@@ -153,7 +235,10 @@ describe('decodeJson', () => {
 
   test('survives a depth of 100,000', () => {
     const large = { ...bounds, bytesMax: 10_000_000 };
-    for (const [open, close] of [['[', ']'], ['{"a":', '}']] as const) {
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
       const text = `${open.repeat(100_000)}1${close.repeat(100_000)}`;
       expect(() => decodeJson(text, large)).toThrow(expect.objectContaining({ code: 'PAYLOAD_TOO_DEEP' }));
     }
@@ -189,6 +274,12 @@ describe('sizes', () => {
   });
 
   test('are printed in units people know', () => {
-    expect([300, 1024, 256 * 1024, 1024 * 1024, 1_500_000].map(formatBytes)).toEqual(['300 bytes', '1 KiB', '256 KiB', '1 MiB', '1.4 MiB']);
+    expect([300, 1024, 256 * 1024, 1024 * 1024, 1_500_000].map(formatBytes)).toEqual([
+      '300 bytes',
+      '1 KiB',
+      '256 KiB',
+      '1 MiB',
+      '1.4 MiB',
+    ]);
   });
 });

@@ -49,7 +49,8 @@ export function encodeJson(value: unknown, bounds: JsonBounds): string {
  */
 export function decodeJson(text: string, bounds: JsonBounds): unknown {
   if (isLarger(text, bounds.bytesMax)) throw tooLarge(bounds);
-  if (!text.isWellFormed()) throw taskFlowError('INVALID_JSON', { what: bounds.what, problem: 'it contains half of a surrogate pair' });
+  if (!text.isWellFormed())
+    throw taskFlowError('INVALID_JSON', { what: bounds.what, problem: 'it contains half of a surrogate pair' });
   const tooDeep = isDeeper(text, bounds.depthMax);
   let value: unknown;
   try {
@@ -114,7 +115,9 @@ function isPlain(value: unknown, depth: number, budget: Budget): boolean {
   }
   if (depth === 0) return false;
   budget.bytes -= 2;
-  return Array.isArray(value) && !('toJSON' in value) ? isPlainList(value, depth, budget) : isPlainObject(value, depth, budget);
+  return Array.isArray(value) && !('toJSON' in value)
+    ? isPlainList(value, depth, budget)
+    : isPlainObject(value, depth, budget);
 }
 
 function isPlainList(list: readonly unknown[], depth: number, budget: Budget): boolean {
@@ -183,18 +186,29 @@ function checkParsed(value: unknown, bounds: JsonBounds): void {
 
 function refusal(value: unknown, bounds: JsonBounds, cause?: unknown): TaskFlowError {
   // A Proxy or getter may answer differently the second time; then there is only the first answer to report.
-  const problem = problemOf(value, bounds.depthMax) ?? { path: '(root)', reason: cause === undefined ? 'it changes while it is read' : messageOf(cause), tooDeep: false };
+  const problem = problemOf(value, bounds.depthMax) ?? {
+    path: '(root)',
+    reason: cause === undefined ? 'it changes while it is read' : messageOf(cause),
+    tooDeep: false,
+  };
   return refused(problem, bounds, cause);
 }
 
-function refused(problem: { path: string; reason: string; tooDeep: boolean }, bounds: JsonBounds, cause?: unknown): TaskFlowError {
+function refused(
+  problem: { path: string; reason: string; tooDeep: boolean },
+  bounds: JsonBounds,
+  cause?: unknown,
+): TaskFlowError {
   const code: ErrorCode = problem.tooDeep ? 'PAYLOAD_TOO_DEEP' : 'PAYLOAD_NOT_JSON';
   const params = { what: bounds.what, path: problem.path, problem: problem.reason, max: bounds.depthMax };
   return taskFlowError(code, params, { details: { path: problem.path }, ...(cause === undefined ? {} : { cause }) });
 }
 
 function tooLarge(bounds: JsonBounds): TaskFlowError {
-  return taskFlowError(bounds.tooLarge ?? 'PAYLOAD_TOO_LARGE', { what: bounds.what, max: formatBytes(bounds.bytesMax) });
+  return taskFlowError(bounds.tooLarge ?? 'PAYLOAD_TOO_LARGE', {
+    what: bounds.what,
+    max: formatBytes(bounds.bytesMax),
+  });
 }
 
 /** Prints a size: "256 KiB", "1 MiB", "300 bytes". */
@@ -207,7 +221,10 @@ export function formatBytes(bytes: number): string {
 function messageOf(thrown: unknown): string {
   try {
     const message: unknown = thrown instanceof Error ? thrown.message : thrown;
-    return String(message).slice(0, 200).replace(/[\0\n\r]/g, ' ').toWellFormed();
+    return String(message)
+      .slice(0, 200)
+      .replace(/[\0\n\r]/g, ' ')
+      .toWellFormed();
   } catch {
     return 'something that cannot be shown was thrown';
   }

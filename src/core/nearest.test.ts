@@ -48,7 +48,9 @@ describe('nearest', () => {
 
 describe('didYouMean', () => {
   test('reads as a sentence that can be appended', () => {
-    expect(`Unknown field "stat".${didYouMean('stat', fields, ':')}`).toBe('Unknown field "stat". Did you mean state:?');
+    expect(`Unknown field "stat".${didYouMean('stat', fields, ':')}`).toBe(
+      'Unknown field "stat". Did you mean state:?',
+    );
   });
 
   test('is empty when nothing is near', () => {

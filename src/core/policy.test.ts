@@ -2,13 +2,29 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { limits } from './limits.ts';
-import { defaultPolicy, encodePolicy, type Policy, type PolicyOptions, parsePolicy, policyOf, runsIsolated } from './policy.ts';
+import {
+  defaultPolicy,
+  encodePolicy,
+  type Policy,
+  type PolicyOptions,
+  parsePolicy,
+  policyOf,
+  runsIsolated,
+} from './policy.ts';
 
 describe('policyOf', () => {
   test('is five runs, doubling from one second, at most an hour, unless somebody says otherwise', () => {
     expect(policyOf({})).toEqual({
-      attempts: 5, backoff: 'exponential', delayMs: 1000, factor: 2, maxMs: 3_600_000, jitter: 'equal',
-      keepSucceededMs: 259_200_000, keepFailedMs: 2_592_000_000, strictCancel: false, isolate: 'none',
+      attempts: 5,
+      backoff: 'exponential',
+      delayMs: 1000,
+      factor: 2,
+      maxMs: 3_600_000,
+      jitter: 'equal',
+      keepSucceededMs: 259_200_000,
+      keepFailedMs: 2_592_000_000,
+      strictCancel: false,
+      isolate: 'none',
     });
   });
 
@@ -18,8 +34,17 @@ describe('policyOf', () => {
 
   test('lays the parts that are given over the base', () => {
     const base = policyOf({ retry: { attempts: 8, delay: '2s', max: '10m', jitter: 'none' }, keep: { failed: '7d' } });
-    const policy = policyOf({ retry: { delay: '5s', jitter: undefined }, keep: { succeeded: '1h' }, cancel: 'strict', isolate: 'process' }, base);
-    expect(policy).toEqual({ ...base, delayMs: 5000, keepSucceededMs: 3_600_000, strictCancel: true, isolate: 'process' });
+    const policy = policyOf(
+      { retry: { delay: '5s', jitter: undefined }, keep: { succeeded: '1h' }, cancel: 'strict', isolate: 'process' },
+      base,
+    );
+    expect(policy).toEqual({
+      ...base,
+      delayMs: 5000,
+      keepSucceededMs: 3_600_000,
+      strictCancel: true,
+      isolate: 'process',
+    });
   });
 
   test('lets a delay longer than the default cap raise the cap', () => {
@@ -41,7 +66,9 @@ describe('policyOf', () => {
     [{ cancel: 'hard' }, 'cancel is not valid'],
     [{ isolate: 'thread' }, 'isolate is not valid'],
   ])('refuses %j', (options, message) => {
-    expect(() => policyOf(options as PolicyOptions)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }));
+    expect(() => policyOf(options as PolicyOptions)).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
+    );
   });
 });
 
@@ -72,12 +99,17 @@ describe('the stored form', () => {
     );
   });
 
-  test.each(['', '{', 'null', '[]', '7', '{"attempts":"x","jitter":5,"newer":1}', '{"attempts":-1,"delayMs":1e99,"factor":null}'])(
-    'is the default where %j makes no sense',
-    (text) => {
-      expect(parsePolicy(text)).toEqual(defaultPolicy);
-    },
-  );
+  test.each([
+    '',
+    '{',
+    'null',
+    '[]',
+    '7',
+    '{"attempts":"x","jitter":5,"newer":1}',
+    '{"attempts":-1,"delayMs":1e99,"factor":null}',
+  ])('is the default where %j makes no sense', (text) => {
+    expect(parsePolicy(text)).toEqual(defaultPolicy);
+  });
 });
 
 test('a task runs in its own process after a crash, or when its policy says so', () => {

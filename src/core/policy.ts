@@ -33,7 +33,9 @@ export interface RetryPolicyOptions {
 /** How a policy is written by people. A bare number for `retry` is the number of attempts. */
 export interface PolicyOptions {
   readonly retry?: number | RetryPolicyOptions | undefined;
-  readonly keep?: { readonly succeeded?: string | number | undefined; readonly failed?: string | number | undefined } | undefined;
+  readonly keep?:
+    | { readonly succeeded?: string | number | undefined; readonly failed?: string | number | undefined }
+    | undefined;
   readonly cancel?: 'normal' | 'strict' | undefined;
   readonly isolate?: Isolation | undefined;
 }
@@ -107,7 +109,11 @@ function readPolicy(text: string): Policy {
   } catch {
     // Damaged text is the default policy, see parsePolicy.
   }
-  const number = (name: 'attempts' | 'delayMs' | 'factor' | 'maxMs' | 'keepSucceededMs' | 'keepFailedMs', min: number, max: number): number => {
+  const number = (
+    name: 'attempts' | 'delayMs' | 'factor' | 'maxMs' | 'keepSucceededMs' | 'keepFailedMs',
+    min: number,
+    max: number,
+  ): number => {
     const value = stored[name];
     return typeof value === 'number' && value >= min && value <= max ? value : defaultPolicy[name];
   };
@@ -125,15 +131,20 @@ function readPolicy(text: string): Policy {
   };
 }
 
-function retryOf(retry: PolicyOptions['retry'], base: Policy): Pick<Policy, 'attempts' | 'backoff' | 'delayMs' | 'factor' | 'maxMs' | 'jitter'> {
-  const { attempts, backoff, delay, factor, max, jitter } = typeof retry === 'object' && retry !== null ? retry : { attempts: retry };
+function retryOf(
+  retry: PolicyOptions['retry'],
+  base: Policy,
+): Pick<Policy, 'attempts' | 'backoff' | 'delayMs' | 'factor' | 'maxMs' | 'jitter'> {
+  const { attempts, backoff, delay, factor, max, jitter } =
+    typeof retry === 'object' && retry !== null ? retry : { attempts: retry };
   // `on` is the worker's business: a function does not travel.
   checkNames(retry, ['attempts', 'backoff', 'delay', 'factor', 'max', 'jitter', 'on'], 'retry');
   const delayMs = durationOr(delay, 'retry.delay', base.delayMs);
   const maxMs = durationOr(max, 'retry.max', Math.max(base.maxMs, max === undefined ? delayMs : 0));
   if (delayMs > maxMs) throw invalid('retry.max', 'it is shorter than retry.delay');
   return {
-    attempts: attempts === undefined ? base.attempts : numberIn(attempts, 'retry.attempts', 1, limits.attemptsMax, true),
+    attempts:
+      attempts === undefined ? base.attempts : numberIn(attempts, 'retry.attempts', 1, limits.attemptsMax, true),
     backoff: backoff === undefined ? base.backoff : oneOf(backoff, ['fixed', 'exponential'], 'retry.backoff'),
     delayMs,
     factor: factor === undefined ? base.factor : numberIn(factor, 'retry.factor', 1, limits.backoffFactorMax, false),
@@ -155,18 +166,26 @@ function numberIn(value: unknown, what: string, min: number, max: number, whole:
 function oneOf<const Word extends string>(value: unknown, words: readonly Word[], what: string): Word {
   const found = words.find((word) => word === value);
   if (found !== undefined) return found;
-  throw invalid(what, `${shown(value)} is none of ${words.join(', ')}.${typeof value === 'string' ? didYouMean(value, words) : ''}`);
+  throw invalid(
+    what,
+    `${shown(value)} is none of ${words.join(', ')}.${typeof value === 'string' ? didYouMean(value, words) : ''}`,
+  );
 }
 
 function checkNames(options: unknown, known: readonly string[], what: string): void {
   if (typeof options !== 'object' || options === null) return;
   for (const name of Object.keys(options)) {
-    if (!known.includes(name)) throw invalid(what, `there is no option "${name.slice(0, 40)}".${didYouMean(name, known)}`);
+    if (!known.includes(name))
+      throw invalid(what, `there is no option "${name.slice(0, 40)}".${didYouMean(name, known)}`);
   }
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : typeof value === 'object' && value !== null ? 'an object' : String(value);
+  return typeof value === 'string'
+    ? JSON.stringify(value.slice(0, 40))
+    : typeof value === 'object' && value !== null
+      ? 'an object'
+      : String(value);
 }
 
 function invalid(what: string, problem: string) {

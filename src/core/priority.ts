@@ -15,7 +15,8 @@ export type Priority = PriorityName | number;
 export function parsePriority(value: unknown): number {
   if (typeof value === 'string' && Object.hasOwn(priorities, value)) return priorities[value as PriorityName];
   const number = typeof value === 'string' && /^\d$/.test(value) ? Number(value) : value;
-  if (typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= limits.priorityMax) return number;
+  if (typeof number === 'number' && Number.isInteger(number) && number >= 0 && number <= limits.priorityMax)
+    return number;
   const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : String(value);
   const suggestion = typeof value === 'string' ? didYouMean(value, Object.keys(priorities)) : '';
   const problem = `${shown} is neither one of ${Object.keys(priorities).join(', ')} nor a whole number from 0 (first) to ${limits.priorityMax} (last).${suggestion}`;

@@ -41,8 +41,16 @@ function running(task: Task, now: number, worker: string | null): string {
   const what = task.startedAt === null ? 'Taken' : 'Running';
   const where = `${what} by ${worker ?? 'an unknown worker'} for ${formatDuration(Math.max(0, now - since))}`;
   const attempt = `attempt ${task.attempt} of ${parsePolicy(task.policy).attempts}`;
-  const lease = task.leaseUntil === null ? '' : task.leaseUntil > now ? `; its lease ends in ${formatDuration(task.leaseUntil - now)} unless renewed` : '; its lease has ended and it is about to be taken away';
-  const cancel = task.cancelRequestedAt === null ? '' : `; its cancellation was requested ${formatDuration(Math.max(0, now - task.cancelRequestedAt))} ago`;
+  const lease =
+    task.leaseUntil === null
+      ? ''
+      : task.leaseUntil > now
+        ? `; its lease ends in ${formatDuration(task.leaseUntil - now)} unless renewed`
+        : '; its lease has ended and it is about to be taken away';
+  const cancel =
+    task.cancelRequestedAt === null
+      ? ''
+      : `; its cancellation was requested ${formatDuration(Math.max(0, now - task.cancelRequestedAt))} ago`;
   return `${where}, ${attempt}${lease}${cancel}.`;
 }
 
@@ -63,7 +71,9 @@ function failed(task: Task): string {
 function cancelled(task: Task): string {
   switch (task.reason) {
     case 'expired':
-      return task.startedAt === null ? 'Expired: it was not started in time.' : 'Expired: it was not finished within its life.';
+      return task.startedAt === null
+        ? 'Expired: it was not started in time.'
+        : 'Expired: it was not finished within its life.';
     case 'replaced':
       return 'Cancelled: a newer task with the same key replaced it.';
     case 'dependency':
@@ -78,20 +88,39 @@ function cancelled(task: Task): string {
 function timelineOf(task: Task): TimelineEntry[] {
   const again = task.generation > 1 ? ` A person retried it; this is generation ${task.generation}.` : '';
   const entries: TimelineEntry[] = [{ at: task.createdAt, kind: 'created', text: `Enqueued.${again}` }];
-  if (task.dueAt > task.createdAt) entries.push({ at: task.dueAt, kind: 'due', text: task.claimedAt !== null && task.claimedAt < task.dueAt ? 'To be tried again.' : 'Due.' });
+  if (task.dueAt > task.createdAt)
+    entries.push({
+      at: task.dueAt,
+      kind: 'due',
+      text: task.claimedAt !== null && task.claimedAt < task.dueAt ? 'To be tried again.' : 'Due.',
+    });
   if (task.claimedAt !== null) {
-    const after = task.claimedAt > task.dueAt ? ` after waiting ${formatDuration(task.claimedAt - task.dueAt)} for a slot` : '';
+    const after =
+      task.claimedAt > task.dueAt ? ` after waiting ${formatDuration(task.claimedAt - task.dueAt)} for a slot` : '';
     entries.push({ at: task.claimedAt, kind: 'claimed', text: `Taken by ${task.workerId ?? 'a worker'}${after}.` });
   }
-  if (task.startedAt !== null) entries.push({ at: task.startedAt, kind: 'started', text: `Attempt ${task.attempt} began.` });
-  if (task.cancelRequestedAt !== null) entries.push({ at: task.cancelRequestedAt, kind: 'cancelRequested', text: `Its cancellation was requested${task.cancelReason === null ? '' : `: ${firstLine(task.cancelReason)}`}.` });
-  if (task.finishedAt !== null) entries.push({ at: task.finishedAt, kind: 'finished', text: summaryOf({ task, now: task.finishedAt, workers: [] }) });
+  if (task.startedAt !== null)
+    entries.push({ at: task.startedAt, kind: 'started', text: `Attempt ${task.attempt} began.` });
+  if (task.cancelRequestedAt !== null)
+    entries.push({
+      at: task.cancelRequestedAt,
+      kind: 'cancelRequested',
+      text: `Its cancellation was requested${task.cancelReason === null ? '' : `: ${firstLine(task.cancelReason)}`}.`,
+    });
+  if (task.finishedAt !== null)
+    entries.push({
+      at: task.finishedAt,
+      kind: 'finished',
+      text: summaryOf({ task, now: task.finishedAt, workers: [] }),
+    });
   // Equal times keep the order above, which is the order of events.
   return entries.sort((a, b) => a.at - b.at);
 }
 
 function took(task: Task): string {
-  return task.startedAt === null || task.finishedAt === null ? '' : ` in ${formatDuration(task.finishedAt - task.startedAt)}`;
+  return task.startedAt === null || task.finishedAt === null
+    ? ''
+    : ` in ${formatDuration(task.finishedAt - task.startedAt)}`;
 }
 
 function waited(task: Task): string {

@@ -6,7 +6,8 @@ import { limits } from './limits.ts';
 import { type CheckedTemplate, compileTemplate, type FieldPath, type Template } from './template.ts';
 
 const render = (text: string, input: unknown) => compileTemplate(text, { what: 'key' }).render(input);
-const invalid = (message: string) => expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) });
+const invalid = (message: string) =>
+  expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) });
 
 describe('render', () => {
   test.each([
@@ -27,7 +28,11 @@ describe('render', () => {
   });
 
   test.each([
-    ['key:{userid}', { userId: 1 }, 'key "key:{userid}" is not valid: the input has no field userid. Did you mean userId?'],
+    [
+      'key:{userid}',
+      { userId: 1 },
+      'key "key:{userid}" is not valid: the input has no field userid. Did you mean userId?',
+    ],
     ['{user.id}', { user: 'x' }, 'the input has no field user.id.'],
     ['{user.id}', null, 'the input has no field user.'],
     ['{constructor}', {}, 'the input has no field constructor.'],
@@ -45,11 +50,18 @@ describe('render', () => {
   test('never renders two different pairs of texts alike', () => {
     const value = fc.oneof(fc.string({ maxLength: 6 }), fc.stringMatching(/^[:%3A2-]{0,6}$/));
     fc.assert(
-      fc.property(value, value, value, value, fc.constantFrom(':', '-', '%', '::', 'A', ']', '3'), (a, b, c, d, separator) => {
-        fc.pre(a !== c || b !== d);
-        const text = `{a}${separator}{b}`;
-        expect(render(text, { a, b })).not.toBe(render(text, { a: c, b: d }));
-      }),
+      fc.property(
+        value,
+        value,
+        value,
+        value,
+        fc.constantFrom(':', '-', '%', '::', 'A', ']', '3'),
+        (a, b, c, d, separator) => {
+          fc.pre(a !== c || b !== d);
+          const text = `{a}${separator}{b}`;
+          expect(render(text, { a, b })).not.toBe(render(text, { a: c, b: d }));
+        },
+      ),
       { numRuns: 3000 },
     );
   });
@@ -71,9 +83,17 @@ describe('compileTemplate', () => {
   });
 
   test('refuses at definition what the input cannot have', () => {
-    const inputSchema = z.toJSONSchema(z.object({ userId: z.string(), user: z.object({ id: z.int() }), extra: z.record(z.string(), z.string()), any: z.union([z.string(), z.object({ a: z.string() })]) }));
+    const inputSchema = z.toJSONSchema(
+      z.object({
+        userId: z.string(),
+        user: z.object({ id: z.int() }),
+        extra: z.record(z.string(), z.string()),
+        any: z.union([z.string(), z.object({ a: z.string() })]),
+      }),
+    );
     const define = (text: string) => compileTemplate(text, { what: 'key', inputSchema });
-    for (const text of ['{userId}', '{user.id}', '{extra.x}', '{any}', 'none']) expect(() => define(text)).not.toThrow();
+    for (const text of ['{userId}', '{user.id}', '{extra.x}', '{any}', 'none'])
+      expect(() => define(text)).not.toThrow();
     expect(() => define('{userid}')).toThrow(invalid('the input has no field userid. Did you mean userId?'));
     expect(() => define('{user.idd}')).toThrow(invalid('the input has no field user.idd. Did you mean id?'));
     expect(() => define('{user}')).toThrow(invalid('user is of type object, not a text or number'));

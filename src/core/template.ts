@@ -41,7 +41,13 @@ type PathFrom<K extends string, V> = unknown extends V
       ? never
       : string extends keyof V
         ? `${K}.${string}`
-        : { [L in KeyOf<V>]: NonNullable<V[L]> extends Scalar ? `${K}.${L}` : unknown extends V[L] ? `${K}.${string}` : never }[KeyOf<V>];
+        : {
+            [L in KeyOf<V>]: NonNullable<V[L]> extends Scalar
+              ? `${K}.${L}`
+              : unknown extends V[L]
+                ? `${K}.${string}`
+                : never;
+          }[KeyOf<V>];
 
 type WrongPlaceholder<T extends string, P extends string> = T extends `${string}{${infer Rest}`
   ? Rest extends `{${infer Literal}`
@@ -73,7 +79,7 @@ export function renderTemplate(text: string, input: unknown, what: string): stri
   return compileTemplate(text, { what }).render(input);
 }
 
-type Piece = { readonly literal: string } | { readonly path: readonly string[]; readonly name: string; readonly escape: RegExp | null };
+type Piece = { readonly literal: string } | { readonly path: readonly string[]; readonly escaped: RegExp | null };
 
 /**
  * Reads a template. `{a.b}` is filled from the input; `{{` and `}}` stand for braces. Between two placeholders there must
@@ -95,10 +101,12 @@ function readPieces(text: string, what: string): readonly Piece[] {
   // Literals (with doubled braces) and placeholders in turn; what is left over is a brace out of place.
   const parts = text.match(/(?:[^{}]|\{\{|\}\})+|\{[^{}]*\}|[{}]/g) ?? [];
   return parts.map((part, index) => {
-    if (part === '{' || part === '}') throw refused(what, `"${part}" in "${shown(text)}" is alone`, 'Write {{ or }} for a brace itself.');
+    if (part === '{' || part === '}')
+      throw refused(what, `"${part}" in "${shown(text)}" is alone`, 'Write {{ or }} for a brace itself.');
     if (!isPlaceholder(part)) return { literal: part.replaceAll('{{', '{').replaceAll('}}', '}') };
     const next = parts[index + 1];
-    if (next !== undefined && isPlaceholder(next)) throw refused(what, `nothing separates ${part} from ${next}`, `Write ${part}:${next}.`);
+    if (next !== undefined && isPlaceholder(next))
+      throw refused(what, `nothing separates ${part} from ${next}`, `Write ${part}:${next}.`);
     return placeholder(part.slice(1, -1), next, what);
   });
 }
@@ -109,9 +117,13 @@ function isPlaceholder(part: string): boolean {
 
 function placeholder(name: string, next: string | undefined, what: string): Piece {
   const path = name.split('.');
-  if (!path.every((step) => /^[\p{L}\p{N}_$-]+$/u.test(step))) throw refused(what, `"{${shown(name)}}" is not the name of a field`, 'Write {userId} or {user.id}.');
-  const escape = next === undefined ? null : new RegExp(`[%${/^[\]\\^-]/.test(next) ? '\\' : ''}${String.fromCodePoint(next.codePointAt(0) ?? 0)}]`, 'gu');
-  return { path, name, escape };
+  if (!path.every((step) => /^[\p{L}\p{N}_$-]+$/u.test(step)))
+    throw refused(what, `"{${shown(name)}}" is not the name of a field`, 'Write {userId} or {user.id}.');
+  const escaped =
+    next === undefined
+      ? null
+      : new RegExp(`[%${/^[\]\\^-]/.test(next) ? '\\' : ''}${String.fromCodePoint(next.codePointAt(0) ?? 0)}]`, 'gu');
+  return { path, escaped };
 }
 
 function renderPieces(pieces: readonly Piece[], input: unknown, what: string): string {
@@ -120,15 +132,22 @@ function renderPieces(pieces: readonly Piece[], input: unknown, what: string): s
     if ('literal' in piece) rendered += piece.literal;
     else {
       const value = textOf(input, piece.path, what);
-      rendered += piece.escape === null ? value : value.replace(piece.escape, percentEncoded);
+      rendered += piece.escaped === null ? value : value.replace(piece.escaped, percentEncoded);
     }
   }
-  if (rendered.length > limits.keyMax) throw refused(what, `it renders to ${rendered.length} characters, at most ${limits.keyMax} are allowed`, 'Use a shorter field, such as an id.');
+  if (rendered.length > limits.keyMax)
+    throw refused(
+      what,
+      `it renders to ${rendered.length} characters, at most ${limits.keyMax} are allowed`,
+      'Use a shorter field, such as an id.',
+    );
   return rendered;
 }
 
 function percentEncoded(character: string): string {
-  return encodeURIComponent(character) === character ? `%${character.charCodeAt(0).toString(16).toUpperCase()}` : encodeURIComponent(character);
+  return encodeURIComponent(character) === character
+    ? `%${character.charCodeAt(0).toString(16).toUpperCase()}`
+    : encodeURIComponent(character);
 }
 
 function textOf(input: unknown, path: readonly string[], what: string): string {
@@ -147,7 +166,8 @@ function textOf(input: unknown, path: readonly string[], what: string): string {
 function scalarText(value: unknown, name: string, what: string): string {
   switch (typeof value) {
     case 'string':
-      if (value.includes('\0') || !value.isWellFormed()) throw refused(what, `${name} contains a NUL or half of a surrogate pair`);
+      if (value.includes('\0') || !value.isWellFormed())
+        throw refused(what, `${name} contains a NUL or half of a surrogate pair`);
       return value;
     case 'number':
       if (!Number.isFinite(value)) throw refused(what, `${name} is ${value}`);
@@ -157,9 +177,15 @@ function scalarText(value: unknown, name: string, what: string): string {
       return String(value);
     default: {
       // A date, before it was written as JSON, has the same text as after.
-      const form: unknown = typeof value === 'object' && value !== null && 'toJSON' in value && typeof value.toJSON === 'function' ? value.toJSON() : undefined;
+      const form: unknown =
+        typeof value === 'object' && value !== null && 'toJSON' in value && typeof value.toJSON === 'function'
+          ? value.toJSON()
+          : undefined;
       if (typeof form === 'string') return form;
-      throw refused(what, `${name} is ${value === null ? 'null' : Array.isArray(value) ? 'a list' : `of type ${typeof value}`}, not a text or number`);
+      throw refused(
+        what,
+        `${name} is ${value === null ? 'null' : Array.isArray(value) ? 'a list' : `of type ${typeof value}`}, not a text or number`,
+      );
     }
   }
 }
@@ -170,8 +196,16 @@ function checkAgainstSchema(path: readonly string[], options: TemplateOptions): 
   for (const [index, step] of path.entries()) {
     if (!isRecord(schema) || !isRecord(schema.properties) || branches(schema)) return;
     if (!Object.hasOwn(schema.properties, step)) {
-      if (schema.additionalProperties === true || isRecord(schema.additionalProperties) || isRecord(schema.patternProperties)) return;
-      throw refused(options.what, `the input has no field ${path.slice(0, index + 1).join('.')}.${didYouMean(step, Object.keys(schema.properties))}`);
+      if (
+        schema.additionalProperties === true ||
+        isRecord(schema.additionalProperties) ||
+        isRecord(schema.patternProperties)
+      )
+        return;
+      throw refused(
+        options.what,
+        `the input has no field ${path.slice(0, index + 1).join('.')}.${didYouMean(step, Object.keys(schema.properties))}`,
+      );
     }
     schema = schema.properties[step];
   }
