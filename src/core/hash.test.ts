@@ -9,7 +9,6 @@ test('agrees with node:crypto on every text', () => {
     fc.property(fc.string({ unit: 'binary', maxLength: 150 }), (text) => {
       expect(sha256Hex(text)).toBe(createHash('sha256').update(text, 'utf8').digest('hex'));
     }),
-    { numRuns: 500 },
   );
 });
 

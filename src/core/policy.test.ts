@@ -2,15 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { limits } from './limits.ts';
-import {
-  defaultPolicy,
-  encodePolicy,
-  type Policy,
-  type PolicyOptions,
-  parsePolicy,
-  policyOf,
-  runsIsolated,
-} from './policy.ts';
+import { defaultPolicy, encodePolicy, type Policy, parsePolicy, policyOf, runsIsolated } from './policy.ts';
 
 describe('policyOf', () => {
   test('is five runs, doubling from one second, at most an hour, unless somebody says otherwise', () => {
@@ -51,7 +43,7 @@ describe('policyOf', () => {
     expect(policyOf({ retry: { delay: '2h' } })).toMatchObject({ delayMs: 7_200_000, maxMs: 7_200_000 });
   });
 
-  test.each<[unknown, string]>([
+  test.each<[object, string]>([
     [{ retry: 0 }, 'retry.attempts is not valid: 0 is not a whole number from 1 to 1000'],
     [{ retry: '3' }, 'retry.attempts is not valid: "3"'],
     [{ retry: null }, 'retry.attempts is not valid: null'],
@@ -63,10 +55,11 @@ describe('policyOf', () => {
     [{ retry: { factor: 0.5 } }, '0.5 is not a number from 1 to 1000'],
     [{ retry: { attemps: 3 } }, 'there is no option "attemps". Did you mean attempts?'],
     [{ keep: { failedd: '1d' } }, 'Did you mean failed?'],
+    [{ keep: '3d' }, 'keep is not valid: "3d" is not { succeeded, failed }'],
     [{ cancel: 'hard' }, 'cancel is not valid'],
     [{ isolate: 'thread' }, 'isolate is not valid'],
   ])('refuses %j', (options, message) => {
-    expect(() => policyOf(options as PolicyOptions)).toThrow(
+    expect(() => policyOf(options)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(message) }),
     );
   });

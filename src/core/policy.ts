@@ -1,5 +1,5 @@
 /** The policy of a task: how often it is tried, how long it is kept, and how it is run. It travels with the task as text. */
-import type { BackoffKind, BackoffPolicy, Jitter } from './backoff.ts';
+import type { BackoffPolicy } from './backoff.ts';
 import { parseDuration } from './duration.ts';
 import { taskFlowError } from './errors.ts';
 import { limits } from './limits.ts';
@@ -20,24 +20,19 @@ export interface Policy extends BackoffPolicy {
   readonly isolate: Isolation;
 }
 
-/** How retries are written by people; absent fields keep what the base says. */
-export interface RetryPolicyOptions {
-  readonly attempts?: number | undefined;
-  readonly backoff?: BackoffKind | undefined;
-  readonly delay?: string | number | undefined;
-  readonly factor?: number | undefined;
-  readonly max?: string | number | undefined;
-  readonly jitter?: Jitter | undefined;
-}
-
-/** How a policy is written by people. A bare number for `retry` is the number of attempts. */
+/**
+ * How a policy is written by people. The values are unknown because they come from JavaScript, JSON and command lines
+ * as well; {@link policyOf} checks all of them. Absent and undefined fields keep what the base says.
+ */
 export interface PolicyOptions {
-  readonly retry?: number | RetryPolicyOptions | undefined;
-  readonly keep?:
-    | { readonly succeeded?: string | number | undefined; readonly failed?: string | number | undefined }
-    | undefined;
-  readonly cancel?: 'normal' | 'strict' | undefined;
-  readonly isolate?: Isolation | undefined;
+  /** The number of attempts, or `{ attempts, backoff, delay, factor, max, jitter }`; a function `on` is skipped. */
+  readonly retry?: unknown;
+  /** `{ succeeded, failed }`: how long finished tasks are kept. */
+  readonly keep?: unknown;
+  /** `normal` or `strict`. */
+  readonly cancel?: unknown;
+  /** `none` or `process`. */
+  readonly isolate?: unknown;
 }
 
 /**
@@ -59,13 +54,13 @@ export const defaultPolicy: Policy = Object.freeze({
 
 /** Lays what a person wrote over a base. Throws INVALID_OPTION that names the option (`retry.delay`) and what is wrong. */
 export function policyOf(options: PolicyOptions, base: Policy = defaultPolicy): Policy {
-  const { keep, cancel, isolate } = options;
-  checkNames(keep, ['succeeded', 'failed'], 'keep');
+  const { cancel, isolate } = options;
+  const keep = fieldsOf(options.keep, ['succeeded', 'failed'], 'keep');
   return {
     ...base,
     ...retryOf(options.retry, base),
-    keepSucceededMs: durationOr(keep?.succeeded, 'keep.succeeded', base.keepSucceededMs),
-    keepFailedMs: durationOr(keep?.failed, 'keep.failed', base.keepFailedMs),
+    keepSucceededMs: durationOr(keep.succeeded, 'keep.succeeded', base.keepSucceededMs),
+    keepFailedMs: durationOr(keep.failed, 'keep.failed', base.keepFailedMs),
     strictCancel: cancel === undefined ? base.strictCancel : oneOf(cancel, ['normal', 'strict'], 'cancel') === 'strict',
     isolate: isolate === undefined ? base.isolate : oneOf(isolate, ['none', 'process'], 'isolate'),
   };
@@ -132,13 +127,13 @@ function readPolicy(text: string): Policy {
 }
 
 function retryOf(
-  retry: PolicyOptions['retry'],
+  retry: unknown,
   base: Policy,
 ): Pick<Policy, 'attempts' | 'backoff' | 'delayMs' | 'factor' | 'maxMs' | 'jitter'> {
-  const { attempts, backoff, delay, factor, max, jitter } =
-    typeof retry === 'object' && retry !== null ? retry : { attempts: retry };
   // `on` is the worker's business: a function does not travel.
-  checkNames(retry, ['attempts', 'backoff', 'delay', 'factor', 'max', 'jitter', 'on'], 'retry');
+  const names = ['attempts', 'backoff', 'delay', 'factor', 'max', 'jitter', 'on'];
+  const fields = typeof retry === 'object' && retry !== null ? fieldsOf(retry, names, 'retry') : { attempts: retry };
+  const { attempts, backoff, delay, factor, max, jitter } = fields;
   const delayMs = durationOr(delay, 'retry.delay', base.delayMs);
   const maxMs = durationOr(max, 'retry.max', Math.max(base.maxMs, max === undefined ? delayMs : 0));
   if (delayMs > maxMs) throw invalid('retry.max', 'it is shorter than retry.delay');
@@ -153,7 +148,7 @@ function retryOf(
   };
 }
 
-function durationOr(value: string | number | undefined, what: string, otherwise: number): number {
+function durationOr(value: unknown, what: string, otherwise: number): number {
   return value === undefined ? otherwise : parseDuration(value, what);
 }
 
@@ -172,12 +167,17 @@ function oneOf<const Word extends string>(value: unknown, words: readonly Word[]
   );
 }
 
-function checkNames(options: unknown, known: readonly string[], what: string): void {
-  if (typeof options !== 'object' || options === null) return;
+/** The fields of an options object; refuses anything else and unknown names. */
+function fieldsOf(options: unknown, known: readonly string[], what: string): Readonly<Record<string, unknown>> {
+  if (options === undefined) return {};
+  if (typeof options !== 'object' || options === null)
+    throw invalid(what, `${shown(options)} is not { ${known.join(', ')} }`);
   for (const name of Object.keys(options)) {
-    if (!known.includes(name))
+    if (!known.includes(name)) {
       throw invalid(what, `there is no option "${name.slice(0, 40)}".${didYouMean(name, known)}`);
+    }
   }
+  return { ...options };
 }
 
 function shown(value: unknown): string {
