@@ -101,6 +101,32 @@ export const limits = {
   keepAliveMs: 5_000,
   /** How long a closing server waits for the requests in flight. */
   serverPatienceMs: 5_000,
+  /** How far a worker claims ahead: enough to hide a round trip, too short for another worker to miss the tasks. */
+  prefetchMs: 25,
+  /** A claimed task that found no slot for this long goes back, so that another worker can run it. */
+  prefetchHoldMs: 1_000,
+  /** How long handlers may start one after the other before timers and heartbeats get their turn. */
+  turnMs: 10,
+  /** Longest heartbeat call: after this the next one is tried, while there is still time before the lease ends. */
+  beatMs: 5_000,
+  /** How long news of a run (start, progress, logs) gathers before it is sent ahead of the next heartbeat. */
+  newsMs: 1_000,
+  /** Stopping: how long handlers are waited for, how long after their abort, and how long settlements are flushed. */
+  drainMs: 25_000,
+  abortMs: 5_000,
+  flushMs: 5_000,
+  /** Share of a worker's slots that may be opened in place of handlers which ignore their abort. */
+  stuckShareMax: 0.1,
+  /** Periods of the engine's services. Promotion is felt as latency, the others only as disk or recovery time. */
+  promoteMs: 500,
+  promoteIdleMs: 1_000,
+  reapMs: 5_000,
+  pruneMs: 60_000,
+  /** Longest back-off of a loop whose store fails: the work resumes within this time of its return. */
+  backoffMaxMs: 5_000,
+  /** Files and depth of folders looked through for tasks: a mistyped folder must not read a whole disk. */
+  taskFilesMax: 10_000,
+  taskFolderDepthMax: 16,
   /** How long events and minute buckets are kept. */
   eventsKeepMs: 24 * 3_600_000,
   minutesKeepMs: 30 * 24 * 3_600_000,

@@ -35,6 +35,14 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Runs `callback` after everything the event loop has ready now. Not a wait: it lets finished work gather into one
+ * batch and lets timers and I/O have their turn, which a chain of promises alone would never do.
+ */
+export function onNextTurn(callback: () => void): void {
+  setImmediate(callback);
+}
+
 /** Resolves after `delayMs` of `clock`, or rejects with the signal's reason when that aborts first. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,0 +1,88 @@
+/** The engine: every service a setup needs to move by itself, over one store. Any number of engines may run at once. */
+
+import type { Chance } from '../core/chance.ts';
+import { systemChance } from '../core/chance.ts';
+import { limits } from '../core/limits.ts';
+import type { Presence } from '../core/presence.ts';
+import { type Clock, systemClock } from '../core/time.ts';
+import type { Store } from '../history/history.ts';
+import { isGone, type ProcessPlace, readPlace } from './host.ts';
+import { createPromoter } from './promoter.ts';
+import { createPruner } from './pruner.ts';
+import { createReaper } from './reaper.ts';
+import { createSampler } from './sampler.ts';
+import { createService, type Report, type Service } from './service.ts';
+
+export interface EngineOptions {
+  readonly store: Store;
+  readonly clock?: Clock;
+  readonly chance?: Chance;
+  /** Told when a service fails and when it is well again; by default nobody is. */
+  readonly report?: Report;
+  /** What a pure server publishes of itself. Left out inside of a worker, which publishes itself. */
+  readonly presence?: Pick<Presence, 'workerId' | 'name' | 'version'>;
+  /** Whether a process of this machine has ended for certain; by default its pid is looked up. */
+  readonly isGone?: (place: ProcessPlace) => boolean;
+  /** How long the store must have been well before silent workers count as dead; `limits.leaseMs` when left out. */
+  readonly recoveryMs?: number;
+}
+
+/** Started and stopped as a whole. Starting twice is one start, stopping twice one stop; it may be started again. */
+export interface Engine {
+  start(): void;
+  /** Resolves when no service touches the store any more. The store stays open. */
+  stop(): Promise<void>;
+  /** A hint that a task will be due in `delayMs`: it is promoted at its time rather than within the period. */
+  dueIn(delayMs: number): void;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { store, clock = systemClock, chance = systemChance, report = () => undefined } = options;
+  const loop = { clock, chance, report };
+  const here = readPlace();
+  const promoter = createPromoter(store.broker, loop);
+  const services: Service[] = [
+    promoter,
+    createReaper({
+      broker: store.broker,
+      isGone: options.isGone ?? ((place) => isGone(place, here)),
+      ...(options.recoveryMs === undefined ? {} : { recoveryMs: options.recoveryMs }),
+      ...loop,
+    }),
+    createPruner(store.broker, loop),
+    createSampler(store, loop),
+  ];
+  const { presence } = options;
+  const serverPresence = (state: Presence['state']): Presence | null =>
+    presence === undefined
+      ? null
+      : { ...presence, ...here, queues: {}, concurrency: 0, running: 0, state, services: true, server: true, taskNames: [], definitions: null };
+
+  if (presence !== undefined) services.push(createPresence(store, loop, () => serverPresence('ready')));
+
+  async function stop(): Promise<void> {
+    await Promise.all(services.map((service) => service.stop()));
+    const goodbye = serverPresence('stopped');
+    // The store forgets a silent server by itself; this only makes it sooner.
+    if (goodbye !== null) await store.broker.heartbeat({ worker: goodbye, leaseMs: limits.leaseMs, beats: [] }).catch(() => undefined);
+  }
+
+  return {
+    start: () => services.forEach((service) => service.start()),
+    stop,
+    dueIn: promoter.dueIn,
+  };
+}
+
+function createPresence(store: Store, loop: { readonly clock: Clock; readonly chance: Chance; readonly report: Report }, presence: () => Presence | null): Service {
+  return createService({
+    name: 'presence',
+    periodMs: limits.presenceMs / 3,
+    ...loop,
+    async tick() {
+      const worker = presence();
+      if (worker !== null) await store.broker.heartbeat({ worker, leaseMs: limits.leaseMs, beats: [] });
+      return 'done';
+    },
+  });
+}

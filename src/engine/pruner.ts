@@ -1,0 +1,14 @@
+/** Removes finished tasks past their retention, and what else is past its time. */
+
+import type { Broker } from '../broker/broker.ts';
+import { limits } from '../core/limits.ts';
+import { createService, type Service, type ServiceOptions } from './service.ts';
+
+export function createPruner(broker: Broker, loop: Pick<ServiceOptions, 'clock' | 'chance' | 'report'>): Service {
+  return createService({
+    name: 'pruner',
+    periodMs: limits.pruneMs,
+    ...loop,
+    tick: async () => ((await broker.prune(limits.tickMax)) >= limits.tickMax ? 'full' : 'done'),
+  });
+}

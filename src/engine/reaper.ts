@@ -1,0 +1,90 @@
+/** Recovers what nobody else will end: claims overdue tasks, decides as their worker would have, and settles. */
+
+import type { Broker } from '../broker/broker.ts';
+import { createToken } from '../core/chance.ts';
+import { decide } from '../core/decide.ts';
+import { limits } from '../core/limits.ts';
+import { isWaiting } from '../core/states.ts';
+import type { OverdueTask, Settlement } from '../core/task.ts';
+import type { ProcessPlace } from './host.ts';
+import { createService, type Service, type ServiceOptions, type TickResult } from './service.ts';
+
+export interface ReaperOptions extends Pick<ServiceOptions, 'clock' | 'chance' | 'report'> {
+  readonly broker: Broker;
+  /** Proves that a process of this machine has ended. */
+  readonly isGone: (place: ProcessPlace) => boolean;
+  /** How long the store must have been healthy before the living count as dead; `limits.leaseMs` when left out. */
+  readonly recoveryMs?: number;
+}
+
+/** A step of the store's clock against ours that is larger starts the recovery again. */
+const clockStepMs = 5_000;
+/** The store's clock and incarnation are looked at every so many ticks. */
+const healthTicks = 3;
+
+/**
+ * Recovery: after an outage every lease may have run out although all workers live. So for one lease of health seen by
+ * this process, running tasks are left alone, unless their worker's death is proved; living workers renew first.
+ */
+export function createReaper(options: ReaperOptions): Service {
+  const { broker, clock, chance } = options;
+  const recoveryMs = options.recoveryMs ?? limits.leaseMs;
+  let healthySince: number | null = null;
+  let incarnation: string | null = null;
+  let storeAhead = 0;
+  let ticks = 0;
+  let token = createToken(chance);
+
+  return createService({
+    name: 'reaper',
+    periodMs: limits.reapMs,
+    clock,
+    chance,
+    report: options.report,
+    async tick() {
+      try {
+        return await reap();
+      } catch (error) {
+        healthySince = null;
+        throw error;
+      }
+    },
+  });
+
+  async function reap(): Promise<TickResult> {
+    if (healthySince === null || ticks++ % healthTicks === 0) await checkHealth();
+    healthySince ??= clock.elapsed();
+    const deadWorkers = await findDeadWorkers();
+    // The same token until an answer came: after a lost reply it finds the tasks of the call before.
+    const overdue = await broker.claimOverdue({ token, limit: limits.tickMax, leaseMs: limits.reapMs, deadWorkers });
+    const recovering = clock.elapsed() - healthySince < recoveryMs;
+    const dead = new Set(deadWorkers);
+    const judged = recovering ? overdue.filter((one) => isAbandoned(one, dead)) : overdue;
+    if (judged.length > 0) await broker.settle(judged.map((one) => verdictOn(one)));
+    token = createToken(chance);
+    return overdue.length >= limits.tickMax ? 'full' : 'done';
+  }
+
+  async function checkHealth(): Promise<void> {
+    const info = await broker.info();
+    const ahead = info.now - clock.elapsed();
+    const stepped = Math.abs(ahead - storeAhead) > clockStepMs;
+    if (incarnation !== null && (stepped || info.incarnation !== incarnation)) healthySince = null;
+    incarnation = info.incarnation;
+    storeAhead = ahead;
+  }
+
+  async function findDeadWorkers(): Promise<readonly string[]> {
+    const workers = await broker.getWorkers();
+    return workers.filter((worker) => options.isGone(worker)).map((worker) => worker.workerId);
+  }
+
+  function verdictOn({ task, lease, reason }: OverdueTask): Settlement {
+    return { lease, verdict: decide(task, { overdue: reason }, chance), ranMs: null, progress: null, logs: [], spawn: [] };
+  }
+}
+
+/** Whether no living worker can still have a say in this task. */
+function isAbandoned({ task }: OverdueTask, deadWorkers: ReadonlySet<string>): boolean {
+  return isWaiting(task.state) || (task.workerId !== null && deadWorkers.has(task.workerId));
+}
