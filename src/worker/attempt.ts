@@ -1,0 +1,119 @@
+/** One claimed task in this worker, from its claim until its settlement was answered. */
+
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import type { Beat } from '../broker/broker.ts';
+import type { ClaimedTask, Lease, LogLine, Progress, Settlement, Task, Verdict } from '../core/task.ts';
+import type { Pool } from './pools.ts';
+import type { Timed } from './wheel.ts';
+
+/**
+ * `waiting`: claimed, no slot yet. `running`: its handler has a slot. `settling`: its verdict waits for the store.
+ * `over`: nothing is owed to the store any more.
+ */
+export type Phase = 'waiting' | 'running' | 'settling' | 'over';
+
+/** Why a run was told to end. */
+export type AbortKind = 'timeout' | 'life' | 'cancel' | 'lost' | 'stopping';
+
+/** Plain fields and no closures: thousands of these are made each second. */
+export class Attempt implements Timed {
+  readonly task: Task;
+  readonly lease: Lease;
+  readonly runMs: number | null;
+  readonly boundByLife: boolean;
+  readonly pool: Pool;
+  /** When the claim was sent and when the task arrived here, in ms of `clock.elapsed()`. */
+  readonly claimedAt: number;
+  readonly arrivedAt: number;
+  /** Until when the lease may be trusted without a word of the store: sending time + 0.9 × lease. */
+  trustUntil: number;
+  phase: Phase = 'waiting';
+  /** When the handler began, and how long it ran in the end; `null` until then. */
+  startedAt: number | null = null;
+  ranMs: number | null = null;
+  verdict: Verdict | null = null;
+  /** Why it was told to end, with the error its signal carries; the lost lease outranks every other reason. */
+  abortKind: AbortKind | null = null;
+  abortReason: TaskFlowError | null = null;
+  /** Whether the store itself said that the lease is gone. */
+  lostForSure = false;
+  /** Whether the handler ignored its abort for longer than the grace, so that its slot was opened again. */
+  stuck = false;
+  /** Whether a person may have cancelled it: the next heartbeat asks. */
+  asked = false;
+  startReported = false;
+  progress: Progress | null = null;
+  progressChanged = false;
+  logs: LogLine[] = [];
+  logLines = 0;
+  bucket = -1;
+  #controller: AbortController | null = null;
+  readonly #onExpire: (attempt: Attempt) => void;
+
+  constructor(claimed: ClaimedTask, pool: Pool, claimedAt: number, arrivedAt: number, trustUntil: number, onExpire: (attempt: Attempt) => void) {
+    this.task = claimed.task;
+    this.lease = claimed.lease;
+    this.runMs = claimed.runMs;
+    this.boundByLife = claimed.boundByLife;
+    this.pool = pool;
+    this.claimedAt = claimedAt;
+    this.arrivedAt = arrivedAt;
+    this.trustUntil = trustUntil;
+    this.#onExpire = onExpire;
+  }
+
+  /** Made on first use: most handlers never look at it. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.abortReason !== null) this.#controller.abort(this.abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Tells the handler to end. The first reason stays, unless the lease is lost. */
+  abort(kind: AbortKind, reason: TaskFlowError): void {
+    if (this.abortKind !== null && kind !== 'lost') return;
+    this.abortKind = kind;
+    this.abortReason = reason;
+    this.#controller?.abort(reason);
+  }
+
+  expire(): void {
+    this.#onExpire(this);
+  }
+
+  /** Throws LEASE_LOST when the handler no longer speaks for the task. */
+  assertHeld(): void {
+    if (this.abortKind === 'lost' || this.stuck) throw taskFlowError('LEASE_LOST', { id: this.task.id });
+  }
+
+  /** Whether the next heartbeat should not wait for the renewal of the lease. */
+  get hasNews(): boolean {
+    return this.asked || (this.phase === 'running' && ((this.startedAt !== null && !this.startReported) || this.progressChanged || this.logs.length > 0));
+  }
+
+  /** The beat of now; the log lines leave the attempt with it. */
+  takeBeat(elapsed: number): Beat {
+    const ranMs = this.startedAt === null ? null : Math.max(0, Math.round(elapsed - this.startedAt));
+    const logs = this.phase === 'running' ? this.logs : [];
+    if (logs.length > 0) this.logs = [];
+    const progress = this.progressChanged ? this.progress : null;
+    this.progressChanged = false;
+    this.asked = false;
+    return { lease: this.lease, ranMs, progress, logs, checkpoints: [] };
+  }
+
+  /** Takes the news of a beat back that may not have arrived. */
+  restoreBeat(beat: Beat): void {
+    if (beat.logs.length > 0) this.logs = [...beat.logs, ...this.logs];
+    if (beat.progress !== null) this.progressChanged = true;
+  }
+
+  /** What to tell the store; only with a verdict. Made anew for each sending, so that it carries the latest news. */
+  settlement(verdict: Verdict): Settlement {
+    return { lease: this.lease, verdict, ranMs: this.ranMs, progress: this.progress, logs: this.logs, spawn: noTasks };
+  }
+}
+
+const noTasks: Settlement['spawn'] = [];

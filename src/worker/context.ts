@@ -1,0 +1,109 @@
+/** What a handler is given: facts about its run, a signal, and two ways to speak. */
+
+import type { Context, Log } from '../core/definition.ts';
+import { limits } from '../core/limits.ts';
+import type { LogLevel, LogLine } from '../core/task.ts';
+import type { Clock } from '../core/time.ts';
+import type { Attempt } from './attempt.ts';
+
+/** Makes the context of one attempt. `onNews` is called when something should reach the store before the next renewal. */
+export function createContext(attempt: Attempt, clock: Pick<Clock, 'now'>, onNews: () => void): Context {
+  return new HandlerContext(attempt, clock, onNews);
+}
+
+/** A class, not a literal: one shape and no closures for each of thousands of runs a second. */
+class HandlerContext implements Context {
+  readonly #attempt: Attempt;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #onNews: () => void;
+  #log: Log | null = null;
+
+  constructor(attempt: Attempt, clock: Pick<Clock, 'now'>, onNews: () => void) {
+    this.#attempt = attempt;
+    this.#clock = clock;
+    this.#onNews = onNews;
+  }
+
+  get id(): string {
+    return this.#attempt.task.id;
+  }
+
+  get name(): string {
+    return this.#attempt.task.name;
+  }
+
+  get queue(): string {
+    return this.#attempt.task.queue;
+  }
+
+  get attempt(): number {
+    return this.#attempt.task.attempt;
+  }
+
+  get idempotencyKey(): string {
+    return `${this.#attempt.task.id}:${this.#attempt.task.generation}`;
+  }
+
+  get fencingToken(): number {
+    return this.#attempt.task.epoch;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+
+  get log(): Log {
+    this.#log ??= {
+      debug: (message, fields) => this.#write('debug', message, fields),
+      info: (message, fields) => this.#write('info', message, fields),
+      warn: (message, fields) => this.#write('warn', message, fields),
+      error: (message, fields) => this.#write('error', message, fields),
+    };
+    return this.#log;
+  }
+
+  progress(done: number, total?: number, note?: string): void {
+    const attempt = this.#attempt;
+    attempt.assertHeld();
+    // A share of nothing is a common NaN: a wrong number in a report must not fail the work it reports on.
+    if (!Number.isFinite(done) || (total !== undefined && !Number.isFinite(total))) {
+      return this.#write('warn', `progress(${String(done)}, ${String(total)}) was ignored: it takes finite numbers`, undefined);
+    }
+    attempt.progress = { done, total: total ?? null, note: note === undefined ? null : cut(String(note), limits.progressNoteMax) };
+    attempt.progressChanged = true;
+    this.#onNews();
+  }
+
+  #write(level: LogLevel, message: string, fields: object | undefined): void {
+    const attempt = this.#attempt;
+    attempt.assertHeld();
+    if (attempt.phase !== 'running' || attempt.logLines > limits.logLinesMax) return;
+    attempt.logLines += 1;
+    attempt.logs.push(attempt.logLines > limits.logLinesMax ? this.#lastLine() : this.#line(level, message, fields));
+    this.#onNews();
+  }
+
+  #line(level: LogLevel, message: string, fields: object | undefined): LogLine {
+    return { at: this.#clock.now(), level, message: cut(String(message), limits.logLineMax), fields: fields === undefined ? null : fieldsText(fields) };
+  }
+
+  #lastLine(): LogLine {
+    return this.#line('warn', `Only ${limits.logLinesMax} lines of an attempt are kept; the rest was dropped.`, undefined);
+  }
+}
+
+/** Logging must not fail the work: what is no JSON, or too much of it, is replaced by a word about that. */
+function fieldsText(fields: object): string {
+  try {
+    const text = JSON.stringify(fields) ?? 'null';
+    return text.length <= limits.logFieldsBytesMax / 3 || Buffer.byteLength(text) <= limits.logFieldsBytesMax
+      ? text.toWellFormed()
+      : JSON.stringify({ dropped: `fields larger than ${limits.logFieldsBytesMax} bytes` });
+  } catch (error) {
+    return JSON.stringify({ dropped: `fields that are not JSON: ${cut(error instanceof Error ? error.message : 'unknown', 200)}` });
+  }
+}
+
+function cut(text: string, max: number): string {
+  return (text.length <= max ? text : `${text.slice(0, max - 1)}…`).toWellFormed();
+}

@@ -1,0 +1,93 @@
+/** What a worker tells those who listen to it. */
+
+import type { SettleResult } from '../broker/broker.ts';
+import type { Reason } from '../core/states.ts';
+import type { TaskError, Verdict } from '../core/task.ts';
+import type { Attempt } from './attempt.ts';
+
+/** One run of one task. */
+export interface RunEvent {
+  readonly id: string;
+  readonly name: string;
+  readonly queue: string;
+  readonly attempt: number;
+  /** How long the handler ran; 0 when it never began. */
+  readonly ms: number;
+  readonly reason: Reason | null;
+  readonly error: TaskError | null;
+}
+
+/** Trouble of the worker itself: `service` failed or listens again. */
+export interface TroubleEvent {
+  readonly service: string;
+  readonly error: unknown;
+  /** How often in a row. */
+  readonly failures: number;
+}
+
+export interface WorkerEvents {
+  /** A handler is about to begin. */
+  started: RunEvent;
+  succeeded: RunEvent;
+  /** Failed for good. */
+  failed: RunEvent;
+  /** Ended in an error and will run again. */
+  retrying: RunEvent;
+  snoozed: RunEvent;
+  cancelled: RunEvent;
+  /** Given back without a charge. */
+  released: RunEvent;
+  /** The outcome came too late: another lease, or a later state, is in force. */
+  dropped: RunEvent;
+  /** The handler ignored its abort; its slot was opened again. */
+  stuck: RunEvent;
+  /** A call of the store failed; the worker goes on and tries again. */
+  trouble: TroubleEvent;
+  /** The store answers again. */
+  recovered: TroubleEvent;
+}
+
+export type WorkerEventName = keyof WorkerEvents;
+
+export interface Emitter {
+  on<Name extends WorkerEventName>(name: Name, listener: (event: WorkerEvents[Name]) => void): void;
+  /** `event` is made only when somebody listens. A listener that throws harms nobody: its error becomes `trouble`. */
+  emit<Name extends WorkerEventName>(name: Name, event: () => WorkerEvents[Name]): void;
+}
+
+export function createEmitter(): Emitter {
+  const listeners = new Map<WorkerEventName, ((event: never) => void)[]>();
+
+  function on<Name extends WorkerEventName>(name: Name, listener: (event: WorkerEvents[Name]) => void): void {
+    listeners.set(name, [...(listeners.get(name) ?? []), listener as (event: never) => void]);
+  }
+
+  function emit<Name extends WorkerEventName>(name: Name, event: () => WorkerEvents[Name]): void {
+    const mine = listeners.get(name);
+    if (mine === undefined) return;
+    const made = event();
+    for (const listener of mine) {
+      try {
+        (listener as (event: WorkerEvents[Name]) => void)(made);
+      } catch (error) {
+        if (name !== 'trouble') emit('trouble', () => ({ service: `listener of ${name}`, error, failures: 1 }));
+      }
+    }
+  }
+
+  return { on, emit };
+}
+
+/** What a settlement is called to those who listen. */
+export function eventOf(verdict: Verdict, result: SettleResult): 'succeeded' | 'failed' | 'cancelled' | 'retrying' | 'snoozed' | 'released' | 'dropped' {
+  if (result.outcome === 'stale' || result.outcome === 'unknown') return 'dropped';
+  const to = result.outcome === 'diverted' ? result.to : verdict.to;
+  if (to === 'succeeded' || to === 'failed' || to === 'cancelled') return to;
+  if (verdict.reason === 'snooze') return 'snoozed';
+  return verdict.reason === 'released' || verdict.reason === 'unknown_task' ? 'released' : 'retrying';
+}
+
+export function runEvent({ task, ranMs, verdict }: Attempt): RunEvent {
+  const { id, name, queue, attempt } = task;
+  return { id, name, queue, attempt, ms: ranMs ?? 0, reason: verdict?.reason ?? null, error: verdict?.error ?? null };
+}

@@ -1,0 +1,153 @@
+/** Keeps the leases: heartbeats in time, news on the way, and the word when a lease can no longer be trusted. */
+
+import type { Beat, BeatAnswer, Broker, HeartbeatAnswer } from '../broker/broker.ts';
+import type { Chance } from '../core/chance.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Presence } from '../core/presence.ts';
+import type { Cancel, Clock } from '../core/time.ts';
+import { createService, type Report } from '../engine/service.ts';
+
+/** Until when a lease is trusted without an answer, as a share of it: the rest covers a slow abort. */
+export const trustShare = 0.9;
+
+/**
+ * Who holds the leases. Only plain data crosses this seam, by batch and never by task, so that a keeper can live on a
+ * thread of its own, where a handler that computes without a pause cannot stop its heartbeats.
+ */
+export interface LeaseHolder {
+  /** The beats to send now: of all leases, or only of those with news. Taking them marks their news as sent. */
+  takeBeats(all: boolean): readonly Beat[];
+  /** The answers to beats that were taken, `trustUntil` for the leases that are renewed. */
+  answered(beats: readonly Beat[], answers: readonly BeatAnswer[], trustUntil: number): void;
+  /** The beats may not have arrived: their news has to be sent again. */
+  failed(beats: readonly Beat[]): void;
+  /** When the first trust ends, in ms of `clock.elapsed()`; `Infinity` for none. */
+  trustEndsAt(): number;
+  /** The trust of every lease up to `elapsed` is over. */
+  endTrust(elapsed: number): void;
+}
+
+export interface KeeperOptions {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly leaseMs: number;
+  readonly holder: LeaseHolder;
+  /** What to publish; `withDefinitions` until the store has answered once. */
+  readonly presence: (withDefinitions: boolean) => Presence;
+  readonly onAnswer: (answer: HeartbeatAnswer) => void;
+  readonly report: Report;
+}
+
+export interface Keeper {
+  /** Beats at once, for presence. */
+  start(): void;
+  /** Something should reach the store within `limits.newsMs`. */
+  news(): void;
+  /** Something should reach the store now. `all`: renew every lease. */
+  beatNow(all: boolean): void;
+  /** Ends the loop and says goodbye with the last presence; a store that does not answer is not waited for. */
+  stop(): Promise<void>;
+}
+
+export function createKeeper(options: KeeperOptions): Keeper {
+  const { broker, clock, holder, leaseMs } = options;
+  const renewMs = Math.min(leaseMs, limits.presenceMs) / 3;
+  const callMs = Math.min(limits.beatMs, leaseMs / 6);
+  let renewAt = -Infinity;
+  let introduced = false;
+  let newsWaits = false;
+  let cancelTrust: Cancel | null = null;
+
+  const service = createService({
+    name: 'keeper',
+    periodMs: () => (newsWaits ? Math.min(limits.newsMs, renewMs) : Math.max(1, Math.min(renewMs, renewAt - clock.elapsed()))),
+    backoffMaxMs: Math.min(1_000, leaseMs / 10),
+    clock,
+    chance: options.chance,
+    report: options.report,
+    async tick() {
+      try {
+        await beat();
+      } finally {
+        watchTrust();
+      }
+      return 'done';
+    },
+  });
+
+  async function beat(): Promise<void> {
+    // A tenth early counts as due: the period is spread by as much, and a renewal missed by a hair would be a period late.
+    const all = clock.elapsed() >= renewAt - renewMs / 5;
+    newsWaits = false;
+    const beats = holder.takeBeats(all);
+    if (!all && beats.length === 0) return;
+    const sentAt = clock.elapsed();
+    for (let from = 0; from === 0 || from < beats.length; from += limits.batchMax) await send(beats.slice(from, from + limits.batchMax));
+    if (all) renewAt = sentAt + renewMs;
+  }
+
+  async function send(beats: readonly Beat[]): Promise<void> {
+    // Noted before sending: an answer that comes late does not stretch the trust.
+    const sentAt = clock.elapsed();
+    const withDefinitions = !introduced;
+    const call = broker.heartbeat({ worker: options.presence(withDefinitions), leaseMs, beats }).then(
+      (answer) => {
+        if (withDefinitions) introduced = true;
+        holder.answered(beats, answer.beats, sentAt + leaseMs * trustShare);
+        options.onAnswer(answer);
+      },
+      (error: unknown) => {
+        holder.failed(beats);
+        throw error;
+      },
+    );
+    await withDeadline(clock, call, callMs);
+  }
+
+  function watchTrust(): void {
+    cancelTrust?.();
+    cancelTrust = null;
+    const endsAt = holder.trustEndsAt();
+    if (endsAt === Infinity) return;
+    cancelTrust = clock.schedule(Math.max(0, endsAt - clock.elapsed()), () => {
+      holder.endTrust(clock.elapsed());
+      watchTrust();
+    });
+  }
+
+  async function stop(): Promise<void> {
+    await service.stop();
+    cancelTrust?.();
+    cancelTrust = null;
+    // The store forgets a silent worker by itself; this only makes it sooner.
+    await send([]).catch(() => undefined);
+  }
+
+  return {
+    start: service.start,
+    news() {
+      newsWaits = true;
+      service.wakeIn(limits.newsMs);
+    },
+    beatNow(all) {
+      if (all) renewAt = -Infinity;
+      service.wake();
+    },
+    stop,
+  };
+}
+
+/** Rejects with STORE_UNREACHABLE when `call` takes longer; its late rejection is nobody's any more. */
+async function withDeadline(clock: Clock, call: Promise<void>, deadlineMs: number): Promise<void> {
+  let cancel: Cancel | null = null;
+  const late = new Promise<never>((_, reject) => {
+    cancel = clock.schedule(deadlineMs, () => reject(taskFlowError('STORE_UNREACHABLE', { problem: `a heartbeat took longer than ${deadlineMs} ms` })));
+  });
+  try {
+    await Promise.race([call, late]);
+  } finally {
+    (cancel as Cancel | null)?.();
+  }
+}

@@ -1,0 +1,97 @@
+/** The attempts a worker holds leases of, as its keeper sees them. */
+
+import type { Beat, BeatAnswer } from '../broker/broker.ts';
+import type { Clock } from '../core/time.ts';
+import type { Attempt } from './attempt.ts';
+import type { LeaseHolder } from './keeper.ts';
+
+export interface LeasesOptions {
+  readonly clock: Pick<Clock, 'elapsed'>;
+  readonly onCancel: (attempt: Attempt) => void;
+  /** `forSure`: the store said so; else the trust in the lease ran out here. */
+  readonly onLost: (attempt: Attempt, forSure: boolean) => void;
+  /** Leases were renewed: what waited for that may start. */
+  readonly onRenewed: () => void;
+}
+
+export interface Leases extends LeaseHolder {
+  add(attempt: Attempt): void;
+  delete(attempt: Attempt): void;
+  /** Whether this lease is held here already. Looks at each: for repeated claims only. */
+  has(taskId: string, token: string): boolean;
+  /** Marks the attempts of these tasks, so that the next beat asks about them; whether there are any. */
+  ask(taskIds: readonly string[]): boolean;
+  readonly all: ReadonlySet<Attempt>;
+}
+
+export function createLeases(options: LeasesOptions): Leases {
+  const { clock } = options;
+  const all = new Set<Attempt>();
+  /** The attempts behind beats that are on their way: a task may be held twice, so the lease alone does not tell. */
+  const sent = new WeakMap<Beat, Attempt>();
+
+  function takeBeats(everything: boolean): readonly Beat[] {
+    const elapsed = clock.elapsed();
+    const beats: Beat[] = [];
+    for (const attempt of all) {
+      if (!everything && !attempt.hasNews) continue;
+      const beat = attempt.takeBeat(elapsed);
+      sent.set(beat, attempt);
+      beats.push(beat);
+    }
+    return beats;
+  }
+
+  function answered(beats: readonly Beat[], answers: readonly BeatAnswer[], trustUntil: number): void {
+    for (const [index, beat] of beats.entries()) {
+      const attempt = sent.get(beat);
+      // An attempt that ended meanwhile has had its settlement answered, or will: that answer is the better one.
+      if (attempt === undefined || attempt.phase === 'settling' || attempt.phase === 'over') continue;
+      const answer = answers[index];
+      if (answer === 'lost') options.onLost(attempt, true);
+      else {
+        attempt.trustUntil = Math.max(attempt.trustUntil, trustUntil);
+        if (beat.ranMs !== null) attempt.startReported = true;
+        if (answer === 'cancel') options.onCancel(attempt);
+      }
+    }
+    options.onRenewed();
+  }
+
+  function failed(beats: readonly Beat[]): void {
+    for (const beat of beats) sent.get(beat)?.restoreBeat(beat);
+  }
+
+  function trustEndsAt(): number {
+    let endsAt = Infinity;
+    for (const attempt of all) if (isTrusted(attempt)) endsAt = Math.min(endsAt, attempt.trustUntil);
+    return endsAt;
+  }
+
+  function endTrust(elapsed: number): void {
+    for (const attempt of all) if (isTrusted(attempt) && attempt.trustUntil <= elapsed) options.onLost(attempt, false);
+  }
+
+  function has(taskId: string, token: string): boolean {
+    for (const { lease } of all) if (lease.token === token && lease.taskId === taskId) return true;
+    return false;
+  }
+
+  function ask(taskIds: readonly string[]): boolean {
+    const asked = new Set(taskIds);
+    let found = false;
+    for (const attempt of all) {
+      if (!asked.has(attempt.task.id) || (attempt.phase !== 'running' && attempt.phase !== 'waiting')) continue;
+      attempt.asked = true;
+      found = true;
+    }
+    return found;
+  }
+
+  return { all, add: (attempt) => void all.add(attempt), delete: (attempt) => void all.delete(attempt), has, ask, takeBeats, answered, failed, trustEndsAt, endTrust };
+}
+
+/** Only a running handler acts in the name of its lease; what waits is not started without enough of it. */
+function isTrusted(attempt: Attempt): boolean {
+  return attempt.phase === 'running' && attempt.abortKind !== 'lost';
+}

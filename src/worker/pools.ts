@@ -1,0 +1,142 @@
+/** Slots of a worker: who runs, who waits here for a slot, and how many more tasks to ask for. */
+
+import type { QueueDemand } from '../broker/broker.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Attempt } from './attempt.ts';
+
+/** Slots by queue, or a list of queues that share `concurrency` slots. */
+export type QueueSlots = Readonly<Record<string, number>> | readonly string[];
+
+/** Slots that serve one or several queues. */
+export class Pool {
+  readonly queues: readonly string[];
+  readonly slots: number;
+  /** Handlers that have a slot, those that ignored their abort among them. */
+  running = 0;
+  stuck = 0;
+  #waiting: Attempt[] = [];
+  #head = 0;
+  #started = 0;
+  #measuredAt = 0;
+  /** Starts per ms, smoothed. */
+  #rate = 0;
+
+  constructor(queues: readonly string[], slots: number) {
+    this.queues = queues;
+    this.slots = slots;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length - this.#head;
+  }
+
+  /** Whether a handler may start: stuck ones are replaced, up to a tenth of the slots. */
+  get hasFreeSlot(): boolean {
+    return this.running < this.slots + Math.min(this.stuck, Math.ceil(this.slots * limits.stuckShareMax));
+  }
+
+  push(attempt: Attempt): void {
+    this.#waiting.push(attempt);
+  }
+
+  peek(): Attempt | undefined {
+    return this.#waiting[this.#head];
+  }
+
+  /** Takes the oldest out. */
+  shift(): void {
+    this.#started += 1;
+    this.#head += 1;
+    // Shifting an array of a thousand costs each time; dropping the used half now and then does not.
+    if (this.#head > 512 || this.#head === this.#waiting.length) {
+      this.#waiting.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** Takes out every waiting attempt for which `matches` holds. */
+  remove(matches: (attempt: Attempt) => boolean): Attempt[] {
+    const removed: Attempt[] = [];
+    const kept: Attempt[] = [];
+    for (let i = this.#head; i < this.#waiting.length; i++) {
+      const attempt = this.#waiting[i];
+      if (attempt !== undefined) (matches(attempt) ? removed : kept).push(attempt);
+    }
+    if (removed.length > 0) {
+      this.#waiting = kept;
+      this.#head = 0;
+    }
+    return removed;
+  }
+
+  /** How many tasks to ask for: the free slots and what will probably start within `aheadMs`. */
+  demand(elapsed: number, aheadMs: number): number {
+    this.#measure(elapsed);
+    const capacity = this.slots + Math.min(this.stuck, Math.ceil(this.slots * limits.stuckShareMax));
+    return Math.max(0, capacity - this.running - this.waiting + Math.min(limits.batchMax, Math.floor(this.#rate * aheadMs)));
+  }
+
+  #measure(elapsed: number): void {
+    const passedMs = elapsed - this.#measuredAt;
+    if (passedMs < 5) return;
+    // Half old, half new: follows a change within a few calls and forgets an idle hour at once.
+    this.#rate = this.#rate / 2 + this.#started / passedMs / 2;
+    if (passedMs > 1_000) this.#rate = this.#started / passedMs;
+    this.#started = 0;
+    this.#measuredAt = elapsed;
+  }
+}
+
+/** All pools of a worker. */
+export interface Pools {
+  readonly all: readonly Pool[];
+  readonly concurrency: number;
+  /** Slots by queue, as published. */
+  readonly slotsByQueue: Readonly<Record<string, number>>;
+  /** The pool that serves `queue`; a queue nobody asked for is served by the first. */
+  of(queue: string): Pool;
+}
+
+/**
+ * Makes the pools. A record gives each queue its own slots; a list shares `concurrency` slots.
+ * Throws INVALID_OPTION for no queue, too many, or a number of slots outside 1 … `limits.concurrencyMax`.
+ */
+export function createPools(queues: QueueSlots, concurrency: number): Pools {
+  const all = isList(queues) ? [new Pool([...new Set(queues)], checkedSlots('concurrency', concurrency))] : separatePools(queues);
+  const byQueue = new Map<string, Pool>();
+  for (const pool of all) for (const queue of pool.queues) byQueue.set(queue, pool);
+  if (byQueue.size === 0 || byQueue.size > limits.queuesPerWorkerMax) {
+    throw taskFlowError('INVALID_OPTION', { what: 'queues', problem: `a worker serves 1 to ${limits.queuesPerWorkerMax} queues, not ${byQueue.size}` });
+  }
+  const first = all[0] as Pool;
+  const slotsByQueue: Record<string, number> = {};
+  for (const [queue, pool] of byQueue) slotsByQueue[queue] = pool.slots;
+  return { all, concurrency: checkedSlots('concurrency', all.reduce((sum, pool) => sum + pool.slots, 0)), slotsByQueue, of: (queue) => byQueue.get(queue) ?? first };
+}
+
+/** Demands of all pools; queues of one pool each get the demand of the pool, the request's limit bounds them together. */
+export function demandOf(pools: Pools, elapsed: number, aheadMs: number): { readonly queues: QueueDemand[]; readonly limit: number } {
+  const queues: QueueDemand[] = [];
+  let limit = 0;
+  for (const pool of pools.all) {
+    const demand = Math.min(pool.demand(elapsed, aheadMs), limits.batchMax);
+    if (demand === 0) continue;
+    limit += demand;
+    for (const name of pool.queues) queues.push({ name, limit: demand });
+  }
+  return { queues, limit: Math.min(limit, limits.batchMax) };
+}
+
+function separatePools(queues: Readonly<Record<string, number>>): Pool[] {
+  return Object.entries(queues).map(([name, slots]) => new Pool([name], checkedSlots(`queues.${name}`, slots)));
+}
+
+function checkedSlots(what: string, slots: number): number {
+  if (Number.isInteger(slots) && slots >= 1 && slots <= limits.concurrencyMax) return slots;
+  throw taskFlowError('INVALID_OPTION', { what, problem: `it must be a whole number from 1 to ${limits.concurrencyMax}, not ${slots}` });
+}
+
+function isList(queues: QueueSlots): queues is readonly string[] {
+  return Array.isArray(queues);
+}

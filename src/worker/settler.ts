@@ -1,0 +1,143 @@
+/** The way to the store and back: settles what ended and claims what comes next, in one call after the other. */
+
+import type { Broker, ClaimRequest, SettleResult } from '../broker/broker.ts';
+import { type Chance, createToken } from '../core/chance.ts';
+import { TaskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { ClaimedTask, Settlement } from '../core/task.ts';
+import type { Clock } from '../core/time.ts';
+import type { TickResult } from '../engine/service.ts';
+import type { Attempt } from './attempt.ts';
+import { demandOf, type Pools } from './pools.ts';
+
+export interface SettlerOptions {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly workerId: string;
+  readonly leaseMs: number;
+  readonly pools: Pools;
+  /** Takes claimed tasks over. `sentAt`: when their claim was first sent, in ms of `clock.elapsed()`. `repeated`: some may be known. */
+  readonly onClaimed: (claimed: readonly ClaimedTask[], sentAt: number, repeated: boolean) => void;
+  /** The store answered for this attempt; it owes and is owed nothing more. */
+  readonly onSettled: (attempt: Attempt, result: SettleResult) => void;
+}
+
+export interface Settler {
+  /** Adds an attempt whose verdict is known. */
+  add(attempt: Attempt): void;
+  /** One call of the store at most: the batch that gathered since the last one, and the claim for the free slots. */
+  tick(): Promise<TickResult>;
+  /** Settlements and claims that the store has not answered. */
+  readonly pending: number;
+  /** From now on nothing new is claimed. A claim whose answer was lost is asked again, to hand its tasks back. */
+  close(): void;
+}
+
+/** A claim that was sent; until it is answered, only the same one may be sent again. */
+interface SentClaim {
+  readonly request: ClaimRequest;
+  readonly sentAt: number;
+}
+
+/** Twice the round trip hides it; twice that again covers its spread. */
+const roundTrips = 4;
+
+export function createSettler(options: SettlerOptions): Settler {
+  const { broker, clock, chance, pools } = options;
+  let unsettled: Attempt[] = [];
+  let sent: readonly Attempt[] = [];
+  let unanswered: SentClaim | null = null;
+  let closed = false;
+  let batchMax: number = limits.batchMax;
+  let roundTripMs = 0;
+
+  async function tick(): Promise<TickResult> {
+    const attempts = takeBatch();
+    const repeated = unanswered !== null;
+    // With more to settle than one call carries, claiming more would only add to it.
+    const claim = unsettled.length > 0 ? null : (unanswered ?? nextClaim());
+    if (attempts.length === 0 && claim === null) return 'done';
+    const sentAt = clock.elapsed();
+    unanswered = claim ?? unanswered;
+    const claimed = await call(attempts, claim);
+    roundTripMs = (roundTripMs + clock.elapsed() - sentAt) / 2;
+    if (claim === null) return unsettled.length > 0 ? 'full' : 'done';
+    unanswered = null;
+    options.onClaimed(claimed, claim.sentAt, repeated);
+    return unsettled.length > 0 || (claimed.length >= claim.request.limit && hasDemand()) ? 'full' : 'done';
+  }
+
+  async function call(attempts: readonly Attempt[], claim: SentClaim | null): Promise<readonly ClaimedTask[]> {
+    if (attempts.length === 0) return claim === null ? [] : broker.claim(claim.request);
+    sent = attempts;
+    try {
+      const answer = await broker.settle(settlementsOf(attempts), claim?.request);
+      batchMax = limits.batchMax;
+      for (const [index, attempt] of attempts.entries()) {
+        const result = answer.results[index];
+        if (result !== undefined) options.onSettled(attempt, result);
+      }
+      return answer.claimed;
+    } catch (error) {
+      putBack(attempts, error);
+      throw error;
+    } finally {
+      sent = [];
+    }
+  }
+
+  function takeBatch(): Attempt[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < unsettled.length && count < batchMax) {
+      const verdict = unsettled[count]?.verdict;
+      if (verdict?.to === 'succeeded' && verdict.result !== null) bytes += 3 * verdict.result.length;
+      if (bytes > limits.batchBytesMax && count > 0) break;
+      count += 1;
+    }
+    if (count === unsettled.length) {
+      const all = unsettled;
+      unsettled = [];
+      return all;
+    }
+    return unsettled.splice(0, count);
+  }
+
+  /** One settlement that the store refuses for good must not hold up the others: it is found by trying one at a time, and goes last. */
+  function putBack(attempts: readonly Attempt[], error: unknown): void {
+    const refused = error instanceof TaskFlowError && !error.retryable && error.code !== 'STORE_CLOSED';
+    unsettled = refused && attempts.length === 1 ? [...unsettled, ...attempts] : [...attempts, ...unsettled];
+    if (refused) batchMax = 1;
+  }
+
+  function nextClaim(): SentClaim | null {
+    if (closed) return null;
+    const elapsed = clock.elapsed();
+    const { queues, limit } = demandOf(pools, elapsed, aheadMs());
+    if (limit === 0) return null;
+    return { request: { workerId: options.workerId, token: createToken(chance), queues, limit, leaseMs: options.leaseMs }, sentAt: elapsed };
+  }
+
+  const hasDemand = (): boolean => demandOf(pools, clock.elapsed(), 0).limit > 0;
+
+  /** Never more than starts within a third of a lease. */
+  const aheadMs = (): number => Math.min(Math.max(limits.prefetchMs, roundTrips * roundTripMs), options.leaseMs / 3);
+
+  return {
+    tick,
+    add: (attempt) => void unsettled.push(attempt),
+    get pending() {
+      return unsettled.length + sent.length + (unanswered === null ? 0 : 1);
+    },
+    close() {
+      closed = true;
+    },
+  };
+}
+
+function settlementsOf(attempts: readonly Attempt[]): Settlement[] {
+  const settlements: Settlement[] = [];
+  for (const attempt of attempts) if (attempt.verdict !== null) settlements.push(attempt.settlement(attempt.verdict));
+  return settlements;
+}
