@@ -26,19 +26,18 @@ export function isSchema(value: unknown): value is AnySchema {
   return typeof standard === 'object' && standard !== null && 'validate' in standard && typeof standard.validate === 'function';
 }
 
-/** Validates and transforms. Rejects with INVALID_INPUT that names every wrong path; the details hold all of them. */
-export async function parseWith<Schema extends AnySchema>(schema: Schema, value: unknown, name: string): Promise<Out<Schema>> {
+/** Validates and transforms. Rejects with `code` for the task `name`, naming every wrong path; the details hold all of them. */
+export async function parseWith(schema: AnySchema, value: unknown, name: string, code: 'INVALID_INPUT' | 'INVALID_OUTPUT'): Promise<unknown> {
   const result = await schema['~standard'].validate(value);
-  if (result.issues === undefined) return result.value as Out<Schema>;
-  throw invalidInput(name, result.issues.map(problemOf));
+  if (result.issues === undefined) return result.value;
+  throw invalid(code, name, result.issues.map(problemOf));
 }
 
-/** The INVALID_INPUT of a task for these problems. */
-export function invalidInput(name: string, problems: readonly Problem[]): Error {
+function invalid(code: 'INVALID_INPUT' | 'INVALID_OUTPUT', name: string, problems: readonly Problem[]): Error {
   const told = problems.slice(0, problemsToldMax).map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
   const rest = problems.length - told.length;
   if (rest > 0) told.push(`and ${rest} more`);
-  return taskFlowError('INVALID_INPUT', { name, problems: told.join('; ') }, { details: { problems } });
+  return taskFlowError(code, { name, problems: told.join('; ') }, { details: { problems } });
 }
 
 /**

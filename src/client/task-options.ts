@@ -6,7 +6,7 @@ import { parseDuration } from '../core/duration.ts';
 import { retold, TaskFlowError } from '../core/errors.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { checkName } from '../core/names.ts';
-import { encodePolicy, type Policy, policyOf } from '../core/policy.ts';
+import { encodePolicy, type Policy, type PolicyOptions, policyOf } from '../core/policy.ts';
 import type { IfExists } from '../core/task.ts';
 import { type CheckedTemplate, compileTemplate } from '../core/template.ts';
 import { checkOptionNames, invalidOption, readIfExists } from './options.ts';
@@ -57,8 +57,8 @@ export interface TaskOptions<Input extends AnySchema, Key extends string> {
   /** What an enqueue does when the key is held: `return` (the default), `replace`, `debounce` or `error`. */
   readonly ifExists?: IfExists;
   readonly keep?: KeepOptions;
-  /** `strict`: after a request to cancel even a success counts as cancelled. */
-  readonly cancel?: 'strict';
+  /** `strict`: after a request to cancel even a success counts as cancelled; `normal` when not given. */
+  readonly cancel?: 'normal' | 'strict';
 }
 
 /** The same at run time, where nothing is known yet. */
@@ -70,8 +70,6 @@ const optionNames: Readonly<Record<keyof TaskOptions<AnySchema, string>, true>> 
 
 /** Named in the design, refused until they work: a limit that is not kept would be a lie. */
 const notYet = ['concurrency', 'rateLimit', 'group', 'isolate', 'redact'];
-const retryNames: readonly string[] = ['attempts', 'backoff', 'delay', 'factor', 'max', 'jitter', 'on'];
-const keepNames: readonly string[] = ['succeeded', 'failed'];
 const descriptionMax = 1_000;
 const timeoutDefault: Duration = '1h';
 /** Enough to tell apart the versions of one schema. */
@@ -105,8 +103,8 @@ export function defineTask(name: unknown, options: unknown, run: TaskDefinition[
       get schemaVersion() {
         return version();
       },
-      parseInput: (value) => parseWith(input, value, taskName),
-      parseOutput: output === null ? (value) => Promise.resolve(value) : (value) => parseWith(output, value, `${taskName} (its output)`),
+      parseInput: (value) => parseWith(input, value, taskName, 'INVALID_INPUT'),
+      parseOutput: output === null ? (value) => Promise.resolve(value) : (value) => parseWith(output, value, taskName, 'INVALID_OUTPUT'),
       retryOn: readRetryOn(given.retry),
       run,
     };
@@ -145,12 +143,9 @@ function readDescription(value: unknown): string | null {
   throw invalidOption('description', `a text of at most ${descriptionMax} characters is needed`);
 }
 
-function readPolicy(given: LooseTaskOptions): Policy {
-  const { retry, keep, cancel } = given;
-  if (isObject(retry)) checkOptionNames(retry, retryNames, [], 'retry');
-  if (isObject(keep)) checkOptionNames(keep, keepNames, [], 'keep');
-  if (cancel !== undefined && cancel !== 'strict') throw invalidOption('cancel', `${JSON.stringify(cancel)} is not 'strict', and there is nothing else to say`);
-  return policyOf({ retry, keep, cancel });
+function readPolicy({ retry, keep, cancel }: LooseTaskOptions): Policy {
+  if (keep !== undefined && !isObject(keep)) throw invalidOption('keep', 'an object with succeeded and failed is needed');
+  return policyOf({ retry, keep, cancel } as PolicyOptions);
 }
 
 function readRetryOn(retry: unknown): TaskDefinition['retryOn'] {

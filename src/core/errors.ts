@@ -34,6 +34,7 @@ export const errorTable = {
   PAYLOAD_NOT_JSON: kind(400, 2, '{what} cannot be written as JSON at {path}: {problem}'),
   BATCH_TOO_LARGE: kind(413, 2, 'A call may carry at most {max}; this one has {actual}.', 'Split it into several calls.'),
   ENQUEUE_OVERLOADED: kind(429, 1, 'More than {max} tasks wait to be enqueued in this process.', 'Await earlier calls, or use enqueueMany.', true),
+  INVALID_OUTPUT: kind(422, 1, 'What {name} returned is not valid: {problems}'),
   RESULT_TOO_LARGE: kind(422, 1, 'The result is larger than {max}.', 'Store large results elsewhere and return the address.'),
   // conflicts and absences
   TASK_NOT_FOUND: kind(404, 4, 'There is no task {id}.', 'It may have been removed after its retention: see keep.succeeded and keep.failed.'),
