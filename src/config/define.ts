@@ -1,0 +1,57 @@
+/** What a `taskflow.config.ts` may say. */
+
+import type { RetrySetting } from './shapes.ts';
+
+/** The settings of a config file. All are optional; flags and variables of the same name win over them. */
+export interface ConfigFile {
+  /** Folders and files with tasks, relative to the config file. Default: `src/tasks` and `tasks`. */
+  readonly tasks?: string | readonly string[] | undefined;
+  /** Where tasks live. Default: `sqlite:./.taskflow/taskflow.db`. */
+  readonly broker?: string | undefined;
+  /** Where finished tasks are recorded, when that is not the broker. */
+  readonly store?: string | undefined;
+  /** Separates several systems in one store. Default: `taskflow`. */
+  readonly namespace?: string | undefined;
+  /** Name of this environment, shown on every page. */
+  readonly env?: string | undefined;
+  readonly server?: {
+    /** Default: 8000. 0 takes a free port. */
+    readonly port?: number | undefined;
+    /** Default: `127.0.0.1`. */
+    readonly host?: string | undefined;
+  };
+  readonly worker?: {
+    /** `['default']`, or slots for each: `{ email: 20, default: 5 }`. */
+    readonly queues?: string | readonly string[] | Readonly<Record<string, number>> | undefined;
+    /** Tasks run at the same time. Default: the sum of the queues' slots, else 10. */
+    readonly concurrency?: number | undefined;
+    /** How long a stopping worker waits for running tasks. Default: `30s`. */
+    readonly drain?: string | number | undefined;
+    readonly name?: string | undefined;
+  };
+  readonly defaults?: {
+    /** Runs in all, or a policy. Default: 5 runs. */
+    readonly retry?: number | RetrySetting | undefined;
+    /** Longest run; `null` is none. Default: `1h`. */
+    readonly timeout?: string | number | null | undefined;
+    readonly keep?: {
+      /** Default: `3d`. */
+      readonly succeeded?: string | number | undefined;
+      /** Default: `30d`. */
+      readonly failed?: string | number | undefined;
+    };
+  };
+  readonly log?: { readonly level?: 'debug' | 'info' | 'warn' | 'error' | undefined };
+  readonly color?: 'auto' | 'always' | 'never' | undefined;
+}
+
+/**
+ * Types a config file; returns it as it is. What is in it is checked when a process reads it.
+ *
+ * @example
+ * // taskflow.config.ts
+ * export default defineConfig({ tasks: 'src/tasks', worker: { queues: { email: 20, default: 5 } } });
+ */
+export function defineConfig(config: ConfigFile): ConfigFile {
+  return config;
+}

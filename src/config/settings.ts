@@ -1,0 +1,196 @@
+/** Every setting once: key, words, flag, variable, shape and default. Flags, `.env.example` and the reference page come from here. */
+
+import type { z } from 'zod';
+import { limits } from '../core/limits.ts';
+import * as shape from './shapes.ts';
+import type { ZodLibrary } from './shapes.ts';
+
+interface Setting {
+  /** What it decides, as a sentence fragment that fits a help text. */
+  readonly description: string;
+  /** Command line flag as commander reads it. */
+  readonly flag?: string;
+  /** Other flags that mean the same. */
+  readonly flagAliases?: readonly string[];
+  /** Other variables that mean the same, beside `TASKFLOW_…`. */
+  readonly variableAliases?: readonly string[];
+  /** As one would write it in a file; `null` is none. */
+  readonly default: unknown;
+  /** What `null` means, for help and reference. */
+  readonly none?: string;
+  /** A value to show in examples. */
+  readonly example: string;
+  /** Paths are relative to the file (or the folder) the value came from. */
+  readonly paths?: 'list' | 'url';
+  /** May carry a password; masked wherever it is shown. */
+  readonly secret?: boolean;
+  readonly shape: (z: ZodLibrary) => z.ZodType;
+}
+
+export const settings = {
+  tasks: {
+    description: 'Folders and files with tasks',
+    flag: '--tasks <folders>',
+    default: ['src/tasks', 'tasks'],
+    example: 'src/tasks,src/mail',
+    paths: 'list',
+    shape: (z) => shape.list(z),
+  },
+  broker: {
+    description: 'Where tasks live',
+    flag: '--broker <url>',
+    default: 'sqlite:./.taskflow/taskflow.db',
+    example: 'sqlite:./data/taskflow.db',
+    paths: 'url',
+    secret: true,
+    shape: (z) => shape.text(z, 2_000),
+  },
+  store: {
+    description: 'Where finished tasks are recorded',
+    flag: '--store <url>',
+    default: null,
+    none: 'the same as broker',
+    example: 'sqlite:./data/history.db',
+    paths: 'url',
+    secret: true,
+    shape: (z) => shape.text(z, 2_000),
+  },
+  namespace: {
+    description: 'Separates several systems in one store',
+    flag: '--namespace <name>',
+    default: 'taskflow',
+    example: 'billing',
+    shape: (z) => shape.text(z, 100).regex(/^[\w.-]+$/, 'must consist of letters, digits, ".", "_" and "-"'),
+  },
+  env: {
+    description: 'Name of this environment, shown on every page',
+    flag: '--env <name>',
+    default: null,
+    none: 'no badge',
+    example: 'production',
+    shape: (z) => shape.text(z, 40),
+  },
+  'server.port': {
+    description: 'Port of the API and the dashboard (0 takes a free one)',
+    flag: '--port <port>',
+    variableAliases: ['TASKFLOW_PORT'],
+    default: 8000,
+    example: '8080',
+    shape: (z) => shape.whole(z, 0, 65_535),
+  },
+  'server.host': {
+    description: 'Address to listen on',
+    flag: '--host <address>',
+    default: '127.0.0.1',
+    example: '0.0.0.0',
+    shape: (z) => shape.text(z, 255),
+  },
+  'worker.queues': {
+    description: 'Queues to work on, with or without slots for each',
+    flag: '--queues <list>',
+    flagAliases: ['--queue <list>'],
+    default: null,
+    none: 'default, and the queues of the tasks found',
+    example: 'email=20,default=5',
+    shape: (z) => shape.queues(z),
+  },
+  'worker.concurrency': {
+    description: 'Tasks a worker runs at the same time',
+    flag: '--concurrency <n>',
+    default: null,
+    none: 'the sum of the slots of worker.queues, else 10',
+    example: '10',
+    shape: (z) => shape.whole(z, 1, limits.concurrencyMax),
+  },
+  'worker.drain': {
+    description: 'How long a stopping worker waits for running tasks',
+    flag: '--drain <duration>',
+    default: '30s',
+    example: '2m',
+    shape: (z) => shape.duration(z),
+  },
+  'worker.name': {
+    description: 'Name of the worker in lists',
+    flag: '--name <name>',
+    default: null,
+    none: 'host and process id',
+    example: 'mail-1',
+    shape: (z) => shape.text(z),
+  },
+  'defaults.retry': {
+    description: 'Runs in all, or a retry policy, for tasks that do not say',
+    default: null,
+    none: '5 runs, 1s apart, doubling, at most 1h',
+    example: '3',
+    shape: (z) => shape.retry(z),
+  },
+  'defaults.timeout': {
+    description: 'Longest run of tasks that do not say ("none" is no limit)',
+    default: '1h',
+    example: '5m',
+    shape: (z) => shape.durationOrNone(z, 1),
+  },
+  'defaults.keep.succeeded': {
+    description: 'How long succeeded tasks are kept',
+    default: '3d',
+    example: '12h',
+    shape: (z) => shape.duration(z),
+  },
+  'defaults.keep.failed': {
+    description: 'How long failed and cancelled tasks are kept',
+    default: '30d',
+    example: '90d',
+    shape: (z) => shape.duration(z),
+  },
+  'log.level': {
+    description: 'Least important line to log',
+    flag: '--log-level <level>',
+    default: 'info',
+    example: 'debug',
+    shape: (z) => shape.word(z, ['debug', 'info', 'warn', 'error']),
+  },
+  color: {
+    description: 'When to colour the output',
+    flag: '--color <when>',
+    default: 'auto',
+    example: 'never',
+    shape: (z) => shape.word(z, ['auto', 'always', 'never']),
+  },
+} as const satisfies Record<string, Setting>;
+
+/** `broker`, `server.port`, … */
+export type SettingKey = keyof typeof settings;
+
+/** What a setting is once read: durations are milliseconds, `null` is "not set, see `none`". */
+export type SettingValue<Key extends SettingKey> =
+  | z.output<ReturnType<(typeof settings)[Key]['shape']>>
+  | ((typeof settings)[Key]['default'] extends null ? null : never);
+
+/** All settings, read. */
+export type Settings = { readonly [Key in SettingKey]: SettingValue<Key> };
+
+export const settingKeys = Object.keys(settings) as readonly SettingKey[];
+
+/** The table's row of a key, in its general shape. */
+export function settingOf(key: SettingKey): Setting {
+  return settings[key];
+}
+
+export function isSettingKey(text: string): text is SettingKey {
+  return Object.hasOwn(settings, text);
+}
+
+/** `server.port` → `TASKFLOW_SERVER_PORT`. */
+export function variableOf(key: SettingKey): string {
+  return `TASKFLOW_${key.replaceAll('.', '_').toUpperCase()}`;
+}
+
+/** Every variable that sets the key, the documented one first. */
+export function variablesOf(key: SettingKey): readonly string[] {
+  return [variableOf(key), ...(settingOf(key).variableAliases ?? [])];
+}
+
+/** `--port <port>` → `--port`. */
+export function flagName(flag: string): string {
+  return flag.split(' ', 1)[0] ?? flag;
+}

@@ -1,0 +1,147 @@
+/** What the values of settings look like: zod schemas that read text (flags, variables) and native values (files) alike. */
+
+import type * as Zod from 'zod';
+import { parseDuration } from '../core/duration.ts';
+import { TaskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { didYouMean } from '../core/nearest.ts';
+
+/** The library, handed in: it costs 50 ms to load, and `--help` must not wait for it. */
+export type ZodLibrary = typeof Zod;
+
+/** Slots of each queue; `null` shares the worker's concurrency. */
+export type QueueSlots = Readonly<Record<string, number | null>>;
+
+/** A retry policy as people write it. `attempts` counts all runs, the first one too. */
+export interface RetrySetting {
+  readonly attempts?: number | undefined;
+  readonly delay?: string | number | undefined;
+  readonly factor?: number | undefined;
+  readonly max?: string | number | undefined;
+  readonly jitter?: 'none' | 'full' | 'equal' | undefined;
+}
+
+/** One of a few words. */
+export const word = <const Word extends string>(z: ZodLibrary, words: readonly [Word, ...Word[]]) =>
+  z.enum(words, { error: (issue) => `must be one of ${words.join(', ')}${got(issue.input)}` });
+
+/** Text that is not empty. */
+export const text = (z: ZodLibrary, max: number = limits.nameMax) =>
+  z
+    .string({ error: (issue) => `must be text${got(issue.input)}` })
+    .min(1, 'must not be empty')
+    .max(max, `must have at most ${max} characters`);
+
+/** A whole number within bounds; text of digits is read. */
+export const whole = (z: ZodLibrary, min: number, max: number) => {
+  const words = `must be a whole number from ${min} to ${max}`;
+  const number = z.number({ error: (issue) => words + got(issue.input) });
+  return z.preprocess(
+    (value) => (typeof value === 'string' && /^\s*\d+\s*$/.test(value) ? Number(value) : value),
+    number.refine((value) => Number.isInteger(value) && value >= min && value <= max, { error: (issue) => words + got(issue.input) }),
+  );
+};
+
+/** A duration such as `30s`, as milliseconds. */
+export const duration = (z: ZodLibrary, minMs = 0) =>
+  z.unknown().transform((value, context): number => {
+    try {
+      return parseDuration(typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value, '', { min: minMs });
+    } catch (error) {
+      if (!(error instanceof TaskFlowError)) throw error;
+      const problem = error.message.slice(error.message.indexOf(':') + 2).replace(/\.$/, '');
+      context.addIssue({ code: 'custom', message: `must be a duration: ${problem}. ${error.hint ?? ''}`.trim() });
+      return z.NEVER;
+    }
+  });
+
+/** A duration, or `none`/`null` for no limit. */
+export const durationOrNone = (z: ZodLibrary, minMs = 0) =>
+  z.union([z.preprocess((value) => (value === 'none' ? null : value), z.null()), duration(z, minMs)], {
+    error: (issue) => `must be a duration such as 5m, or none${got(issue.input)}`,
+  });
+
+/** Several texts, or one with commas between them. */
+export const list = (z: ZodLibrary) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()).filter((part) => part !== '') : value),
+    z
+      .array(z.string(), { error: (issue) => `must be a list such as a,b${got(issue.input)}` })
+      .min(1, 'must name at least one'),
+  );
+
+/** Queues with or without slots: `default,high`, `email=20,default=5`, `['default']`, `{ email: 20 }`. */
+export const queues = (z: ZodLibrary) =>
+  z.unknown().transform((value, context): QueueSlots => {
+    const problems: string[] = [];
+    const slots = readQueues(value, problems);
+    for (const problem of problems) context.addIssue({ code: 'custom', message: problem });
+    return slots;
+  });
+
+/** A number of runs, or a policy; as text it is a number or JSON. */
+export const retry = (z: ZodLibrary) => {
+  const attempts = whole(z, 1, limits.attemptsMax);
+  const policy = z.strictObject(
+    {
+      attempts: attempts.optional(),
+      delay: duration(z).optional(),
+      factor: z.number().min(1).max(100).optional(),
+      max: duration(z).optional(),
+      jitter: word(z, ['none', 'full', 'equal']).optional(),
+    },
+    { error: (issue) => (issue.code === 'unrecognized_keys' ? `has no key ${issue.keys.map((key) => unknownKey(key)).join(', ')}` : undefined) },
+  );
+  return z.preprocess(
+    readJson,
+    z.union([attempts, policy], {
+      error: (issue) => `must be a number of runs from 1 to ${limits.attemptsMax}, or a policy such as {"attempts":5,"delay":"1s"}${got(issue.input)}`,
+    }),
+  );
+};
+
+function unknownKey(key: string): string {
+  return `"${key}".${didYouMean(key, ['attempts', 'delay', 'factor', 'max', 'jitter'])}`;
+}
+
+function readJson(value: unknown): unknown {
+  if (typeof value !== 'string' || !value.trim().startsWith('{')) return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+function readQueues(value: unknown, problems: string[]): QueueSlots {
+  const entries: [string, unknown][] =
+    typeof value === 'string'
+      ? value.split(',').map((part) => part.trim()).filter((part) => part !== '').map(splitSlots)
+      : Array.isArray(value)
+        ? value.map((name) => [String(name), null])
+        : typeof value === 'object' && value !== null
+          ? Object.entries(value)
+          : [];
+  if (entries.length === 0) problems.push(`must name queues, such as default,high or email=20,default=5${got(value)}`);
+  if (entries.length > limits.queuesPerWorkerMax) problems.push(`must name at most ${limits.queuesPerWorkerMax} queues`);
+  const slots: [string, number | null][] = [];
+  for (const [name, raw] of entries) {
+    const count = raw === null ? null : Number(raw);
+    if (name === '' || name.length > limits.nameMax) problems.push(`has a queue name of ${name.length} characters; 1 to ${limits.nameMax} are allowed`);
+    else if (count !== null && !(Number.isInteger(count) && count >= 1 && count <= limits.concurrencyMax))
+      problems.push(`has ${JSON.stringify(raw)} slots for ${name}; 1 to ${limits.concurrencyMax} are allowed`);
+    else slots.push([name, count]);
+  }
+  return Object.fromEntries(slots);
+}
+
+function splitSlots(part: string): [string, string | null] {
+  const at = part.lastIndexOf('=');
+  return at < 0 ? [part, null] : [part.slice(0, at).trim(), part.slice(at + 1).trim()];
+}
+
+function got(input: unknown): string {
+  if (input === undefined) return '';
+  const shown = JSON.stringify(input) ?? typeof input;
+  return `, not ${shown.length > 60 ? `${shown.slice(0, 59)}…` : shown}`;
+}
