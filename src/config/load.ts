@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { taskFlowError } from '../core/errors.ts';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { configFileNames, findUpward, givenByFile, readConfigFile, shownPath } from './file.ts';
 import { maskUrl } from './mask.ts';
 import { type Given, type Mistake, type Origin, originText } from './origin.ts';
@@ -129,7 +129,8 @@ function withPaths(key: SettingKey, value: unknown, folder: string): unknown {
   return `sqlite:${resolve(folder, path)}`;
 }
 
-function invalidConfig(mistakes: readonly Mistake[]) {
+/** The error that names them all. */
+function invalidConfig(mistakes: readonly Mistake[]): TaskFlowError {
   const problems = mistakes.map(({ where, problem }) => `  ${where} ${problem}`).join('\n');
   return taskFlowError('INVALID_CONFIG', { count: mistakes.length, problems }, { details: mistakes });
 }

@@ -22,6 +22,8 @@ interface Setting {
   readonly example: string;
   /** Paths are relative to the file (or the folder) the value came from. */
   readonly paths?: 'list' | 'url';
+  /** In milliseconds once read, shown as `30s`. */
+  readonly duration?: true;
   /** May carry a password; masked wherever it is shown. */
   readonly secret?: boolean;
   readonly shape: (z: ZodLibrary) => z.ZodType;
@@ -107,6 +109,7 @@ export const settings = {
     flag: '--drain <duration>',
     default: '30s',
     example: '2m',
+    duration: true,
     shape: (z) => shape.duration(z),
   },
   'worker.name': {
@@ -128,18 +131,21 @@ export const settings = {
     description: 'Longest run of tasks that do not say ("none" is no limit)',
     default: '1h',
     example: '5m',
+    duration: true,
     shape: (z) => shape.durationOrNone(z, 1),
   },
   'defaults.keep.succeeded': {
     description: 'How long succeeded tasks are kept',
     default: '3d',
     example: '12h',
+    duration: true,
     shape: (z) => shape.duration(z),
   },
   'defaults.keep.failed': {
     description: 'How long failed and cancelled tasks are kept',
     default: '30d',
     example: '90d',
+    duration: true,
     shape: (z) => shape.duration(z),
   },
   'log.level': {

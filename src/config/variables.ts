@@ -3,9 +3,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { didYouMean } from '../core/nearest.ts';
+import { nearest } from '../core/nearest.ts';
 import type { Given, Mistake } from './origin.ts';
 import { settingKeys, variablesOf } from './settings.ts';
+
+const prefix = 'TASKFLOW_';
 
 /** Variables of TaskFlow that are no settings. */
 const otherVariables = new Set(['TASKFLOW_CONFIG', 'TASKFLOW_NODE']);
@@ -35,12 +37,15 @@ export function givenByVariables(variables: Variables, folder: string, file: str
 /** One mistake for each `TASKFLOW_…` variable that sets nothing. */
 export function unknownVariables(variables: Variables, file: string | null = null): Mistake[] {
   const known = settingKeys.flatMap(variablesOf);
+  // Without the common beginning, which would make everything look alike.
+  const ends = known.map((name) => name.slice(prefix.length));
   return Object.entries(variables)
-    .filter(([name, value]) => name.startsWith('TASKFLOW_') && !known.includes(name) && !otherVariables.has(name) && !isOfKubernetes(name, value ?? ''))
-    .map(([name]) => ({
-      where: file === null ? name : `${file}: ${name}`,
-      problem: `is not a variable of TaskFlow.${didYouMean(name, known)}`,
-    }));
+    .filter(([name, value]) => name.startsWith(prefix) && !known.includes(name) && !otherVariables.has(name) && !isOfKubernetes(name, value ?? ''))
+    .map(([name]) => {
+      const near = nearest(name.slice(prefix.length), ends);
+      const suggestion = near === null ? '' : ` Did you mean ${prefix}${near}?`;
+      return { where: file === null ? name : `${file}: ${name}`, problem: `is not a variable of TaskFlow.${suggestion}` };
+    });
 }
 
 /** The `.env` files that exist in the folder, read. */

@@ -39,6 +39,7 @@ export const errorTable = {
   // conflicts and absences
   TASK_NOT_FOUND: kind(404, 4, 'There is no task {id}.', 'It may have been removed after its retention: see keep.succeeded and keep.failed.'),
   QUEUE_NOT_FOUND: kind(404, 4, 'There is no queue "{name}".'),
+  SETTING_NOT_FOUND: kind(404, 4, 'There is no setting "{name}".', 'taskflow config list'),
   NOT_FOUND: kind(404, 4, 'There is nothing at {path}.'),
   ID_CONFLICT: kind(409, 7, 'A different task with the id {id} exists already.', 'An id stands for one call of enqueue: send the same body, or leave the id out.'),
   KEY_CONFLICT: kind(409, 7, 'The key "{key}" is held by task {holder}.', "Use ifExists: 'return' to get that task instead."),

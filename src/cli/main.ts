@@ -1,0 +1,26 @@
+/** The program `taskflow`: hands the process to the command line and ends with its exit code. */
+
+import { runCli } from './cli.ts';
+
+/** A reader that has seen enough (`| head`) is no error; there is nobody left to tell anything. */
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+}
+
+const exitCode = await runCli(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  async readStdin() {
+    const chunks: string[] = [];
+    for await (const chunk of process.stdin.setEncoding('utf8')) chunks.push(String(chunk));
+    return chunks.join('');
+  },
+});
+
+// Task files may leave timers and sockets behind: what was written is flushed, then the process ends.
+process.exitCode = exitCode;
+process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
