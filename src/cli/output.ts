@@ -28,6 +28,8 @@ export interface Output {
   /** The terminal behind stderr. */
   readonly notes: Terminal;
   readonly format: OutputFormat;
+  /** Whether only some fields are wanted. */
+  readonly hasFields: boolean;
   /** A list: `[]` as JSON and nothing else when it is empty. */
   list<Row extends object>(view: View<Row>, rows: readonly Row[]): void;
   /** One record; as a table it is `lines`. */
@@ -52,6 +54,7 @@ export function createOutput(stdout: Sink, stderr: Sink, env: Environment, optio
     terminal,
     notes,
     format,
+    hasFields: fields !== null,
     list(view, rows) {
       const picked = fields === null ? rows : rows.map((row) => pick(row, fields));
       if (format === 'json') printLines([jsonText(picked, 2)]);

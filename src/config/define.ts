@@ -19,11 +19,13 @@ export interface ConfigFile {
     readonly port?: number | undefined;
     /** Default: `127.0.0.1`. */
     readonly host?: string | undefined;
+    /** Names it may be reached by, beside those of this machine. */
+    readonly hosts?: string | readonly string[] | undefined;
   };
   readonly worker?: {
     /** `['default']`, or slots for each: `{ email: 20, default: 5 }`. */
     readonly queues?: string | readonly string[] | Readonly<Record<string, number>> | undefined;
-    /** Tasks run at the same time. Default: the sum of the queues' slots, else 10. */
+    /** Tasks run at the same time, by the queues without slots of their own. Default: 10. */
     readonly concurrency?: number | undefined;
     /** How long a stopping worker waits for running tasks. Default: `30s`. */
     readonly drain?: string | number | undefined;

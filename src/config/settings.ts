@@ -87,6 +87,14 @@ export const settings = {
     example: '0.0.0.0',
     shape: (z) => shape.text(z, 255),
   },
+  'server.hosts': {
+    description: 'Names the server may be reached by, beside those of this machine ("any" for all)',
+    flag: '--hosts <names>',
+    default: null,
+    none: 'localhost and its addresses',
+    example: 'tasks.example.com',
+    shape: (z) => shape.list(z),
+  },
   'worker.queues': {
     description: 'Queues to work on, with or without slots for each',
     flag: '--queues <list>',
@@ -97,11 +105,10 @@ export const settings = {
     shape: (z) => shape.queues(z),
   },
   'worker.concurrency': {
-    description: 'Tasks a worker runs at the same time',
+    description: 'Tasks run at the same time, by the queues without slots of their own',
     flag: '--concurrency <n>',
-    default: null,
-    none: 'the sum of the slots of worker.queues, else 10',
-    example: '10',
+    default: 10,
+    example: '20',
     shape: (z) => shape.whole(z, 1, limits.concurrencyMax),
   },
   'worker.drain': {
