@@ -1,0 +1,116 @@
+// Who may import whom: the table of the design's layers, and the search for cycles.
+
+import { posix } from 'node:path';
+import { importsOf, isTest, type Source } from './source.ts';
+
+interface Layer {
+  /** Files this row is about: a file, or a folder that ends in a slash. The longest match decides. */
+  readonly of: readonly string[];
+  /** What they may import besides one another. `src/` means everything. */
+  readonly from: readonly string[];
+  /** Packages and `node:` modules; left out, all but the store clients below. */
+  readonly packages?: readonly string[];
+}
+
+const seam = 'src/broker/broker.ts';
+const sqlFolder = 'src/broker/sql/';
+
+/** A row's files may import one another: `engine/`, `worker/` and `client/` are one layer, so are `api/` and `dashboard/`. */
+export const layers: readonly Layer[] = [
+  { of: ['src/core/'], from: [], packages: [] },
+  { of: [seam], from: ['src/core/'], packages: [] },
+  { of: ['src/broker/memory/'], from: ['src/core/', seam], packages: [] },
+  { of: [sqlFolder], from: ['src/core/', seam] },
+  { of: ['src/broker/sqlite/'], from: ['src/core/', seam, sqlFolder] },
+  { of: ['src/broker/postgres/'], from: ['src/core/', seam, sqlFolder] },
+  { of: ['src/broker/redis/'], from: ['src/core/', seam] },
+  {
+    of: ['src/broker/connect.ts'],
+    from: ['src/core/', 'src/broker/', 'src/history/', 'src/config/', 'src/telemetry/'],
+  },
+  { of: ['src/history/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`] },
+  { of: ['src/access/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`] },
+  { of: ['src/relay/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`] },
+  { of: ['src/config/'], from: ['src/core/'] },
+  { of: ['src/telemetry/'], from: ['src/core/'] },
+  {
+    of: ['src/engine/', 'src/worker/', 'src/client/'],
+    from: ['src/core/', seam, 'src/history/history.ts', 'src/telemetry/'],
+  },
+  {
+    of: ['src/operations/'],
+    from: ['src/client/', 'src/engine/', 'src/access/', 'src/history/history.ts', 'src/core/'],
+  },
+  { of: ['src/api/', 'src/dashboard/'], from: ['src/operations/', 'src/core/'] },
+  { of: ['src/cli/', 'src/index.ts', 'src/testing/'], from: ['src/'] },
+];
+
+/** A store's client library stays inside its adapter. */
+const storeClients: Readonly<Record<string, string>> = {
+  'node:sqlite': 'src/broker/sqlite/',
+  pg: 'src/broker/postgres/',
+  ioredis: 'src/broker/redis/',
+};
+
+/** Complaints about the imports of one file under src/. Tests may import what they like. */
+export function checkLayers(source: Source): string[] {
+  if (!/^src\/.*\.tsx?$/.test(source.path) || isTest(source.path)) return [];
+  const layer = layerOf(source.path);
+  if (layer === undefined) return [`${source.path} is in no layer: give it a row in test/tidy/layers.ts`];
+  const complaints: string[] = [];
+  for (const { specifier } of importsOf(source)) {
+    const allowed = specifier.startsWith('.')
+      ? mayImportFile(layer, resolveImport(source.path, specifier))
+      : mayImportPackage(layer, source.path, specifier);
+    if (!allowed) complaints.push(`${source.path} may not import ${specifier}`);
+  }
+  return complaints;
+}
+
+function layerOf(path: string): Layer | undefined {
+  const length = (layer: Layer) =>
+    Math.max(...layer.of.filter((root) => covers(root, path)).map((root) => root.length));
+  return layers
+    .filter((layer) => layer.of.some((root) => covers(root, path)))
+    .sort((a, b) => length(b) - length(a))
+    .at(0);
+}
+
+function covers(root: string, path: string): boolean {
+  return root.endsWith('/') ? path.startsWith(root) : path === root;
+}
+
+function mayImportFile(layer: Layer, target: string): boolean {
+  return [...layer.of, ...layer.from].some((root) => covers(root, target));
+}
+
+function mayImportPackage(layer: Layer, path: string, specifier: string): boolean {
+  const home = storeClients[specifier];
+  if (home !== undefined && !path.startsWith(home)) return false;
+  return layer.packages === undefined || layer.packages.includes(specifier);
+}
+
+export function resolveImport(from: string, specifier: string): string {
+  return posix.normalize(posix.join(posix.dirname(from), specifier));
+}
+
+/** Each cycle of value imports once, as a path of files. Types may point both ways: they are gone at run time. */
+export function findCycles(sources: readonly Source[]): string[] {
+  const graph = new Map(sources.filter((each) => !isTest(each.path)).map((each) => [each.path, targetsOf(each)]));
+  const done = new Set<string>();
+  const cycles: string[] = [];
+  const visit = (path: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(path);
+    if (at >= 0) cycles.push([...trail.slice(at), path].join(' -> '));
+    if (at >= 0 || done.has(path)) return;
+    for (const target of graph.get(path) ?? []) visit(target, [...trail, path]);
+    done.add(path);
+  };
+  for (const path of graph.keys()) visit(path, []);
+  return cycles;
+}
+
+function targetsOf(source: Source): string[] {
+  const values = importsOf(source).filter((each) => !each.typeOnly && each.specifier.startsWith('.'));
+  return values.map((each) => resolveImport(source.path, each.specifier));
+}
