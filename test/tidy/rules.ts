@@ -59,6 +59,16 @@ function isGlobal(node: Node, parents: readonly Node[], names: readonly string[]
   return !(/^(Property|PropertyDefinition|MethodDefinition)$/.test(parent.type) && parent.key === node);
 }
 
+const isFunction = (node: Node) => /^(Function(Declaration|Expression)|ArrowFunctionExpression)$/.test(node.type);
+const linesOf = (source: Source, node: Node) => source.text.slice(node.start, node.end).split('\n').length;
+
+/** Functions inside a function are read and judged by themselves; a factory of short ones is no long function. */
+function linesOfInnerFunctions(source: Source, outer: Node): number {
+  const isDirectlyInside = (parents: readonly Node[]) => parents.find(isFunction) === outer;
+  const inner = source.nodes.filter(({ node, parents }) => isFunction(node) && isDirectlyInside(parents));
+  return inner.reduce((sum, { node }) => sum + linesOf(source, node) - 1, 0);
+}
+
 const clockNames = ['Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask'];
 const fileLinesMax = 400;
 const functionLinesMax = 60;
@@ -112,8 +122,8 @@ export const rules: readonly Rule[] = [
     'short functions',
     (path) => isCode(path) && !isTest(path),
     (node, _parents, source) => {
-      if (!/^(Function(Declaration|Expression)|ArrowFunctionExpression)$/.test(node.type)) return null;
-      const lines = source.text.slice(node.start, node.end).split('\n').length;
+      if (!isFunction(node)) return null;
+      const lines = linesOf(source, node) - linesOfInnerFunctions(source, node);
       return lines > functionLinesMax ? `a function of ${lines} lines; ${functionLinesMax} are the limit` : null;
     },
   ),
@@ -129,7 +139,7 @@ export const rules: readonly Rule[] = [
     name: 'files are named for their noun',
     about: everyFile,
     check: ({ path }) =>
-      /(^|[/.-])(utils?|helpers?|commons?|managers?|types?|misc|stuff)(\.|\/|$)/.test(path)
+      /(^|\/)types?(\.|\/)|(^|[/.-])(utils?|helpers?|commons?|managers?|misc|stuff)(\.|\/)/.test(path)
         ? [`${path}: say what it holds`]
         : [],
   },

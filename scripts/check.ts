@@ -1,0 +1,32 @@
+// Everything a change must pass, one line a step: `npm run check`. Runs all steps, so that one run names all faults.
+
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const biome = 'node_modules/@biomejs/biome/bin/biome';
+const vitest = 'node_modules/vitest/vitest.mjs';
+
+const steps: readonly { readonly name: string; readonly args: readonly string[] }[] = [
+  { name: 'format', args: [biome, 'check', '--linter-enabled=false', '.'] },
+  { name: 'types', args: ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'] },
+  { name: 'lint', args: [biome, 'lint', '--error-on-warnings', '.'] },
+  { name: 'tidy', args: [vitest, 'run', '--project', 'tidy'] },
+  { name: 'unit', args: [vitest, 'run', '--project', 'unit', '--passWithNoTests'] },
+  { name: 'conformance', args: [vitest, 'run', '--project', 'conformance', '--passWithNoTests'] },
+];
+
+const failed = steps.filter(({ name, args }) => {
+  const startedAt = performance.now();
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(`${status === 0 ? '✓' : '✗'} ${name} (${seconds} s)`);
+  if (status !== 0) console.log(`${stdout}${stderr}`.trimEnd());
+  return status !== 0;
+});
+
+if (failed.length > 0) {
+  console.log(`\nnot passed: ${failed.map(({ name }) => name).join(', ')}`);
+  if (failed.some(({ name }) => name === 'format')) console.log('npm run format corrects the format');
+  process.exitCode = 1;
+}
