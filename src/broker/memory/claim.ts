@@ -1,8 +1,8 @@
 /** claim: queued → running under the caller's token, in order of priority and age. */
 
-import type { ClaimRequest, QueueDemand } from '../broker.ts';
 import { limits } from '../../core/limits.ts';
 import type { ClaimedTask, Task } from '../../core/task.ts';
+import type { ClaimRequest, QueueDemand } from '../broker.ts';
 import { freeKey } from './keys.ts';
 import { inClaimOrder, type Row } from './state.ts';
 import { changeTask, type Step } from './step.ts';
@@ -34,8 +34,15 @@ function lease(step: Step, row: Row, request: ClaimRequest): void {
   const { task } = row;
   row.token = request.token;
   changeTask(step, 'claim', row, {
-    state: 'running', reason: null, epoch: task.epoch + 1, attempt: task.attempt + 1, workerId: request.workerId,
-    leaseUntil: step.now + request.leaseMs, claimedAt: step.now, startedAt: null, progress: null,
+    state: 'running',
+    reason: null,
+    epoch: task.epoch + 1,
+    attempt: task.attempt + 1,
+    workerId: request.workerId,
+    leaseUntil: step.now + request.leaseMs,
+    claimedAt: step.now,
+    startedAt: null,
+    progress: null,
   });
   if (task.ifExists === 'replace' || task.ifExists === 'debounce') freeKey(step, task);
 }
@@ -45,5 +52,11 @@ function claimedTask(step: Step, row: Row, token: string): ClaimedTask {
   // A repeated claim may come when the life is over already.
   const lifeMs = task.expiresAt === null ? null : Math.max(0, task.expiresAt - step.now);
   const boundByLife = lifeMs !== null && (task.timeoutMs === null || lifeMs < task.timeoutMs);
-  return { task, lease: { taskId: task.id, token }, runMs: boundByLife ? lifeMs : task.timeoutMs, boundByLife, parents: [] };
+  return {
+    task,
+    lease: { taskId: task.id, token },
+    runMs: boundByLife ? lifeMs : task.timeoutMs,
+    boundByLife,
+    parents: [],
+  };
 }

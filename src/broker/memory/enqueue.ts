@@ -1,14 +1,17 @@
 /** enqueue: stores new tasks, each once, one at a time under its key. */
 
-import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
 import { isWaiting } from '../../core/states.ts';
 import type { NewTask, Task } from '../../core/task.ts';
+import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
 import { freeKey, holderOf, takeKey } from './keys.ts';
 import { refuse, refuseLargeBatch, refuseUnsupported } from './refuse.ts';
 import { changeTask, insertTask, type Step } from './step.ts';
 
 export function enqueue(step: Step, tasks: readonly NewTask[], options: EnqueueOptions = {}): readonly EnqueueResult[] {
-  refuseLargeBatch(tasks, tasks.map((task) => task.payload));
+  refuseLargeBatch(
+    tasks,
+    tasks.map((task) => task.payload),
+  );
   if (options.tx !== undefined) refuse('tx');
   tasks.forEach(refuseUnsupported);
   return tasks.map((task) => enqueueOne(step, task));
@@ -31,12 +34,16 @@ function enqueueOne(step: Step, task: NewTask): EnqueueResult {
 /** Only a waiting holder can be replaced: what runs, or ran within `keyForMs`, stands. */
 function replace(step: Step, task: NewTask, holderId: string): EnqueueResult {
   const holder = step.state.rows.get(holderId);
-  if (holder === undefined || !isWaiting(holder.task.state)) return { outcome: 'duplicate', taskId: task.id, of: holderId };
+  if (holder === undefined || !isWaiting(holder.task.state))
+    return { outcome: 'duplicate', taskId: task.id, of: holderId };
   const dueAt = dueAtOf(step, task);
   const formerDueAt = holder.task.dueAt;
   freeKey(step, holder.task);
   changeTask(step, 'replace', holder, {
-    state: 'cancelled', reason: 'replaced', finishedAt: step.now, pruneAt: step.now + holder.task.keepMs,
+    state: 'cancelled',
+    reason: 'replaced',
+    finishedAt: step.now,
+    pruneAt: step.now + holder.task.keepMs,
   });
   const state = insert(step, task, task.ifExists === 'replace' ? Math.min(dueAt, formerDueAt) : dueAt);
   return { outcome: 'replaced', taskId: task.id, of: holderId, state };
@@ -46,12 +53,31 @@ function insert(step: Step, newTask: NewTask, dueAt: number): Task['state'] {
   const { delayMs: _delayMs, at: _at, startWithinMs, expiresInMs, blocks: _blocks, ...body } = newTask;
   const task: Task = {
     ...body,
-    state: dueAt > step.now ? 'scheduled' : 'queued', reason: null, version: 1, epoch: 0, attempt: 0, generation: 1,
-    crashes: 0, interruptions: 0, snoozes: 0, workerId: null, leaseUntil: null, cancelRequestedAt: null, cancelReason: null,
-    progress: null, checkpoints: [], result: null, error: null, createdAt: step.now, dueAt,
+    state: dueAt > step.now ? 'scheduled' : 'queued',
+    reason: null,
+    version: 1,
+    epoch: 0,
+    attempt: 0,
+    generation: 1,
+    crashes: 0,
+    interruptions: 0,
+    snoozes: 0,
+    workerId: null,
+    leaseUntil: null,
+    cancelRequestedAt: null,
+    cancelReason: null,
+    progress: null,
+    checkpoints: [],
+    result: null,
+    error: null,
+    createdAt: step.now,
+    dueAt,
     startBy: startWithinMs === null ? null : dueAt + startWithinMs,
     expiresAt: expiresInMs === null ? null : step.now + expiresInMs,
-    claimedAt: null, startedAt: null, finishedAt: null, pruneAt: null,
+    claimedAt: null,
+    startedAt: null,
+    finishedAt: null,
+    pruneAt: null,
   };
   insertTask(step, 'enqueue', task);
   takeKey(step, task);
@@ -63,5 +89,7 @@ function dueAtOf(step: Step, task: NewTask): number {
 }
 
 function hasSameBody(known: Task, task: NewTask): boolean {
-  return known.name === task.name && known.queue === task.queue && known.payload === task.payload && known.key === task.key;
+  return (
+    known.name === task.name && known.queue === task.queue && known.payload === task.payload && known.key === task.key
+  );
 }

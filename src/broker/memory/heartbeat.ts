@@ -1,9 +1,9 @@
 /** heartbeat: extends leases, stores what the runs and the process say, tells of cancel requests and lost leases. */
 
-import type { Beat, BeatAnswer, HeartbeatAnswer, HeartbeatRequest } from '../broker.ts';
 import { limits } from '../../core/limits.ts';
 import type { Presence, WorkerRecord } from '../../core/presence.ts';
 import type { Checkpoint } from '../../core/task.ts';
+import type { Beat, BeatAnswer, HeartbeatAnswer, HeartbeatRequest } from '../broker.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import type { Step } from './step.ts';
 

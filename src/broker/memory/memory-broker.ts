@@ -1,8 +1,8 @@
 /** MemoryBroker: the reference every adapter is compared with. Plain and obviously right; nothing here is fast. */
 
-import type { Broker, Schedules, Signal } from '../broker.ts';
 import { type Chance, createToken } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
+import type { Broker, Schedules, Signal } from '../broker.ts';
 import { claim } from './claim.ts';
 import { enqueue } from './enqueue.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -51,9 +51,15 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
       closed = true;
       listeners.clear();
     },
-    info: () => run(({ now }) => ({
-      kind: 'memory', durability: 'volatile', detail: 'memory of this process', incarnation: state.incarnation, protocol: 1, now,
-    })),
+    info: () =>
+      run(({ now }) => ({
+        kind: 'memory',
+        durability: 'volatile',
+        detail: 'memory of this process',
+        incarnation: state.incarnation,
+        protocol: 1,
+        now,
+      })),
     subscribe: (listener) => {
       const own = (signal: Signal): void => listener(signal);
       listeners.add(own);

@@ -1,14 +1,16 @@
 /** claimOverdue: hands whatever needs a verdict to one judge at a time; the reason is read from the row on every look. */
 
-import type { OverdueRequest } from '../broker.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished } from '../../core/states.ts';
 import type { OverdueReason, OverdueTask, Task } from '../../core/task.ts';
+import type { OverdueRequest } from '../broker.ts';
 import type { Row } from './state.ts';
 import type { Step } from './step.ts';
 
 export function claimOverdue(step: Step, request: OverdueRequest): readonly OverdueTask[] {
-  const overdue = [...step.state.rows.values()].filter((row) => overdueReason(row.task, step.now, request.deadWorkers) !== null);
+  const overdue = [...step.state.rows.values()].filter(
+    (row) => overdueReason(row.task, step.now, request.deadWorkers) !== null,
+  );
   const repeated = overdue.filter((row) => row.judgeToken === request.token);
   if (repeated.length > 0) return repeated.map((row) => overdueTask(step, row, request));
   const rows = overdue.filter((row) => !hasJudge(row, step.now)).slice(0, Math.min(request.limit, limits.batchMax));
@@ -38,9 +40,11 @@ function overdueReason(task: Task, now: number, deadWorkers: readonly string[]):
   }
   const grace = limits.graceMs;
   const leaseOver = isPast(task.leaseUntil, now) || (task.workerId !== null && deadWorkers.includes(task.workerId));
-  if (task.cancelRequestedAt !== null && (leaseOver || task.cancelRequestedAt + grace <= now)) return 'cancel_requested';
+  if (task.cancelRequestedAt !== null && (leaseOver || task.cancelRequestedAt + grace <= now))
+    return 'cancel_requested';
   if (isPast(task.expiresAt, now) && (leaseOver || isPast(task.expiresAt, now - grace))) return 'expired';
-  if (task.startedAt !== null && task.timeoutMs !== null && task.startedAt + task.timeoutMs + grace <= now) return 'timeout';
+  if (task.startedAt !== null && task.timeoutMs !== null && task.startedAt + task.timeoutMs + grace <= now)
+    return 'timeout';
   return leaseOver ? 'lease_expired' : null;
 }
 

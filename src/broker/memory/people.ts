@@ -1,8 +1,17 @@
 /** cancel, retry, remove, update, configure: what people ask for. */
 
-import type { CancelRequest, CancelResult, RemoveResult, RetryResult, Scope, Settings, TaskChange, UpdateResult } from '../broker.ts';
 import { isFinished, isWaiting, type TaskState } from '../../core/states.ts';
 import type { Task, TaskPatch } from '../../core/task.ts';
+import type {
+  CancelRequest,
+  CancelResult,
+  RemoveResult,
+  RetryResult,
+  Scope,
+  Settings,
+  TaskChange,
+  UpdateResult,
+} from '../broker.ts';
 import { freeKey, holderOf, takeKey } from './keys.ts';
 import { refuse, refuseLargeBatch } from './refuse.ts';
 import { changeTask, eraseTask, type Step } from './step.ts';
@@ -20,7 +29,11 @@ function cancelOne(step: Step, taskId: string, cancelReason: string | null): Can
   if (task.state !== 'running') {
     freeKey(step, task);
     changeTask(step, 'cancel', row, {
-      state: 'cancelled', reason: 'user', cancelReason, finishedAt: step.now, pruneAt: step.now + task.keepMs,
+      state: 'cancelled',
+      reason: 'user',
+      cancelReason,
+      finishedAt: step.now,
+      pruneAt: step.now + task.keepMs,
     });
     return { outcome: 'cancelled' };
   }
@@ -45,9 +58,28 @@ function retryOne(step: Step, taskId: string): RetryResult {
   if (holder !== null && holder.taskId !== taskId) return { outcome: 'conflict', of: holder.taskId };
   const generation = task.generation + 1;
   changeTask(step, 'retry', row, {
-    state: 'queued', reason: 'retry', generation, attempt: 0, crashes: 0, interruptions: 0, snoozes: 0, dueAt: step.now,
-    result: null, error: null, progress: null, checkpoints: [], workerId: null, leaseUntil: null, startBy: null, expiresAt: null,
-    cancelRequestedAt: null, cancelReason: null, claimedAt: null, startedAt: null, finishedAt: null, pruneAt: null,
+    state: 'queued',
+    reason: 'retry',
+    generation,
+    attempt: 0,
+    crashes: 0,
+    interruptions: 0,
+    snoozes: 0,
+    dueAt: step.now,
+    result: null,
+    error: null,
+    progress: null,
+    checkpoints: [],
+    workerId: null,
+    leaseUntil: null,
+    startBy: null,
+    expiresAt: null,
+    cancelRequestedAt: null,
+    cancelReason: null,
+    claimedAt: null,
+    startedAt: null,
+    finishedAt: null,
+    pruneAt: null,
   });
   row.settledToken = null;
   takeKey(step, task);

@@ -1,11 +1,11 @@
 /** getTasks, getQueues, getWorkers, inspect: what the store knows, nothing changed. */
 
-import type { QueueRecord } from '../broker.ts';
 import type { Facts, WorkerFact } from '../../core/facts.ts';
 import { limits } from '../../core/limits.ts';
 import type { WorkerRecord } from '../../core/presence.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
+import type { QueueRecord } from '../broker.ts';
 import { isAlive } from './heartbeat.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { inClaimOrder, type MemoryState, type Row } from './state.ts';
@@ -29,7 +29,10 @@ export function getQueues(step: Step): readonly QueueRecord[] {
   return [...counts.entries()]
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([name, ofQueue]) => ({
-      name, counts: ofQueue, pause: state.queues.get(name)?.pause ?? null, oldestDueAt: oldestDueAt(state, name),
+      name,
+      counts: ofQueue,
+      pause: state.queues.get(name)?.pause ?? null,
+      oldestDueAt: oldestDueAt(state, name),
     }));
 }
 
@@ -58,11 +61,19 @@ export function inspect(step: Step, taskIds: readonly string[]): readonly (Facts
 function factsOf(step: Step, row: Row): Facts {
   const { state, now } = step;
   const { task } = row;
-  const ahead = task.state === 'queued' ? queued(state, task.queue).filter((other) => other !== row && inClaimOrder(other, row) < 0).length : 0;
+  const ahead =
+    task.state === 'queued'
+      ? queued(state, task.queue).filter((other) => other !== row && inClaimOrder(other, row) < 0).length
+      : 0;
   const workers = getWorkers(step).filter((record) => isAlive(record, now) && Object.keys(record.queues).length > 0);
   return {
-    now, task, pause: state.queues.get(task.queue)?.pause ?? null, ahead: Math.min(ahead, limits.aheadMax),
-    parents: [], limits: [], workers: workers.map((record) => workerFact(record, task.name)),
+    now,
+    task,
+    pause: state.queues.get(task.queue)?.pause ?? null,
+    ahead: Math.min(ahead, limits.aheadMax),
+    parents: [],
+    limits: [],
+    workers: workers.map((record) => workerFact(record, task.name)),
   };
 }
 

@@ -7,7 +7,10 @@ import { refuseLargeBatch, refuseUnsupported } from './refuse.ts';
 import { insertTask, type Step } from './step.ts';
 
 export function restore(step: Step, tasks: readonly Task[]): number {
-  refuseLargeBatch(tasks, tasks.map((task) => task.payload));
+  refuseLargeBatch(
+    tasks,
+    tasks.map((task) => task.payload),
+  );
   tasks.forEach(refuseUnsupported);
   return tasks.filter((task) => restoreOne(step, task)).length;
 }

@@ -1,8 +1,8 @@
 /** settle: ends leases as the verdicts say, each at most once, then claims the next tasks. */
 
-import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { isFinished } from '../../core/states.ts';
 import type { Charge, Settlement, Task, Verdict } from '../../core/task.ts';
+import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { claim } from './claim.ts';
 import { endKey } from './keys.ts';
 import { refuse, refuseLargeBatch } from './refuse.ts';
@@ -46,15 +46,25 @@ function apply(step: Step, row: Row, settlement: Settlement, kind: 'settle' | 'j
   changeTask(step, kind, row, {
     ...(ran ? { ...charged(task, verdict.charge), startedAt } : {}),
     ...placed(step, task, verdict),
-    state: verdict.to, reason: verdict.reason, error: verdict.error, leaseUntil: null,
+    state: verdict.to,
+    reason: verdict.reason,
+    error: verdict.error,
+    leaseUntil: null,
     startBy: ranMs === null ? task.startBy : null,
     progress: settlement.progress ?? task.progress,
   });
   row.logs.push(...settlement.logs.map((line) => ({ ...line, epoch: task.epoch })));
   if (ran && verdict.to !== 'succeeded') {
     row.attempts.push({
-      epoch: task.epoch, attempt: task.attempt, workerId: task.workerId, claimedAt: task.claimedAt ?? step.now, startedAt,
-      endedAt: step.now, to: verdict.to, reason: verdict.reason, error: verdict.error,
+      epoch: task.epoch,
+      attempt: task.attempt,
+      workerId: task.workerId,
+      claimedAt: task.claimedAt ?? step.now,
+      startedAt,
+      endedAt: step.now,
+      to: verdict.to,
+      reason: verdict.reason,
+      error: verdict.error,
     });
   }
   Object.assign(row, { token: null, judgeToken: null, judgeUntil: null, settledToken: settlement.lease.token });

@@ -44,8 +44,15 @@ export interface MemoryState {
 
 export function createMemoryState(): MemoryState {
   return {
-    incarnation: '', lastNow: 0, lastSeq: 0, events: [],
-    rows: new Map(), keys: new Map(), queues: new Map(), counts: new Map(), presences: new Map(),
+    incarnation: '',
+    lastNow: 0,
+    lastSeq: 0,
+    events: [],
+    rows: new Map(),
+    keys: new Map(),
+    queues: new Map(),
+    counts: new Map(),
+    presences: new Map(),
   };
 }
 

@@ -1,17 +1,30 @@
 /** One atomic step: every change of a task goes through here, so that version, counts and events cannot differ from it. */
 
-import type { Signal } from '../broker.ts';
 import type { BatchEvent, EventItem } from '../../core/events.ts';
 import { isFinished, viewOf } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
+import type { Signal } from '../broker.ts';
 import type { MemoryState, Row } from './state.ts';
 
 type Kind = BatchEvent['kind'];
 
 /** Where one call touches a task twice, its events come in this order, and so its versions grow. */
 const eventOrder: readonly Kind[] = [
-  'restore', 'enqueue', 'replace', 'settle', 'judge', 'claim', 'promote', 'unblock', 'cancel', 'cancelRequest', 'update', 'retry', 'remove',
-  'prune', 'configure',
+  'restore',
+  'enqueue',
+  'replace',
+  'settle',
+  'judge',
+  'claim',
+  'promote',
+  'unblock',
+  'cancel',
+  'cancelRequest',
+  'update',
+  'retry',
+  'remove',
+  'prune',
+  'configure',
 ];
 
 /** A call under way: its time, and what it has changed so far. */
@@ -50,7 +63,13 @@ export function endStep(step: Step): readonly Signal[] {
 /** Stores a task that is new here. */
 export function insertTask(step: Step, kind: 'enqueue' | 'restore', task: Task): void {
   step.state.rows.set(task.id, {
-    task, token: null, settledToken: null, judgeToken: null, judgeUntil: null, attempts: [], logs: [],
+    task,
+    token: null,
+    settledToken: null,
+    judgeToken: null,
+    judgeUntil: null,
+    attempts: [],
+    logs: [],
   });
   record(step, kind, null, task, task.version);
 }
@@ -76,8 +95,14 @@ function record(step: Step, kind: Kind, before: Task | null, after: Task | null,
   const task = after ?? before;
   if (task === null) return;
   const item: EventItem = {
-    taskId: task.id, name: task.name, queue: task.queue, version,
-    from: before?.state ?? null, to: after?.state ?? null, reason: task.reason, attempt: task.attempt,
+    taskId: task.id,
+    name: task.name,
+    queue: task.queue,
+    version,
+    from: before?.state ?? null,
+    to: after?.state ?? null,
+    reason: task.reason,
+    attempt: task.attempt,
   };
   const items = step.items.get(kind);
   if (items === undefined) step.items.set(kind, [item]);

@@ -1,0 +1,67 @@
+/** Runs the whole suite on one store. */
+
+import { describe, test } from 'vitest';
+import { cancelCases } from './cancel.ts';
+import { claimCases } from './claim.ts';
+import { claimOverdueCases } from './claim-overdue.ts';
+import { configureCases } from './configure.ts';
+import { enqueueCases } from './enqueue.ts';
+import { heartbeatCases } from './heartbeat.ts';
+import { infoCases } from './info.ts';
+import { keyCases } from './key.ts';
+import { limitCases } from './limits.ts';
+import { matrixCases } from './matrix.ts';
+import { promoteCases } from './promote.ts';
+import { pruneCases } from './prune.ts';
+import { readCases } from './reads.ts';
+import { removeCases } from './remove.ts';
+import { restoreCases } from './restore.ts';
+import { retryCases } from './retry.ts';
+import { settleCases } from './settle.ts';
+import type { CreateStore } from './store.ts';
+import { subscribeCases } from './subscribe.ts';
+import { updateCases } from './update.ts';
+import { verdictCases } from './verdict.ts';
+import { type Case, createWorld } from './world.ts';
+
+const suite: Readonly<Record<string, readonly Case[]>> = {
+  'every method in every state': matrixCases,
+  enqueue: enqueueCases,
+  'enqueue with a key': keyCases,
+  restore: restoreCases,
+  claim: claimCases,
+  heartbeat: heartbeatCases,
+  settle: settleCases,
+  'settle: the verdict': verdictCases,
+  promote: promoteCases,
+  claimOverdue: claimOverdueCases,
+  prune: pruneCases,
+  cancel: cancelCases,
+  retry: retryCases,
+  remove: removeCases,
+  update: updateCases,
+  configure: configureCases,
+  reads: readCases,
+  'open, close and info': infoCases,
+  subscribe: subscribeCases,
+  'limits and what is not built yet': limitCases,
+};
+
+/** Declares the suite for a store; every case ends with a check of all invariants. */
+export function conform(storeName: string, createStore: CreateStore): void {
+  describe(`${storeName} keeps the seam`, () => {
+    for (const [subject, cases] of Object.entries(suite)) {
+      describe(subject, () => {
+        test.each(cases.map(([sentence, show]) => ({ sentence, show })))('$sentence', async ({ show }) => {
+          const world = await createWorld(createStore);
+          try {
+            await show(world);
+            await world.checkAll();
+          } finally {
+            await world.close();
+          }
+        });
+      });
+    }
+  });
+}

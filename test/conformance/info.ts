@@ -1,0 +1,86 @@
+/** open, close and info. */
+
+import { expect } from 'vitest';
+import type { Broker } from '../../src/broker/broker.ts';
+import { claimRequest, heartbeatRequest, overdueRequest, startAt } from './samples.ts';
+import type { Case } from './world.ts';
+
+const everyCall: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = {
+  info: (broker) => broker.info(),
+  enqueue: (broker) => broker.enqueue([]),
+  restore: (broker) => broker.restore([]),
+  claim: (broker) => broker.claim(claimRequest('t')),
+  heartbeat: (broker) => broker.heartbeat(heartbeatRequest([])),
+  settle: (broker) => broker.settle([]),
+  promote: (broker) => broker.promote(1),
+  claimOverdue: (broker) => broker.claimOverdue(overdueRequest('t')),
+  prune: (broker) => broker.prune(1),
+  cancel: (broker) => broker.cancel({ taskIds: [], reason: null }),
+  retry: (broker) => broker.retry([]),
+  remove: (broker) => broker.remove([]),
+  update: (broker) => broker.update([]),
+  configure: (broker) => broker.configure('queue', 'q', {}),
+  getTasks: (broker) => broker.getTasks([]),
+  getQueues: (broker) => broker.getQueues(),
+  getWorkers: (broker) => broker.getWorkers(),
+  inspect: (broker) => broker.inspect([]),
+};
+
+export const infoCases: readonly Case[] = [
+  [
+    "info tells the store's clock and who it is",
+    async (world) => {
+      const info = await world.broker().info();
+      expect(info).toMatchObject({
+        now: startAt,
+        protocol: expect.any(Number),
+        incarnation: expect.stringMatching(/^.{8,}$/),
+        detail: expect.stringMatching(/./),
+      });
+    },
+  ],
+  [
+    'the incarnation stays the same for the same data',
+    async (world) => {
+      const { incarnation } = await world.broker().info();
+      await world.reopen();
+      expect((await world.broker().info()).incarnation).toBe(incarnation);
+    },
+  ],
+  [
+    'opening twice is one opening',
+    async (world) => {
+      const id = await world.put();
+      await world.broker().open();
+      expect((await world.task(id)).id).toBe(id);
+    },
+  ],
+  ...Object.entries(everyCall).map(
+    ([method, call]): Case => [
+      `${method} is refused after close`,
+      async (world) => {
+        const connection = await world.store.connect();
+        await connection.close();
+        await connection.close();
+        await expect(call(connection)).rejects.toMatchObject({ code: 'STORE_CLOSED' });
+      },
+    ],
+  ),
+  [
+    'close lets calls in flight end',
+    async (world) => {
+      const connection = await world.store.connect();
+      const call = connection.promote(1);
+      await connection.close();
+      expect(await call).toBe(0);
+    },
+  ],
+  [
+    'one closed connection leaves the others alone',
+    async (world) => {
+      const connection = await world.store.connect();
+      await connection.close();
+      await world.put();
+    },
+  ],
+];

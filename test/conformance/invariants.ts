@@ -1,0 +1,129 @@
+/** What must be true of a store whatever was called: checked after every case and every step of the model runs. */
+
+import { invariant } from '../../src/core/assert.ts';
+import type { BatchEvent, EventItem } from '../../src/core/events.ts';
+import { isFinished, isLegal, isWaiting, viewOf } from '../../src/core/states.ts';
+import type { Task } from '../../src/core/task.ts';
+import type { Dump } from './dump.ts';
+
+/** Throws with the first broken sentence. `earlier` is an older dump of the same store: versions only grow. */
+export function checkInvariants(dump: Dump, events: readonly BatchEvent[], earlier?: Dump): void {
+  checkCounts(dump);
+  for (const task of Object.values(dump.tasks)) checkTask(task);
+  checkKeys(dump, events);
+  checkEvents(dump, events);
+  for (const [id, old] of Object.entries(earlier?.tasks ?? {})) {
+    const version = dump.tasks[id]?.version ?? old.version;
+    invariant(version >= old.version, `the version of ${id} never falls (${old.version} to ${version})`);
+  }
+}
+
+function checkCounts(dump: Dump): void {
+  const recount: Record<string, number> = {};
+  for (const task of Object.values(dump.tasks)) {
+    const name = `${task.queue} / ${task.name} / ${viewOf(task)}`;
+    recount[name] = (recount[name] ?? 0) + 1;
+  }
+  for (const name of new Set([...Object.keys(recount), ...Object.keys(dump.counts)])) {
+    invariant(
+      recount[name] === dump.counts[name],
+      `the count of ${name} is ${dump.counts[name]}, a recount gives ${recount[name]}`,
+    );
+  }
+  for (const { queue } of Object.values(dump.tasks))
+    invariant(queue in dump.queues, `queue ${queue} holds tasks and is listed`);
+}
+
+function checkTask(task: Task): void {
+  const says = (condition: boolean, sentence: string): void =>
+    invariant(condition, `${task.state} ${task.id}: ${sentence}`);
+  const running = task.state === 'running';
+  says((task.leaseUntil !== null) === running, 'it has a lease exactly when it runs');
+  says(!running || (task.workerId !== null && task.claimedAt !== null), 'who runs it, and since when, is known');
+  says(!isWaiting(task.state) || (task.workerId === null && task.claimedAt === null), 'nobody has what waits');
+  says((task.finishedAt !== null) === isFinished(task.state), 'it has an end exactly when it is finished');
+  says((task.pruneAt !== null) === isFinished(task.state), 'it has a retention exactly when it is finished');
+  says(task.result === null || isFinished(task.state), 'only the finished have a result');
+  says(running || isFinished(task.state) || task.cancelRequestedAt === null, 'what waits is cancelled at once');
+  says(task.version >= 1 && task.generation >= 1, 'version and generation begin with 1');
+  says(Math.min(task.attempt, task.crashes, task.interruptions, task.snoozes) >= 0, 'nothing is counted below zero');
+  says(task.attempt <= task.epoch, 'every attempt was a claim');
+}
+
+function checkKeys(dump: Dump, events: readonly BatchEvent[]): void {
+  for (const [key, { taskId, until }] of Object.entries(dump.keys)) {
+    const holder = dump.tasks[taskId];
+    if (until !== null) {
+      invariant(holder === undefined || holder.state === 'succeeded', `the key "${key}" is kept for a success`);
+      continue;
+    }
+    invariant(holder !== undefined && holder.key === key, `the holder of "${key}" exists and carries it`);
+    invariant(!isFinished(holder.state), `the holder of "${key}" is unfinished`);
+    invariant(isKeeper(holder) || isWaiting(holder.state), `"${key}" was let go when ${taskId} was claimed`);
+  }
+  const restored = new Set(
+    events.filter(({ kind }) => kind === 'restore').flatMap(({ items }) => items.map(({ taskId }) => taskId)),
+  );
+  for (const task of Object.values(dump.tasks)) {
+    if (task.key === null || isFinished(task.state) || !(isKeeper(task) || task.epoch === 0) || restored.has(task.id))
+      continue;
+    invariant(dump.keys[task.key]?.taskId === task.id, `${task.state} ${task.id} holds its key "${task.key}"`);
+  }
+}
+
+/** Whether the task holds its key while it runs. */
+function isKeeper(task: Task): boolean {
+  return task.ifExists === 'return' || task.ifExists === 'error';
+}
+
+/** The events alone tell every task's state: no gap, no jump, no illegal move. */
+function checkEvents(dump: Dump, events: readonly BatchEvent[]): void {
+  const last = new Map<string, EventItem>();
+  let earlier: BatchEvent | undefined;
+  for (const event of events) {
+    invariant(
+      earlier === undefined || (event.seq > earlier.seq && event.at >= earlier.at),
+      `event ${event.seq} comes after ${earlier?.seq}`,
+    );
+    earlier = event;
+    for (const item of event.items) {
+      checkItem(event, item, last.get(item.taskId));
+      last.set(item.taskId, item);
+    }
+  }
+  for (const [taskId, item] of last) {
+    const task = dump.tasks[taskId];
+    invariant(
+      item.to === (task?.state ?? null),
+      `the last event of ${taskId} says ${item.to}, the store ${task?.state}`,
+    );
+    if (task === undefined) continue;
+    invariant(
+      item.version === task.version,
+      `the last event of ${taskId} has version ${item.version}, the task ${task.version}`,
+    );
+    invariant(
+      item.attempt === task.attempt && item.reason === task.reason && item.queue === task.queue,
+      `the last event of ${taskId} tells attempt, reason and queue`,
+    );
+  }
+}
+
+function checkItem(event: BatchEvent, item: EventItem, previous: EventItem | undefined): void {
+  const move = `${event.kind} of ${item.taskId} (event ${event.seq})`;
+  if (event.kind === 'cancelRequest')
+    invariant(item.from === 'running' && item.to === 'running', `${move}: the task runs on`);
+  // An update may leave the state alone, that of a blocked task too: then it is no move of the table.
+  else if (event.kind === 'update' && item.from === item.to)
+    invariant(item.from !== null && isWaiting(item.from), `${move}: the task waits`);
+  else if (event.kind !== 'configure')
+    invariant(isLegal(event.kind, item.from, item.to), `${move}: ${item.from} to ${item.to} is legal`);
+  if (item.from === null) {
+    invariant(previous === undefined || previous.to === null, `${move}: it was not there before`);
+    return;
+  }
+  // Without a predecessor the earlier events are past their time.
+  if (previous === undefined) return;
+  invariant(item.version === previous.version + 1, `${move}: version ${item.version} follows ${previous.version}`);
+  invariant(item.from === previous.to, `${move}: it comes from ${item.from}, where ${previous.to} was the last state`);
+}

@@ -1,0 +1,27 @@
+/** MemoryBroker as a store under test. */
+
+import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
+import { createMemoryState } from '../../src/broker/memory/state.ts';
+import type { TaskView } from '../../src/core/states.ts';
+import type { CreateStore } from './store.ts';
+
+export const createMemoryStore: CreateStore = async ({ now, chance }) => {
+  const state = createMemoryState();
+  return {
+    connect: async () => createMemoryBroker({ now, chance, state }),
+    contents: async () => ({
+      taskIds: [...state.rows.keys()],
+      keys: [...state.keys].map(([key, held]) => ({ key, ...held })),
+      counts: [...state.counts].map(([text, count]) => {
+        const [queue, name, view] = JSON.parse(text) as [string, string, TaskView];
+        return { queue, name, view, count };
+      }),
+    }),
+    events: async () => [...state.events],
+    record: async (taskId) => {
+      const row = state.rows.get(taskId);
+      return { attempts: [...(row?.attempts ?? [])], logs: [...(row?.logs ?? [])] };
+    },
+    dispose: async () => {},
+  };
+};

@@ -1,0 +1,87 @@
+/** prune: what is past its retention goes, a bounded number at once. */
+
+import { expect } from 'vitest';
+import { limits } from '../../src/core/limits.ts';
+import { finish, heartbeatRequest, presence } from './samples.ts';
+import type { Case } from './world.ts';
+
+export const pruneCases: readonly Case[] = [
+  [
+    'the verdict says how long a task is kept, to the millisecond',
+    async (world) => {
+      const subject = await world.bring('running', { keepMs: 5 });
+      await world.settle(subject, finish('succeeded', { keepMs: 50 }));
+      world.clock.move(49);
+      await world.check((broker) => broker.prune(10), 0);
+      world.clock.move(1);
+      await world.check((broker) => broker.prune(10), 1, { [subject.id]: null });
+    },
+  ],
+  [
+    'a task cancelled by a person is kept for its own time',
+    async (world) => {
+      const id = await world.put({ keepMs: 5 });
+      await world.broker().cancel({ taskIds: [id], reason: null });
+      world.clock.move(5);
+      await world.check((broker) => broker.prune(10), 1, { [id]: null });
+    },
+  ],
+  [
+    'at most the limit goes in one call',
+    async (world) => {
+      for (let count = 0; count < 5; count++) await world.bring('succeeded');
+      world.clock.move(1_000_000);
+      expect([await world.broker().prune(2), await world.broker().prune(0), await world.broker().prune(10)]).toEqual([
+        2, 0, 3,
+      ]);
+      expect((await world.dump()).counts).toEqual({});
+    },
+  ],
+  [
+    'attempts and logs go with the task',
+    async (world) => {
+      const { id } = await world.bring('failed');
+      world.clock.move(1_000_000);
+      await world.broker().prune(10);
+      expect(await world.store.record(id)).toEqual({ attempts: [], logs: [] });
+    },
+  ],
+  [
+    'a retried task is not pruned by its former end',
+    async (world) => {
+      const { id } = await world.bring('failed');
+      await world.broker().retry([id]);
+      world.clock.move(100_000_000);
+      expect(await world.broker().prune(10)).toBe(0);
+    },
+  ],
+  [
+    'a process silent for three times its time goes, one that beats stays',
+    async (world) => {
+      await world.broker().heartbeat(heartbeatRequest([]));
+      world.clock.move(1);
+      await world.broker().heartbeat(heartbeatRequest([], { worker: presence({ workerId: 'worker-2' }) }));
+      world.clock.move(3 * limits.presenceMs - 1);
+      await world.check((broker) => broker.prune(10), 0, { 'worker worker-1': null });
+    },
+  ],
+  [
+    'a pruned id may be enqueued again',
+    async (world) => {
+      const { id } = await world.bring('succeeded');
+      world.clock.move(1_000_000);
+      await world.broker().prune(10);
+      await world.put({ id, payload: '"another"' });
+    },
+  ],
+  [
+    'old events go, new ones stay',
+    async (world) => {
+      await world.put();
+      world.clock.move(limits.eventsKeepMs);
+      const id = await world.put();
+      await world.broker().prune(10);
+      expect((await world.store.events()).flatMap(({ items }) => items.map(({ taskId }) => taskId))).toEqual([id]);
+    },
+  ],
+];

@@ -1,0 +1,229 @@
+/** settle: who may report on a task, once, and the next claim in the same step. */
+
+import { expect } from 'vitest';
+import {
+  beat,
+  claimRequest,
+  finish,
+  heartbeatRequest,
+  leaseMs,
+  overdueRequest,
+  sampleToken,
+  settlement,
+  wait,
+} from './samples.ts';
+import type { Case, Subject, World } from './world.ts';
+
+/** Settles in one batch and answers the outcomes. */
+export const outcomesOf = async (world: World, ...given: Parameters<typeof settlement>[]): Promise<readonly string[]> =>
+  (await world.broker().settle(given.map((one) => settlement(...one)))).results.map(({ outcome }) => outcome);
+
+/** Brings the task under a judge's token; the worker's stays in force. */
+export async function judgeAlone(world: World, { id }: Subject): Promise<string> {
+  world.clock.move(leaseMs);
+  const token = world.nextToken();
+  const overdue = await world.broker().claimOverdue(overdueRequest(token));
+  expect(overdue.map(({ task }) => task.id)).toEqual([id]);
+  return token;
+}
+
+const fenceCases: readonly Case[] = [
+  [
+    'the token of an earlier lease is stale once another has settled',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      await world.settle({ id, token }, wait('queued'));
+      const [second] = await world.claimAll();
+      await world.settle({ id, token: second!.lease.token }, wait('queued'));
+      expect(await outcomesOf(world, [id, token, finish('succeeded')])).toEqual(['stale']);
+    },
+  ],
+  [
+    'the token of the last settlement is known while the next lease runs, and changes nothing',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      await world.settle({ id, token }, wait('queued'));
+      await world.claimAll();
+      const late = settlement(id, token, finish('succeeded'), {
+        logs: [{ at: 1, level: 'info', message: 'late', fields: null }],
+      });
+      await world.check(async (broker) => (await broker.settle([late])).results, [{ outcome: 'alreadyApplied' }]);
+      expect((await world.store.record(id)).logs).toEqual([]);
+    },
+  ],
+  [
+    'a token that is right for another task is stale for this one',
+    async (world) => {
+      const [mine, other] = [await world.bring('running'), await world.bring('running')];
+      expect(await outcomesOf(world, [mine.id, other.token, finish('succeeded')])).toEqual(['stale']);
+    },
+  ],
+  [
+    'a second settlement of a lease in one batch finds the first',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      expect(await outcomesOf(world, [id, token, finish('failed')], [id, token, finish('succeeded')])).toEqual([
+        'applied',
+        'alreadyApplied',
+      ]);
+      expect(await world.task(id)).toMatchObject({ state: 'failed', version: 3 });
+    },
+  ],
+  [
+    'good and bad settlements of one batch do not disturb each other',
+    async (world) => {
+      const [a, b] = [await world.bring('running'), await world.bring('running')];
+      const results = await outcomesOf(
+        world,
+        [world.nextId(), a.token, finish('failed')],
+        [a.id, sampleToken(0xfeed), finish('failed')],
+        [b.id, b.token, finish('succeeded')],
+      );
+      expect(results).toEqual(['unknown', 'stale', 'applied']);
+      expect((await world.task(a.id)).state).toBe('running');
+    },
+  ],
+  [
+    'the worker settles first: the judge is stale',
+    async (world) => {
+      const subject = await world.bring('running');
+      const judgeToken = await judgeAlone(world, subject);
+      await world.settle(subject, wait('scheduled'));
+      await world.check(
+        async (broker) => (await broker.settle([settlement(subject.id, judgeToken, finish('failed'))])).results,
+        [{ outcome: 'stale' }],
+      );
+    },
+  ],
+  [
+    'the judge settles first: the worker is stale, and its beat lost',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      await world.settle(
+        { id, token: await judgeAlone(world, { id, token }) },
+        wait('queued', { reason: 'lease_lost', charge: 'interruption' }),
+      );
+      expect(await outcomesOf(world, [id, token, finish('succeeded')])).toEqual(['stale']);
+      expect((await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]))).beats).toEqual(['lost']);
+    },
+  ],
+  [
+    'worker and judge in one batch: the first of them decides',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      const judgeToken = await judgeAlone(world, { id, token });
+      expect(await outcomesOf(world, [id, judgeToken, wait('queued')], [id, token, finish('succeeded')])).toEqual([
+        'applied',
+        'stale',
+      ]);
+      expect((await world.store.events()).at(-1)).toMatchObject({
+        kind: 'judge',
+        items: [{ from: 'running', to: 'queued' }],
+      });
+    },
+  ],
+  [
+    'a judge whose time is over may still settle while nobody else has looked',
+    async (world) => {
+      const subject = await world.bring('running');
+      const judgeToken = await judgeAlone(world, subject);
+      world.clock.move(leaseMs * 3);
+      await world.settle({ id: subject.id, token: judgeToken }, finish('failed'));
+    },
+  ],
+  [
+    'a judge whose task was given to another judge is stale',
+    async (world) => {
+      const subject = await world.bring('running');
+      const first = await judgeAlone(world, subject);
+      const second = await judgeAlone(world, subject);
+      expect(
+        await outcomesOf(world, [subject.id, first, finish('failed')], [subject.id, second, finish('failed')]),
+      ).toEqual(['stale', 'applied']);
+    },
+  ],
+  [
+    'a beat that revives the lease does not take the case from the judge',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      const judgeToken = await judgeAlone(world, { id, token });
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]));
+      await world.settle({ id, token: judgeToken }, wait('queued'));
+    },
+  ],
+  [
+    'after a retry by a person the old settlement is forgotten',
+    async (world) => {
+      const { id, token } = await world.bring('failed');
+      await world.broker().retry([id]);
+      await world.check(
+        async (broker) => (await broker.settle([settlement(id, token, finish('failed'))])).results,
+        [{ outcome: 'stale' }],
+      );
+    },
+  ],
+  [
+    'a settlement is known after a person has cancelled what waited',
+    async (world) => {
+      const subject = await world.bring('running');
+      await world.settle(subject, wait('scheduled'));
+      await world.broker().cancel({ taskIds: [subject.id], reason: null });
+      expect(await outcomesOf(world, [subject.id, subject.token, wait('scheduled')])).toEqual(['alreadyApplied']);
+    },
+  ],
+];
+
+const claimNextCases: readonly Case[] = [
+  [
+    'the next claim sees what the settlements did',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      const next = await world.put();
+      const { results, claimed } = await world
+        .broker()
+        .settle([settlement(id, token, wait('queued'))], claimRequest(world.nextToken()));
+      expect(results).toEqual([{ outcome: 'applied' }]);
+      expect(claimed.map(({ task }) => [task.id, task.version])).toEqual([
+        [id, 4],
+        [next, 2],
+      ]);
+      expect((await world.store.events()).slice(-2).map(({ kind }) => kind)).toEqual(['settle', 'claim']);
+    },
+  ],
+  [
+    'without a next claim nothing is claimed',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      await world.put();
+      expect((await world.broker().settle([settlement(id, token, finish('succeeded'))])).claimed).toEqual([]);
+    },
+  ],
+  [
+    'after a lost reply the same call finds its settlements and its claim',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      const next = await world.put();
+      const request = claimRequest(world.nextToken());
+      world.loseNextReply();
+      await expect(world.broker().settle([settlement(id, token, finish('succeeded'))], request)).rejects.toMatchObject({
+        code: 'STORE_UNREACHABLE',
+      });
+      await world.put();
+      const { results, claimed } = await world.broker().settle([settlement(id, token, finish('succeeded'))], request);
+      expect([results, claimed.map(({ task }) => task.id)]).toEqual([[{ outcome: 'alreadyApplied' }], [next]]);
+    },
+  ],
+  [
+    'thirty settlers of one lease: one is applied',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      const answers = await Promise.all(
+        Array.from({ length: 30 }, () => outcomesOf(world, [id, token, finish('succeeded')])),
+      );
+      expect(answers.flat().filter((outcome) => outcome === 'applied')).toHaveLength(1);
+      expect(await world.task(id)).toMatchObject({ version: 3 });
+    },
+  ],
+];
+
+export const settleCases: readonly Case[] = [...fenceCases, ...claimNextCases];

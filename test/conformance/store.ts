@@ -1,0 +1,38 @@
+/** What the suite needs to know of a store: the seam itself, and a look behind it. An adapter joins with these few functions. */
+
+import type { Broker } from '../../src/broker/broker.ts';
+import type { Chance } from '../../src/core/chance.ts';
+import type { Attempt, BatchEvent } from '../../src/core/events.ts';
+import type { TaskView } from '../../src/core/states.ts';
+import type { LogLine } from '../../src/core/task.ts';
+
+/** What `Broker` does not show of the stored state. Order does not matter. */
+export interface Contents {
+  readonly taskIds: readonly string[];
+  /** `until` is `null` while the holder is unfinished; keys past their time may be there or not. */
+  readonly keys: readonly { readonly key: string; readonly taskId: string; readonly until: number | null }[];
+  /** The kept counts, all deltas folded; zeros may be there or not. */
+  readonly counts: readonly {
+    readonly queue: string;
+    readonly name: string;
+    readonly view: TaskView;
+    readonly count: number;
+  }[];
+}
+
+export interface StoreUnderTest {
+  /** Opens a connection to the same data; the first one sets it up. */
+  connect(): Promise<Broker>;
+  contents(): Promise<Contents>;
+  /** All that are kept, oldest first. */
+  events(): Promise<readonly BatchEvent[]>;
+  record(taskId: string): Promise<{
+    readonly attempts: readonly Attempt[];
+    readonly logs: readonly (LogLine & { readonly epoch: number })[];
+  }>;
+  /** Removes the data; every connection is closed already. */
+  dispose(): Promise<void>;
+}
+
+/** Makes an empty store whose wall clock and randomness are the test's. */
+export type CreateStore = (options: { readonly now: () => number; readonly chance: Chance }) => Promise<StoreUnderTest>;
