@@ -1,0 +1,97 @@
+/** The server's one function from a request to a response: the REST API, and the pages handed in. */
+
+import { type Context, Hono } from 'hono';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import type { OperationContext } from '../operations/operation.ts';
+import { readForm, readQuery } from './body.ts';
+import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
+import { type ReportError, problemResponse, shownError } from './problem.ts';
+import { type Route, apiRoutes } from './routes.ts';
+
+/** A request to a page: read and checked here, so that pages know nothing of HTTP. */
+export interface Visit {
+  /** Below the root of the site, as it was asked for. */
+  readonly path: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly form: Readonly<Record<string, string>>;
+}
+
+/** What is served beside the API, at every path the API leaves alone. */
+export interface Pages {
+  readonly routes: readonly {
+    readonly method: 'GET' | 'POST';
+    readonly path: string;
+    answer(visit: Visit, context: OperationContext): Promise<Response>;
+  }[];
+  /** The answer to a person when a page failed. */
+  errorPage(error: TaskFlowError, path: string, context: OperationContext): Promise<Response>;
+}
+
+export interface AppOptions {
+  readonly context: OperationContext;
+  readonly pages?: Pages;
+  /** Names besides the loopback ones this server is reached by; `any` switches the check off (behind a proxy that checks). */
+  readonly hosts?: readonly string[] | 'any';
+  /** Hears of errors that are not the caller's. */
+  readonly report: ReportError;
+}
+
+/** A fetch handler. It never throws and never answers with a stack. */
+export type FetchHandler = (request: Request) => Promise<Response>;
+
+export function createApp(options: AppOptions): FetchHandler {
+  const app = new Hono({ strict: false });
+  app.use(async (c, next) => {
+    checkHost(c.req.raw, options.hosts ?? []);
+    checkOrigin(c.req.raw);
+    await next();
+  });
+  mount(app, [...apiRoutes, ...pageRoutes(options.pages)], options.context);
+  app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(c.req.path) }), options));
+  app.onError((error, c) => answerError(c, error, options));
+  return async (request) => secured(await app.fetch(request));
+}
+
+function pageRoutes(pages: Pages | undefined): readonly Route[] {
+  return (pages?.routes ?? []).map(({ method, path, answer }) => ({
+    method,
+    path,
+    async answer(request, context) {
+      const form = method === 'POST' ? await readForm(request.raw) : {};
+      return answer({ path: request.path, params: request.param(), query: readQuery(request.url), form }, context);
+    },
+  }));
+}
+
+/** Registers each route, and for each path an answer to the methods it does not have. */
+function mount(app: Hono, routes: readonly Route[], context: OperationContext): void {
+  const paths = Map.groupBy(routes, (route) => route.path);
+  for (const [path, own] of paths) {
+    for (const route of own) app.on(route.method, path, (c) => route.answer(c.req, context));
+    const allowed = own.flatMap((route) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])).join(', ');
+    app.all(path, (c) => {
+      if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: allowed } });
+      const error = taskFlowError('METHOD_NOT_ALLOWED', { method: c.req.method.slice(0, 20), allowed });
+      return problemResponse(error, { allow: allowed });
+    });
+  }
+}
+
+function answerError(c: Context, thrown: unknown, options: AppOptions): Response | Promise<Response> {
+  const error = shownError(thrown, options.report);
+  const { pages } = options;
+  const forPerson = pages !== undefined && !c.req.path.startsWith('/api/') && c.req.path !== '/health';
+  return forPerson ? pages.errorPage(error, c.req.path, options.context) : problemResponse(error);
+}
+
+function secured(response: Response): Response {
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(securityHeaders)) headers.set(name, value);
+  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
+  return new Response(response.body, { status: response.status, headers });
+}
+
+function shownPath(path: string): string {
+  return path.length <= 200 ? path : `${path.slice(0, 199)}…`;
+}

@@ -1,0 +1,88 @@
+/** Reads what a request carries, within bounds: a body that is too large is refused before it is in memory. */
+
+import { TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { checkJson, formatBytes } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import { readStoredJson } from '../operations/stored-json.ts';
+
+/** The input may fill its limit; the rest is for the options around it and for escapes in the text. */
+export const bodyBytesMax = limits.payloadBytesMax + limits.bodyOverheadBytes;
+
+/**
+ * The JSON body of a request, `{}` when there is none. Numbers a double cannot hold are kept as they were written.
+ * Throws PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_JSON, PAYLOAD_TOO_DEEP and PAYLOAD_NOT_JSON.
+ */
+export async function readJsonBody(request: Request): Promise<unknown> {
+  const bytes = await readBytes(request);
+  if (bytes.length === 0) return {};
+  requireMediaType(request, 'application/json');
+  const text = decodeUtf8(bytes);
+  // One level more than a payload: the body is the object around it.
+  checkJson(text, { what: 'The body', bytesMax: bodyBytesMax, depthMax: limits.jsonDepthMax + 1 });
+  return readStoredJson(text);
+}
+
+/** The fields of a posted HTML form; of a name given twice the last value. Throws like {@link readJsonBody}. */
+export async function readForm(request: Request): Promise<Readonly<Record<string, string>>> {
+  const bytes = await readBytes(request);
+  if (bytes.length > 0) requireMediaType(request, 'application/x-www-form-urlencoded');
+  return Object.fromEntries(new URLSearchParams(decodeUtf8(bytes)));
+}
+
+/** The query as an object. Throws INVALID_OPTION for a name given twice: which one was meant? */
+export function readQuery(url: string): Readonly<Record<string, string>> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of new URL(url).searchParams) {
+    if (Object.hasOwn(query, name)) throw taskFlowError('INVALID_OPTION', { what: name.slice(0, 60), problem: 'it is given more than once' });
+    if (name === '__proto__') throw taskFlowError('INVALID_OPTION', { what: 'The query', problem: 'unknown field.' });
+    query[name] = value;
+  }
+  return query;
+}
+
+async function readBytes(request: Request): Promise<Uint8Array> {
+  const announced = Number(request.headers.get('content-length') ?? 0);
+  if (announced > bodyBytesMax) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = request.body?.getReader();
+  if (reader === undefined) return new Uint8Array();
+  for (;;) {
+    const { done, value } = await readChunk(reader);
+    if (done) return Buffer.concat(chunks);
+    length += value.length;
+    if (length > bodyBytesMax) {
+      await reader.cancel();
+      throw tooLarge();
+    }
+    chunks.push(value);
+  }
+}
+
+/** A client that goes away in the middle of its body made the mistake, not the server. */
+async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  try {
+    return await reader.read();
+  } catch (cause) {
+    throw taskFlowError('INVALID_JSON', { what: 'The body', problem: 'it ended too early' }, { cause });
+  }
+}
+
+function requireMediaType(request: Request, wanted: string): void {
+  const given = request.headers.get('content-type') ?? '';
+  const type = given.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  if (type === wanted || (wanted === 'application/json' && /^application\/[\w.-]+\+json$/.test(type))) return;
+  throw new TaskFlowError('UNSUPPORTED_MEDIA_TYPE', { wanted, type: type === '' ? 'nothing' : type.slice(0, 100) });
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw taskFlowError('INVALID_JSON', { what: 'The body', problem: 'it is not UTF-8' }, { cause });
+  }
+}
+
+function tooLarge() {
+  return taskFlowError('PAYLOAD_TOO_LARGE', { what: 'The body', max: formatBytes(bodyBytesMax) });
+}

@@ -1,0 +1,73 @@
+/** The routes of the REST API: each one an operation of the registry, with where its input comes from. */
+
+import type { HonoRequest } from 'hono';
+import { taskFlowError } from '../core/errors.ts';
+import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
+import { queueList, queuePause, queueResume } from '../operations/queue.ts';
+import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
+import { taskCancel, taskEnqueue, taskGet, taskList, taskLogs, taskRemove, taskRetry } from '../operations/task.ts';
+import { workerList } from '../operations/worker.ts';
+import { readJsonBody, readQuery } from './body.ts';
+
+/** One method on one path, in Hono's pattern language. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  answer(request: HonoRequest, context: OperationContext): Promise<Response>;
+}
+
+/** Every route of the API. `/health` tells anybody that it answers, and nothing more. */
+export const apiRoutes: readonly Route[] = [
+  { method: 'GET', path: '/health', answer: answerHealth },
+  { method: 'POST', path: '/api/v1/tasks', answer: answerEnqueue },
+  reading('/api/v1/tasks', taskList),
+  reading('/api/v1/tasks/:id', taskGet),
+  reading('/api/v1/tasks/:id/logs', taskLogs),
+  changing('POST', '/api/v1/tasks/:id/cancel', taskCancel),
+  changing('POST', '/api/v1/tasks/:id/retry', taskRetry),
+  changing('DELETE', '/api/v1/tasks/:id', taskRemove),
+  reading('/api/v1/queues', queueList),
+  changing('POST', '/api/v1/queues/:name/pause', queuePause),
+  changing('POST', '/api/v1/queues/:name/resume', queueResume),
+  reading('/api/v1/workers', workerList),
+  reading('/api/v1/counts', systemCounts),
+  reading('/api/v1/activity', systemActivity),
+  reading('/api/v1/health', systemHealth),
+];
+
+async function answerHealth(_request: HonoRequest, context: OperationContext): Promise<Response> {
+  const { status } = await perform(systemHealth, context, {});
+  return Response.json({ status });
+}
+
+async function answerEnqueue(request: HonoRequest, context: OperationContext): Promise<Response> {
+  const document = await perform(taskEnqueue, context, await readJsonBody(request.raw));
+  const location = `/api/v1/tasks/${document.id}`;
+  return Response.json(document, { status: document.created ? 201 : 200, headers: { location } });
+}
+
+/** A GET whose input is the query and what the path names. */
+function reading<Input, Output>(path: string, operation: Operation<Input, Output>): Route {
+  return {
+    method: 'GET',
+    path,
+    answer: async (request, context) => Response.json(await perform(operation, context, withPath(request, readQuery(request.url)))),
+  };
+}
+
+/** A call whose input is the body, which may be left out, and what the path names. */
+function changing<Input, Output>(method: 'POST' | 'DELETE', path: string, operation: Operation<Input, Output>): Route {
+  return {
+    method,
+    path,
+    answer: async (request, context) => Response.json(await perform(operation, context, withPath(request, await readJsonBody(request.raw)))),
+  };
+}
+
+function withPath(request: HonoRequest, given: unknown): unknown {
+  const named = request.param();
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
+  const twice = Object.keys(named).find((name) => Object.hasOwn(given, name));
+  if (twice !== undefined) throw taskFlowError('INVALID_OPTION', { what: twice, problem: 'the address names it already' });
+  return { ...given, ...named };
+}

@@ -1,0 +1,98 @@
+/** Listens on a port of this machine and answers with a fetch handler. */
+
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createAdaptorServer } from '@hono/node-server';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Clock } from '../core/time.ts';
+import type { FetchHandler } from './app.ts';
+import { isLoopback } from './guard.ts';
+
+export interface ServeOptions {
+  readonly fetch: FetchHandler;
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** Allows a host that other machines can reach. */
+  readonly insecure: boolean;
+  readonly clock: Clock;
+}
+
+export interface RunningServer {
+  /** `http://127.0.0.1:8000`, without a slash at its end. */
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  /** Takes no more requests, waits for those in flight for at most `patienceMs`, then cuts them off. */
+  close(patienceMs?: number): Promise<void>;
+}
+
+/**
+ * Starts to listen. Throws INSECURE_BIND for a host that is not loopback without `insecure` (there is no
+ * authentication yet), PORT_IN_USE, and INVALID_OPTION for a host or port this machine does not give.
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { host, port, clock } = options;
+  if (!options.insecure && !isLoopback(host)) throw taskFlowError('INSECURE_BIND', { host });
+  const server = createAdaptorServer({ fetch: options.fetch, serverOptions: slowClientLimits }) as Server;
+  // Without a listener Node would end the process for a client that resets its connection at the wrong moment.
+  server.on('clientError', (_error, socket) => socket.destroy());
+  await listen(server, host, port);
+  const address = server.address();
+  const bound = typeof address === 'object' && address !== null ? address.port : port;
+  return {
+    url: `http://${host.includes(':') ? `[${host.replace(/[[\]]/g, '')}]` : host}:${bound}`,
+    host,
+    port: bound,
+    close: (patienceMs = limits.serverPatienceMs) => close(server, clock, patienceMs),
+  };
+}
+
+/** A client that sends a byte a minute must not hold a connection for ever. */
+const slowClientLimits = {
+  headersTimeout: limits.requestHeadersMs,
+  requestTimeout: limits.requestMs,
+  keepAliveTimeout: limits.keepAliveMs,
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: limits.requestHeadersBytes,
+} as const;
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (error: NodeJS.ErrnoException) => reject(listenError(error, host, port));
+    server.once('error', onError);
+    server.listen(port, host.replace(/[[\]]/g, ''), () => {
+      server.off('error', onError);
+      resolve();
+    });
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): TaskFlowError {
+  const extra = { cause: error };
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return taskFlowError('PORT_IN_USE', { port, host, next: port + 1 }, extra);
+    case 'EACCES':
+      return taskFlowError('INVALID_OPTION', { what: 'port', problem: `this user may not listen on ${port}` }, { ...extra, hint: 'Use a port above 1023.' });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return taskFlowError('INVALID_OPTION', { what: 'host', problem: `${host} is not an address of this machine` }, extra);
+    default:
+      return taskFlowError('INVALID_OPTION', { what: 'host and port', problem: error.message }, extra);
+  }
+}
+
+function close(server: Server, clock: Clock, patienceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.schedule(patienceMs, () => server.closeAllConnections());
+    // A kept-alive connection that is busy now would wait for its next request: it is told to end with this one.
+    server.on('request', (_request: IncomingMessage, response: ServerResponse) => response.setHeader('connection', 'close'));
+    server.close(() => {
+      cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
