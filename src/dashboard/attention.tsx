@@ -1,0 +1,63 @@
+/** What a person should look at, in sentences, each with the next thing to do. */
+
+import { formatDuration } from '../core/duration.ts';
+import type { QueueDocument } from '../operations/queue.ts';
+import { Glyph, type ShownView } from './glyphs.tsx';
+import { count } from './words.ts';
+
+interface Concern {
+  readonly look: ShownView;
+  readonly title: string;
+  readonly more: string;
+  readonly command: string | null;
+}
+
+/** Shown at most; the queues table has the rest. */
+const concernsMax = 5;
+
+export function NeedsAttention({ queues, workers }: { readonly queues: readonly QueueDocument[]; readonly workers: number }) {
+  const concerns = queues.flatMap((queue) => concernsOf(queue, workers));
+  if (concerns.length === 0) return null;
+  return (
+    <section class="card">
+      <header>
+        <h2>Needs attention</h2>
+        <span class="muted">{count(concerns.length)}</span>
+      </header>
+      {concerns.slice(0, concernsMax).map(({ look, title, more, command }) => (
+        <div class="problem">
+          <Glyph view={look} />
+          <div>
+            <div class="strong">{title}</div>
+            <div class="muted">
+              {more} {command === null ? null : <code class="command">{command}</code>}
+            </div>
+          </div>
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function concernsOf(queue: QueueDocument, workers: number): readonly Concern[] {
+  const { name, waiting, pause } = queue;
+  if (waiting === 0) return [];
+  const tasks = waiting === 1 ? '1 waiting task' : `${count(waiting)} waiting tasks`;
+  if (pause !== null) {
+    const why = pause.reason === null ? '' : ` (${pause.reason})`;
+    return [{ look: 'retrying', title: `Queue ${name} is paused and has ${tasks}`, more: `Paused by ${pause.by}${why}.`, command: `taskflow queue resume ${shellWord(name)}` }];
+  }
+  if (queue.workers === 0) {
+    const more = workers === 0 ? 'No worker runs. Start one:' : `No worker listens on it; ${workers === 1 ? '1 worker listens' : `${count(workers)} workers listen`} on other queues. Start one:`;
+    return [{ look: 'failed', title: `Queue ${name} has ${tasks} and no worker`, more, command: `taskflow worker start --queues ${shellWord(name)}` }];
+  }
+  const behindMs = queue.oldestWaitMs ?? 0;
+  if (behindMs < 60_000) return [];
+  const busy = queue.running >= queue.slots ? `All ${count(queue.slots)} slots are busy.` : `${count(queue.running)} of ${count(queue.slots)} slots are busy; open the oldest task to see why it waits.`;
+  return [{ look: 'retrying', title: `Queue ${name} is ${formatDuration(behindMs)} behind`, more: `${tasks}. ${busy}`, command: null }];
+}
+
+/** A word as a shell takes it. */
+function shellWord(text: string): string {
+  return /^[\w.:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
