@@ -5,8 +5,8 @@ import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import type { OperationContext } from '../operations/operation.ts';
 import { readForm, readQuery } from './body.ts';
 import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
-import { type ReportError, problemResponse, shownError } from './problem.ts';
-import { type Route, apiRoutes } from './routes.ts';
+import { problemResponse, type ReportError, shownError } from './problem.ts';
+import { apiRoutes, type Route } from './routes.ts';
 
 /** A request to a page: read and checked here, so that pages know nothing of HTTP. */
 export interface Visit {

@@ -33,7 +33,8 @@ export async function readForm(request: Request): Promise<Readonly<Record<string
 export function readQuery(url: string): Readonly<Record<string, string>> {
   const query: Record<string, string> = {};
   for (const [name, value] of new URL(url).searchParams) {
-    if (Object.hasOwn(query, name)) throw taskFlowError('INVALID_OPTION', { what: name.slice(0, 60), problem: 'it is given more than once' });
+    if (Object.hasOwn(query, name))
+      throw taskFlowError('INVALID_OPTION', { what: name.slice(0, 60), problem: 'it is given more than once' });
     if (name === '__proto__') throw taskFlowError('INVALID_OPTION', { what: 'The query', problem: 'unknown field.' });
     query[name] = value;
   }

@@ -49,7 +49,11 @@ export function problemOf(error: TaskFlowError): Problem {
 export function problemResponse(error: TaskFlowError, headers: Readonly<Record<string, string>> = {}): Response {
   return new Response(JSON.stringify(problemOf(error)), {
     status: error.status,
-    headers: { 'content-type': 'application/problem+json', ...(error.retryable ? { 'retry-after': '1' } : {}), ...headers },
+    headers: {
+      'content-type': 'application/problem+json',
+      ...(error.retryable ? { 'retry-after': '1' } : {}),
+      ...headers,
+    },
   });
 }
 

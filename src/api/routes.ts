@@ -5,7 +5,16 @@ import { taskFlowError } from '../core/errors.ts';
 import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
 import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
-import { taskCancel, taskEnqueue, taskGet, taskList, taskLogs, taskRemove, taskRetry } from '../operations/task.ts';
+import {
+  taskCancel,
+  taskEnqueue,
+  taskExplain,
+  taskGet,
+  taskList,
+  taskLogs,
+  taskRemove,
+  taskRetry,
+} from '../operations/task.ts';
 import { workerList } from '../operations/worker.ts';
 import { readJsonBody, readQuery } from './body.ts';
 
@@ -23,6 +32,7 @@ export const apiRoutes: readonly Route[] = [
   reading('/api/v1/tasks', taskList),
   reading('/api/v1/tasks/:id', taskGet),
   reading('/api/v1/tasks/:id/logs', taskLogs),
+  reading('/api/v1/tasks/:id/explain', taskExplain),
   changing('POST', '/api/v1/tasks/:id/cancel', taskCancel),
   changing('POST', '/api/v1/tasks/:id/retry', taskRetry),
   changing('DELETE', '/api/v1/tasks/:id', taskRemove),
@@ -51,7 +61,8 @@ function reading<Input, Output>(path: string, operation: Operation<Input, Output
   return {
     method: 'GET',
     path,
-    answer: async (request, context) => Response.json(await perform(operation, context, withPath(request, readQuery(request.url)))),
+    answer: async (request, context) =>
+      Response.json(await perform(operation, context, withPath(request, readQuery(request.url)))),
   };
 }
 
@@ -60,7 +71,8 @@ function changing<Input, Output>(method: 'POST' | 'DELETE', path: string, operat
   return {
     method,
     path,
-    answer: async (request, context) => Response.json(await perform(operation, context, withPath(request, await readJsonBody(request.raw)))),
+    answer: async (request, context) =>
+      Response.json(await perform(operation, context, withPath(request, await readJsonBody(request.raw)))),
   };
 }
 
@@ -68,6 +80,7 @@ function withPath(request: HonoRequest, given: unknown): unknown {
   const named = request.param();
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
   const twice = Object.keys(named).find((name) => Object.hasOwn(given, name));
-  if (twice !== undefined) throw taskFlowError('INVALID_OPTION', { what: twice, problem: 'the address names it already' });
+  if (twice !== undefined)
+    throw taskFlowError('INVALID_OPTION', { what: twice, problem: 'the address names it already' });
   return { ...given, ...named };
 }

@@ -74,11 +74,19 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
     case 'EADDRINUSE':
       return taskFlowError('PORT_IN_USE', { port, host, next: port + 1 }, extra);
     case 'EACCES':
-      return taskFlowError('INVALID_OPTION', { what: 'port', problem: `this user may not listen on ${port}` }, { ...extra, hint: 'Use a port above 1023.' });
+      return taskFlowError(
+        'INVALID_OPTION',
+        { what: 'port', problem: `this user may not listen on ${port}` },
+        { ...extra, hint: 'Use a port above 1023.' },
+      );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return taskFlowError('INVALID_OPTION', { what: 'host', problem: `${host} is not an address of this machine` }, extra);
+      return taskFlowError(
+        'INVALID_OPTION',
+        { what: 'host', problem: `${host} is not an address of this machine` },
+        extra,
+      );
     default:
       return taskFlowError('INVALID_OPTION', { what: 'host and port', problem: error.message }, extra);
   }
@@ -88,7 +96,9 @@ function close(server: Server, clock: Clock, patienceMs: number): Promise<void> 
   return new Promise((resolve) => {
     const cancel = clock.schedule(patienceMs, () => server.closeAllConnections());
     // A kept-alive connection that is busy now would wait for its next request: it is told to end with this one.
-    server.on('request', (_request: IncomingMessage, response: ServerResponse) => response.setHeader('connection', 'close'));
+    server.on('request', (_request: IncomingMessage, response: ServerResponse) =>
+      response.setHeader('connection', 'close'),
+    );
     server.close(() => {
       cancel();
       resolve();

@@ -15,7 +15,9 @@ export const icon = asset('icon', 'svg', 'image/svg+xml');
 
 /** The answer for a file of the pages. */
 export function assetResponse({ type, content }: Asset): Response {
-  return new Response(content, { headers: { 'content-type': type, 'cache-control': 'public, max-age=31536000, immutable' } });
+  return new Response(content, {
+    headers: { 'content-type': type, 'cache-control': 'public, max-age=31536000, immutable' },
+  });
 }
 
 function asset(name: string, extension: string, type: string): Asset {

@@ -15,7 +15,13 @@ interface Concern {
 /** Shown at most; the queues table has the rest. */
 const concernsMax = 5;
 
-export function NeedsAttention({ queues, workers }: { readonly queues: readonly QueueDocument[]; readonly workers: number }) {
+export function NeedsAttention({
+  queues,
+  workers,
+}: {
+  readonly queues: readonly QueueDocument[];
+  readonly workers: number;
+}) {
   const concerns = queues.flatMap((queue) => concernsOf(queue, workers));
   if (concerns.length === 0) return null;
   return (
@@ -45,16 +51,43 @@ function concernsOf(queue: QueueDocument, workers: number): readonly Concern[] {
   const tasks = waiting === 1 ? '1 waiting task' : `${count(waiting)} waiting tasks`;
   if (pause !== null) {
     const why = pause.reason === null ? '' : ` (${pause.reason})`;
-    return [{ look: 'retrying', title: `Queue ${name} is paused and has ${tasks}`, more: `Paused by ${pause.by}${why}.`, command: `taskflow queue resume ${shellWord(name)}` }];
+    return [
+      {
+        look: 'retrying',
+        title: `Queue ${name} is paused and has ${tasks}`,
+        more: `Paused by ${pause.by}${why}.`,
+        command: `taskflow queue resume ${shellWord(name)}`,
+      },
+    ];
   }
   if (queue.workers === 0) {
-    const more = workers === 0 ? 'No worker runs. Start one:' : `No worker listens on it; ${workers === 1 ? '1 worker listens' : `${count(workers)} workers listen`} on other queues. Start one:`;
-    return [{ look: 'failed', title: `Queue ${name} has ${tasks} and no worker`, more, command: `taskflow worker start --queues ${shellWord(name)}` }];
+    const more =
+      workers === 0
+        ? 'No worker runs. Start one:'
+        : `No worker listens on it; ${workers === 1 ? '1 worker listens' : `${count(workers)} workers listen`} on other queues. Start one:`;
+    return [
+      {
+        look: 'failed',
+        title: `Queue ${name} has ${tasks} and no worker`,
+        more,
+        command: `taskflow worker start --queues ${shellWord(name)}`,
+      },
+    ];
   }
   const behindMs = queue.oldestWaitMs ?? 0;
   if (behindMs < 60_000) return [];
-  const busy = queue.running >= queue.slots ? `All ${count(queue.slots)} slots are busy.` : `${count(queue.running)} of ${count(queue.slots)} slots are busy; open the oldest task to see why it waits.`;
-  return [{ look: 'retrying', title: `Queue ${name} is ${formatDuration(behindMs)} behind`, more: `${tasks}. ${busy}`, command: null }];
+  const busy =
+    queue.running >= queue.slots
+      ? `All ${count(queue.slots)} slots are busy.`
+      : `${count(queue.running)} of ${count(queue.slots)} slots are busy; open the oldest task to see why it waits.`;
+  return [
+    {
+      look: 'retrying',
+      title: `Queue ${name} is ${formatDuration(behindMs)} behind`,
+      more: `${tasks}. ${busy}`,
+      command: null,
+    },
+  ];
 }
 
 /** A word as a shell takes it. */

@@ -4,7 +4,15 @@ import type { ErrorDocument } from '../core/errors.ts';
 import { Glyph } from './glyphs.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
 
-export function ErrorPage({ error, title, frame }: { readonly error: ErrorDocument; readonly title: string; readonly frame: PageFrame }) {
+export function ErrorPage({
+  error,
+  title,
+  frame,
+}: {
+  readonly error: ErrorDocument;
+  readonly title: string;
+  readonly frame: PageFrame;
+}) {
   return (
     <Layout title={title} current={null} frame={frame}>
       <section class="card" role="alert">
@@ -17,7 +25,9 @@ export function ErrorPage({ error, title, frame }: { readonly error: ErrorDocume
           </div>
         </div>
       </section>
-      <a class="button" href={frame.root}>To the overview</a>
+      <a class="button" href={frame.root}>
+        To the overview
+      </a>
     </Layout>
   );
 }

@@ -24,8 +24,18 @@ export function FirstSteps({ root, workers, helloKnown }: FirstStepsProps) {
         <li class={workers > 0 ? 'done' : undefined}>
           <span class="count">{workers > 0 ? '✓' : '1'}</span>
           <div class="what">
-            <div class="strong">{workers > 0 ? (workers === 1 ? 'A worker is connected' : `${workers} workers are connected`) : 'Start a worker'}</div>
-            {workers > 0 ? <div class="muted">It runs what is put in its queues.</div> : <code class="command">npx taskflow worker start</code>}
+            <div class="strong">
+              {workers > 0
+                ? workers === 1
+                  ? 'A worker is connected'
+                  : `${workers} workers are connected`
+                : 'Start a worker'}
+            </div>
+            {workers > 0 ? (
+              <div class="muted">It runs what is put in its queues.</div>
+            ) : (
+              <code class="command">npx taskflow worker start</code>
+            )}
           </div>
         </li>
         <li>
@@ -38,7 +48,9 @@ export function FirstSteps({ root, workers, helloKnown }: FirstStepsProps) {
             <form method="post" action={`${root}tasks`}>
               <input type="hidden" name="name" value="demo.hello" />
               <input type="hidden" name="input" value='{"name":"Ada"}' />
-              <button class="button first" type="submit">Run demo.hello</button>
+              <button class="button first" type="submit">
+                Run demo.hello
+              </button>
             </form>
           ) : null}
         </li>

@@ -3,7 +3,16 @@
 import type { TaskView } from '../core/states.ts';
 
 /** The states that have a glyph and a colour of their own, in the order of the life cycle: bars, legends and chips keep it. */
-export const shownViews = ['scheduled', 'queued', 'blocked', 'running', 'retrying', 'succeeded', 'failed', 'cancelled'] as const;
+export const shownViews = [
+  'scheduled',
+  'queued',
+  'blocked',
+  'running',
+  'retrying',
+  'succeeded',
+  'failed',
+  'cancelled',
+] as const;
 export type ShownView = (typeof shownViews)[number];
 
 /** Whose look a view has: expired looks like cancelled, quarantined like failed. */
@@ -29,7 +38,15 @@ export function Sprite() {
     <svg class="sprite" width="0" height="0" aria-hidden="true">
       <defs>
         {shownViews.map((view) => (
-          <symbol id={`g-${view}`} viewBox="0 0 16 16" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">
+          <symbol
+            id={`g-${view}`}
+            viewBox="0 0 16 16"
+            fill="none"
+            stroke="currentColor"
+            stroke-width="1.8"
+            stroke-linecap="round"
+            stroke-linejoin="round"
+          >
             <path class={view === 'running' ? 'turn' : undefined} d={paths[view]} />
           </symbol>
         ))}
@@ -63,7 +80,16 @@ export function StateWord({ view, word }: { readonly view: TaskView; readonly wo
 /** The mark of the product. */
 export function Mark() {
   return (
-    <svg width="20" height="20" viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" aria-hidden="true">
+    <svg
+      width="20"
+      height="20"
+      viewBox="0 0 20 20"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="2"
+      stroke-linecap="round"
+      aria-hidden="true"
+    >
       <path d="M3 5h9M3 10h14M3 15h6" />
       <circle cx="15" cy="5" r="1.6" fill="currentColor" />
       <circle cx="12" cy="15" r="1.6" fill="currentColor" />

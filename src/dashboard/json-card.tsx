@@ -6,7 +6,15 @@ const shownMax = 64 * 1024;
 const openMax = 4_000;
 
 /** `href` is where the whole document is, for values that are cut. */
-export function JsonCard({ title, value, href }: { readonly title: string; readonly value: unknown; readonly href: string }) {
+export function JsonCard({
+  title,
+  value,
+  href,
+}: {
+  readonly title: string;
+  readonly value: unknown;
+  readonly href: string;
+}) {
   const text = JSON.stringify(value, null, 2) ?? 'null';
   const cut = text.length > shownMax;
   return (
@@ -19,7 +27,10 @@ export function JsonCard({ title, value, href }: { readonly title: string; reado
         <pre>{cut ? `${text.slice(0, shownMax).toWellFormed()}…` : text}</pre>
         {cut ? (
           <div class="pages">
-            Cut after 64 KB. <a class="strong" href={href}>Show all of it</a>
+            Cut after 64 KB.{' '}
+            <a class="strong" href={href}>
+              Show all of it
+            </a>
           </div>
         ) : null}
       </details>

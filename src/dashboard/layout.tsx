@@ -42,7 +42,9 @@ export function Layout({ title, current, frame, store, children }: LayoutProps) 
         <link rel="icon" href={`${root}${icon.path}`} type="image/svg+xml" />
       </head>
       <body>
-        <a class="skip" href="#main">Skip to the content</a>
+        <a class="skip" href="#main">
+          Skip to the content
+        </a>
         <Sprite />
         <header class="top">
           <a class="brand" href={root} aria-label="TaskFlow">
@@ -50,10 +52,16 @@ export function Layout({ title, current, frame, store, children }: LayoutProps) 
             <span class="hide">TaskFlow</span>
           </a>
           <nav aria-label="Main">
-            <a href={root} aria-current={current === 'overview' ? 'page' : undefined}>Overview</a>
-            <a href={`${root}tasks`} aria-current={current === 'tasks' ? 'page' : undefined}>Tasks</a>
+            <a href={root} aria-current={current === 'overview' ? 'page' : undefined}>
+              Overview
+            </a>
+            <a href={`${root}tasks`} aria-current={current === 'tasks' ? 'page' : undefined}>
+              Tasks
+            </a>
           </nav>
-          {environment === null ? null : <span class={environment === 'production' ? 'environment production' : 'environment'}>{environment}</span>}
+          {environment === null ? null : (
+            <span class={environment === 'production' ? 'environment production' : 'environment'}>{environment}</span>
+          )}
           <Live frame={frame} />
         </header>
         <main id="main">{children}</main>

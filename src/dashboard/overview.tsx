@@ -4,13 +4,13 @@ import { formatDuration } from '../core/duration.ts';
 import type { QueueDocument } from '../operations/queue.ts';
 import type { CountsDocument, HealthDocument, MinuteDocument } from '../operations/system.ts';
 import type { ListedTaskDocument } from '../operations/task-document.ts';
-import { ActivityChart, ProgressBar, countsByLook, sumOf } from './components.tsx';
+import { NeedsAttention } from './attention.tsx';
+import { ActivityChart, countsByLook, ProgressBar, sumOf } from './components.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { StateWord } from './glyphs.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
-import { NeedsAttention } from './attention.tsx';
 import { QueueCard } from './queue-card.tsx';
-import { TaskCard, type TaskQuery, filterFor } from './task-table.tsx';
+import { filterFor, TaskCard, type TaskQuery } from './task-table.tsx';
 import { clockTime, count, stopwatch } from './words.ts';
 
 export interface OverviewProps {
@@ -115,7 +115,17 @@ function startOf(task: ListedTaskDocument): number {
 /** Shown of the running tasks: those that have run longest. */
 const runningShown = 8;
 
-function RunningNow({ tasks, total, root, now }: { readonly tasks: readonly ListedTaskDocument[]; readonly total: number; readonly root: string; readonly now: number }) {
+function RunningNow({
+  tasks,
+  total,
+  root,
+  now,
+}: {
+  readonly tasks: readonly ListedTaskDocument[];
+  readonly total: number;
+  readonly root: string;
+  readonly now: number;
+}) {
   const longest = tasks.toSorted((a, b) => startOf(a) - startOf(b)).slice(0, runningShown);
   return (
     <section class="card">
@@ -123,7 +133,9 @@ function RunningNow({ tasks, total, root, now }: { readonly tasks: readonly List
         <h2>Running now</h2>
         <span class="muted">{count(total)}</span>
         <span class="grow" />
-        <a class="muted" href={`${root}tasks?q=state%3Arunning`}>All</a>
+        <a class="muted" href={`${root}tasks?q=state%3Arunning`}>
+          All
+        </a>
       </header>
       {tasks.length === 0 ? (
         <p class="none">Nothing runs.</p>
@@ -132,8 +144,16 @@ function RunningNow({ tasks, total, root, now }: { readonly tasks: readonly List
           <tbody>
             {longest.map((task) => (
               <tr>
-                <td><a href={`${root}tasks/${task.id}`}>{task.name}</a> <span class="muted">{task.queue}</span></td>
-                <td class="w-bar">{task.progress === null ? <span class="muted">–</span> : <ProgressBar done={task.progress.done} total={task.progress.total} />}</td>
+                <td>
+                  <a href={`${root}tasks/${task.id}`}>{task.name}</a> <span class="muted">{task.queue}</span>
+                </td>
+                <td class="w-bar">
+                  {task.progress === null ? (
+                    <span class="muted">–</span>
+                  ) : (
+                    <ProgressBar done={task.progress.done} total={task.progress.total} />
+                  )}
+                </td>
                 <td class="w-time right mono">{stopwatch(now - startOf(task))}</td>
               </tr>
             ))}

@@ -7,7 +7,7 @@ import { limits } from '../core/limits.ts';
 import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
 import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
-import { taskCancel, taskEnqueue, taskGet, taskList, taskLogs, taskRetry } from '../operations/task.ts';
+import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRetry } from '../operations/task.ts';
 import { assetResponse, icon, styleSheet } from './assets.ts';
 import { ErrorPage } from './error-page.tsx';
 import type { PageFrame } from './layout.tsx';
@@ -82,7 +82,18 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
     context.definitions.find('demo.hello'),
   ]);
   const frame = frameOf(visit, options, Date.parse(health.now));
-  return html(<Overview frame={frame} health={health} counts={counts} minutes={minutes} queues={queues} running={running.tasks} tasks={tasks} helloKnown={hello !== null && health.workers > 0} />);
+  return html(
+    <Overview
+      frame={frame}
+      health={health}
+      counts={counts}
+      minutes={minutes}
+      queues={queues}
+      running={running.tasks}
+      tasks={tasks}
+      helloKnown={hello !== null && health.workers > 0}
+    />,
+  );
 }
 
 async function answerTasks(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
@@ -96,11 +107,18 @@ async function answerTasks(visit: Visit, context: OperationContext, options: Pag
 }
 
 /** A filter with a mistake is an answer too: the page shows the box with what was typed, and where it is wrong. */
-async function findTasks(wanted: { readonly q?: string; readonly after?: string | undefined; readonly limit: number }, context: OperationContext): Promise<TaskQuery> {
+async function findTasks(
+  wanted: { readonly q?: string; readonly after?: string | undefined; readonly limit: number },
+  context: OperationContext,
+): Promise<TaskQuery> {
   const { q = '', after, limit } = wanted;
   const shown = { q, after: after ?? null };
   try {
-    const answer = await perform(taskList, context, { limit, ...(q === '' ? {} : { q }), ...(after === undefined ? {} : { after }) });
+    const answer = await perform(taskList, context, {
+      limit,
+      ...(q === '' ? {} : { q }),
+      ...(after === undefined ? {} : { after }),
+    });
     return { ...shown, answer };
   } catch (error) {
     if (error instanceof TaskFlowError && error.status === 400) return { ...shown, answer: error.toJSON() };
@@ -110,12 +128,13 @@ async function findTasks(wanted: { readonly q?: string; readonly after?: string 
 
 async function answerTask(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
   const { id } = visit.params;
-  const [health, task, { logs }] = await Promise.all([
+  const [health, task, { logs }, why] = await Promise.all([
     perform(systemHealth, context, {}),
     perform(taskGet, context, { id }),
     perform(taskLogs, context, { id }),
+    perform(taskExplain, context, { id }),
   ]);
-  return html(<TaskPage frame={frameOf(visit, options, Date.parse(health.now))} task={task} why={null} logs={logs} />);
+  return html(<TaskPage frame={frameOf(visit, options, Date.parse(health.now))} task={task} why={why} logs={logs} />);
 }
 
 /** The form that runs a task by name; its input is JSON text. */
@@ -128,14 +147,22 @@ async function answerRun(visit: Visit, context: OperationContext): Promise<Respo
 }
 
 /** A form whose input is what the path names; afterwards the browser looks at `next`. */
-function action<Input, Output>(operation: Operation<Input, Output>, next: (params: Readonly<Record<string, string>>) => string): PageRoute['answer'] {
+function action<Input, Output>(
+  operation: Operation<Input, Output>,
+  next: (params: Readonly<Record<string, string>>) => string,
+): PageRoute['answer'] {
   return async (visit, context) => {
     await perform(operation, context, { ...visit.form, ...visit.params });
     return seeOther(visit, next(visit.params));
   };
 }
 
-async function answerError(error: TaskFlowError, path: string, context: OperationContext, options: PageOptions): Promise<Response> {
+async function answerError(
+  error: TaskFlowError,
+  path: string,
+  context: OperationContext,
+  options: PageOptions,
+): Promise<Response> {
   const frame = { ...frameOf({ path, params: {}, query: {}, form: {} }, options, context.clock.now()), liveHref: null };
   const document: ErrorDocument = error.toJSON();
   return html(<ErrorPage error={document} title={`Error ${error.status}`} frame={frame} />, error.status);
@@ -170,5 +197,8 @@ function seeOther(visit: Visit, path: string): Response {
 }
 
 async function html(page: HtmlEscapedString | Promise<HtmlEscapedString>, status = 200): Promise<Response> {
-  return new Response(`<!doctype html>${await page}`, { status, headers: { 'content-type': 'text/html; charset=utf-8' } });
+  return new Response(`<!doctype html>${await page}`, {
+    status,
+    headers: { 'content-type': 'text/html; charset=utf-8' },
+  });
 }

@@ -44,16 +44,31 @@ function QueueRow({ queue, root }: { readonly queue: QueueDocument; readonly roo
   return (
     <tr>
       <td>
-        <a class="strong" href={`${root}tasks?q=${encodeURIComponent(`queue:${filterWord(name)}`)}`}>{name}</a>
-        {pause === null ? null : <span class="under" title={exactTime(pause.at)}>{`paused by ${pause.by}${pause.reason === null ? '' : `: ${pause.reason}`}`}</span>}
+        <a class="strong" href={`${root}tasks?q=${encodeURIComponent(`queue:${filterWord(name)}`)}`}>
+          {name}
+        </a>
+        {pause === null ? null : (
+          <span
+            class="under"
+            title={exactTime(pause.at)}
+          >{`paused by ${pause.by}${pause.reason === null ? '' : `: ${pause.reason}`}`}</span>
+        )}
       </td>
-      <td class="hide"><ProportionBar counts={queue.counts} /></td>
+      <td class="hide">
+        <ProportionBar counts={queue.counts} />
+      </td>
       <td class="right">{count(waiting)}</td>
-      <td class={late ? 'right hide strong tint-failed' : 'right hide'}>{oldestWaitMs === null ? '–' : formatDuration(oldestWaitMs)}</td>
-      <td class={waiting > 0 && queue.slots === 0 ? 'right strong tint-failed' : 'right'}>{`${count(queue.running)}/${count(queue.slots)}`}</td>
+      <td class={late ? 'right hide strong tint-failed' : 'right hide'}>
+        {oldestWaitMs === null ? '–' : formatDuration(oldestWaitMs)}
+      </td>
+      <td
+        class={waiting > 0 && queue.slots === 0 ? 'right strong tint-failed' : 'right'}
+      >{`${count(queue.running)}/${count(queue.slots)}`}</td>
       <td class="right">
         <form method="post" action={`${root}queues/${encodeURIComponent(name)}/${pause === null ? 'pause' : 'resume'}`}>
-          <button class="button small" type="submit" aria-label={`${pause === null ? 'Pause' : 'Resume'} ${name}`}>{pause === null ? 'Pause' : 'Resume'}</button>
+          <button class="button small" type="submit" aria-label={`${pause === null ? 'Pause' : 'Resume'} ${name}`}>
+            {pause === null ? 'Pause' : 'Resume'}
+          </button>
         </form>
       </td>
     </tr>

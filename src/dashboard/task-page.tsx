@@ -3,23 +3,18 @@
 import { formatDuration } from '../core/duration.ts';
 import { priorities } from '../core/priority.ts';
 import { isFinished } from '../core/states.ts';
-import type { LogDocument, RunDocument, TaskRecordDocument } from '../operations/task-document.ts';
+import type { ExplanationDocument } from '../operations/task.ts';
+import type { LogDocument, RunDocument, TaskRecordDocument, TimelineDocument } from '../operations/task-document.ts';
 import { ProgressBar, When } from './components.tsx';
-import { Glyph, StateWord, lookOf } from './glyphs.tsx';
+import { Glyph, lookOf, StateWord } from './glyphs.tsx';
 import { JsonCard } from './json-card.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
 import { clockTime, count, exactTime, tookOrWaits } from './words.ts';
 
-/** The line that says why, with what holds the task and the command that lets it go. */
-export interface WhyLine {
-  readonly summary: string;
-  readonly gates: readonly { readonly text: string; readonly command: string | null }[];
-}
-
 export interface TaskPageProps {
   readonly frame: PageFrame;
   readonly task: TaskRecordDocument;
-  readonly why: WhyLine | null;
+  readonly why: ExplanationDocument;
   readonly logs: readonly LogDocument[];
 }
 
@@ -27,7 +22,7 @@ export function TaskPage({ frame, task, why, logs }: TaskPageProps) {
   return (
     <Layout title={`${task.name} ${task.id.slice(0, 16)}`} current="tasks" frame={frame}>
       <Title task={task} root={frame.root} />
-      {why === null ? null : <Why why={why} task={task} />}
+      <Why why={why} />
       <section class="card" aria-label="Facts">
         <Life task={task} now={frame.now} />
         <Facts task={task} now={frame.now} />
@@ -35,9 +30,11 @@ export function TaskPage({ frame, task, why, logs }: TaskPageProps) {
       {task.error === null ? null : <ErrorCard error={task.error} />}
       {task.runs.length === 0 ? null : <Runs runs={task.runs} attempts={task.attempts} />}
       <JsonCard title="Input" value={task.input} href={`${frame.root}api/v1/tasks/${task.id}`} />
-      {task.state === 'succeeded' ? <JsonCard title="Result" value={task.result} href={`${frame.root}api/v1/tasks/${task.id}`} /> : null}
+      {task.state === 'succeeded' ? (
+        <JsonCard title="Result" value={task.result} href={`${frame.root}api/v1/tasks/${task.id}`} />
+      ) : null}
       <Logs logs={logs} />
-      <Timeline task={task} />
+      <Timeline entries={[...task.timeline, ...why.timeline]} />
     </Layout>
   );
 }
@@ -52,26 +49,31 @@ function Title({ task, root }: { readonly task: TaskRecordDocument; readonly roo
       <span class="grow" />
       {isFinished(task.state) ? (
         <form method="post" action={action('retry')}>
-          <button class="button first" type="submit">{task.state === 'succeeded' ? 'Run again' : 'Retry'}</button>
+          <button class="button first" type="submit">
+            {task.state === 'succeeded' ? 'Run again' : 'Retry'}
+          </button>
         </form>
       ) : (
         <form method="post" action={action('cancel')}>
-          <button class="button danger" type="submit" disabled={task.cancelRequestedAt !== null}>{task.cancelRequestedAt === null ? 'Cancel' : 'Cancel requested'}</button>
+          <button class="button danger" type="submit" disabled={task.cancelRequestedAt !== null}>
+            {task.cancelRequestedAt === null ? 'Cancel' : 'Cancel requested'}
+          </button>
         </form>
       )}
     </div>
   );
 }
 
-function Why({ why, task }: { readonly why: WhyLine; readonly task: TaskRecordDocument }) {
+/** The summary is the first gate where there are any: each further one is a line of its own. */
+function Why({ why }: { readonly why: ExplanationDocument }) {
   return (
     <section class="card why" aria-label="Why">
-      <Glyph view={lookOf(task.view)} />
+      <Glyph view={lookOf(why.view)} />
       <div>
         <div class="strong">{why.summary}</div>
-        {why.gates.map(({ text, command }) => (
+        {why.gates.map(({ sentence, command }, index) => (
           <div class="muted">
-            {text} {command === null ? null : <code class="command">{command}</code>}
+            {index === 0 ? null : sentence} {command === null ? null : <code class="command">{command}</code>}
           </div>
         ))}
       </div>
@@ -87,7 +89,9 @@ function Life({ task, now }: { readonly task: TaskRecordDocument; readonly now: 
       <li>
         <div>
           Created
-          <span class="under"><When at={task.createdAt} now={now} /></span>
+          <span class="under">
+            <When at={task.createdAt} now={now} />
+          </span>
         </div>
       </li>
       {task.claimedAt === null ? null : (
@@ -168,9 +172,15 @@ function ErrorCard({ error }: { readonly error: NonNullable<TaskRecordDocument['
       <header>
         <h2 class="tint-failed">{`${error.name}: ${error.message}`}</h2>
         <span class="grow" />
-        <span class="mono muted" title="Equal failures share this fingerprint">{error.fingerprint}</span>
+        <span class="mono muted" title="Equal failures share this fingerprint">
+          {error.fingerprint}
+        </span>
       </header>
-      {error.stack === null ? null : <div class="body"><pre>{error.stack}</pre></div>}
+      {error.stack === null ? null : (
+        <div class="body">
+          <pre>{error.stack}</pre>
+        </div>
+      )}
     </section>
   );
 }
@@ -196,7 +206,9 @@ function Runs({ runs, attempts }: { readonly runs: readonly RunDocument[]; reado
 }
 
 function runLength(run: RunDocument): string {
-  return run.startedAt === null ? 'never began' : `ran ${formatDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt))}`;
+  return run.startedAt === null
+    ? 'never began'
+    : `ran ${formatDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt))}`;
 }
 
 /** Lines shown at most; the API has all of them. */
@@ -209,12 +221,16 @@ function Logs({ logs }: { readonly logs: readonly LogDocument[] }) {
     <section class="card">
       <header>
         <h2>Logs</h2>
-        <span class="muted">{shown.length < logs.length ? `the last ${count(shown.length)} of ${count(logs.length)}` : count(logs.length)}</span>
+        <span class="muted">
+          {shown.length < logs.length ? `the last ${count(shown.length)} of ${count(logs.length)}` : count(logs.length)}
+        </span>
       </header>
       <div class="log">
         {shown.map((line) => (
           <>
-            <time class="muted" datetime={line.at} title={exactTime(line.at)}>{line.at.slice(11, 23)}</time>
+            <time class="muted" datetime={line.at} title={exactTime(line.at)}>
+              {line.at.slice(11, 23)}
+            </time>
             <span class={`level-${line.level}`}>{line.level}</span>
             <span>
               {line.message}
@@ -227,20 +243,24 @@ function Logs({ logs }: { readonly logs: readonly LogDocument[] }) {
   );
 }
 
-function Timeline({ task }: { readonly task: TaskRecordDocument }) {
-  if (task.timeline.length === 0) return null;
+function Timeline({ entries }: { readonly entries: readonly TimelineDocument[] }) {
+  if (entries.length === 0) return null;
   return (
     <section class="card">
       <header>
         <h2>Timeline</h2>
       </header>
       <ol class="timeline">
-        {task.timeline.map((entry) => (
-          <li>
-            <time datetime={entry.at} title={exactTime(entry.at)}>{clockTime(entry.at)}</time>
-            <span>{entry.text}</span>
-          </li>
-        ))}
+        {entries
+          .toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at))
+          .map((entry) => (
+            <li>
+              <time datetime={entry.at} title={exactTime(entry.at)}>
+                {clockTime(entry.at)}
+              </time>
+              <span>{entry.text}</span>
+            </li>
+          ))}
       </ol>
     </section>
   );

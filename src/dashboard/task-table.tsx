@@ -4,7 +4,7 @@ import type { ErrorDocument } from '../core/errors.ts';
 import type { TaskView } from '../core/states.ts';
 import type { TaskListDocument } from '../operations/task.ts';
 import type { ListedTaskDocument } from '../operations/task-document.ts';
-import { When, countsByLook } from './components.tsx';
+import { countsByLook, When } from './components.tsx';
 import { StateWord, shownViews } from './glyphs.tsx';
 import { count, lastTime, tookOrWaits } from './words.ts';
 
@@ -28,13 +28,23 @@ export function TaskCard({ query, root, now, title }: TaskCardProps) {
   const mistake = 'code' in answer ? answer : null;
   return (
     <section class="card" aria-label={title}>
-      <form class="filter" method="get" action={`${root}tasks`} role="search">
-        <input
-          type="search" name="q" value={query.q} placeholder="state:failed name:email.* since:6h" aria-label="Filter" autocomplete="off" spellcheck={false}
-          aria-invalid={mistake === null ? undefined : 'true'}
-        />
-        <button class="button" type="submit">Filter</button>
-      </form>
+      <search>
+        <form class="filter" method="get" action={`${root}tasks`}>
+          <input
+            type="search"
+            name="q"
+            value={query.q}
+            placeholder="state:failed name:email.* since:6h"
+            aria-label="Filter"
+            autocomplete="off"
+            spellcheck={false}
+            aria-invalid={mistake === null ? undefined : 'true'}
+          />
+          <button class="button" type="submit">
+            Filter
+          </button>
+        </form>
+      </search>
       {mistake === null ? null : <Mistake q={query.q} error={mistake} />}
       {'code' in answer ? null : <TaskRows query={query} page={answer} root={root} now={now} />}
     </section>
@@ -42,14 +52,26 @@ export function TaskCard({ query, root, now, title }: TaskCardProps) {
 }
 
 /** The chips that filter by state, with the exact counts of all tasks. */
-export function StateChips({ counts, q, root }: { readonly counts: Readonly<Partial<Record<TaskView, number>>>; readonly q: string; readonly root: string }) {
+export function StateChips({
+  counts,
+  q,
+  root,
+}: {
+  readonly counts: Readonly<Partial<Record<TaskView, number>>>;
+  readonly q: string;
+  readonly root: string;
+}) {
   const sums = countsByLook(counts);
   return (
     <nav class="chips" aria-label="States">
       {shownViews.map((view) => {
         const filter = filterFor(view);
         return (
-          <a class={`chip tint-${view}`} href={`${root}tasks?q=${encodeURIComponent(filter)}`} aria-current={q === filter ? 'true' : undefined}>
+          <a
+            class={`chip tint-${view}`}
+            href={`${root}tasks?q=${encodeURIComponent(filter)}`}
+            aria-current={q === filter ? 'true' : undefined}
+          >
             <StateWord view={view} />
             <b>{count(sums[view])}</b>
           </a>
@@ -71,7 +93,9 @@ function Mistake({ q, error }: { readonly q: string; readonly error: ErrorDocume
   return (
     <div class="mistake" role="alert">
       {error.message}
-      {position === null ? null : <pre aria-hidden="true">{`${q}\n${' '.repeat(Math.max(0, position - 1))}^`}</pre>}
+      {position === null ? null : (
+        <pre class="muted" aria-hidden="true">{`${q}\n${' '.repeat(Math.max(0, position - 1))}^`}</pre>
+      )}
     </div>
   );
 }
@@ -81,7 +105,17 @@ function positionOf(details: unknown): number | null {
   return typeof found === 'number' && found <= 200 ? found : null;
 }
 
-function TaskRows({ query, page, root, now }: { readonly query: TaskQuery; readonly page: TaskListDocument; readonly root: string; readonly now: number }) {
+function TaskRows({
+  query,
+  page,
+  root,
+  now,
+}: {
+  readonly query: TaskQuery;
+  readonly page: TaskListDocument;
+  readonly root: string;
+  readonly now: number;
+}) {
   if (page.tasks.length === 0) return <NoTasks query={query} root={root} />;
   return (
     <>
@@ -109,22 +143,40 @@ function TaskRows({ query, page, root, now }: { readonly query: TaskQuery; reado
   );
 }
 
-function TaskRow({ task, root, now }: { readonly task: ListedTaskDocument; readonly root: string; readonly now: number }) {
+function TaskRow({
+  task,
+  root,
+  now,
+}: {
+  readonly task: ListedTaskDocument;
+  readonly root: string;
+  readonly now: number;
+}) {
   const href = `${root}tasks/${task.id}`;
   const failing = isFailing(task);
   return (
     <tr>
-      <td><StateWord view={task.view} /></td>
+      <td>
+        <StateWord view={task.view} />
+      </td>
       <td title={task.name}>
         <a href={href}>{task.name}</a>
         <span class="under phone">{`${task.queue} · ${tookOrWaits(task, now)}`}</span>
       </td>
-      <td class="mono muted c-id"><a href={href} title={task.id}>{task.id.slice(0, 16)}</a></td>
+      <td class="mono muted c-id">
+        <a href={href} title={task.id}>
+          {task.id.slice(0, 16)}
+        </a>
+      </td>
       <td class="hide">{task.queue}</td>
-      <td class="mono muted hide" title={failing ? task.error?.message : undefined}>{failing ? task.error?.message : task.preview}</td>
+      <td class="mono muted hide" title={failing ? task.error?.message : undefined}>
+        {failing ? task.error?.message : task.preview}
+      </td>
       <td class="right hide">{`${task.attempt}/${task.attempts}`}</td>
       <td class="right mono hide">{tookOrWaits(task, now)}</td>
-      <td class="right muted"><When at={lastTime(task)} now={now} /></td>
+      <td class="right muted">
+        <When at={lastTime(task)} now={now} />
+      </td>
     </tr>
   );
 }
@@ -137,26 +189,56 @@ function isFailing(task: ListedTaskDocument): boolean {
 function NoTasks({ query, root }: { readonly query: TaskQuery; readonly root: string }) {
   return (
     <p class="none">
-      {query.q === '' ? 'No tasks yet.' : <>No tasks match <code>{query.q}</code>. </>}
-      {query.q === '' ? null : <a class="strong" href={`${root}tasks`}>Show all</a>}
+      {query.q === '' ? (
+        'No tasks yet.'
+      ) : (
+        <>
+          No tasks match <code>{query.q}</code>.{' '}
+        </>
+      )}
+      {query.q === '' ? null : (
+        <a class="strong" href={`${root}tasks`}>
+          Show all
+        </a>
+      )}
     </p>
   );
 }
 
 /** Newest is a link to the start: a cursor looks one way, the browser's back button the other. */
-function Pages({ query, page, root }: { readonly query: TaskQuery; readonly page: TaskListDocument; readonly root: string }) {
+function Pages({
+  query,
+  page,
+  root,
+}: {
+  readonly query: TaskQuery;
+  readonly page: TaskListDocument;
+  readonly root: string;
+}) {
   const address = (after: string | null) => {
-    const search = new URLSearchParams({ ...(query.q === '' ? {} : { q: query.q }), ...(after === null ? {} : { after }) }).toString();
+    const search = new URLSearchParams({
+      ...(query.q === '' ? {} : { q: query.q }),
+      ...(after === null ? {} : { after }),
+    }).toString();
     return `${root}tasks${search === '' ? '' : `?${search}`}`;
   };
   if (page.next === null && query.after === null && page.scanned === 'all') return null;
   return (
     <div class="pages">
-      {page.scanned === 'newest' ? <span>Searched the newest tasks only; narrow the filter by time to look further back.</span> : null}
+      {page.scanned === 'newest' ? (
+        <span>Searched the newest tasks only; narrow the filter by time to look further back.</span>
+      ) : null}
       <span class="grow" />
-      {query.after === null ? null : <a class="button small" href={address(null)}>Newest</a>}
-      {page.next === null ? null : <a class="button small" href={address(page.next)}>Older</a>}
+      {query.after === null ? null : (
+        <a class="button small" href={address(null)}>
+          Newest
+        </a>
+      )}
+      {page.next === null ? null : (
+        <a class="button small" href={address(page.next)}>
+          Older
+        </a>
+      )}
     </div>
   );
 }
-

@@ -29,7 +29,16 @@ export function clockTime(at: string): string {
 }
 
 /** What the number in a list's "took or waits" column says of a task. */
-export function tookOrWaits(task: { readonly view: TaskView; readonly tookMs: number | null; readonly startedAt: string | null; readonly claimedAt: string | null; readonly dueAt: string }, now: number): string {
+export function tookOrWaits(
+  task: {
+    readonly view: TaskView;
+    readonly tookMs: number | null;
+    readonly startedAt: string | null;
+    readonly claimedAt: string | null;
+    readonly dueAt: string;
+  },
+  now: number,
+): string {
   switch (task.view) {
     case 'running':
       return formatDuration(Math.max(0, now - Date.parse(task.startedAt ?? task.claimedAt ?? task.dueAt)));
@@ -55,7 +64,11 @@ export function stopwatch(ms: number): string {
 }
 
 /** The time a list shows for a task: of the step it took last. */
-export function lastTime(task: { readonly finishedAt: string | null; readonly startedAt: string | null; readonly createdAt: string }): string {
+export function lastTime(task: {
+  readonly finishedAt: string | null;
+  readonly startedAt: string | null;
+  readonly createdAt: string;
+}): string {
   return task.finishedAt ?? task.startedAt ?? task.createdAt;
 }
 

@@ -18,6 +18,18 @@ export interface ContextOptions {
 }
 
 /** A context over an open store. Keep it: it remembers ids and what workers published. */
-export function createContext({ store, actor, definitions = [], clock = systemClock, chance = systemChance }: ContextOptions): OperationContext {
-  return { store, actor, clock, ids: createIds(clock, chance), definitions: createDefinitions(store.broker, clock, definitions) };
+export function createContext({
+  store,
+  actor,
+  definitions = [],
+  clock = systemClock,
+  chance = systemChance,
+}: ContextOptions): OperationContext {
+  return {
+    store,
+    actor,
+    clock,
+    ids: createIds(clock, chance),
+    definitions: createDefinitions(store.broker, clock, definitions),
+  };
 }

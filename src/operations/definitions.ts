@@ -4,23 +4,16 @@ import type { Broker } from '../broker/broker.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { limits } from '../core/limits.ts';
 import { nearest } from '../core/nearest.ts';
+import { defaultPolicy, encodePolicy, parsePolicy } from '../core/policy.ts';
 import type { Definition, WorkerRecord } from '../core/presence.ts';
-import type { IfExists } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
-
-/** A definition as an enqueue by name needs it. */
-export interface KnownDefinition extends Definition {
-  readonly ifExists: IfExists;
-  /** Validates with the code itself; `null` when only the published JSON Schema is at hand. */
-  readonly parseInput: ((input: unknown) => Promise<unknown>) | null;
-}
 
 /** The known definitions. What workers publish may be {@link cacheMs} old. */
 export interface Definitions {
-  find(name: string): Promise<KnownDefinition | null>;
+  find(name: string): Promise<TaskDefinition | null>;
   /** The known name nearest to one that is not known, or `null`. */
   nearest(name: string): Promise<string | null>;
-  all(): Promise<readonly KnownDefinition[]>;
+  all(): Promise<readonly TaskDefinition[]>;
 }
 
 /** Long enough that a burst of enqueues reads the workers once, short enough that nobody waits for a new task to be known. */
@@ -31,17 +24,17 @@ const cacheMs = 1_000;
  * different versions the one that started last speaks.
  */
 export function createDefinitions(broker: Broker, clock: Clock, local: readonly TaskDefinition[] = []): Definitions {
-  const own = new Map(local.map((definition) => [definition.name, fromCode(definition)]));
-  let cached: { readonly known: Promise<ReadonlyMap<string, KnownDefinition>>; readonly atMs: number } | null = null;
+  const own = new Map(local.map((definition) => [definition.name, definition]));
+  let cached: { readonly known: Promise<ReadonlyMap<string, TaskDefinition>>; readonly atMs: number } | null = null;
 
-  async function load(): Promise<ReadonlyMap<string, KnownDefinition>> {
+  async function load(): Promise<ReadonlyMap<string, TaskDefinition>> {
     const [info, workers] = await Promise.all([broker.info(), broker.getWorkers()]);
     const living = workers.filter((worker) => isAlive(worker, info.now)).sort((a, b) => a.startedAt - b.startedAt);
-    const published = living.flatMap((worker) => worker.definitions.map(fromWorker));
+    const published = living.flatMap((worker) => worker.definitions.map(publishedDefinition));
     return new Map([...published.map((definition) => [definition.name, definition] as const), ...own]);
   }
 
-  function known(): Promise<ReadonlyMap<string, KnownDefinition>> {
+  function known(): Promise<ReadonlyMap<string, TaskDefinition>> {
     const nowMs = clock.elapsed();
     if (cached !== null && nowMs - cached.atMs < cacheMs) return cached.known;
     const loading = load();
@@ -65,15 +58,49 @@ export function isAlive(worker: WorkerRecord, now: number): boolean {
   return worker.state !== 'stopped' && now - worker.beatAt <= limits.presenceMs;
 }
 
-function fromCode(definition: TaskDefinition): KnownDefinition {
-  const { name, description, queue, inputSchema, schemaVersion, policy, timeoutMs, key, keyForMs, group, ifExists } = definition;
-  return {
-    name, description, queue, inputSchema, schemaVersion, policy, timeoutMs, key, keyForMs, group, ifExists,
+/** What a task that nobody knows is enqueued with: the defaults, and any input. */
+export function unknownDefinition(name: string): TaskDefinition {
+  const nothing = {
+    description: null,
+    inputSchema: null,
+    schemaVersion: null,
+    key: null,
+    keyForMs: null,
+    group: null,
     file: null,
-    parseInput: (input) => definition.parseInput(input),
   };
+  return publishedDefinition({
+    ...nothing,
+    name,
+    queue: 'default',
+    policy: encodePolicy(defaultPolicy),
+    timeoutMs: limits.timeoutMs,
+  });
 }
 
-function fromWorker(definition: Definition): KnownDefinition {
-  return { ...definition, ifExists: 'return', parseInput: null };
+/** A published definition in the shape of one from code, so that an enqueue is checked and rendered by the same functions. */
+function publishedDefinition(definition: Definition): TaskDefinition {
+  const { name, description, queue, timeoutMs, policy, key, keyForMs, group, inputSchema, schemaVersion } = definition;
+  const { isolate, strictCancel } = parsePolicy(policy);
+  return {
+    name,
+    description,
+    queue,
+    timeoutMs,
+    policy,
+    isolate,
+    key,
+    keyForMs,
+    strictCancel,
+    group,
+    inputSchema,
+    schemaVersion,
+    // Not published: a caller who wants another answer to a held key says so.
+    ifExists: 'return',
+    parseInput: async (input) =>
+      inputSchema === null ? input : (await import('./json-schema.ts')).parseWithJsonSchema(definition, input),
+    parseOutput: async (output) => output,
+    retryOn: null,
+    run: null,
+  };
 }

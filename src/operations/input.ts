@@ -1,6 +1,6 @@
 /** Checks the input of an operation and says in words what is wrong with it, all mistakes at once. */
 
-import type { ZodType, core } from 'zod';
+import type { core, ZodType } from 'zod';
 import { taskFlowError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 
@@ -20,7 +20,11 @@ export function parseInput<Input>(schema: ZodType<Input>, input: unknown): Input
   const problems = inputProblems(schema, parsed.error.issues);
   const [first] = problems;
   if (problems.length === 1 && first !== undefined) {
-    throw taskFlowError('INVALID_OPTION', { what: first.path === '' ? 'The request' : first.path, problem: first.message }, { details: { problems } });
+    throw taskFlowError(
+      'INVALID_OPTION',
+      { what: first.path === '' ? 'The request' : first.path, problem: first.message },
+      { details: { problems } },
+    );
   }
   const all = problems.map(problemText).join('; ');
   throw taskFlowError('INVALID_OPTION', { what: 'The request', problem: all }, { details: { problems } });
@@ -68,5 +72,7 @@ function shapeOf(schema: unknown): Readonly<Record<string, unknown>> | undefined
 }
 
 function uncapitalised(message: string): string {
-  return message.startsWith('Invalid input: ') ? message.slice('Invalid input: '.length) : message.charAt(0).toLowerCase() + message.slice(1);
+  return message.startsWith('Invalid input: ')
+    ? message.slice('Invalid input: '.length)
+    : message.charAt(0).toLowerCase() + message.slice(1);
 }

@@ -48,10 +48,19 @@ export interface Operation<Input, Output> {
  * reach, INVALID_OPTION (details: every wrong path with its problem) when the input does not fit, and whatever the
  * operation throws.
  */
-export async function perform<Input, Output>(operation: Operation<Input, Output>, context: OperationContext, input: unknown): Promise<Output> {
+export async function perform<Input, Output>(
+  operation: Operation<Input, Output>,
+  context: OperationContext,
+  input: unknown,
+): Promise<Output> {
   const { actor } = context;
   if (roles.indexOf(actor.role) < roles.indexOf(operation.role)) {
-    throw taskFlowError('FORBIDDEN', { operation: operation.name, needed: operation.role, actor: actor.name, role: actor.role });
+    throw taskFlowError('FORBIDDEN', {
+      operation: operation.name,
+      needed: operation.role,
+      actor: actor.name,
+      role: actor.role,
+    });
   }
   const [schema, { parseInput }] = await Promise.all([operation.schema(), import('./input.ts')]);
   return operation.run(context, parseInput(schema, input));

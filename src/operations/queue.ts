@@ -60,7 +60,11 @@ export const queueResume: Operation<QueueInput, QueueDocument> = {
 
 /** Every queue that holds a task, was configured, or has a living worker; by name. */
 export async function listQueues({ store }: Pick<OperationContext, 'store'>): Promise<readonly QueueDocument[]> {
-  const [info, records, everyone] = await Promise.all([store.broker.info(), store.broker.getQueues(), store.broker.getWorkers()]);
+  const [info, records, everyone] = await Promise.all([
+    store.broker.info(),
+    store.broker.getQueues(),
+    store.broker.getWorkers(),
+  ]);
   const workers = everyone.filter((worker) => isAlive(worker, info.now));
   const stored = new Map(records.map((record) => [record.name, record]));
   const listened = workers.flatMap((worker) => Object.keys(worker.queues));
@@ -72,8 +76,12 @@ async function findQueue(context: OperationContext, name: string): Promise<Queue
   const queues = await listQueues(context);
   const found = queues.find((queue) => queue.name === name);
   if (found !== undefined) return found;
-  const near = nearest(name, queues.map((queue) => queue.name));
-  const hint = near === null ? 'A queue appears when a task is put in it or a worker listens on it.' : `Did you mean "${near}"?`;
+  const near = nearest(
+    name,
+    queues.map((queue) => queue.name),
+  );
+  const hint =
+    near === null ? 'A queue appears when a task is put in it or a worker listens on it.' : `Did you mean "${near}"?`;
   throw taskFlowError('QUEUE_NOT_FOUND', { name }, { hint });
 }
 

@@ -3,7 +3,7 @@
 import type { Operation } from './operation.ts';
 import { queueList, queuePause, queueResume } from './queue.ts';
 import { systemActivity, systemCounts, systemHealth } from './system.ts';
-import { taskCancel, taskEnqueue, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
+import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
 import { workerList } from './worker.ts';
 
 /** By their names. */
@@ -15,6 +15,7 @@ export const operations = {
   'task.retry': taskRetry,
   'task.remove': taskRemove,
   'task.logs': taskLogs,
+  'task.explain': taskExplain,
   'queue.list': queueList,
   'queue.pause': queuePause,
   'queue.resume': queueResume,
@@ -27,5 +28,7 @@ export const operations = {
 export type OperationName = keyof typeof operations;
 
 /** What an operation takes and answers, by its name. */
-export type InputOf<Name extends OperationName> = (typeof operations)[Name] extends Operation<infer Input, infer _Output> ? Input : never;
-export type OutputOf<Name extends OperationName> = (typeof operations)[Name] extends Operation<infer _Input, infer Output> ? Output : never;
+export type InputOf<Name extends OperationName> =
+  (typeof operations)[Name] extends Operation<infer Input, infer _Output> ? Input : never;
+export type OutputOf<Name extends OperationName> =
+  (typeof operations)[Name] extends Operation<infer _Input, infer Output> ? Output : never;

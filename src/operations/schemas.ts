@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { limits } from '../core/limits.ts';
 
 const text = (max: number) => z.string().min(1).max(max);
-const duration = z.union([z.string().max(40), z.number()], { error: "must be a duration such as '30s' or milliseconds" });
+const duration = z.union([z.string().max(40), z.number()], {
+  error: "must be a duration such as '30s' or milliseconds",
+});
 const taskId = z.string().max(100);
 
 const retry = z.union([
@@ -24,14 +26,18 @@ export const enqueueInput = z.strictObject({
   input: z.unknown().optional().describe('Its input, any JSON; {} when left out'),
   id: taskId.optional().describe('Makes the call repeatable: the same id and body is one task'),
   queue: text(limits.nameMax).optional(),
-  priority: z.union([z.string().max(20), z.number()]).optional().describe('urgent, high, normal, low, or 0 (first) to 9 (last)'),
+  priority: z
+    .union([z.string().max(20), z.number()])
+    .optional()
+    .describe('urgent, high, normal, low, or 0 (first) to 9 (last)'),
   delay: duration.optional().describe('Wait this long before the first run'),
-  at: z.iso.datetime({ offset: true }).optional().describe('Do not run before this time'),
+  at: z.string().max(40).optional().describe('Do not run before this time'),
   startWithin: duration.optional().describe('Cancel it as expired when it has not begun this long after it was due'),
   expiresIn: duration.optional().describe('Cancel it as expired when it has not finished in this time'),
   timeout: duration.nullable().optional().describe('Longest run; null is none'),
   retry: retry.optional(),
   key: text(limits.keyMax).optional().describe('Unique among unfinished tasks'),
+  traceparent: z.string().max(100).optional().describe('W3C trace context of the caller'),
   keyFor: duration.optional().describe('Keep the key this long after success'),
   ifExists: z.enum(['return', 'replace', 'debounce', 'error']).optional(),
   tags: z.array(text(limits.nameMax)).max(limits.tagsMax).optional(),
@@ -47,7 +53,10 @@ export const taskInput = z.strictObject({ id: taskId });
 export const cancelInput = z.strictObject({ id: taskId, reason: z.string().max(limits.errorMessageMax).optional() });
 export const logsInput = z.strictObject({ id: taskId, level: z.enum(['debug', 'info', 'warn', 'error']).optional() });
 export const queueInput = z.strictObject({ name: text(limits.nameMax) });
-export const pauseInput = z.strictObject({ name: text(limits.nameMax), reason: z.string().max(limits.errorMessageMax).optional() });
+export const pauseInput = z.strictObject({
+  name: text(limits.nameMax),
+  reason: z.string().max(limits.errorMessageMax).optional(),
+});
 export const nothing = z.strictObject({});
 export const activityInput = z.strictObject({ minutes: z.coerce.number().int().min(1).max(1_440).optional() });
 

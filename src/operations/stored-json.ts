@@ -3,7 +3,10 @@
 /** Part of ECMAScript and of Node 22, not yet of TypeScript's library. */
 const exactJson = JSON as unknown as {
   rawJSON(text: string): object;
-  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown;
+  parse(
+    text: string,
+    reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
 };
 
 /** A double holds any number of so many decimal digits. */

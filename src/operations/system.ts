@@ -44,7 +44,11 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
   role: 'viewer',
   schema: async () => (await import('./schemas.ts')).nothing,
   async run({ store }) {
-    const [info, workers, lagMs] = await Promise.all([store.broker.info(), store.broker.getWorkers(), store.history.lagMs()]);
+    const [info, workers, lagMs] = await Promise.all([
+      store.broker.info(),
+      store.broker.getWorkers(),
+      store.history.lagMs(),
+    ]);
     const { kind, durability, detail, protocol } = info;
     const living = workers.filter((worker) => isAlive(worker, info.now) && worker.concurrency > 0);
     return {
@@ -87,6 +91,13 @@ export const systemActivity: Operation<ActivityInput, { readonly minutes: readon
 
 function minuteDocument(at: number, rows: readonly Minute[]): MinuteDocument {
   const own = rows.filter((row) => row.at === at);
-  const sum = (field: 'succeeded' | 'failed' | 'cancelled' | 'retried') => own.reduce((total, row) => total + row[field], 0);
-  return { at: isoTime(at), succeeded: sum('succeeded'), failed: sum('failed'), cancelled: sum('cancelled'), retried: sum('retried') };
+  const sum = (field: 'succeeded' | 'failed' | 'cancelled' | 'retried') =>
+    own.reduce((total, row) => total + row[field], 0);
+  return {
+    at: isoTime(at),
+    succeeded: sum('succeeded'),
+    failed: sum('failed'),
+    cancelled: sum('cancelled'),
+    retried: sum('retried'),
+  };
 }

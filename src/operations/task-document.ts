@@ -124,18 +124,34 @@ export function taskRecordDocument(record: TaskRecord, live: Task | null): TaskR
 
 export function logDocument(line: LogLine & { readonly epoch: number }): LogDocument {
   const { level, message, epoch } = line;
-  return { at: isoTime(line.at), level, message, fields: line.fields === null ? null : readStoredJson(line.fields), epoch };
+  return {
+    at: isoTime(line.at),
+    level,
+    message,
+    fields: line.fields === null ? null : readStoredJson(line.fields),
+    epoch,
+  };
 }
 
 function summary(task: Omit<TaskSummary, 'view' | 'preview'>): TaskSummaryDocument {
   const { id, name, queue, state, reason, priority, attempt, generation, key, tags, progress, error, timeoutMs } = task;
   const ended = task.finishedAt !== null && task.startedAt !== null;
   return {
-    id, name, queue, state, view: viewOf(task), reason, priority, attempt,
+    id,
+    name,
+    queue,
+    state,
+    view: viewOf(task),
+    reason,
+    priority,
+    attempt,
     attempts: parsePolicy(task.policy).attempts,
-    generation, key, tags,
+    generation,
+    key,
+    tags,
     worker: task.workerId,
-    progress, error,
+    progress,
+    error,
     createdAt: isoTime(task.createdAt),
     dueAt: isoTime(task.dueAt),
     claimedAt: isoTime(task.claimedAt),
@@ -163,6 +179,6 @@ function runDocument(run: Attempt): RunDocument {
   };
 }
 
-function timelineDocument(entry: TimelineEntry): TimelineDocument {
+export function timelineDocument(entry: TimelineEntry): TimelineDocument {
   return { at: isoTime(entry.at), kind: entry.kind, text: entry.text };
 }

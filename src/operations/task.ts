@@ -2,15 +2,26 @@
 
 import type { CancelResult } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
+import { explain, type GateCode } from '../core/explain.ts';
 import { parseFilter } from '../core/filter-parse.ts';
 import { parseId } from '../core/ids.ts';
-import type { TaskState } from '../core/states.ts';
+import type { TaskState, TaskView } from '../core/states.ts';
 import type { LogLevel } from '../core/task.ts';
+import { isoTime } from '../core/time.ts';
 import type { TaskRecord } from '../history/history.ts';
 import { type EnqueueDocument, enqueueByName } from './enqueue.ts';
 import type { Operation } from './operation.ts';
 import type { CancelInput, EnqueueInput, ListInput, LogsInput, TaskInput } from './schemas.ts';
-import { type ListedTaskDocument, type LogDocument, type TaskRecordDocument, listedTaskDocument, logDocument, taskRecordDocument } from './task-document.ts';
+import {
+  type ListedTaskDocument,
+  type LogDocument,
+  listedTaskDocument,
+  logDocument,
+  type TaskRecordDocument,
+  type TimelineDocument,
+  taskRecordDocument,
+  timelineDocument,
+} from './task-document.ts';
 
 export const taskEnqueue: Operation<EnqueueInput, EnqueueDocument> = {
   name: 'task.enqueue',
@@ -53,7 +64,8 @@ export const taskGet: Operation<TaskInput, TaskRecordDocument> = {
   async run({ store }, { id }) {
     const taskId = parseId(id);
     const [[live], record] = await Promise.all([store.broker.getTasks([taskId]), store.history.task(taskId)]);
-    const known: TaskRecord | null = record ?? (live == null ? null : { task: live, attempts: [], logs: [], timeline: [] });
+    const known: TaskRecord | null =
+      record ?? (live == null ? null : { task: live, attempts: [], logs: [], timeline: [] });
     if (known === null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
     return taskRecordDocument(known, live ?? null);
   },
@@ -101,7 +113,11 @@ export const taskRetry: Operation<TaskInput, RetryDocument> = {
         throw taskFlowError('TASK_NOT_FINISHED', { id: taskId, state: result.state });
       case 'conflict': {
         const [task] = await store.broker.getTasks([taskId]);
-        throw taskFlowError('KEY_CONFLICT', { key: task?.key ?? '', holder: result.of }, { details: { holder: result.of } });
+        throw taskFlowError(
+          'KEY_CONFLICT',
+          { key: task?.key ?? '', holder: result.of },
+          { details: { holder: result.of } },
+        );
       }
       default:
         throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
@@ -138,6 +154,46 @@ export const taskLogs: Operation<LogsInput, { readonly id: string; readonly logs
     if (record === null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
     const logs = record.logs.filter((line) => levels.indexOf(line.level) >= levels.indexOf(level));
     return { id: taskId, logs: logs.map(logDocument) };
+  },
+};
+
+/** The answer to "why?", with its times as text. */
+export interface ExplanationDocument {
+  readonly id: string;
+  readonly name: string;
+  readonly view: TaskView;
+  /** One sentence: what it waits for first, how its run stands, or how it ended. */
+  readonly summary: string;
+  /** Everything that holds it back, in the order in which the rules are looked at. */
+  readonly gates: readonly {
+    readonly code: GateCode;
+    readonly sentence: string;
+    readonly holder: string | null;
+    readonly earliestAt: string | null;
+    readonly command: string | null;
+  }[];
+  /** What happened so far, oldest first. */
+  readonly timeline: readonly TimelineDocument[];
+}
+
+export const taskExplain: Operation<TaskInput, ExplanationDocument> = {
+  name: 'task.explain',
+  summary: 'Say why a task waits, or how it came to its end',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).taskInput,
+  async run({ store }, { id }) {
+    const taskId = parseId(id);
+    const [facts] = await store.broker.inspect([taskId]);
+    if (facts == null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
+    const { name, view, summary, gates, timeline } = explain(facts);
+    return {
+      id: taskId,
+      name,
+      view,
+      summary,
+      gates: gates.map((gate) => ({ ...gate, earliestAt: isoTime(gate.earliestAt) })),
+      timeline: timeline.map(timelineDocument),
+    };
   },
 };
 

@@ -46,7 +46,17 @@ function workerDocument(record: WorkerRecord, now: number): WorkerDocument {
   const { name, host, pid, version, server, services, queues, concurrency, running } = record;
   const state = record.state === 'stopped' || isAlive(record, now) ? record.state : 'silent';
   return {
-    id: record.workerId, name, host, pid, version, state, server, services, queues, concurrency, running,
+    id: record.workerId,
+    name,
+    host,
+    pid,
+    version,
+    state,
+    server,
+    services,
+    queues,
+    concurrency,
+    running,
     tasks: record.taskNames,
     startedAt: isoTime(record.startedAt),
     beatAt: isoTime(record.beatAt),
