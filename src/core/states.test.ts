@@ -1,3 +1,4 @@
+/** The state machine as documented, and the words people see for it. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { isLegal, stateOfView, taskStates, taskViews, transitions, viewOf } from './states.ts';
