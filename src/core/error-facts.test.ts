@@ -91,7 +91,7 @@ describe('errorFacts', () => {
         for (const line of error.stack?.split('\n') ?? []) expect(line.length).toBeLessThanOrEqual(limits.errorLineMax);
         expect(error.fingerprint).toMatch(/^[0-9a-f]{12}$/);
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
   });
 });

@@ -156,7 +156,7 @@ describe('a mistake', () => {
           }
         },
       ),
-      { numRuns: 2000 },
+      { numRuns: 700 },
     );
   });
 });
@@ -170,7 +170,7 @@ describe('formatFilter', () => {
         expect(stripped(parseFilter(text))).toEqual(stripped(filter));
         expect(formatFilter(parseFilter(text))).toBe(text);
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });

