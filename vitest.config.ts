@@ -31,7 +31,7 @@ export default defineConfig({
       // Long enough for the properties of fast-check on a busy machine; a test that waits is wrong anyway.
       ring('unit', ['src/**/*.test.{ts,tsx}'], 20_000),
       ring('tidy', ['test/tidy.test.ts', 'test/tidy/*.test.ts'], 20_000),
-      ring('conformance', ['test/conformance/**/*.test.ts'], 20_000),
+      ring('conformance', ['test/conformance/**/*.test.ts', 'test/model/**/*.test.ts'], 20_000),
       ring('simulation', ['test/simulation/**/*.test.ts'], 60_000),
       ring('integration', ['test/integration/**/*.test.ts', 'test/plans/**/*.test.ts'], 30_000),
       ring('e2e', ['test/e2e/**/*.test.ts'], 90_000),

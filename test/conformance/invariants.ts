@@ -61,11 +61,12 @@ function checkKeys(dump: Dump, events: readonly BatchEvent[]): void {
     invariant(!isFinished(holder.state), `the holder of "${key}" is unfinished`);
     invariant(isKeeper(holder) || isWaiting(holder.state), `"${key}" was let go when ${taskId} was claimed`);
   }
-  const restored = new Set(
-    events.filter(({ kind }) => kind === 'restore').flatMap(({ items }) => items.map(({ taskId }) => taskId)),
+  // A restored task may have come without its key, so this is asked only of those whose enqueue is still on record.
+  const enqueued = new Set(
+    events.filter(({ kind }) => kind === 'enqueue').flatMap(({ items }) => items.map(({ taskId }) => taskId)),
   );
   for (const task of Object.values(dump.tasks)) {
-    if (task.key === null || isFinished(task.state) || !(isKeeper(task) || task.epoch === 0) || restored.has(task.id))
+    if (task.key === null || isFinished(task.state) || !(isKeeper(task) || task.epoch === 0) || !enqueued.has(task.id))
       continue;
     invariant(dump.keys[task.key]?.taskId === task.id, `${task.state} ${task.id} holds its key "${task.key}"`);
   }

@@ -1,0 +1,36 @@
+/** What a model run remembers of its own calls, so that later ones can be about the same tasks and leases. */
+
+import type { Lease, NewTask, Settlement } from '../../src/core/task.ts';
+import { sampleId, sampleToken } from '../conformance/samples.ts';
+
+export interface Book {
+  readonly tasks: NewTask[];
+  /** Of every claim so far, the newest last: recent ones are mostly in force, older ones stale. */
+  readonly leases: Lease[];
+  readonly judgements: Lease[];
+  readonly settlements: Settlement[];
+  /** Of claims. */
+  readonly tokens: string[];
+  numbers: number;
+  /** The reply of the next call is lost, and the call sent again. */
+  loseNext: boolean;
+}
+
+export function createBook(): Book {
+  return { tasks: [], leases: [], judgements: [], settlements: [], tokens: [], numbers: 0, loseNext: false };
+}
+
+export function freshId(book: Book): string {
+  book.numbers += 1;
+  return sampleId(book.numbers);
+}
+
+export function freshToken(book: Book): string {
+  book.numbers += 1;
+  return sampleToken(book.numbers);
+}
+
+/** The entry `back` places before the newest, going around; `undefined` when there is none. */
+export function recent<Entry>(entries: readonly Entry[], back: number): Entry | undefined {
+  return entries.length === 0 ? undefined : entries[entries.length - 1 - (back % entries.length)];
+}
