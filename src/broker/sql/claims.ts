@@ -1,0 +1,64 @@
+/** The claims that still have running tasks: one small row a call instead of an index entry a task. */
+
+import type { ClaimedTask } from '../../core/task.ts';
+import { eachStatement, statement } from './driver.ts';
+import { runningCheckAt } from './rows.ts';
+import type { Step } from './step.ts';
+
+/** Inputs: token, worker, earliest check, number of tasks, their ids. A token whose tasks have all ended may be used again. */
+const insertClaims = eachStatement(
+  'insert_claims',
+  { token: 'text', workerId: 'text', checkAt: 'bigint', running: 'bigint', taskIds: 'text' },
+  (value, from) => `INSERT INTO claims (token, worker_id, check_at, running, task_ids)
+    SELECT ${value.token}, ${value.workerId}, ${value.checkAt}, ${value.running}, ${value.taskIds} ${from}`,
+);
+
+export interface NewClaim {
+  readonly token: string;
+  readonly workerId: string;
+  readonly checkAt: number;
+  readonly taskIds: readonly string[];
+}
+
+export async function storeClaims(step: Step, claims: readonly NewClaim[]): Promise<void> {
+  await step.tx.each(
+    insertClaims,
+    claims.map((claim) => [claim.token, claim.workerId, claim.checkAt, claim.taskIds.length, JSON.stringify(claim.taskIds)]),
+  );
+}
+
+/** The claim row of freshly claimed tasks. */
+export function claimOf(token: string, workerId: string, claimed: readonly ClaimedTask[]): NewClaim {
+  let checkAt = Number.MAX_SAFE_INTEGER;
+  const taskIds: string[] = [];
+  for (const { task } of claimed) {
+    checkAt = Math.min(checkAt, runningCheckAt(task));
+    taskIds.push(task.id);
+  }
+  return { token, workerId, checkAt, taskIds };
+}
+
+/** Inputs: token, how many of its tasks ended. The CHECK refuses to count below one, so the last ones go by the other statement. */
+const shrinkClaims = eachStatement('shrink_claims', { token: 'text', ended: 'bigint' }, (value, from) =>
+  `UPDATE claims SET running = running - ${value.ended} ${from} WHERE token = ${value.token} AND running > ${value.ended}`);
+
+/** Input: list of tokens. */
+const deleteClaims = statement('delete_claims', (dialect) => `DELETE FROM claims WHERE token IN ${dialect.list('$1')}`);
+
+/** Takes ended tasks off their claims. `ended` counts them by the token they ran under. */
+export async function endClaims(step: Step, ended: ReadonlyMap<string, number>): Promise<void> {
+  if (ended.size === 0) return;
+  const rows = [...ended];
+  const shrunk = await step.tx.each(shrinkClaims, rows);
+  const empty = rows.filter((_row, index) => shrunk[index] !== true).map(([token]) => token);
+  if (empty.length > 0) await step.tx.query(deleteClaims, JSON.stringify(empty));
+}
+
+/** Inputs: token, time. */
+const hastenClaims = eachStatement('hasten_claims', { token: 'text', checkAt: 'bigint' }, (value, from) =>
+  `UPDATE claims SET check_at = ${value.checkAt} ${from} WHERE token = ${value.token} AND check_at > ${value.checkAt}`);
+
+/** Makes sure that the claims are looked at by then. */
+export async function checkBy(step: Step, times: ReadonlyMap<string, number>): Promise<void> {
+  if (times.size > 0) await step.tx.each(hastenClaims, [...times]);
+}

@@ -1,0 +1,28 @@
+/** configure: pauses and resumes queues. */
+
+import type { Scope, Settings } from '../broker.ts';
+import { statement } from './driver.ts';
+import { refuse } from './refuse.ts';
+import type { Step } from './step.ts';
+
+/** Input: name. Locks: the row. */
+const knownQueue = statement<[pausedAt: number | null]>('known_queue', (dialect) => `SELECT paused_at FROM queues WHERE name = $1${dialect.lock}`);
+
+/** Inputs: name, when, by whom, why. Locks: the row. */
+const pauseQueue = statement('pause_queue', () => `INSERT INTO queues (name, paused_at, paused_by, pause_reason) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (name) DO UPDATE SET paused_at = excluded.paused_at, paused_by = excluded.paused_by, pause_reason = excluded.pause_reason`);
+
+/** Input: name. */
+const noteQueue = statement('note_queue', () => 'INSERT INTO queues (name) VALUES ($1) ON CONFLICT (name) DO NOTHING');
+
+export async function configure(step: Step, scope: Scope, name: string, settings: Settings): Promise<void> {
+  const { pause, ...others } = settings;
+  if (scope !== 'queue') refuse(`settings of a ${scope}`);
+  for (const [setting, value] of Object.entries(others)) if (value !== undefined) refuse(`the setting ${setting}`);
+  const [known] = await step.tx.query(knownQueue, name);
+  if (pause === undefined) await step.tx.query(noteQueue, name);
+  else await step.tx.query(pauseQueue, name, pause && step.now, pause && pause.by, pause && pause.reason);
+  step.events.set('configure', []);
+  step.settings = true;
+  if (pause === null && known !== undefined && known[0] !== null) step.work.add(name);
+}

@@ -1,0 +1,150 @@
+/** enqueue: stores new tasks, each once, one at a time under its key. */
+
+import type { NewTask } from '../../core/task.ts';
+import type { TaskState } from '../../core/states.ts';
+import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
+import { eachStatement, type SqlRow, statement } from './driver.ts';
+import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from './keys.ts';
+import { refuse, refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
+import { encodeOptions, hasSameBody, idList, waitingCheckAt } from './rows.ts';
+import { record, type Step } from './step.ts';
+
+/** An id that is there already stays as it is; the answer tells. Locks: none but on the new rows. */
+const insertTasks = eachStatement(
+  'insert_tasks',
+  {
+    id: 'text', queue: 'text', name: 'text', state: 'text', priority: 'bigint', createdAt: 'bigint', dueAt: 'bigint', startBy: 'bigint',
+    expiresAt: 'bigint', checkAt: 'bigint', timeoutMs: 'bigint', keepMs: 'bigint', key: 'text', schemaVersion: 'text', options: 'text',
+    policy: 'text', payload: 'text',
+  },
+  (value, from) => `INSERT INTO tasks (id, queue, name, state, priority, created_at, due_at, start_by, expires_at, check_at, timeout_ms, keep_ms,
+      key, schema_version, options, policy, payload, version, epoch, attempt, generation, crashes, interruptions, snoozes)
+    SELECT ${value.id}, ${value.queue}, ${value.name}, ${value.state}, ${value.priority}, ${value.createdAt}, ${value.dueAt}, ${value.startBy},
+      ${value.expiresAt}, ${value.checkAt}, ${value.timeoutMs}, ${value.keepMs}, ${value.key}, ${value.schemaVersion}, ${value.options},
+      ${value.policy}, ${value.payload}, 1, 0, 0, 1, 0, 0, 0 ${from} WHERE true
+    ON CONFLICT (id) DO NOTHING`,
+);
+
+/** Input: list of ids. */
+const knownTasks = statement<[id: string, name: string, queue: string, payload: string, key: string | null, state: TaskState]>(
+  'known_tasks',
+  (dialect) => `SELECT id, name, queue, payload, key, state FROM tasks WHERE id IN ${dialect.list('$1')}`,
+);
+
+/** Inputs: now, retention end, task. Only a waiting task is replaced. */
+const replaceTasks = eachStatement('replace_tasks', { now: 'bigint', pruneAt: 'bigint', id: 'text' }, (value, from) =>
+  `UPDATE tasks SET state = 'cancelled', reason = 'replaced', version = version + 1, finished_at = ${value.now}, prune_at = ${value.pruneAt},
+     check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`);
+
+type Known = Pick<NewTask, 'name' | 'queue' | 'payload' | 'key'> & { readonly state: TaskState };
+
+/** A task on its way into the store. */
+interface Arrival {
+  readonly task: NewTask;
+  readonly state: TaskState;
+  readonly dueAt: number;
+  /** The waiting holder of its key whose place it takes. */
+  readonly replaces: string | null;
+}
+
+export async function enqueue(step: Step, tasks: readonly NewTask[], options: EnqueueOptions = {}): Promise<readonly EnqueueResult[]> {
+  refuseLargeBatch(tasks);
+  refuseLargePayloads(tasks);
+  if (options.tx !== undefined) refuse('tx');
+  tasks.forEach(refuseUnsupported);
+  return tasks.some(({ key }) => key !== null) ? await enqueueKeyed(step, tasks) : await enqueuePlain(step, tasks);
+}
+
+/** Without keys the insert itself finds the repetitions, which are rare. */
+async function enqueuePlain(step: Step, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
+  const arrivals = tasks.map((task) => arrive(step, task, dueAtOf(step, task), null));
+  const stored = await insert(step, arrivals);
+  const missed = tasks.filter((_task, index) => stored[index] !== true);
+  const known = missed.length === 0 ? new Map<string, Known>() : await readKnown(step, missed);
+  return arrivals.map((arrival, index) => {
+    if (stored[index] === true) return { outcome: 'created', taskId: arrival.task.id, state: arrival.state };
+    return repetition(known.get(arrival.task.id), arrival.task);
+  });
+}
+
+/** With keys each task depends on those before it, so everything is read first and the batch is played through. */
+async function enqueueKeyed(step: Step, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
+  const known: Map<string, Known> = await readKnown(step, tasks);
+  const holders = await readHolders(step, tasks.flatMap(({ key }) => key ?? []));
+  const waiting = await readWaitingHolders(step, [...holders.values()]);
+  const arrivals = new Map<string, Arrival>();
+  const results = tasks.map((task): EnqueueResult => {
+    const same = known.get(task.id);
+    if (same !== undefined) return repetition(same, task);
+    const of = task.key === null ? undefined : holders.get(task.key);
+    const holder = of === undefined ? undefined : waiting.get(of);
+    const refused = of === undefined ? null : refusal(task, of, holder);
+    if (refused !== null) return refused;
+    const dueAt = dueAtOf(step, task);
+    const arrival = arrive(step, task, holder !== undefined && task.ifExists === 'replace' ? Math.min(dueAt, holder.dueAt) : dueAt, of ?? null);
+    arrivals.set(task.id, arrival);
+    known.set(task.id, { ...task, state: arrival.state });
+    if (task.key !== null) holders.set(task.key, task.id);
+    waiting.set(task.id, { ...task, state: arrival.state, reason: null, attempt: 0, version: 1, dueAt: arrival.dueAt });
+    if (of === undefined) return { outcome: 'created', taskId: task.id, state: arrival.state };
+    const former = known.get(of);
+    if (former !== undefined) known.set(of, { ...former, state: 'cancelled' });
+    return { outcome: 'replaced', taskId: task.id, of, state: arrival.state };
+  });
+  await store(step, [...arrivals.values()], waiting);
+  return results;
+}
+
+/** What a held key means: nothing is stored, unless the task may take the place of a holder that waits (`null`). */
+function refusal(task: NewTask, of: string, holder: WaitingHolder | undefined): EnqueueResult | null {
+  if (task.ifExists === 'error') return { outcome: 'conflict', taskId: task.id, of };
+  if (task.ifExists === 'return' || holder === undefined) return { outcome: 'duplicate', taskId: task.id, of };
+  return null;
+}
+
+async function store(step: Step, arrivals: readonly Arrival[], waiting: ReadonlyMap<string, WaitingHolder>): Promise<void> {
+  await insert(step, arrivals);
+  const replaced = arrivals.flatMap(({ replaces }) => (replaces === null ? [] : (waiting.get(replaces) ?? [])));
+  await step.tx.each(replaceTasks, replaced.map(({ id, keepMs }) => [step.now, step.now + keepMs, id]));
+  for (const holder of replaced) {
+    record(step, 'replace', holder, holder, { state: 'cancelled', reason: 'replaced', attempt: holder.attempt }, holder.version + 1);
+  }
+  // In order: the last task of a key in this batch is the one that waits under it.
+  await takeKeys(step, arrivals.flatMap(({ task }) => (task.key === null ? [] : [[task.key, task.id, null] as const])));
+}
+
+async function insert(step: Step, arrivals: readonly Arrival[]): Promise<readonly boolean[]> {
+  const stored = await step.tx.each(insertTasks, arrivals.map((arrival) => rowOf(step, arrival)));
+  arrivals.forEach(({ task, state }, index) => {
+    if (stored[index] === true) record(step, 'enqueue', task, null, { state, reason: null, attempt: 0 }, 1);
+  });
+  return stored;
+}
+
+function rowOf(step: Step, { task, state, dueAt }: Arrival): SqlRow {
+  const startBy = task.startWithinMs === null ? null : dueAt + task.startWithinMs;
+  const expiresAt = task.expiresInMs === null ? null : step.now + task.expiresInMs;
+  return [
+    task.id, task.queue, task.name, state, task.priority, step.now, dueAt, startBy, expiresAt, waitingCheckAt(startBy, expiresAt),
+    task.timeoutMs, task.keepMs, task.key, task.schemaVersion, encodeOptions(task), task.policy, task.payload,
+  ];
+}
+
+async function readKnown(step: Step, tasks: readonly NewTask[]): Promise<Map<string, Known>> {
+  const rows = await step.tx.query(knownTasks, idList(tasks.map(({ id }) => id)));
+  return new Map(rows.map(([id, name, queue, payload, key, state]) => [id, { name, queue, payload, key, state }]));
+}
+
+function repetition(known: Known | undefined, task: NewTask): EnqueueResult {
+  return known !== undefined && hasSameBody(known, task)
+    ? { outcome: 'existing', taskId: task.id, state: known.state }
+    : { outcome: 'conflict', taskId: task.id, of: task.id };
+}
+
+function arrive(step: Step, task: NewTask, dueAt: number, replaces: string | null): Arrival {
+  return { task, dueAt, state: dueAt > step.now ? 'scheduled' : 'queued', replaces };
+}
+
+function dueAtOf(step: Step, task: NewTask): number {
+  return task.at === null ? step.now + task.delayMs : Math.max(task.at, step.now);
+}

@@ -1,0 +1,111 @@
+/** heartbeat: extends leases, stores what the runs and the process say, tells of cancel requests and lost leases. */
+
+import { limits } from '../../core/limits.ts';
+import type { Presence } from '../../core/presence.ts';
+import type { Beat, BeatAnswer, HeartbeatAnswer, HeartbeatRequest } from '../broker.ts';
+import { storeLogs } from './attempts.ts';
+import { checkBy } from './claims.ts';
+import { eachStatement, type SqlRow, statement } from './driver.ts';
+import { refuseLargeBatch } from './refuse.ts';
+import { decodeCheckpoints, encodeCheckpoints, encodeJson, idList, runningCheckAt } from './rows.ts';
+import type { Step } from './step.ts';
+
+/** Input: list of ids. Locks: the rows. */
+const beatingTasks = statement<
+  [id: string, token: string, epoch: number, leaseUntil: number | null, claimedAt: number | null, startedAt: number | null,
+    expiresAt: number | null, timeoutMs: number | null, cancelRequestedAt: number | null, checkpoints: string | null, progress: string | null]
+>('beating_tasks', (dialect) => `SELECT id, token, epoch, lease_until, claimed_at, started_at, expires_at, timeout_ms, cancel_requested_at,
+    checkpoints, progress FROM tasks WHERE id IN ${dialect.list('$1')} AND state = 'running'${dialect.lock}`);
+
+const extendLeases = eachStatement(
+  'extend_leases',
+  { leaseUntil: 'bigint', startedAt: 'bigint', progress: 'text', checkpoints: 'text', id: 'text' },
+  (value, from) => `UPDATE tasks SET lease_until = ${value.leaseUntil}, started_at = ${value.startedAt}, progress = ${value.progress},
+    checkpoints = ${value.checkpoints} ${from} WHERE id = ${value.id}`,
+);
+
+/** Inputs: id, server, now, presence, definitions (NULL keeps those that are there). Locks: the process's own row. */
+const storeWorker = statement('store_worker', () => `INSERT INTO workers (worker_id, server, started_at, beat_at, presence, definitions)
+    VALUES ($1, $2, $3, $3, $4, COALESCE($5, '[]'))
+  ON CONFLICT (worker_id) DO UPDATE SET server = excluded.server, beat_at = excluded.beat_at, presence = excluded.presence,
+    definitions = COALESCE($5, workers.definitions)`);
+
+const deleteWorker = statement('delete_worker', () => 'DELETE FROM workers WHERE worker_id = $1');
+
+/** Input: the latest time that counts as silent. */
+const livingServer = statement<[found: number]>('living_server', () => 'SELECT 1 FROM workers WHERE server = 1 AND beat_at > $1 LIMIT 1');
+
+export async function heartbeat(step: Step, request: HeartbeatRequest): Promise<HeartbeatAnswer> {
+  refuseLargeBatch(request.beats);
+  await storePresence(step, request.worker);
+  const beats = request.beats.length === 0 ? [] : await storeBeats(step, request.beats, request.leaseMs);
+  const servers = await step.tx.query(livingServer, step.now - limits.presenceMs);
+  return { now: step.now, beats, commands: [], noServer: servers.length === 0 };
+}
+
+async function storePresence(step: Step, presence: Presence): Promise<void> {
+  if (presence.state === 'stopped') {
+    await step.tx.query(deleteWorker, presence.workerId);
+    return;
+  }
+  const { definitions, ...rest } = presence;
+  const definitionsText = definitions === null ? null : JSON.stringify(definitions);
+  await step.tx.query(storeWorker, presence.workerId, presence.server ? 1 : 0, step.now, JSON.stringify(rest), definitionsText);
+}
+
+async function storeBeats(step: Step, beats: readonly Beat[], leaseMs: number): Promise<readonly BeatAnswer[]> {
+  const rows = await step.tx.query(beatingTasks, idList(beats.map(({ lease }) => lease.taskId)));
+  const known = new Map(rows.map((row) => [row[0], runOf(row)]));
+  const changed = new Map<string, Run>();
+  const logs: SqlRow[] = [];
+  const answers = beats.map((beat): BeatAnswer => {
+    const run = known.get(beat.lease.taskId);
+    if (run === undefined || run.token !== beat.lease.token) return 'lost';
+    const next = beatOne(step, run, beat, leaseMs);
+    known.set(run.id, next);
+    changed.set(run.id, next);
+    for (const line of beat.logs) logs.push([run.id, run.epoch, line.at, line.level, line.message, line.fields]);
+    return run.cancelRequestedAt === null ? 'ok' : 'cancel';
+  });
+  const extended = [...changed.values()];
+  await step.tx.each(extendLeases, extended.map((run) => [run.leaseUntil, run.startedAt, run.progress, run.checkpoints, run.id]));
+  await storeLogs(step, logs);
+  await checkBy(step, hastened(rows.map(runOf), changed));
+  return answers;
+}
+
+type Run = ReturnType<typeof runOf>;
+
+function runOf(row: readonly [id: string, token: string, epoch: number, leaseUntil: number | null, claimedAt: number | null, startedAt: number | null,
+  expiresAt: number | null, timeoutMs: number | null, cancelRequestedAt: number | null, checkpoints: string | null, progress: string | null]) {
+  const [id, token, epoch, leaseUntil, claimedAt, startedAt, expiresAt, timeoutMs, cancelRequestedAt, checkpoints, progress] = row;
+  return { id, token, epoch, leaseUntil, claimedAt, startedAt, expiresAt, timeoutMs, cancelRequestedAt, checkpoints, progress };
+}
+
+function beatOne(step: Step, run: Run, beat: Beat, leaseMs: number): Run {
+  return {
+    ...run,
+    leaseUntil: step.now + leaseMs,
+    startedAt: run.startedAt ?? (beat.ranMs === null ? null : step.now - beat.ranMs),
+    progress: beat.progress === null ? run.progress : encodeJson(beat.progress),
+    checkpoints: beat.checkpoints.length === 0 ? run.checkpoints : mergeCheckpoints(run.checkpoints, beat),
+  };
+}
+
+/** A known name keeps its place and takes the new value, so that a repeated beat is harmless. */
+function mergeCheckpoints(known: string | null, beat: Beat): string | null {
+  const merged = new Map([...decodeCheckpoints(known), ...beat.checkpoints].map((checkpoint) => [checkpoint.name, checkpoint]));
+  return encodeCheckpoints([...merged.values()]);
+}
+
+/** A beat may bring a check forward: with a shorter lease, or a start before the claim as the worker measures it. */
+function hastened(before: readonly Run[], after: ReadonlyMap<string, Run>): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const run of before) {
+    const next = after.get(run.id);
+    if (next === undefined) continue;
+    const checkAt = runningCheckAt(next);
+    if (checkAt < runningCheckAt(run)) times.set(run.token, Math.min(checkAt, times.get(run.token) ?? checkAt));
+  }
+  return times;
+}

@@ -1,0 +1,13 @@
+/** All migrations, oldest first. A published one never changes; `npm run migration:new -- name` adds the next. */
+
+import type { Dialect } from '../driver.ts';
+import * as tasks from './0001_tasks.ts';
+
+export interface Migration {
+  /** Number and name: `0001_tasks`. */
+  readonly name: string;
+  /** Its statements, in order. */
+  readonly up: (dialect: Dialect) => readonly string[];
+}
+
+export const migrations: readonly Migration[] = [tasks];

@@ -1,0 +1,43 @@
+/** prune: removes what is past its time, a bounded part of it with each call. */
+
+import { limits } from '../../core/limits.ts';
+import type { Reason, TaskState } from '../../core/states.ts';
+import { fold } from './counts.ts';
+import { statement } from './driver.ts';
+import { erase } from './remove.ts';
+import { record, type Step } from './step.ts';
+
+/** A process that was silent for this many times `presenceMs` has gone for good. */
+const presenceFactor = 3;
+
+/** Inputs: now, limit. Locks: the rows. */
+const prunableTasks = statement<
+  [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number]
+>('prunable_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version FROM tasks WHERE prune_at <= $1
+    ORDER BY prune_at LIMIT $2${dialect.skipLocked}`);
+
+const pruneKeys = statement('prune_keys', () => 'DELETE FROM keys WHERE held_until <= $1');
+const pruneWorkers = statement('prune_workers', () => 'DELETE FROM workers WHERE beat_at <= $1');
+/** Inputs: time, limit. The last one stays: it carries the store's clock. */
+const pruneEvents = statement('prune_events', () => `DELETE FROM events WHERE seq IN
+    (SELECT seq FROM events WHERE at <= $1 AND seq < (SELECT max(seq) FROM events) ORDER BY at LIMIT $2)`);
+const pruneMinutes = statement('prune_minutes', () => 'DELETE FROM minutes WHERE at <= $1');
+const pruneSamples = statement('prune_samples', () => 'DELETE FROM samples WHERE at <= $1');
+
+export async function prune(step: Step, limit: number): Promise<number> {
+  const { tx, now } = step;
+  const max = Math.min(limit, limits.batchMax);
+  const rows = await tx.query(prunableTasks, now, max);
+  for (const [id, queue, name, state, reason, attempt, version] of rows) {
+    record(step, 'prune', { id, queue, name }, { state, reason, attempt }, null, version + 1);
+  }
+  await erase(step, rows.map(([id]) => id));
+  await tx.query(pruneKeys, now);
+  await tx.query(pruneWorkers, now - presenceFactor * limits.presenceMs);
+  await tx.query(pruneEvents, now - limits.eventsKeepMs, limits.batchMax);
+  await tx.query(pruneMinutes, now - limits.minutesKeepMs);
+  await tx.query(pruneSamples, now - limits.minutesKeepMs);
+  // Processes that make few steps never fold by themselves; this is the tick that always comes.
+  await fold(tx);
+  return rows.length;
+}

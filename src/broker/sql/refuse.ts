@@ -1,0 +1,42 @@
+/** What is refused before anything is done: calls that are too large, and what this version cannot do yet. */
+
+import { taskFlowError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Dependency, LimitRule } from '../../core/task.ts';
+
+/** Throws BATCH_TOO_LARGE for more items than one call may carry. */
+export function refuseLargeBatch(items: readonly unknown[]): void {
+  if (items.length > limits.batchMax) throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchMax} tasks`, actual: items.length });
+}
+
+/** Throws BATCH_TOO_LARGE for more bytes of payload than one call may carry. */
+export function refuseLargePayloads(tasks: readonly { readonly payload: string }[]): void {
+  let units = 0;
+  for (const { payload } of tasks) units += payload.length;
+  // A UTF-16 unit is at most three bytes of UTF-8: most batches need no second look.
+  if (units * 3 <= limits.batchBytesMax) return;
+  let bytes = 0;
+  for (const { payload } of tasks) bytes += Buffer.byteLength(payload);
+  if (bytes > limits.batchBytesMax) throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
+}
+
+/** The fields of a task that need what is not built yet. */
+interface Unsupported {
+  readonly group: string | null;
+  readonly limits: readonly LimitRule[];
+  readonly dependsOn: readonly Dependency[];
+  readonly blocks?: readonly string[];
+}
+
+/** Throws NOT_SUPPORTED for a task with limits, a group or dependencies. */
+export function refuseUnsupported(task: Unsupported): void {
+  if (task.group !== null) refuse('group');
+  if (task.limits.length > 0) refuse('limits');
+  if (task.dependsOn.length > 0) refuse('dependsOn');
+  if (task.blocks !== undefined && task.blocks.length > 0) refuse('blocks');
+}
+
+/** Throws NOT_SUPPORTED. */
+export function refuse(what: string): never {
+  throw taskFlowError('NOT_SUPPORTED', { what });
+}

@@ -1,0 +1,48 @@
+/** remove and the erasing of tasks: a finished task goes with all it left. */
+
+import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
+import type { RemoveResult } from '../broker.ts';
+import { statement } from './driver.ts';
+import { freeKeys } from './keys.ts';
+import { refuseLargeBatch } from './refuse.ts';
+import { idList } from './rows.ts';
+import { record, type Step } from './step.ts';
+
+/** Input: list of ids. Locks: the rows. */
+const removedTasks = statement<
+  [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number, key: string | null]
+>('removed_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version, key FROM tasks
+    WHERE id IN ${dialect.list('$1')}${dialect.lock}`);
+
+const eraseTasks = statement('erase_tasks', (dialect) => `DELETE FROM tasks WHERE id IN ${dialect.list('$1')}`);
+const eraseAttempts = statement('erase_attempts', (dialect) => `DELETE FROM attempts WHERE task_id IN ${dialect.list('$1')}`);
+const eraseLogs = statement('erase_logs', (dialect) => `DELETE FROM logs WHERE task_id IN ${dialect.list('$1')}`);
+const eraseTimeline = statement('erase_timeline', (dialect) => `DELETE FROM timeline WHERE task_id IN ${dialect.list('$1')}`);
+
+/** Deletes tasks with their attempts, logs and timeline. */
+export async function erase(step: Step, taskIds: readonly string[]): Promise<void> {
+  if (taskIds.length === 0) return;
+  const ids = idList(taskIds);
+  for (const erasing of [eraseTasks, eraseAttempts, eraseLogs, eraseTimeline]) await step.tx.query(erasing, ids);
+}
+
+export async function remove(step: Step, taskIds: readonly string[]): Promise<readonly RemoveResult[]> {
+  refuseLargeBatch(taskIds);
+  const rows = await step.tx.query(removedTasks, idList(taskIds));
+  const known = new Map(rows.map(([id, queue, name, state, reason, attempt, version, key]) => [
+    id, { id, queue, name, state, reason, attempt, version, key },
+  ]));
+  const removed: { readonly id: string; readonly key: string | null }[] = [];
+  const results = taskIds.map((taskId): RemoveResult => {
+    const row = known.get(taskId);
+    if (row === undefined) return { outcome: 'unknown' };
+    if (!isFinished(row.state)) return { outcome: 'already', state: row.state };
+    record(step, 'remove', row, row, null, row.version + 1);
+    removed.push(row);
+    known.delete(taskId);
+    return { outcome: 'removed' };
+  });
+  await freeKeys(step, removed);
+  await erase(step, removed.map(({ id }) => id));
+  return results;
+}

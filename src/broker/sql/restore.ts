@@ -1,0 +1,89 @@
+/** restore: inserts tasks with their state as they are. */
+
+import { type Chance, createToken } from '../../core/chance.ts';
+import { isFinished, isWaiting } from '../../core/states.ts';
+import type { Task } from '../../core/task.ts';
+import { storeClaims } from './claims.ts';
+import { eachStatement, type SqlRow } from './driver.ts';
+import { readHolders, takeKeys } from './keys.ts';
+import { refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
+import { encodeCheckpoints, encodeJson, encodeOptions, runningCheckAt, waitingCheckAt } from './rows.ts';
+import { record, type Step } from './step.ts';
+
+const columns = {
+  id: 'text', queue: 'text', name: 'text', state: 'text', reason: 'text', priority: 'bigint', version: 'bigint', epoch: 'bigint',
+  attempt: 'bigint', generation: 'bigint', crashes: 'bigint', interruptions: 'bigint', snoozes: 'bigint', due_at: 'bigint',
+  created_at: 'bigint', claimed_at: 'bigint', started_at: 'bigint', finished_at: 'bigint', prune_at: 'bigint', lease_until: 'bigint',
+  token: 'text', worker_id: 'text', start_by: 'bigint', expires_at: 'bigint', check_at: 'bigint', timeout_ms: 'bigint', keep_ms: 'bigint',
+  key: 'text', cancel_requested_at: 'bigint', cancel_reason: 'text', schema_version: 'text', fingerprint: 'text', options: 'text',
+  policy: 'text', progress: 'text', checkpoints: 'text', error: 'text', result: 'text', payload: 'text',
+} as const;
+
+const restoreTasks = eachStatement('restore_tasks', columns, (value, from) =>
+  `INSERT INTO tasks (${Object.keys(columns).join(', ')}) SELECT ${Object.values(value).join(', ')} ${from} WHERE true ON CONFLICT (id) DO NOTHING`);
+
+export async function restore(step: Step, tasks: readonly Task[], chance: Chance): Promise<number> {
+  refuseLargeBatch(tasks);
+  refuseLargePayloads(tasks);
+  tasks.forEach(refuseUnsupported);
+  // A token nobody has: whoever ran these tasks elsewhere has no right to report here, and their leases end in time.
+  const token = createToken(chance);
+  const stored = await step.tx.each(restoreTasks, tasks.map((task) => rowOf(task, token)));
+  const fresh = tasks.filter((_task, index) => stored[index] === true);
+  for (const task of fresh) record(step, 'restore', task, null, task, task.version);
+  await restoreClaims(step, fresh.filter(({ state }) => state === 'running'), token);
+  await restoreKeys(step, fresh);
+  return fresh.length;
+}
+
+function tokenOf(task: Task, token: string): string | null {
+  return task.state === 'running' ? `${token}:${task.workerId ?? ''}` : null;
+}
+
+function rowOf(task: Task, token: string): SqlRow {
+  return [
+    task.id, task.queue, task.name, task.state, task.reason, task.priority, task.version, task.epoch, task.attempt, task.generation,
+    task.crashes, task.interruptions, task.snoozes, task.dueAt, task.createdAt, task.claimedAt, task.startedAt, task.finishedAt, task.pruneAt,
+    task.leaseUntil, tokenOf(task, token), task.workerId, task.startBy, task.expiresAt,
+    isWaiting(task.state) ? waitingCheckAt(task.startBy, task.expiresAt) : null, task.timeoutMs, task.keepMs, task.key,
+    task.cancelRequestedAt, task.cancelReason, task.schemaVersion, task.error?.fingerprint ?? null, encodeOptions(task), task.policy,
+    encodeJson(task.progress), encodeCheckpoints(task.checkpoints), encodeJson(task.error), task.result, task.payload,
+  ];
+}
+
+async function restoreClaims(step: Step, running: readonly Task[], token: string): Promise<void> {
+  const claims = [...Map.groupBy(running, ({ workerId }) => workerId ?? '')].map(([workerId, tasks]) => ({
+    token: `${token}:${workerId}`,
+    workerId,
+    checkAt: tasks.reduce((earliest, task) => Math.min(earliest, runningCheckAt(task)), Number.MAX_SAFE_INTEGER),
+    taskIds: tasks.map(({ id }) => id),
+  }));
+  if (claims.length > 0) await storeClaims(step, claims);
+}
+
+/** A task takes its key when it would hold it and nobody else does; a task never comes back without its row. */
+async function restoreKeys(step: Step, tasks: readonly Task[]): Promise<void> {
+  const keyed = tasks.flatMap((task) => (task.key === null ? [] : [{ task, key: task.key, until: heldUntil(step, task) }]));
+  const taken = new Set((await readHolders(step, keyed.map(({ key }) => key))).keys());
+  const held: [key: string, taskId: string, until: number | null][] = [];
+  for (const { task, key, until } of keyed) {
+    if (until === undefined || taken.has(key)) continue;
+    taken.add(key);
+    held.push([key, task.id, until]);
+  }
+  await takeKeys(step, held);
+}
+
+/** Until when the task holds its key: `null` while unfinished, `undefined` when it does not. */
+function heldUntil(step: Step, task: Task): number | null | undefined {
+  if (!isFinished(task.state)) return hasLetGo(task) ? undefined : null;
+  if (task.state !== 'succeeded' || task.keyForMs === null || task.finishedAt === null) return undefined;
+  const until = task.finishedAt + task.keyForMs;
+  return until > step.now ? until : undefined;
+}
+
+/** Whether the task was claimed in this generation and gave up its key then. */
+function hasLetGo(task: Task): boolean {
+  if (task.ifExists !== 'replace' && task.ifExists !== 'debounce') return false;
+  return task.state === 'running' || task.attempt + task.crashes + task.interruptions + task.snoozes > 0;
+}

@@ -1,0 +1,197 @@
+/** settle: ends leases as the verdicts say, each at most once, then claims the next tasks. */
+
+import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
+import type { Charge, Settlement, Verdict } from '../../core/task.ts';
+import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
+import { storeAttempts, storeLogs, type EndedRun } from './attempts.ts';
+import { claim } from './claim.ts';
+import { endClaims } from './claims.ts';
+import { eachStatement, type SqlRow, statement } from './driver.ts';
+import { endKeys } from './keys.ts';
+import { refuse, refuseLargeBatch } from './refuse.ts';
+import { decodeOptions, encodeJson, idList, waitingCheckAt } from './rows.ts';
+import { record, type RunNumbers, type Step } from './step.ts';
+
+/** Input: list of ids. What a settlement needs of a task: no payload. Locks: the rows. */
+const settledTasks = statement<
+  [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number, epoch: number,
+    token: string | null, settledToken: string | null, judgeToken: string | null, crashes: number, interruptions: number, snoozes: number,
+    dueAt: number, claimedAt: number | null, startedAt: number | null, startBy: number | null, expiresAt: number | null,
+    cancelRequestedAt: number | null, workerId: string | null, keepMs: number, key: string | null, options: string | null, progress: string | null]
+>('settled_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version, epoch, token, settled_token, judge_token, crashes,
+    interruptions, snoozes, due_at, claimed_at, started_at, start_by, expires_at, cancel_requested_at, worker_id, keep_ms, key, options, progress
+    FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`);
+
+interface Row {
+  readonly id: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly state: TaskState;
+  readonly reason: Reason | null;
+  readonly attempt: number;
+  readonly version: number;
+  readonly epoch: number;
+  readonly token: string | null;
+  readonly settledToken: string | null;
+  readonly judgeToken: string | null;
+  readonly crashes: number;
+  readonly interruptions: number;
+  readonly snoozes: number;
+  readonly dueAt: number;
+  readonly claimedAt: number | null;
+  readonly startedAt: number | null;
+  readonly startBy: number | null;
+  readonly expiresAt: number | null;
+  readonly cancelRequestedAt: number | null;
+  readonly workerId: string | null;
+  readonly keepMs: number;
+  readonly key: string | null;
+  readonly options: string | null;
+  readonly progress: string | null;
+}
+
+/** The end of a life. A lease ends, a key is freed by its own statement; who ran it last stays. */
+const finishTasks = eachStatement(
+  'finish_tasks',
+  {
+    state: 'text', reason: 'text', attempt: 'bigint', crashes: 'bigint', interruptions: 'bigint', snoozes: 'bigint', startedAt: 'bigint',
+    finishedAt: 'bigint', pruneAt: 'bigint', token: 'text', startBy: 'bigint', progress: 'text', error: 'text', fingerprint: 'text',
+    result: 'text', id: 'text',
+  },
+  (value, from) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
+      crashes = ${value.crashes}, interruptions = ${value.interruptions}, snoozes = ${value.snoozes}, started_at = ${value.startedAt},
+      finished_at = ${value.finishedAt}, prune_at = ${value.pruneAt}, settled_token = ${value.token}, start_by = ${value.startBy},
+      progress = ${value.progress}, error = ${value.error}, fingerprint = ${value.fingerprint}, result = ${value.result},
+      lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, check_at = NULL
+    ${from} WHERE id = ${value.id}`,
+);
+
+/** Back to waiting: worker and lease end. */
+const returnTasks = eachStatement(
+  'return_tasks',
+  {
+    state: 'text', reason: 'text', attempt: 'bigint', crashes: 'bigint', interruptions: 'bigint', snoozes: 'bigint', startedAt: 'bigint',
+    dueAt: 'bigint', token: 'text', startBy: 'bigint', checkAt: 'bigint', progress: 'text', error: 'text', fingerprint: 'text', id: 'text',
+  },
+  (value, from) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
+      crashes = ${value.crashes}, interruptions = ${value.interruptions}, snoozes = ${value.snoozes}, started_at = ${value.startedAt},
+      due_at = ${value.dueAt}, settled_token = ${value.token}, start_by = ${value.startBy}, check_at = ${value.checkAt},
+      progress = ${value.progress}, error = ${value.error}, fingerprint = ${value.fingerprint},
+      worker_id = NULL, claimed_at = NULL, lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, result = NULL
+    ${from} WHERE id = ${value.id}`,
+);
+
+/** What a batch of settlements writes, gathered before anything is written. */
+interface Writes {
+  readonly finished: SqlRow[];
+  readonly returned: SqlRow[];
+  readonly runs: EndedRun[];
+  readonly ended: { readonly id: string; readonly key: string | null; readonly keepForMs: number | null }[];
+  /** Running tasks that ended, by the token they ran under. */
+  readonly leases: Map<string, number>;
+  readonly logs: SqlRow[];
+}
+
+export async function settle(step: Step, settlements: readonly Settlement[], claimNext?: ClaimRequest): Promise<SettleAnswer> {
+  refuseLargeBatch(settlements);
+  if (settlements.some(({ spawn }) => spawn.length > 0)) refuse('spawn');
+  const rows = settlements.length === 0 ? new Map<string, Row>() : await readRows(step, settlements);
+  const writes: Writes = { finished: [], returned: [], runs: [], ended: [], leases: new Map(), logs: [] };
+  const results = settlements.map((settlement) => settleOne(step, rows, settlement, writes));
+  if (writes.finished.length > 0) await step.tx.each(finishTasks, writes.finished);
+  if (writes.returned.length > 0) await step.tx.each(returnTasks, writes.returned);
+  await endClaims(step, writes.leases);
+  if (writes.ended.length > 0) await endKeys(step, writes.ended);
+  await storeAttempts(step, writes.runs);
+  await storeLogs(step, writes.logs);
+  return { results, claimed: claimNext === undefined ? [] : await claim(step, claimNext) };
+}
+
+async function readRows(step: Step, settlements: readonly Settlement[]): Promise<Map<string, Row>> {
+  const found = await step.tx.query(settledTasks, idList(settlements.map(({ lease }) => lease.taskId)));
+  const rows = new Map<string, Row>();
+  for (const [
+    id, queue, name, state, reason, attempt, version, epoch, token, settledToken, judgeToken, crashes, interruptions, snoozes, dueAt, claimedAt,
+    startedAt, startBy, expiresAt, cancelRequestedAt, workerId, keepMs, key, options, progress,
+  ] of found) {
+    rows.set(id, {
+      id, queue, name, state, reason, attempt, version, epoch, token, settledToken, judgeToken, crashes, interruptions, snoozes, dueAt,
+      claimedAt, startedAt, startBy, expiresAt, cancelRequestedAt, workerId, keepMs, key, options, progress,
+    });
+  }
+  return rows;
+}
+
+function settleOne(step: Step, rows: Map<string, Row>, settlement: Settlement, writes: Writes): SettleResult {
+  const { taskId, token } = settlement.lease;
+  const row = rows.get(taskId);
+  if (row === undefined) return { outcome: 'unknown' };
+  const isLease = row.token === token;
+  const isJudge = row.judgeToken === token && !isFinished(row.state);
+  if (!isLease && !isJudge) return { outcome: row.settledToken === token ? 'alreadyApplied' : 'stale' };
+  const verdict = divert(row, settlement.verdict);
+  const after = apply(step, row, settlement, verdict, writes);
+  record(step, isLease ? 'settle' : 'judge', row, row, after, row.version + 1, runNumbers(step, row, verdict, after.startedAt));
+  // A second settlement of the task in this batch finds this one.
+  rows.set(taskId, { ...row, ...after, version: row.version + 1, token: null, judgeToken: null, settledToken: token });
+  return verdict === settlement.verdict ? { outcome: 'applied' } : { outcome: 'diverted', to: verdict.to };
+}
+
+/** The cancel rule: a person's wish wins over everything but a success, and over that too when the task says so. */
+function divert(row: Row, verdict: Verdict): Verdict {
+  if (row.cancelRequestedAt === null || verdict.to === 'cancelled') return verdict;
+  if (verdict.to === 'succeeded' && !decodeOptions(row.options).strictCancel) return verdict;
+  const keepMs = 'keepMs' in verdict ? verdict.keepMs : row.keepMs;
+  return { to: 'cancelled', reason: 'user', charge: verdict.charge, keepMs, result: null, error: verdict.error };
+}
+
+type After = Pick<Row, 'state' | 'reason' | 'attempt' | 'startedAt'>;
+
+function apply(step: Step, row: Row, settlement: Settlement, verdict: Verdict, writes: Writes): After {
+  const { ranMs, lease } = settlement;
+  const ran = row.state === 'running';
+  const startedAt = !ran ? row.startedAt : ranMs === null ? null : (row.startedAt ?? step.now - ranMs);
+  const charge = ran ? verdict.charge : 'attempt';
+  const attempt = charge === 'attempt' ? row.attempt : row.attempt - 1;
+  const startBy = ranMs === null ? row.startBy : null;
+  const progress = settlement.progress === null ? row.progress : encodeJson(settlement.progress);
+  const error = encodeJson(verdict.error);
+  const fingerprint = verdict.error?.fingerprint ?? null;
+  const counted = [verdict.to, verdict.reason, attempt, ...countedEnds(row, charge), startedAt];
+  if ('keepMs' in verdict) {
+    writes.finished.push([...counted, step.now, step.now + verdict.keepMs, lease.token, startBy, progress, error, fingerprint, verdict.result, row.id]);
+    if (row.key !== null) {
+      writes.ended.push({ id: row.id, key: row.key, keepForMs: verdict.to === 'succeeded' ? decodeOptions(row.options).keyForMs : null });
+    }
+  } else {
+    const dueAt = verdict.to === 'scheduled' ? step.now + verdict.delayMs : row.dueAt;
+    writes.returned.push([...counted, dueAt, lease.token, startBy, waitingCheckAt(startBy, row.expiresAt), progress, error, fingerprint, row.id]);
+  }
+  if (row.token !== null) writes.leases.set(row.token, (writes.leases.get(row.token) ?? 0) + 1);
+  if (ran && verdict.to !== 'succeeded') {
+    writes.runs.push({
+      taskId: row.id, epoch: row.epoch, attempt: row.attempt, workerId: row.workerId, claimedAt: row.claimedAt ?? step.now, startedAt,
+      to: verdict.to, reason: verdict.reason, error,
+    });
+  }
+  for (const line of settlement.logs) writes.logs.push([row.id, row.epoch, line.at, line.level, line.message, line.fields]);
+  return { state: verdict.to, reason: verdict.reason, attempt, startedAt };
+}
+
+/** Every charge but `attempt` counts itself. */
+function countedEnds(row: Row, charge: Charge): [crashes: number, interruptions: number, snoozes: number] {
+  return [
+    row.crashes + (charge === 'crash' ? 1 : 0),
+    row.interruptions + (charge === 'interruption' ? 1 : 0),
+    row.snoozes + (charge === 'snooze' ? 1 : 0),
+  ];
+}
+
+function runNumbers(step: Step, row: Row, verdict: Verdict, startedAt: number | null): RunNumbers {
+  const retried = row.state === 'running' && (verdict.charge === 'attempt' || verdict.charge === 'crash') && !isFinished(verdict.to);
+  return {
+    waitMs: row.claimedAt === null ? 0 : Math.max(0, row.claimedAt - row.dueAt),
+    runMs: startedAt === null ? 0 : Math.max(0, step.now - startedAt),
+    retried,
+  };
+}

@@ -1,0 +1,178 @@
+/** SqlBroker: the seam over a SqlDriver. Each call is one transaction; the rules are in the file named after the call. */
+
+import type { Chance } from '../../core/chance.ts';
+import { taskFlowError } from '../../core/errors.ts';
+import type { Broker, BrokerInfo, Schedules, Signal } from '../broker.ts';
+import { cancel } from './cancel.ts';
+import { claim } from './claim.ts';
+import { configure } from './configure.ts';
+import { fold } from './counts.ts';
+import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
+import { enqueue } from './enqueue.ts';
+import { heartbeat } from './heartbeat.ts';
+import { readIncarnation } from './migrate.ts';
+import { claimOverdue } from './overdue.ts';
+import { promote } from './promote.ts';
+import { prune } from './prune.ts';
+import { getQueues, getTasks, getWorkers, inspect } from './reads.ts';
+import { refuse } from './refuse.ts';
+import { remove } from './remove.ts';
+import { restore } from './restore.ts';
+import { retry } from './retry.ts';
+import { settle } from './settle.ts';
+import { createStep, endStep, signalsOf, type Step } from './step.ts';
+import { update } from './update.ts';
+
+/** The store's clock is never behind the last event, whoever wrote it. */
+const lastEventAt = statement<[at: number]>('last_event_at', () => 'SELECT at FROM events ORDER BY seq DESC LIMIT 1');
+/** Presences carry times without an event. */
+const lastBeatAt = statement<[at: number | null]>('last_beat_at', () => 'SELECT max(beat_at) FROM workers');
+
+/** Steps of this process between two foldings of what they added to the counts. */
+const foldEvery = 100;
+
+/** The version of the protocol: what the rows mean, beyond their columns. */
+const protocol = 1;
+
+export interface SqlBrokerOptions {
+  readonly driver: SqlDriver;
+  readonly chance: Chance;
+  readonly kind: BrokerInfo['kind'];
+  /** Connects, brings the schema up to date and reads back what makes the data durable. */
+  readonly open: () => Promise<void>;
+  readonly close: () => Promise<void>;
+  readonly durability: () => Pick<BrokerInfo, 'durability' | 'detail'>;
+  /** Called when the first listener comes: changes made by other processes are to be reported from now on. */
+  readonly watch?: (emit: (signal: Signal) => void) => void;
+}
+
+export function createSqlBroker(options: SqlBrokerOptions): Broker {
+  const { driver, chance } = options;
+  const listeners = new Set<(signal: Signal) => void>();
+  let state: 'new' | 'open' | 'closed' = 'new';
+  let lastNow = 0;
+  let steps = 0;
+  let inFlight = 0;
+  let onIdle: (() => void) | null = null;
+  let closing: Promise<void> | null = null;
+  let opening: Promise<void> | null = null;
+  let watching = false;
+
+  const emit = (signal: Signal): void => {
+    // On their own turn: a listener that throws must not fail the call that was done.
+    for (const listener of listeners) queueMicrotask(() => listener(signal));
+  };
+
+  const readNow = async (tx: SqlTransaction): Promise<number> => {
+    const [last] = await tx.query(lastEventAt);
+    lastNow = Math.max(lastNow, last?.[0] ?? 0, await tx.wallMs());
+    return lastNow;
+  };
+
+  /** Refuses calls outside open … close, and lets close wait for the others. */
+  const guarded = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
+    if (state !== 'open') throw state === 'closed' ? taskFlowError('STORE_CLOSED') : new Error('Invariant broken: the broker is opened before it is used');
+    inFlight += 1;
+    try {
+      return await call();
+    } finally {
+      inFlight -= 1;
+      if (inFlight === 0) onIdle?.();
+    }
+  };
+
+  const foldAll = async (): Promise<void> => {
+    // The counts are right without it, so a failure waits for the next time.
+    try {
+      while (await driver.transaction(fold)) steps = 0;
+    } catch {
+      steps = foldEvery;
+    }
+  };
+
+  const change = <Answer>(call: (step: Step) => Promise<Answer>): Promise<Answer> => guarded(async () => {
+    let ended: Step | undefined;
+    const answer = await driver.transaction(async (tx) => {
+      const step = createStep(tx, await readNow(tx));
+      const result = await call(step);
+      if (await endStep(step)) ended = step;
+      return result;
+    });
+    if (ended === undefined) return answer;
+    if (listeners.size > 0) for (const signal of signalsOf(ended)) emit(signal);
+    steps += 1;
+    if (steps >= foldEvery) {
+      steps = 0;
+      await foldAll();
+    }
+    return answer;
+  });
+
+  const read = <Answer>(call: (tx: SqlTransaction) => Promise<Answer>): Promise<Answer> => guarded(() => driver.read(call));
+
+  const openOnce = async (): Promise<void> => {
+    await options.open();
+    lastNow = await driver.read(async (tx) => (await tx.query(lastBeatAt))[0]?.[0] ?? 0);
+    state = 'open';
+    if (listeners.size > 0) startWatch();
+  };
+
+  const closeOnce = async (): Promise<void> => {
+    await opening?.catch(() => {});
+    state = 'closed';
+    listeners.clear();
+    if (inFlight > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+    await options.close();
+  };
+
+  const startWatch = (): void => {
+    if (watching) return;
+    watching = true;
+    options.watch?.(emit);
+  };
+
+  return {
+    open: () => {
+      if (closing !== null) return Promise.reject(taskFlowError('STORE_CLOSED'));
+      opening ??= openOnce();
+      return opening;
+    },
+    close: () => {
+      closing ??= closeOnce();
+      return closing;
+    },
+    info: () => read(async (tx) => ({
+      kind: options.kind, ...options.durability(), incarnation: await readIncarnation(tx), protocol, now: await readNow(tx),
+    })),
+    subscribe: (listener) => {
+      const own = (signal: Signal): void => listener(signal);
+      listeners.add(own);
+      if (state === 'open') startWatch();
+      return () => void listeners.delete(own);
+    },
+    enqueue: (tasks, enqueueOptions) => change((step) => enqueue(step, tasks, enqueueOptions)),
+    restore: (tasks) => change((step) => restore(step, tasks, chance)),
+    claim: (request) => change((step) => claim(step, request)),
+    heartbeat: (request) => change((step) => heartbeat(step, request)),
+    settle: (settlements, claimNext) => change((step) => settle(step, settlements, claimNext)),
+    promote: (limit) => change((step) => promote(step, limit)),
+    claimOverdue: (request) => change((step) => claimOverdue(step, request)),
+    prune: (limit) => change((step) => prune(step, limit)),
+    cancel: (request) => change((step) => cancel(step, request)),
+    retry: (taskIds) => change((step) => retry(step, taskIds)),
+    remove: (taskIds) => change((step) => remove(step, taskIds)),
+    update: (changes) => change((step) => update(step, changes)),
+    configure: (scope, name, settings) => change((step) => configure(step, scope, name, settings)),
+    control: () => guarded(async () => refuse('control of workers')),
+    getTasks: (taskIds) => read((tx) => getTasks(tx, taskIds)),
+    getQueues: () => read(getQueues),
+    getWorkers: () => read(getWorkers),
+    inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await readNow(tx))),
+    schedules: refusingSchedules(guarded),
+  };
+}
+
+function refusingSchedules(guarded: (call: () => Promise<never>) => Promise<never>): Schedules {
+  const refused = (): Promise<never> => guarded(async () => refuse('schedules'));
+  return { put: refused, list: refused, delete: refused, fire: refused };
+}

@@ -1,0 +1,102 @@
+/** One connection to a SQLite file: its settings, set and read back, and its prepared statements. */
+
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { taskFlowError } from '../../core/errors.ts';
+import type { Dialect, EachStatement, SqlRow, SqlTransaction, SqlValue, Statement } from '../sql/driver.ts';
+
+/** Lists and rows of values come as JSON through the table-valued json_each; one writer needs no row locks. */
+export const sqliteDialect: Dialect = {
+  name: 'sqlite',
+  list: (parameter) => `(SELECT value FROM json_each(${parameter}))`,
+  lock: '',
+  skipLocked: '',
+  each: (columns) => ({ values: Object.fromEntries(Object.keys(columns).map((column, index) => [column, `$${index + 1}`])), from: '' }),
+};
+
+/** How long a call may stand still for another writer; beyond it the waiting is asynchronous. */
+const busyMs = 20;
+
+/** Pages of the log after which a commit copies them into the file: 8 MiB keeps recovery short and checkpoints rare. */
+const checkpointPages = 2_000;
+
+export interface Connection {
+  readonly tx: SqlTransaction;
+  begin(kind: 'BEGIN' | 'BEGIN IMMEDIATE'): void;
+  commit(): void;
+  rollback(): void;
+  /** Changes when another connection has committed something. */
+  dataVersion(): number;
+  pragma(text: string): SqlValue;
+  close(): void;
+}
+
+/** Opens the file, or a private database in memory for `:memory:`. Throws errors of `node:sqlite`. */
+export function openConnection(file: string, wallMs: () => number): Connection {
+  const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
+  const prepare = (text: string): StatementSync => {
+    // SQLite reads $1 as a name and ?1 as a position.
+    const prepared = database.prepare(text.replace(/\$(\d+)/g, '?$1'));
+    prepared.setReturnArrays(true);
+    return prepared;
+  };
+  const pragma = (text: string): SqlValue => Object.values(database.prepare(`PRAGMA ${text}`).get() ?? {})[0] as SqlValue;
+  try {
+    configure(file, pragma);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  const begins = { BEGIN: prepare('BEGIN'), 'BEGIN IMMEDIATE': prepare('BEGIN IMMEDIATE') };
+  const commit = prepare('COMMIT');
+  const version = prepare('PRAGMA data_version');
+  return {
+    tx: createTransaction(prepare, wallMs),
+    begin: (kind) => void begins[kind].run(),
+    commit: () => void commit.run(),
+    rollback: () => {
+      // Some errors, a full disk among them, have rolled back already.
+      if (database.isTransaction) database.exec('ROLLBACK');
+    },
+    dataVersion: () => (version.get() as unknown as readonly number[])[0] ?? 0,
+    pragma,
+    close: () => database.close(),
+  };
+}
+
+/** busy_timeout first: the others may have to wait for a lock. A setting that does not hold is a lie about durability. */
+function configure(file: string, pragma: (text: string) => SqlValue): void {
+  pragma(`busy_timeout = ${busyMs}`);
+  const isFile = file !== ':memory:';
+  const wanted: readonly (readonly [name: string, value: SqlValue])[] = [
+    ['journal_mode', isFile ? 'wal' : 'memory'], ['synchronous', 2], ['foreign_keys', 1], ['wal_autocheckpoint', checkpointPages],
+  ];
+  for (const [name, value] of wanted) {
+    pragma(`${name} = ${value}`);
+    const actual = pragma(name);
+    if (actual !== value) throw taskFlowError('STORE_UNREACHABLE', { problem: `${file} does not keep ${name}=${value} but has ${actual}` });
+  }
+}
+
+function createTransaction(prepare: (text: string) => StatementSync, wallMs: () => number): SqlTransaction {
+  const prepared = new Map<Statement | EachStatement, StatementSync>();
+  const find = (statement: Statement | EachStatement): StatementSync => {
+    let found = prepared.get(statement);
+    if (found === undefined) {
+      found = prepare(statement.text(sqliteDialect));
+      prepared.set(statement, found);
+    }
+    return found;
+  };
+  return {
+    query: async <Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]) =>
+      find(statement).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
+    each: async (statement, rows) => {
+      if (rows.length === 0) return [];
+      const found = find(statement);
+      return rows.map((row) => found.run(...(row as SQLInputValue[])).changes !== 0);
+    },
+    execute: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) =>
+      prepare(text).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
+    wallMs: async () => wallMs(),
+  };
+}

@@ -1,0 +1,157 @@
+/** SqlDriver over `node:sqlite`: one connection that writes, one that reads, busy locks waited for without blocking. */
+
+import { statSync } from 'node:fs';
+import type { Chance } from '../../core/chance.ts';
+import { taskFlowError } from '../../core/errors.ts';
+import { type Clock, sleep } from '../../core/time.ts';
+import type { BrokerInfo } from '../broker.ts';
+import { type SqlDriver, statement } from '../sql/driver.ts';
+import { type Connection, openConnection, sqliteDialect } from './connection.ts';
+import { isBusy, translate } from './errors.ts';
+import { isInMemory, prepareFolder, refuseNetwork } from './file-system.ts';
+import { createMutex } from './mutex.ts';
+
+export interface SqliteDriverOptions {
+  /** Path of the file, or `:memory:` for a private database that dies with its connection. */
+  readonly file: string;
+  /** The wall clock, milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  /** How long a call waits for another process's lock before STORE_LOCKED. */
+  readonly lockedAfterMs?: number;
+}
+
+export interface SqliteDriver extends SqlDriver {
+  /** Opens both connections; makes the folder. Throws STORE_* in one line for everything a file can be. */
+  open(): Promise<void>;
+  close(): void;
+  durability(): Pick<BrokerInfo, 'durability' | 'detail'>;
+  /** Changes when another process has committed something. */
+  dataVersion(): number;
+}
+
+const lockedAfterMs = 10_000;
+const retryMinMs = 1;
+const retryMaxMs = 15;
+
+/** A file up to this size is checked after an unclean end: some 40 ms; larger ones are checked by `doctor`. */
+const checkedBytesMax = 16 * 1024 * 1024;
+/** A log that has grown beyond this, behind a slow reader, is cut to nothing as soon as that is possible. */
+const logBytesMax = 64 * 1024 * 1024;
+/** Writing transactions between two looks at the size of the log. */
+const logLookEvery = 1_000;
+
+const foundTable = statement<[name: string]>('found_table', () => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = $1");
+
+export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
+  const { file, clock, chance } = options;
+  const isFile = file !== ':memory:';
+  const writing = createMutex();
+  const reading = isFile ? createMutex() : writing;
+  let writer: Connection | null = null;
+  let reader: Connection | null = null;
+  let fileSystem = 0;
+  let transactions = 0;
+
+  const opened = (connection: Connection | null): Connection => {
+    if (connection === null) throw taskFlowError('STORE_CLOSED');
+    return connection;
+  };
+
+  /** Tries until it is not busy, giving the event loop back in between; the others get their turn by chance. */
+  const patiently = async <Answer>(attempt: () => Answer): Promise<Answer> => {
+    let deadline: number | null = null;
+    for (;;) {
+      try {
+        return attempt();
+      } catch (error) {
+        deadline ??= clock.elapsed() + (options.lockedAfterMs ?? lockedAfterMs);
+        if (!isBusy(error) || clock.elapsed() >= deadline) throw translate(error, file);
+      }
+      await sleep(clock, retryMinMs + chance.float() * (retryMaxMs - retryMinMs));
+    }
+  };
+
+  const run = async <Answer>(connection: Connection, kind: 'BEGIN' | 'BEGIN IMMEDIATE', work: (tx: Connection['tx']) => Promise<Answer>): Promise<Answer> => {
+    // The common case first, without a closure or a promise.
+    try {
+      connection.begin(kind);
+    } catch (error) {
+      if (!isBusy(error)) throw translate(error, file);
+      await patiently(() => connection.begin(kind));
+    }
+    try {
+      const answer = await work(connection.tx);
+      connection.commit();
+      return answer;
+    } catch (error) {
+      connection.rollback();
+      throw translate(error, file);
+    }
+  };
+
+  /** Keeps the log bounded: an automatic checkpoint reuses the log but never shortens it. */
+  const boundLog = (): void => {
+    transactions += 1;
+    if (!isFile || transactions % logLookEvery !== 0) return;
+    const size = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    // A reader in the way only means that the next look tries again.
+    if (size > logBytesMax) opened(writer).pragma('wal_checkpoint(TRUNCATE)');
+  };
+
+  return {
+    dialect: sqliteDialect,
+    transaction: (work) => writing(async () => {
+      const answer = await run(opened(writer), 'BEGIN IMMEDIATE', work);
+      boundLog();
+      return answer;
+    }),
+    read: (work) => reading(() => run(opened(reader), 'BEGIN', work)),
+    lockMigrations: async () => {
+      // BEGIN IMMEDIATE holds the one lock there is.
+    },
+    hasTable: async (tx, name) => (await tx.query(foundTable, name)).length > 0,
+    open: async () => {
+      if (isFile) {
+        fileSystem = prepareFolder(file);
+        refuseNetwork(file, fileSystem);
+      }
+      const log = isFile ? (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) : 0;
+      writer = await patiently(() => openConnection(file, options.now));
+      reader = isFile ? await patiently(() => openConnection(file, options.now)) : writer;
+      // A log that is there before the first connection was left by a process that did not close, or belongs to one that runs.
+      if (log > 0 && statSync(file).size <= checkedBytesMax) checkFile(reader, file);
+    },
+    close: () => {
+      if (reader !== writer) reader?.close();
+      writer?.close();
+      writer = null;
+      reader = null;
+    },
+    durability: () => durabilityOf(opened(writer), isFile, isInMemory(fileSystem)),
+    dataVersion: () => opened(writer).dataVersion(),
+  };
+}
+
+function checkFile(connection: Connection, file: string): void {
+  let found: unknown;
+  try {
+    found = connection.pragma('quick_check(1)');
+  } catch (error) {
+    throw translate(error, file);
+  }
+  if (found !== 'ok') throw taskFlowError('STORE_CORRUPT', { file, problem: String(found) });
+}
+
+const syncNames: readonly string[] = ['OFF', 'NORMAL', 'FULL', 'EXTRA'];
+
+/** Read back from the connection that writes: what was wished for does not count. */
+function durabilityOf(connection: Connection, isFile: boolean, inMemory: boolean): Pick<BrokerInfo, 'durability' | 'detail'> {
+  if (!isFile) return { durability: 'volatile', detail: 'memory of this process' };
+  const sync = Number(connection.pragma('synchronous'));
+  const mode = String(connection.pragma('journal_mode')).toUpperCase();
+  const detail = `${mode}, synchronous=${syncNames[sync] ?? sync}${inMemory ? ', on a file system in memory' : ''}`;
+  if (inMemory || sync === 0) return { durability: 'unverified', detail };
+  return { durability: sync >= 2 ? 'strict' : 'standard', detail };
+}
