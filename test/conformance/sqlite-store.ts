@@ -1,0 +1,46 @@
+/** The SQLite store as a store under test: a file of its own, and a second look at it through another connection. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readCounts } from '../../src/broker/sql/counts.ts';
+import { statement } from '../../src/broker/sql/driver.ts';
+import { readEvents } from '../../src/broker/sql/events.ts';
+import { readAttempts, readLogs } from '../../src/broker/sql/record.ts';
+import { createSqliteDriver } from '../../src/broker/sqlite/driver.ts';
+import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
+import { systemClock } from '../../src/core/time.ts';
+import type { CreateStore } from './store.ts';
+
+const taskIds = statement<[id: string]>('all_task_ids', () => 'SELECT id FROM tasks');
+const keys = statement<[key: string, taskId: string, until: number | null]>('all_keys', () => 'SELECT key, task_id, held_until FROM keys');
+
+export const createSqliteStore: CreateStore = async ({ now, chance }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'taskflow-conformance-'));
+  const file = join(folder, 'store.db');
+  const driver = createSqliteDriver({ file, now, chance, clock: systemClock });
+  let looked = false;
+  const look = async () => {
+    if (!looked) await driver.open();
+    looked = true;
+    return driver;
+  };
+  return {
+    connect: async () => {
+      const broker = createSqliteBroker({ file, now, chance });
+      await broker.open();
+      return broker;
+    },
+    contents: async () => (await look()).read(async (tx) => ({
+      taskIds: (await tx.query(taskIds)).map(([id]) => id),
+      keys: (await tx.query(keys)).map(([key, taskId, until]) => ({ key, taskId, until })),
+      counts: await readCounts(tx),
+    })),
+    events: async () => (await look()).read((tx) => readEvents(tx, 0, 100_000)),
+    record: async (taskId) => (await look()).read(async (tx) => ({ attempts: await readAttempts(tx, taskId), logs: await readLogs(tx, taskId) })),
+    dispose: async () => {
+      driver.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+};
