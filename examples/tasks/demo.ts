@@ -1,0 +1,26 @@
+/** Two small tasks: one that greets, and one that fails before it succeeds. */
+
+import { task } from 'taskflowjs';
+import { z } from 'zod';
+
+export const hello = task('demo.hello', {
+  description: 'Greets somebody',
+  input: z.object({ name: z.string().min(1).max(100).default('world') }),
+
+  run({ name }, ctx) {
+    ctx.log.info('greeting', { name });
+    return { message: `Hello ${name}` };
+  },
+});
+
+export const flaky = task('demo.flaky', {
+  description: 'Fails a number of times, then succeeds',
+  input: z.object({ failures: z.int().min(0).max(9).default(2) }),
+  retry: { attempts: 10, delay: '500ms', max: '5s' },
+
+  run({ failures }, ctx) {
+    if (ctx.attempt <= failures)
+      throw new Error(`Failing on purpose: attempt ${ctx.attempt}, ${failures} failures wanted`);
+    return { attempts: ctx.attempt };
+  },
+});
