@@ -1,6 +1,6 @@
 /** The SQLite store as a store under test: a file of its own, and a second look at it through another connection. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCounts } from '../../src/broker/sql/counts.ts';
@@ -13,10 +13,16 @@ import { systemClock } from '../../src/core/time.ts';
 import type { CreateStore } from './store.ts';
 
 const taskIds = statement<[id: string]>('all_task_ids', () => 'SELECT id FROM tasks');
-const keys = statement<[key: string, taskId: string, until: number | null]>('all_keys', () => 'SELECT key, task_id, held_until FROM keys');
+const keys = statement<[key: string, taskId: string, until: number | null]>(
+  'all_keys',
+  () => 'SELECT key, task_id, held_until FROM keys',
+);
+
+/** In memory where the system has such a place: on a disk four fifths of the suite's time is spent waiting for it. */
+const root = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 export const createSqliteStore: CreateStore = async ({ now, chance }) => {
-  const folder = mkdtempSync(join(tmpdir(), 'taskflow-conformance-'));
+  const folder = mkdtempSync(join(root, 'taskflow-conformance-'));
   const file = join(folder, 'store.db');
   const driver = createSqliteDriver({ file, now, chance, clock: systemClock });
   let looked = false;
@@ -31,13 +37,18 @@ export const createSqliteStore: CreateStore = async ({ now, chance }) => {
       await broker.open();
       return broker;
     },
-    contents: async () => (await look()).read(async (tx) => ({
-      taskIds: (await tx.query(taskIds)).map(([id]) => id),
-      keys: (await tx.query(keys)).map(([key, taskId, until]) => ({ key, taskId, until })),
-      counts: await readCounts(tx),
-    })),
+    contents: async () =>
+      (await look()).read(async (tx) => ({
+        taskIds: (await tx.query(taskIds)).map(([id]) => id),
+        keys: (await tx.query(keys)).map(([key, taskId, until]) => ({ key, taskId, until })),
+        counts: await readCounts(tx),
+      })),
     events: async () => (await look()).read((tx) => readEvents(tx, 0, 100_000)),
-    record: async (taskId) => (await look()).read(async (tx) => ({ attempts: await readAttempts(tx, taskId), logs: await readLogs(tx, taskId) })),
+    record: async (taskId) =>
+      (await look()).read(async (tx) => ({
+        attempts: await readAttempts(tx, taskId),
+        logs: await readLogs(tx, taskId),
+      })),
     dispose: async () => {
       driver.close();
       rmSync(folder, { recursive: true, force: true });
