@@ -56,7 +56,18 @@ export function createEngine(options: EngineOptions): Engine {
   const serverPresence = (state: Presence['state']): Presence | null =>
     presence === undefined
       ? null
-      : { ...presence, ...here, queues: {}, concurrency: 0, running: 0, state, services: true, server: true, taskNames: [], definitions: null };
+      : {
+          ...presence,
+          ...here,
+          queues: {},
+          concurrency: 0,
+          running: 0,
+          state,
+          services: true,
+          server: true,
+          taskNames: [],
+          definitions: null,
+        };
 
   if (presence !== undefined) services.push(createPresence(store, loop, () => serverPresence('ready')));
 
@@ -64,17 +75,24 @@ export function createEngine(options: EngineOptions): Engine {
     await Promise.all(services.map((service) => service.stop()));
     const goodbye = serverPresence('stopped');
     // The store forgets a silent server by itself; this only makes it sooner.
-    if (goodbye !== null) await store.broker.heartbeat({ worker: goodbye, leaseMs: limits.leaseMs, beats: [] }).catch(() => undefined);
+    if (goodbye !== null)
+      await store.broker.heartbeat({ worker: goodbye, leaseMs: limits.leaseMs, beats: [] }).catch(() => undefined);
   }
 
   return {
-    start: () => services.forEach((service) => service.start()),
+    start() {
+      for (const service of services) service.start();
+    },
     stop,
     dueIn: promoter.dueIn,
   };
 }
 
-function createPresence(store: Store, loop: { readonly clock: Clock; readonly chance: Chance; readonly report: Report }, presence: () => Presence | null): Service {
+function createPresence(
+  store: Store,
+  loop: { readonly clock: Clock; readonly chance: Chance; readonly report: Report },
+  presence: () => Presence | null,
+): Service {
   return createService({
     name: 'presence',
     periodMs: limits.presenceMs / 3,

@@ -24,7 +24,8 @@ export function createPromoter(broker: Broker, loop: Pick<ServiceOptions, 'clock
 
   const service = createService({
     name: 'promoter',
-    periodMs: () => Math.min(clock.elapsed() < busyUntil ? limits.promoteMs : limits.promoteIdleMs, nextDueMs()),
+    periodMs: () => (clock.elapsed() < busyUntil ? limits.promoteMs : limits.promoteIdleMs),
+    dueMs: () => Math.min(Infinity, ...dueTimes) - clock.elapsed(),
     ...loop,
     async tick() {
       const now = clock.elapsed();
@@ -34,13 +35,6 @@ export function createPromoter(broker: Broker, loop: Pick<ServiceOptions, 'clock
       return promoted >= limits.tickMax ? 'full' : 'done';
     },
   });
-
-  function nextDueMs(): number {
-    let earliest = Infinity;
-    for (const dueAt of dueTimes) earliest = Math.min(earliest, dueAt);
-    // The period is spread by a tenth around this: aimed a little late, it is never before the time.
-    return earliest === Infinity ? Infinity : Math.max(1, (earliest - clock.elapsed()) * 1.12);
-  }
 
   function dueIn(delayMs: number): void {
     const dueAt = Math.ceil((clock.elapsed() + delayMs + 1) / dueGrainMs) * dueGrainMs;

@@ -80,7 +80,14 @@ export function createReaper(options: ReaperOptions): Service {
   }
 
   function verdictOn({ task, lease, reason }: OverdueTask): Settlement {
-    return { lease, verdict: decide(task, { overdue: reason }, chance), ranMs: null, progress: null, logs: [], spawn: [] };
+    return {
+      lease,
+      verdict: decide(task, { overdue: reason }, chance),
+      ranMs: null,
+      progress: null,
+      logs: [],
+      spawn: [],
+    };
   }
 }
 

@@ -13,8 +13,8 @@ export function createSampler(store: Store, loop: Pick<ServiceOptions, 'clock' |
   let untilNextMs = minuteMs;
   return createService({
     name: 'sampler',
-    // Spread by a tenth, and never before the minute begins.
-    periodMs: () => untilNextMs * 1.12 + 100,
+    periodMs: 2 * minuteMs,
+    dueMs: () => untilNextMs,
     ...loop,
     async tick() {
       const { now } = await store.broker.info();
@@ -38,6 +38,13 @@ export function samplesOf(now: number, queues: readonly QueueRecord[], workers: 
     const counts = records.get(name)?.counts ?? {};
     const serving = alive.filter((worker) => Object.hasOwn(worker.queues, name));
     const slots = serving.reduce((sum, worker) => sum + (worker.state === 'ready' ? (worker.queues[name] ?? 0) : 0), 0);
-    return { at, queue: name, waiting: counts.queued ?? 0, running: counts.running ?? 0, slots, workers: serving.length };
+    return {
+      at,
+      queue: name,
+      waiting: counts.queued ?? 0,
+      running: counts.running ?? 0,
+      slots,
+      workers: serving.length,
+    };
   });
 }

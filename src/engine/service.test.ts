@@ -16,7 +16,11 @@ function rig(tick: (count: number, signal: AbortSignal) => Promise<TickResult> |
   const reports: ServiceReport[] = [];
   let count = 0;
   const service = createService({
-    name: 'test', periodMs: 1_000, clock, chance: seededChance(1), report: (report) => reports.push(report),
+    name: 'test',
+    periodMs: 1_000,
+    clock,
+    chance: seededChance(1),
+    report: (report) => reports.push(report),
     tick: async (signal) => tick(++count, signal),
   });
   return { service, clock, reports, ticks: () => count };
@@ -63,7 +67,13 @@ test('errors are reported, tried again later and later, and end with a word of r
   expect(ticks()).toBe(1);
   await clock.advance(1_600);
   expect(ticks()).toBeGreaterThanOrEqual(5);
-  expect(reports.map((report) => [report.kind, report.failures])).toEqual([['failed', 1], ['failed', 2], ['failed', 3], ['failed', 4], ['recovered', 4]]);
+  expect(reports.map((report) => [report.kind, report.failures])).toEqual([
+    ['failed', 1],
+    ['failed', 2],
+    ['failed', 3],
+    ['failed', 4],
+    ['recovered', 4],
+  ]);
 });
 
 test('a back-off never grows beyond its maximum', async () => {

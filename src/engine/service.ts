@@ -18,6 +18,8 @@ export interface ServiceOptions {
   readonly name: string;
   /** Time between the end of a tick and the next; spread by ± 10 %, so that processes do not move in step. */
   readonly periodMs: number | (() => number);
+  /** Time to a tick that is due before the period ends, exact and not spread; `Infinity` for none. Asked after each tick. */
+  readonly dueMs?: () => number;
   /** Must be bounded. Whatever it throws is reported and tried again, later each time. */
   readonly tick: (signal: AbortSignal) => Promise<TickResult>;
   readonly clock: Clock;
@@ -83,12 +85,14 @@ export function createService(options: ServiceOptions): Service {
       const result = await options.tick(signal);
       if (failures > 0) options.report({ kind: 'recovered', service: options.name, failures });
       failures = 0;
-      return result === 'full' ? 0 : spread(periodMs());
+      return result === 'full' ? 0 : Math.min(spread(periodMs()), Math.max(1, options.dueMs?.() ?? Infinity));
     } catch (error) {
       if (signal.aborted) return 0;
       failures += 1;
       options.report({ kind: 'failed', service: options.name, error, failures });
-      return spread(Math.min(backoffFirstMs * 2 ** Math.min(failures - 1, 20), options.backoffMaxMs ?? limits.backoffMaxMs));
+      return spread(
+        Math.min(backoffFirstMs * 2 ** Math.min(failures - 1, 20), options.backoffMaxMs ?? limits.backoffMaxMs),
+      );
     }
   }
 

@@ -1,7 +1,7 @@
 /** One claimed task in this worker, from its claim until its settlement was answered. */
 
-import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import type { Beat } from '../broker/broker.ts';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import type { ClaimedTask, Lease, LogLine, Progress, Settlement, Task, Verdict } from '../core/task.ts';
 import type { Pool } from './pools.ts';
 import type { Timed } from './wheel.ts';
@@ -50,7 +50,14 @@ export class Attempt implements Timed {
   #controller: AbortController | null = null;
   readonly #onExpire: (attempt: Attempt) => void;
 
-  constructor(claimed: ClaimedTask, pool: Pool, claimedAt: number, arrivedAt: number, trustUntil: number, onExpire: (attempt: Attempt) => void) {
+  constructor(
+    claimed: ClaimedTask,
+    pool: Pool,
+    claimedAt: number,
+    arrivedAt: number,
+    trustUntil: number,
+    onExpire: (attempt: Attempt) => void,
+  ) {
     this.task = claimed.task;
     this.lease = claimed.lease;
     this.runMs = claimed.runMs;
@@ -90,7 +97,11 @@ export class Attempt implements Timed {
 
   /** Whether the next heartbeat should not wait for the renewal of the lease. */
   get hasNews(): boolean {
-    return this.asked || (this.phase === 'running' && ((this.startedAt !== null && !this.startReported) || this.progressChanged || this.logs.length > 0));
+    return (
+      this.asked ||
+      (this.phase === 'running' &&
+        ((this.startedAt !== null && !this.startReported) || this.progressChanged || this.logs.length > 0))
+    );
   }
 
   /** The beat of now; the log lines leave the attempt with it. */

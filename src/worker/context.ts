@@ -67,9 +67,14 @@ class HandlerContext implements Context {
     attempt.assertHeld();
     // A share of nothing is a common NaN: a wrong number in a report must not fail the work it reports on.
     if (!Number.isFinite(done) || (total !== undefined && !Number.isFinite(total))) {
-      return this.#write('warn', `progress(${String(done)}, ${String(total)}) was ignored: it takes finite numbers`, undefined);
+      this.#write('warn', `progress(${done}, ${total}) was ignored: it takes finite numbers`, undefined);
+      return;
     }
-    attempt.progress = { done, total: total ?? null, note: note === undefined ? null : cut(String(note), limits.progressNoteMax) };
+    attempt.progress = {
+      done,
+      total: total ?? null,
+      note: note === undefined ? null : cut(String(note), limits.progressNoteMax),
+    };
     attempt.progressChanged = true;
     this.#onNews();
   }
@@ -84,11 +89,20 @@ class HandlerContext implements Context {
   }
 
   #line(level: LogLevel, message: string, fields: object | undefined): LogLine {
-    return { at: this.#clock.now(), level, message: cut(String(message), limits.logLineMax), fields: fields === undefined ? null : fieldsText(fields) };
+    return {
+      at: this.#clock.now(),
+      level,
+      message: cut(String(message), limits.logLineMax),
+      fields: fields === undefined ? null : fieldsText(fields),
+    };
   }
 
   #lastLine(): LogLine {
-    return this.#line('warn', `Only ${limits.logLinesMax} lines of an attempt are kept; the rest was dropped.`, undefined);
+    return this.#line(
+      'warn',
+      `Only ${limits.logLinesMax} lines of an attempt are kept; the rest was dropped.`,
+      undefined,
+    );
   }
 }
 
@@ -100,7 +114,9 @@ function fieldsText(fields: object): string {
       ? text.toWellFormed()
       : JSON.stringify({ dropped: `fields larger than ${limits.logFieldsBytesMax} bytes` });
   } catch (error) {
-    return JSON.stringify({ dropped: `fields that are not JSON: ${cut(error instanceof Error ? error.message : 'unknown', 200)}` });
+    return JSON.stringify({
+      dropped: `fields that are not JSON: ${cut(error instanceof Error ? error.message : 'unknown', 200)}`,
+    });
   }
 }
 

@@ -53,7 +53,12 @@ test('every exported task in every kind of file is found, in both folders', asyn
   const { tasks, failures } = await discover();
   expect(failures).toEqual([]);
   expect(tasks).toEqual([
-    ['a', 'tasks/a.ts'], ['a2', 'tasks/a.ts'], ['b', 'tasks/deep/b.mts'], ['c', 'tasks/c.js'], ['d', 'tasks/d.mjs'], ['e', 'src/tasks/e.cjs'],
+    ['a', 'tasks/a.ts'],
+    ['a2', 'tasks/a.ts'],
+    ['b', 'tasks/deep/b.mts'],
+    ['c', 'tasks/c.js'],
+    ['d', 'tasks/d.mjs'],
+    ['e', 'src/tasks/e.cjs'],
   ]);
 });
 
@@ -83,18 +88,27 @@ test('TypeScript that Node cannot strip is transformed', async () => {
   expect(tasks.map(([name]) => name)).toEqual(['enum', 'extensionless']);
 });
 
-test.each(['bad.ts', 'bad.mjs', 'bad.js'])('a syntax error in %s comes with the lines around it, and the rest loads', async (file) => {
-  await write({ [`tasks/${file}`]: `export const a = 1;\nexport const b = ;\nexport const c = 3;\n`, 'tasks/good.mjs': taskText('good') });
-  const { tasks, failures } = await discover();
-  expect(tasks.map(([name]) => name)).toEqual(['good']);
-  expect(failures).toHaveLength(1);
-  expect(failures[0]?.code).toBe('TASK_FILE_FAILED');
-  expect(failures[0]?.message).toContain(`The task file tasks/${file} could not be loaded: SyntaxError`);
-  expect(failures[0]?.message).toContain('> 2 | export const b = ;');
-});
+test.each(['bad.ts', 'bad.mjs', 'bad.js'])(
+  'a syntax error in %s comes with the lines around it, and the rest loads',
+  async (file) => {
+    await write({
+      [`tasks/${file}`]: `export const a = 1;\nexport const b = ;\nexport const c = 3;\n`,
+      'tasks/good.mjs': taskText('good'),
+    });
+    const { tasks, failures } = await discover();
+    expect(tasks.map(([name]) => name)).toEqual(['good']);
+    expect(failures).toHaveLength(1);
+    expect(failures[0]?.code).toBe('TASK_FILE_FAILED');
+    expect(failures[0]?.message).toContain(`The task file tasks/${file} could not be loaded: SyntaxError`);
+    expect(failures[0]?.message).toContain('> 2 | export const b = ;');
+  },
+);
 
 test('a file that throws while it loads says where', async () => {
-  await write({ 'tasks/throws.mjs': `const a = 1;\nthrow new Error('no database');\n`, 'tasks/odd.mjs': 'throw null;' });
+  await write({
+    'tasks/throws.mjs': `const a = 1;\nthrow new Error('no database');\n`,
+    'tasks/odd.mjs': 'throw null;',
+  });
   const { failures } = await discover();
   expect(failures.map((failure) => failure.message).join('\n')).toContain('it threw null');
   expect(failures.map((failure) => failure.message).join('\n')).toContain("> 2 | throw new Error('no database');");
@@ -107,10 +121,17 @@ test('a missing import is named', async () => {
 });
 
 test('two tasks with one name are both refused, with both files', async () => {
-  await write({ 'tasks/a.mjs': taskText('same'), 'tasks/b.mjs': taskText('same'), 'tasks/c.mjs': `export * from './d.mjs';`, 'tasks/d.mjs': taskText('once') });
+  await write({
+    'tasks/a.mjs': taskText('same'),
+    'tasks/b.mjs': taskText('same'),
+    'tasks/c.mjs': `export * from './d.mjs';`,
+    'tasks/d.mjs': taskText('once'),
+  });
   const { tasks, failures } = await discover();
   expect(tasks.map(([name]) => name)).toEqual(['once']);
-  expect(failures.map((failure) => failure.message)).toEqual(['Two tasks are named "same": tasks/a.mjs and tasks/b.mjs.']);
+  expect(failures.map((failure) => failure.message)).toEqual([
+    'Two tasks are named "same": tasks/a.mjs and tasks/b.mjs.',
+  ]);
 });
 
 test('no folder is fine by default, and a mistake when it was asked for', async () => {

@@ -63,7 +63,8 @@ async function findFiles({ root, folders }: DiscoveryOptions): Promise<readonly 
   for (const folder of folders ?? defaultFolders) {
     const path = isAbsolute(folder) ? folder : resolve(root, folder);
     const kind = await stat(path).catch(() => null);
-    if (kind === null && folders !== undefined) throw taskFlowError('INVALID_OPTION', { what: 'tasks', problem: `there is no folder ${folder}` });
+    if (kind === null && folders !== undefined)
+      throw taskFlowError('INVALID_OPTION', { what: 'tasks', problem: `there is no folder ${folder}` });
     if (kind?.isFile()) found.add(path);
     if (kind?.isDirectory()) await walk(path, 0, found);
   }
@@ -79,7 +80,10 @@ async function walk(folder: string, depth: number, found: Set<string>): Promise<
     if (kind?.isDirectory()) await walk(path, depth + 1, found);
     else if (kind?.isFile() && loadable.test(entry.name) && !skipped.test(entry.name)) found.add(path);
     if (found.size > limits.taskFilesMax) {
-      throw taskFlowError('INVALID_OPTION', { what: 'tasks', problem: `${folder} holds more than ${limits.taskFilesMax} files` });
+      throw taskFlowError('INVALID_OPTION', {
+        what: 'tasks',
+        problem: `${folder} holds more than ${limits.taskFilesMax} files`,
+      });
     }
   }
 }
@@ -88,7 +92,10 @@ function definitionsOf(exports: Readonly<Record<string, unknown>>): TaskDefiniti
   const definitions = new Set<TaskDefinition>();
   // Node gives the object of a CommonJS module under this name, for exports that it could not name itself.
   const { 'module.exports': whole } = exports;
-  const values = [...Object.values(exports), ...(typeof whole === 'object' && whole !== null ? Object.values(whole) : [])];
+  const values = [
+    ...Object.values(exports),
+    ...(typeof whole === 'object' && whole !== null ? Object.values(whole) : []),
+  ];
   for (const value of values) {
     const definition = definitionOf(value);
     if (definition !== null && definition.run !== null) definitions.add(definition);
@@ -97,7 +104,10 @@ function definitionsOf(exports: Readonly<Record<string, unknown>>): TaskDefiniti
 }
 
 /** The same task exported from two files is one task; two tasks with one name are a mistake. */
-function separateDuplicates(found: readonly FoundTask[]): { readonly tasks: readonly FoundTask[]; readonly duplicates: readonly TaskFlowError[] } {
+function separateDuplicates(found: readonly FoundTask[]): {
+  readonly tasks: readonly FoundTask[];
+  readonly duplicates: readonly TaskFlowError[];
+} {
   const byName = new Map<string, FoundTask[]>();
   for (const one of found) {
     const known = byName.get(one.definition.name) ?? [];
@@ -108,7 +118,10 @@ function separateDuplicates(found: readonly FoundTask[]): { readonly tasks: read
   for (const [name, [first, ...others]] of [...byName].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (first === undefined) continue;
     if (others.length === 0) tasks.push(first);
-    else duplicates.push(taskFlowError('DUPLICATE_TASK_NAME', { name, files: [first, ...others].map((one) => one.file).join(' and ') }));
+    else
+      duplicates.push(
+        taskFlowError('DUPLICATE_TASK_NAME', { name, files: [first, ...others].map((one) => one.file).join(' and ') }),
+      );
   }
   return { tasks, duplicates };
 }

@@ -79,7 +79,10 @@ export function createEmitter(): Emitter {
 }
 
 /** What a settlement is called to those who listen. */
-export function eventOf(verdict: Verdict, result: SettleResult): 'succeeded' | 'failed' | 'cancelled' | 'retrying' | 'snoozed' | 'released' | 'dropped' {
+export function eventOf(
+  verdict: Verdict,
+  result: SettleResult,
+): 'succeeded' | 'failed' | 'cancelled' | 'retrying' | 'snoozed' | 'released' | 'dropped' {
   if (result.outcome === 'stale' || result.outcome === 'unknown') return 'dropped';
   const to = result.outcome === 'diverted' ? result.to : verdict.to;
   if (to === 'succeeded' || to === 'failed' || to === 'cancelled') return to;

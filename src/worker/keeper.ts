@@ -62,7 +62,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
   const service = createService({
     name: 'keeper',
-    periodMs: () => (newsWaits ? Math.min(limits.newsMs, renewMs) : Math.max(1, Math.min(renewMs, renewAt - clock.elapsed()))),
+    periodMs: () =>
+      newsWaits ? Math.min(limits.newsMs, renewMs) : Math.max(1, Math.min(renewMs, renewAt - clock.elapsed())),
     backoffMaxMs: Math.min(1_000, leaseMs / 10),
     clock,
     chance: options.chance,
@@ -84,7 +85,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
     const beats = holder.takeBeats(all);
     if (!all && beats.length === 0) return;
     const sentAt = clock.elapsed();
-    for (let from = 0; from === 0 || from < beats.length; from += limits.batchMax) await send(beats.slice(from, from + limits.batchMax));
+    for (let from = 0; from === 0 || from < beats.length; from += limits.batchMax)
+      await send(beats.slice(from, from + limits.batchMax));
     if (all) renewAt = sentAt + renewMs;
   }
 
@@ -143,7 +145,9 @@ export function createKeeper(options: KeeperOptions): Keeper {
 async function withDeadline(clock: Clock, call: Promise<void>, deadlineMs: number): Promise<void> {
   let cancel: Cancel | null = null;
   const late = new Promise<never>((_, reject) => {
-    cancel = clock.schedule(deadlineMs, () => reject(taskFlowError('STORE_UNREACHABLE', { problem: `a heartbeat took longer than ${deadlineMs} ms` })));
+    cancel = clock.schedule(deadlineMs, () =>
+      reject(taskFlowError('STORE_UNREACHABLE', { problem: `a heartbeat took longer than ${deadlineMs} ms` })),
+    );
   });
   try {
     await Promise.race([call, late]);

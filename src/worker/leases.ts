@@ -88,7 +88,18 @@ export function createLeases(options: LeasesOptions): Leases {
     return found;
   }
 
-  return { all, add: (attempt) => void all.add(attempt), delete: (attempt) => void all.delete(attempt), has, ask, takeBeats, answered, failed, trustEndsAt, endTrust };
+  return {
+    all,
+    add: (attempt) => void all.add(attempt),
+    delete: (attempt) => void all.delete(attempt),
+    has,
+    ask,
+    takeBeats,
+    answered,
+    failed,
+    trustEndsAt,
+    endTrust,
+  };
 }
 
 /** Only a running handler acts in the name of its lease; what waits is not started without enough of it. */

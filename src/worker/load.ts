@@ -10,8 +10,12 @@ export type Loaded =
 
 /** What Node refuses before it runs a line of the file, so that trying again with a transform repeats no effect. */
 const transformable: ReadonlySet<string> = new Set([
-  'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX', 'ERR_UNKNOWN_FILE_EXTENSION', 'ERR_MODULE_NOT_FOUND', 'ERR_UNSUPPORTED_DIR_IMPORT',
-  'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING', 'ERR_INVALID_TYPESCRIPT_SYNTAX',
+  'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX',
+  'ERR_UNKNOWN_FILE_EXTENSION',
+  'ERR_MODULE_NOT_FOUND',
+  'ERR_UNSUPPORTED_DIR_IMPORT',
+  'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING',
+  'ERR_INVALID_TYPESCRIPT_SYNTAX',
 ]);
 
 /** Never throws: whatever the module does while it loads becomes a problem in words. */
@@ -38,7 +42,10 @@ async function loadTransformed(path: string, nativeError: unknown): Promise<Load
 
 /** A SyntaxError is raised before anything runs: a mistake, or an export of a CommonJS module that Node cannot see. */
 function needsTransform(error: unknown): boolean {
-  return error instanceof SyntaxError || (error instanceof Error && transformable.has(String((error as NodeJS.ErrnoException).code)));
+  return (
+    error instanceof SyntaxError ||
+    (error instanceof Error && transformable.has(String((error as NodeJS.ErrnoException).code)))
+  );
 }
 
 interface Place {
@@ -92,7 +99,9 @@ async function frameAt({ file, line, column }: Place): Promise<string | null> {
   const width = String(line + linesAround).length;
   const shown: string[] = [`${file}:${line}:${column}`];
   for (let number = Math.max(1, line - linesAround); number <= Math.min(lines.length, line + linesAround); number++) {
-    shown.push(`${number === line ? '>' : ' '} ${String(number).padStart(width)} | ${(lines[number - 1] ?? '').slice(0, 200)}`);
+    shown.push(
+      `${number === line ? '>' : ' '} ${String(number).padStart(width)} | ${(lines[number - 1] ?? '').slice(0, 200)}`,
+    );
     if (number === line) shown.push(`  ${' '.repeat(width)} | ${' '.repeat(Math.min(column - 1, 200))}^`);
   }
   return shown.join('\n');

@@ -47,7 +47,10 @@ export function byName(options: WorkerOptions): ReadonlyMap<string, TaskDefiniti
     const { name } = definition;
     const other = known.get(name);
     if (other !== undefined && other !== definition) {
-      throw taskFlowError('DUPLICATE_TASK_NAME', { name, files: options.files?.[name] ?? 'both in the tasks of one worker' });
+      throw taskFlowError('DUPLICATE_TASK_NAME', {
+        name,
+        files: options.files?.[name] ?? 'both in the tasks of one worker',
+      });
     }
     known.set(name, definition);
   }

@@ -74,7 +74,10 @@ export class Pool {
   demand(elapsed: number, aheadMs: number): number {
     this.#measure(elapsed);
     const capacity = this.slots + Math.min(this.stuck, Math.ceil(this.slots * limits.stuckShareMax));
-    return Math.max(0, capacity - this.running - this.waiting + Math.min(limits.batchMax, Math.floor(this.#rate * aheadMs)));
+    return Math.max(
+      0,
+      capacity - this.running - this.waiting + Math.min(limits.batchMax, Math.floor(this.#rate * aheadMs)),
+    );
   }
 
   #measure(elapsed: number): void {
@@ -103,20 +106,37 @@ export interface Pools {
  * Throws INVALID_OPTION for no queue, too many, or a number of slots outside 1 … `limits.concurrencyMax`.
  */
 export function createPools(queues: QueueSlots, concurrency: number): Pools {
-  const all = isList(queues) ? [new Pool([...new Set(queues)], checkedSlots('concurrency', concurrency))] : separatePools(queues);
+  const all = isList(queues)
+    ? [new Pool([...new Set(queues)], checkedSlots('concurrency', concurrency))]
+    : separatePools(queues);
   const byQueue = new Map<string, Pool>();
   for (const pool of all) for (const queue of pool.queues) byQueue.set(queue, pool);
   if (byQueue.size === 0 || byQueue.size > limits.queuesPerWorkerMax) {
-    throw taskFlowError('INVALID_OPTION', { what: 'queues', problem: `a worker serves 1 to ${limits.queuesPerWorkerMax} queues, not ${byQueue.size}` });
+    throw taskFlowError('INVALID_OPTION', {
+      what: 'queues',
+      problem: `a worker serves 1 to ${limits.queuesPerWorkerMax} queues, not ${byQueue.size}`,
+    });
   }
   const first = all[0] as Pool;
   const slotsByQueue: Record<string, number> = {};
   for (const [queue, pool] of byQueue) slotsByQueue[queue] = pool.slots;
-  return { all, concurrency: checkedSlots('concurrency', all.reduce((sum, pool) => sum + pool.slots, 0)), slotsByQueue, of: (queue) => byQueue.get(queue) ?? first };
+  return {
+    all,
+    concurrency: checkedSlots(
+      'concurrency',
+      all.reduce((sum, pool) => sum + pool.slots, 0),
+    ),
+    slotsByQueue,
+    of: (queue) => byQueue.get(queue) ?? first,
+  };
 }
 
 /** Demands of all pools; queues of one pool each get the demand of the pool, the request's limit bounds them together. */
-export function demandOf(pools: Pools, elapsed: number, aheadMs: number): { readonly queues: QueueDemand[]; readonly limit: number } {
+export function demandOf(
+  pools: Pools,
+  elapsed: number,
+  aheadMs: number,
+): { readonly queues: QueueDemand[]; readonly limit: number } {
   const queues: QueueDemand[] = [];
   let limit = 0;
   for (const pool of pools.all) {
@@ -134,7 +154,10 @@ function separatePools(queues: Readonly<Record<string, number>>): Pool[] {
 
 function checkedSlots(what: string, slots: number): number {
   if (Number.isInteger(slots) && slots >= 1 && slots <= limits.concurrencyMax) return slots;
-  throw taskFlowError('INVALID_OPTION', { what, problem: `it must be a whole number from 1 to ${limits.concurrencyMax}, not ${slots}` });
+  throw taskFlowError('INVALID_OPTION', {
+    what,
+    problem: `it must be a whole number from 1 to ${limits.concurrencyMax}, not ${slots}`,
+  });
 }
 
 function isList(queues: QueueSlots): queues is readonly string[] {

@@ -47,7 +47,8 @@ export function createRunner(options: RunnerOptions): Runner {
 
   function run(attempt: Attempt): void {
     attempt.phase = 'running';
-    if (attempt.runMs !== null) wheel.set(attempt, (attempt.boundByLife ? attempt.claimedAt : clock.elapsed()) + attempt.runMs);
+    if (attempt.runMs !== null)
+      wheel.set(attempt, (attempt.boundByLife ? attempt.claimedAt : clock.elapsed()) + attempt.runMs);
     void execute(attempt).then((outcome) => end(attempt, outcome));
   }
 
@@ -58,7 +59,13 @@ export function createRunner(options: RunnerOptions): Runner {
     if (definition === undefined || definition.run === null) return { kind: 'unknownTask' };
     let input: unknown;
     try {
-      input = await definition.parseInput(decodeJson(task.payload, { what: `The payload of ${task.name}`, bytesMax: limits.payloadBytesMax, depthMax: limits.jsonDepthMax }));
+      input = await definition.parseInput(
+        decodeJson(task.payload, {
+          what: `The payload of ${task.name}`,
+          bytesMax: limits.payloadBytesMax,
+          depthMax: limits.jsonDepthMax,
+        }),
+      );
     } catch (thrown) {
       return inputOutcome(attempt, thrown);
     }
@@ -69,7 +76,9 @@ export function createRunner(options: RunnerOptions): Runner {
     options.onStarted(attempt);
     try {
       const context = createContext(attempt, clock, options.onNews);
-      const output = await (options.middleware.length === 0 ? definition.run(input, context) : wrapped(options.middleware, definition, input, context));
+      const output = await (options.middleware.length === 0
+        ? definition.run(input, context)
+        : wrapped(options.middleware, definition, input, context));
       return { kind: 'done', result: encodeResult(task.name, await definition.parseOutput(output)) };
     } catch (thrown) {
       return errorOutcome(attempt, definition, thrown);
@@ -130,7 +139,12 @@ function createTurn(clock: Pick<Clock, 'elapsed'>): { isLong(): boolean; next():
   return { isLong, next };
 }
 
-function wrapped(middleware: readonly Middleware[], definition: TaskDefinition, input: unknown, context: Context): Promise<unknown> {
+function wrapped(
+  middleware: readonly Middleware[],
+  definition: TaskDefinition,
+  input: unknown,
+  context: Context,
+): Promise<unknown> {
   const run = { id: context.id, name: context.name, attempt: context.attempt, input };
   const call = (index: number): Promise<unknown> => {
     const layer = middleware[index];
@@ -147,7 +161,12 @@ function wrapped(middleware: readonly Middleware[], definition: TaskDefinition, 
 
 function encodeResult(taskName: string, output: unknown): string | null {
   if (output === undefined) return null;
-  return encodeJson(output, { what: `The result of ${taskName}`, bytesMax: limits.resultBytesMax, depthMax: limits.jsonDepthMax, tooLarge: 'RESULT_TOO_LARGE' });
+  return encodeJson(output, {
+    what: `The result of ${taskName}`,
+    bytesMax: limits.resultBytesMax,
+    depthMax: limits.jsonDepthMax,
+    tooLarge: 'RESULT_TOO_LARGE',
+  });
 }
 
 function inputOutcome(attempt: Attempt, thrown: unknown): Outcome {
@@ -157,7 +176,13 @@ function inputOutcome(attempt: Attempt, thrown: unknown): Outcome {
   return { kind: 'error', error, retryable: true, retryAfterMs: null };
 }
 
-const undecodable: ReadonlySet<string> = new Set(['INVALID_INPUT', 'INVALID_JSON', 'PAYLOAD_NOT_JSON', 'PAYLOAD_TOO_DEEP', 'PAYLOAD_TOO_LARGE']);
+const undecodable: ReadonlySet<string> = new Set([
+  'INVALID_INPUT',
+  'INVALID_JSON',
+  'PAYLOAD_NOT_JSON',
+  'PAYLOAD_TOO_DEEP',
+  'PAYLOAD_TOO_LARGE',
+]);
 /** The same handler would make the same result again, and its effects a second time. */
 const hopeless: ReadonlySet<string> = new Set(['RESULT_TOO_LARGE', 'PAYLOAD_NOT_JSON', 'PAYLOAD_TOO_DEEP']);
 
@@ -179,17 +204,26 @@ function abortedOutcome(attempt: Attempt, thrown: unknown): Outcome {
       return { kind: 'timedOut', error: toTaskError(name, attempt.abortReason), byLife: attempt.abortKind === 'life' };
     case 'cancel':
       // Another error than the wish itself is worth keeping; the store cancels the task all the same.
-      return isAbort(attempt, thrown) ? { kind: 'aborted' } : { kind: 'error', error: toTaskError(name, thrown), retryable: true, retryAfterMs: null };
+      return isAbort(attempt, thrown)
+        ? { kind: 'aborted' }
+        : { kind: 'error', error: toTaskError(name, thrown), retryable: true, retryAfterMs: null };
     default:
       return { kind: 'released' };
   }
 }
 
 function isAbort(attempt: Attempt, thrown: unknown): boolean {
-  return thrown === attempt.abortReason || (thrown instanceof Error && (thrown.name === 'AbortError' || thrown.cause === attempt.abortReason));
+  return (
+    thrown === attempt.abortReason ||
+    (thrown instanceof Error && (thrown.name === 'AbortError' || thrown.cause === attempt.abortReason))
+  );
 }
 
-function retryOf(definition: TaskDefinition, thrown: unknown, attempt: number): { readonly retryable: boolean; readonly retryAfterMs: number | null } {
+function retryOf(
+  definition: TaskDefinition,
+  thrown: unknown,
+  attempt: number,
+): { readonly retryable: boolean; readonly retryAfterMs: number | null } {
   if (thrown instanceof TaskFlowError && hopeless.has(thrown.code)) return { retryable: false, retryAfterMs: null };
   const retryAfterMs = askedDelayMs(thrown);
   if (definition.retryOn === null) return { retryable: true, retryAfterMs };

@@ -116,7 +116,10 @@ export function createSettler(options: SettlerOptions): Settler {
     const elapsed = clock.elapsed();
     const { queues, limit } = demandOf(pools, elapsed, aheadMs());
     if (limit === 0) return null;
-    return { request: { workerId: options.workerId, token: createToken(chance), queues, limit, leaseMs: options.leaseMs }, sentAt: elapsed };
+    return {
+      request: { workerId: options.workerId, token: createToken(chance), queues, limit, leaseMs: options.leaseMs },
+      sentAt: elapsed,
+    };
   }
 
   const hasDemand = (): boolean => demandOf(pools, clock.elapsed(), 0).limit > 0;

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { createWorkerRig, type Handler } from '../../test/support/worker-rig.ts';
 import { taskFlowError } from '../core/errors.ts';
 
-const obedient: Handler = (_, context) => new Promise((_, reject) => context.signal.addEventListener('abort', () => reject(context.signal.reason)));
+const obedient: Handler = (_, context) =>
+  new Promise((_, reject) => context.signal.addEventListener('abort', () => reject(context.signal.reason)));
 
 test('stopping waits for handlers, keeps their leases and claims nothing new', async () => {
   const gate = Promise.withResolvers<number>();
@@ -43,10 +44,15 @@ test('claimed tasks that have not begun go back at once, uncharged', async () =>
 
 test('handlers that outlast the patience are aborted, and handed back when they end', async () => {
   let reason: unknown = null;
-  const rig = createWorkerRig({ a: (_, context) => new Promise((_, reject) => context.signal.addEventListener('abort', () => {
-    reason = context.signal.reason;
-    reject(new Error('interrupted'));
-  })) });
+  const rig = createWorkerRig({
+    a: (_, context) =>
+      new Promise((_, reject) =>
+        context.signal.addEventListener('abort', () => {
+          reason = context.signal.reason;
+          reject(new Error('interrupted'));
+        }),
+      ),
+  });
   const [id = ''] = await rig.enqueue({});
   rig.worker.start();
   await rig.clock.advance(100);

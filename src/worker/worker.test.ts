@@ -7,7 +7,8 @@ import { fatal, snooze } from '../core/verdicts.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
 /** Ends when it is told to, as a good handler does. */
-const obedient: Handler = (_, context) => new Promise((_, reject) => context.signal.addEventListener('abort', () => reject(context.signal.reason)));
+const obedient: Handler = (_, context) =>
+  new Promise((_, reject) => context.signal.addEventListener('abort', () => reject(context.signal.reason)));
 
 test('a task runs and its result is stored', async () => {
   const rig = createWorkerRig({ a: (input) => ({ got: input }) });
@@ -46,7 +47,9 @@ test('never more handlers run than there are slots, by queue', async () => {
     running -= 1;
   };
   const rig = createWorkerRig({ a: handler }, { queues: { email: 2, default: 3 } });
-  const ids = await rig.enqueue(...Array.from({ length: 20 }, (_, i) => ({ queue: i % 2 === 0 ? 'email' : 'default' })));
+  const ids = await rig.enqueue(
+    ...Array.from({ length: 20 }, (_, i) => ({ queue: i % 2 === 0 ? 'email' : 'default' })),
+  );
   rig.worker.start();
   for (let i = 0; i < 20; i++) await rest();
   expect(most).toBe(5);
@@ -55,26 +58,86 @@ test('never more handlers run than there are slots, by queue', async () => {
 });
 
 test.each([
-  ['a string', () => { throw 'text'; }, 'text'],
-  ['null', () => { throw null; }, 'null'],
-  ['a cycle', () => { const error = new Error('round'); error.cause = error; throw error; }, 'round'],
-  ['a proxy that throws', () => { throw new Proxy({}, { get() { throw new Error('no'); } }); }, ''],
-  ['a promise that rejects twice', () => new Promise((_, reject) => { reject(new Error('first')); reject(new Error('second')); }), 'first'],
-  ['a thenable that throws', () => ({ get then() { throw new Error('then'); } }), 'then'],
-] as [string, Handler, string][])('a handler that throws %s fails its task and nothing else', async (_, handler, message) => {
-  const rig = createWorkerRig({ a: handler, b: () => 'fine' }, { concurrency: 1 });
-  const [bad = '', good = ''] = await rig.enqueue({ name: 'a', policy: '{"attempts":1}' }, { name: 'b' });
-  rig.worker.start();
-  await rig.clock.advance(2_000);
-  const failed = await rig.task(bad);
-  expect(failed.state).toBe('failed');
-  expect(failed.error?.message).toContain(message);
-  expect((await rig.task(good)).state).toBe('succeeded');
-  await rig.worker.stop();
-});
+  [
+    'a string',
+    () => {
+      throw 'text';
+    },
+    'text',
+  ],
+  [
+    'null',
+    () => {
+      throw null;
+    },
+    'null',
+  ],
+  [
+    'a cycle',
+    () => {
+      const error = new Error('round');
+      error.cause = error;
+      throw error;
+    },
+    'round',
+  ],
+  [
+    'a proxy that throws',
+    () => {
+      throw new Proxy(
+        {},
+        {
+          get() {
+            throw new Error('no');
+          },
+        },
+      );
+    },
+    '',
+  ],
+  [
+    'a promise that rejects twice',
+    () =>
+      new Promise((_, reject) => {
+        reject(new Error('first'));
+        reject(new Error('second'));
+      }),
+    'first',
+  ],
+  [
+    'a thenable that throws',
+    () =>
+      Object.defineProperty({}, 'then', {
+        get() {
+          throw new Error('then');
+        },
+      }),
+    'then',
+  ],
+] as [string, Handler, string][])(
+  'a handler that throws %s fails its task and nothing else',
+  async (_, handler, message) => {
+    const rig = createWorkerRig({ a: handler, b: () => 'fine' }, { concurrency: 1 });
+    const [bad = '', good = ''] = await rig.enqueue({ name: 'a', policy: '{"attempts":1}' }, { name: 'b' });
+    rig.worker.start();
+    await rig.clock.advance(2_000);
+    const failed = await rig.task(bad);
+    expect(failed.state).toBe('failed');
+    expect(failed.error?.message).toContain(message);
+    expect((await rig.task(good)).state).toBe('succeeded');
+    await rig.worker.stop();
+  },
+);
 
 test('fatal ends the task, snooze gives the attempt back', async () => {
-  const rig = createWorkerRig({ a: () => { throw fatal('gone'); }, b: () => { throw snooze('10m'); } });
+  const rig = createWorkerRig({
+    a: () => {
+      throw fatal('gone');
+    },
+    b: () => {
+      throw snooze('10m');
+    },
+  });
   const [a = '', b = ''] = await rig.enqueue({ name: 'a' }, { name: 'b' });
   rig.worker.start();
   await rig.clock.advance(1);
@@ -150,7 +213,9 @@ test('a cancelled run is told within a moment and ends cancelled', async () => {
 });
 
 test('a success that comes after the wish to cancel is a success', async () => {
-  const rig = createWorkerRig({ a: (_, context) => new Promise((resolve) => context.signal.addEventListener('abort', () => resolve('done anyway'))) });
+  const rig = createWorkerRig({
+    a: (_, context) => new Promise((resolve) => context.signal.addEventListener('abort', () => resolve('done anyway'))),
+  });
   const [id = ''] = await rig.enqueue({});
   rig.worker.start();
   await rig.clock.advance(10);
@@ -198,7 +263,9 @@ test('a store that is away: the handler goes on, its result arrives when the sto
   const gate = Promise.withResolvers<string>();
   const rig = createWorkerRig({ a: () => gate.promise });
   const troubles: string[] = [];
-  rig.worker.on('trouble', (event) => troubles.push(event.service)).on('recovered', (event) => troubles.push(`${event.service} recovered`));
+  rig.worker
+    .on('trouble', (event) => troubles.push(event.service))
+    .on('recovered', (event) => troubles.push(`${event.service} recovered`));
   const [id = ''] = await rig.enqueue({});
   rig.worker.start();
   await rig.clock.advance(100);
@@ -218,22 +285,24 @@ test('when the lease can no longer be trusted the handler is told and may speak 
   let spoke: unknown = null;
   let reason: unknown = null;
   const rig = createWorkerRig({
-    a: (_, context) => new Promise((_, reject) => {
-      context.signal.addEventListener('abort', () => {
-        reason = context.signal.reason;
-        try {
-          context.progress(1);
-        } catch (error) {
-          spoke = error;
-        }
-        reject(context.signal.reason);
-      });
-    }),
+    a: (_, context) =>
+      new Promise((_, reject) => {
+        context.signal.addEventListener('abort', () => {
+          reason = context.signal.reason;
+          try {
+            context.progress(1);
+          } catch (error) {
+            spoke = error;
+          }
+          reject(context.signal.reason);
+        });
+      }),
   });
   await rig.enqueue({});
   rig.worker.start();
   await rig.clock.advance(100);
-  rig.faults.fail = (method) => (method === 'heartbeat' ? taskFlowError('STORE_UNREACHABLE', { problem: 'away' }) : null);
+  rig.faults.fail = (method) =>
+    method === 'heartbeat' ? taskFlowError('STORE_UNREACHABLE', { problem: 'away' }) : null;
   await rig.clock.advance(26_800);
   expect(reason).toBeNull();
   await rig.clock.advance(400);
@@ -286,8 +355,23 @@ test('a listener that throws does not harm the worker', async () => {
 test('middleware wraps the handler and may replace what it returns', async () => {
   const order: string[] = [];
   const rig = createWorkerRig(
-    { a: () => { order.push('run'); return 1; } },
-    { middleware: [async (run, next) => { order.push(`in ${run.name}`); const value = await next(); order.push('out'); return [value]; }, (_, next) => next()] },
+    {
+      a: () => {
+        order.push('run');
+        return 1;
+      },
+    },
+    {
+      middleware: [
+        async (run, next) => {
+          order.push(`in ${run.name}`);
+          const value = await next();
+          order.push('out');
+          return [value];
+        },
+        (_, next) => next(),
+      ],
+    },
   );
   const [id = ''] = await rig.enqueue({});
   rig.worker.start();
@@ -302,8 +386,21 @@ test('a worker runs the services only while no server is alive', async () => {
   rig.worker.start();
   await rig.clock.advance(2_000);
   expect(rig.calls).toContain('promote');
-  const here = { host: 'h', pid: 1, bootId: null, queues: {}, concurrency: 0, running: 0, taskNames: [], definitions: null };
-  await rig.broker.heartbeat({ worker: { ...here, workerId: 's', name: 's', version: '1', state: 'ready', services: true, server: true }, leaseMs: 30_000, beats: [] });
+  const here = {
+    host: 'h',
+    pid: 1,
+    bootId: null,
+    queues: {},
+    concurrency: 0,
+    running: 0,
+    taskNames: [],
+    definitions: null,
+  };
+  await rig.broker.heartbeat({
+    worker: { ...here, workerId: 's', name: 's', version: '1', state: 'ready', services: true, server: true },
+    leaseMs: 30_000,
+    beats: [],
+  });
   await rig.clock.advance(12_000);
   rig.calls.length = 0;
   await rig.clock.advance(5_000);
@@ -316,6 +413,9 @@ test('two definitions with one name are refused', () => {
   expect(() => createWorkerRig({}, { definitions })).toThrow(expect.objectContaining({ code: 'DUPLICATE_TASK_NAME' }));
 });
 
-test.each([{ queues: {} }, { queues: { a: 0 } }, { queues: { a: 1.5 } }, { concurrency: 100_000 }, { leaseMs: 5 }])('options that make no sense are refused: %j', (options) => {
-  expect(() => createWorkerRig({}, options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
-});
+test.each([{ queues: {} }, { queues: { a: 0 } }, { queues: { a: 1.5 } }, { concurrency: 100_000 }, { leaseMs: 5 }])(
+  'options that make no sense are refused: %j',
+  (options) => {
+    expect(() => createWorkerRig({}, options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+  },
+);

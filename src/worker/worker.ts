@@ -129,7 +129,14 @@ class LocalWorker implements Worker {
       onEnded: (attempt) => this.#leaveSlot(attempt),
       onStuck: (attempt) => this.#replaceSlot(attempt),
     });
-    this.#loop = createService({ name: 'worker', periodMs: limits.pollMs, clock, chance, report, tick: () => this.#tick() });
+    this.#loop = createService({
+      name: 'worker',
+      periodMs: limits.pollMs,
+      clock,
+      chance,
+      report,
+      tick: () => this.#tick(),
+    });
   }
 
   get running(): number {
@@ -175,7 +182,14 @@ class LocalWorker implements Worker {
     const trustUntil = sentAt + this.#leaseMs * trustShare;
     for (const one of claimed) {
       if (repeated && this.#leases.has(one.lease.taskId, one.lease.token)) continue;
-      const attempt = new Attempt(one, this.#pools.of(one.task.queue), sentAt, arrivedAt, trustUntil, this.#runner.expire);
+      const attempt = new Attempt(
+        one,
+        this.#pools.of(one.task.queue),
+        sentAt,
+        arrivedAt,
+        trustUntil,
+        this.#runner.expire,
+      );
       this.#leases.add(attempt);
       attempt.pool.push(attempt);
     }
@@ -194,7 +208,10 @@ class LocalWorker implements Worker {
       const attempt = pool.peek();
       if (attempt === undefined) return;
       const leaseEndsAt = attempt.trustUntil + this.#leaseMs * (1 - trustShare);
-      if (leaseEndsAt - this.#clock.elapsed() < this.#leaseMs * startShare) return this.#keeper.beatNow(true);
+      if (leaseEndsAt - this.#clock.elapsed() < this.#leaseMs * startShare) {
+        this.#keeper.beatNow(true);
+        return;
+      }
       pool.shift();
       pool.running += 1;
       this.#runner.run(attempt);
@@ -208,7 +225,10 @@ class LocalWorker implements Worker {
 
   #judge(attempt: Attempt, outcome: Outcome): void {
     // The lease is another's for certain, or may be while the handler still runs: there is nothing to say.
-    if (attempt.lostForSure || (attempt.stuck && attempt.abortKind === 'lost')) return this.#forget(attempt);
+    if (attempt.lostForSure || (attempt.stuck && attempt.abortKind === 'lost')) {
+      this.#forget(attempt);
+      return;
+    }
     attempt.verdict = decide(attempt.task, { outcome, ranMs: attempt.ranMs }, this.#chance);
     attempt.phase = 'settling';
     this.#settler.add(attempt);
@@ -252,14 +272,14 @@ class LocalWorker implements Worker {
   }
 
   #cancel(attempt: Attempt): void {
-    if (attempt.phase === 'running') return this.#runner.abort(attempt, 'cancel');
-    if (attempt.pool.remove((one) => one === attempt).length > 0) this.#judge(attempt, { kind: 'aborted' });
+    if (attempt.phase === 'running') this.#runner.abort(attempt, 'cancel');
+    else if (attempt.pool.remove((one) => one === attempt).length > 0) this.#judge(attempt, { kind: 'aborted' });
   }
 
   #lose(attempt: Attempt, forSure: boolean): void {
     attempt.lostForSure = forSure;
-    if (attempt.phase === 'running') return this.#runner.abort(attempt, 'lost');
-    if (attempt.pool.remove((one) => one === attempt).length > 0) this.#forget(attempt);
+    if (attempt.phase === 'running') this.#runner.abort(attempt, 'lost');
+    else if (attempt.pool.remove((one) => one === attempt).length > 0) this.#forget(attempt);
   }
 
   #listen(signal: Signal): void {
@@ -272,7 +292,11 @@ class LocalWorker implements Worker {
   }
 
   #presence(withDefinitions: boolean): Presence {
-    return workerPresence(this.#facts, this.#pools, { state: this.#state, services: this.#engine !== null, withDefinitions });
+    return workerPresence(this.#facts, this.#pools, {
+      state: this.#state,
+      services: this.#engine !== null,
+      withDefinitions,
+    });
   }
 
   /** Servers run the services; a worker does it for as long as there is none. */
@@ -288,7 +312,13 @@ class LocalWorker implements Worker {
   #startEngine(): void {
     const { store, recoveryMs } = this.#options;
     const report = (trouble: ServiceReport): void => this.#report(trouble);
-    const engine = createEngine({ store, clock: this.#clock, chance: this.#chance, report, ...(recoveryMs === undefined ? {} : { recoveryMs }) });
+    const engine = createEngine({
+      store,
+      clock: this.#clock,
+      chance: this.#chance,
+      report,
+      ...(recoveryMs === undefined ? {} : { recoveryMs }),
+    });
     engine.start();
     this.#engine = engine;
   }
@@ -313,7 +343,10 @@ class LocalWorker implements Worker {
     await this.#quiet.until(hasRest, limits.abortMs);
     await this.#quiet.until(() => this.#settler.pending === 0, limits.flushMs);
     // A call of the store that hangs must not keep the process.
-    await this.#quiet.within(Promise.all([this.#loop.stop(), this.#engine?.stop(), this.#engineEnding]), limits.flushMs);
+    await this.#quiet.within(
+      Promise.all([this.#loop.stop(), this.#engine?.stop(), this.#engineEnding]),
+      limits.flushMs,
+    );
     this.#unsubscribe?.();
     this.#wheel.close();
     for (const attempt of this.#leases.all) attempt.abort('lost', taskFlowError('LEASE_LOST', { id: attempt.task.id }));

@@ -24,7 +24,9 @@ export function createManualClock(startAt = Date.UTC(2026, 0, 1)): ManualClock {
     const until = elapsed + ms;
     await rest();
     for (;;) {
-      const next = [...timers].filter(([, timer]) => timer.at <= until).sort(([idA, a], [idB, b]) => a.at - b.at || idA - idB)[0];
+      const next = [...timers]
+        .filter(([, timer]) => timer.at <= until)
+        .sort(([idA, a], [idB, b]) => a.at - b.at || idA - idB)[0];
       if (next === undefined) break;
       timers.delete(next[0]);
       elapsed = Math.max(elapsed, next[1].at);

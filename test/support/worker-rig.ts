@@ -1,14 +1,14 @@
 /** A worker over a memory store with a clock moved by hand, for tests of what a worker does. */
 
-import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import type { Broker } from '../../src/broker/broker.ts';
+import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { seededChance } from '../../src/core/chance.ts';
 import type { Context, TaskDefinition } from '../../src/core/definition.ts';
 import { definitionBrand } from '../../src/core/definition.ts';
 import type { NewTask, Task } from '../../src/core/task.ts';
 import type { Sample, Store } from '../../src/history/history.ts';
-import { type Worker, type WorkerOptions, createWorker } from '../../src/worker/worker.ts';
-import { type ManualClock, createManualClock } from './manual-clock.ts';
+import { createWorker, type Worker, type WorkerOptions } from '../../src/worker/worker.ts';
+import { createManualClock, type ManualClock } from './manual-clock.ts';
 
 export interface WorkerRig {
   readonly clock: ManualClock;
@@ -28,7 +28,10 @@ export interface WorkerRig {
 
 export type Handler = (input: unknown, context: Context) => unknown;
 
-export function createWorkerRig(handlers: Readonly<Record<string, Handler>>, options: Partial<WorkerOptions> = {}): WorkerRig {
+export function createWorkerRig(
+  handlers: Readonly<Record<string, Handler>>,
+  options: Partial<WorkerOptions> = {},
+): WorkerRig {
   const clock = createManualClock();
   const chance = seededChance(7);
   const memory = createMemoryBroker({ now: clock.now, chance });
@@ -36,16 +39,37 @@ export function createWorkerRig(handlers: Readonly<Record<string, Handler>>, opt
   const faults: WorkerRig['faults'] = { fail: null, loseReply: null };
   const broker = withFaults(memory, calls, faults);
   const samples: Sample[] = [];
-  const store = { broker, history: { sample: async (more: readonly Sample[]) => samples.push(...more) > 0 }, close: async () => {} } as unknown as Store;
+  const store = {
+    broker,
+    history: { sample: async (more: readonly Sample[]) => samples.push(...more) > 0 },
+    close: async () => {},
+  } as unknown as Store;
   const definitions = Object.entries(handlers).map(([name, run]) => createDefinition(name, run));
   const worker = createWorker({ store, definitions, clock, chance, services: 'never', ...options });
   const events: string[] = [];
-  for (const name of ['started', 'succeeded', 'failed', 'retrying', 'snoozed', 'cancelled', 'released', 'dropped', 'stuck'] as const) {
+  for (const name of [
+    'started',
+    'succeeded',
+    'failed',
+    'retrying',
+    'snoozed',
+    'cancelled',
+    'released',
+    'dropped',
+    'stuck',
+  ] as const) {
     worker.on(name, (event) => events.push(`${name} ${event.name}`));
   }
   let ids = 0;
   return {
-    clock, broker, store, samples, worker, calls, faults, events,
+    clock,
+    broker,
+    store,
+    samples,
+    worker,
+    calls,
+    faults,
+    events,
     async enqueue(...tasks) {
       const made = tasks.map((task) => newTask({ id: `T${String(++ids).padStart(25, '0')}`, ...task }));
       await memory.enqueue(made);
@@ -61,8 +85,22 @@ export function createWorkerRig(handlers: Readonly<Record<string, Handler>>, opt
 
 export function createDefinition(name: string, run: Handler): TaskDefinition {
   return {
-    name, description: null, queue: 'default', timeoutMs: null, policy: '{}', isolate: 'none', key: null, keyForMs: null, ifExists: 'return', group: null,
-    inputSchema: null, schemaVersion: null, retryOn: null, parseInput: async (input: unknown) => input, parseOutput: async (output: unknown) => output, run,
+    name,
+    description: null,
+    queue: 'default',
+    timeoutMs: null,
+    policy: '{}',
+    isolate: 'none',
+    key: null,
+    keyForMs: null,
+    ifExists: 'return',
+    group: null,
+    inputSchema: null,
+    schemaVersion: null,
+    retryOn: null,
+    parseInput: async (input: unknown) => input,
+    parseOutput: async (output: unknown) => output,
+    run,
   } as unknown as TaskDefinition;
 }
 
@@ -73,9 +111,31 @@ export function branded(definition: TaskDefinition): object {
 
 export function newTask(given: Partial<NewTask>): NewTask {
   return {
-    id: 'T', name: 'a', queue: 'default', payload: '{}', schemaVersion: null, priority: 5, delayMs: 0, at: null, startWithinMs: null, expiresInMs: null,
-    timeoutMs: null, policy: '{}', keepMs: 1_000_000, strictCancel: false, group: null, limits: [], key: null, keyForMs: null, ifExists: 'return',
-    dependsOn: [], blocks: [], flowId: null, tags: [], traceparent: null, ...given,
+    id: 'T',
+    name: 'a',
+    queue: 'default',
+    payload: '{}',
+    schemaVersion: null,
+    priority: 5,
+    delayMs: 0,
+    at: null,
+    startWithinMs: null,
+    expiresInMs: null,
+    timeoutMs: null,
+    policy: '{}',
+    keepMs: 1_000_000,
+    strictCancel: false,
+    group: null,
+    limits: [],
+    key: null,
+    keyForMs: null,
+    ifExists: 'return',
+    dependsOn: [],
+    blocks: [],
+    flowId: null,
+    tags: [],
+    traceparent: null,
+    ...given,
   };
 }
 

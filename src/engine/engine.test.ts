@@ -1,0 +1,252 @@
+/** Checks the services over a memory store: promotion in time, recovery of what dead workers left, samples. */
+import { expect, test } from 'vitest';
+import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
+import { newTask } from '../../test/support/worker-rig.ts';
+import type { Broker } from '../broker/broker.ts';
+import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
+import { seededChance } from '../core/chance.ts';
+import type { Presence } from '../core/presence.ts';
+import type { NewTask, Task } from '../core/task.ts';
+import type { Sample, Store } from '../history/history.ts';
+import { createEngine, type Engine, type EngineOptions } from './engine.ts';
+
+interface Rig {
+  readonly clock: ManualClock;
+  readonly broker: Broker;
+  readonly engine: Engine;
+  readonly samples: Sample[];
+  readonly calls: string[];
+  /** How far the store's clock stands before ours. */
+  storeAheadMs: number;
+  fail: boolean;
+  enqueue(task: Partial<NewTask>): Promise<string>;
+  claim(workerId: string, leaseMs?: number): Promise<readonly { readonly taskId: string; readonly token: string }[]>;
+  task(id: string): Promise<Task>;
+}
+
+function createRig(options: Partial<EngineOptions> = {}): Rig {
+  const clock = createManualClock();
+  const chance = seededChance(3);
+  const calls: string[] = [];
+  const samples: Sample[] = [];
+  const memory = createMemoryBroker({ now: () => clock.now() + rig.storeAheadMs, chance });
+  const broker = new Proxy(memory, {
+    get(target, name: string) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return async (...parameters: unknown[]) => {
+        calls.push(name);
+        if (rig.fail) throw new Error('away');
+        return Reflect.apply(value, target, parameters);
+      };
+    },
+  });
+  const history = { sample: async (more: readonly Sample[]) => samples.push(...more) > 0 };
+  const store = { broker, history, close: async () => {} } as unknown as Store;
+  let ids = 0;
+  const rig: Rig = {
+    clock,
+    broker: memory,
+    engine: createEngine({ store, clock, chance, isGone: () => false, ...options }),
+    samples,
+    calls,
+    storeAheadMs: 0,
+    fail: false,
+    async enqueue(task) {
+      const id = `T${++ids}`;
+      await memory.enqueue([newTask({ id, ...task })]);
+      return id;
+    },
+    async claim(workerId, leaseMs = 30_000) {
+      const request = {
+        workerId,
+        token: `${workerId}${++ids}`,
+        queues: [{ name: 'default', limit: 100 }],
+        limit: 100,
+        leaseMs,
+      };
+      return (await memory.claim(request)).map(({ lease }) => lease);
+    },
+    async task(id) {
+      const [task] = await memory.getTasks([id]);
+      if (task === null || task === undefined) throw new Error(`no task ${id}`);
+      return task;
+    },
+  };
+  return rig;
+}
+
+const presence = (workerId: string, more: Partial<Presence> = {}): Presence => ({
+  workerId,
+  name: workerId,
+  host: 'h',
+  pid: 1,
+  bootId: 'b',
+  version: '1',
+  queues: { default: 4 },
+  concurrency: 4,
+  running: 0,
+  state: 'ready',
+  services: false,
+  server: false,
+  taskNames: [],
+  definitions: null,
+  ...more,
+});
+
+test('a due task is queued within about a second, a hinted one at its time', async () => {
+  const rig = createRig();
+  rig.engine.start();
+  await rig.clock.advance(1_500);
+  const unknown = await rig.enqueue({ delayMs: 300 });
+  const hinted = await rig.enqueue({ delayMs: 300 });
+  await rig.clock.advance(1_400);
+  expect([(await rig.task(unknown)).state, (await rig.task(hinted)).state]).toEqual(['queued', 'queued']);
+  const prompt = await rig.enqueue({ delayMs: 333 });
+  rig.engine.dueIn(333);
+  await rig.clock.advance(350);
+  expect((await rig.task(prompt)).state).toBe('queued');
+  await rig.engine.stop();
+});
+
+test('many hinted tasks are each queued at their time', async () => {
+  const rig = createRig();
+  rig.engine.start();
+  await rig.clock.advance(100);
+  const ids: string[] = [];
+  for (let delayMs = 100; delayMs <= 2_000; delayMs += 100) {
+    ids.push(await rig.enqueue({ delayMs }));
+    rig.engine.dueIn(delayMs);
+  }
+  for (const id of ids) {
+    await rig.clock.advance(100);
+    await rig.clock.advance(20);
+    expect((await rig.task(id)).state).toBe('queued');
+  }
+  await rig.engine.stop();
+});
+
+test('an idle engine asks the store for little', async () => {
+  const rig = createRig({ presence: { workerId: 's', name: 's', version: '1' } });
+  rig.engine.start();
+  await rig.clock.advance(60_000);
+  expect(rig.calls.filter((call) => call === 'promote').length).toBeLessThanOrEqual(62);
+  expect(rig.calls.filter((call) => call !== 'promote').length).toBeLessThanOrEqual(45);
+  await rig.engine.stop();
+});
+
+test('a task whose lease ran out is queued again', async () => {
+  const rig = createRig();
+  rig.engine.start();
+  await rig.clock.advance(31_000);
+  const id = await rig.enqueue({});
+  await rig.claim('w', 2_000);
+  await rig.clock.advance(8_000);
+  expect(await rig.task(id)).toMatchObject({ state: 'queued', reason: 'lease_lost', interruptions: 1, attempt: 0 });
+  await rig.engine.stop();
+});
+
+test('after an outage the living have one lease to renew before anything is taken from them', async () => {
+  const rig = createRig();
+  const id = await rig.enqueue({});
+  rig.engine.start();
+  await rig.clock.advance(31_000);
+  const leases = await rig.claim('w');
+  rig.fail = true;
+  await rig.clock.advance(60_000);
+  rig.fail = false;
+  await rig.clock.advance(20_000);
+  expect((await rig.task(id)).state).toBe('running');
+  const beats = leases.map((lease) => ({ lease, ranMs: 1, progress: null, logs: [], checkpoints: [] }));
+  const answer = await rig.broker.heartbeat({ worker: presence('w'), leaseMs: 30_000, beats });
+  expect(answer.beats).toEqual(['ok']);
+  await rig.clock.advance(20_000);
+  expect((await rig.task(id)).state).toBe('running');
+  await rig.clock.advance(40_000);
+  expect((await rig.task(id)).state).toBe('queued');
+  await rig.engine.stop();
+});
+
+test('a jump of the store clock starts the recovery again', async () => {
+  const rig = createRig();
+  rig.engine.start();
+  await rig.clock.advance(40_000);
+  const id = await rig.enqueue({});
+  await rig.claim('w');
+  rig.storeAheadMs = 3_600_000;
+  await rig.clock.advance(16_000);
+  const afterLook = (await rig.task(id)).state;
+  expect(['running', 'queued']).toContain(afterLook);
+  await rig.engine.stop();
+});
+
+test('the tasks of a worker that is proved dead come back at once, even during the recovery', async () => {
+  const rig = createRig({ isGone: ({ pid }) => pid === 666 });
+  const [mine, others] = [await rig.enqueue({}), await rig.enqueue({})];
+  await rig.broker.heartbeat({ worker: presence('dead', { pid: 666 }), leaseMs: 30_000, beats: [] });
+  await rig.broker.heartbeat({ worker: presence('alive'), leaseMs: 30_000, beats: [] });
+  const claim = { token: 'd', queues: [{ name: 'default', limit: 1 }], limit: 1, leaseMs: 30_000 };
+  await rig.broker.claim({ ...claim, workerId: 'dead' });
+  await rig.broker.claim({ ...claim, token: 'a', workerId: 'alive' });
+  rig.engine.start();
+  await rig.clock.advance(1_000);
+  expect((await rig.task(mine)).state).toBe('queued');
+  expect((await rig.task(others)).state).toBe('running');
+  await rig.engine.stop();
+});
+
+test('waiting tasks past their start deadline or life are cancelled as expired', async () => {
+  const rig = createRig();
+  const ids = [await rig.enqueue({ startWithinMs: 1_000 }), await rig.enqueue({ expiresInMs: 2_000 })];
+  rig.engine.start();
+  await rig.clock.advance(8_000);
+  for (const id of ids) expect(await rig.task(id)).toMatchObject({ state: 'cancelled', reason: 'expired' });
+  await rig.engine.stop();
+});
+
+test('finished tasks past their retention are removed', async () => {
+  const rig = createRig();
+  const id = await rig.enqueue({ keepMs: 10_000 });
+  await rig.broker.cancel({ taskIds: [id], reason: null });
+  rig.engine.start();
+  await rig.clock.advance(140_000);
+  expect(await rig.broker.getTasks([id])).toEqual([null]);
+  await rig.engine.stop();
+});
+
+test('each minute is sampled with depth, slots and workers', async () => {
+  const rig = createRig();
+  await rig.enqueue({});
+  await rig.broker.heartbeat({ worker: presence('w'), leaseMs: 30_000, beats: [] });
+  rig.engine.start();
+  await rig.clock.advance(1);
+  expect(rig.samples).toMatchObject([{ queue: 'default', waiting: 1, running: 0, slots: 4, workers: 1 }]);
+  await rig.clock.advance(240_000);
+  const minutes = new Set(rig.samples.map((sample) => sample.at));
+  expect(minutes.size).toBeGreaterThanOrEqual(4);
+  for (const at of minutes) expect(at % 60_000).toBe(0);
+  await rig.engine.stop();
+});
+
+test('a server publishes itself and says goodbye', async () => {
+  const rig = createRig({ presence: { workerId: 's', name: 'server', version: '1' } });
+  rig.engine.start();
+  await rig.clock.advance(1);
+  expect(await rig.broker.getWorkers()).toMatchObject([{ workerId: 's', server: true, services: true, queues: {} }]);
+  await rig.engine.stop();
+  expect(await rig.broker.getWorkers()).toEqual([]);
+  expect(rig.clock.timers).toBe(0);
+});
+
+test('an engine starts and stops more than once', async () => {
+  const rig = createRig();
+  rig.engine.start();
+  rig.engine.start();
+  await rig.clock.advance(10);
+  await Promise.all([rig.engine.stop(), rig.engine.stop()]);
+  rig.calls.length = 0;
+  rig.engine.start();
+  await rig.clock.advance(10);
+  expect(rig.calls.filter((call) => call === 'promote')).toHaveLength(1);
+  await rig.engine.stop();
+});
