@@ -132,6 +132,8 @@ class LocalWorker implements Worker {
     this.#loop = createService({
       name: 'worker',
       periodMs: limits.pollMs,
+      // No slower than the poll: results wait for it.
+      backoffMaxMs: limits.pollMs,
       clock,
       chance,
       report,

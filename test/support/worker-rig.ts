@@ -6,6 +6,7 @@ import { seededChance } from '../../src/core/chance.ts';
 import type { Context, TaskDefinition } from '../../src/core/definition.ts';
 import { definitionBrand } from '../../src/core/definition.ts';
 import type { NewTask, Task } from '../../src/core/task.ts';
+import { sleep } from '../../src/core/time.ts';
 import type { Sample, Store } from '../../src/history/history.ts';
 import { createWorker, type Worker, type WorkerOptions } from '../../src/worker/worker.ts';
 import { createManualClock, type ManualClock } from './manual-clock.ts';
@@ -19,7 +20,11 @@ export interface WorkerRig {
   /** Names of the calls that reached the store, in order. */
   readonly calls: string[];
   /** What the next calls of the store do instead of answering. */
-  readonly faults: { fail: ((method: string) => unknown) | null; loseReply: ((method: string) => boolean) | null };
+  readonly faults: {
+    fail: ((method: string) => unknown) | null;
+    loseReply: ((method: string) => boolean) | null;
+    waitMs: (() => number) | null;
+  };
   /** Lines like "succeeded a". */
   readonly events: string[];
   enqueue(...tasks: Partial<NewTask>[]): Promise<readonly string[]>;
@@ -36,8 +41,8 @@ export function createWorkerRig(
   const chance = seededChance(7);
   const memory = createMemoryBroker({ now: clock.now, chance });
   const calls: string[] = [];
-  const faults: WorkerRig['faults'] = { fail: null, loseReply: null };
-  const broker = withFaults(memory, calls, faults);
+  const faults: WorkerRig['faults'] = { fail: null, loseReply: null, waitMs: null };
+  const broker = withFaults(memory, clock, calls, faults);
   const samples: Sample[] = [];
   const store = {
     broker,
@@ -140,16 +145,18 @@ export function newTask(given: Partial<NewTask>): NewTask {
 }
 
 /** The broker with a record of its calls; a fault either keeps a call from arriving or loses its reply. */
-function withFaults(broker: Broker, calls: string[], faults: WorkerRig['faults']): Broker {
+function withFaults(broker: Broker, clock: ManualClock, calls: string[], faults: WorkerRig['faults']): Broker {
   return new Proxy(broker, {
     get(target, name: string) {
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== 'function' || name === 'subscribe') return value;
       return async (...parameters: unknown[]) => {
         calls.push(name);
+        if (faults.waitMs !== null) await sleep(clock, faults.waitMs());
         const fault = faults.fail?.(name);
         if (fault) throw fault;
         const answer: unknown = await Reflect.apply(value, target, parameters);
+        if (faults.waitMs !== null) await sleep(clock, faults.waitMs());
         if (faults.loseReply?.(name)) throw new Error('The reply was lost.');
         return answer;
       };
