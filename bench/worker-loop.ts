@@ -7,7 +7,8 @@ import type { Store } from '../src/history/history.ts';
 import { createWorker } from '../src/worker/worker.ts';
 
 const total = Number(process.argv[2] ?? 300_000);
-for (const concurrency of [1, 20, 200]) console.log(`concurrency ${concurrency}:`, await measure(concurrency, total), 'tasks/s');
+for (const concurrency of [1, 20, 200])
+  console.log(`concurrency ${concurrency}:`, await measure(concurrency, total), 'tasks/s');
 
 async function measure(concurrency: number, count: number): Promise<number> {
   const { store, whenDone } = fakeStore(count);
@@ -33,7 +34,10 @@ function fakeStore(count: number): { readonly store: Store; readonly whenDone: P
   const settle = async (settlements: readonly Settlement[], next?: ClaimRequest): Promise<SettleAnswer> => {
     settled += settlements.length;
     if (settled === count) resolve();
-    return { results: settlements.map(() => ({ outcome: 'applied' as const })), claimed: next === undefined ? [] : await claim(next) };
+    return {
+      results: settlements.map(() => ({ outcome: 'applied' as const })),
+      claimed: next === undefined ? [] : await claim(next),
+    };
   };
   const heartbeat = async () => ({ now: 0, beats: [], commands: [], noServer: false });
   const broker = { claim, settle, heartbeat, subscribe: () => () => undefined } as unknown as Broker;
@@ -41,14 +45,37 @@ function fakeStore(count: number): { readonly store: Store; readonly whenDone: P
 }
 
 function claimed(id: string, request: ClaimRequest): ClaimedTask {
-  const task = { id, name: 'noop', queue: 'default', payload: '{"to":"a@b.c","n":1}', policy: '{}', attempt: 1, generation: 1, epoch: 1, timeoutMs: 3_600_000 } as Task;
+  const task = {
+    id,
+    name: 'noop',
+    queue: 'default',
+    payload: '{"to":"a@b.c","n":1}',
+    policy: '{}',
+    attempt: 1,
+    generation: 1,
+    epoch: 1,
+    timeoutMs: 3_600_000,
+  } as Task;
   return { task, lease: { taskId: id, token: request.token }, runMs: 3_600_000, boundByLife: false, parents: [] };
 }
 
 function noop(): TaskDefinition {
   return {
-    name: 'noop', description: null, queue: 'default', timeoutMs: 3_600_000, policy: '{}', isolate: 'none', key: null, keyForMs: null, ifExists: 'return',
-    group: null, inputSchema: null, schemaVersion: null, retryOn: null,
-    parseInput: async (input: unknown) => input, parseOutput: async (output: unknown) => output, run: async () => ({ ok: true }),
+    name: 'noop',
+    description: null,
+    queue: 'default',
+    timeoutMs: 3_600_000,
+    policy: '{}',
+    isolate: 'none',
+    key: null,
+    keyForMs: null,
+    ifExists: 'return',
+    group: null,
+    inputSchema: null,
+    schemaVersion: null,
+    retryOn: null,
+    parseInput: async (input: unknown) => input,
+    parseOutput: async (output: unknown) => output,
+    run: async () => ({ ok: true }),
   } as unknown as TaskDefinition;
 }
