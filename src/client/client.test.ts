@@ -30,7 +30,7 @@ beforeEach(() => {
   broker = createMemoryBroker({ now: () => 1_000, chance: seededChance(1) });
   calls = [];
   const counted: Broker = { ...broker, enqueue: (tasks, options) => (calls.push(tasks.length), broker.enqueue(tasks, options)) };
-  client = makeClient({ open: async () => ({ broker: counted, close: () => broker.close() }), url: 'https://tasks.test/' });
+  client = makeClient({ open: async () => ({ broker: counted, close: () => broker.close(), url: 'https://tasks.test/' }) });
 });
 
 async function stored(id: string): Promise<Task> {

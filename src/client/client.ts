@@ -7,13 +7,14 @@ import { retold, TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { createIds, type Ids, parseId } from '../core/ids.ts';
 import { utf8Length } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import { invalidOption } from '../core/option-names.ts';
 import type { NewTask } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { newTask, prepareInput } from './enqueue.ts';
 import { createEnqueueBatcher, toldTo } from './enqueue-batcher.ts';
 import { createHandle, type Handle, type HandleContext } from './handle.ts';
-import { type EnqueueOptions, invalidOption } from './options.ts';
+import type { EnqueueOptions } from './options.ts';
 import { createWaiter } from './waiter.ts';
 
 /** One of many inputs, with options of its own. */
@@ -22,16 +23,25 @@ export interface EnqueueItem<Input> {
   readonly options?: EnqueueOptions;
 }
 
+/** What a client calls of a broker. */
+export type ClientBroker = Pick<Broker, 'enqueue' | 'getTasks' | 'cancel' | 'subscribe' | 'getWorkers'>;
+
 /** What a client needs of a store. */
-export type ClientStore = Pick<Store, 'broker' | 'close'>;
+export interface ClientStore extends Pick<Store, 'close'> {
+  readonly broker: ClientBroker;
+  /** Where its dashboard is, for the handles' `url`. */
+  readonly url?: string;
+}
 
 /** Enqueues any task whose definition is at hand. Outputs are what the definition's type says. */
 export interface Client {
   enqueue<Output>(definition: TaskDefinition, input: unknown, options?: EnqueueOptions): Promise<Handle<Output>>;
   /** `items` are inputs, or `{ input, options }` when every one of them has just these fields. */
   enqueueMany<Output>(definition: TaskDefinition, items: readonly unknown[]): Promise<Handle<Output>[]>;
+  /** The handle of a task that exists, or did. */
+  handle<Output>(taskId: string): Handle<Output>;
   /** The open broker. Rejects with STORE_* when it cannot be opened; the next call tries again. */
-  open(): Promise<Broker>;
+  open(): Promise<ClientBroker>;
   /** Closes the store if it was opened; later calls reject with STORE_CLOSED. A process may also just end. */
   close(): Promise<void>;
 }
@@ -39,8 +49,6 @@ export interface Client {
 export interface ClientOptions {
   /** Opens the store; called on first use, once unless it rejects. */
   open(): Promise<ClientStore>;
-  /** Where the dashboard is, for the handles' `url`. */
-  readonly url?: string;
   readonly clock?: Clock;
   readonly chance?: Chance;
 }
@@ -53,7 +61,7 @@ export function makeClient(options: ClientOptions): Client {
   const store = createStoreOpener(options.open);
   const ids = createIds(clock, chance);
   const batcher = createEnqueueBatcher(store.broker);
-  const context: HandleContext = { open: store.broker, waiter: createWaiter(store.broker, clock), url: (options.url ?? urlDefault).replace(/\/+$/, '') };
+  const context: HandleContext = { open: store.broker, waiter: createWaiter(store.broker, clock), url: store.url };
 
   return {
     async enqueue(definition, input, enqueueOptions = {}) {
@@ -67,13 +75,15 @@ export function makeClient(options: ClientOptions): Client {
       for (const batch of batchesOf(tasks)) results.push(...(await sendBatch(store.broker, batch)));
       return tasks.map((task, index) => handleOf(context, task, results[index]));
     },
+    handle: (taskId) => createHandle(context, parseId(taskId), false),
     open: store.broker,
     close: store.close,
   };
 }
 
 /** Opens once for everybody, forgets a failure, stays closed. */
-function createStoreOpener(open: () => Promise<ClientStore>): { broker(): Promise<Broker>; close(): Promise<void> } {
+function createStoreOpener(open: () => Promise<ClientStore>): { broker(): Promise<ClientBroker>; url(): string; close(): Promise<void> } {
+  let url = urlDefault;
   let opened: Promise<ClientStore> | null = null;
   let closed = false;
   return {
@@ -83,8 +93,11 @@ function createStoreOpener(open: () => Promise<ClientStore>): { broker(): Promis
         opened = null;
         throw error;
       });
-      return (await opened).broker;
+      const store = await opened;
+      url = store.url?.replace(/\/+$/, '') ?? urlDefault;
+      return store.broker;
     },
+    url: () => url,
     async close() {
       if (closed) return;
       closed = true;
@@ -138,7 +151,7 @@ function* batchesOf(tasks: readonly NewTask[]): Generator<readonly NewTask[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function sendBatch(open: () => Promise<Broker>, batch: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
+async function sendBatch(open: () => Promise<ClientBroker>, batch: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
   const broker = await open();
   try {
     return await broker.enqueue(batch);

@@ -6,11 +6,12 @@ import { retold, TaskFlowError } from '../core/errors.ts';
 import { encodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { checkKey, checkName } from '../core/names.ts';
+import { invalidOption } from '../core/option-names.ts';
 import { encodePolicy, parsePolicy, policyOf } from '../core/policy.ts';
 import { parsePriority, priorities } from '../core/priority.ts';
 import type { NewTask } from '../core/task.ts';
 import { type CompiledTemplate, compileTemplate } from '../core/template.ts';
-import { checkEnqueueOptions, type EnqueueOptions, invalidOption, readIfExists } from './options.ts';
+import { checkEnqueueOptions, type EnqueueOptions, readIfExists } from './options.ts';
 
 /** An input that was encoded and validated. */
 export interface PreparedInput {

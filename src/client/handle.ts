@@ -40,10 +40,10 @@ export interface Handle<Output> {
 
 /** What a handle needs of its client. */
 export interface HandleContext {
-  open(): Promise<Broker>;
+  open(): Promise<Pick<Broker, 'getTasks' | 'cancel'>>;
   readonly waiter: Waiter;
   /** Where the dashboard is; ends without a slash. */
-  readonly url: string;
+  url(): string;
 }
 
 /** Makes the handle of a stored task. */
@@ -51,7 +51,7 @@ export function createHandle<Output>(context: HandleContext, id: string, created
   return {
     id,
     created,
-    url: `${context.url}/tasks/${id}`,
+    url: `${context.url()}/tasks/${id}`,
     async state() {
       const broker = await context.open();
       const [task] = await broker.getTasks([id]);

@@ -1,8 +1,8 @@
 /** The options of an enqueue: their types, and how they are read and refused. */
 
 import type { Duration } from '../core/duration.ts';
-import { taskFlowError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
+import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import type { Priority } from '../core/priority.ts';
 import type { IfExists } from '../core/task.ts';
 import type { RetryOptions } from './task-options.ts';
@@ -54,15 +54,6 @@ export function checkEnqueueOptions(options: object): void {
   checkOptionNames(options, Object.keys(optionNames), notYet, 'The options of enqueue');
 }
 
-/** The same for any options: `known` are accepted, `later` answer NOT_SUPPORTED. */
-export function checkOptionNames(options: object, known: readonly string[], later: readonly string[], what: string): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    if (later.includes(name)) throw taskFlowError('NOT_SUPPORTED', { what: `The option "${name}"` });
-    throw invalidOption(what, `there is no option "${name}".${didYouMean(name, known)}`);
-  }
-}
-
 /** Reads `ifExists`, and refuses it with a `keyFor` it makes no sense with. Throws INVALID_OPTION. */
 export function readIfExists(value: unknown, keyForMs: number | null): IfExists {
   const word = ifExistsWords.find((each) => each === value);
@@ -74,9 +65,4 @@ export function readIfExists(value: unknown, keyForMs: number | null): IfExists 
     throw invalidOption('keyFor', `with ifExists: '${word}' the key is let go when the task starts, so it cannot be kept after success`);
   }
   return word;
-}
-
-/** Makes an INVALID_OPTION. */
-export function invalidOption(what: string, problem: string): Error {
-  return taskFlowError('INVALID_OPTION', { what, problem });
 }

@@ -6,10 +6,11 @@ import { parseDuration } from '../core/duration.ts';
 import { retold, TaskFlowError } from '../core/errors.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { checkName } from '../core/names.ts';
+import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import { encodePolicy, type Policy, type PolicyOptions, policyOf } from '../core/policy.ts';
 import type { IfExists } from '../core/task.ts';
 import { type CheckedTemplate, compileTemplate } from '../core/template.ts';
-import { checkOptionNames, invalidOption, readIfExists } from './options.ts';
+import { readIfExists } from './options.ts';
 import { type AnySchema, isSchema, jsonSchemaOf, type Out, parseWith } from './schema.ts';
 
 /** Which errors are worth another attempt, and how long to wait for it. */

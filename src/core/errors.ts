@@ -55,6 +55,7 @@ export const errorTable = {
   WORKER_STOPPING: kind(503, 1, 'The worker is stopping.', undefined, true),
   TASK_FILE_FAILED: kind(422, 2, 'The task file {file} could not be loaded: {problem}'),
   NO_TASKS_FOUND: kind(422, 2, 'No task was found in {folders}.', "A task is any export of task('name', …) in a file of these folders."),
+  DRAIN_UNFINISHED: kind(500, 1, 'After {max} runs there is still work to do.', 'A task may enqueue itself; a longer walk is drain({ max: … }).'),
   // store
   STORE_URL_INVALID: kind(400, 2, 'The broker URL "{url}" is not valid: {problem}', 'Examples: sqlite:./.taskflow/taskflow.db, sqlite::memory:'),
   STORE_UNREACHABLE: kind(503, 6, 'Cannot reach the store: {problem}', undefined, true),
