@@ -90,6 +90,15 @@ export const claimCases: readonly Case[] = [
     },
   ],
   [
+    'the limit of a queue takes its first in order, not its oldest',
+    async (world) => {
+      await world.put();
+      const urgent = await world.put({ priority: 0 });
+      const claimed = await world.broker().claim(claimRequest(world.nextToken(), { queues: demand(['default', 1]) }));
+      expect(idsOf(claimed)).toEqual([urgent]);
+    },
+  ],
+  [
     'all queues together give at most the whole limit, the first in order',
     async (world) => {
       await world.put({ queue: 'a', priority: 6 });

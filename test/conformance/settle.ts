@@ -163,6 +163,27 @@ const fenceCases: readonly Case[] = [
     },
   ],
   [
+    'a judge is stale once a person has cancelled what it judged',
+    async (world) => {
+      const { id } = await world.bring('queued', { expiresInMs: 10 });
+      const judgeToken = await judgeAlone(world, { id, token: '' });
+      await world.broker().cancel({ taskIds: [id], reason: null });
+      const verdict = settlement(id, judgeToken, finish('failed'));
+      await world.check(async (broker) => (await broker.settle([verdict])).results, [{ outcome: 'stale' }]);
+    },
+  ],
+  [
+    'a judge has no say about the generation after a retry',
+    async (world) => {
+      const { id } = await world.bring('queued', { expiresInMs: 10 });
+      const judgeToken = await judgeAlone(world, { id, token: '' });
+      await world.broker().cancel({ taskIds: [id], reason: null });
+      await world.broker().retry([id]);
+      const verdict = settlement(id, judgeToken, finish('failed'));
+      await world.check(async (broker) => (await broker.settle([verdict])).results, [{ outcome: 'stale' }]);
+    },
+  ],
+  [
     'a settlement is known after a person has cancelled what waited',
     async (world) => {
       const subject = await world.bring('running');

@@ -81,7 +81,8 @@ function retryOne(step: Step, taskId: string): RetryResult {
     finishedAt: null,
     pruneAt: null,
   });
-  row.settledToken = null;
+  // Neither a late repetition nor a judge of the former generation may speak about this one.
+  Object.assign(row, { settledToken: null, judgeToken: null, judgeUntil: null });
   takeKey(step, task);
   return { outcome: 'queued', generation };
 }
