@@ -29,8 +29,16 @@ let client: Client;
 beforeEach(() => {
   broker = createMemoryBroker({ now: () => 1_000, chance: seededChance(1) });
   calls = [];
-  const counted: Broker = { ...broker, enqueue: (tasks, options) => (calls.push(tasks.length), broker.enqueue(tasks, options)) };
-  client = makeClient({ open: async () => ({ broker: counted, close: () => broker.close(), url: 'https://tasks.test/' }) });
+  const counted: Broker = {
+    ...broker,
+    enqueue(tasks, options) {
+      calls.push(tasks.length);
+      return broker.enqueue(tasks, options);
+    },
+  };
+  client = makeClient({
+    open: async () => ({ broker: counted, close: () => broker.close(), url: 'https://tasks.test/' }),
+  });
 });
 
 async function stored(id: string): Promise<Task> {
@@ -42,30 +50,80 @@ async function stored(id: string): Promise<Task> {
 /** Runs the task's only attempt by hand. */
 async function finish(id: string, result: string | null): Promise<void> {
   const { queue } = await stored(id);
-  const claimed = await broker.claim({ workerId: 'w', token: id.padStart(32, '0'), queues: [{ name: queue, limit: 10 }], limit: 10, leaseMs: 30_000 });
-  const verdict = { to: 'succeeded' as const, reason: null, charge: 'attempt' as const, keepMs: 60_000, result, error: null };
-  await broker.settle(claimed.filter((each) => each.task.id === id).map(({ lease }) => ({ lease, verdict, ranMs: 5, progress: null, logs: [], spawn: [] })));
+  const claimed = await broker.claim({
+    workerId: 'w',
+    token: id.padStart(32, '0'),
+    queues: [{ name: queue, limit: 10 }],
+    limit: 10,
+    leaseMs: 30_000,
+  });
+  const verdict = {
+    to: 'succeeded' as const,
+    reason: null,
+    charge: 'attempt' as const,
+    keepMs: 60_000,
+    result,
+    error: null,
+  };
+  await broker.settle(
+    claimed
+      .filter((each) => each.task.id === id)
+      .map(({ lease }) => ({ lease, verdict, ranMs: 5, progress: null, logs: [], spawn: [] })),
+  );
 }
 
 describe('enqueue', () => {
   test('stores the input as it was given, and renders the key from what the schema made of it', async () => {
     const handle = await client.enqueue(send, { to: 'ada' });
     expect(handle).toMatchObject({ created: true, url: `https://tasks.test/tasks/${handle.id}` });
-    expect(await stored(handle.id)).toMatchObject({ name: 'email.send', queue: 'email', payload: '{"to":"ada"}', key: 'mail:ada:en', keyForMs: 86_400_000, priority: 5, state: 'queued' });
+    expect(await stored(handle.id)).toMatchObject({
+      name: 'email.send',
+      queue: 'email',
+      payload: '{"to":"ada"}',
+      key: 'mail:ada:en',
+      keyForMs: 86_400_000,
+      priority: 5,
+      state: 'queued',
+    });
   });
 
   test('reads every option', async () => {
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
-    const options: EnqueueOptions = { delay: '3d', priority: 'low', queue: 'slow', tags: ['x', 'x', 'y'], key: 'own', ifExists: 'debounce', startWithin: '1h', expiresIn: '2h', retry: { attempts: 2 }, traceparent };
+    const options: EnqueueOptions = {
+      delay: '3d',
+      priority: 'low',
+      queue: 'slow',
+      tags: ['x', 'x', 'y'],
+      key: 'own',
+      ifExists: 'debounce',
+      startWithin: '1h',
+      expiresIn: '2h',
+      retry: { attempts: 2 },
+      traceparent,
+    };
     const task = await stored((await client.enqueue(send, { to: 'ada' }, options)).id);
-    expect(task).toMatchObject({ dueAt: 1_000 + 3 * 86_400_000, priority: 8, queue: 'slow', tags: ['x', 'y'], key: 'own', keyForMs: null, ifExists: 'debounce', traceparent, expiresAt: 1_000 + 7_200_000, state: 'scheduled' });
+    expect(task).toMatchObject({
+      dueAt: 1_000 + 3 * 86_400_000,
+      priority: 8,
+      queue: 'slow',
+      tags: ['x', 'y'],
+      key: 'own',
+      keyForMs: null,
+      ifExists: 'debounce',
+      traceparent,
+      expiresAt: 1_000 + 7_200_000,
+      state: 'scheduled',
+    });
     expect(parsePolicy(task.policy).attempts).toBe(2);
   });
 
   test('says when the key is held, and by whom', async () => {
     const first = await client.enqueue(send, { to: 'ada' });
     expect(await client.enqueue(send, { to: 'ada' })).toMatchObject({ id: first.id, created: false });
-    await expect(client.enqueue(send, { to: 'ada' }, { ifExists: 'error' })).rejects.toMatchObject({ code: 'KEY_CONFLICT', details: { holder: first.id } });
+    await expect(client.enqueue(send, { to: 'ada' }, { ifExists: 'error' })).rejects.toMatchObject({
+      code: 'KEY_CONFLICT',
+      details: { holder: first.id },
+    });
   });
 
   test('is idempotent by id, and refuses another body under it', async () => {
@@ -75,14 +133,20 @@ describe('enqueue', () => {
   });
 
   test('names every wrong path of an input and stores nothing', async () => {
-    await expect(client.enqueue(send, { to: 3, locale: 'fr' })).rejects.toMatchObject({ code: 'INVALID_INPUT', details: { problems: [{ path: 'to' }, { path: 'locale' }] } });
+    await expect(client.enqueue(send, { to: 3, locale: 'fr' })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      details: { problems: [{ path: 'to' }, { path: 'locale' }] },
+    });
     await expect(client.enqueue(plain, { n: 1n })).rejects.toMatchObject({ code: 'PAYLOAD_NOT_JSON' });
     await expect(client.enqueue(plain, undefined)).rejects.toMatchObject({ code: 'PAYLOAD_NOT_JSON' });
     expect(calls).toEqual([]);
   });
 
   test('checks the input as the worker will see it, and says so for a Date', async () => {
-    await expect(client.enqueue(dated, { at: new Date(0) })).rejects.toMatchObject({ code: 'INVALID_INPUT', hint: expect.stringContaining('z.coerce.date()') });
+    await expect(client.enqueue(dated, { at: new Date(0) })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      hint: expect.stringContaining('z.coerce.date()'),
+    });
     expect((await client.enqueue(send, { to: 'x', at: new Date(0) })).created).toBe(true);
   });
 
@@ -105,7 +169,9 @@ describe('enqueue', () => {
   ];
   for (const [what, options] of wrong) {
     test(`refuses ${what}`, async () => {
-      await expect(client.enqueue(send, { to: 'x' }, options)).rejects.toMatchObject({ code: expect.stringMatching(/INVALID_OPTION|INVALID_ID|NOT_SUPPORTED/) });
+      await expect(client.enqueue(send, { to: 'x' }, options)).rejects.toMatchObject({
+        code: expect.stringMatching(/INVALID_OPTION|INVALID_ID|NOT_SUPPORTED/),
+      });
       expect(calls).toEqual([]);
     });
   }
@@ -125,25 +191,45 @@ describe('batches', () => {
   });
 
   test('enqueueMany checks all before it stores any, and names the item', async () => {
-    await expect(client.enqueueMany(plain, [{ n: 1 }, { n: 'x' }])).rejects.toMatchObject({ code: 'INVALID_INPUT', message: expect.stringMatching(/^Item 1: /) });
+    await expect(client.enqueueMany(plain, [{ n: 1 }, { n: 'x' }])).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringMatching(/^Item 1: /),
+    });
     expect(calls).toEqual([]);
-    await client.enqueueMany(plain, Array.from({ length: 2_001 }, (_, n) => ({ input: { n }, options: { priority: 'low' as const } })));
+    await client.enqueueMany(
+      plain,
+      Array.from({ length: 2_001 }, (_, n) => ({ input: { n }, options: { priority: 'low' as const } })),
+    );
     expect(calls).toEqual([1_000, 1_000, 1]);
   });
 
   test('a store that cannot be reached fails the call with the id that makes it repeatable', async () => {
     let down = true;
-    const flaky: Broker = { ...broker, enqueue: (tasks) => (down ? Promise.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'ECONNREFUSED' })) : broker.enqueue(tasks)) };
+    const flaky: Broker = {
+      ...broker,
+      enqueue: (tasks) =>
+        down ? Promise.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'ECONNREFUSED' })) : broker.enqueue(tasks),
+    };
     const shaky = makeClient({ open: async () => ({ broker: flaky, close: async () => {} }) });
     const error = await shaky.enqueue(plain, { n: 1 }).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: 'STORE_UNREACHABLE', details: { id: expect.any(String) }, hint: expect.stringContaining('not stored twice') });
+    expect(error).toMatchObject({
+      code: 'STORE_UNREACHABLE',
+      details: { id: expect.any(String) },
+      hint: expect.stringContaining('not stored twice'),
+    });
     down = false;
     const { id } = (error as { details: { id: string } }).details;
     expect(await shaky.enqueue(plain, { n: 1 }, { id })).toMatchObject({ id, created: true });
   });
 
   test('one refused task does not fail its neighbours', async () => {
-    const picky: Broker = { ...broker, enqueue: (tasks) => (tasks.some((each) => each.payload === '{"n":13}') ? Promise.reject(taskFlowError('INVALID_OPTION', { what: 'n', problem: 'unlucky' })) : broker.enqueue(tasks)) };
+    const picky: Broker = {
+      ...broker,
+      enqueue: (tasks) =>
+        tasks.some((each) => each.payload === '{"n":13}')
+          ? Promise.reject(taskFlowError('INVALID_OPTION', { what: 'n', problem: 'unlucky' }))
+          : broker.enqueue(tasks),
+    };
     const careful = makeClient({ open: async () => ({ broker: picky, close: async () => {} }) });
     const answers = await Promise.allSettled(Array.from({ length: 40 }, (_, n) => careful.enqueue(plain, { n })));
     expect(answers.flatMap((answer, n) => (answer.status === 'rejected' ? [n] : []))).toEqual([13]);
@@ -151,7 +237,12 @@ describe('batches', () => {
 
   test('opening is tried again after a failure, once at a time', async () => {
     let opens = 0;
-    const late = makeClient({ open: async () => (++opens === 1 ? Promise.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'x' })) : { broker, close: async () => {} }) });
+    const late = makeClient({
+      open: async () =>
+        ++opens === 1
+          ? Promise.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'x' }))
+          : { broker, close: async () => {} },
+    });
     await expect(late.enqueue(plain, { n: 1 })).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
     await Promise.all([late.enqueue(plain, { n: 1 }), late.enqueue(plain, { n: 2 })]);
     expect(opens).toBe(2);
@@ -171,7 +262,9 @@ describe('handle', () => {
   });
 
   test('gives the result without any signal', async () => {
-    const deaf = makeClient({ open: async () => ({ broker: { ...broker, subscribe: () => () => {} }, close: async () => {} }) });
+    const deaf = makeClient({
+      open: async () => ({ broker: { ...broker, subscribe: () => () => {} }, close: async () => {} }),
+    });
     const handle = await deaf.enqueue(plain, { n: 7 });
     const result = handle.result({ timeout: '10s' });
     await finish(handle.id, null);
@@ -180,17 +273,50 @@ describe('handle', () => {
 
   test('never hangs: it says how the task stands when the time is up', async () => {
     const handle = await client.enqueue(plain, { n: 7 });
-    await expect(handle.result({ timeout: 30 })).rejects.toMatchObject({ code: 'RESULT_TIMEOUT', message: expect.stringContaining('queued') });
-    const stuck = makeClient({ open: async () => ({ broker: { ...broker, getTasks: () => new Promise<never>(() => {}) }, close: async () => {} }) });
-    await expect((await stuck.enqueue(plain, { n: 8 })).result({ timeout: 30 })).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' });
+    await expect(handle.result({ timeout: 30 })).rejects.toMatchObject({
+      code: 'RESULT_TIMEOUT',
+      message: expect.stringContaining('queued'),
+    });
+    const stuck = makeClient({
+      open: async () => ({
+        broker: { ...broker, getTasks: () => new Promise<never>(() => {}) },
+        close: async () => {},
+      }),
+    });
+    await expect((await stuck.enqueue(plain, { n: 8 })).result({ timeout: 30 })).rejects.toMatchObject({
+      code: 'RESULT_TIMEOUT',
+    });
   });
 
   test('rejects with the handler’s error as the cause', async () => {
     const handle = await client.enqueue(plain, { n: 7 });
-    const [claimed] = await broker.claim({ workerId: 'w', token: '0'.repeat(32), queues: [{ name: 'default', limit: 1 }], limit: 1, leaseMs: 30_000 });
-    const error = { name: 'RangeError', message: 'too far', stack: 'RangeError: too far\n    at there', fingerprint: 'f' };
-    await broker.settle([{ lease: claimed!.lease, verdict: { to: 'failed', reason: 'error', charge: 'attempt', keepMs: 1, result: null, error }, ranMs: 1, progress: null, logs: [], spawn: [] }]);
-    await expect(handle.result()).rejects.toMatchObject({ code: 'TASK_FAILED', cause: { name: 'RangeError', message: 'too far' } });
+    const [claimed] = await broker.claim({
+      workerId: 'w',
+      token: '0'.repeat(32),
+      queues: [{ name: 'default', limit: 1 }],
+      limit: 1,
+      leaseMs: 30_000,
+    });
+    const error = {
+      name: 'RangeError',
+      message: 'too far',
+      stack: 'RangeError: too far\n    at there',
+      fingerprint: 'f',
+    };
+    await broker.settle([
+      {
+        lease: claimed!.lease,
+        verdict: { to: 'failed', reason: 'error', charge: 'attempt', keepMs: 1, result: null, error },
+        ranMs: 1,
+        progress: null,
+        logs: [],
+        spawn: [],
+      },
+    ]);
+    await expect(handle.result()).rejects.toMatchObject({
+      code: 'TASK_FAILED',
+      cause: { name: 'RangeError', message: 'too far' },
+    });
   });
 
   test('cancels, and says why to those who wait', async () => {
@@ -209,6 +335,7 @@ describe('handle', () => {
     await expect(result).rejects.toThrow('left later');
     await handle.cancel();
     await broker.remove([handle.id]);
-    for (const call of [handle.state(), handle.result(), handle.cancel()]) await expect(call).rejects.toMatchObject({ code: 'TASK_NOT_FOUND' });
+    for (const call of [handle.state(), handle.result(), handle.cancel()])
+      await expect(call).rejects.toMatchObject({ code: 'TASK_NOT_FOUND' });
   });
 });

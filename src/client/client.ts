@@ -24,7 +24,7 @@ export interface EnqueueItem<Input> {
 }
 
 /** What a client calls of a broker. */
-export type ClientBroker = Pick<Broker, 'enqueue' | 'getTasks' | 'cancel' | 'subscribe' | 'getWorkers'>;
+export type ClientBroker = Pick<Broker, 'enqueue' | 'getTasks' | 'cancel' | 'subscribe' | 'getWorkers' | 'info'>;
 
 /** What a client needs of a store. */
 export interface ClientStore extends Pick<Store, 'close'> {
@@ -82,7 +82,11 @@ export function makeClient(options: ClientOptions): Client {
 }
 
 /** Opens once for everybody, forgets a failure, stays closed. */
-function createStoreOpener(open: () => Promise<ClientStore>): { broker(): Promise<ClientBroker>; url(): string; close(): Promise<void> } {
+function createStoreOpener(open: () => Promise<ClientStore>): {
+  broker(): Promise<ClientBroker>;
+  url(): string;
+  close(): Promise<void>;
+} {
   let url = urlDefault;
   let opened: Promise<ClientStore> | null = null;
   let closed = false;
@@ -111,9 +115,15 @@ function idFor(options: EnqueueOptions, ids: Ids): string {
 }
 
 /** Checks and renders all before anything is sent; an error names the position of its input. */
-async function prepareMany(definition: TaskDefinition, items: readonly unknown[], ids: Ids): Promise<readonly NewTask[]> {
+async function prepareMany(
+  definition: TaskDefinition,
+  items: readonly unknown[],
+  ids: Ids,
+): Promise<readonly NewTask[]> {
   if (!Array.isArray(items)) throw invalidOption('enqueueMany', 'a list of inputs is needed');
-  const pairs = items.every(isItem) ? items.map((item) => [item.input, item.options ?? {}] as const) : items.map((item) => [item, {}] as const);
+  const pairs = items.every(isItem)
+    ? items.map((item) => [item.input, item.options ?? {}] as const)
+    : items.map((item) => [item, {}] as const);
   return Promise.all(
     pairs.map(async ([input, options], index) => {
       try {
@@ -132,7 +142,12 @@ function numbered(error: TaskFlowError, index: number): TaskFlowError {
 }
 
 function isItem(value: unknown): value is EnqueueItem<unknown> {
-  return typeof value === 'object' && value !== null && 'input' in value && Object.keys(value).every((key) => key === 'input' || key === 'options');
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'input' in value &&
+    Object.keys(value).every((key) => key === 'input' || key === 'options')
+  );
 }
 
 function* batchesOf(tasks: readonly NewTask[]): Generator<readonly NewTask[]> {
@@ -151,7 +166,10 @@ function* batchesOf(tasks: readonly NewTask[]): Generator<readonly NewTask[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function sendBatch(open: () => Promise<ClientBroker>, batch: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
+async function sendBatch(
+  open: () => Promise<ClientBroker>,
+  batch: readonly NewTask[],
+): Promise<readonly EnqueueResult[]> {
   const broker = await open();
   try {
     return await broker.enqueue(batch);
@@ -173,7 +191,11 @@ function handleOf<Output>(context: HandleContext, task: NewTask, result: Enqueue
       return createHandle(context, result.of, false);
     case 'conflict':
       if (result.of === task.id) throw taskFlowError('ID_CONFLICT', { id: task.id });
-      throw taskFlowError('KEY_CONFLICT', { key: task.key ?? '', holder: result.of }, { details: { holder: result.of } });
+      throw taskFlowError(
+        'KEY_CONFLICT',
+        { key: task.key ?? '', holder: result.of },
+        { details: { holder: result.of } },
+      );
     case undefined:
       throw taskFlowError('INTERNAL', { problem: 'the broker answered for fewer tasks than it was given' });
   }

@@ -16,7 +16,10 @@ export function setDefaultOpener(open: Opener): void {
 
 /** Opens a store with the installed opener. */
 export function openWithDefault(broker: string | null): Promise<ClientStore> {
-  invariant(opener !== null, 'an opener is installed before a store is opened: import from taskflowjs, not from a file inside it');
+  invariant(
+    opener !== null,
+    'an opener is installed before a store is opened: import from taskflowjs, not from a file inside it',
+  );
   return opener(broker);
 }
 

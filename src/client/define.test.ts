@@ -9,37 +9,80 @@ const input = z.object({ userId: z.string(), at: z.coerce.date().optional(), tag
 const run = async (): Promise<void> => {};
 
 test('a task carries its normalised definition', () => {
-  const ref = task('email.welcome', { input, queue: 'email', retry: { attempts: 3, delay: '2s' }, timeout: '30s', key: 'welcome:{userId}', keyFor: '30d', cancel: 'strict', run });
+  const ref = task('email.welcome', {
+    input,
+    queue: 'email',
+    retry: { attempts: 3, delay: '2s' },
+    timeout: '30s',
+    key: 'welcome:{userId}',
+    keyFor: '30d',
+    cancel: 'strict',
+    run,
+  });
   expect(ref.name).toBe('email.welcome');
   expect(ref[definitionBrand]).toMatchObject({
-    name: 'email.welcome', queue: 'email', timeoutMs: 30_000, key: 'welcome:{userId}', keyForMs: 30 * 86_400_000, ifExists: 'return', strictCancel: true, retryOn: null,
+    name: 'email.welcome',
+    queue: 'email',
+    timeoutMs: 30_000,
+    key: 'welcome:{userId}',
+    keyForMs: 30 * 86_400_000,
+    ifExists: 'return',
+    strictCancel: true,
+    retryOn: null,
   });
   expect(parsePolicy(ref[definitionBrand].policy)).toMatchObject({ attempts: 3, delayMs: 2_000, strictCancel: true });
   expect(definitionOf(ref)).toBe(ref[definitionBrand]);
 });
 
 test('a task that says nothing runs an hour at most, in the queue default', () => {
-  expect(definitionOf(task('plain', { input, run }))).toMatchObject({ queue: 'default', timeoutMs: 3_600_000, policy: '{}', key: null, description: null });
+  expect(definitionOf(task('plain', { input, run }))).toMatchObject({
+    queue: 'default',
+    timeoutMs: 3_600_000,
+    policy: '{}',
+    key: null,
+    description: null,
+  });
 });
 
 test('the JSON Schema shows what goes in, and its version follows it', () => {
   const one = definitionOf(task('a', { input, run }));
-  expect(one?.inputSchema).toMatchObject({ type: 'object', required: ['userId'], properties: { userId: { type: 'string' } } });
+  expect(one?.inputSchema).toMatchObject({
+    type: 'object',
+    required: ['userId'],
+    properties: { userId: { type: 'string' } },
+  });
   expect(one?.schemaVersion).toBe(definitionOf(task('b', { input, run }))?.schemaVersion);
-  expect(one?.schemaVersion).not.toBe(definitionOf(task('a', { input: input.extend({ n: z.int() }), run }))?.schemaVersion);
+  expect(one?.schemaVersion).not.toBe(
+    definitionOf(task('a', { input: input.extend({ n: z.int() }), run }))?.schemaVersion,
+  );
 });
 
 test('any Standard Schema works, with or without a JSON Schema', async () => {
-  const bare = { '~standard': { version: 1 as const, vendor: 'own', validate: (value: unknown) => (value === 'good' ? { value: 'GOOD' } : { issues: [{ message: 'must be good', path: ['list', 0, { key: 'name' }] }] }) } };
+  const bare = {
+    '~standard': {
+      version: 1 as const,
+      vendor: 'own',
+      validate: (value: unknown) =>
+        value === 'good'
+          ? { value: 'GOOD' }
+          : { issues: [{ message: 'must be good', path: ['list', 0, { key: 'name' }] }] },
+    },
+  };
   const definition = definitionOf(task('own', { input: bare, run }));
   expect(definition?.inputSchema).toBe(null);
   expect(definition?.schemaVersion).toBe(null);
   expect(await definition?.parseInput('good')).toBe('GOOD');
-  await expect(definition?.parseInput('bad')).rejects.toMatchObject({ code: 'INVALID_INPUT', details: { problems: [{ path: 'list[0].name', message: 'must be good' }] } });
+  await expect(definition?.parseInput('bad')).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+    details: { problems: [{ path: 'list[0].name', message: 'must be good' }] },
+  });
 });
 
 test('a contract has no handler until it is implemented', async () => {
-  const resize = contract('image.resize', { input: z.object({ width: z.int() }), output: z.object({ bytes: z.int() }) });
+  const resize = contract('image.resize', {
+    input: z.object({ width: z.int() }),
+    output: z.object({ bytes: z.int() }),
+  });
   expect(definitionOf(resize)?.run).toBe(null);
   const implemented = definitionOf(resize.implement(async ({ width }) => ({ bytes: width * 2 })));
   expect(await implemented?.run?.({ width: 4 }, {} as never)).toEqual({ bytes: 8 });
@@ -57,7 +100,12 @@ const wrong: readonly (readonly [string, object, string, RegExp])[] = [
   ['a bad duration', { timeout: '5 mins' }, 'INVALID_OPTION', /timeout/],
   ['a timeout of nothing', { timeout: 0 }, 'INVALID_OPTION', /timeout/],
   ['too many attempts', { retry: 1_001 }, 'INVALID_OPTION', /retry\.attempts/],
-  ['a retry option that does not exist', { retry: { attempts: 3, dealy: '1s' } }, 'INVALID_OPTION', /Did you mean delay/],
+  [
+    'a retry option that does not exist',
+    { retry: { attempts: 3, dealy: '1s' } },
+    'INVALID_OPTION',
+    /Did you mean delay/,
+  ],
   ['a retry rule that is no function', { retry: { attempts: 3, on: true } }, 'INVALID_OPTION', /retry\.on/],
   ['a template with an unknown field', { key: 'welcome:{userid}' }, 'INVALID_OPTION', /Did you mean userId/],
   ['a template of a list', { key: 'welcome:{tags}' }, 'INVALID_OPTION', /tags/],

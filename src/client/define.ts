@@ -73,7 +73,11 @@ interface RunReturnsWhatItsOutputSchemaRefuses {
  * });
  */
 export function task<
-  const Name extends string, Input extends AnySchema, Output extends AnySchema, const Key extends string, const Result extends Frozen<In<Output>>,
+  const Name extends string,
+  Input extends AnySchema,
+  Output extends AnySchema,
+  const Key extends string,
+  const Result extends Frozen<In<Output>>,
 >(
   name: Name,
   options: TaskOptions<Input, Key> & {
@@ -90,7 +94,8 @@ export function task<const Name extends string, Input extends AnySchema, Result,
 ): TaskRef<Name, In<Input>, Out<Input>, AsJson<Result>>;
 export function task(name: string, options: { readonly run?: unknown }): unknown {
   const run = options?.run;
-  if (typeof run !== 'function') throw invalidOption(`The task ${String(name)}`, 'it needs a run function; a task without one is a contract(…)');
+  if (typeof run !== 'function')
+    throw invalidOption(`The task ${String(name)}`, 'it needs a run function; a task without one is a contract(…)');
   return taskRef(defineTask(name, options, (input, context) => run.call(options, input, context)));
 }
 
@@ -105,12 +110,15 @@ export function task(name: string, options: { readonly run?: unknown }): unknown
  * // in the worker
  * export const resizeImageTask = resizeImage.implement(async ({ src, width }) => ({ url: `${src}?w=${width}` }));
  */
-export function contract<const Name extends string, Input extends AnySchema, Output extends AnySchema, const Key extends string>(
-  name: Name,
-  options: TaskOptions<Input, Key> & { readonly output: Output },
-): Contract<Name, Input, Output>;
+export function contract<
+  const Name extends string,
+  Input extends AnySchema,
+  Output extends AnySchema,
+  const Key extends string,
+>(name: Name, options: TaskOptions<Input, Key> & { readonly output: Output }): Contract<Name, Input, Output>;
 export function contract(name: string, options: object): unknown {
-  if (typeof options === 'object' && options !== null && 'run' in options) throw invalidOption(`The contract ${String(name)}`, 'it has no run function: give it to .implement(…)');
+  if (typeof options === 'object' && options !== null && 'run' in options)
+    throw invalidOption(`The contract ${String(name)}`, 'it has no run function: give it to .implement(…)');
   const definition = defineTask(name, options, null);
   return {
     ...taskRef(definition),

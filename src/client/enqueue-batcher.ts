@@ -25,7 +25,10 @@ interface Entry {
 type Bounds = Pick<Limits, 'batchMax' | 'batchBytesMax' | 'enqueueWaitingMax'>;
 
 /** Makes a batcher over the broker that `open` gives; `open` is asked before each call and should remember its answer. */
-export function createEnqueueBatcher(open: () => Promise<Pick<Broker, 'enqueue'>>, bounds: Bounds = limits): EnqueueBatcher {
+export function createEnqueueBatcher(
+  open: () => Promise<Pick<Broker, 'enqueue'>>,
+  bounds: Bounds = limits,
+): EnqueueBatcher {
   let waiting: Entry[] = [];
   let sending = false;
 
@@ -43,7 +46,8 @@ export function createEnqueueBatcher(open: () => Promise<Pick<Broker, 'enqueue'>
   return {
     enqueue: (task) =>
       new Promise((resolve, reject) => {
-        if (waiting.length >= bounds.enqueueWaitingMax) return reject(taskFlowError('ENQUEUE_OVERLOADED', { max: bounds.enqueueWaitingMax }));
+        if (waiting.length >= bounds.enqueueWaitingMax)
+          return reject(taskFlowError('ENQUEUE_OVERLOADED', { max: bounds.enqueueWaitingMax }));
         waiting.push({ task, bytes: utf8Length(task.payload), resolve, reject });
         if (sending) return;
         sending = true;
@@ -59,7 +63,8 @@ async function send(open: () => Promise<Pick<Broker, 'enqueue'>>, batch: readonl
     const results = await broker.enqueue(batch.map((entry) => entry.task));
     for (const [index, entry] of batch.entries()) {
       const result = results[index];
-      if (result === undefined) entry.reject(taskFlowError('INTERNAL', { problem: 'the broker answered for fewer tasks than it was given' }));
+      if (result === undefined)
+        entry.reject(taskFlowError('INTERNAL', { problem: 'the broker answered for fewer tasks than it was given' }));
       else entry.resolve(result);
     }
   } catch (error) {
@@ -91,6 +96,8 @@ function isAboutContent(error: unknown): boolean {
 /** Tells the store's error to one caller, with the id that makes a repetition safe. */
 export function toldTo(task: NewTask, error: unknown): unknown {
   if (!(error instanceof TaskFlowError)) return error;
-  const hint = error.retryable ? { hint: `Enqueue it again with { id: '${task.id}' }: if it was stored, it is not stored twice.` } : {};
+  const hint = error.retryable
+    ? { hint: `Enqueue it again with { id: '${task.id}' }: if it was stored, it is not stored twice.` }
+    : {};
   return retold(error, { details: { id: task.id, name: task.name }, ...hint });
 }

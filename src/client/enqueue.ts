@@ -33,18 +33,30 @@ const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
  * INVALID_INPUT, PAYLOAD_TOO_LARGE, PAYLOAD_TOO_DEEP or PAYLOAD_NOT_JSON.
  */
 export async function prepareInput(definition: TaskDefinition, input: unknown): Promise<PreparedInput> {
-  const bounds = { what: `The input of ${definition.name}`, bytesMax: limits.payloadBytesMax, depthMax: limits.jsonDepthMax };
+  const bounds = {
+    what: `The input of ${definition.name}`,
+    bytesMax: limits.payloadBytesMax,
+    depthMax: limits.jsonDepthMax,
+  };
   const payload = encodeJson(input, bounds);
   try {
     return { payload, parsed: await definition.parseInput(JSON.parse(payload)) };
   } catch (error) {
     if (!(error instanceof TaskFlowError) || !(await isValidUnencoded(definition, input))) throw error;
-    throw retold(error, { cause: error.cause, hint: 'It is checked as JSON, where a Date is text: z.coerce.date() or z.iso.datetime() accept that.' });
+    throw retold(error, {
+      cause: error.cause,
+      hint: 'It is checked as JSON, where a Date is text: z.coerce.date() or z.iso.datetime() accept that.',
+    });
   }
 }
 
 /** Pure. Throws INVALID_OPTION, INVALID_ID or NOT_SUPPORTED. `id` is used when the options bring none; theirs must be canonical. */
-export function newTask(definition: TaskDefinition, input: PreparedInput, options: EnqueueOptions, id: string): NewTask {
+export function newTask(
+  definition: TaskDefinition,
+  input: PreparedInput,
+  options: EnqueueOptions,
+  id: string,
+): NewTask {
   checkEnqueueOptions(options);
   const base = parsePolicy(definition.policy);
   const policy = options.retry === undefined ? base : policyOf({ retry: options.retry }, base);
@@ -81,8 +93,10 @@ async function isValidUnencoded(definition: TaskDefinition, input: unknown): Pro
 }
 
 function readTimes(options: EnqueueOptions): Pick<NewTask, 'delayMs' | 'at' | 'startWithinMs' | 'expiresInMs'> {
-  if (options.at !== undefined && options.delay !== undefined) throw invalidOption('at', 'a task has either a delay or a time, not both');
-  const optional = (value: EnqueueOptions['delay'], what: string) => (value === undefined ? null : parseDuration(value, what, { min: 1 }));
+  if (options.at !== undefined && options.delay !== undefined)
+    throw invalidOption('at', 'a task has either a delay or a time, not both');
+  const optional = (value: EnqueueOptions['delay'], what: string) =>
+    value === undefined ? null : parseDuration(value, what, { min: 1 });
   return {
     delayMs: options.delay === undefined ? 0 : parseDuration(options.delay, 'delay'),
     at: options.at === undefined ? null : readTime(options.at),
@@ -94,11 +108,18 @@ function readTimes(options: EnqueueOptions): Pick<NewTask, 'delayMs' | 'at' | 's
 function readTime(at: unknown): number {
   const ms = at instanceof Date ? at.getTime() : Number.NaN;
   if (ms >= 0 && ms <= atMaxMs) return ms;
-  throw invalidOption('at', at instanceof Date ? 'the Date is not a time from 1970 to 9999' : `a Date is needed, not a ${typeof at}`);
+  throw invalidOption(
+    'at',
+    at instanceof Date ? 'the Date is not a time from 1970 to 9999' : `a Date is needed, not a ${typeof at}`,
+  );
 }
 
 /** A key given with the enqueue takes the place of the definition's template and of how long that is kept. */
-function readKey(definition: TaskDefinition, parsed: unknown, options: EnqueueOptions): Pick<NewTask, 'key' | 'keyForMs' | 'ifExists'> {
+function readKey(
+  definition: TaskDefinition,
+  parsed: unknown,
+  options: EnqueueOptions,
+): Pick<NewTask, 'key' | 'keyForMs' | 'ifExists'> {
   const key = options.key === undefined ? renderKey(definition, parsed) : checkKey(options.key, 'key');
   const inherited = options.key === undefined ? definition.keyForMs : null;
   const keyForMs = options.keyFor === undefined ? inherited : parseDuration(options.keyFor, 'keyFor', { min: 1 });
@@ -124,7 +145,8 @@ function readTags(tags: unknown): readonly string[] {
   if (tags === undefined) return [];
   if (!Array.isArray(tags)) throw invalidOption('tags', 'a list of words is needed');
   const words = [...new Set(tags.map((tag: unknown) => checkName(tag, 'A tag')))];
-  if (words.length > limits.tagsMax) throw invalidOption('tags', `there are ${words.length}, at most ${limits.tagsMax} are allowed`);
+  if (words.length > limits.tagsMax)
+    throw invalidOption('tags', `there are ${words.length}, at most ${limits.tagsMax} are allowed`);
   return words;
 }
 

@@ -80,12 +80,19 @@ export function outputOf(task: Task): unknown {
 /** The error that tells how a task ended without success. */
 export function endOf(task: Task): TaskFlowError {
   const cause = remoteErrorOf(task);
-  const extra = { details: { id: task.id, state: task.state, reason: task.reason }, ...(cause === null ? {} : { cause }) };
+  const extra = {
+    details: { id: task.id, state: task.state, reason: task.reason },
+    ...(cause === null ? {} : { cause }),
+  };
   if (task.state === 'cancelled') {
     const reason = task.cancelReason ?? task.reason ?? 'no reason given';
     return taskFlowError('TASK_CANCELLED', { name: task.name, id: task.id, reason }, extra);
   }
-  return taskFlowError('TASK_FAILED', { name: task.name, id: task.id, message: task.error?.message ?? String(task.reason) }, extra);
+  return taskFlowError(
+    'TASK_FAILED',
+    { name: task.name, id: task.id, message: task.error?.message ?? String(task.reason) },
+    extra,
+  );
 }
 
 /** The handler's error as it was stored, with its name, words and stack of the worker. */

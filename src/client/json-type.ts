@@ -1,5 +1,8 @@
 /** The type of a value after its trip through JSON: what a result is when somebody else reads it. */
 
+/** What a handler without a `return` gives. */
+type Nothing = undefined | ReturnType<() => void>;
+
 type JsonScalar = string | number | boolean | null;
 
 /**
@@ -10,7 +13,7 @@ export type AsJson<Value> = unknown extends Value
   ? Value
   : Value extends JsonScalar
     ? Value
-    : Value extends undefined | void
+    : Value extends Nothing
       ? undefined
       : Value extends { toJSON(...args: never[]): infer Form }
         ? AsJson<Form>
@@ -19,7 +22,11 @@ export type AsJson<Value> = unknown extends Value
           : Value extends readonly unknown[]
             ? { [Index in keyof Value]: AsJson<Value[Index]> }
             : Value extends object
-              ? { [Key in keyof Value as Value[Key] extends (...args: never[]) => unknown ? never : Key]: AsJson<Value[Key]> }
+              ? {
+                  [Key in keyof Value as Value[Key] extends (...args: never[]) => unknown ? never : Key]: AsJson<
+                    Value[Key]
+                  >;
+                }
               : never;
 
 /**

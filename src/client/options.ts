@@ -40,8 +40,19 @@ export interface EnqueueOptions {
 }
 
 const optionNames = {
-  delay: true, at: true, priority: true, queue: true, tags: true, key: true, keyFor: true, ifExists: true,
-  startWithin: true, expiresIn: true, retry: true, traceparent: true, id: true,
+  delay: true,
+  at: true,
+  priority: true,
+  queue: true,
+  tags: true,
+  key: true,
+  keyFor: true,
+  ifExists: true,
+  startWithin: true,
+  expiresIn: true,
+  retry: true,
+  traceparent: true,
+  id: true,
 } as const satisfies Record<keyof EnqueueOptions, true>;
 
 /** Named in the design, refused until they work: silence would be a promise. */
@@ -62,7 +73,10 @@ export function readIfExists(value: unknown, keyForMs: number | null): IfExists 
     throw invalidOption('ifExists', `${JSON.stringify(value)} is none of ${ifExistsWords.join(', ')}.${guess}`);
   }
   if (keyForMs !== null && (word === 'replace' || word === 'debounce')) {
-    throw invalidOption('keyFor', `with ifExists: '${word}' the key is let go when the task starts, so it cannot be kept after success`);
+    throw invalidOption(
+      'keyFor',
+      `with ifExists: '${word}' the key is let go when the task starts, so it cannot be kept after success`,
+    );
   }
   return word;
 }

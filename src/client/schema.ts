@@ -21,20 +21,33 @@ const problemsToldMax = 5;
 
 /** Whether a value is a Standard Schema. Some libraries' schemas are functions. */
 export function isSchema(value: unknown): value is AnySchema {
-  if (value === null || (typeof value !== 'object' && typeof value !== 'function') || !('~standard' in value)) return false;
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function') || !('~standard' in value))
+    return false;
   const standard = value['~standard'];
-  return typeof standard === 'object' && standard !== null && 'validate' in standard && typeof standard.validate === 'function';
+  return (
+    typeof standard === 'object' &&
+    standard !== null &&
+    'validate' in standard &&
+    typeof standard.validate === 'function'
+  );
 }
 
 /** Validates and transforms. Rejects with `code` for the task `name`, naming every wrong path; the details hold all of them. */
-export async function parseWith(schema: AnySchema, value: unknown, name: string, code: 'INVALID_INPUT' | 'INVALID_OUTPUT'): Promise<unknown> {
+export async function parseWith(
+  schema: AnySchema,
+  value: unknown,
+  name: string,
+  code: 'INVALID_INPUT' | 'INVALID_OUTPUT',
+): Promise<unknown> {
   const result = await schema['~standard'].validate(value);
   if (result.issues === undefined) return result.value;
   throw invalid(code, name, result.issues.map(problemOf));
 }
 
 function invalid(code: 'INVALID_INPUT' | 'INVALID_OUTPUT', name: string, problems: readonly Problem[]): Error {
-  const told = problems.slice(0, problemsToldMax).map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const told = problems
+    .slice(0, problemsToldMax)
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
   const rest = problems.length - told.length;
   if (rest > 0) told.push(`and ${rest} more`);
   return taskFlowError(code, { name, problems: told.join('; ') }, { details: { problems } });

@@ -66,7 +66,16 @@ export interface TaskOptions<Input extends AnySchema, Key extends string> {
 type LooseTaskOptions = Readonly<Record<string, unknown>>;
 
 const optionNames: Readonly<Record<keyof TaskOptions<AnySchema, string>, true>> = {
-  input: true, description: true, queue: true, retry: true, timeout: true, key: true, keyFor: true, ifExists: true, keep: true, cancel: true,
+  input: true,
+  description: true,
+  queue: true,
+  retry: true,
+  timeout: true,
+  key: true,
+  keyFor: true,
+  ifExists: true,
+  keep: true,
+  cancel: true,
 };
 
 /** Named in the design, refused until they work: a limit that is not kept would be a lie. */
@@ -105,7 +114,10 @@ export function defineTask(name: unknown, options: unknown, run: TaskDefinition[
         return version();
       },
       parseInput: (value) => parseWith(input, value, taskName, 'INVALID_INPUT'),
-      parseOutput: output === null ? (value) => Promise.resolve(value) : (value) => parseWith(output, value, taskName, 'INVALID_OUTPUT'),
+      parseOutput:
+        output === null
+          ? (value) => Promise.resolve(value)
+          : (value) => parseWith(output, value, taskName, 'INVALID_OUTPUT'),
       retryOn: readRetryOn(given.retry),
       run,
     };
@@ -125,7 +137,8 @@ function aboutTask<Value>(name: string, make: () => Value): Value {
 }
 
 function readOptions(name: string, options: unknown): LooseTaskOptions {
-  if (typeof options !== 'object' || options === null) throw invalidOption(`The task ${name}`, 'it needs options with an input schema');
+  if (typeof options !== 'object' || options === null)
+    throw invalidOption(`The task ${name}`, 'it needs options with an input schema');
   checkOptionNames(options, [...Object.keys(optionNames), 'output', 'run'], notYet, `The task ${name}`);
   return options as LooseTaskOptions;
 }
@@ -145,17 +158,22 @@ function readDescription(value: unknown): string | null {
 }
 
 function readPolicy({ retry, keep, cancel }: LooseTaskOptions): Policy {
-  if (keep !== undefined && !isObject(keep)) throw invalidOption('keep', 'an object with succeeded and failed is needed');
+  if (keep !== undefined && !isObject(keep))
+    throw invalidOption('keep', 'an object with succeeded and failed is needed');
   return policyOf({ retry, keep, cancel } as PolicyOptions);
 }
 
 function readRetryOn(retry: unknown): TaskDefinition['retryOn'] {
   if (!isObject(retry) || retry.on === undefined) return null;
-  if (typeof retry.on !== 'function') throw invalidOption('retry.on', 'a function of the error and the attempt is needed');
+  if (typeof retry.on !== 'function')
+    throw invalidOption('retry.on', 'a function of the error and the attempt is needed');
   return retry.on as TaskDefinition['retryOn'];
 }
 
-function readKey(given: LooseTaskOptions, schema: () => unknown): Pick<TaskDefinition, 'key' | 'keyForMs' | 'ifExists'> {
+function readKey(
+  given: LooseTaskOptions,
+  schema: () => unknown,
+): Pick<TaskDefinition, 'key' | 'keyForMs' | 'ifExists'> {
   const { key = null } = given;
   const keyForMs = given.keyFor === undefined ? null : parseDuration(given.keyFor, 'keyFor', { min: 1 });
   const ifExists = readIfExists(given.ifExists ?? 'return', keyForMs);
@@ -176,7 +194,10 @@ function versionOf(schema: Readonly<Record<string, unknown>> | null): string | n
 
 function once<Value>(make: () => Value): () => Value {
   let made: { readonly value: Value } | null = null;
-  return () => (made ??= { value: make() }).value;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -3,33 +3,69 @@ import { beforeEach, expect, test } from 'vitest';
 import type { Broker } from '../broker/broker.ts';
 import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
 import { seededChance } from '../core/chance.ts';
-import { taskFlowError } from '../core/errors.ts';
 import type { Definition } from '../core/presence.ts';
+import { systemClock } from '../core/time.ts';
+import { createDefinitions, type Definitions, unknownDefinition } from '../operations/definitions.ts';
+import type { ClientBroker } from './client.ts';
 import { makeTypedClient, type TypedClient } from './typed-client.ts';
 
 const published: Definition = {
-  name: 'email.welcome', description: null, queue: 'email', inputSchema: { type: 'object' }, schemaVersion: 'abc', policy: '{"attempts":2,"strictCancel":true}',
-  timeoutMs: 30_000, key: 'welcome:{userId}:{locale}', keyForMs: 1_000, group: null, file: null,
+  name: 'email.welcome',
+  description: null,
+  queue: 'email',
+  inputSchema: {
+    type: 'object',
+    properties: { userId: { type: 'string' }, locale: { type: 'string', default: 'en' } },
+    required: ['userId'],
+  },
+  schemaVersion: 'abc',
+  policy: '{"attempts":2,"strictCancel":true}',
+  timeoutMs: 30_000,
+  key: 'welcome:{userId}:{locale}',
+  keyForMs: 1_000,
+  group: null,
+  file: null,
 };
 
 let broker: Broker;
 let client: TypedClient<unknown>;
 let looks: number;
+let definitions: Definitions | null;
+const definitionsOf = (from: ClientBroker): Definitions => {
+  definitions ??= createDefinitions(from, systemClock);
+  return definitions;
+};
 
 beforeEach(async () => {
   broker = createMemoryBroker({ now: () => 1_000, chance: seededChance(1) });
   looks = 0;
-  const counted = { ...broker, getWorkers: () => ((looks += 1), broker.getWorkers()) };
+  definitions = null;
+  const counted: Broker = {
+    ...broker,
+    getWorkers() {
+      looks += 1;
+      return broker.getWorkers();
+    },
+  };
   client = makeTypedClient({
     open: async () => ({ broker: counted, close: () => broker.close() }),
-    validate: (definition, input) => {
-      if (typeof input !== 'object' || input === null || !('userId' in input)) throw taskFlowError('INVALID_INPUT', { name: definition.name, problems: 'userId is missing' });
-      return { locale: 'en', ...input };
-    },
+    define: async (name, from) => (await definitionsOf(from).find(name)) ?? unknownDefinition(name),
   });
   const worker = {
-    workerId: 'w', name: 'w', host: 'h', pid: 1, bootId: null, version: '1', queues: { email: 1 }, concurrency: 1, running: 0,
-    state: 'ready' as const, services: false, server: false, taskNames: [published.name], definitions: [published],
+    workerId: 'w',
+    name: 'w',
+    host: 'h',
+    pid: 1,
+    bootId: null,
+    version: '1',
+    queues: { email: 1 },
+    concurrency: 1,
+    running: 0,
+    state: 'ready' as const,
+    services: false,
+    server: false,
+    taskNames: [published.name],
+    definitions: [published],
   };
   await broker.heartbeat({ worker, leaseMs: 1_000, beats: [] });
 });
@@ -38,7 +74,14 @@ test('a published definition gives queue, policy and key, and checks the input',
   const { id } = await client.enqueue('email.welcome', { userId: 'ada' });
   const [task] = await broker.getTasks([id]);
   expect(task).toMatchObject({
-    queue: 'email', policy: published.policy, timeoutMs: 30_000, key: 'welcome:ada:en', keyForMs: 1_000, schemaVersion: 'abc', strictCancel: true, payload: '{"userId":"ada"}',
+    queue: 'email',
+    policy: published.policy,
+    timeoutMs: 30_000,
+    key: 'welcome:ada:en',
+    keyForMs: 1_000,
+    schemaVersion: 'abc',
+    strictCancel: true,
+    payload: '{"userId":"ada"}',
   });
   await expect(client.enqueue('email.welcome', {})).rejects.toMatchObject({ code: 'INVALID_INPUT' });
 });

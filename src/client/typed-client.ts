@@ -2,19 +2,24 @@
 
 import type { TaskDefinition } from '../core/definition.ts';
 import type { Duration } from '../core/duration.ts';
-import { systemClock } from '../core/time.ts';
-import { type ClientStore, type EnqueueItem, makeClient } from './client.ts';
+import { checkName } from '../core/names.ts';
+import { type ClientBroker, type ClientStore, type EnqueueItem, makeClient } from './client.ts';
 import type { TaskRef } from './define.ts';
 import type { Handle } from './handle.ts';
 import type { EnqueueOptions } from './options.ts';
-import { createPublished, type PublishedValidator } from './published.ts';
 
 /** The tasks among the exports of a module, by their names; any name with any input when the module is not given. */
 type TasksOf<Module> = unknown extends Module
   ? Readonly<Record<string, { readonly input: unknown; readonly output: unknown }>>
   : { readonly [Key in keyof Module as NameOf<Module[Key]>]: TypesOf<Module[Key]> };
-type NameOf<Value> = Value extends { readonly name: infer Name extends string; readonly '~types': unknown } ? Name : never;
-type TypesOf<Value> = Value extends { readonly '~types': infer Types extends { readonly input: unknown; readonly output: unknown } } ? Types : never;
+type NameOf<Value> = Value extends { readonly name: infer Name extends string; readonly '~types': unknown }
+  ? Name
+  : never;
+type TypesOf<Value> = Value extends {
+  readonly '~types': infer Types extends { readonly input: unknown; readonly output: unknown };
+}
+  ? Types
+  : never;
 
 type InputOf<Tasks, Name extends keyof Tasks> = Tasks[Name] extends { readonly input: infer Input } ? Input : never;
 type OutputOf<Tasks, Name extends keyof Tasks> = Tasks[Name] extends { readonly output: infer Output } ? Output : never;
@@ -26,15 +31,20 @@ type OutputOf<Tasks, Name extends keyof Tasks> = Tasks[Name] extends { readonly 
 export interface TypedClient<Module> extends AsyncDisposable {
   /** Stores one task; see {@link TaskRef.enqueue}. */
   enqueue<Name extends keyof TasksOf<Module> & string>(
-    name: Name, input: InputOf<TasksOf<Module>, Name>, options?: EnqueueOptions,
+    name: Name,
+    input: InputOf<TasksOf<Module>, Name>,
+    options?: EnqueueOptions,
   ): Promise<Handle<OutputOf<TasksOf<Module>, Name>>>;
   /** Stores many tasks of one name; see {@link TaskRef.enqueueMany}. */
   enqueueMany<Name extends keyof TasksOf<Module> & string>(
-    name: Name, items: readonly (InputOf<TasksOf<Module>, Name> | EnqueueItem<InputOf<TasksOf<Module>, Name>>)[],
+    name: Name,
+    items: readonly (InputOf<TasksOf<Module>, Name> | EnqueueItem<InputOf<TasksOf<Module>, Name>>)[],
   ): Promise<Handle<OutputOf<TasksOf<Module>, Name>>[]>;
   /** Enqueues and waits; see {@link TaskRef.run}. */
   run<Name extends keyof TasksOf<Module> & string>(
-    name: Name, input: InputOf<TasksOf<Module>, Name>, options?: EnqueueOptions & { readonly wait?: Duration },
+    name: Name,
+    input: InputOf<TasksOf<Module>, Name>,
+    options?: EnqueueOptions & { readonly wait?: Duration },
   ): Promise<OutputOf<TasksOf<Module>, Name>>;
   /** The handle of a task by its id. Throws INVALID_ID; whether there is such a task shows when it is used. */
   handle(taskId: string): Handle<unknown>;
@@ -45,20 +55,21 @@ export interface TypedClient<Module> extends AsyncDisposable {
 /** What the program that creates the client puts behind it. */
 export interface TypedClientParts {
   open(): Promise<ClientStore>;
-  readonly validate: PublishedValidator;
+  /** The definition of a name: as living workers publish it, or a bare one for a name that nobody knows. */
+  define(name: string, broker: ClientBroker): Promise<TaskDefinition>;
 }
 
 /** Makes a typed client. Nothing is opened yet. */
 export function makeTypedClient<Module>(parts: TypedClientParts): TypedClient<Module> {
   const client = makeClient({ open: parts.open });
-  const find = createPublished(client.open, parts.validate, systemClock);
+  const find = async (name: string): Promise<TaskDefinition> =>
+    parts.define(checkName(name, 'The name of the task'), await client.open());
   const enqueue = async <Output>(name: string, input: unknown, options?: EnqueueOptions): Promise<Handle<Output>> =>
     client.enqueue(await find(name), input, options);
   return {
     enqueue,
     async enqueueMany(name, items) {
-      const definition: TaskDefinition = await find(name);
-      return client.enqueueMany(definition, items);
+      return client.enqueueMany(await find(name), items);
     },
     async run(name, input, { wait, ...options } = {}) {
       const handle = await enqueue<OutputOf<TasksOf<Module>, typeof name>>(name, input, options);

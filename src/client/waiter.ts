@@ -62,7 +62,12 @@ export function createWaiter(open: () => Promise<Pick<Broker, 'getTasks' | 'subs
 
   function add(wait: Wait): void {
     waits.add(wait);
-    watch ??= startWatch(open, clock, look, (taskIds) => taskIds === null || [...waits].some((each) => taskIds.includes(each.taskId)));
+    watch ??= startWatch(
+      open,
+      clock,
+      look,
+      (taskIds) => taskIds === null || [...waits].some((each) => taskIds.includes(each.taskId)),
+    );
     watch.hurry();
   }
 

@@ -23,7 +23,7 @@ const cacheMs = 1_000;
  * Definitions of this process (they win) and of the workers that beat within `limits.presenceMs`; of two workers with
  * different versions the one that started last speaks.
  */
-export function createDefinitions(broker: Broker, clock: Clock, local: readonly TaskDefinition[] = []): Definitions {
+export function createDefinitions(broker: Pick<Broker, 'info' | 'getWorkers'>, clock: Clock, local: readonly TaskDefinition[] = []): Definitions {
   const own = new Map(local.map((definition) => [definition.name, definition]));
   let cached: { readonly known: Promise<ReadonlyMap<string, TaskDefinition>>; readonly atMs: number } | null = null;
 
