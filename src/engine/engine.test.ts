@@ -167,16 +167,17 @@ test('after an outage the living have one lease to renew before anything is take
   await rig.engine.stop();
 });
 
-test('a jump of the store clock starts the recovery again', async () => {
+test('a jump of the store clock takes nothing from the living before they could renew', async () => {
   const rig = createRig();
   rig.engine.start();
   await rig.clock.advance(40_000);
   const id = await rig.enqueue({});
   await rig.claim('w');
   rig.storeAheadMs = 3_600_000;
-  await rig.clock.advance(16_000);
-  const afterLook = (await rig.task(id)).state;
-  expect(['running', 'queued']).toContain(afterLook);
+  await rig.clock.advance(25_000);
+  expect((await rig.task(id)).state).toBe('running');
+  await rig.clock.advance(20_000);
+  expect((await rig.task(id)).state).toBe('queued');
   await rig.engine.stop();
 });
 

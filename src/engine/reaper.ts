@@ -19,8 +19,8 @@ export interface ReaperOptions extends Pick<ServiceOptions, 'clock' | 'chance' |
 
 /** A step of the store's clock against ours that is larger starts the recovery again. */
 const clockStepMs = 5_000;
-/** The store's clock and incarnation are looked at every so many ticks. */
-const healthTicks = 3;
+/** The store's clock and incarnation are looked at every so many ticks: two clocks drift apart by seconds only in days. */
+const healthTicks = 12;
 
 /**
  * Recovery: after an outage every lease may have run out although all workers live. So for one lease of health seen by
@@ -53,10 +53,12 @@ export function createReaper(options: ReaperOptions): Service {
 
   async function reap(): Promise<TickResult> {
     if (healthySince === null || ticks++ % healthTicks === 0) await checkHealth();
-    healthySince ??= clock.elapsed();
     const deadWorkers = await findDeadWorkers();
     // The same token until an answer came: after a lost reply it finds the tasks of the call before.
     const overdue = await broker.claimOverdue({ token, limit: limits.tickMax, leaseMs: limits.reapMs, deadWorkers });
+    // A clock that stepped forward makes every lease look over: it has to be noticed before anything is settled.
+    if (overdue.length > 0) await checkHealth();
+    healthySince ??= clock.elapsed();
     const recovering = clock.elapsed() - healthySince < recoveryMs;
     const dead = new Set(deadWorkers);
     const judged = recovering ? overdue.filter((one) => isAbandoned(one, dead)) : overdue;

@@ -2,7 +2,6 @@
 import { expect, test } from 'vitest';
 import { rest } from '../../test/support/manual-clock.ts';
 import { createDefinition, createWorkerRig, type Handler } from '../../test/support/worker-rig.ts';
-import { taskFlowError } from '../core/errors.ts';
 import { fatal, snooze } from '../core/verdicts.ts';
 
 const never = (): Promise<never> => new Promise(() => {});
@@ -30,11 +29,12 @@ test('work that arrives while idle is claimed at once, without waiting for the p
   await rig.worker.stop();
 });
 
-test('an idle worker asks the store about once a second', async () => {
+test('an idle worker asks the store at most once a second', async () => {
   const rig = createWorkerRig({ a: () => 1 });
   rig.worker.start();
   await rig.clock.advance(60_000);
-  expect(rig.calls.length).toBeLessThanOrEqual(68);
+  expect(rig.calls.length).toBeLessThanOrEqual(61);
+  expect(rig.calls.length).toBeGreaterThanOrEqual(50);
   await rig.worker.stop();
 });
 
@@ -245,95 +245,6 @@ test('progress and logs reach the store while the handler runs, and the last of 
   await rig.clock.advance(10);
   expect(await rig.task(id)).toMatchObject({ state: 'succeeded', progress: { done: 200, total: 200, note: 'done' } });
   expect(rig.calls.filter((call) => call === 'heartbeat')).toHaveLength(2);
-  await rig.worker.stop();
-});
-
-test('leases are kept for as long as a handler runs', async () => {
-  const rig = createWorkerRig({ a: obedient }, { services: 'always', leaseMs: 30_000 });
-  const [id = ''] = await rig.enqueue({});
-  rig.worker.start();
-  await rig.clock.advance(600_000);
-  expect(await rig.task(id)).toMatchObject({ state: 'running', attempt: 1, epoch: 1 });
-  await rig.broker.cancel({ taskIds: [id], reason: null });
-  await rig.clock.advance(100);
-  await rig.worker.stop();
-});
-
-test('a store that is away: the handler goes on, its result arrives when the store is back', async () => {
-  const gate = Promise.withResolvers<string>();
-  const rig = createWorkerRig({ a: () => gate.promise });
-  const troubles: string[] = [];
-  rig.worker
-    .on('trouble', (event) => troubles.push(event.service))
-    .on('recovered', (event) => troubles.push(`${event.service} recovered`));
-  const [id = ''] = await rig.enqueue({});
-  rig.worker.start();
-  await rig.clock.advance(100);
-  rig.faults.fail = () => taskFlowError('STORE_UNREACHABLE', { problem: 'away' });
-  gate.resolve('kept');
-  await rig.clock.advance(20_000);
-  expect((await rig.task(id)).state).toBe('running');
-  rig.faults.fail = null;
-  await rig.clock.advance(6_000);
-  expect(await rig.task(id)).toMatchObject({ state: 'succeeded', result: '"kept"', attempt: 1 });
-  expect(troubles).toContain('worker');
-  expect(troubles).toContain('worker recovered');
-  await rig.worker.stop();
-});
-
-test('when the lease can no longer be trusted the handler is told and may speak no more', async () => {
-  let spoke: unknown = null;
-  let reason: unknown = null;
-  const rig = createWorkerRig({
-    a: (_, context) =>
-      new Promise((_, reject) => {
-        context.signal.addEventListener('abort', () => {
-          reason = context.signal.reason;
-          try {
-            context.progress(1);
-          } catch (error) {
-            spoke = error;
-          }
-          reject(context.signal.reason);
-        });
-      }),
-  });
-  await rig.enqueue({});
-  rig.worker.start();
-  await rig.clock.advance(100);
-  rig.faults.fail = (method) =>
-    method === 'heartbeat' ? taskFlowError('STORE_UNREACHABLE', { problem: 'away' }) : null;
-  await rig.clock.advance(26_800);
-  expect(reason).toBeNull();
-  await rig.clock.advance(400);
-  expect(reason).toMatchObject({ code: 'LEASE_LOST' });
-  expect(spoke).toMatchObject({ code: 'LEASE_LOST' });
-});
-
-test('a lost reply of a claim costs nothing: the same tasks come again, once', async () => {
-  let runs = 0;
-  const rig = createWorkerRig({ a: () => ++runs });
-  const ids = await rig.enqueue({}, {}, {});
-  let lost = 0;
-  rig.faults.loseReply = (method) => method === 'claim' && lost++ === 0;
-  rig.worker.start();
-  await rig.clock.advance(1_000);
-  expect(runs).toBe(3);
-  for (const id of ids) expect(await rig.task(id)).toMatchObject({ state: 'succeeded', attempt: 1, epoch: 1 });
-  await rig.worker.stop();
-});
-
-test('a lost reply of a settlement costs nothing either', async () => {
-  let runs = 0;
-  const rig = createWorkerRig({ a: () => ++runs }, { concurrency: 2 });
-  const ids = await rig.enqueue({}, {}, {}, {});
-  let lost = 0;
-  rig.faults.loseReply = (method) => method === 'settle' && lost++ < 2;
-  rig.worker.start();
-  await rig.clock.advance(3_000);
-  expect(runs).toBe(4);
-  for (const id of ids) expect(await rig.task(id)).toMatchObject({ state: 'succeeded', attempt: 1, epoch: 1 });
-  expect(rig.events.filter((event) => event === 'succeeded a')).toHaveLength(4);
   await rig.worker.stop();
 });
 

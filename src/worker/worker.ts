@@ -9,7 +9,7 @@ import type { Presence } from '../core/presence.ts';
 import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
-import { createService, type Service, type ServiceReport, type TickResult } from '../engine/service.ts';
+import { createService, type Report, type Service, type ServiceReport, type TickResult } from '../engine/service.ts';
 import { Attempt } from './attempt.ts';
 import { createEmitter, eventOf, runEvent, type WorkerEventName, type WorkerEvents } from './events.ts';
 import { createKeeper, type Keeper, trustShare } from './keeper.ts';
@@ -50,6 +50,8 @@ export function createWorker(options: WorkerOptions): Worker {
 }
 
 const concurrencyDefault = 10;
+/** A little more than the period of polls: together with its heartbeats an idle worker stays below one call a second. */
+const pollMs = limits.pollMs * 1.12;
 /** A handler begins with at least this much of its lease left, else after the next renewal. */
 const startShare = 1 / 3;
 
@@ -129,16 +131,7 @@ class LocalWorker implements Worker {
       onEnded: (attempt) => this.#leaveSlot(attempt),
       onStuck: (attempt) => this.#replaceSlot(attempt),
     });
-    this.#loop = createService({
-      name: 'worker',
-      periodMs: limits.pollMs,
-      // No slower than the poll: results wait for it.
-      backoffMaxMs: limits.pollMs,
-      clock,
-      chance,
-      report,
-      tick: () => this.#tick(),
-    });
+    this.#loop = this.#createLoop(report);
   }
 
   get running(): number {
@@ -166,6 +159,13 @@ class LocalWorker implements Worker {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #createLoop(report: Report): Service {
+    const [clock, chance] = [this.#clock, this.#chance];
+    // Backs off no longer than it polls: results wait for it.
+    const [periodMs, backoffMaxMs] = [pollMs, limits.pollMs];
+    return createService({ name: 'worker', periodMs, backoffMaxMs, clock, chance, report, tick: () => this.#tick() });
   }
 
   async #tick(): Promise<TickResult> {
