@@ -81,7 +81,7 @@ function mount(app: Hono, routes: readonly Route[], context: OperationContext): 
 function answerError(c: Context, thrown: unknown, options: AppOptions): Response | Promise<Response> {
   const error = shownError(thrown, options.report);
   const { pages } = options;
-  const forPerson = pages !== undefined && !c.req.path.startsWith('/api/') && c.req.path !== '/health';
+  const forPerson = pages !== undefined && !/^\/(api|health)(\/|$)/.test(c.req.path);
   return forPerson ? pages.errorPage(error, c.req.path, options.context) : problemResponse(error);
 }
 

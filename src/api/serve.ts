@@ -37,6 +37,11 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const server = createAdaptorServer({ fetch: options.fetch, serverOptions: slowClientLimits }) as Server;
   // Without a listener Node would end the process for a client that resets its connection at the wrong moment.
   server.on('clientError', (_error, socket) => socket.destroy());
+  server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
+    response.once('close', () => {
+      if (!server.listening) clock.schedule(0, () => server.closeIdleConnections());
+    });
+  });
   await listen(server, host, port);
   const address = server.address();
   const bound = typeof address === 'object' && address !== null ? address.port : port;
@@ -92,13 +97,10 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   }
 }
 
+/** A connection that a client keeps alive is closed as soon as its request is answered: see the listener in `serve`. */
 function close(server: Server, clock: Clock, patienceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cancel = clock.schedule(patienceMs, () => server.closeAllConnections());
-    // A kept-alive connection that is busy now would wait for its next request: it is told to end with this one.
-    server.on('request', (_request: IncomingMessage, response: ServerResponse) =>
-      response.setHeader('connection', 'close'),
-    );
     server.close(() => {
       cancel();
       resolve();

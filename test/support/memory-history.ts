@@ -1,0 +1,46 @@
+/** A record over the memory store, found by scanning: for tests of what stands on a store. */
+
+import type { MemoryState } from '../../src/broker/memory/state.ts';
+import { matches } from '../../src/core/filter-match.ts';
+import { preview } from '../../src/core/preview.ts';
+import { type TaskView, viewOf } from '../../src/core/states.ts';
+import type { Task } from '../../src/core/task.ts';
+import type { History, TaskSummary } from '../../src/history/history.ts';
+
+export function createMemoryHistory(state: MemoryState): History {
+  const tasks = (): readonly Task[] => [...state.rows.values()].map((row) => row.task);
+  return {
+    async search(filter, { after, limit }) {
+      const found = tasks()
+        .filter((task) => matches(filter, task, state.lastNow) && (after === null || task.id < after))
+        .sort((a, b) => (a.id < b.id ? 1 : -1));
+      const page = found.slice(0, limit).map(summaryOf);
+      return { tasks: page, next: found.length > limit ? (page.at(-1)?.id ?? null) : null, scanned: 'all' };
+    },
+    async task(taskId) {
+      const row = state.rows.get(taskId);
+      return row === undefined ? null : { task: row.task, attempts: row.attempts, logs: row.logs, timeline: [] };
+    },
+    minutes: async () => [],
+    samples: async () => [],
+    sample: async () => false,
+    async facets() {
+      const views: Partial<Record<TaskView, number>> = {};
+      for (const task of tasks()) views[viewOf(task)] = (views[viewOf(task)] ?? 0) + 1;
+      return { views, queues: countBy(tasks(), 'queue'), names: countBy(tasks(), 'name') };
+    },
+    events: async (after, limit) => state.events.filter((event) => event.seq > after).slice(0, limit),
+    lagMs: async () => 0,
+  };
+}
+
+function summaryOf(task: Task): TaskSummary {
+  const { payload, result: _result, checkpoints: _checkpoints, ...rest } = task;
+  return { ...rest, view: viewOf(task), preview: preview(payload) };
+}
+
+function countBy(tasks: readonly Task[], field: 'queue' | 'name'): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const task of tasks) counts[task[field]] = (counts[task[field]] ?? 0) + 1;
+  return counts;
+}
