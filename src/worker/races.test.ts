@@ -13,6 +13,8 @@ interface Story {
   readonly drainMs: number;
   /** Share of calls that do not arrive, and of replies that are lost. */
   readonly failing: number;
+  /** When a person cancels every third task. */
+  readonly cancelAtMs: number;
 }
 
 const stories = fc.record<Story>({
@@ -22,6 +24,7 @@ const stories = fc.record<Story>({
   stopAtMs: fc.integer({ min: 0, max: 400 }),
   drainMs: fc.integer({ min: 0, max: 300 }),
   failing: fc.constantFrom(0, 0, 0.1, 0.3),
+  cancelAtMs: fc.integer({ min: 0, max: 1_000 }),
 });
 
 async function play(
@@ -43,6 +46,8 @@ async function play(
   rig.faults.loseReply = () => chance.float() < story.failing;
   const ids = await rig.enqueue(...Array.from({ length: story.tasks }, () => ({})));
   rig.worker.start();
+  const cancelled = ids.filter((_, index) => index % 3 === 0);
+  rig.clock.schedule(story.cancelAtMs, () => void rig.memory.cancel({ taskIds: cancelled, reason: null }));
   await rig.clock.advance(story.stopAtMs);
   let stopped = false;
   const stopping = rig.worker.stop({ drainMs: story.drainMs }).then(() => {
@@ -57,14 +62,15 @@ async function play(
   return { rig, ids, finishedRuns };
 }
 
-test('whenever a worker stops, each task has run once or is back, and nothing is left behind', async () => {
+test('whenever a worker stops, each task has run once, is cancelled, or is back, and nothing is left behind', async () => {
   await fc.assert(
     fc.asyncProperty(stories, async (story) => {
       const { rig, ids, finishedRuns } = await play(story);
       for (const id of ids) {
         const task = await rig.task(id);
         if (task.state === 'succeeded') expect(finishedRuns.get(id)).toBe(1);
-        else {
+        else if (task.state !== 'cancelled') {
+          expect(task.cancelRequestedAt).toBeNull();
           expect(task).toMatchObject({ state: 'queued', attempt: 0 });
           expect(finishedRuns.has(id)).toBe(false);
         }
@@ -72,6 +78,6 @@ test('whenever a worker stops, each task has run once or is back, and nothing is
       expect(rig.clock.timers).toBe(0);
       expect(rig.worker.running).toBe(0);
     }),
-    { numRuns: 200 },
+    { numRuns: 2000 },
   );
-}, 30_000);
+}, 300_000);

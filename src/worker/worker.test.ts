@@ -1,6 +1,6 @@
 /** Checks what a worker does with tasks, handlers and a store that misbehaves. */
 import { expect, test } from 'vitest';
-import { rest } from '../../test/support/manual-clock.ts';
+import { createManualClock, rest } from '../../test/support/manual-clock.ts';
 import { createDefinition, createWorkerRig, type Handler } from '../../test/support/worker-rig.ts';
 import { fatal, snooze } from '../core/verdicts.ts';
 
@@ -330,3 +330,22 @@ test.each([{ queues: {} }, { queues: { a: 0 } }, { queues: { a: 1.5 } }, { concu
     expect(() => createWorkerRig({}, options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
   },
 );
+
+test('handlers that compute without waiting leave turns for heartbeats', async () => {
+  const order: string[] = [];
+  let busyMs = 0;
+  const manual = createManualClock();
+  const clock = { ...manual, elapsed: () => manual.elapsed() + busyMs };
+  const compute: Handler = () => {
+    if (order.length === 0) setImmediate(() => order.push('turn'));
+    busyMs += 50;
+    order.push('run');
+  };
+  const rig = createWorkerRig({ a: compute }, { concurrency: 20, clock });
+  await rig.enqueue(...Array.from({ length: 20 }, () => ({})));
+  rig.worker.start();
+  await rest();
+  expect(order.indexOf('turn')).toBeLessThanOrEqual(2);
+  expect(order.filter((one) => one === 'run')).toHaveLength(20);
+  await rig.worker.stop();
+});

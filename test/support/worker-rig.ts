@@ -14,6 +14,8 @@ import { createManualClock, type ManualClock } from './manual-clock.ts';
 export interface WorkerRig {
   readonly clock: ManualClock;
   readonly broker: Broker;
+  /** The same store without the faults. */
+  readonly memory: Broker;
   readonly store: Store;
   readonly samples: Sample[];
   readonly worker: Worker;
@@ -69,6 +71,7 @@ export function createWorkerRig(
   return {
     clock,
     broker,
+    memory,
     store,
     samples,
     worker,
