@@ -17,8 +17,6 @@ export interface LeasesOptions {
 export interface Leases extends LeaseHolder {
   add(attempt: Attempt): void;
   delete(attempt: Attempt): void;
-  /** Whether this lease is held here already. Looks at each: for repeated claims only. */
-  has(taskId: string, token: string): boolean;
   /** Marks the attempts of these tasks, so that the next beat asks about them; whether there are any. */
   ask(taskIds: readonly string[]): boolean;
   readonly all: ReadonlySet<Attempt>;
@@ -72,11 +70,6 @@ export function createLeases(options: LeasesOptions): Leases {
     for (const attempt of all) if (isTrusted(attempt) && attempt.trustUntil <= elapsed) options.onLost(attempt, false);
   }
 
-  function has(taskId: string, token: string): boolean {
-    for (const { lease } of all) if (lease.token === token && lease.taskId === taskId) return true;
-    return false;
-  }
-
   function ask(taskIds: readonly string[]): boolean {
     const asked = new Set(taskIds);
     let found = false;
@@ -92,7 +85,6 @@ export function createLeases(options: LeasesOptions): Leases {
     all,
     add: (attempt) => void all.add(attempt),
     delete: (attempt) => void all.delete(attempt),
-    has,
     ask,
     takeBeats,
     answered,

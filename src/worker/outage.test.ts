@@ -95,3 +95,109 @@ test('a lost reply of a settlement costs nothing either', async () => {
   expect(rig.events.filter((event) => event === 'succeeded a')).toHaveLength(4);
   await rig.worker.stop();
 });
+
+test('an answer that comes late does not stretch the trust', async () => {
+  let lostAt = 0;
+  const rig = createWorkerRig({
+    a: (_, context) =>
+      new Promise((_, reject) => {
+        context.signal.addEventListener('abort', () => {
+          lostAt = rig.clock.elapsed();
+          reject(context.signal.reason);
+        });
+      }),
+  });
+  await rig.enqueue({});
+  rig.worker.start();
+  await rig.clock.advance(1_500);
+  // Beats that were sent at about 10 s arrive, and their answers come back 4 s later; then nothing does.
+  rig.faults.waitMs = () => 2_000;
+  await rig.clock.advance(14_000);
+  rig.faults.fail = (method) =>
+    method === 'heartbeat' ? taskFlowError('STORE_UNREACHABLE', { problem: 'away' }) : null;
+  await rig.clock.advance(40_000);
+  const sentAt = rig.beats.findLast((beat) => beat.arrived)?.sentAt ?? 0;
+  expect(sentAt).toBeGreaterThan(5_000);
+  expect(lostAt).toBeGreaterThan(0);
+  expect(Math.abs(lostAt - sentAt - 27_000)).toBeLessThan(50);
+});
+
+test('a lease that was given to another ends the handler, and its result is not sent', async () => {
+  const gate = Promise.withResolvers<string>();
+  let reason: unknown = null;
+  const rig = createWorkerRig({
+    a: (_, context) => {
+      context.signal.addEventListener('abort', () => {
+        reason = context.signal.reason;
+      });
+      return gate.promise;
+    },
+  });
+  const [id = ''] = await rig.enqueue({});
+  rig.worker.start();
+  await rig.clock.advance(100);
+  const me = (await rig.task(id)).workerId ?? '';
+  const [judged] = await rig.memory.claimOverdue({ token: 'j', limit: 1, leaseMs: 5_000, deadWorkers: [me] });
+  const verdict = {
+    to: 'failed',
+    reason: 'error',
+    charge: 'attempt',
+    keepMs: 1_000_000,
+    result: null,
+    error: null,
+  } as const;
+  await rig.memory.settle([
+    { lease: judged?.lease ?? { taskId: id, token: 'j' }, verdict, ranMs: null, progress: null, logs: [], spawn: [] },
+  ]);
+  await rig.clock.advance(12_000);
+  expect(reason).toMatchObject({ code: 'LEASE_LOST' });
+  rig.calls.length = 0;
+  gate.resolve('too late');
+  await rig.clock.advance(10);
+  expect(rig.calls).not.toContain('settle');
+  expect(rig.worker.running).toBe(0);
+  await rig.worker.stop();
+});
+
+test('news of a heartbeat that failed comes with the next one', async () => {
+  const rig = createWorkerRig({
+    a: (_, context) => {
+      context.progress(5, 10);
+      return obedient(null, context);
+    },
+  });
+  const [id = ''] = await rig.enqueue({});
+  rig.worker.start();
+  await rig.clock.advance(100);
+  let failures = 0;
+  rig.faults.fail = (method) =>
+    method === 'heartbeat' && failures++ === 0 ? taskFlowError('STORE_UNREACHABLE', { problem: 'away' }) : null;
+  await rig.clock.advance(2_500);
+  expect(failures).toBeGreaterThan(1);
+  expect((await rig.task(id)).progress).toMatchObject({ done: 5 });
+  await rig.memory.cancel({ taskIds: [id], reason: null });
+  await rig.clock.advance(100);
+  await rig.worker.stop();
+});
+
+test('a handler does not begin with a lease that is nearly over: it is renewed first', async () => {
+  let callsBefore: readonly string[] = [];
+  const rig = createWorkerRig({
+    a: () => {
+      callsBefore = [...rig.calls];
+    },
+  });
+  await rig.enqueue({});
+  rig.faults.loseReply = (method) => method === 'claim';
+  rig.worker.start();
+  await rig.clock.advance(1);
+  rig.faults.loseReply = null;
+  rig.faults.fail = () => taskFlowError('STORE_UNREACHABLE', { problem: 'away' });
+  await rig.clock.advance(22_000);
+  rig.faults.fail = null;
+  rig.calls.length = 0;
+  await rig.clock.advance(3_000);
+  expect(callsBefore).toContain('claim');
+  expect(callsBefore.lastIndexOf('heartbeat')).toBeGreaterThan(callsBefore.indexOf('claim'));
+  await rig.worker.stop();
+});

@@ -17,8 +17,8 @@ export interface SettlerOptions {
   readonly workerId: string;
   readonly leaseMs: number;
   readonly pools: Pools;
-  /** Takes claimed tasks over. `sentAt`: when their claim was first sent, in ms of `clock.elapsed()`. `repeated`: some may be known. */
-  readonly onClaimed: (claimed: readonly ClaimedTask[], sentAt: number, repeated: boolean) => void;
+  /** Takes claimed tasks over. `sentAt`: when their claim was first sent, in ms of `clock.elapsed()`. */
+  readonly onClaimed: (claimed: readonly ClaimedTask[], sentAt: number) => void;
   /** The store answered for this attempt; it owes and is owed nothing more. */
   readonly onSettled: (attempt: Attempt, result: SettleResult) => void;
 }
@@ -54,7 +54,6 @@ export function createSettler(options: SettlerOptions): Settler {
 
   async function tick(): Promise<TickResult> {
     const attempts = takeBatch();
-    const repeated = unanswered !== null;
     // With more to settle than one call carries, claiming more would only add to it.
     const claim = unsettled.length > 0 ? null : (unanswered ?? nextClaim());
     if (attempts.length === 0 && claim === null) return 'done';
@@ -64,7 +63,7 @@ export function createSettler(options: SettlerOptions): Settler {
     roundTripMs = (roundTripMs + clock.elapsed() - sentAt) / 2;
     if (claim === null) return unsettled.length > 0 ? 'full' : 'done';
     unanswered = null;
-    options.onClaimed(claimed, claim.sentAt, repeated);
+    options.onClaimed(claimed, claim.sentAt);
     return unsettled.length > 0 || (claimed.length >= claim.request.limit && hasDemand()) ? 'full' : 'done';
   }
 

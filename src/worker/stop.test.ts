@@ -64,7 +64,7 @@ test('handlers that outlast the patience are aborted, and handed back when they 
 });
 
 test('a handler that ignores everything keeps its lease: it still runs', async () => {
-  const rig = createWorkerRig({ a: () => new Promise(() => {}) });
+  const rig = createWorkerRig({ a: () => new Promise(() => {}) }, { graceMs: 1_000 });
   const [id = ''] = await rig.enqueue({});
   rig.worker.start();
   await rig.clock.advance(100);

@@ -106,7 +106,7 @@ class LocalWorker implements Worker {
       workerId: this.id,
       leaseMs: this.#leaseMs,
       pools: this.#pools,
-      onClaimed: (claimed, sentAt, repeated) => this.#accept(claimed, sentAt, repeated),
+      onClaimed: (claimed, sentAt) => this.#accept(claimed, sentAt),
       onSettled: (attempt, result) => this.#finish(attempt, result),
     });
     this.#keeper = createKeeper({
@@ -179,11 +179,10 @@ class LocalWorker implements Worker {
     return result;
   }
 
-  #accept(claimed: readonly ClaimedTask[], sentAt: number, repeated: boolean): void {
+  #accept(claimed: readonly ClaimedTask[], sentAt: number): void {
     const arrivedAt = this.#clock.elapsed();
     const trustUntil = sentAt + this.#leaseMs * trustShare;
     for (const one of claimed) {
-      if (repeated && this.#leases.has(one.lease.taskId, one.lease.token)) continue;
       const attempt = new Attempt(
         one,
         this.#pools.of(one.task.queue),

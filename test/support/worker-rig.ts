@@ -21,6 +21,8 @@ export interface WorkerRig {
   readonly worker: Worker;
   /** Names of the calls that reached the store, in order. */
   readonly calls: string[];
+  /** Heartbeats in the order they were sent, in ms of the clock. */
+  readonly beats: { readonly sentAt: number; readonly arrived: boolean }[];
   /** What the next calls of the store do instead of answering. */
   readonly faults: {
     fail: ((method: string) => unknown) | null;
@@ -44,7 +46,8 @@ export function createWorkerRig(
   const memory = createMemoryBroker({ now: clock.now, chance });
   const calls: string[] = [];
   const faults: WorkerRig['faults'] = { fail: null, loseReply: null, waitMs: null };
-  const broker = withFaults(memory, clock, calls, faults);
+  const beats: WorkerRig['beats'] = [];
+  const broker = withFaults(memory, clock, { calls, beats, faults });
   const samples: Sample[] = [];
   const store = {
     broker,
@@ -76,6 +79,7 @@ export function createWorkerRig(
     samples,
     worker,
     calls,
+    beats,
     faults,
     events,
     async enqueue(...tasks) {
@@ -148,15 +152,21 @@ export function newTask(given: Partial<NewTask>): NewTask {
 }
 
 /** The broker with a record of its calls; a fault either keeps a call from arriving or loses its reply. */
-function withFaults(broker: Broker, clock: ManualClock, calls: string[], faults: WorkerRig['faults']): Broker {
+function withFaults(
+  broker: Broker,
+  clock: ManualClock,
+  { calls, beats, faults }: Pick<WorkerRig, 'calls' | 'beats' | 'faults'>,
+): Broker {
   return new Proxy(broker, {
     get(target, name: string) {
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== 'function' || name === 'subscribe') return value;
       return async (...parameters: unknown[]) => {
         calls.push(name);
+        const sentAt = clock.elapsed();
         if (faults.waitMs !== null) await sleep(clock, faults.waitMs());
         const fault = faults.fail?.(name);
+        if (name === 'heartbeat') beats.push({ sentAt, arrived: !fault });
         if (fault) throw fault;
         const answer: unknown = await Reflect.apply(value, target, parameters);
         if (faults.waitMs !== null) await sleep(clock, faults.waitMs());
