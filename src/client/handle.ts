@@ -48,27 +48,45 @@ export interface HandleContext {
 
 /** Makes the handle of a stored task. */
 export function createHandle<Output>(context: HandleContext, id: string, created: boolean): Handle<Output> {
-  return {
-    id,
-    created,
-    url: `${context.url()}/tasks/${id}`,
-    async state() {
-      const broker = await context.open();
-      const [task] = await broker.getTasks([id]);
-      if (!task) throw taskFlowError('TASK_NOT_FOUND', { id });
-      return task.state;
-    },
-    async result(options = {}) {
-      const timeoutMs = parseDuration(options.timeout ?? limits.resultWaitMs, 'timeout', { min: 1 });
-      return outputOf(await context.waiter.finished(id, timeoutMs, options.signal)) as Output;
-    },
-    async cancel(reason) {
-      const broker = await context.open();
-      const [answer] = await broker.cancel({ taskIds: [id], reason: reason ?? null });
-      if (answer === undefined || answer.outcome === 'unknown') throw taskFlowError('TASK_NOT_FOUND', { id });
-      return answer.outcome === 'already' ? { already: answer.state } : answer.outcome;
-    },
-  };
+  return new TaskHandle(context, id, created);
+}
+
+/** A class, not a literal: a bulk enqueue makes thousands, most of which are never asked anything. */
+class TaskHandle<Output> implements Handle<Output> {
+  readonly id: string;
+  readonly created: boolean;
+  readonly #context: HandleContext;
+
+  constructor(context: HandleContext, id: string, created: boolean) {
+    this.id = id;
+    this.created = created;
+    this.#context = context;
+  }
+
+  get url(): string {
+    return `${this.#context.url()}/tasks/${this.id}`;
+  }
+
+  async state(): Promise<TaskState> {
+    const { id } = this;
+    const broker = await this.#context.open();
+    const [task] = await broker.getTasks([id]);
+    if (!task) throw taskFlowError('TASK_NOT_FOUND', { id });
+    return task.state;
+  }
+
+  async result(options: ResultOptions = {}): Promise<Output> {
+    const timeoutMs = parseDuration(options.timeout ?? limits.resultWaitMs, 'timeout', { min: 1 });
+    return outputOf(await this.#context.waiter.finished(this.id, timeoutMs, options.signal)) as Output;
+  }
+
+  async cancel(reason?: string): Promise<CancelAnswer> {
+    const { id } = this;
+    const broker = await this.#context.open();
+    const [answer] = await broker.cancel({ taskIds: [id], reason: reason ?? null });
+    if (answer === undefined || answer.outcome === 'unknown') throw taskFlowError('TASK_NOT_FOUND', { id });
+    return answer.outcome === 'already' ? { already: answer.state } : answer.outcome;
+  }
 }
 
 /** What a finished task's handler returned; throws TASK_FAILED or TASK_CANCELLED for any other end. */
