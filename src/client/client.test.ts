@@ -222,6 +222,33 @@ describe('batches', () => {
     expect(await shaky.enqueue(plain, { n: 1 }, { id })).toMatchObject({ id, created: true });
   });
 
+  test('an outage in the middle of many names every id, and the list can be sent again', async () => {
+    let left = 1;
+    const failing: Broker = {
+      ...broker,
+      enqueue: (tasks) =>
+        left-- > 0 ? broker.enqueue(tasks) : Promise.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'gone' })),
+    };
+    const shaky = makeClient({ open: async () => ({ broker: failing, close: async () => {} }) });
+    const inputs = Array.from({ length: 1_500 }, (_, n) => ({ n }));
+    const error = await shaky.enqueueMany(plain, inputs).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'STORE_UNREACHABLE', details: { stored: 1_000 } });
+    const { ids } = (error as { details: { ids: string[] } }).details;
+    const items = inputs.map((input, n) => ({ input, options: { id: ids[n]! } }));
+    const handles = await client.enqueueMany(plain, items);
+    expect(handles.filter((handle) => handle.created).length).toBe(500);
+  });
+
+  test('a conflict among many names its item, and the others are stored', async () => {
+    const items = ['a', 'b', 'a'].map((key) => ({ input: { n: 1 }, options: { key, ifExists: 'error' as const } }));
+    await expect(client.enqueueMany(plain, items)).rejects.toMatchObject({
+      code: 'KEY_CONFLICT',
+      message: expect.stringMatching(/^Item 2: /),
+    });
+    const [queue] = await broker.getQueues();
+    expect(queue?.counts.queued).toBe(2);
+  });
+
   test('one refused task does not fail its neighbours', async () => {
     const picky: Broker = {
       ...broker,

@@ -12,7 +12,7 @@ import type { NewTask } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { newTask, prepareInput } from './enqueue.ts';
-import { createEnqueueBatcher, toldTo } from './enqueue-batcher.ts';
+import { createEnqueueBatcher } from './enqueue-batcher.ts';
 import { createHandle, type Handle, type HandleContext } from './handle.ts';
 import type { EnqueueOptions } from './options.ts';
 import { createWaiter } from './waiter.ts';
@@ -71,9 +71,8 @@ export function makeClient(options: ClientOptions): Client {
     },
     async enqueueMany(definition, items) {
       const tasks = await prepareMany(definition, items, ids);
-      const results: EnqueueResult[] = [];
-      for (const batch of batchesOf(tasks)) results.push(...(await sendBatch(store.broker, batch)));
-      return tasks.map((task, index) => handleOf(context, task, results[index]));
+      const results = await sendMany(store.broker, tasks);
+      return tasks.map((task, index) => numbering(index, () => handleOf<never>(context, task, results[index])));
     },
     handle: (taskId) => createHandle(context, parseId(taskId), false),
     open: store.broker,
@@ -126,19 +125,26 @@ async function prepareMany(
     : items.map((item) => [item, {}] as const);
   return Promise.all(
     pairs.map(async ([input, options], index) => {
-      try {
-        return newTask(definition, await prepareInput(definition, input), options, idFor(options, ids));
-      } catch (error) {
-        throw error instanceof TaskFlowError ? numbered(error, index) : error;
-      }
+      const prepared = await prepareInput(definition, input).catch((error: unknown) =>
+        numbering(index, () => {
+          throw error;
+        }),
+      );
+      return numbering(index, () => newTask(definition, prepared, options, idFor(options, ids)));
     }),
   );
 }
 
-function numbered(error: TaskFlowError, index: number): TaskFlowError {
-  const told = retold(error, { cause: error.cause });
-  told.message = `Item ${index}: ${error.message}`;
-  return told;
+/** Says which item an error is about. */
+function numbering<Value>(index: number, make: () => Value): Value {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof TaskFlowError)) throw error;
+    const told = retold(error, { cause: error.cause });
+    told.message = `Item ${index}: ${error.message}`;
+    throw told;
+  }
 }
 
 function isItem(value: unknown): value is EnqueueItem<unknown> {
@@ -166,16 +172,22 @@ function* batchesOf(tasks: readonly NewTask[]): Generator<readonly NewTask[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function sendBatch(
+/** Sends all, one call after the other. An error of the store names every id, so that the whole list can be sent again. */
+async function sendMany(
   open: () => Promise<ClientBroker>,
-  batch: readonly NewTask[],
+  tasks: readonly NewTask[],
 ): Promise<readonly EnqueueResult[]> {
-  const broker = await open();
+  const results: EnqueueResult[] = [];
   try {
-    return await broker.enqueue(batch);
+    const broker = await open();
+    for (const batch of batchesOf(tasks)) results.push(...(await broker.enqueue(batch)));
+    return results;
   } catch (error) {
-    const [first] = batch;
-    throw first === undefined ? error : toldTo(first, error);
+    if (!(error instanceof TaskFlowError)) throw error;
+    const hint =
+      'Send the list again with these ids, as { input, options: { id } }: what was stored is not stored twice.';
+    const details = { ids: tasks.map((task) => task.id), stored: results.length };
+    throw retold(error, { details, ...(error.retryable ? { hint } : {}) });
   }
 }
 

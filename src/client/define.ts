@@ -26,7 +26,9 @@ export interface TaskRef<Name extends string, Input, Parsed, Output> {
    */
   enqueue(input: Input, options?: EnqueueOptions): Promise<Handle<Output>>;
   /**
-   * Stores many tasks, each 1,000 of them (or 4 MiB) in one atomic step. All inputs are checked before anything is stored.
+   * Stores many tasks, each 1,000 of them (or 4 MiB) in one atomic step. All inputs are checked before anything is stored;
+   * an error names its item. KEY_CONFLICT of one item does not undo the others. Items that all have just the fields
+   * `input` and `options` are read as such, whatever the task's own input is.
    *
    * @example
    * await sendWelcome.enqueueMany([{ userId: 'a' }, { userId: 'b' }]);

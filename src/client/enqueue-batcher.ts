@@ -94,7 +94,7 @@ function isAboutContent(error: unknown): boolean {
 }
 
 /** Tells the store's error to one caller, with the id that makes a repetition safe. */
-export function toldTo(task: NewTask, error: unknown): unknown {
+function toldTo(task: NewTask, error: unknown): unknown {
   if (!(error instanceof TaskFlowError)) return error;
   const hint = error.retryable
     ? { hint: `Enqueue it again with { id: '${task.id}' }: if it was stored, it is not stored twice.` }
