@@ -23,6 +23,7 @@ const published: Definition = {
   timeoutMs: 30_000,
   key: 'welcome:{userId}:{locale}',
   keyForMs: 1_000,
+  ifExists: 'error',
   group: null,
   file: null,
 };
@@ -79,10 +80,12 @@ test('a published definition gives queue, policy and key, and checks the input',
     timeoutMs: 30_000,
     key: 'welcome:ada:en',
     keyForMs: 1_000,
+    ifExists: 'error',
     schemaVersion: 'abc',
     strictCancel: true,
     payload: '{"userId":"ada"}',
   });
+  await expect(client.enqueue('email.welcome', { userId: 'ada' })).rejects.toMatchObject({ code: 'KEY_CONFLICT' });
   await expect(client.enqueue('email.welcome', {})).rejects.toMatchObject({ code: 'INVALID_INPUT' });
 });
 

@@ -10,7 +10,11 @@ const namePattern = /^[\p{L}\p{N}_][\p{L}\p{N}\p{M}._:/@+#-]*$/u;
 export function checkName(value: unknown, what: string): string {
   const problem = problemOfName(value);
   if (problem === null) return value as string;
-  throw taskFlowError('INVALID_OPTION', { what, problem }, { hint: "Letters, digits and . _ - : / @ + #, such as 'email.welcome'." });
+  throw taskFlowError(
+    'INVALID_OPTION',
+    { what, problem },
+    { hint: "Letters, digits and . _ - : / @ + #, such as 'email.welcome'." },
+  );
 }
 
 /** Returns the key when it is one: 1 to `limits.keyMax` characters of well-formed text without NUL. Throws INVALID_OPTION. */

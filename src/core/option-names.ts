@@ -8,7 +8,12 @@ import { didYouMean } from './nearest.ts';
  * design and answer NOT_SUPPORTED, since silence would be a promise; anything else is INVALID_OPTION with the nearest
  * known name. `what` says whose options they are.
  */
-export function checkOptionNames(options: object, known: readonly string[], later: readonly string[], what: string): void {
+export function checkOptionNames(
+  options: object,
+  known: readonly string[],
+  later: readonly string[],
+  what: string,
+): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     if (later.includes(name)) throw taskFlowError('NOT_SUPPORTED', { what: `The option "${name}"` });

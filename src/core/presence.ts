@@ -1,5 +1,7 @@
 /** What processes publish about themselves with their heartbeats. */
 
+import type { IfExists } from './task.ts';
+
 /** A task definition as a worker publishes it: data only, so that any surface can validate, render and explain. */
 export interface Definition {
   readonly name: string;
@@ -13,6 +15,8 @@ export interface Definition {
   readonly timeoutMs: number | null;
   readonly key: string | null;
   readonly keyForMs: number | null;
+  /** What an enqueue does when the key is held. */
+  readonly ifExists: IfExists;
   readonly group: string | null;
   /** File it came from, relative to the project, or `null`. */
   readonly file: string | null;

@@ -59,6 +59,11 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** An epoch time in milliseconds as a Date, for users who think in those. */
+export function dateOf(atMs: number): Date {
+  return new Date(atMs);
+}
+
 /** An epoch time in milliseconds as ISO 8601 text in UTC; `null` stays `null`. */
 export function isoTime(atMs: number): string;
 export function isoTime(atMs: number | null): string | null;

@@ -23,7 +23,11 @@ const cacheMs = 1_000;
  * Definitions of this process (they win) and of the workers that beat within `limits.presenceMs`; of two workers with
  * different versions the one that started last speaks.
  */
-export function createDefinitions(broker: Pick<Broker, 'info' | 'getWorkers'>, clock: Clock, local: readonly TaskDefinition[] = []): Definitions {
+export function createDefinitions(
+  broker: Pick<Broker, 'info' | 'getWorkers'>,
+  clock: Clock,
+  local: readonly TaskDefinition[] = [],
+): Definitions {
   const own = new Map(local.map((definition) => [definition.name, definition]));
   let cached: { readonly known: Promise<ReadonlyMap<string, TaskDefinition>>; readonly atMs: number } | null = null;
 
@@ -66,6 +70,7 @@ export function unknownDefinition(name: string): TaskDefinition {
     schemaVersion: null,
     key: null,
     keyForMs: null,
+    ifExists: 'return' as const,
     group: null,
     file: null,
   };
@@ -80,7 +85,8 @@ export function unknownDefinition(name: string): TaskDefinition {
 
 /** A published definition in the shape of one from code, so that an enqueue is checked and rendered by the same functions. */
 function publishedDefinition(definition: Definition): TaskDefinition {
-  const { name, description, queue, timeoutMs, policy, key, keyForMs, group, inputSchema, schemaVersion } = definition;
+  const { name, description, queue, timeoutMs, policy, key, keyForMs, ifExists, group, inputSchema, schemaVersion } =
+    definition;
   const { isolate, strictCancel } = parsePolicy(policy);
   return {
     name,
@@ -95,8 +101,7 @@ function publishedDefinition(definition: Definition): TaskDefinition {
     group,
     inputSchema,
     schemaVersion,
-    // Not published: a caller who wants another answer to a held key says so.
-    ifExists: 'return',
+    ifExists,
     parseInput: async (input) =>
       inputSchema === null ? input : (await import('./json-schema.ts')).parseWithJsonSchema(definition, input),
     parseOutput: async (output) => output,

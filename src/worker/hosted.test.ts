@@ -10,8 +10,21 @@ import { hostWorker } from './hosted.ts';
 
 function defined(name: string, queue: string, run: TaskDefinition['run']): object {
   const definition: TaskDefinition = {
-    name, queue, run, description: null, timeoutMs: 60_000, policy: '{}', isolate: 'none', key: null, keyForMs: null, ifExists: 'return', strictCancel: false,
-    group: null, inputSchema: null, schemaVersion: null, retryOn: null,
+    name,
+    queue,
+    run,
+    description: null,
+    timeoutMs: 60_000,
+    policy: '{}',
+    isolate: 'none',
+    key: null,
+    keyForMs: null,
+    ifExists: 'return',
+    strictCancel: false,
+    group: null,
+    inputSchema: null,
+    schemaVersion: null,
+    retryOn: null,
     parseInput: (input) => Promise.resolve(input),
     parseOutput: (output) => Promise.resolve(output),
   };
@@ -20,23 +33,61 @@ function defined(name: string, queue: string, run: TaskDefinition['run']): objec
 
 function newTask(n: number, name: string, queue: string): NewTask {
   return {
-    id: `01K8Q2M4ZJ7F0C7YF4V7Z0B2H${n}`, name, queue, payload: '{"n":1}', schemaVersion: null, priority: 5, delayMs: 0, at: null, startWithinMs: null, expiresInMs: null,
-    timeoutMs: null, policy: '{}', keepMs: 60_000, strictCancel: false, group: null, limits: [], key: null, keyForMs: null, ifExists: 'return', dependsOn: [], blocks: [],
-    flowId: null, tags: [], traceparent: null,
+    id: `01K8Q2M4ZJ7F0C7YF4V7Z0B2H${n}`,
+    name,
+    queue,
+    payload: '{"n":1}',
+    schemaVersion: null,
+    priority: 5,
+    delayMs: 0,
+    at: null,
+    startWithinMs: null,
+    expiresInMs: null,
+    timeoutMs: null,
+    policy: '{}',
+    keepMs: 60_000,
+    strictCancel: false,
+    group: null,
+    limits: [],
+    key: null,
+    keyForMs: null,
+    ifExists: 'return',
+    dependsOn: [],
+    blocks: [],
+    flowId: null,
+    tags: [],
+    traceparent: null,
   };
 }
 
 let closed = 0;
 const broker = createMemoryBroker({ now: systemClock.now, chance: systemChance });
 // The record is the engine's concern, and that only runs where no server does.
-const open = async (): Promise<Store> => ({ broker, history: { sample: async () => true } as never, close: async () => void (closed += 1) });
+const open = async (): Promise<Store> => ({
+  broker,
+  history: { sample: async () => true } as never,
+  close: async () => {
+    closed += 1;
+  },
+});
 afterEach(() => {
   closed = 0;
 });
 
 test('it serves the queues of its tasks, tells what happened, and closes its store', async () => {
   const seen: unknown[] = [];
-  const worker = await hostWorker({ tasks: { a: defined('a', 'one', async () => 'A'), b: defined('b', 'two', () => { throw new RangeError('no'); }), c: 3 } }, open);
+  const worker = await hostWorker(
+    {
+      tasks: {
+        a: defined('a', 'one', async () => 'A'),
+        b: defined('b', 'two', () => {
+          throw new RangeError('no');
+        }),
+        c: 3,
+      },
+    },
+    open,
+  );
   worker.on('succeeded', ({ name }) => void seen.push(name));
   worker.on('retrying', ({ name, error }) => {
     seen.push(`${name} ${error?.message}`);
@@ -66,13 +117,22 @@ const wrong: readonly (readonly [string, object, string])[] = [
   ['slots that are none', { queues: { gpu: 'many' } }, 'INVALID_OPTION'],
   ['a bad duration', { drain: '5 mins' }, 'INVALID_OPTION'],
   ['no queue at all', { queues: [] }, 'INVALID_OPTION'],
-  ['two tasks with one name', { tasks: [defined('a', 'one', async () => 1), defined('a', 'one', async () => 2)] }, 'DUPLICATE_TASK_NAME'],
+  [
+    'two tasks with one name',
+    { tasks: [defined('a', 'one', async () => 1), defined('a', 'one', async () => 2)] },
+    'DUPLICATE_TASK_NAME',
+  ],
 ];
 for (const [what, change, code] of wrong) {
   test(`${what} is refused, and no store stays open`, async () => {
     let opened = 0;
-    const counting = async (): Promise<Store> => ((opened += 1), open());
-    await expect(hostWorker({ tasks: defined('a', 'one', async () => 1), ...change }, counting)).rejects.toMatchObject({ code });
+    const counting = (): Promise<Store> => {
+      opened += 1;
+      return open();
+    };
+    await expect(hostWorker({ tasks: defined('a', 'one', async () => 1), ...change }, counting)).rejects.toMatchObject({
+      code,
+    });
     expect(closed).toBe(opened);
   });
 }

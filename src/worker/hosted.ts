@@ -41,14 +41,25 @@ export interface HostedWorker extends AsyncDisposable {
   on<Name extends WorkerEventName>(name: Name, listener: (event: WorkerEvents[Name]) => void): HostedWorker;
 }
 
-const optionNames: Readonly<Record<keyof HostedWorkerOptions, true>> = { broker: true, tasks: true, queues: true, concurrency: true, drain: true, name: true, middleware: true };
+const optionNames: Readonly<Record<keyof HostedWorkerOptions, true>> = {
+  broker: true,
+  tasks: true,
+  queues: true,
+  concurrency: true,
+  drain: true,
+  name: true,
+  middleware: true,
+};
 const notYet = ['store', 'namespace', 'url', 'token', 'schedules'];
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 /** What a shell reports for a process that Ctrl-C ended. */
 const interruptedExitCode = 130;
 
 /** Opens the store and makes the worker; it begins with `run`. Rejects with INVALID_OPTION, NOT_SUPPORTED, DUPLICATE_TASK_NAME, STORE_*. */
-export async function hostWorker(options: HostedWorkerOptions, open: (broker: string | null) => Promise<Store>): Promise<HostedWorker> {
+export async function hostWorker(
+  options: HostedWorkerOptions,
+  open: (broker: string | null) => Promise<Store>,
+): Promise<HostedWorker> {
   checkOptionNames(options, Object.keys(optionNames), notYet, 'The options of createWorker');
   const definitions = definitionsIn(options.tasks);
   const drainMs = options.drain === undefined ? limits.drainMs : parseDuration(options.drain, 'drain');
@@ -108,9 +119,13 @@ function host(worker: Worker, store: Store): HostedWorker {
   return hosted;
 }
 
-function readQueues(queues: NonNullable<HostedWorkerOptions['queues']>): readonly string[] | Readonly<Record<string, number>> {
+function readQueues(
+  queues: NonNullable<HostedWorkerOptions['queues']>,
+): readonly string[] | Readonly<Record<string, number>> {
   if (isList(queues)) return queues.map((name) => checkName(name, 'queues'));
-  const slots = Object.entries(queues).map(([name, value]) => [checkName(name, 'queues'), typeof value === 'number' ? value : readSlots(name, value)] as const);
+  const slots = Object.entries(queues).map(
+    ([name, value]) => [checkName(name, 'queues'), typeof value === 'number' ? value : readSlots(name, value)] as const,
+  );
   return Object.fromEntries(slots);
 }
 
@@ -119,12 +134,15 @@ function isList(queues: NonNullable<HostedWorkerOptions['queues']>): queues is r
 }
 
 function readSlots(queue: string, value: unknown): number {
-  if (typeof value !== 'object' || value === null || !('concurrency' in value)) throw invalidOption(`queues.${queue}`, 'a number of slots, or { concurrency }, is needed');
+  if (typeof value !== 'object' || value === null || !('concurrency' in value))
+    throw invalidOption(`queues.${queue}`, 'a number of slots, or { concurrency }, is needed');
   checkOptionNames(value, ['concurrency'], ['weight'], `queues.${queue}`);
   return value.concurrency as number;
 }
 
 /** Without what was not given. */
 function given<Options extends object>(options: Options): { [Name in keyof Options]?: NonNullable<Options[Name]> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as { [Name in keyof Options]?: NonNullable<Options[Name]> };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof Options]?: NonNullable<Options[Name]>;
+  };
 }

@@ -16,8 +16,22 @@ export interface WorkerFacts extends ProcessPlace {
 
 /** A definition as any surface may read it: data only. `file` is where it came from, or `null`. */
 export function publishedDefinition(definition: TaskDefinition, file: string | null): Definition {
-  const { name, description, queue, inputSchema, schemaVersion, policy, timeoutMs, key, keyForMs, group } = definition;
-  return { name, description, queue, inputSchema, schemaVersion, policy, timeoutMs, key, keyForMs, group, file };
+  const { name, description, queue, inputSchema, schemaVersion, policy, timeoutMs, key, keyForMs, ifExists, group } =
+    definition;
+  return {
+    name,
+    description,
+    queue,
+    inputSchema,
+    schemaVersion,
+    policy,
+    timeoutMs,
+    key,
+    keyForMs,
+    ifExists,
+    group,
+    file,
+  };
 }
 
 /** The presence of now. */

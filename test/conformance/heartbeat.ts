@@ -28,6 +28,7 @@ const definition: Definition = {
   timeoutMs: 5,
   key: null,
   keyForMs: null,
+  ifExists: 'return',
   group: null,
   file: 'tasks/mail.ts',
 };

@@ -16,6 +16,7 @@ const definition: Definition = {
   timeoutMs: null,
   key: null,
   keyForMs: null,
+  ifExists: 'return',
   group: null,
   file: null,
 };
