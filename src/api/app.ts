@@ -57,6 +57,7 @@ function pageRoutes(pages: Pages | undefined): readonly Route[] {
   return (pages?.routes ?? []).map(({ method, path, answer }) => ({
     method,
     path,
+    operation: null,
     async answer(request, context) {
       const form = method === 'POST' ? await readForm(request.raw) : {};
       return answer({ path: request.path, params: request.param(), query: readQuery(request.url), form }, context);

@@ -22,13 +22,15 @@ import { readJsonBody, readQuery } from './body.ts';
 export interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
+  /** The name of the operation it asks for; `null` for pages, which may ask for several. */
+  readonly operation: string | null;
   answer(request: HonoRequest, context: OperationContext): Promise<Response>;
 }
 
 /** Every route of the API. `/health` tells anybody that it answers, and nothing more. */
 export const apiRoutes: readonly Route[] = [
-  { method: 'GET', path: '/health', answer: answerHealth },
-  { method: 'POST', path: '/api/v1/tasks', answer: answerEnqueue },
+  { method: 'GET', path: '/health', operation: systemHealth.name, answer: answerHealth },
+  { method: 'POST', path: '/api/v1/tasks', operation: taskEnqueue.name, answer: answerEnqueue },
   reading('/api/v1/tasks', taskList),
   reading('/api/v1/tasks/:id', taskGet),
   reading('/api/v1/tasks/:id/logs', taskLogs),
@@ -61,6 +63,7 @@ function reading<Input, Output>(path: string, operation: Operation<Input, Output
   return {
     method: 'GET',
     path,
+    operation: operation.name,
     answer: async (request, context) =>
       Response.json(await perform(operation, context, withPath(request, readQuery(request.url)))),
   };
@@ -71,6 +74,7 @@ function changing<Input, Output>(method: 'POST' | 'DELETE', path: string, operat
   return {
     method,
     path,
+    operation: operation.name,
     answer: async (request, context) =>
       Response.json(await perform(operation, context, withPath(request, await readJsonBody(request.raw)))),
   };

@@ -42,12 +42,31 @@ export function problemText({ path, message }: InputProblem): string {
 
 function problemsOf(schema: ZodType, issue: core.$ZodIssue): readonly InputProblem[] {
   const path = pathText(issue.path);
+  if (issue.code === 'invalid_union') {
+    const meant = meantBranch(issue.errors);
+    if (meant !== null)
+      return meant.flatMap((inner) => problemsOf(schema, { ...inner, path: [...issue.path, ...inner.path] }));
+    return [{ path, message: unionMessage(issue) }];
+  }
   if (issue.code !== 'unrecognized_keys') return [{ path, message: uncapitalised(issue.message) }];
   const known = fieldsAt(schema, issue.path);
   return issue.keys.map((key) => ({
     path: pathText([...issue.path, key]),
     message: `unknown field.${didYouMean(key, known)}`,
   }));
+}
+
+/** Of the alternatives the one the value was meant for: it fits it as a whole, and only something in it is wrong. */
+function meantBranch(branches: readonly (readonly core.$ZodIssue[])[]): readonly core.$ZodIssue[] | null {
+  const fits = (issue: core.$ZodIssue) => issue.code !== 'invalid_type' || issue.path.length > 0;
+  return branches.find((issues) => issues.length > 0 && issues.every(fits)) ?? null;
+}
+
+/** What would have been right, when none of the alternatives fits at all. */
+function unionMessage(issue: core.$ZodIssueInvalidUnion): string {
+  const expected = issue.errors.flat().flatMap((inner) => (inner.code === 'invalid_type' ? [inner.expected] : []));
+  const isDefault = issue.message === 'Invalid input' && expected.length > 0;
+  return isDefault ? `expected ${[...new Set(expected)].join(' or ')}` : uncapitalised(issue.message);
 }
 
 /** `a.b[0]`, cut to a length that can be shown. */
@@ -67,6 +86,8 @@ function fieldsAt(schema: ZodType, path: readonly PropertyKey[]): readonly strin
 function shapeOf(schema: unknown): Readonly<Record<string, unknown>> | undefined {
   if (typeof schema !== 'object' || schema === null) return undefined;
   if ('shape' in schema && typeof schema.shape === 'object') return schema.shape as Readonly<Record<string, unknown>>;
+  if ('options' in schema && Array.isArray(schema.options))
+    return schema.options.map(shapeOf).find((shape) => shape !== undefined);
   if ('unwrap' in schema && typeof schema.unwrap === 'function') return shapeOf(schema.unwrap());
   return undefined;
 }
