@@ -8,6 +8,7 @@ import { type Operation, type OperationContext, perform } from '../operations/op
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
 import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
 import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRetry } from '../operations/task.ts';
+import { workerList } from '../operations/worker.ts';
 import { assetResponse, icon, styleSheet } from './assets.ts';
 import { ErrorPage } from './error-page.tsx';
 import type { PageFrame } from './layout.tsx';
@@ -128,13 +129,22 @@ async function findTasks(
 
 async function answerTask(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
   const { id } = visit.params;
-  const [health, task, { logs }, why] = await Promise.all([
+  const [health, task, { logs }, why, { workers }] = await Promise.all([
     perform(systemHealth, context, {}),
     perform(taskGet, context, { id }),
     perform(taskLogs, context, { id }),
     perform(taskExplain, context, { id }),
+    perform(workerList, context, {}),
   ]);
-  return html(<TaskPage frame={frameOf(visit, options, Date.parse(health.now))} task={task} why={why} logs={logs} />);
+  return html(
+    <TaskPage
+      frame={frameOf(visit, options, Date.parse(health.now))}
+      task={task}
+      why={why}
+      workers={workers}
+      logs={logs}
+    />,
+  );
 }
 
 /** The form that runs a task by name; its input is JSON text. */

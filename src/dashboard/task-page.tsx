@@ -5,6 +5,7 @@ import { priorities } from '../core/priority.ts';
 import { isFinished } from '../core/states.ts';
 import type { ExplanationDocument } from '../operations/task.ts';
 import type { LogDocument, RunDocument, TaskRecordDocument, TimelineDocument } from '../operations/task-document.ts';
+import type { WorkerDocument } from '../operations/worker.ts';
 import { ProgressBar, When } from './components.tsx';
 import { Glyph, lookOf, StateWord } from './glyphs.tsx';
 import { JsonCard } from './json-card.tsx';
@@ -15,20 +16,23 @@ export interface TaskPageProps {
   readonly frame: PageFrame;
   readonly task: TaskRecordDocument;
   readonly why: ExplanationDocument;
+  /** For their names: a task knows only ids. */
+  readonly workers: readonly WorkerDocument[];
   readonly logs: readonly LogDocument[];
 }
 
-export function TaskPage({ frame, task, why, logs }: TaskPageProps) {
+export function TaskPage({ frame, task, why, workers, logs }: TaskPageProps) {
+  const nameOf = (workerId: string) => workers.find((worker) => worker.id === workerId)?.name ?? workerId.slice(0, 8);
   return (
     <Layout title={`${task.name} ${task.id.slice(0, 16)}`} current="tasks" frame={frame}>
       <Title task={task} root={frame.root} />
       <Why why={why} />
       <section class="card" aria-label="Facts">
         <Life task={task} now={frame.now} />
-        <Facts task={task} now={frame.now} />
+        <Facts task={task} worker={task.worker === null ? '–' : nameOf(task.worker)} now={frame.now} />
       </section>
       {task.error === null ? null : <ErrorCard error={task.error} />}
-      {task.runs.length === 0 ? null : <Runs runs={task.runs} attempts={task.attempts} />}
+      {task.runs.length === 0 ? null : <Runs runs={task.runs} attempts={task.attempts} nameOf={nameOf} />}
       <JsonCard title="Input" value={task.input} href={`${frame.root}api/v1/tasks/${task.id}`} />
       {task.state === 'succeeded' ? (
         <JsonCard title="Result" value={task.result} href={`${frame.root}api/v1/tasks/${task.id}`} />
@@ -118,13 +122,19 @@ function lifeEnd(task: TaskRecordDocument, now: number): string {
   return task.view === 'running' ? `for ${words}` : words === '–' ? 'never ran' : words;
 }
 
-function Facts({ task, now }: { readonly task: TaskRecordDocument; readonly now: number }) {
+interface FactsProps {
+  readonly task: TaskRecordDocument;
+  readonly worker: string;
+  readonly now: number;
+}
+
+function Facts({ task, worker, now }: FactsProps) {
   const { progress, tags } = task;
   const facts: readonly (readonly [string, unknown])[] = [
     ['Queue', task.queue],
     ['Priority', priorityWords(task.priority)],
     ['Attempt', `${task.attempt} of ${task.attempts}`],
-    ['Worker', task.worker ?? '–'],
+    ['Worker', <span title={task.worker ?? undefined}>{worker}</span>],
     ['Timeout', task.timeoutMs === null ? 'none' : formatDuration(task.timeoutMs)],
     ['Due', <When at={task.dueAt} now={now} />],
     ...(task.finishedAt === null ? [] : [['Finished', <When at={task.finishedAt} now={now} />] as const]),
@@ -185,7 +195,13 @@ function ErrorCard({ error }: { readonly error: NonNullable<TaskRecordDocument['
   );
 }
 
-function Runs({ runs, attempts }: { readonly runs: readonly RunDocument[]; readonly attempts: number }) {
+interface RunsProps {
+  readonly runs: readonly RunDocument[];
+  readonly attempts: number;
+  nameOf(workerId: string): string;
+}
+
+function Runs({ runs, attempts, nameOf }: RunsProps) {
   return (
     <section class="card runs">
       <header>
@@ -195,14 +211,20 @@ function Runs({ runs, attempts }: { readonly runs: readonly RunDocument[]; reado
       {runs.map((run) => (
         <details>
           <summary>
-            {`Attempt ${run.attempt} of ${attempts} · ${clockTime(run.endedAt)} · ${runLength(run)} · ${run.to}${run.reason === null ? '' : `, ${run.reason.replaceAll('_', ' ')}`}`}
+            {`Attempt ${run.attempt} of ${attempts} · ${clockTime(run.endedAt)} · ${runLength(run)} · ${runEnd(run)}`}
             {run.error === null ? null : <span class="tint-failed">{` · ${run.error.message}`}</span>}
           </summary>
-          <pre>{`${run.worker === null ? '' : `Worker ${run.worker}\n`}${run.error?.stack ?? run.error?.message ?? 'It ended without an error.'}`}</pre>
+          <pre>{`${run.worker === null ? '' : `Worker ${nameOf(run.worker)}\n`}${run.error?.stack ?? run.error?.message ?? 'It ended without an error.'}`}</pre>
         </details>
       ))}
     </section>
   );
+}
+
+/** Where the task went: `scheduled` after an error is a retry to a person. */
+function runEnd({ to, reason }: RunDocument): string {
+  if (to === 'scheduled' && (reason === null || reason === 'error')) return 'tried again';
+  return reason === null || reason === to ? to : `${to}, ${reason.replaceAll('_', ' ')}`;
 }
 
 function runLength(run: RunDocument): string {
