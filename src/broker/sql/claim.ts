@@ -4,9 +4,10 @@ import { limits } from '../../core/limits.ts';
 import type { ClaimedTask, Task } from '../../core/task.ts';
 import type { ClaimRequest } from '../broker.ts';
 import { claimOf, storeClaims } from './claims.ts';
-import { type SqlValue, statement } from './driver.ts';
+import { statement } from './driver.ts';
 import { freeKeys } from './keys.ts';
-import { inClaimOrder, idList, type TaskRow, taskColumns, toTask } from './rows.ts';
+import { inClaimOrder, type TaskRow, taskColumns, toTask } from './rows.ts';
+import type { Stand } from './changes.ts';
 import { record, type Step } from './step.ts';
 
 /** Input: token. One row at most; it exists while a task runs under the token. */
@@ -16,40 +17,49 @@ const repeatedClaim = statement<[taskIds: string]>('repeated_claim', () => 'SELE
 const runningUnder = statement<TaskRow>('running_under', (dialect) =>
   `SELECT ${taskColumns} FROM tasks WHERE id IN ${dialect.list('$1')} AND token = $2`);
 
-const effect = `state = 'running', reason = NULL, version = version + 1, epoch = epoch + 1, attempt = attempt + 1, worker_id = $1, token = $2,
-  lease_until = $3, claimed_at = $4, started_at = NULL, progress = NULL, check_at = NULL`;
+/**
+ * Inputs: now, queue, limit. The first claimable ones of a queue that is not paused. Read first and changed by the next
+ * statement: an UPDATE that returns whole rows keeps a copy of them, which cost a third of the claim. Locks: the rows.
+ */
+const claimableTasks = statement<[...TaskRow, seq: number]>('claimable_tasks', (dialect) =>
+  `SELECT ${taskColumns}, seq FROM tasks
+   WHERE queue = $2 AND state = 'queued' AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1)
+     AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)
+   ORDER BY priority, due_at, id LIMIT $3${dialect.skipLocked}`);
 
-const claimable = `state = 'queued' AND (start_by IS NULL OR start_by > $4) AND (expires_at IS NULL OR expires_at > $4)
-  AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $5 AND paused_at IS NOT NULL)
-  ORDER BY priority, due_at, id LIMIT $6`;
-
-/** Inputs: worker, token, end of the lease, now, queue, limit. Takes the first of one queue. Locks: those rows, in claim order. */
-const claimQueue = statement<TaskRow>('claim_queue', (dialect) =>
-  `UPDATE tasks SET ${effect} WHERE seq IN (SELECT seq FROM tasks WHERE queue = $5 AND ${claimable}${dialect.skipLocked})
-   RETURNING ${taskColumns}`);
-
-/** The same inputs; the first two and the third are not used. The first of one queue, for the merge over several. Locks: those rows. */
-const firstOfQueue = statement<[id: string, priority: number, dueAt: number]>('first_of_queue', (dialect) =>
-  `SELECT id, priority, due_at FROM tasks WHERE queue = $2 AND ${claimable.replaceAll('$4', '$1').replaceAll('$5', '$2').replaceAll('$6', '$3')}${dialect.skipLocked}`);
-
-/** Inputs: worker, token, end of the lease, now, list of ids. Takes what the merge chose, whose rows it has locked. */
-const claimChosen = statement<TaskRow>('claim_chosen', (dialect) =>
-  `UPDATE tasks SET ${effect} WHERE id IN ${dialect.list('$5')} RETURNING ${taskColumns}`);
+/** Inputs: worker, token, end of the lease, now, list of row numbers. */
+const claimTasks = statement('claim_tasks', (dialect) =>
+  `UPDATE tasks SET state = 'running', reason = NULL, version = version + 1, epoch = epoch + 1, attempt = attempt + 1, worker_id = $1,
+     token = $2, lease_until = $3, claimed_at = $4, started_at = NULL, progress = NULL, check_at = NULL
+   WHERE seq IN ${dialect.list('$5', 'bigint')}`);
 
 export async function claim(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
   const repeated = await readRepeated(step, request.token);
   if (repeated.length > 0) return repeated.map((task) => claimedTask(task, request.token, step.now));
-  const rows = await takeFirst(step, request);
+  const rows = await readFirst(step, request);
   if (rows.length === 0) return [];
-  const tasks = rows.map(toTask).sort(inClaimOrder);
-  const claimed = tasks.map((task) => claimedTask(task, request.token, step.now));
-  for (const task of tasks) {
-    // Before the claim it was queued with one attempt less; the reason does not matter for the counts of queued tasks.
-    record(step, 'claim', task, { state: 'queued', reason: null, attempt: task.attempt - 1 }, task, task.version);
-  }
+  const leaseUntil = step.now + request.leaseMs;
+  await step.tx.query(claimTasks, request.workerId, request.token, leaseUntil, step.now, JSON.stringify(rows.map(seqOf)));
+  const claimed = rows.map((row) => {
+    const waiting = toTask(row as unknown as TaskRow);
+    const task: Task = Object.assign(waiting, {
+      state: 'running', reason: null, version: waiting.version + 1, epoch: waiting.epoch + 1, attempt: waiting.attempt + 1,
+      workerId: request.workerId, leaseUntil, claimedAt: step.now, startedAt: null, progress: null,
+    } as const);
+    // The view of a queued task depends on nothing else.
+    record(step, 'claim', task, wasQueued, task, task.version);
+    return claimedTask(task, request.token, step.now);
+  });
   await storeClaims(step, [claimOf(request.token, request.workerId, claimed)]);
-  await freeKeys(step, tasks.filter(({ key, ifExists }) => key !== null && (ifExists === 'replace' || ifExists === 'debounce')));
+  await freeKeys(step, claimed.flatMap(({ task }) => (letsGo(task) ? [task] : [])));
   return claimed;
+}
+
+const wasQueued: Stand = { state: 'queued', reason: null, attempt: 0 };
+
+/** Whether the task lets go of its key now, so that an event during the run is not lost. */
+function letsGo({ key, ifExists }: Task): boolean {
+  return key !== null && (ifExists === 'replace' || ifExists === 'debounce');
 }
 
 async function readRepeated(step: Step, token: string): Promise<readonly Task[]> {
@@ -59,18 +69,22 @@ async function readRepeated(step: Step, token: string): Promise<readonly Task[]>
   return rows.map(toTask).sort(inClaimOrder);
 }
 
-async function takeFirst(step: Step, request: ClaimRequest): Promise<readonly TaskRow[]> {
+type ClaimableRow = readonly [...TaskRow, seq: number];
+
+function seqOf(row: ClaimableRow): number {
+  return row[36];
+}
+
+/** The first of all demanded queues together, in claim order. */
+async function readFirst(step: Step, request: ClaimRequest): Promise<readonly ClaimableRow[]> {
   const limit = Math.min(request.limit, limits.batchMax);
   const demands = request.queues.filter((demand) => demand.limit > 0);
-  const [only] = demands;
-  if (limit <= 0 || only === undefined) return [];
-  const lease: readonly SqlValue[] = [request.workerId, request.token, step.now + request.leaseMs, step.now];
-  if (demands.length === 1) return await step.tx.query(claimQueue, ...lease, only.name, Math.min(limit, only.limit));
-  const first: (readonly [id: string, priority: number, dueAt: number])[] = [];
-  for (const demand of demands) first.push(...(await step.tx.query(firstOfQueue, step.now, demand.name, Math.min(limit, demand.limit))));
-  if (first.length === 0) return [];
-  first.sort((left, right) => left[1] - right[1] || left[2] - right[2] || (left[0] < right[0] ? -1 : 1));
-  return await step.tx.query(claimChosen, ...lease, idList(first.slice(0, limit).map(([id]) => id)));
+  if (limit <= 0) return [];
+  const rows = new Map<number, ClaimableRow>();
+  for (const demand of demands) {
+    for (const row of await step.tx.query(claimableTasks, step.now, demand.name, Math.min(limit, demand.limit))) rows.set(seqOf(row), row);
+  }
+  return [...rows.values()].sort((left, right) => left[5] - right[5] || left[13] - right[13] || (left[0] < right[0] ? -1 : 1)).slice(0, limit);
 }
 
 function claimedTask(task: Task, token: string, now: number): ClaimedTask {

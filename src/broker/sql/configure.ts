@@ -22,7 +22,6 @@ export async function configure(step: Step, scope: Scope, name: string, settings
   const [known] = await step.tx.query(knownQueue, name);
   if (pause === undefined) await step.tx.query(noteQueue, name);
   else await step.tx.query(pauseQueue, name, pause && step.now, pause && pause.by, pause && pause.reason);
-  step.events.set('configure', []);
-  step.settings = true;
-  if (pause === null && known !== undefined && known[0] !== null) step.work.add(name);
+  step.configured = true;
+  if (pause === null && known !== undefined && known[0] !== null) step.resumed.push(name);
 }

@@ -2,7 +2,7 @@
 
 import type { TaskView } from '../../core/states.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
-import type { CountDelta, MinuteDelta } from './step.ts';
+import type { CountDelta, MinuteDelta } from './changes.ts';
 
 /** Differences one fold takes in: bounds the time it holds the counts. */
 const foldMax = 500;

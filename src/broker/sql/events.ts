@@ -2,7 +2,7 @@
 
 import type { BatchEvent, EventItem } from '../../core/events.ts';
 import { type SqlTransaction, statement } from './driver.ts';
-import type { EventGroup, EventKind } from './step.ts';
+import type { EventGroup, EventKind } from './changes.ts';
 
 /** Inputs: number of the last event seen, limit. */
 const eventsAfter = statement<[seq: number, at: number, kind: EventKind, items: string]>('events_after', () =>

@@ -10,16 +10,17 @@ import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { endKeys } from './keys.ts';
 import { refuse, refuseLargeBatch } from './refuse.ts';
 import { decodeOptions, encodeJson, idList, waitingCheckAt } from './rows.ts';
-import { record, type RunNumbers, type Step } from './step.ts';
+import type { RunNumbers } from './changes.ts';
+import { record, type Step } from './step.ts';
 
 /** Input: list of ids. What a settlement needs of a task: no payload. Locks: the rows. */
 const settledTasks = statement<
   [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number, epoch: number,
-    token: string | null, settledToken: string | null, judgeToken: string | null, crashes: number, interruptions: number, snoozes: number,
+    token: string | null, settledToken: string | null, judgeToken: string | null,
     dueAt: number, claimedAt: number | null, startedAt: number | null, startBy: number | null, expiresAt: number | null,
-    cancelRequestedAt: number | null, workerId: string | null, keepMs: number, key: string | null, options: string | null, progress: string | null]
->('settled_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version, epoch, token, settled_token, judge_token, crashes,
-    interruptions, snoozes, due_at, claimed_at, started_at, start_by, expires_at, cancel_requested_at, worker_id, keep_ms, key, options, progress
+    cancelRequestedAt: number | null, workerId: string | null, keepMs: number, key: string | null, options: string | null]
+>('settled_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version, epoch, token, settled_token, judge_token,
+    due_at, claimed_at, started_at, start_by, expires_at, cancel_requested_at, worker_id, keep_ms, key, options
     FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`);
 
 interface Row {
@@ -34,9 +35,6 @@ interface Row {
   readonly token: string | null;
   readonly settledToken: string | null;
   readonly judgeToken: string | null;
-  readonly crashes: number;
-  readonly interruptions: number;
-  readonly snoozes: number;
   readonly dueAt: number;
   readonly claimedAt: number | null;
   readonly startedAt: number | null;
@@ -47,7 +45,6 @@ interface Row {
   readonly keepMs: number;
   readonly key: string | null;
   readonly options: string | null;
-  readonly progress: string | null;
 }
 
 /** The end of a life. A lease ends, a key is freed by its own statement; who ran it last stays. */
@@ -59,9 +56,9 @@ const finishTasks = eachStatement(
     result: 'text', id: 'text',
   },
   (value, from) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
-      crashes = ${value.crashes}, interruptions = ${value.interruptions}, snoozes = ${value.snoozes}, started_at = ${value.startedAt},
+      crashes = crashes + ${value.crashes}, interruptions = interruptions + ${value.interruptions}, snoozes = snoozes + ${value.snoozes}, started_at = ${value.startedAt},
       finished_at = ${value.finishedAt}, prune_at = ${value.pruneAt}, settled_token = ${value.token}, start_by = ${value.startBy},
-      progress = ${value.progress}, error = ${value.error}, fingerprint = ${value.fingerprint}, result = ${value.result},
+      progress = COALESCE(${value.progress}, progress), error = ${value.error}, fingerprint = ${value.fingerprint}, result = ${value.result},
       lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, check_at = NULL
     ${from} WHERE id = ${value.id}`,
 );
@@ -74,9 +71,9 @@ const returnTasks = eachStatement(
     dueAt: 'bigint', token: 'text', startBy: 'bigint', checkAt: 'bigint', progress: 'text', error: 'text', fingerprint: 'text', id: 'text',
   },
   (value, from) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
-      crashes = ${value.crashes}, interruptions = ${value.interruptions}, snoozes = ${value.snoozes}, started_at = ${value.startedAt},
+      crashes = crashes + ${value.crashes}, interruptions = interruptions + ${value.interruptions}, snoozes = snoozes + ${value.snoozes}, started_at = ${value.startedAt},
       due_at = ${value.dueAt}, settled_token = ${value.token}, start_by = ${value.startBy}, check_at = ${value.checkAt},
-      progress = ${value.progress}, error = ${value.error}, fingerprint = ${value.fingerprint},
+      progress = COALESCE(${value.progress}, progress), error = ${value.error}, fingerprint = ${value.fingerprint},
       worker_id = NULL, claimed_at = NULL, lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, result = NULL
     ${from} WHERE id = ${value.id}`,
 );
@@ -111,12 +108,12 @@ async function readRows(step: Step, settlements: readonly Settlement[]): Promise
   const found = await step.tx.query(settledTasks, idList(settlements.map(({ lease }) => lease.taskId)));
   const rows = new Map<string, Row>();
   for (const [
-    id, queue, name, state, reason, attempt, version, epoch, token, settledToken, judgeToken, crashes, interruptions, snoozes, dueAt, claimedAt,
-    startedAt, startBy, expiresAt, cancelRequestedAt, workerId, keepMs, key, options, progress,
+    id, queue, name, state, reason, attempt, version, epoch, token, settledToken, judgeToken, dueAt, claimedAt,
+    startedAt, startBy, expiresAt, cancelRequestedAt, workerId, keepMs, key, options,
   ] of found) {
     rows.set(id, {
-      id, queue, name, state, reason, attempt, version, epoch, token, settledToken, judgeToken, crashes, interruptions, snoozes, dueAt,
-      claimedAt, startedAt, startBy, expiresAt, cancelRequestedAt, workerId, keepMs, key, options, progress,
+      id, queue, name, state, reason, attempt, version, epoch, token, settledToken, judgeToken, dueAt,
+      claimedAt, startedAt, startBy, expiresAt, cancelRequestedAt, workerId, keepMs, key, options,
     });
   }
   return rows;
@@ -154,10 +151,10 @@ function apply(step: Step, row: Row, settlement: Settlement, verdict: Verdict, w
   const charge = ran ? verdict.charge : 'attempt';
   const attempt = charge === 'attempt' ? row.attempt : row.attempt - 1;
   const startBy = ranMs === null ? row.startBy : null;
-  const progress = settlement.progress === null ? row.progress : encodeJson(settlement.progress);
+  const progress = encodeJson(settlement.progress);
   const error = encodeJson(verdict.error);
   const fingerprint = verdict.error?.fingerprint ?? null;
-  const counted = [verdict.to, verdict.reason, attempt, ...countedEnds(row, charge), startedAt];
+  const counted = [verdict.to, verdict.reason, attempt, ...countedEnds(charge), startedAt];
   if ('keepMs' in verdict) {
     writes.finished.push([...counted, step.now, step.now + verdict.keepMs, lease.token, startBy, progress, error, fingerprint, verdict.result, row.id]);
     if (row.key !== null) {
@@ -179,12 +176,8 @@ function apply(step: Step, row: Row, settlement: Settlement, verdict: Verdict, w
 }
 
 /** Every charge but `attempt` counts itself. */
-function countedEnds(row: Row, charge: Charge): [crashes: number, interruptions: number, snoozes: number] {
-  return [
-    row.crashes + (charge === 'crash' ? 1 : 0),
-    row.interruptions + (charge === 'interruption' ? 1 : 0),
-    row.snoozes + (charge === 'snooze' ? 1 : 0),
-  ];
+function countedEnds(charge: Charge): [crashes: number, interruptions: number, snoozes: number] {
+  return [charge === 'crash' ? 1 : 0, charge === 'interruption' ? 1 : 0, charge === 'snooze' ? 1 : 0];
 }
 
 function runNumbers(step: Step, row: Row, verdict: Verdict, startedAt: number | null): RunNumbers {
