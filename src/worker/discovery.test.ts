@@ -1,10 +1,10 @@
 /** Checks which files are taken for tasks, how they load, and what a bad one does. */
-import { execFile } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 
 let root = '';
 beforeEach(async () => {
@@ -25,18 +25,33 @@ interface Answer {
   readonly files: readonly string[];
 }
 
-/** In a process of its own: the test runner replaces `import()` by its own, which loads and fails differently. */
-async function discover(folders?: readonly string[]): Promise<Answer> {
-  const script = `
-    const { discoverTasks } = await import(${JSON.stringify(new URL('./discovery.ts', import.meta.url).href)});
+/** A process of its own: the test runner replaces `import()`, which then loads and fails differently. */
+const script = `
+  const { discoverTasks } = await import(${JSON.stringify(new URL('./discovery.ts', import.meta.url).href)});
+  process.on('message', async (options) => {
     try {
-      const { tasks, failures, files } = await discoverTasks(${JSON.stringify({ root, folders })});
-      console.log(JSON.stringify({ tasks: tasks.map(({ definition, file }) => [definition.name, file]), failures, files }));
+      const { tasks, failures, files } = await discoverTasks(options);
+      process.send({ tasks: tasks.map(({ definition, file }) => [definition.name, file]), failures, files });
     } catch (error) {
-      console.log(JSON.stringify({ tasks: [], failures: [error], files: [] }));
-    }`;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
-  return JSON.parse(stdout) as Answer;
+      process.send({ tasks: [], failures: [error], files: [] });
+    }
+  });
+  process.send('ready');`;
+
+let child: ChildProcess;
+beforeAll(async () => {
+  child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    serialization: 'json',
+  });
+  await once(child, 'message');
+});
+afterAll(() => void child.kill());
+
+async function discover(folders?: readonly string[]): Promise<Answer> {
+  child.send({ root, ...(folders === undefined ? {} : { folders }) });
+  const [answer] = (await once(child, 'message')) as [Answer];
+  return answer;
 }
 
 const taskText = (name: string, exported = 'export const it'): string =>
