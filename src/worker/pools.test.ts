@@ -1,0 +1,77 @@
+/** Checks how many tasks a worker asks for, and for which queues. */
+import { expect, test } from 'vitest';
+import type { Attempt } from './attempt.ts';
+import { createPools, demandOf, type Pool } from './pools.ts';
+
+const someone = (arrivedAt = 0): Attempt => ({ arrivedAt }) as Attempt;
+
+function start(pool: Pool, count: number): void {
+  for (let i = 0; i < count; i++) {
+    pool.push(someone());
+    pool.shift();
+    pool.running += 1;
+  }
+}
+
+test('a list of queues shares the slots, a record gives each its own', () => {
+  const shared = createPools(['a', 'b'], 5);
+  expect(demandOf(shared, 0, 0)).toEqual({
+    queues: [
+      { name: 'a', limit: 5 },
+      { name: 'b', limit: 5 },
+    ],
+    limit: 5,
+  });
+  const separate = createPools({ a: 2, b: 3 }, 99);
+  expect(demandOf(separate, 0, 0)).toEqual({
+    queues: [
+      { name: 'a', limit: 2 },
+      { name: 'b', limit: 3 },
+    ],
+    limit: 5,
+  });
+  expect([shared.concurrency, separate.concurrency]).toEqual([5, 5]);
+});
+
+test('a full pool asks for nothing, another one of the same worker still does', () => {
+  const pools = createPools({ a: 2, b: 3 }, 1);
+  start(pools.of('a'), 2);
+  expect(demandOf(pools, 0, 0)).toEqual({ queues: [{ name: 'b', limit: 3 }], limit: 3 });
+});
+
+test('only what starts soon is claimed ahead: short tasks many, long tasks none', () => {
+  const pools = createPools(['a'], 10);
+  const pool = pools.of('a');
+  start(pool, 10);
+  pool.demand(10, 25);
+  expect(pool.demand(20, 25)).toBeGreaterThan(0);
+  for (let elapsed = 20; elapsed < 10_000; elapsed += 500) pool.demand(elapsed, 25);
+  expect(pool.demand(10_000, 25)).toBe(0);
+});
+
+test('however fast the tasks, no more than one batch is asked for', () => {
+  const pools = createPools(['a'], 10);
+  start(pools.of('a'), 1_000_000);
+  pools.of('a').running = 10;
+  expect(demandOf(pools, 100, 10_000).limit).toBe(1_000);
+});
+
+test('stuck handlers are replaced up to a tenth of the slots', () => {
+  const pool = createPools(['a'], 20).of('a');
+  start(pool, 20);
+  pool.stuck = 5;
+  expect(pool.hasFreeSlot).toBe(true);
+  pool.running += 2;
+  expect(pool.hasFreeSlot).toBe(false);
+});
+
+test('waiting tasks leave in the order they came', () => {
+  const pool = createPools(['a'], 1).of('a');
+  for (let i = 0; i < 2_000; i++) pool.push(someone(i));
+  for (let i = 0; i < 1_500; i++) {
+    expect(pool.peek()?.arrivedAt).toBe(i);
+    pool.shift();
+  }
+  expect(pool.remove((one) => one.arrivedAt % 2 === 0)).toHaveLength(250);
+  expect([pool.waiting, pool.peek()?.arrivedAt]).toEqual([250, 1_501]);
+});
