@@ -48,7 +48,7 @@ export function createApp(options: AppOptions): FetchHandler {
     await next();
   });
   mount(app, [...apiRoutes, ...pageRoutes(options.pages)], options.context);
-  app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(c.req.path) }), options));
+  app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options));
   app.onError((error, c) => answerError(c, error, options));
   return async (request) => secured(await app.fetch(request));
 }
@@ -60,7 +60,10 @@ function pageRoutes(pages: Pages | undefined): readonly Route[] {
     operation: null,
     async answer(request, context) {
       const form = method === 'POST' ? await readForm(request.raw) : {};
-      return answer({ path: request.path, params: request.param(), query: readQuery(request.url), form }, context);
+      return answer(
+        { path: pathOf(request.url), params: request.param(), query: readQuery(request.url), form },
+        context,
+      );
     },
   }));
 }
@@ -83,7 +86,7 @@ function answerError(c: Context, thrown: unknown, options: AppOptions): Response
   const error = shownError(thrown, options.report);
   const { pages } = options;
   const forPerson = pages !== undefined && !/^\/(api|health)(\/|$)/.test(c.req.path);
-  return forPerson ? pages.errorPage(error, c.req.path, options.context) : problemResponse(error);
+  return forPerson ? pages.errorPage(error, pathOf(c.req.url), options.context) : problemResponse(error);
 }
 
 function secured(response: Response): Response {
@@ -91,6 +94,11 @@ function secured(response: Response): Response {
   for (const [name, value] of Object.entries(securityHeaders)) headers.set(name, value);
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
   return new Response(response.body, { status: response.status, headers });
+}
+
+/** As it was asked for: Hono's own is without a slash at the end, which relative links depend on. */
+function pathOf(url: string): string {
+  return new URL(url).pathname;
 }
 
 function shownPath(path: string): string {

@@ -24,7 +24,7 @@ export function QueueCard({ queues, root }: { readonly queues: readonly QueueDoc
             <th class="w-wait right hide">Oldest waits</th>
             <th class="w-took right">Slots</th>
             <th class="w-action right">
-              <span class="muted" />
+              <span class="unseen">Actions</span>
             </th>
           </tr>
         </thead>

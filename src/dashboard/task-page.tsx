@@ -224,7 +224,7 @@ function Runs({ runs, attempts, nameOf }: RunsProps) {
 /** Where the task went: `scheduled` after an error is a retry to a person. */
 function runEnd({ to, reason }: RunDocument): string {
   if (to === 'scheduled' && (reason === null || reason === 'error')) return 'tried again';
-  return reason === null || reason === to ? to : `${to}, ${reason.replaceAll('_', ' ')}`;
+  return reason === null ? to : `${to}, ${reason.replaceAll('_', ' ')}`;
 }
 
 function runLength(run: RunDocument): string {

@@ -45,7 +45,7 @@ export interface TaskSummaryDocument {
   readonly tookMs: number | null;
 }
 
-/** A task in a list of tasks. */
+/** A task in a list of tasks. Its error comes without the stack. */
 export interface ListedTaskDocument extends TaskSummaryDocument {
   /** The beginning of the input on one line. */
   readonly preview: string;
@@ -110,7 +110,9 @@ export function taskDocument(task: Task): TaskDocument {
 }
 
 export function listedTaskDocument(task: TaskSummary): ListedTaskDocument {
-  return { ...summary(task), preview: task.preview };
+  const { error } = task;
+  // Fifty stacks would weigh more than the list; the task's own document has it.
+  return { ...summary(task), error: error === null ? null : { ...error, stack: null }, preview: task.preview };
 }
 
 /** `live` is what the live store says of it now, when it still holds the task: the record may be behind. */

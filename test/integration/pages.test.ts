@@ -156,7 +156,7 @@ describe('every page', () => {
 
   test('finds its style sheet from any depth, for ever', async () => {
     const id = await enqueued();
-    for (const path of ['/', '/tasks', `/tasks/${id}`, '/a/b/c/d']) {
+    for (const path of ['/', '/tasks', '/tasks/', `/tasks/${id}`, `/tasks/${id}/`, '/a/b/c/d']) {
       const href = /href="([^"]+\.css)"/.exec(await page(path))?.[1] ?? '';
       const response = await server.get(new URL(href, base + path).pathname);
       expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/css; charset=utf-8']);
