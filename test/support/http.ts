@@ -85,6 +85,7 @@ function definition(name: string, more: Partial<Definition> = {}): Definition {
     timeoutMs: 60_000,
     key: null,
     keyForMs: null,
+    ifExists: 'return',
     group: null,
     file: null,
     ...more,
