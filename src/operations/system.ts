@@ -85,19 +85,26 @@ export const systemActivity: Operation<ActivityInput, { readonly minutes: readon
     const to = Math.floor(now / 60_000) * 60_000 + 60_000;
     const from = to - minutes * 60_000;
     const rows = await store.history.minutes({ from, to });
-    return { minutes: Array.from({ length: minutes }, (_, index) => minuteDocument(from + index * 60_000, rows)) };
+    return { minutes: sumByMinute(rows, from, minutes) };
   },
 };
 
-function minuteDocument(at: number, rows: readonly Minute[]): MinuteDocument {
-  const own = rows.filter((row) => row.at === at);
-  const sum = (field: 'succeeded' | 'failed' | 'cancelled' | 'retried') =>
-    own.reduce((total, row) => total + row[field], 0);
-  return {
-    at: isoTime(at),
-    succeeded: sum('succeeded'),
-    failed: sum('failed'),
-    cancelled: sum('cancelled'),
-    retried: sum('retried'),
-  };
+/** One pass: an hour of a thousand queues and names has sixty thousand rows. */
+function sumByMinute(rows: readonly Minute[], from: number, minutes: number): readonly MinuteDocument[] {
+  const sums = Array.from({ length: minutes }, (_, index) => ({
+    at: isoTime(from + index * 60_000),
+    succeeded: 0,
+    failed: 0,
+    cancelled: 0,
+    retried: 0,
+  }));
+  for (const row of rows) {
+    const sum = sums[Math.floor((row.at - from) / 60_000)];
+    if (sum === undefined) continue;
+    sum.succeeded += row.succeeded;
+    sum.failed += row.failed;
+    sum.cancelled += row.cancelled;
+    sum.retried += row.retried;
+  }
+  return sums;
 }
