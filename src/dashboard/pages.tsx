@@ -4,6 +4,7 @@ import type { HtmlEscapedString } from 'hono/utils/html';
 import { type ErrorDocument, TaskFlowError } from '../core/errors.ts';
 import { decodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import { sharedLook } from '../operations/context.ts';
 import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
 import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
@@ -48,10 +49,14 @@ export interface Pages {
 export function createPages(options: PageOptions): Pages {
   return {
     routes: [
-      { method: 'GET', path: '/', answer: (visit, context) => answerOverview(visit, context, options) },
-      { method: 'GET', path: '/tasks', answer: (visit, context) => answerTasks(visit, context, options) },
+      { method: 'GET', path: '/', answer: (visit, context) => answerOverview(visit, sharedLook(context), options) },
+      { method: 'GET', path: '/tasks', answer: (visit, context) => answerTasks(visit, sharedLook(context), options) },
       { method: 'POST', path: '/tasks', answer: answerRun },
-      { method: 'GET', path: '/tasks/:id', answer: (visit, context) => answerTask(visit, context, options) },
+      {
+        method: 'GET',
+        path: '/tasks/:id',
+        answer: (visit, context) => answerTask(visit, sharedLook(context), options),
+      },
       { method: 'POST', path: '/tasks/:id/cancel', answer: action(taskCancel, ({ id }) => `tasks/${id}`) },
       { method: 'POST', path: '/tasks/:id/retry', answer: action(taskRetry, ({ id }) => `tasks/${id}`) },
       { method: 'POST', path: '/queues/:name/pause', answer: action(queuePause, () => '#queues') },

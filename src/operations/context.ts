@@ -1,5 +1,6 @@
 /** Makes the context operations run in. */
 
+import type { Broker } from '../broker/broker.ts';
 import { type Chance, systemChance } from '../core/chance.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { createIds } from '../core/ids.ts';
@@ -31,5 +32,27 @@ export function createContext({
     clock,
     ids: createIds(clock, chance),
     definitions: createDefinitions(store.broker, clock, definitions),
+  };
+}
+
+/**
+ * The same context for one page: its operations share one look at the store's clock, workers and queues, so that they
+ * cost one query each and agree with each other. Not for changes: what was read stays as it was.
+ */
+export function sharedLook(context: OperationContext): OperationContext {
+  const { broker } = context.store;
+  const shared: Pick<Broker, 'info' | 'getWorkers' | 'getQueues'> = {
+    info: once(() => broker.info()),
+    getWorkers: once(() => broker.getWorkers()),
+    getQueues: once(() => broker.getQueues()),
+  };
+  return { ...context, store: { ...context.store, broker: { ...broker, ...shared } } };
+}
+
+function once<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let answer: Promise<Answer> | null = null;
+  return () => {
+    answer ??= ask();
+    return answer;
   };
 }

@@ -171,6 +171,29 @@ describe('every page', () => {
     expect(await page('/tasks?q=name:a')).not.toContain('http-equiv');
   });
 
+  test('asks the store a handful of questions, however much it shows', async () => {
+    const id = await enqueued();
+    const asked: string[] = [];
+    for (const half of [server.store.broker, server.store.history] as unknown as Record<string, unknown>[]) {
+      for (const [name, method] of Object.entries(half)) {
+        if (typeof method !== 'function') continue;
+        half[name] = (...given: unknown[]) => {
+          asked.push(name);
+          return method(...given);
+        };
+      }
+    }
+    for (const [path, most] of [
+      ['/', 8],
+      ['/tasks', 5],
+      [`/tasks/${id}`, 7],
+    ] as const) {
+      asked.length = 0;
+      await page(path);
+      expect([path, asked.length <= most, asked]).toEqual([path, true, asked]);
+    }
+  });
+
   test('is light: a list of fifty tasks is under 12 KB on the wire', async () => {
     for (let count = 0; count < 60; count++)
       await enqueued({ name: `task.${count}`, input: { user: `u_${count * 7919}`, path: './docs' } });
