@@ -1,0 +1,172 @@
+/** Real processes for end-to-end tests: starts them, hears what they say, kills them, and leaves none behind. */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** One line of a program's output that is JSON with an `event`. */
+export interface Said {
+  readonly event: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Exit {
+  /** `null` when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Child {
+  readonly pid: number;
+  readonly said: readonly Said[];
+  /** What it wrote to stderr so far. */
+  readonly complaints: () => string;
+  readonly exited: Promise<Exit>;
+  readonly isRunning: () => boolean;
+  send(signal: NodeJS.Signals): void;
+  /** Writes a line to its stdin. */
+  tell(line: string): void;
+  /** The first thing it said with this event, waited for. Rejects at once when it ends without it. */
+  heard(event: string): Promise<Said>;
+}
+
+export interface StartOptions {
+  /** Runs it as this user and group: root may read and write anything. */
+  readonly uid?: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** One scenario: a folder, the processes in it, and the end of both. */
+export interface Scenario {
+  readonly folder: string;
+  /** Path of the store's file in the folder. */
+  readonly file: string;
+  /** Starts a program of `fixtures/` with its settings as JSON. */
+  start(program: string, settings: object, options?: StartOptions): Child;
+  /** Lets the handlers go on that wait at this gate. */
+  open(gate: string): void;
+  /** Runs `undo` at the end, whatever happened; the last added first. */
+  atEnd(undo: () => void): void;
+  end(): Promise<void>;
+}
+
+const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
+const running = new Set<ChildProcess>();
+
+// A test that times out ends this process before its own clean-up.
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Everything in it is gone when `end` resolves; call that in `afterEach`. */
+export function createScenario(): Scenario {
+  const folder = mkdtempSync(join(tmpdir(), 'taskflow-e2e-'));
+  // For programs that run as another user.
+  chmodSync(folder, 0o755);
+  const own: Child[] = [];
+  const undos: (() => void)[] = [];
+  return {
+    folder,
+    file: join(folder, 'store.db'),
+    start(program, settings, options = {}) {
+      const child = startChild(join(fixtures, program), { folder, ...settings }, options);
+      own.push(child);
+      return child;
+    },
+    open: (gate) => writeFileSync(join(folder, `${gate}.gate`), ''),
+    atEnd: (undo) => void undos.unshift(undo),
+    async end() {
+      // SIGKILL ends stopped processes as well.
+      for (const child of own) child.send('SIGKILL');
+      await Promise.all(own.map((child) => child.exited));
+      for (const undo of undos) undo();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function startChild(path: string, settings: object, { uid, env = {} }: StartOptions): Child {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, JSON.stringify(settings)], {
+    stdio: 'pipe',
+    env: { ...process.env, ...env },
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  running.add(child);
+  const said: Said[] = [];
+  let complaints = '';
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.startsWith('{"event":')) said.push(JSON.parse(line) as Said);
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaints += text;
+  });
+  // It may be gone before it has read what it was told.
+  child.stdin.on('error', () => undefined);
+  // `close` and not `exit`: then everything it said has arrived.
+  const exited = once(child, 'close').then(([code, signal]): Exit => {
+    running.delete(child);
+    return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+  });
+  const isRunning = (): boolean => running.has(child);
+  return {
+    pid: child.pid ?? 0,
+    said,
+    complaints: () => complaints,
+    exited,
+    isRunning,
+    send: (signal) => void child.kill(signal),
+    tell: (line) => void child.stdin.write(`${line}\n`),
+    async heard(event) {
+      const find = (): Said | undefined => said.find((one) => one.event === event);
+      await until(`${path} says ${event}`, () => find() !== undefined || !isRunning(), { facts: () => complaints });
+      const found = find();
+      if (found === undefined) throw new Error(`It ended without saying ${event}:\n${complaints}`);
+      return found;
+    },
+  };
+}
+
+export interface UntilOptions {
+  readonly withinMs?: number;
+  /** What to show when it did not come true. */
+  readonly facts?: () => unknown;
+}
+
+/** Looks every few milliseconds; throws with `sentence` when it has not come true by the deadline. */
+export async function until(
+  sentence: string,
+  holds: () => boolean | Promise<boolean>,
+  { withinMs = 30_000, facts }: UntilOptions = {},
+): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) {
+      throw new Error(`Not within ${withinMs} ms: ${sentence}\n${facts === undefined ? '' : JSON.stringify(facts())}`);
+    }
+    await wait(10);
+  }
+}
+
+/** A port nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('A TCP server has a port.');
+  return address.port;
+}
+
+/** A user who is not root, to test what root is never refused; `undefined` when this process is not root itself. */
+export const nobody: number | undefined = process.getuid?.() === 0 ? 65_534 : undefined;
+
+/** Whether the file is there. */
+export const isThere = existsSync;
