@@ -63,6 +63,21 @@ export function openConnection(file: string, wallMs: () => number): Connection {
   };
 }
 
+/**
+ * What is wrong with the file, or `null`. Reads all of it. A connection that may write would, by closing, copy the log into the
+ * damaged file and delete it: both are needed as they are to recover the tasks. Throws errors of `node:sqlite`.
+ */
+export function findDamage(file: string): string | null {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyMs}`);
+    const found = String(Object.values(database.prepare('PRAGMA quick_check(1)').get() ?? {})[0]);
+    return found === 'ok' ? null : found;
+  } finally {
+    database.close();
+  }
+}
+
 /** busy_timeout first: the others may have to wait for a lock. A setting that does not hold is a lie about durability. */
 function configure(file: string, pragma: (text: string) => SqlValue): void {
   pragma(`busy_timeout = ${busyMs}`);

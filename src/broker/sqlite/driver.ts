@@ -6,7 +6,7 @@ import { taskFlowError } from '../../core/errors.ts';
 import { type Clock, sleep } from '../../core/time.ts';
 import type { BrokerInfo } from '../broker.ts';
 import { type SqlDriver, statement } from '../sql/driver.ts';
-import { type Connection, openConnection, sqliteDialect } from './connection.ts';
+import { type Connection, findDamage, openConnection, sqliteDialect } from './connection.ts';
 import { isBusy, translate } from './errors.ts';
 import { isInMemory, prepareFolder, refuseNetwork } from './file-system.ts';
 import { createMutex } from './mutex.ts';
@@ -95,9 +95,18 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
   const boundLog = (): void => {
     transactions += 1;
     if (!isFile || transactions % logLookEvery !== 0) return;
-    const size = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    // A reader in the way only means that the next look tries again.
-    if (size > logBytesMax) opened(writer).pragma('wal_checkpoint(TRUNCATE)');
+    try {
+      if (sizeOf(`${file}-wal`) > logBytesMax) opened(writer).pragma('wal_checkpoint(TRUNCATE)');
+    } catch {
+      // A full disk or a reader in the way: the next look tries again. The transaction before is stored and must not seem to have failed.
+    }
+  };
+
+  const close = (): void => {
+    if (reader !== writer) reader?.close();
+    writer?.close();
+    writer = null;
+    reader = null;
   };
 
   return {
@@ -117,31 +126,32 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
         fileSystem = prepareFolder(file);
         refuseNetwork(file, fileSystem);
       }
-      const log = isFile ? (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) : 0;
-      writer = await patiently(() => openConnection(file, options.now));
-      reader = isFile ? await patiently(() => openConnection(file, options.now)) : writer;
       // A log that is there before the first connection was left by a process that did not close, or belongs to one that runs.
-      if (log > 0 && statSync(file).size <= checkedBytesMax) checkFile(reader, file);
+      const log = isFile ? sizeOf(`${file}-wal`) : 0;
+      if (log > 0 && sizeOf(file) <= checkedBytesMax) await patiently(() => checkFile(file));
+      try {
+        writer = await patiently(() => openConnection(file, options.now));
+        reader = isFile ? await patiently(() => openConnection(file, options.now)) : writer;
+      } catch (error) {
+        close();
+        throw error;
+      }
     },
-    close: () => {
-      if (reader !== writer) reader?.close();
-      writer?.close();
-      writer = null;
-      reader = null;
-    },
+    close,
     durability: () => durabilityOf(opened(writer), isFile, isInMemory(fileSystem)),
     dataVersion: () => opened(writer).dataVersion(),
   };
 }
 
-function checkFile(connection: Connection, file: string): void {
-  let found: unknown;
-  try {
-    found = connection.pragma('quick_check(1)');
-  } catch (error) {
-    throw translate(error, file);
-  }
-  if (found !== 'ok') throw taskFlowError('STORE_CORRUPT', { file, problem: String(found) });
+/** 0 for a file that is not there. */
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Throws STORE_CORRUPT for a damaged file, and leaves it and its log as they are. */
+function checkFile(file: string): void {
+  const problem = findDamage(file);
+  if (problem !== null) throw taskFlowError('STORE_CORRUPT', { file, problem });
 }
 
 const syncNames: readonly string[] = ['OFF', 'NORMAL', 'FULL', 'EXTRA'];
