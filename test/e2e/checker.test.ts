@@ -43,14 +43,38 @@ function eventsOf(changes: readonly Change[]): BatchEvent[] {
   let at = 1_000;
   return changes.map((change, index) => {
     at = change.at ?? at;
-    const item = { taskId: 'A', name: 'a', queue: 'default', version: index + 1, from: null, to: null, reason: null, attempt: 0, ...change };
+    const item = {
+      taskId: 'A',
+      name: 'a',
+      queue: 'default',
+      version: index + 1,
+      from: null,
+      to: null,
+      reason: null,
+      attempt: 0,
+      ...change,
+    };
     return { seq: index + 1, at, kind: change.kind, items: [item] };
   });
 }
 
 function storedTask(given: Partial<Task>): Task {
-  const stored = { id: 'A', state: 'succeeded', version: 8, epoch: 3, attempt: 2, generation: 1, reason: null, leaseUntil: null, result: '{"epoch":3}' };
-  return { ...newTask({ id: 'A', name: 'a', policy: '{"delayMs":1000,"jitter":"none"}' }), ...stored, ...given } as unknown as Task;
+  const stored = {
+    id: 'A',
+    state: 'succeeded',
+    version: 8,
+    epoch: 3,
+    attempt: 2,
+    generation: 1,
+    reason: null,
+    leaseUntil: null,
+    result: '{"epoch":3}',
+  };
+  return {
+    ...newTask({ id: 'A', name: 'a', policy: '{"delayMs":1000,"jitter":"none"}' }),
+    ...stored,
+    ...given,
+  } as unknown as Task;
 }
 
 function historyOf(given: Partial<RunHistory> = {}): RunHistory {
@@ -74,10 +98,20 @@ test.for<readonly [sentence: string, rule: string, history: RunHistory]>([
   ['a task nobody asked for', 'S2', historyOf({ client: [] })],
   ['a handler got another payload', 'S2', historyOf({ effects: [effect('begin', 1, 5, 8), ...effects] })],
   ['a success without a run', 'S2', historyOf({ effects: effects.slice(0, 3) })],
-  ['a refused task is there', 'S2', historyOf({ client: client.map((entry) => (entry.step === 'ok' ? { ...entry, step: 'fail' } : entry)) })],
+  [
+    'a refused task is there',
+    'S2',
+    historyOf({ client: client.map((entry) => (entry.step === 'ok' ? { ...entry, step: 'fail' } : entry)) }),
+  ],
   ['a handler ran twice under one claim', 'S3', historyOf({ effects: [...effects, effect('begin', 3, 60)] })],
   ['claimed while it runs', 'S3', changed(2, { kind: 'claim', from: 'queued', to: 'running', attempt: 2 })],
-  ['two runs at a time without a lost lease', 'S4', historyOf({ effects: [...effects.slice(0, 2), effect('begin', 3, 25), ...effects.slice(2, 3), effect('end', 3, 50)] })],
+  [
+    'two runs at a time without a lost lease',
+    'S4',
+    historyOf({
+      effects: [...effects.slice(0, 2), effect('begin', 3, 25), ...effects.slice(2, 3), effect('end', 3, 50)],
+    }),
+  ],
   ['the result of a run that had lost its lease', 'S4', historyOf({ tasks: [storedTask({ result: '{"epoch":2}' })] })],
   ['a task that succeeds twice', 'S5', historyOf({ events: eventsOf([...good, good[7]!]) })],
   ['a run without a claim', 'S6', historyOf({ effects: [...effects, effect('begin', 4, 60)] })],
@@ -93,12 +127,24 @@ test.for<readonly [sentence: string, rule: string, history: RunHistory]>([
   ['a final task with a lease', 'S11', historyOf({ tasks: [storedTask({ leaseUntil: 9 })] })],
   ['a claim that still holds a task', 'S11', historyOf({ held: 1 })],
   ['a version left out', 'S18', changed(3, { version: 5 })],
-  ['a count that is wrong', 'S18', historyOf({ counts: [{ queue: 'default', name: 'a', view: 'succeeded', count: 2 }] })],
+  [
+    'a count that is wrong',
+    'S18',
+    historyOf({ counts: [{ queue: 'default', name: 'a', view: 'succeeded', count: 2 }] }),
+  ],
   ['a count that is missing', 'S18', historyOf({ counts: [] })],
   ['a row that says something else', 'S18', historyOf({ tasks: [storedTask({ state: 'failed' })] })],
   ['a time that goes back', 'S18', changed(7, { at: 1_999 })],
-  ['a task that is not final', 'L4', historyOf({ events: eventsOf(good.slice(0, 7)), tasks: [storedTask({ state: 'running', version: 7 })] })],
-  ['a scenario in which nothing was accepted', 'unknown', historyOf({ events: [], tasks: [], counts: [], client: [], effects: [] })],
+  [
+    'a task that is not final',
+    'L4',
+    historyOf({ events: eventsOf(good.slice(0, 7)), tasks: [storedTask({ state: 'running', version: 7 })] }),
+  ],
+  [
+    'a scenario in which nothing was accepted',
+    'unknown',
+    historyOf({ events: [], tasks: [], counts: [], client: [], effects: [] }),
+  ],
 ])('refuses %s', ([, rule, history]) => {
   expect(check(history).map((violation) => violation.rule)).toContain(rule);
 });

@@ -36,7 +36,9 @@ export function assertValid(history: RunHistory): void {
   const story = history.events.flatMap((event) =>
     event.items
       .filter((item) => item.taskId === worst?.taskId)
-      .map((item) => `  ${event.at} ${event.kind} ${item.from} → ${item.to} ${item.reason ?? ''} attempt ${item.attempt}`),
+      .map(
+        (item) => `  ${event.at} ${event.kind} ${item.from} → ${item.to} ${item.reason ?? ''} attempt ${item.attempt}`,
+      ),
   );
   throw new Error([`${violations.length} violations:`, ...lines, `Events of ${worst?.taskId}:`, ...story].join('\n'));
 }
@@ -68,7 +70,8 @@ function checkPromises(tasks: ReadonlyMap<string, Task>, stories: Stories, clien
     if (isAccepted && task === undefined) tell('S1', taskId, 'it was accepted and is not there');
     if (isAccepted && stories.get(taskId)?.enqueues !== 1) tell('S1', taskId, 'it was accepted without an event of it');
     const isRefused = !isAccepted && entries.every(({ step }) => step === 'invoke' || step === 'fail');
-    if (isRefused && entries.at(-1)?.step === 'fail' && task !== undefined) tell('S2', taskId, 'it was refused and is there');
+    if (isRefused && entries.at(-1)?.step === 'fail' && task !== undefined)
+      tell('S2', taskId, 'it was refused and is there');
   }
   for (const taskId of tasks.keys()) if (!client.has(taskId)) tell('S2', taskId, 'nobody asked for it');
   for (const taskId of stories.keys()) if (!tasks.has(taskId)) tell('S1', taskId, 'it has events and is not there');
@@ -79,10 +82,15 @@ function checkTask(task: Task, story: TaskStory | undefined, tell: Tell): void {
   const says = (rule: Violation['rule'], sentence: string): void => tell(rule, task.id, sentence);
   if (!isFinished(task.state)) says('L4', `it is ${task.state} after the drain`);
   if (isFinished(task.state) && task.leaseUntil !== null) says('S11', `it is ${task.state} and has a lease`);
-  if (story === undefined) return says('S18', 'it has no event');
+  if (story === undefined) {
+    says('S18', 'it has no event');
+    return;
+  }
   if (story.state !== task.state) says('S18', `its events end in ${story.state}, the row says ${task.state}`);
-  if (story.version !== task.version) says('S18', `its events end with version ${story.version}, the row says ${task.version}`);
-  if (story.attempt !== task.attempt) says('S8', `its events end with attempt ${story.attempt}, the row says ${task.attempt}`);
+  if (story.version !== task.version)
+    says('S18', `its events end with version ${story.version}, the row says ${task.version}`);
+  if (story.attempt !== task.attempt)
+    says('S8', `its events end with attempt ${story.attempt}, the row says ${task.attempt}`);
   if (story.runs.length !== task.epoch) says('S6', `it has epoch ${task.epoch} after ${story.runs.length} claims`);
   const epoch = task.result === null ? task.epoch : (JSON.parse(task.result) as { epoch: number }).epoch;
   if (epoch !== task.epoch) says('S4', `its result is of epoch ${epoch}, its last claim was ${task.epoch}`);
@@ -100,7 +108,8 @@ function checkStore(history: RunHistory, tell: Tell): void {
   for (const { queue, name, view, count } of history.counts) {
     const counted = recount.get(`${queue} ${name} ${view}`) ?? 0;
     recount.delete(`${queue} ${name} ${view}`);
-    if (counted !== count) tell('S18', null, `the count of ${queue} ${name} ${view} is ${count}, a recount gives ${counted}`);
+    if (counted !== count)
+      tell('S18', null, `the count of ${queue} ${name} ${view} is ${count}, a recount gives ${counted}`);
   }
   for (const [name, counted] of recount) tell('S18', null, `${name} is not counted, a recount gives ${counted}`);
 }
@@ -111,15 +120,24 @@ interface HandlerRun {
   end: Effect | null;
 }
 
-function checkEffects(history: RunHistory, tasks: ReadonlyMap<string, Task>, stories: Stories, client: ClientLog, tell: Tell): void {
+function checkEffects(
+  history: RunHistory,
+  tasks: ReadonlyMap<string, Task>,
+  stories: Stories,
+  client: ClientLog,
+  tell: Tell,
+): void {
   const byTask = Map.groupBy(history.effects, (effect) => effect.taskId);
   for (const [taskId, effects] of byTask) {
     const asked = client.get(taskId)?.[0];
     if (asked === undefined) tell('S2', taskId, 'it ran and nobody asked for it');
-    for (const { n } of effects) if (asked !== undefined && n !== asked.n) tell('S2', taskId, `it ran with ${n} and was asked for with ${asked.n}`);
+    for (const { n } of effects)
+      if (asked !== undefined && n !== asked.n)
+        tell('S2', taskId, `it ran with ${n} and was asked for with ${asked.n}`);
     const runs = handlerRuns(taskId, effects, tell);
     const story = stories.get(taskId);
-    for (const epoch of runs.keys()) if (epoch > (story?.runs.length ?? 0)) tell('S6', taskId, `it ran in epoch ${epoch} without a claim`);
+    for (const epoch of runs.keys())
+      if (epoch > (story?.runs.length ?? 0)) tell('S6', taskId, `it ran in epoch ${epoch} without a claim`);
     checkOverlaps(taskId, [...runs.values()], story, tell);
   }
   for (const task of tasks.values()) {
@@ -134,7 +152,8 @@ function handlerRuns(taskId: string, effects: readonly Effect[], tell: Tell): Re
   for (const effect of effects) {
     const run = runs.get(effect.epoch);
     if (effect.what === 'begin') {
-      if (run !== undefined) tell('S3', taskId, `it ran twice in epoch ${effect.epoch}, in ${run.begin.pid} and ${effect.pid}`);
+      if (run !== undefined)
+        tell('S3', taskId, `it ran twice in epoch ${effect.epoch}, in ${run.begin.pid} and ${effect.pid}`);
       else runs.set(effect.epoch, { begin: effect, end: null });
     } else if (effect.what === 'end' && run !== undefined) run.end = effect;
   }
@@ -149,6 +168,7 @@ function checkOverlaps(taskId: string, runs: readonly HandlerRun[], story: TaskS
     // A run without an end was killed with its process.
     if (next === undefined || earlier.end === null || earlier.end.at <= next.begin.at) continue;
     const { epoch } = earlier.begin;
-    if (story?.runs[epoch - 1]?.kind !== 'judge') tell('S4', taskId, `epoch ${epoch} and ${next.begin.epoch} ran at the same time, and no lease was lost`);
+    if (story?.runs[epoch - 1]?.kind !== 'judge')
+      tell('S4', taskId, `epoch ${epoch} and ${next.begin.epoch} ran at the same time, and no lease was lost`);
   }
 }

@@ -42,7 +42,9 @@ test('a worker frozen beyond its lease finds its tasks taken, its handlers abort
   const frozen = scenario.start('worker.ts', { file, leaseMs: 1_000 });
   await frozen.heard('ready');
   await scenario.start('producer.ts', { file, first: 0, count: 3, input: { gate: 'go' } }).heard('done');
-  await scenario.start('producer.ts', { file, first: 10, count: 3, input: { gate: 'late', stubborn: true } }).heard('done');
+  await scenario
+    .start('producer.ts', { file, first: 10, count: 3, input: { gate: 'late', stubborn: true } })
+    .heard('done');
   await until('all of them run', () => readEffects(folder).length === 6);
   const look = await lookAt(scenario);
   const taskIds = [...new Set(readEffects(folder).map(({ taskId }) => taskId))];
@@ -50,12 +52,14 @@ test('a worker frozen beyond its lease finds its tasks taken, its handlers abort
 
   await freeze(frozen, file);
   await scenario.start('worker.ts', { file, leaseMs: 5_000 }).heard('ready');
-  const runsElsewhere = (): number => readEffects(folder).filter(({ what, pid }) => what === 'begin' && pid !== frozen.pid).length;
+  const runsElsewhere = (): number =>
+    readEffects(folder).filter(({ what, pid }) => what === 'begin' && pid !== frozen.pid).length;
   await until('another worker has taken all of them', () => runsElsewhere() === 6);
 
   frozen.send('SIGCONT');
   const continuedAt = performance.now();
-  const aborted = (): number => readEffects(folder).filter(({ what, pid }) => what === 'abort' && pid === frozen.pid).length;
+  const aborted = (): number =>
+    readEffects(folder).filter(({ what, pid }) => what === 'abort' && pid === frozen.pid).length;
   await until('its handlers are told', () => aborted() === 6, { withinMs: 5_000 });
   expect(performance.now() - continuedAt).toBeLessThan(5_000);
   scenario.open('go');
@@ -71,11 +75,20 @@ test('a worker frozen beyond its lease finds its tasks taken, its handlers abort
   const history = await look.history();
   look.close();
   assertValid(history);
-  expect(history.tasks.map(({ state, epoch }) => ({ state, epoch }))).toEqual(Array(6).fill({ state: 'succeeded', epoch: 2 }));
+  expect(history.tasks.map(({ state, epoch }) => ({ state, epoch }))).toEqual(
+    Array(6).fill({ state: 'succeeded', epoch: 2 }),
+  );
 });
 
 function lateSuccess(taskId: string, token: string): Settlement {
-  const verdict = { to: 'succeeded', reason: null, charge: 'attempt', keepMs: 1_000_000, result: '{"epoch":1}', error: null } as const;
+  const verdict = {
+    to: 'succeeded',
+    reason: null,
+    charge: 'attempt',
+    keepMs: 1_000_000,
+    result: '{"epoch":1}',
+    error: null,
+  } as const;
   return { lease: { taskId, token }, verdict, ranMs: 1, progress: null, logs: [], spawn: [] };
 }
 

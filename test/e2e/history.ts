@@ -40,7 +40,10 @@ export interface Look {
   close(): void;
 }
 
-const unfinished = statement<[tasks: number]>('unfinished', () => 'SELECT count(*) FROM tasks WHERE finished_at IS NULL');
+const unfinished = statement<[tasks: number]>(
+  'unfinished',
+  () => 'SELECT count(*) FROM tasks WHERE finished_at IS NULL',
+);
 const all = statement<[tasks: number]>('all_tasks', () => 'SELECT count(*) FROM tasks');
 const allIds = statement<[id: string]>('all_ids', () => 'SELECT id FROM tasks ORDER BY id');
 const held = statement<[tasks: number]>('held', () => 'SELECT COALESCE(sum(running), 0) FROM claims');

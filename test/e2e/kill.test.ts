@@ -61,7 +61,9 @@ test('a worker alone recovers what another one left when there is no server', as
   const history = await drainedHistory(10);
 
   assertValid(history);
-  expect(history.tasks.every(({ state, attempt, epoch }) => state === 'succeeded' && attempt === 1 && epoch === 2)).toBe(true);
+  expect(
+    history.tasks.every(({ state, attempt, epoch }) => state === 'succeeded' && attempt === 1 && epoch === 2),
+  ).toBe(true);
 });
 
 test('what a killed server had accepted survives, and clients that try again make no duplicates', async () => {

@@ -22,7 +22,11 @@ test.for<readonly [sentence: string, lockedAfterMs: number | undefined]>([
 ])('a foreign write lock of several seconds costs processes %s nothing but time', async ([, lockedAfterMs]) => {
   const { file, folder } = scenario;
   await scenario.start('server.ts', { file }).heard('ready');
-  const worker = scenario.start('worker.ts', { file, concurrency: 20, ...(lockedAfterMs === undefined ? {} : { lockedAfterMs }) });
+  const worker = scenario.start('worker.ts', {
+    file,
+    concurrency: 20,
+    ...(lockedAfterMs === undefined ? {} : { lockedAfterMs }),
+  });
   await worker.heard('ready');
   await scenario.start('producer.ts', { file, first: 0, count: 20, input: { gate: 'go' } }).heard('done');
   await until('all of them run', () => readEffects(folder).length === 20);
@@ -31,7 +35,12 @@ test.for<readonly [sentence: string, lockedAfterMs: number | undefined]>([
   await alien.heard('locked');
   worker.tell('measure');
   scenario.open('go');
-  const producer = scenario.start('producer.ts', { file, first: 100, count: 50, lockedAfterMs: lockedAfterMs ?? 10_000 });
+  const producer = scenario.start('producer.ts', {
+    file,
+    first: 100,
+    count: 50,
+    lockedAfterMs: lockedAfterMs ?? 10_000,
+  });
   await producer.heard('ready');
   // What is waited for is the time itself.
   await wait(heldMs);

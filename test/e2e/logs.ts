@@ -37,7 +37,11 @@ export function machineMs(): number {
 }
 
 /** Appends one line with one write: it is in the system's memory when this returns, so no kill of the process takes it back. */
-export function note(folder: string, kind: 'client' | 'effects', entry: Omit<ClientEntry, 'at' | 'pid'> | Omit<Effect, 'at' | 'pid'>): void {
+export function note(
+  folder: string,
+  kind: 'client' | 'effects',
+  entry: Omit<ClientEntry, 'at' | 'pid'> | Omit<Effect, 'at' | 'pid'>,
+): void {
   const line = JSON.stringify({ at: machineMs(), pid: process.pid, ...entry });
   appendFileSync(join(folder, `${process.pid}.${kind}`), `${line}\n`);
 }

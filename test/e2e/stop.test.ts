@@ -41,28 +41,31 @@ test('a worker told to stop lets tasks end, hands the rest back uncharged, and e
   look.close();
 });
 
-test.for(['SIGTERM', 'SIGINT'] as const)('a second %s ends a stopping worker at once with 1, and its task runs again', async (signal) => {
-  const { file, folder } = scenario;
-  const worker = scenario.start('worker.ts', { file });
-  await worker.heard('ready');
-  await scenario.start('producer.ts', { file, first: 0, count: 3, input: { gate: 'go' } }).heard('done');
-  await until('all of them run', () => readEffects(folder).length === 3);
+test.for(['SIGTERM', 'SIGINT'] as const)(
+  'a second %s ends a stopping worker at once with 1, and its task runs again',
+  async (signal) => {
+    const { file, folder } = scenario;
+    const worker = scenario.start('worker.ts', { file });
+    await worker.heard('ready');
+    await scenario.start('producer.ts', { file, first: 0, count: 3, input: { gate: 'go' } }).heard('done');
+    await until('all of them run', () => readEffects(folder).length === 3);
 
-  worker.send(signal);
-  await worker.heard('stopping');
-  const secondAt = performance.now();
-  worker.send(signal);
-  expect(await worker.exited).toEqual({ code: 1, signal: null });
-  // Its drain would have taken 25 s.
-  expect(performance.now() - secondAt).toBeLessThan(5_000);
+    worker.send(signal);
+    await worker.heard('stopping');
+    const secondAt = performance.now();
+    worker.send(signal);
+    expect(await worker.exited).toEqual({ code: 1, signal: null });
+    // Its drain would have taken 25 s.
+    expect(performance.now() - secondAt).toBeLessThan(5_000);
 
-  scenario.open('go');
-  await scenario.start('worker.ts', { file }).heard('ready');
-  const look = await lookAt(scenario);
-  await look.drained(3);
-  assertValid(await look.history());
-  look.close();
-});
+    scenario.open('go');
+    await scenario.start('worker.ts', { file }).heard('ready');
+    const look = await lookAt(scenario);
+    await look.drained(3);
+    assertValid(await look.history());
+    look.close();
+  },
+);
 
 test('a worker killed at any moment of its stop loses nothing', async () => {
   const { file, folder } = scenario;
@@ -77,7 +80,8 @@ test('a worker killed at any moment of its stop loses nothing', async () => {
     await until('the slots are taken', () => readEffects(folder).filter(({ pid }) => pid === worker.pid).length >= 20);
     worker.send('SIGTERM');
     const isAt = (): boolean =>
-      worker.said.some(({ event }) => event === mark) || readEffects(folder).some(({ pid, what }) => pid === worker.pid && what === mark);
+      worker.said.some(({ event }) => event === mark) ||
+      readEffects(folder).some(({ pid, what }) => pid === worker.pid && what === mark);
     await until(`it comes to ${mark}`, () => isAt() || !worker.isRunning());
     worker.send('SIGKILL');
     await worker.exited;

@@ -8,7 +8,21 @@ import type { Task } from '../../src/core/task.ts';
 
 /** A broken rule, in the numbers of the guarantees: S1 no loss, S5 one end, S7 legality, … */
 export interface Violation {
-  readonly rule: 'S1' | 'S2' | 'S3' | 'S4' | 'S5' | 'S6' | 'S7' | 'S8' | 'S9' | 'S10' | 'S11' | 'S18' | 'L4' | 'unknown';
+  readonly rule:
+    | 'S1'
+    | 'S2'
+    | 'S3'
+    | 'S4'
+    | 'S5'
+    | 'S6'
+    | 'S7'
+    | 'S8'
+    | 'S9'
+    | 'S10'
+    | 'S11'
+    | 'S18'
+    | 'L4'
+    | 'unknown';
   readonly taskId: string | null;
   readonly sentence: string;
 }
@@ -104,13 +118,21 @@ function claimed(story: TaskStory, event: BatchEvent, item: EventItem, says: Say
   story.runs.push(null);
 }
 
-function ended(story: TaskStory, event: BatchEvent, kind: 'settle' | 'judge', item: EventItem, { task }: Known, says: Says): void {
+function ended(
+  story: TaskStory,
+  event: BatchEvent,
+  kind: 'settle' | 'judge',
+  item: EventItem,
+  { task }: Known,
+  says: Says,
+): void {
   if (story.runs.length > 0) story.runs[story.runs.length - 1] = { kind, to: item.to, reason: item.reason };
   const policy = task === undefined ? defaultPolicy : parsePolicy(task.policy);
   const isCharged = item.attempt === story.attempt;
   if (!isCharged && item.attempt !== story.attempt - 1) says('S8', `attempt ${item.attempt} after ${story.attempt}`);
   const wanted = chargeOf(item);
-  if (wanted !== null && wanted !== isCharged) says('S8', `${item.reason ?? item.to} ${wanted ? 'costs' : 'does not cost'} an attempt`);
+  if (wanted !== null && wanted !== isCharged)
+    says('S8', `${item.reason ?? item.to} ${wanted ? 'costs' : 'does not cost'} an attempt`);
   if (item.attempt > policy.attempts) says('S8', `${item.attempt} attempts where ${policy.attempts} are allowed`);
   if (item.to !== 'scheduled') return;
   // Chance only lengthens the shortest delay the policy allows.
@@ -123,7 +145,8 @@ function ended(story: TaskStory, event: BatchEvent, kind: 'settle' | 'judge', it
 function chargeOf({ to, reason }: EventItem): boolean | null {
   if (to === 'succeeded') return true;
   if (reason === 'error' || reason === 'timeout') return true;
-  if (reason === 'lease_lost' || reason === 'crash_loop' || reason === 'snooze' || reason === 'unknown_task') return false;
+  if (reason === 'lease_lost' || reason === 'crash_loop' || reason === 'snooze' || reason === 'unknown_task')
+    return false;
   // Free until a task was interrupted too often, which no scenario does.
   return reason === 'released' ? false : null;
 }
