@@ -1,0 +1,72 @@
+/** From a URL to a store: the one place that knows every adapter. */
+
+import { isAbsolute, resolve } from 'node:path';
+import { taskFlowError } from '../core/errors.ts';
+import type { Store } from '../history/history.ts';
+import { createSqlHistory } from '../history/sql-history.ts';
+import { createSqliteBroker, type SqliteOptions } from './sqlite/store.ts';
+
+/** What a store can be given beside its URL. */
+export interface ConnectOptions extends Omit<SqliteOptions, 'file'> {
+  /** The folder that relative paths are relative to; the working directory without it. */
+  readonly folder?: string;
+}
+
+/**
+ * The store behind a URL, not yet opened: `sqlite:./path`, `sqlite:/path`, `sqlite::memory:` or `memory:`.
+ * Throws STORE_URL_INVALID with the nearest form, and NOT_SUPPORTED for stores of later versions.
+ */
+export function connect(url: string, options: ConnectOptions = {}): Store {
+  const { folder = '.', ...sqlite } = options;
+  const file = fileOf(url);
+  return createSqliteStore({ ...sqlite, file: file === ':memory:' || isAbsolute(file) ? file : resolve(folder, file) });
+}
+
+/** Broker and record in one SQLite file. Opened and closed by its broker; closing the store closes both. */
+export function createSqliteStore(options: SqliteOptions): Store {
+  const { driver, ...broker } = createSqliteBroker(options);
+  return { broker, history: createSqlHistory(driver), close: () => broker.close() };
+}
+
+function fileOf(url: string): string {
+  const [, scheme, rest] = /^([a-z]+):(.*)$/is.exec(url) ?? [];
+  switch (scheme?.toLowerCase()) {
+    case 'memory':
+      return ':memory:';
+    case 'sqlite':
+    case 'file':
+      return sqliteFile(url, scheme === 'sqlite' ? (rest ?? '') : `file:${rest}`);
+    case 'postgres':
+    case 'postgresql':
+      throw taskFlowError('NOT_SUPPORTED', { what: 'Postgres as a store' });
+    case 'redis':
+    case 'rediss':
+    case 'valkey':
+      throw taskFlowError('NOT_SUPPORTED', { what: 'Redis as a store' });
+    default:
+      throw invalid(
+        url,
+        scheme === undefined ? 'it has no scheme' : `"${scheme}" is no store`,
+        scheme === undefined && url !== '' ? `sqlite:${url}` : null,
+      );
+  }
+}
+
+function sqliteFile(url: string, rest: string): string {
+  if (rest === '') throw invalid(url, 'it names no file', 'sqlite:./.taskflow/taskflow.db');
+  if (rest.startsWith('file:'))
+    throw invalid(url, 'the scheme is "sqlite"', `sqlite:${rest.slice('file:'.length).replace(/^\/\/(?=\/)/, '')}`);
+  if (rest.includes('?')) throw invalid(url, 'it takes no options', `sqlite:${rest.slice(0, rest.indexOf('?'))}`);
+  if (rest.includes('\0')) throw invalid(url, 'it has a zero byte', null);
+  // sqlite:///path is a path, sqlite://path a host that SQLite does not have.
+  if (/^\/\/[^/]/.test(rest)) throw invalid(url, 'a file has no host', `sqlite:./${rest.slice(2)}`);
+  return rest.startsWith('///') ? rest.slice(2) : rest;
+}
+
+function invalid(url: string, problem: string, nearest: string | null): Error {
+  return taskFlowError(
+    'STORE_URL_INVALID',
+    { url, problem },
+    nearest === null ? {} : { hint: `Did you mean ${nearest}?` },
+  );
+}

@@ -1,0 +1,51 @@
+/** Turns the events that other processes have appended into the signals they would have sent here. */
+
+import { isFinished } from '../../core/states.ts';
+import type { Signal } from '../broker.ts';
+import { type SqlTransaction, statement } from './driver.ts';
+import { readEvents } from './events.ts';
+
+/** Events read for one notice; beyond it the signals name no tasks. */
+const noticedMax = 100;
+
+const lastEventSeq = statement<[seq: number | null]>('last_event_seq', () => 'SELECT max(seq) FROM events');
+
+export async function readLastSeq(tx: SqlTransaction): Promise<number> {
+  const [row] = await tx.query(lastEventSeq);
+  return row?.[0] ?? 0;
+}
+
+export interface Notice {
+  readonly signals: readonly Signal[];
+  readonly seq: number;
+}
+
+/** What happened after `seq`. Own events are among them: a hint too many does no harm. */
+export async function readNotice(tx: SqlTransaction, seq: number): Promise<Notice> {
+  const last = await readLastSeq(tx);
+  if (last - seq > noticedMax) {
+    return {
+      signals: [{ kind: 'work', queues: null }, { kind: 'finished', taskIds: null }, { kind: 'settings' }],
+      seq: last,
+    };
+  }
+  const work = new Set<string>();
+  const cancels: string[] = [];
+  const finished: string[] = [];
+  let configured = false;
+  for (const event of await readEvents(tx, seq, noticedMax)) {
+    if (event.kind === 'configure') configured = true;
+    for (const { taskId, queue, to } of event.items) {
+      if (event.kind === 'cancelRequest') cancels.push(taskId);
+      else if (to === 'queued') work.add(queue);
+      else if (to !== null && isFinished(to)) finished.push(taskId);
+    }
+  }
+  const signals: Signal[] = [];
+  // A resumed queue is named by no item.
+  if (work.size > 0 || configured) signals.push({ kind: 'work', queues: configured ? null : [...work] });
+  if (cancels.length > 0) signals.push({ kind: 'cancel', taskIds: cancels });
+  if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished });
+  if (configured) signals.push({ kind: 'settings' });
+  return { signals, seq: last };
+}

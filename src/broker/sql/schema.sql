@@ -1,0 +1,127 @@
+-- What all migrations together make. Regenerate: node scripts/schema.ts > src/broker/sql/schema.sql
+
+CREATE TABLE attempts (
+  seq INTEGER PRIMARY KEY, task_id text NOT NULL, epoch bigint NOT NULL, attempt bigint NOT NULL, worker_id text, claimed_at bigint NOT NULL,
+  started_at bigint, ended_at bigint NOT NULL, state text NOT NULL, reason text, error text
+);
+
+CREATE INDEX attempts_task ON attempts (task_id, seq);
+
+CREATE TABLE claims (
+  token text NOT NULL PRIMARY KEY,
+  worker_id text NOT NULL,
+  check_at bigint NOT NULL,
+  running bigint NOT NULL CHECK (running > 0),
+  task_ids text NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX claims_check_at ON claims (check_at);
+
+CREATE TABLE counts (queue text NOT NULL, name text NOT NULL, view text NOT NULL, tasks bigint NOT NULL, PRIMARY KEY (queue, name, view)) WITHOUT ROWID;
+
+CREATE TABLE deltas (seq INTEGER PRIMARY KEY, at bigint NOT NULL, counts text NOT NULL, minutes text);
+
+CREATE TABLE events (seq INTEGER PRIMARY KEY, at bigint NOT NULL, kind text NOT NULL, items text NOT NULL);
+
+CREATE TABLE keys (key text NOT NULL PRIMARY KEY, task_id text NOT NULL, held_until bigint) WITHOUT ROWID;
+
+CREATE INDEX keys_held_until ON keys (held_until) WHERE held_until IS NOT NULL;
+
+CREATE TABLE logs (seq INTEGER PRIMARY KEY, task_id text NOT NULL, epoch bigint NOT NULL, at bigint NOT NULL, level text NOT NULL, message text NOT NULL, fields text);
+
+CREATE INDEX logs_task ON logs (task_id, seq);
+
+CREATE TABLE meta (name text NOT NULL PRIMARY KEY, value text NOT NULL);
+
+CREATE TABLE migrations (name text NOT NULL PRIMARY KEY, at bigint NOT NULL);
+
+CREATE TABLE minutes (
+  at bigint NOT NULL, queue text NOT NULL, name text NOT NULL, succeeded bigint NOT NULL, failed bigint NOT NULL, cancelled bigint NOT NULL,
+  retried bigint NOT NULL, wait_ms bigint NOT NULL, run_ms bigint NOT NULL, PRIMARY KEY (at, queue, name)
+) WITHOUT ROWID;
+
+CREATE TABLE queues (name text NOT NULL PRIMARY KEY, paused_at bigint, paused_by text, pause_reason text) WITHOUT ROWID;
+
+CREATE TABLE samples (
+  at bigint NOT NULL, queue text NOT NULL, waiting bigint NOT NULL, running bigint NOT NULL, slots bigint NOT NULL, workers bigint NOT NULL,
+  PRIMARY KEY (at, queue)
+) WITHOUT ROWID;
+
+CREATE TABLE tasks (
+  seq INTEGER PRIMARY KEY,
+  id text NOT NULL,
+  queue text NOT NULL,
+  name text NOT NULL,
+  state text NOT NULL,
+  reason text,
+  priority bigint NOT NULL,
+  version bigint NOT NULL,
+  epoch bigint NOT NULL,
+  attempt bigint NOT NULL,
+  generation bigint NOT NULL,
+  crashes bigint NOT NULL,
+  interruptions bigint NOT NULL,
+  snoozes bigint NOT NULL,
+  due_at bigint NOT NULL,
+  created_at bigint NOT NULL,
+  claimed_at bigint,
+  started_at bigint,
+  finished_at bigint,
+  prune_at bigint,
+  lease_until bigint,
+  token text,
+  settled_token text,
+  worker_id text,
+  judge_token text,
+  judge_until bigint,
+  start_by bigint,
+  expires_at bigint,
+  check_at bigint,
+  timeout_ms bigint,
+  keep_ms bigint NOT NULL,
+  key text,
+  cancel_requested_at bigint,
+  cancel_reason text,
+  schema_version text,
+  fingerprint text,
+  options text,
+  policy text NOT NULL,
+  progress text,
+  checkpoints text,
+  error text,
+  result text,
+  payload text NOT NULL,
+  CONSTRAINT tasks_state CHECK (state = 'queued' OR state = 'running' OR state = 'succeeded' OR state = 'scheduled' OR state = 'failed' OR state = 'cancelled' OR state = 'blocked'),
+  CONSTRAINT tasks_lease CHECK ((state = 'running') = (token IS NOT NULL)),
+  CONSTRAINT tasks_end CHECK ((finished_at IS NOT NULL) = (state = 'succeeded' OR state = 'failed' OR state = 'cancelled')),
+  CONSTRAINT tasks_retention CHECK ((prune_at IS NOT NULL) = (finished_at IS NOT NULL)),
+  CONSTRAINT tasks_check CHECK (check_at IS NULL OR state = 'queued' OR state = 'scheduled' OR state = 'blocked'),
+  CONSTRAINT tasks_numbers CHECK (version > 0 AND epoch >= 0 AND attempt >= 0 AND generation > 0 AND priority >= 0 AND priority <= 9)
+);
+
+CREATE INDEX tasks_check_at ON tasks (check_at) WHERE check_at IS NOT NULL;
+
+CREATE INDEX tasks_due ON tasks (due_at, id) WHERE state = 'scheduled';
+
+CREATE INDEX tasks_fingerprint ON tasks (fingerprint, id) WHERE fingerprint IS NOT NULL;
+
+CREATE UNIQUE INDEX tasks_id ON tasks (id);
+
+CREATE INDEX tasks_judge ON tasks (judge_token) WHERE judge_token IS NOT NULL;
+
+CREATE INDEX tasks_name ON tasks (name, id);
+
+CREATE INDEX tasks_prune ON tasks (prune_at) WHERE prune_at IS NOT NULL;
+
+CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'queued';
+
+CREATE INDEX tasks_state ON tasks (state, id) WHERE state = 'scheduled' OR state = 'blocked' OR state = 'failed' OR state = 'cancelled';
+
+CREATE TABLE timeline (seq INTEGER PRIMARY KEY, task_id text NOT NULL, at bigint NOT NULL, kind text NOT NULL, text text NOT NULL);
+
+CREATE INDEX timeline_task ON timeline (task_id, seq);
+
+CREATE TABLE workers (
+  worker_id text NOT NULL PRIMARY KEY, server bigint NOT NULL, started_at bigint NOT NULL, beat_at bigint NOT NULL, presence text NOT NULL,
+  definitions text NOT NULL
+) WITHOUT ROWID;
