@@ -5,8 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSqliteBroker } from '../src/broker/sqlite/store.ts';
-import { systemChance, createToken } from '../src/core/chance.ts';
+import { createToken, systemChance } from '../src/core/chance.ts';
 import { createIds } from '../src/core/ids.ts';
+import { defaultPolicy, encodePolicy } from '../src/core/policy.ts';
 import type { ClaimedTask, NewTask, Settlement } from '../src/core/task.ts';
 import { systemClock } from '../src/core/time.ts';
 
@@ -25,7 +26,9 @@ try {
   const own = await runOwn();
   const after = runBare();
   const bare = { enqueue: (before.enqueue + after.enqueue) / 2, settle: (before.settle + after.settle) / 2 };
-  console.log(`SQLite FULL, ${tasks} tasks, enqueued by ${enqueueBatch}, claimed and settled by ${claimBatch}, per second:`);
+  console.log(
+    `SQLite FULL, ${tasks} tasks, enqueued by ${enqueueBatch}, claimed and settled by ${claimBatch}, per second:`,
+  );
   console.table({
     'bulk enqueue': row(bare.enqueue, own.enqueue),
     'claim and settle': row(bare.settle, own.settle),
@@ -68,24 +71,54 @@ async function perSecond(work: () => Promise<void>): Promise<number> {
 }
 
 function request() {
-  return { workerId: '01K8Q2M4ZJWORKER0000000000', token: createToken(systemChance), queues: [{ name: 'default', limit: claimBatch }], limit: claimBatch, leaseMs: 30_000 };
+  return {
+    workerId: '01K8Q2M4ZJWORKER0000000000',
+    token: createToken(systemChance),
+    queues: [{ name: 'default', limit: claimBatch }],
+    limit: claimBatch,
+    leaseMs: 30_000,
+  };
 }
 
 function succeed(claimed: ClaimedTask): Settlement {
   return {
-    lease: claimed.lease, ranMs: 0, progress: null, logs: [], spawn: [],
+    lease: claimed.lease,
+    ranMs: 0,
+    progress: null,
+    logs: [],
+    spawn: [],
     verdict: { to: 'succeeded', reason: null, charge: 'attempt', keepMs: 259_200_000, result: 'null', error: null },
   };
 }
 
 function makeBatches(): readonly (readonly NewTask[])[] {
   const payload = JSON.stringify({ to: 'a@b.c', n: 1, s: 'x'.repeat(100) });
-  const policy = '{"attempts":5,"delayMs":1000,"factor":2,"maxMs":3600000,"jitter":"equal","keepMs":259200000,"keepFailedMs":2592000000}';
   const ids = createIds(systemClock, systemChance);
   const task = (): NewTask => ({
-    id: ids.next(), name: 'noop', queue: 'default', payload, schemaVersion: null, priority: 5, delayMs: 0, at: null, startWithinMs: null,
-    expiresInMs: null, timeoutMs: 3_600_000, policy, keepMs: 2_592_000_000, strictCancel: false, group: null, limits: [], key: null,
-    keyForMs: null, ifExists: 'return', dependsOn: [], blocks: [], flowId: null, tags: [], traceparent: null,
+    id: ids.next(),
+    name: 'noop',
+    queue: 'default',
+    payload,
+    policy: encodePolicy(defaultPolicy),
+    schemaVersion: null,
+    priority: 5,
+    delayMs: 0,
+    at: null,
+    startWithinMs: null,
+    expiresInMs: null,
+    timeoutMs: 3_600_000,
+    keepMs: 2_592_000_000,
+    strictCancel: false,
+    group: null,
+    limits: [],
+    key: null,
+    keyForMs: null,
+    ifExists: 'return',
+    dependsOn: [],
+    blocks: [],
+    flowId: null,
+    tags: [],
+    traceparent: null,
   });
   return Array.from({ length: Math.ceil(tasks / enqueueBatch) }, () => Array.from({ length: enqueueBatch }, task));
 }

@@ -5,7 +5,16 @@ import type { Facts, Pause } from '../core/facts.ts';
 import type { Presence, WorkerCommand, WorkerRecord } from '../core/presence.ts';
 import type { TaskState, TaskView } from '../core/states.ts';
 import type {
-  Checkpoint, ClaimedTask, Lease, LogLine, NewTask, OverdueTask, Progress, Settlement, Task, TaskPatch,
+  Checkpoint,
+  ClaimedTask,
+  Lease,
+  LogLine,
+  NewTask,
+  OverdueTask,
+  Progress,
+  Settlement,
+  Task,
+  TaskPatch,
 } from '../core/task.ts';
 
 /** What the store is and what it keeps, as detected, not as wished. */
@@ -144,7 +153,10 @@ export type RetryResult =
   | { readonly outcome: 'conflict'; readonly of: string }
   | { readonly outcome: 'unknown' };
 
-export type RemoveResult = { readonly outcome: 'removed' } | { readonly outcome: 'already'; readonly state: TaskState } | { readonly outcome: 'unknown' };
+export type RemoveResult =
+  | { readonly outcome: 'removed' }
+  | { readonly outcome: 'already'; readonly state: TaskState }
+  | { readonly outcome: 'unknown' };
 
 export interface TaskChange {
   readonly taskId: string;

@@ -14,19 +14,42 @@ export interface EndedRun extends Omit<Attempt, 'endedAt' | 'error'> {
 const insertAttempts = eachStatement(
   'insert_attempts',
   {
-    taskId: 'text', epoch: 'bigint', attempt: 'bigint', workerId: 'text', claimedAt: 'bigint', startedAt: 'bigint', endedAt: 'bigint',
-    state: 'text', reason: 'text', error: 'text',
+    taskId: 'text',
+    epoch: 'bigint',
+    attempt: 'bigint',
+    workerId: 'text',
+    claimedAt: 'bigint',
+    startedAt: 'bigint',
+    endedAt: 'bigint',
+    state: 'text',
+    reason: 'text',
+    error: 'text',
   },
-  (value, from) => `INSERT INTO attempts (task_id, epoch, attempt, worker_id, claimed_at, started_at, ended_at, state, reason, error)
+  (
+    value,
+    from,
+  ) => `INSERT INTO attempts (task_id, epoch, attempt, worker_id, claimed_at, started_at, ended_at, state, reason, error)
     SELECT ${value.taskId}, ${value.epoch}, ${value.attempt}, ${value.workerId}, ${value.claimedAt}, ${value.startedAt}, ${value.endedAt},
       ${value.state}, ${value.reason}, ${value.error} ${from}`,
 );
 
 export async function storeAttempts(step: Step, runs: readonly EndedRun[]): Promise<void> {
   if (runs.length === 0) return;
-  await step.tx.each(insertAttempts, runs.map((run) => [
-    run.taskId, run.epoch, run.attempt, run.workerId, run.claimedAt, run.startedAt, step.now, run.to, run.reason, run.error,
-  ]));
+  await step.tx.each(
+    insertAttempts,
+    runs.map((run) => [
+      run.taskId,
+      run.epoch,
+      run.attempt,
+      run.workerId,
+      run.claimedAt,
+      run.startedAt,
+      step.now,
+      run.to,
+      run.reason,
+      run.error,
+    ]),
+  );
 }
 
 const insertLogs = eachStatement(
@@ -41,8 +64,12 @@ export async function storeLogs(step: Step, rows: readonly SqlRow[]): Promise<vo
   if (rows.length > 0) await step.tx.each(insertLogs, rows);
 }
 
-const insertTimeline = eachStatement('insert_timeline', { taskId: 'text', at: 'bigint', kind: 'text', text: 'text' }, (value, from) =>
-  `INSERT INTO timeline (task_id, at, kind, text) SELECT ${value.taskId}, ${value.at}, ${value.kind}, ${value.text} ${from}`);
+const insertTimeline = eachStatement(
+  'insert_timeline',
+  { taskId: 'text', at: 'bigint', kind: 'text', text: 'text' },
+  (value, from) =>
+    `INSERT INTO timeline (task_id, at, kind, text) SELECT ${value.taskId}, ${value.at}, ${value.kind}, ${value.text} ${from}`,
+);
 
 export interface TimelineNote {
   readonly task: Pick<Task, 'id'>;
@@ -52,5 +79,9 @@ export interface TimelineNote {
 }
 
 export async function storeTimeline(step: Step, notes: readonly TimelineNote[]): Promise<void> {
-  if (notes.length > 0) await step.tx.each(insertTimeline, notes.map(({ task, kind, text }) => [task.id, step.now, kind, text]));
+  if (notes.length > 0)
+    await step.tx.each(
+      insertTimeline,
+      notes.map(({ task, kind, text }) => [task.id, step.now, kind, text]),
+    );
 }

@@ -52,14 +52,21 @@ export interface RunNumbers {
  * `formerQueue` the queue it was in when it moved.
  */
 export function addChange(
-  groups: ChangeGroup[], kind: EventKind, task: Subject, before: Stand | null, after: Stand | null, version: number, run?: RunNumbers,
+  groups: ChangeGroup[],
+  kind: EventKind,
+  task: Subject,
+  before: Stand | null,
+  after: Stand | null,
+  version: number,
+  run?: RunNumbers,
   formerQueue = task.queue,
 ): void {
   const last = groups[groups.length - 1];
   const fromView = before && viewOf(before);
-  const group = last !== undefined && isLike(last, kind, task, before, after, version, formerQueue, fromView)
-    ? last
-    : createGroup(kind, task, before, after, version, formerQueue, fromView);
+  const group =
+    last !== undefined && isLike(last, kind, task, before, after, version, formerQueue, fromView)
+      ? last
+      : createGroup(kind, task, before, after, version, formerQueue, fromView);
   if (group !== last) groups.push(group);
   group.taskIds.push(task.id);
   if (run === undefined) return;
@@ -69,30 +76,68 @@ export function addChange(
 }
 
 function isLike(
-  group: ChangeGroup, kind: EventKind, task: Subject, before: Stand | null, after: Stand | null, version: number, formerQueue: string,
+  group: ChangeGroup,
+  kind: EventKind,
+  task: Subject,
+  before: Stand | null,
+  after: Stand | null,
+  version: number,
+  formerQueue: string,
   fromView: TaskView | null,
 ): boolean {
   const stand = after ?? before;
   return (
-    group.kind === kind && group.version === version && group.attempt === (stand?.attempt ?? 0) && group.reason === (stand?.reason ?? null) &&
-    group.from === (before?.state ?? null) && group.to === (after?.state ?? null) && group.fromView === fromView &&
-    group.name === task.name && group.queue === task.queue && group.formerQueue === formerQueue
+    group.kind === kind &&
+    group.version === version &&
+    group.attempt === (stand?.attempt ?? 0) &&
+    group.reason === (stand?.reason ?? null) &&
+    group.from === (before?.state ?? null) &&
+    group.to === (after?.state ?? null) &&
+    group.fromView === fromView &&
+    group.name === task.name &&
+    group.queue === task.queue &&
+    group.formerQueue === formerQueue
   );
 }
 
 function createGroup(
-  kind: EventKind, task: Subject, before: Stand | null, after: Stand | null, version: number, formerQueue: string, fromView: TaskView | null,
+  kind: EventKind,
+  task: Subject,
+  before: Stand | null,
+  after: Stand | null,
+  version: number,
+  formerQueue: string,
+  fromView: TaskView | null,
 ): ChangeGroup {
   const stand = after ?? before;
   return {
-    kind, name: task.name, queue: task.queue, formerQueue, from: before?.state ?? null, to: after?.state ?? null, fromView,
-    toView: after && viewOf(after), reason: stand?.reason ?? null, attempt: stand?.attempt ?? 0, version, taskIds: [], retried: 0, waitMs: 0, runMs: 0,
+    kind,
+    name: task.name,
+    queue: task.queue,
+    formerQueue,
+    from: before?.state ?? null,
+    to: after?.state ?? null,
+    fromView,
+    toView: after && viewOf(after),
+    reason: stand?.reason ?? null,
+    attempt: stand?.attempt ?? 0,
+    version,
+    taskIds: [],
+    retried: 0,
+    waitMs: 0,
+    runMs: 0,
   };
 }
 
 /** The stored form of a group: eight fields for all of its tasks. */
 export type EventGroup = readonly [
-  name: string, queue: string, from: TaskState | null, to: TaskState | null, reason: Reason | null, attempt: number, version: number,
+  name: string,
+  queue: string,
+  from: TaskState | null,
+  to: TaskState | null,
+  reason: Reason | null,
+  attempt: number,
+  version: number,
   taskIds: readonly string[],
 ];
 

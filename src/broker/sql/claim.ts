@@ -3,35 +3,46 @@
 import { limits } from '../../core/limits.ts';
 import type { ClaimedTask, Task } from '../../core/task.ts';
 import type { ClaimRequest } from '../broker.ts';
+import type { Stand } from './changes.ts';
 import { claimOf, storeClaims } from './claims.ts';
 import { statement } from './driver.ts';
 import { freeKeys } from './keys.ts';
 import { inClaimOrder, type TaskRow, taskColumns, toTask } from './rows.ts';
-import type { Stand } from './changes.ts';
 import { record, type Step } from './step.ts';
 
 /** Input: token. One row at most; it exists while a task runs under the token. */
-const repeatedClaim = statement<[taskIds: string]>('repeated_claim', () => 'SELECT task_ids FROM claims WHERE token = $1');
+const repeatedClaim = statement<[taskIds: string]>(
+  'repeated_claim',
+  () => 'SELECT task_ids FROM claims WHERE token = $1',
+);
 
 /** Inputs: list of ids, token. */
-const runningUnder = statement<TaskRow>('running_under', (dialect) =>
-  `SELECT ${taskColumns} FROM tasks WHERE id IN ${dialect.list('$1')} AND token = $2`);
+const runningUnder = statement<TaskRow>(
+  'running_under',
+  (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id IN ${dialect.list('$1')} AND token = $2`,
+);
 
 /**
  * Inputs: now, queue, limit. The first claimable ones of a queue that is not paused. Read first and changed by the next
  * statement: an UPDATE that returns whole rows keeps a copy of them, which cost a third of the claim. Locks: the rows.
  */
-const claimableTasks = statement<[...TaskRow, seq: number]>('claimable_tasks', (dialect) =>
-  `SELECT ${taskColumns}, seq FROM tasks
+const claimableTasks = statement<[...TaskRow, seq: number]>(
+  'claimable_tasks',
+  (dialect) =>
+    `SELECT ${taskColumns}, seq FROM tasks
    WHERE queue = $2 AND state = 'queued' AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1)
      AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)
-   ORDER BY priority, due_at, id LIMIT $3${dialect.skipLocked}`);
+   ORDER BY priority, due_at, id LIMIT $3${dialect.skipLocked}`,
+);
 
 /** Inputs: worker, token, end of the lease, now, list of row numbers. */
-const claimTasks = statement('claim_tasks', (dialect) =>
-  `UPDATE tasks SET state = 'running', reason = NULL, version = version + 1, epoch = epoch + 1, attempt = attempt + 1, worker_id = $1,
+const claimTasks = statement(
+  'claim_tasks',
+  (dialect) =>
+    `UPDATE tasks SET state = 'running', reason = NULL, version = version + 1, epoch = epoch + 1, attempt = attempt + 1, worker_id = $1,
      token = $2, lease_until = $3, claimed_at = $4, started_at = NULL, progress = NULL, check_at = NULL
-   WHERE seq IN ${dialect.list('$5', 'bigint')}`);
+   WHERE seq IN ${dialect.list('$5', 'bigint')}`,
+);
 
 export async function claim(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
   const repeated = await readRepeated(step, request.token);
@@ -39,19 +50,37 @@ export async function claim(step: Step, request: ClaimRequest): Promise<readonly
   const rows = await readFirst(step, request);
   if (rows.length === 0) return [];
   const leaseUntil = step.now + request.leaseMs;
-  await step.tx.query(claimTasks, request.workerId, request.token, leaseUntil, step.now, JSON.stringify(rows.map(seqOf)));
+  await step.tx.query(
+    claimTasks,
+    request.workerId,
+    request.token,
+    leaseUntil,
+    step.now,
+    JSON.stringify(rows.map(seqOf)),
+  );
   const claimed = rows.map((row) => {
     const waiting = toTask(row as unknown as TaskRow);
     const task: Task = Object.assign(waiting, {
-      state: 'running', reason: null, version: waiting.version + 1, epoch: waiting.epoch + 1, attempt: waiting.attempt + 1,
-      workerId: request.workerId, leaseUntil, claimedAt: step.now, startedAt: null, progress: null,
+      state: 'running',
+      reason: null,
+      version: waiting.version + 1,
+      epoch: waiting.epoch + 1,
+      attempt: waiting.attempt + 1,
+      workerId: request.workerId,
+      leaseUntil,
+      claimedAt: step.now,
+      startedAt: null,
+      progress: null,
     } as const);
     // The view of a queued task depends on nothing else.
     record(step, 'claim', task, wasQueued, task, task.version);
     return claimedTask(task, request.token, step.now);
   });
   await storeClaims(step, [claimOf(request.token, request.workerId, claimed)]);
-  await freeKeys(step, claimed.flatMap(({ task }) => (letsGo(task) ? [task] : [])));
+  await freeKeys(
+    step,
+    claimed.flatMap(({ task }) => (letsGo(task) ? [task] : [])),
+  );
   return claimed;
 }
 
@@ -82,16 +111,25 @@ async function readFirst(step: Step, request: ClaimRequest): Promise<readonly Cl
   if (limit <= 0) return [];
   const rows = new Map<number, ClaimableRow>();
   for (const demand of demands) {
-    for (const row of await step.tx.query(claimableTasks, step.now, demand.name, Math.min(limit, demand.limit))) rows.set(seqOf(row), row);
+    for (const row of await step.tx.query(claimableTasks, step.now, demand.name, Math.min(limit, demand.limit)))
+      rows.set(seqOf(row), row);
   }
-  return [...rows.values()].sort((left, right) => left[5] - right[5] || left[13] - right[13] || (left[0] < right[0] ? -1 : 1)).slice(0, limit);
+  return [...rows.values()]
+    .sort((left, right) => left[5] - right[5] || left[13] - right[13] || (left[0] < right[0] ? -1 : 1))
+    .slice(0, limit);
 }
 
 function claimedTask(task: Task, token: string, now: number): ClaimedTask {
   // A repeated claim may come when the life is over already.
   const lifeMs = task.expiresAt === null ? null : Math.max(0, task.expiresAt - now);
   const boundByLife = lifeMs !== null && (task.timeoutMs === null || lifeMs < task.timeoutMs);
-  return { task, lease: { taskId: task.id, token }, runMs: boundByLife ? lifeMs : task.timeoutMs, boundByLife, parents: noParents };
+  return {
+    task,
+    lease: { taskId: task.id, token },
+    runMs: boundByLife ? lifeMs : task.timeoutMs,
+    boundByLife,
+    parents: noParents,
+  };
 }
 
 const noParents: ClaimedTask['parents'] = [];

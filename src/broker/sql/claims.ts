@@ -23,7 +23,13 @@ export interface NewClaim {
 export async function storeClaims(step: Step, claims: readonly NewClaim[]): Promise<void> {
   await step.tx.each(
     insertClaims,
-    claims.map((claim) => [claim.token, claim.workerId, claim.checkAt, claim.taskIds.length, JSON.stringify(claim.taskIds)]),
+    claims.map((claim) => [
+      claim.token,
+      claim.workerId,
+      claim.checkAt,
+      claim.taskIds.length,
+      JSON.stringify(claim.taskIds),
+    ]),
   );
 }
 
@@ -39,8 +45,12 @@ export function claimOf(token: string, workerId: string, claimed: readonly Claim
 }
 
 /** Inputs: token, how many of its tasks ended. The CHECK refuses to count below one, so the last ones go by the other statement. */
-const shrinkClaims = eachStatement('shrink_claims', { token: 'text', ended: 'bigint' }, (value, from) =>
-  `UPDATE claims SET running = running - ${value.ended} ${from} WHERE token = ${value.token} AND running > ${value.ended}`);
+const shrinkClaims = eachStatement(
+  'shrink_claims',
+  { token: 'text', ended: 'bigint' },
+  (value, from) =>
+    `UPDATE claims SET running = running - ${value.ended} ${from} WHERE token = ${value.token} AND running > ${value.ended}`,
+);
 
 /** Input: list of tokens. */
 const deleteClaims = statement('delete_claims', (dialect) => `DELETE FROM claims WHERE token IN ${dialect.list('$1')}`);
@@ -55,8 +65,12 @@ export async function endClaims(step: Step, ended: ReadonlyMap<string, number>):
 }
 
 /** Inputs: token, time. */
-const hastenClaims = eachStatement('hasten_claims', { token: 'text', checkAt: 'bigint' }, (value, from) =>
-  `UPDATE claims SET check_at = ${value.checkAt} ${from} WHERE token = ${value.token} AND check_at > ${value.checkAt}`);
+const hastenClaims = eachStatement(
+  'hasten_claims',
+  { token: 'text', checkAt: 'bigint' },
+  (value, from) =>
+    `UPDATE claims SET check_at = ${value.checkAt} ${from} WHERE token = ${value.token} AND check_at > ${value.checkAt}`,
+);
 
 /** Makes sure that the claims are looked at by then. */
 export async function checkBy(step: Step, times: ReadonlyMap<string, number>): Promise<void> {

@@ -6,11 +6,17 @@ import { refuse } from './refuse.ts';
 import type { Step } from './step.ts';
 
 /** Input: name. Locks: the row. */
-const knownQueue = statement<[pausedAt: number | null]>('known_queue', (dialect) => `SELECT paused_at FROM queues WHERE name = $1${dialect.lock}`);
+const knownQueue = statement<[pausedAt: number | null]>(
+  'known_queue',
+  (dialect) => `SELECT paused_at FROM queues WHERE name = $1${dialect.lock}`,
+);
 
 /** Inputs: name, when, by whom, why. Locks: the row. */
-const pauseQueue = statement('pause_queue', () => `INSERT INTO queues (name, paused_at, paused_by, pause_reason) VALUES ($1, $2, $3, $4)
-  ON CONFLICT (name) DO UPDATE SET paused_at = excluded.paused_at, paused_by = excluded.paused_by, pause_reason = excluded.pause_reason`);
+const pauseQueue = statement(
+  'pause_queue',
+  () => `INSERT INTO queues (name, paused_at, paused_by, pause_reason) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (name) DO UPDATE SET paused_at = excluded.paused_at, paused_by = excluded.paused_by, pause_reason = excluded.pause_reason`,
+);
 
 /** Input: name. */
 const noteQueue = statement('note_queue', () => 'INSERT INTO queues (name) VALUES ($1) ON CONFLICT (name) DO NOTHING');
@@ -21,7 +27,7 @@ export async function configure(step: Step, scope: Scope, name: string, settings
   for (const [setting, value] of Object.entries(others)) if (value !== undefined) refuse(`the setting ${setting}`);
   const [known] = await step.tx.query(knownQueue, name);
   if (pause === undefined) await step.tx.query(noteQueue, name);
-  else await step.tx.query(pauseQueue, name, pause && step.now, pause && pause.by, pause && pause.reason);
+  else await step.tx.query(pauseQueue, name, pause && step.now, pause?.by ?? null, pause?.reason ?? null);
   step.configured = true;
   if (pause === null && known !== undefined && known[0] !== null) step.resumed.push(name);
 }

@@ -1,8 +1,8 @@
 /** The kept counts and minutes: folded rows plus the differences appended since, and the folding. */
 
 import type { TaskView } from '../../core/states.ts';
-import { eachStatement, type SqlTransaction, statement } from './driver.ts';
 import type { CountDelta, MinuteDelta } from './changes.ts';
+import { eachStatement, type SqlTransaction, statement } from './driver.ts';
 
 /** Differences one fold takes in: bounds the time it holds the counts. */
 const foldMax = 500;
@@ -15,12 +15,24 @@ export interface CountRecord {
 }
 
 /** Start of the minute, and the numbers of one queue and task name in it. */
-export type MinuteRow = readonly [at: number, queue: string, name: string, succeeded: number, failed: number, cancelled: number, retried: number, waitMs: number, runMs: number];
+export type MinuteRow = readonly [
+  at: number,
+  queue: string,
+  name: string,
+  succeeded: number,
+  failed: number,
+  cancelled: number,
+  retried: number,
+  waitMs: number,
+  runMs: number,
+];
 
 const minuteMs = 60_000;
 
-const keptCounts = statement<[queue: string, name: string, view: TaskView, tasks: number]>('kept_counts', () =>
-  'SELECT queue, name, view, tasks FROM counts');
+const keptCounts = statement<[queue: string, name: string, view: TaskView, tasks: number]>(
+  'kept_counts',
+  () => 'SELECT queue, name, view, tasks FROM counts',
+);
 const pendingCounts = statement<[counts: string]>('pending_counts', () => 'SELECT counts FROM deltas');
 
 /** How many tasks there are, by queue, name and view, without zeros. */
@@ -30,16 +42,29 @@ export async function readCounts(tx: SqlTransaction): Promise<readonly CountReco
   for (const [pending] of await tx.query(pendingCounts)) {
     for (const delta of JSON.parse(pending) as readonly CountDelta[]) addCount(counts, delta);
   }
-  return [...counts.values()].filter(([, , , count]) => count !== 0).map(([queue, name, view, count]) => ({ queue, name, view, count }));
+  return [...counts.values()]
+    .filter(([, , , count]) => count !== 0)
+    .map(([queue, name, view, count]) => ({ queue, name, view, count }));
 }
 
 /** Inputs: from, to. */
-const keptMinutes = statement<MinuteRow>('kept_minutes', () =>
-  `SELECT at, queue, name, succeeded, failed, cancelled, retried, wait_ms, run_ms FROM minutes WHERE at >= $1 AND at < $2 ORDER BY at, queue, name LIMIT $3`);
-const pendingMinutes = statement<[at: number, minutes: string]>('pending_minutes', () => 'SELECT at, minutes FROM deltas WHERE minutes IS NOT NULL');
+const keptMinutes = statement<MinuteRow>(
+  'kept_minutes',
+  () =>
+    `SELECT at, queue, name, succeeded, failed, cancelled, retried, wait_ms, run_ms FROM minutes WHERE at >= $1 AND at < $2 ORDER BY at, queue, name LIMIT $3`,
+);
+const pendingMinutes = statement<[at: number, minutes: string]>(
+  'pending_minutes',
+  () => 'SELECT at, minutes FROM deltas WHERE minutes IS NOT NULL',
+);
 
 /** The minute buckets that begin within a range, oldest first. */
-export async function readMinutes(tx: SqlTransaction, from: number, to: number, limit: number): Promise<readonly MinuteRow[]> {
+export async function readMinutes(
+  tx: SqlTransaction,
+  from: number,
+  to: number,
+  limit: number,
+): Promise<readonly MinuteRow[]> {
   const minutes = new Map<string, MinuteRow>();
   for (const row of await tx.query(keptMinutes, from, to, limit)) addMinute(minutes, row);
   for (const [at, pending] of await tx.query(pendingMinutes)) {
@@ -47,24 +72,40 @@ export async function readMinutes(tx: SqlTransaction, from: number, to: number, 
     if (start < from || start >= to) continue;
     for (const delta of JSON.parse(pending) as readonly MinuteDelta[]) addMinute(minutes, [start, ...delta]);
   }
-  return [...minutes.values()].sort((left, right) => left[0] - right[0] || compare(left[1], right[1]) || compare(left[2], right[2])).slice(0, limit);
+  return [...minutes.values()]
+    .sort((left, right) => left[0] - right[0] || compare(left[1], right[1]) || compare(left[2], right[2]))
+    .slice(0, limit);
 }
 
 /** Input: limit. Those that another transaction has locked, or not yet committed, are folded later. Locks: the rows. */
-const takeDeltas = statement<[at: number, counts: string, minutes: string | null]>('take_deltas', (dialect) =>
-  `DELETE FROM deltas WHERE seq IN (SELECT seq FROM deltas ORDER BY seq LIMIT $1${dialect.skipLocked}) RETURNING at, counts, minutes`);
+const takeDeltas = statement<[at: number, counts: string, minutes: string | null]>(
+  'take_deltas',
+  (dialect) =>
+    `DELETE FROM deltas WHERE seq IN (SELECT seq FROM deltas ORDER BY seq LIMIT $1${dialect.skipLocked}) RETURNING at, counts, minutes`,
+);
 
 /** Inputs: queue, name, view, difference. Locks: the rows, in the order of their keys. */
-const foldCounts = eachStatement('fold_counts', { queue: 'text', name: 'text', view: 'text', tasks: 'bigint' }, (value, from) =>
-  `INSERT INTO counts (queue, name, view, tasks) SELECT ${value.queue}, ${value.name}, ${value.view}, ${value.tasks} ${from} WHERE true
-   ON CONFLICT (queue, name, view) DO UPDATE SET tasks = counts.tasks + excluded.tasks`);
+const foldCounts = eachStatement(
+  'fold_counts',
+  { queue: 'text', name: 'text', view: 'text', tasks: 'bigint' },
+  (value, from) =>
+    `INSERT INTO counts (queue, name, view, tasks) SELECT ${value.queue}, ${value.name}, ${value.view}, ${value.tasks} ${from} WHERE true
+   ON CONFLICT (queue, name, view) DO UPDATE SET tasks = counts.tasks + excluded.tasks`,
+);
 const dropZeroes = statement('drop_zero_counts', () => 'DELETE FROM counts WHERE tasks = 0');
 
 /** Inputs: a row of minutes. Locks: the rows, in the order of their keys. */
 const foldMinutes = eachStatement(
   'fold_minutes',
   {
-    at: 'bigint', queue: 'text', name: 'text', succeeded: 'bigint', failed: 'bigint', cancelled: 'bigint', retried: 'bigint', waitMs: 'bigint',
+    at: 'bigint',
+    queue: 'text',
+    name: 'text',
+    succeeded: 'bigint',
+    failed: 'bigint',
+    cancelled: 'bigint',
+    retried: 'bigint',
+    waitMs: 'bigint',
     runMs: 'bigint',
   },
   (value, from) => `INSERT INTO minutes (at, queue, name, succeeded, failed, cancelled, retried, wait_ms, run_ms)
@@ -86,7 +127,10 @@ export async function fold(tx: SqlTransaction): Promise<boolean> {
     if (minuteText === null) continue;
     for (const delta of JSON.parse(minuteText) as readonly MinuteDelta[]) addMinute(minutes, [minuteOf(at), ...delta]);
   }
-  await tx.each(foldCounts, inOrder(counts).filter(([, , , difference]) => difference !== 0));
+  await tx.each(
+    foldCounts,
+    inOrder(counts).filter(([, , , difference]) => difference !== 0),
+  );
   await tx.each(foldMinutes, inOrder(minutes));
   await tx.query(dropZeroes);
   return taken.length === foldMax;
@@ -102,7 +146,15 @@ function addMinute(minutes: Map<string, MinuteRow>, row: MinuteRow): void {
   const key = JSON.stringify([at, queue, name]);
   const known = minutes.get(key) ?? [at, queue, name, 0, 0, 0, 0, 0, 0];
   minutes.set(key, [
-    at, queue, name, known[3] + succeeded, known[4] + failed, known[5] + cancelled, known[6] + retried, known[7] + waitMs, known[8] + runMs,
+    at,
+    queue,
+    name,
+    known[3] + succeeded,
+    known[4] + failed,
+    known[5] + cancelled,
+    known[6] + retried,
+    known[7] + waitMs,
+    known[8] + runMs,
   ]);
 }
 

@@ -11,12 +11,17 @@ export interface Dialect {
   readonly name: 'sqlite' | 'postgres';
   /** The values of the JSON list in a parameter, to stand behind `IN`. */
   list(parameter: string, of?: 'text' | 'bigint'): string;
+  /** The values of the JSON list in a column, one row each, named `element.value`, to stand in FROM. */
+  elements(column: string): string;
   /** Behind a SELECT of rows that the transaction will change: nobody else changes them before it ends. */
   readonly lock: string;
   /** Behind a SELECT of rows that an UPDATE will take: rows another transaction has locked are left to it. */
   readonly skipLocked: string;
   /** Rows of values for one statement: see {@link eachStatement}. */
-  each(columns: Readonly<Record<string, 'text' | 'bigint'>>): { readonly values: Readonly<Record<string, string>>; readonly from: string };
+  each(columns: Readonly<Record<string, 'text' | 'bigint'>>): {
+    readonly values: Readonly<Record<string, string>>;
+    readonly from: string;
+  };
 }
 
 /** A static text, prepared once per connection. `Row` is the shape of its rows and exists for the compiler only. */
@@ -34,7 +39,10 @@ export interface EachStatement {
 }
 
 /** Names a statement. Parameters are written `$1`, `$2`, … */
-export function statement<Row extends SqlRow = SqlRow>(name: string, text: (dialect: Dialect) => string): Statement<Row> {
+export function statement<Row extends SqlRow = SqlRow>(
+  name: string,
+  text: (dialect: Dialect) => string,
+): Statement<Row> {
   return { name, text };
 }
 

@@ -1,7 +1,7 @@
 /** enqueue: stores new tasks, each once, one at a time under its key. */
 
-import type { NewTask } from '../../core/task.ts';
 import type { TaskState } from '../../core/states.ts';
+import type { NewTask } from '../../core/task.ts';
 import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
 import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from './keys.ts';
@@ -13,11 +13,28 @@ import { record, type Step } from './step.ts';
 const insertTasks = eachStatement(
   'insert_tasks',
   {
-    id: 'text', queue: 'text', name: 'text', state: 'text', priority: 'bigint', createdAt: 'bigint', dueAt: 'bigint', startBy: 'bigint',
-    expiresAt: 'bigint', checkAt: 'bigint', timeoutMs: 'bigint', keepMs: 'bigint', key: 'text', schemaVersion: 'text', options: 'text',
-    policy: 'text', payload: 'text',
+    id: 'text',
+    queue: 'text',
+    name: 'text',
+    state: 'text',
+    priority: 'bigint',
+    createdAt: 'bigint',
+    dueAt: 'bigint',
+    startBy: 'bigint',
+    expiresAt: 'bigint',
+    checkAt: 'bigint',
+    timeoutMs: 'bigint',
+    keepMs: 'bigint',
+    key: 'text',
+    schemaVersion: 'text',
+    options: 'text',
+    policy: 'text',
+    payload: 'text',
   },
-  (value, from) => `INSERT INTO tasks (id, queue, name, state, priority, created_at, due_at, start_by, expires_at, check_at, timeout_ms, keep_ms,
+  (
+    value,
+    from,
+  ) => `INSERT INTO tasks (id, queue, name, state, priority, created_at, due_at, start_by, expires_at, check_at, timeout_ms, keep_ms,
       key, schema_version, options, policy, payload, version, epoch, attempt, generation, crashes, interruptions, snoozes)
     SELECT ${value.id}, ${value.queue}, ${value.name}, ${value.state}, ${value.priority}, ${value.createdAt}, ${value.dueAt}, ${value.startBy},
       ${value.expiresAt}, ${value.checkAt}, ${value.timeoutMs}, ${value.keepMs}, ${value.key}, ${value.schemaVersion}, ${value.options},
@@ -26,15 +43,21 @@ const insertTasks = eachStatement(
 );
 
 /** Input: list of ids. */
-const knownTasks = statement<[id: string, name: string, queue: string, payload: string, key: string | null, state: TaskState]>(
+const knownTasks = statement<
+  [id: string, name: string, queue: string, payload: string, key: string | null, state: TaskState]
+>(
   'known_tasks',
   (dialect) => `SELECT id, name, queue, payload, key, state FROM tasks WHERE id IN ${dialect.list('$1')}`,
 );
 
 /** Inputs: now, retention end, task. Only a waiting task is replaced. */
-const replaceTasks = eachStatement('replace_tasks', { now: 'bigint', pruneAt: 'bigint', id: 'text' }, (value, from) =>
-  `UPDATE tasks SET state = 'cancelled', reason = 'replaced', version = version + 1, finished_at = ${value.now}, prune_at = ${value.pruneAt},
-     check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`);
+const replaceTasks = eachStatement(
+  'replace_tasks',
+  { now: 'bigint', pruneAt: 'bigint', id: 'text' },
+  (value, from) =>
+    `UPDATE tasks SET state = 'cancelled', reason = 'replaced', version = version + 1, finished_at = ${value.now}, prune_at = ${value.pruneAt},
+     check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
+);
 
 type Known = Pick<NewTask, 'name' | 'queue' | 'payload' | 'key'> & { readonly state: TaskState };
 
@@ -47,7 +70,11 @@ interface Arrival {
   readonly replaces: string | null;
 }
 
-export async function enqueue(step: Step, tasks: readonly NewTask[], options: EnqueueOptions = {}): Promise<readonly EnqueueResult[]> {
+export async function enqueue(
+  step: Step,
+  tasks: readonly NewTask[],
+  options: EnqueueOptions = {},
+): Promise<readonly EnqueueResult[]> {
   refuseLargeBatch(tasks);
   refuseLargePayloads(tasks);
   if (options.tx !== undefined) refuse('tx');
@@ -70,7 +97,10 @@ async function enqueuePlain(step: Step, tasks: readonly NewTask[]): Promise<read
 /** With keys each task depends on those before it, so everything is read first and the batch is played through. */
 async function enqueueKeyed(step: Step, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
   const known: Map<string, Known> = await readKnown(step, tasks);
-  const holders = await readHolders(step, tasks.flatMap(({ key }) => key ?? []));
+  const holders = await readHolders(
+    step,
+    tasks.flatMap(({ key }) => key ?? []),
+  );
   const waiting = await readWaitingHolders(step, [...holders.values()]);
   const arrivals = new Map<string, Arrival>();
   const results = tasks.map((task): EnqueueResult => {
@@ -81,7 +111,12 @@ async function enqueueKeyed(step: Step, tasks: readonly NewTask[]): Promise<read
     const refused = of === undefined ? null : refusal(task, of, holder);
     if (refused !== null) return refused;
     const dueAt = dueAtOf(step, task);
-    const arrival = arrive(step, task, holder !== undefined && task.ifExists === 'replace' ? Math.min(dueAt, holder.dueAt) : dueAt, of ?? null);
+    const arrival = arrive(
+      step,
+      task,
+      holder !== undefined && task.ifExists === 'replace' ? Math.min(dueAt, holder.dueAt) : dueAt,
+      of ?? null,
+    );
     arrivals.set(task.id, arrival);
     known.set(task.id, { ...task, state: arrival.state });
     if (task.key !== null) holders.set(task.key, task.id);
@@ -102,19 +137,39 @@ function refusal(task: NewTask, of: string, holder: WaitingHolder | undefined): 
   return null;
 }
 
-async function store(step: Step, arrivals: readonly Arrival[], waiting: ReadonlyMap<string, WaitingHolder>): Promise<void> {
+async function store(
+  step: Step,
+  arrivals: readonly Arrival[],
+  waiting: ReadonlyMap<string, WaitingHolder>,
+): Promise<void> {
   await insert(step, arrivals);
   const replaced = arrivals.flatMap(({ replaces }) => (replaces === null ? [] : (waiting.get(replaces) ?? [])));
-  await step.tx.each(replaceTasks, replaced.map(({ id, keepMs }) => [step.now, step.now + keepMs, id]));
+  await step.tx.each(
+    replaceTasks,
+    replaced.map(({ id, keepMs }) => [step.now, step.now + keepMs, id]),
+  );
   for (const holder of replaced) {
-    record(step, 'replace', holder, holder, { state: 'cancelled', reason: 'replaced', attempt: holder.attempt }, holder.version + 1);
+    record(
+      step,
+      'replace',
+      holder,
+      holder,
+      { state: 'cancelled', reason: 'replaced', attempt: holder.attempt },
+      holder.version + 1,
+    );
   }
   // In order: the last task of a key in this batch is the one that waits under it.
-  await takeKeys(step, arrivals.flatMap(({ task }) => (task.key === null ? [] : [[task.key, task.id, null] as const])));
+  await takeKeys(
+    step,
+    arrivals.flatMap(({ task }) => (task.key === null ? [] : [[task.key, task.id, null] as const])),
+  );
 }
 
 async function insert(step: Step, arrivals: readonly Arrival[]): Promise<readonly boolean[]> {
-  const stored = await step.tx.each(insertTasks, arrivals.map((arrival) => rowOf(step, arrival)));
+  const stored = await step.tx.each(
+    insertTasks,
+    arrivals.map((arrival) => rowOf(step, arrival)),
+  );
   arrivals.forEach(({ task, state }, index) => {
     if (stored[index] === true) record(step, 'enqueue', task, null, { state, reason: null, attempt: 0 }, 1);
   });
@@ -125,8 +180,23 @@ function rowOf(step: Step, { task, state, dueAt }: Arrival): SqlRow {
   const startBy = task.startWithinMs === null ? null : dueAt + task.startWithinMs;
   const expiresAt = task.expiresInMs === null ? null : step.now + task.expiresInMs;
   return [
-    task.id, task.queue, task.name, state, task.priority, step.now, dueAt, startBy, expiresAt, waitingCheckAt(startBy, expiresAt),
-    task.timeoutMs, task.keepMs, task.key, task.schemaVersion, encodeOptions(task), task.policy, task.payload,
+    task.id,
+    task.queue,
+    task.name,
+    state,
+    task.priority,
+    step.now,
+    dueAt,
+    startBy,
+    expiresAt,
+    waitingCheckAt(startBy, expiresAt),
+    task.timeoutMs,
+    task.keepMs,
+    task.key,
+    task.schemaVersion,
+    encodeOptions(task),
+    task.policy,
+    task.payload,
   ];
 }
 

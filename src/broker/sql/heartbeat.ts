@@ -12,28 +12,53 @@ import type { Step } from './step.ts';
 
 /** Input: list of ids. Locks: the rows. */
 const beatingTasks = statement<
-  [id: string, token: string, epoch: number, leaseUntil: number | null, claimedAt: number | null, startedAt: number | null,
-    expiresAt: number | null, timeoutMs: number | null, cancelRequestedAt: number | null, checkpoints: string | null, progress: string | null]
->('beating_tasks', (dialect) => `SELECT id, token, epoch, lease_until, claimed_at, started_at, expires_at, timeout_ms, cancel_requested_at,
-    checkpoints, progress FROM tasks WHERE id IN ${dialect.list('$1')} AND state = 'running'${dialect.lock}`);
+  [
+    id: string,
+    token: string,
+    epoch: number,
+    leaseUntil: number | null,
+    claimedAt: number | null,
+    startedAt: number | null,
+    expiresAt: number | null,
+    timeoutMs: number | null,
+    cancelRequestedAt: number | null,
+    checkpoints: string | null,
+    progress: string | null,
+  ]
+>(
+  'beating_tasks',
+  (
+    dialect,
+  ) => `SELECT id, token, epoch, lease_until, claimed_at, started_at, expires_at, timeout_ms, cancel_requested_at,
+    checkpoints, progress FROM tasks WHERE id IN ${dialect.list('$1')} AND state = 'running'${dialect.lock}`,
+);
 
 const extendLeases = eachStatement(
   'extend_leases',
   { leaseUntil: 'bigint', startedAt: 'bigint', progress: 'text', checkpoints: 'text', id: 'text' },
-  (value, from) => `UPDATE tasks SET lease_until = ${value.leaseUntil}, started_at = ${value.startedAt}, progress = ${value.progress},
+  (
+    value,
+    from,
+  ) => `UPDATE tasks SET lease_until = ${value.leaseUntil}, started_at = ${value.startedAt}, progress = ${value.progress},
     checkpoints = ${value.checkpoints} ${from} WHERE id = ${value.id}`,
 );
 
 /** Inputs: id, server, now, presence, definitions (NULL keeps those that are there). Locks: the process's own row. */
-const storeWorker = statement('store_worker', () => `INSERT INTO workers (worker_id, server, started_at, beat_at, presence, definitions)
+const storeWorker = statement(
+  'store_worker',
+  () => `INSERT INTO workers (worker_id, server, started_at, beat_at, presence, definitions)
     VALUES ($1, $2, $3, $3, $4, COALESCE($5, '[]'))
   ON CONFLICT (worker_id) DO UPDATE SET server = excluded.server, beat_at = excluded.beat_at, presence = excluded.presence,
-    definitions = COALESCE($5, workers.definitions)`);
+    definitions = COALESCE($5, workers.definitions)`,
+);
 
 const deleteWorker = statement('delete_worker', () => 'DELETE FROM workers WHERE worker_id = $1');
 
 /** Input: the latest time that counts as silent. */
-const livingServer = statement<[found: number]>('living_server', () => 'SELECT 1 FROM workers WHERE server = 1 AND beat_at > $1 LIMIT 1');
+const livingServer = statement<[found: number]>(
+  'living_server',
+  () => 'SELECT 1 FROM workers WHERE server = 1 AND beat_at > $1 LIMIT 1',
+);
 
 export async function heartbeat(step: Step, request: HeartbeatRequest): Promise<HeartbeatAnswer> {
   refuseLargeBatch(request.beats);
@@ -50,7 +75,14 @@ async function storePresence(step: Step, presence: Presence): Promise<void> {
   }
   const { definitions, ...rest } = presence;
   const definitionsText = definitions === null ? null : JSON.stringify(definitions);
-  await step.tx.query(storeWorker, presence.workerId, presence.server ? 1 : 0, step.now, JSON.stringify(rest), definitionsText);
+  await step.tx.query(
+    storeWorker,
+    presence.workerId,
+    presence.server ? 1 : 0,
+    step.now,
+    JSON.stringify(rest),
+    definitionsText,
+  );
 }
 
 async function storeBeats(step: Step, beats: readonly Beat[], leaseMs: number): Promise<readonly BeatAnswer[]> {
@@ -68,7 +100,10 @@ async function storeBeats(step: Step, beats: readonly Beat[], leaseMs: number): 
     return run.cancelRequestedAt === null ? 'ok' : 'cancel';
   });
   const extended = [...changed.values()];
-  await step.tx.each(extendLeases, extended.map((run) => [run.leaseUntil, run.startedAt, run.progress, run.checkpoints, run.id]));
+  await step.tx.each(
+    extendLeases,
+    extended.map((run) => [run.leaseUntil, run.startedAt, run.progress, run.checkpoints, run.id]),
+  );
   await storeLogs(step, logs);
   await checkBy(step, hastened(rows.map(runOf), changed));
   return answers;
@@ -76,10 +111,47 @@ async function storeBeats(step: Step, beats: readonly Beat[], leaseMs: number): 
 
 type Run = ReturnType<typeof runOf>;
 
-function runOf(row: readonly [id: string, token: string, epoch: number, leaseUntil: number | null, claimedAt: number | null, startedAt: number | null,
-  expiresAt: number | null, timeoutMs: number | null, cancelRequestedAt: number | null, checkpoints: string | null, progress: string | null]) {
-  const [id, token, epoch, leaseUntil, claimedAt, startedAt, expiresAt, timeoutMs, cancelRequestedAt, checkpoints, progress] = row;
-  return { id, token, epoch, leaseUntil, claimedAt, startedAt, expiresAt, timeoutMs, cancelRequestedAt, checkpoints, progress };
+function runOf(
+  row: readonly [
+    id: string,
+    token: string,
+    epoch: number,
+    leaseUntil: number | null,
+    claimedAt: number | null,
+    startedAt: number | null,
+    expiresAt: number | null,
+    timeoutMs: number | null,
+    cancelRequestedAt: number | null,
+    checkpoints: string | null,
+    progress: string | null,
+  ],
+) {
+  const [
+    id,
+    token,
+    epoch,
+    leaseUntil,
+    claimedAt,
+    startedAt,
+    expiresAt,
+    timeoutMs,
+    cancelRequestedAt,
+    checkpoints,
+    progress,
+  ] = row;
+  return {
+    id,
+    token,
+    epoch,
+    leaseUntil,
+    claimedAt,
+    startedAt,
+    expiresAt,
+    timeoutMs,
+    cancelRequestedAt,
+    checkpoints,
+    progress,
+  };
 }
 
 function beatOne(step: Step, run: Run, beat: Beat, leaseMs: number): Run {
@@ -94,7 +166,9 @@ function beatOne(step: Step, run: Run, beat: Beat, leaseMs: number): Run {
 
 /** A known name keeps its place and takes the new value, so that a repeated beat is harmless. */
 function mergeCheckpoints(known: string | null, beat: Beat): string | null {
-  const merged = new Map([...decodeCheckpoints(known), ...beat.checkpoints].map((checkpoint) => [checkpoint.name, checkpoint]));
+  const merged = new Map(
+    [...decodeCheckpoints(known), ...beat.checkpoints].map((checkpoint) => [checkpoint.name, checkpoint]),
+  );
   return encodeCheckpoints([...merged.values()]);
 }
 

@@ -3,7 +3,7 @@
 import { type Chance, createToken } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
-import { type Migration, migrations as allMigrations } from './migrations/index.ts';
+import { migrations as allMigrations, type Migration } from './migrations/index.ts';
 
 /** What a database has and what this program knows. */
 export interface MigrationStatus {
@@ -18,9 +18,15 @@ const metaTables = [
   'CREATE TABLE IF NOT EXISTS meta (name text NOT NULL PRIMARY KEY, value text NOT NULL)',
 ];
 
-const appliedMigrations = statement<[name: string, at: number]>('applied_migrations', () => 'SELECT name, at FROM migrations ORDER BY name');
+const appliedMigrations = statement<[name: string, at: number]>(
+  'applied_migrations',
+  () => 'SELECT name, at FROM migrations ORDER BY name',
+);
 const noteMigration = statement('note_migration', () => 'INSERT INTO migrations (name, at) VALUES ($1, $2)');
-const noteMeta = statement('note_meta', () => 'INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING');
+const noteMeta = statement(
+  'note_meta',
+  () => 'INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING',
+);
 const readMetaValue = statement<[value: string]>('read_meta', () => 'SELECT value FROM meta WHERE name = $1');
 
 /**
@@ -28,7 +34,11 @@ const readMetaValue = statement<[value: string]>('read_meta', () => 'SELECT valu
  * that start at once both succeed. Running it again does nothing. Answers the names it applied.
  * Throws STORE_TOO_NEW when the database has a migration this program does not know.
  */
-export async function migrate(driver: SqlDriver, chance: Chance, migrations: readonly Migration[] = allMigrations): Promise<readonly string[]> {
+export async function migrate(
+  driver: SqlDriver,
+  chance: Chance,
+  migrations: readonly Migration[] = allMigrations,
+): Promise<readonly string[]> {
   const applied: string[] = [];
   await driver.transaction(async (tx) => {
     await driver.lockMigrations(tx);
@@ -41,7 +51,12 @@ export async function migrate(driver: SqlDriver, chance: Chance, migrations: rea
   return applied;
 }
 
-async function apply(driver: SqlDriver, tx: SqlTransaction, migration: Migration, migrations: readonly Migration[]): Promise<boolean> {
+async function apply(
+  driver: SqlDriver,
+  tx: SqlTransaction,
+  migration: Migration,
+  migrations: readonly Migration[],
+): Promise<boolean> {
   await driver.lockMigrations(tx);
   // Read under the lock: another process may have applied it since.
   const status = compare(await tx.query(appliedMigrations), migrations);
@@ -53,7 +68,10 @@ async function apply(driver: SqlDriver, tx: SqlTransaction, migration: Migration
 }
 
 /** What is applied and what is missing; changes nothing. An empty database has everything pending. */
-export async function migrationStatus(driver: SqlDriver, migrations: readonly Migration[] = allMigrations): Promise<MigrationStatus> {
+export async function migrationStatus(
+  driver: SqlDriver,
+  migrations: readonly Migration[] = allMigrations,
+): Promise<MigrationStatus> {
   return await driver.read(async (tx) => {
     if (!(await driver.hasTable(tx, 'migrations'))) return compare([], migrations);
     return compare(await tx.query(appliedMigrations), migrations);
@@ -64,7 +82,10 @@ export async function migrationStatus(driver: SqlDriver, migrations: readonly Mi
 export function checkStatus(status: MigrationStatus, migrations: readonly Migration[] = allMigrations): void {
   refuseNewer(status, migrations);
   if (status.pending.length === 0) return;
-  throw taskFlowError('STORE_NOT_MIGRATED', { found: status.applied.at(-1)?.name ?? 'none', known: migrations.at(-1)?.name ?? 'none' });
+  throw taskFlowError('STORE_NOT_MIGRATED', {
+    found: status.applied.at(-1)?.name ?? 'none',
+    known: migrations.at(-1)?.name ?? 'none',
+  });
 }
 
 /** The random name of this set of data. */
@@ -78,7 +99,10 @@ function refuseNewer(status: MigrationStatus, migrations: readonly Migration[]):
   if (found !== undefined) throw taskFlowError('STORE_TOO_NEW', { found, known: migrations.at(-1)?.name ?? 'none' });
 }
 
-function compare(applied: readonly (readonly [name: string, at: number])[], migrations: readonly Migration[]): MigrationStatus {
+function compare(
+  applied: readonly (readonly [name: string, at: number])[],
+  migrations: readonly Migration[],
+): MigrationStatus {
   const names = new Set(applied.map(([name]) => name));
   const known = new Set(migrations.map(({ name }) => name));
   return {

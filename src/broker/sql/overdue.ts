@@ -11,28 +11,47 @@ import type { Step } from './step.ts';
 const examinedMax = 10_000;
 
 /** Input: token of the judge. */
-const judgedTasks = statement<TaskRow>('judged_tasks', () =>
-  `SELECT ${taskColumns} FROM tasks WHERE judge_token = $1
-     AND (state = 'running' OR state = 'queued' OR state = 'scheduled' OR state = 'blocked') ORDER BY id`);
+const judgedTasks = statement<TaskRow>(
+  'judged_tasks',
+  () =>
+    `SELECT ${taskColumns} FROM tasks WHERE judge_token = $1
+     AND (state = 'running' OR state = 'queued' OR state = 'scheduled' OR state = 'blocked') ORDER BY id`,
+);
 
 /** Inputs: now, limit. Waiting tasks past their start deadline or the end of their life. Locks: the rows. */
-const waitingOverdue = statement<TaskRow>('waiting_overdue', (dialect) =>
-  `SELECT ${taskColumns} FROM tasks WHERE check_at <= $1 AND (judge_until IS NULL OR judge_until <= $1) ORDER BY check_at LIMIT $2${dialect.skipLocked}`);
+const waitingOverdue = statement<TaskRow>(
+  'waiting_overdue',
+  (dialect) =>
+    `SELECT ${taskColumns} FROM tasks WHERE check_at <= $1 AND (judge_until IS NULL OR judge_until <= $1) ORDER BY check_at LIMIT $2${dialect.skipLocked}`,
+);
 
 /** Inputs: now, list of dead workers, limit. Claims with a running task that may need a verdict. Locks: the rows. */
-const claimsToCheck = statement<[token: string, workerId: string, checkAt: number, taskIds: string]>('claims_to_check', (dialect) =>
-  `SELECT token, worker_id, check_at, task_ids FROM claims WHERE check_at <= $1 OR worker_id IN ${dialect.list('$2')}
-   ORDER BY check_at LIMIT $3${dialect.skipLocked}`);
+const claimsToCheck = statement<[token: string, workerId: string, checkAt: number, taskIds: string]>(
+  'claims_to_check',
+  (dialect) =>
+    `SELECT token, worker_id, check_at, task_ids FROM claims WHERE check_at <= $1 OR worker_id IN ${dialect.list('$2')}
+   ORDER BY check_at LIMIT $3${dialect.skipLocked}`,
+);
 
 /** Inputs: list of ids, token. */
-const runningOfClaim = statement<[...TaskRow, judgeUntil: number | null]>('running_of_claim', (dialect) =>
-  `SELECT ${taskColumns}, judge_until FROM tasks WHERE id IN ${dialect.list('$1')} AND token = $2 ORDER BY id${dialect.lock}`);
+const runningOfClaim = statement<[...TaskRow, judgeUntil: number | null]>(
+  'running_of_claim',
+  (dialect) =>
+    `SELECT ${taskColumns}, judge_until FROM tasks WHERE id IN ${dialect.list('$1')} AND token = $2 ORDER BY id${dialect.lock}`,
+);
 
-const judgeTasks = eachStatement('judge_tasks', { token: 'text', until: 'bigint', id: 'text' }, (value, from) =>
-  `UPDATE tasks SET judge_token = ${value.token}, judge_until = ${value.until} ${from} WHERE id = ${value.id}`);
+const judgeTasks = eachStatement(
+  'judge_tasks',
+  { token: 'text', until: 'bigint', id: 'text' },
+  (value, from) =>
+    `UPDATE tasks SET judge_token = ${value.token}, judge_until = ${value.until} ${from} WHERE id = ${value.id}`,
+);
 
-const postponeClaims = eachStatement('postpone_claims', { token: 'text', checkAt: 'bigint' }, (value, from) =>
-  `UPDATE claims SET check_at = ${value.checkAt} ${from} WHERE token = ${value.token}`);
+const postponeClaims = eachStatement(
+  'postpone_claims',
+  { token: 'text', checkAt: 'bigint' },
+  (value, from) => `UPDATE claims SET check_at = ${value.checkAt} ${from} WHERE token = ${value.token}`,
+);
 
 export async function claimOverdue(step: Step, request: OverdueRequest): Promise<readonly OverdueTask[]> {
   const dead = new Set(request.deadWorkers);
@@ -43,17 +62,30 @@ export async function claimOverdue(step: Step, request: OverdueRequest): Promise
   const waiting = (await step.tx.query(waitingOverdue, step.now, limit)).map(toTask);
   const found = waiting.flatMap((task) => overdueTask(step, task, dead, request.token) ?? []);
   found.push(...(await findRunning(step, request, dead, limit - found.length)));
-  await step.tx.each(judgeTasks, found.map(({ task }) => [request.token, step.now + request.leaseMs, task.id]));
+  await step.tx.each(
+    judgeTasks,
+    found.map(({ task }) => [request.token, step.now + request.leaseMs, task.id]),
+  );
   return found;
 }
 
 /** Looks through the claims that may hold an overdue task, and notes when each must be looked at again. */
-async function findRunning(step: Step, request: OverdueRequest, dead: ReadonlySet<string>, limit: number): Promise<readonly OverdueTask[]> {
+async function findRunning(
+  step: Step,
+  request: OverdueRequest,
+  dead: ReadonlySet<string>,
+  limit: number,
+): Promise<readonly OverdueTask[]> {
   if (limit <= 0) return [];
   const found: OverdueTask[] = [];
   const later: [token: string, checkAt: number][] = [];
   let examined = 0;
-  for (const [token, , checkAt, taskIds] of await step.tx.query(claimsToCheck, step.now, idList(request.deadWorkers), limits.batchMax)) {
+  for (const [token, , checkAt, taskIds] of await step.tx.query(
+    claimsToCheck,
+    step.now,
+    idList(request.deadWorkers),
+    limits.batchMax,
+  )) {
     if (found.length >= limit || examined >= examinedMax) break;
     let next = Number.MAX_SAFE_INTEGER;
     for (const [...row] of await step.tx.query(runningOfClaim, taskIds, token)) {
@@ -88,9 +120,11 @@ function overdueReason(task: Task, now: number, dead: ReadonlySet<string>): Over
   }
   const grace = limits.graceMs;
   const leaseOver = isPast(task.leaseUntil, now) || (task.workerId !== null && dead.has(task.workerId));
-  if (task.cancelRequestedAt !== null && (leaseOver || task.cancelRequestedAt + grace <= now)) return 'cancel_requested';
+  if (task.cancelRequestedAt !== null && (leaseOver || task.cancelRequestedAt + grace <= now))
+    return 'cancel_requested';
   if (isPast(task.expiresAt, now) && (leaseOver || isPast(task.expiresAt, now - grace))) return 'expired';
-  if (task.startedAt !== null && task.timeoutMs !== null && task.startedAt + task.timeoutMs + grace <= now) return 'timeout';
+  if (task.startedAt !== null && task.timeoutMs !== null && task.startedAt + task.timeoutMs + grace <= now)
+    return 'timeout';
   return leaseOver ? 'lease_expired' : null;
 }
 

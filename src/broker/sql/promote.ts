@@ -6,22 +6,36 @@ import { statement } from './driver.ts';
 import { record, type Step } from './step.ts';
 
 /** Inputs: now, limit. Those that another promoter has locked are left to it. Locks: the rows, by due time. */
-const dueTasks = statement<[seq: number, id: string, queue: string, name: string, reason: Reason | null, attempt: number, version: number]>(
+const dueTasks = statement<
+  [seq: number, id: string, queue: string, name: string, reason: Reason | null, attempt: number, version: number]
+>(
   'due_tasks',
-  (dialect) => `SELECT seq, id, queue, name, reason, attempt, version FROM tasks WHERE state = 'scheduled' AND due_at <= $1
+  (
+    dialect,
+  ) => `SELECT seq, id, queue, name, reason, attempt, version FROM tasks WHERE state = 'scheduled' AND due_at <= $1
     ORDER BY due_at, id LIMIT $2${dialect.skipLocked}`,
 );
 
 /** Input: list of row numbers. */
-const promoteTasks = statement('promote_tasks', (dialect) =>
-  `UPDATE tasks SET state = 'queued', reason = NULL, version = version + 1 WHERE seq IN ${dialect.list('$1', 'bigint')}`);
+const promoteTasks = statement(
+  'promote_tasks',
+  (dialect) =>
+    `UPDATE tasks SET state = 'queued', reason = NULL, version = version + 1 WHERE seq IN ${dialect.list('$1', 'bigint')}`,
+);
 
 export async function promote(step: Step, limit: number): Promise<number> {
   const due = await step.tx.query(dueTasks, step.now, Math.min(limit, limits.batchMax));
   if (due.length === 0) return 0;
   await step.tx.query(promoteTasks, JSON.stringify(due.map(([seq]) => seq)));
   for (const [, id, queue, name, reason, attempt, version] of due) {
-    record(step, 'promote', { id, queue, name }, { state: 'scheduled', reason, attempt }, { state: 'queued', reason: null, attempt }, version + 1);
+    record(
+      step,
+      'promote',
+      { id, queue, name },
+      { state: 'scheduled', reason, attempt },
+      { state: 'queued', reason: null, attempt },
+      version + 1,
+    );
   }
   return due.length;
 }

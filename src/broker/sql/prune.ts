@@ -13,14 +13,20 @@ const presenceFactor = 3;
 /** Inputs: now, limit. Locks: the rows. */
 const prunableTasks = statement<
   [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number]
->('prunable_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version FROM tasks WHERE prune_at <= $1
-    ORDER BY prune_at LIMIT $2${dialect.skipLocked}`);
+>(
+  'prunable_tasks',
+  (dialect) => `SELECT id, queue, name, state, reason, attempt, version FROM tasks WHERE prune_at <= $1
+    ORDER BY prune_at LIMIT $2${dialect.skipLocked}`,
+);
 
 const pruneKeys = statement('prune_keys', () => 'DELETE FROM keys WHERE held_until <= $1');
 const pruneWorkers = statement('prune_workers', () => 'DELETE FROM workers WHERE beat_at <= $1');
-/** Inputs: time, limit. The last one stays: it carries the store's clock. */
-const pruneEvents = statement('prune_events', () => `DELETE FROM events WHERE seq IN
-    (SELECT seq FROM events WHERE at <= $1 AND seq < (SELECT max(seq) FROM events) ORDER BY at LIMIT $2)`);
+/** Inputs: time, limit. Their times grow with their numbers. The last one stays: it carries the store's clock. */
+const pruneEvents = statement(
+  'prune_events',
+  () => `DELETE FROM events WHERE at <= $1 AND seq IN
+    (SELECT seq FROM events WHERE seq < (SELECT max(seq) FROM events) ORDER BY seq LIMIT $2)`,
+);
 const pruneMinutes = statement('prune_minutes', () => 'DELETE FROM minutes WHERE at <= $1');
 const pruneSamples = statement('prune_samples', () => 'DELETE FROM samples WHERE at <= $1');
 
@@ -31,7 +37,10 @@ export async function prune(step: Step, limit: number): Promise<number> {
   for (const [id, queue, name, state, reason, attempt, version] of rows) {
     record(step, 'prune', { id, queue, name }, { state, reason, attempt }, null, version + 1);
   }
-  await erase(step, rows.map(([id]) => id));
+  await erase(
+    step,
+    rows.map(([id]) => id),
+  );
   await tx.query(pruneKeys, now);
   await tx.query(pruneWorkers, now - presenceFactor * limits.presenceMs);
   await tx.query(pruneEvents, now - limits.eventsKeepMs, limits.batchMax);

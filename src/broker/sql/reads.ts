@@ -12,7 +12,10 @@ import { refuseLargeBatch } from './refuse.ts';
 import { idList, type TaskRow, taskColumns, toTask } from './rows.ts';
 
 /** Input: list of ids. */
-const tasksById = statement<TaskRow>('tasks_by_id', (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id IN ${dialect.list('$1')}`);
+const tasksById = statement<TaskRow>(
+  'tasks_by_id',
+  (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id IN ${dialect.list('$1')}`,
+);
 
 export async function getTasks(tx: SqlTransaction, taskIds: readonly string[]): Promise<readonly (Task | null)[]> {
   refuseLargeBatch(taskIds);
@@ -21,14 +24,18 @@ export async function getTasks(tx: SqlTransaction, taskIds: readonly string[]): 
   return taskIds.map((taskId) => known.get(taskId) ?? null);
 }
 
-const configuredQueues = statement<[name: string, pausedAt: number | null, pausedBy: string | null, reason: string | null]>('configured_queues', () =>
-  'SELECT name, paused_at, paused_by, pause_reason FROM queues');
+const configuredQueues = statement<
+  [name: string, pausedAt: number | null, pausedBy: string | null, reason: string | null]
+>('configured_queues', () => 'SELECT name, paused_at, paused_by, pause_reason FROM queues');
 
 /** Input: queue. The oldest of each priority is the first of its stretch of the index: ten look-ups, however long the queue. */
-const oldestQueued = statement<[dueAt: number | null]>('oldest_queued', () => `SELECT min((SELECT due_at FROM tasks
+const oldestQueued = statement<[dueAt: number | null]>(
+  'oldest_queued',
+  () => `SELECT min((SELECT due_at FROM tasks
     WHERE queue = $1 AND state = 'queued' AND priority = priorities.n ORDER BY due_at, id LIMIT 1))
   FROM (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6
-    UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) AS priorities`);
+    UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) AS priorities`,
+);
 
 async function readPauses(tx: SqlTransaction): Promise<Map<string, Pause | null>> {
   const rows = await tx.query(configuredQueues);
@@ -52,8 +59,10 @@ export async function getQueues(tx: SqlTransaction): Promise<readonly QueueRecor
   return queues;
 }
 
-const allWorkers = statement<[presence: string, definitions: string, startedAt: number, beatAt: number]>('all_workers', () =>
-  'SELECT presence, definitions, started_at, beat_at FROM workers ORDER BY worker_id');
+const allWorkers = statement<[presence: string, definitions: string, startedAt: number, beatAt: number]>(
+  'all_workers',
+  () => 'SELECT presence, definitions, started_at, beat_at FROM workers ORDER BY worker_id',
+);
 
 /** By id. */
 export async function getWorkers(tx: SqlTransaction): Promise<readonly WorkerRecord[]> {
@@ -67,20 +76,36 @@ export async function getWorkers(tx: SqlTransaction): Promise<readonly WorkerRec
 }
 
 /** Inputs: queue, priority, due time, id, limit. Counts the queued tasks before that place, up to the limit. */
-const tasksAhead = statement<[ahead: number]>('tasks_ahead', () => `SELECT count(*) FROM (SELECT 1 FROM tasks
-    WHERE queue = $1 AND state = 'queued' AND (priority, due_at, id) < ($2, $3, $4) LIMIT $5) AS ahead`);
+const tasksAhead = statement<[ahead: number]>(
+  'tasks_ahead',
+  () => `SELECT count(*) FROM (SELECT 1 FROM tasks
+    WHERE queue = $1 AND state = 'queued' AND (priority, due_at, id) < ($2, $3, $4) LIMIT $5) AS ahead`,
+);
 
-export async function inspect(tx: SqlTransaction, taskIds: readonly string[], now: number): Promise<readonly (Facts | null)[]> {
+export async function inspect(
+  tx: SqlTransaction,
+  taskIds: readonly string[],
+  now: number,
+): Promise<readonly (Facts | null)[]> {
   const tasks = await getTasks(tx, taskIds);
   if (tasks.every((task) => task === null)) return tasks.map(() => null);
   const pauses = await readPauses(tx);
-  const living = (await getWorkers(tx)).filter(({ beatAt, queues }) => beatAt + limits.presenceMs > now && Object.keys(queues).length > 0);
+  const living = (await getWorkers(tx)).filter(
+    ({ beatAt, queues }) => beatAt + limits.presenceMs > now && Object.keys(queues).length > 0,
+  );
   const facts: (Facts | null)[] = [];
   for (const task of tasks) {
-    facts.push(task && {
-      now, task, pause: pauses.get(task.queue) ?? null, ahead: await countAhead(tx, task), parents: [], limits: [],
-      workers: living.map((record) => workerFact(record, task.name)),
-    });
+    facts.push(
+      task && {
+        now,
+        task,
+        pause: pauses.get(task.queue) ?? null,
+        ahead: await countAhead(tx, task),
+        parents: [],
+        limits: [],
+        workers: living.map((record) => workerFact(record, task.name)),
+      },
+    );
   }
   return facts;
 }

@@ -6,7 +6,8 @@ import type { Dependency, LimitRule } from '../../core/task.ts';
 
 /** Throws BATCH_TOO_LARGE for more items than one call may carry. */
 export function refuseLargeBatch(items: readonly unknown[]): void {
-  if (items.length > limits.batchMax) throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchMax} tasks`, actual: items.length });
+  if (items.length > limits.batchMax)
+    throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchMax} tasks`, actual: items.length });
 }
 
 /** Throws BATCH_TOO_LARGE for more bytes of payload than one call may carry. */
@@ -17,7 +18,8 @@ export function refuseLargePayloads(tasks: readonly { readonly payload: string }
   if (units * 3 <= limits.batchBytesMax) return;
   let bytes = 0;
   for (const { payload } of tasks) bytes += Buffer.byteLength(payload);
-  if (bytes > limits.batchBytesMax) throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
+  if (bytes > limits.batchBytesMax)
+    throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
 }
 
 /** The fields of a task that need what is not built yet. */

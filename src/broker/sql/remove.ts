@@ -10,14 +10,32 @@ import { record, type Step } from './step.ts';
 
 /** Input: list of ids. Locks: the rows. */
 const removedTasks = statement<
-  [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number, key: string | null]
->('removed_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version, key FROM tasks
-    WHERE id IN ${dialect.list('$1')}${dialect.lock}`);
+  [
+    id: string,
+    queue: string,
+    name: string,
+    state: TaskState,
+    reason: Reason | null,
+    attempt: number,
+    version: number,
+    key: string | null,
+  ]
+>(
+  'removed_tasks',
+  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, key FROM tasks
+    WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+);
 
 const eraseTasks = statement('erase_tasks', (dialect) => `DELETE FROM tasks WHERE id IN ${dialect.list('$1')}`);
-const eraseAttempts = statement('erase_attempts', (dialect) => `DELETE FROM attempts WHERE task_id IN ${dialect.list('$1')}`);
+const eraseAttempts = statement(
+  'erase_attempts',
+  (dialect) => `DELETE FROM attempts WHERE task_id IN ${dialect.list('$1')}`,
+);
 const eraseLogs = statement('erase_logs', (dialect) => `DELETE FROM logs WHERE task_id IN ${dialect.list('$1')}`);
-const eraseTimeline = statement('erase_timeline', (dialect) => `DELETE FROM timeline WHERE task_id IN ${dialect.list('$1')}`);
+const eraseTimeline = statement(
+  'erase_timeline',
+  (dialect) => `DELETE FROM timeline WHERE task_id IN ${dialect.list('$1')}`,
+);
 
 /** Deletes tasks with their attempts, logs and timeline. */
 export async function erase(step: Step, taskIds: readonly string[]): Promise<void> {
@@ -29,9 +47,12 @@ export async function erase(step: Step, taskIds: readonly string[]): Promise<voi
 export async function remove(step: Step, taskIds: readonly string[]): Promise<readonly RemoveResult[]> {
   refuseLargeBatch(taskIds);
   const rows = await step.tx.query(removedTasks, idList(taskIds));
-  const known = new Map(rows.map(([id, queue, name, state, reason, attempt, version, key]) => [
-    id, { id, queue, name, state, reason, attempt, version, key },
-  ]));
+  const known = new Map(
+    rows.map(([id, queue, name, state, reason, attempt, version, key]) => [
+      id,
+      { id, queue, name, state, reason, attempt, version, key },
+    ]),
+  );
   const removed: { readonly id: string; readonly key: string | null }[] = [];
   const results = taskIds.map((taskId): RemoveResult => {
     const row = known.get(taskId);
@@ -43,6 +64,9 @@ export async function remove(step: Step, taskIds: readonly string[]): Promise<re
     return { outcome: 'removed' };
   });
   await freeKeys(step, removed);
-  await erase(step, removed.map(({ id }) => id));
+  await erase(
+    step,
+    removed.map(({ id }) => id),
+  );
   return results;
 }

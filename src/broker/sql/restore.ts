@@ -11,16 +11,53 @@ import { encodeCheckpoints, encodeJson, encodeOptions, runningCheckAt, waitingCh
 import { record, type Step } from './step.ts';
 
 const columns = {
-  id: 'text', queue: 'text', name: 'text', state: 'text', reason: 'text', priority: 'bigint', version: 'bigint', epoch: 'bigint',
-  attempt: 'bigint', generation: 'bigint', crashes: 'bigint', interruptions: 'bigint', snoozes: 'bigint', due_at: 'bigint',
-  created_at: 'bigint', claimed_at: 'bigint', started_at: 'bigint', finished_at: 'bigint', prune_at: 'bigint', lease_until: 'bigint',
-  token: 'text', worker_id: 'text', start_by: 'bigint', expires_at: 'bigint', check_at: 'bigint', timeout_ms: 'bigint', keep_ms: 'bigint',
-  key: 'text', cancel_requested_at: 'bigint', cancel_reason: 'text', schema_version: 'text', fingerprint: 'text', options: 'text',
-  policy: 'text', progress: 'text', checkpoints: 'text', error: 'text', result: 'text', payload: 'text',
+  id: 'text',
+  queue: 'text',
+  name: 'text',
+  state: 'text',
+  reason: 'text',
+  priority: 'bigint',
+  version: 'bigint',
+  epoch: 'bigint',
+  attempt: 'bigint',
+  generation: 'bigint',
+  crashes: 'bigint',
+  interruptions: 'bigint',
+  snoozes: 'bigint',
+  due_at: 'bigint',
+  created_at: 'bigint',
+  claimed_at: 'bigint',
+  started_at: 'bigint',
+  finished_at: 'bigint',
+  prune_at: 'bigint',
+  lease_until: 'bigint',
+  token: 'text',
+  worker_id: 'text',
+  start_by: 'bigint',
+  expires_at: 'bigint',
+  check_at: 'bigint',
+  timeout_ms: 'bigint',
+  keep_ms: 'bigint',
+  key: 'text',
+  cancel_requested_at: 'bigint',
+  cancel_reason: 'text',
+  schema_version: 'text',
+  fingerprint: 'text',
+  options: 'text',
+  policy: 'text',
+  progress: 'text',
+  checkpoints: 'text',
+  error: 'text',
+  result: 'text',
+  payload: 'text',
 } as const;
 
-const restoreTasks = eachStatement('restore_tasks', columns, (value, from) =>
-  `INSERT INTO tasks (${Object.keys(columns).join(', ')}) SELECT ${Object.values(value).join(', ')} ${from} WHERE true ON CONFLICT (id) DO NOTHING`);
+const restoreTasks = eachStatement(
+  'restore_tasks',
+  columns,
+  (value, from) =>
+    `INSERT INTO tasks (${Object.keys(columns).join(', ')}) SELECT ${Object.values(value).join(', ')} ${from} WHERE true ON CONFLICT (id) DO NOTHING`,
+);
 
 export async function restore(step: Step, tasks: readonly Task[], chance: Chance): Promise<number> {
   refuseLargeBatch(tasks);
@@ -28,10 +65,17 @@ export async function restore(step: Step, tasks: readonly Task[], chance: Chance
   tasks.forEach(refuseUnsupported);
   // A token nobody has: whoever ran these tasks elsewhere has no right to report here, and their leases end in time.
   const token = createToken(chance);
-  const stored = await step.tx.each(restoreTasks, tasks.map((task) => rowOf(task, token)));
+  const stored = await step.tx.each(
+    restoreTasks,
+    tasks.map((task) => rowOf(task, token)),
+  );
   const fresh = tasks.filter((_task, index) => stored[index] === true);
   for (const task of fresh) record(step, 'restore', task, null, task, task.version);
-  await restoreClaims(step, fresh.filter(({ state }) => state === 'running'), token);
+  await restoreClaims(
+    step,
+    fresh.filter(({ state }) => state === 'running'),
+    token,
+  );
   await restoreKeys(step, fresh);
   return fresh.length;
 }
@@ -42,12 +86,45 @@ function tokenOf(task: Task, token: string): string | null {
 
 function rowOf(task: Task, token: string): SqlRow {
   return [
-    task.id, task.queue, task.name, task.state, task.reason, task.priority, task.version, task.epoch, task.attempt, task.generation,
-    task.crashes, task.interruptions, task.snoozes, task.dueAt, task.createdAt, task.claimedAt, task.startedAt, task.finishedAt, task.pruneAt,
-    task.leaseUntil, tokenOf(task, token), task.workerId, task.startBy, task.expiresAt,
-    isWaiting(task.state) ? waitingCheckAt(task.startBy, task.expiresAt) : null, task.timeoutMs, task.keepMs, task.key,
-    task.cancelRequestedAt, task.cancelReason, task.schemaVersion, task.error?.fingerprint ?? null, encodeOptions(task), task.policy,
-    encodeJson(task.progress), encodeCheckpoints(task.checkpoints), encodeJson(task.error), task.result, task.payload,
+    task.id,
+    task.queue,
+    task.name,
+    task.state,
+    task.reason,
+    task.priority,
+    task.version,
+    task.epoch,
+    task.attempt,
+    task.generation,
+    task.crashes,
+    task.interruptions,
+    task.snoozes,
+    task.dueAt,
+    task.createdAt,
+    task.claimedAt,
+    task.startedAt,
+    task.finishedAt,
+    task.pruneAt,
+    task.leaseUntil,
+    tokenOf(task, token),
+    task.workerId,
+    task.startBy,
+    task.expiresAt,
+    isWaiting(task.state) ? waitingCheckAt(task.startBy, task.expiresAt) : null,
+    task.timeoutMs,
+    task.keepMs,
+    task.key,
+    task.cancelRequestedAt,
+    task.cancelReason,
+    task.schemaVersion,
+    task.error?.fingerprint ?? null,
+    encodeOptions(task),
+    task.policy,
+    encodeJson(task.progress),
+    encodeCheckpoints(task.checkpoints),
+    encodeJson(task.error),
+    task.result,
+    task.payload,
   ];
 }
 
@@ -63,8 +140,17 @@ async function restoreClaims(step: Step, running: readonly Task[], token: string
 
 /** A task takes its key when it would hold it and nobody else does; a task never comes back without its row. */
 async function restoreKeys(step: Step, tasks: readonly Task[]): Promise<void> {
-  const keyed = tasks.flatMap((task) => (task.key === null ? [] : [{ task, key: task.key, until: heldUntil(step, task) }]));
-  const taken = new Set((await readHolders(step, keyed.map(({ key }) => key))).keys());
+  const keyed = tasks.flatMap((task) =>
+    task.key === null ? [] : [{ task, key: task.key, until: heldUntil(step, task) }],
+  );
+  const taken = new Set(
+    (
+      await readHolders(
+        step,
+        keyed.map(({ key }) => key),
+      )
+    ).keys(),
+  );
   const held: [key: string, taskId: string, until: number | null][] = [];
   for (const { task, key, until } of keyed) {
     if (until === undefined || taken.has(key)) continue;

@@ -11,26 +11,52 @@ import { record, type Step } from './step.ts';
 
 /** Input: list of ids. Locks: the rows. */
 const retriedTasks = statement<
-  [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number, generation: number, key: string | null]
->('retried_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version, generation, key FROM tasks
-    WHERE id IN ${dialect.list('$1')}${dialect.lock}`);
+  [
+    id: string,
+    queue: string,
+    name: string,
+    state: TaskState,
+    reason: Reason | null,
+    attempt: number,
+    version: number,
+    generation: number,
+    key: string | null,
+  ]
+>(
+  'retried_tasks',
+  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, generation, key FROM tasks
+    WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+);
 
 /** Everything of the former generation goes, its token too: a late report of it is stale. */
-const retryTasks = eachStatement('retry_tasks', { now: 'bigint', id: 'text' }, (value, from) =>
-  `UPDATE tasks SET state = 'queued', reason = 'retry', version = version + 1, generation = generation + 1, attempt = 0, crashes = 0,
+const retryTasks = eachStatement(
+  'retry_tasks',
+  { now: 'bigint', id: 'text' },
+  (value, from) =>
+    `UPDATE tasks SET state = 'queued', reason = 'retry', version = version + 1, generation = generation + 1, attempt = 0, crashes = 0,
      interruptions = 0, snoozes = 0, due_at = ${value.now}, result = NULL, error = NULL, fingerprint = NULL, progress = NULL, checkpoints = NULL,
      worker_id = NULL, lease_until = NULL, start_by = NULL, expires_at = NULL, check_at = NULL, cancel_requested_at = NULL,
      cancel_reason = NULL, claimed_at = NULL, started_at = NULL, finished_at = NULL, prune_at = NULL, settled_token = NULL,
-     judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`);
+     judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
+);
 
 export async function retry(step: Step, taskIds: readonly string[]): Promise<readonly RetryResult[]> {
   refuseLargeBatch(taskIds);
   const rows = await step.tx.query(retriedTasks, idList(taskIds));
-  const known = new Map(rows.map(([id, queue, name, state, reason, attempt, version, generation, key]) => [
-    id, { id, queue, name, state, reason, attempt, version, generation, key },
-  ]));
-  const holders = await readHolders(step, [...known.values()].flatMap(({ key }) => key ?? []));
-  const retried = new Map<string, { readonly id: string; readonly key: string | null; readonly generation: number; readonly state: TaskState }>();
+  const known = new Map(
+    rows.map(([id, queue, name, state, reason, attempt, version, generation, key]) => [
+      id,
+      { id, queue, name, state, reason, attempt, version, generation, key },
+    ]),
+  );
+  const holders = await readHolders(
+    step,
+    [...known.values()].flatMap(({ key }) => key ?? []),
+  );
+  const retried = new Map<
+    string,
+    { readonly id: string; readonly key: string | null; readonly generation: number; readonly state: TaskState }
+  >();
   const results = taskIds.map((taskId): RetryResult => {
     const row = known.get(taskId);
     if (row === undefined) return { outcome: 'unknown' };
@@ -45,8 +71,17 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
     return { outcome: 'queued', generation: after.generation };
   });
   const changed = [...retried.values()];
-  await step.tx.each(retryTasks, changed.map(({ id }) => [step.now, id]));
-  await takeKeys(step, changed.flatMap(({ id, key }) => (key === null ? [] : [[key, id, null] as const])));
-  await storeTimeline(step, changed.map((task) => ({ task, kind: 'retried', text: `Retried by hand: generation ${task.generation}` })));
+  await step.tx.each(
+    retryTasks,
+    changed.map(({ id }) => [step.now, id]),
+  );
+  await takeKeys(
+    step,
+    changed.flatMap(({ id, key }) => (key === null ? [] : [[key, id, null] as const])),
+  );
+  await storeTimeline(
+    step,
+    changed.map((task) => ({ task, kind: 'retried', text: `Retried by hand: generation ${task.generation}` })),
+  );
   return results;
 }

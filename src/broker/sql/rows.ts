@@ -2,21 +2,63 @@
 
 import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
-import type { Checkpoint, Dependency, IfExists, LimitRule, NewTask, Progress, Task, TaskError } from '../../core/task.ts';
+import type {
+  Checkpoint,
+  Dependency,
+  IfExists,
+  LimitRule,
+  NewTask,
+  Progress,
+  Task,
+  TaskError,
+} from '../../core/task.ts';
 
 /** The columns of a whole task in the order of {@link TaskRow}. */
 export const taskColumns = `id, queue, name, state, reason, priority, version, epoch, attempt, generation, crashes, interruptions, snoozes,
   due_at, created_at, claimed_at, started_at, finished_at, prune_at, lease_until, worker_id, start_by, expires_at, timeout_ms, keep_ms,
   key, cancel_requested_at, cancel_reason, schema_version, options, policy, progress, checkpoints, error, result, payload`;
 
+/** The same without the result and with the beginning of the payload: for lists. */
+export const summaryColumns = taskColumns.replace('result, payload', 'NULL, substr(payload, 1, 500)');
+
 /** A row of {@link taskColumns}. */
 export type TaskRow = readonly [
-  id: string, queue: string, name: string, state: TaskState, reason: Reason | null, priority: number, version: number, epoch: number,
-  attempt: number, generation: number, crashes: number, interruptions: number, snoozes: number, dueAt: number, createdAt: number,
-  claimedAt: number | null, startedAt: number | null, finishedAt: number | null, pruneAt: number | null, leaseUntil: number | null,
-  workerId: string | null, startBy: number | null, expiresAt: number | null, timeoutMs: number | null, keepMs: number, key: string | null,
-  cancelRequestedAt: number | null, cancelReason: string | null, schemaVersion: string | null, options: string | null, policy: string,
-  progress: string | null, checkpoints: string | null, error: string | null, result: string | null, payload: string,
+  id: string,
+  queue: string,
+  name: string,
+  state: TaskState,
+  reason: Reason | null,
+  priority: number,
+  version: number,
+  epoch: number,
+  attempt: number,
+  generation: number,
+  crashes: number,
+  interruptions: number,
+  snoozes: number,
+  dueAt: number,
+  createdAt: number,
+  claimedAt: number | null,
+  startedAt: number | null,
+  finishedAt: number | null,
+  pruneAt: number | null,
+  leaseUntil: number | null,
+  workerId: string | null,
+  startBy: number | null,
+  expiresAt: number | null,
+  timeoutMs: number | null,
+  keepMs: number,
+  key: string | null,
+  cancelRequestedAt: number | null,
+  cancelReason: string | null,
+  schemaVersion: string | null,
+  options: string | null,
+  policy: string,
+  progress: string | null,
+  checkpoints: string | null,
+  error: string | null,
+  result: string | null,
+  payload: string,
 ];
 
 /** What most tasks do not have, in one column: a column costs every row of every task, a column of NULLs too. */
@@ -33,20 +75,45 @@ interface Options {
 }
 
 const plain: Options = {
-  strictCancel: false, group: null, limits: [], keyForMs: null, ifExists: 'return', dependsOn: [], flowId: null, tags: [], traceparent: null,
+  strictCancel: false,
+  group: null,
+  limits: [],
+  keyForMs: null,
+  ifExists: 'return',
+  dependsOn: [],
+  flowId: null,
+  tags: [],
+  traceparent: null,
 };
 
 /** The rare fields of a task as JSON text, `null` when it has none of them. */
 export function encodeOptions(task: Options): string | null {
   if (isPlain(task)) return null;
   const { strictCancel, group, keyForMs, ifExists, dependsOn, flowId, tags, traceparent } = task;
-  return JSON.stringify({ strictCancel, group, limits: task.limits, keyForMs, ifExists, dependsOn, flowId, tags, traceparent });
+  return JSON.stringify({
+    strictCancel,
+    group,
+    limits: task.limits,
+    keyForMs,
+    ifExists,
+    dependsOn,
+    flowId,
+    tags,
+    traceparent,
+  });
 }
 
 function isPlain(task: Options): boolean {
   return (
-    !task.strictCancel && task.group === null && task.limits.length === 0 && task.keyForMs === null && task.ifExists === 'return' &&
-    task.dependsOn.length === 0 && task.flowId === null && task.tags.length === 0 && task.traceparent === null
+    !task.strictCancel &&
+    task.group === null &&
+    task.limits.length === 0 &&
+    task.keyForMs === null &&
+    task.ifExists === 'return' &&
+    task.dependsOn.length === 0 &&
+    task.flowId === null &&
+    task.tags.length === 0 &&
+    task.traceparent === null
   );
 }
 
@@ -72,14 +139,50 @@ export function decodeCheckpoints(text: string | null): readonly Checkpoint[] {
 export function toTask(row: TaskRow): Task {
   const options = decodeOptions(row[29]);
   return {
-    id: row[0], name: row[2], queue: row[1], payload: row[35], schemaVersion: row[28], priority: row[5], timeoutMs: row[23], policy: row[30],
-    keepMs: row[24], strictCancel: options.strictCancel, group: options.group, limits: options.limits, key: row[25],
-    keyForMs: options.keyForMs, ifExists: options.ifExists, dependsOn: options.dependsOn, flowId: options.flowId, tags: options.tags,
-    traceparent: options.traceparent, state: row[3], reason: row[4], version: row[6], epoch: row[7], attempt: row[8], generation: row[9],
-    crashes: row[10], interruptions: row[11], snoozes: row[12], workerId: row[20], leaseUntil: row[19], cancelRequestedAt: row[26],
-    cancelReason: row[27], progress: row[31] === null ? null : (JSON.parse(row[31]) as Progress), checkpoints: decodeCheckpoints(row[32]),
-    result: row[34], error: row[33] === null ? null : (JSON.parse(row[33]) as TaskError), createdAt: row[14], dueAt: row[13],
-    startBy: row[21], expiresAt: row[22], claimedAt: row[15], startedAt: row[16], finishedAt: row[17], pruneAt: row[18],
+    id: row[0],
+    name: row[2],
+    queue: row[1],
+    payload: row[35],
+    schemaVersion: row[28],
+    priority: row[5],
+    timeoutMs: row[23],
+    policy: row[30],
+    keepMs: row[24],
+    strictCancel: options.strictCancel,
+    group: options.group,
+    limits: options.limits,
+    key: row[25],
+    keyForMs: options.keyForMs,
+    ifExists: options.ifExists,
+    dependsOn: options.dependsOn,
+    flowId: options.flowId,
+    tags: options.tags,
+    traceparent: options.traceparent,
+    state: row[3],
+    reason: row[4],
+    version: row[6],
+    epoch: row[7],
+    attempt: row[8],
+    generation: row[9],
+    crashes: row[10],
+    interruptions: row[11],
+    snoozes: row[12],
+    workerId: row[20],
+    leaseUntil: row[19],
+    cancelRequestedAt: row[26],
+    cancelReason: row[27],
+    progress: row[31] === null ? null : (JSON.parse(row[31]) as Progress),
+    checkpoints: decodeCheckpoints(row[32]),
+    result: row[34],
+    error: row[33] === null ? null : (JSON.parse(row[33]) as TaskError),
+    createdAt: row[14],
+    dueAt: row[13],
+    startBy: row[21],
+    expiresAt: row[22],
+    claimedAt: row[15],
+    startedAt: row[16],
+    finishedAt: row[17],
+    pruneAt: row[18],
   };
 }
 
@@ -99,11 +202,16 @@ export function runningCheckAt(task: RunningTimes): number {
   return at;
 }
 
-type RunningTimes = Pick<Task, 'leaseUntil' | 'expiresAt' | 'startedAt' | 'claimedAt' | 'timeoutMs' | 'cancelRequestedAt'>;
+type RunningTimes = Pick<
+  Task,
+  'leaseUntil' | 'expiresAt' | 'startedAt' | 'claimedAt' | 'timeoutMs' | 'cancelRequestedAt'
+>;
 
 /** Same name, queue, payload and key: the call is a repetition. */
 export function hasSameBody(known: Pick<NewTask, 'name' | 'queue' | 'payload' | 'key'>, task: NewTask): boolean {
-  return known.name === task.name && known.queue === task.queue && known.payload === task.payload && known.key === task.key;
+  return (
+    known.name === task.name && known.queue === task.queue && known.payload === task.payload && known.key === task.key
+  );
 }
 
 /** Task ids as the JSON list a statement takes. Ids have no character that needs an escape, but hostile ones may. */

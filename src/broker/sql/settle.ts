@@ -3,25 +3,47 @@
 import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
 import type { Charge, Settlement, Verdict } from '../../core/task.ts';
 import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
-import { storeAttempts, storeLogs, type EndedRun } from './attempts.ts';
+import { type EndedRun, storeAttempts, storeLogs } from './attempts.ts';
+import type { RunNumbers } from './changes.ts';
 import { claim } from './claim.ts';
 import { endClaims } from './claims.ts';
 import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { endKeys } from './keys.ts';
 import { refuse, refuseLargeBatch } from './refuse.ts';
 import { decodeOptions, encodeJson, idList, waitingCheckAt } from './rows.ts';
-import type { RunNumbers } from './changes.ts';
 import { record, type Step } from './step.ts';
 
 /** Input: list of ids. What a settlement needs of a task: no payload. Locks: the rows. */
 const settledTasks = statement<
-  [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number, epoch: number,
-    token: string | null, settledToken: string | null, judgeToken: string | null,
-    dueAt: number, claimedAt: number | null, startedAt: number | null, startBy: number | null, expiresAt: number | null,
-    cancelRequestedAt: number | null, workerId: string | null, keepMs: number, key: string | null, options: string | null]
->('settled_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version, epoch, token, settled_token, judge_token,
+  [
+    id: string,
+    queue: string,
+    name: string,
+    state: TaskState,
+    reason: Reason | null,
+    attempt: number,
+    version: number,
+    epoch: number,
+    token: string | null,
+    settledToken: string | null,
+    judgeToken: string | null,
+    dueAt: number,
+    claimedAt: number | null,
+    startedAt: number | null,
+    startBy: number | null,
+    expiresAt: number | null,
+    cancelRequestedAt: number | null,
+    workerId: string | null,
+    keepMs: number,
+    key: string | null,
+    options: string | null,
+  ]
+>(
+  'settled_tasks',
+  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, epoch, token, settled_token, judge_token,
     due_at, claimed_at, started_at, start_by, expires_at, cancel_requested_at, worker_id, keep_ms, key, options
-    FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`);
+    FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+);
 
 interface Row {
   readonly id: string;
@@ -51,11 +73,27 @@ interface Row {
 const finishTasks = eachStatement(
   'finish_tasks',
   {
-    state: 'text', reason: 'text', attempt: 'bigint', crashes: 'bigint', interruptions: 'bigint', snoozes: 'bigint', startedAt: 'bigint',
-    finishedAt: 'bigint', pruneAt: 'bigint', token: 'text', startBy: 'bigint', progress: 'text', error: 'text', fingerprint: 'text',
-    result: 'text', id: 'text',
+    state: 'text',
+    reason: 'text',
+    attempt: 'bigint',
+    crashes: 'bigint',
+    interruptions: 'bigint',
+    snoozes: 'bigint',
+    startedAt: 'bigint',
+    finishedAt: 'bigint',
+    pruneAt: 'bigint',
+    token: 'text',
+    startBy: 'bigint',
+    progress: 'text',
+    error: 'text',
+    fingerprint: 'text',
+    result: 'text',
+    id: 'text',
   },
-  (value, from) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
+  (
+    value,
+    from,
+  ) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
       crashes = crashes + ${value.crashes}, interruptions = interruptions + ${value.interruptions}, snoozes = snoozes + ${value.snoozes}, started_at = ${value.startedAt},
       finished_at = ${value.finishedAt}, prune_at = ${value.pruneAt}, settled_token = ${value.token}, start_by = ${value.startBy},
       progress = COALESCE(${value.progress}, progress), error = ${value.error}, fingerprint = ${value.fingerprint}, result = ${value.result},
@@ -67,10 +105,26 @@ const finishTasks = eachStatement(
 const returnTasks = eachStatement(
   'return_tasks',
   {
-    state: 'text', reason: 'text', attempt: 'bigint', crashes: 'bigint', interruptions: 'bigint', snoozes: 'bigint', startedAt: 'bigint',
-    dueAt: 'bigint', token: 'text', startBy: 'bigint', checkAt: 'bigint', progress: 'text', error: 'text', fingerprint: 'text', id: 'text',
+    state: 'text',
+    reason: 'text',
+    attempt: 'bigint',
+    crashes: 'bigint',
+    interruptions: 'bigint',
+    snoozes: 'bigint',
+    startedAt: 'bigint',
+    dueAt: 'bigint',
+    token: 'text',
+    startBy: 'bigint',
+    checkAt: 'bigint',
+    progress: 'text',
+    error: 'text',
+    fingerprint: 'text',
+    id: 'text',
   },
-  (value, from) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
+  (
+    value,
+    from,
+  ) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
       crashes = crashes + ${value.crashes}, interruptions = interruptions + ${value.interruptions}, snoozes = snoozes + ${value.snoozes}, started_at = ${value.startedAt},
       due_at = ${value.dueAt}, settled_token = ${value.token}, start_by = ${value.startBy}, check_at = ${value.checkAt},
       progress = COALESCE(${value.progress}, progress), error = ${value.error}, fingerprint = ${value.fingerprint},
@@ -89,7 +143,11 @@ interface Writes {
   readonly logs: SqlRow[];
 }
 
-export async function settle(step: Step, settlements: readonly Settlement[], claimNext?: ClaimRequest): Promise<SettleAnswer> {
+export async function settle(
+  step: Step,
+  settlements: readonly Settlement[],
+  claimNext?: ClaimRequest,
+): Promise<SettleAnswer> {
   refuseLargeBatch(settlements);
   if (settlements.some(({ spawn }) => spawn.length > 0)) refuse('spawn');
   const rows = settlements.length === 0 ? new Map<string, Row>() : await readRows(step, settlements);
@@ -108,12 +166,50 @@ async function readRows(step: Step, settlements: readonly Settlement[]): Promise
   const found = await step.tx.query(settledTasks, idList(settlements.map(({ lease }) => lease.taskId)));
   const rows = new Map<string, Row>();
   for (const [
-    id, queue, name, state, reason, attempt, version, epoch, token, settledToken, judgeToken, dueAt, claimedAt,
-    startedAt, startBy, expiresAt, cancelRequestedAt, workerId, keepMs, key, options,
+    id,
+    queue,
+    name,
+    state,
+    reason,
+    attempt,
+    version,
+    epoch,
+    token,
+    settledToken,
+    judgeToken,
+    dueAt,
+    claimedAt,
+    startedAt,
+    startBy,
+    expiresAt,
+    cancelRequestedAt,
+    workerId,
+    keepMs,
+    key,
+    options,
   ] of found) {
     rows.set(id, {
-      id, queue, name, state, reason, attempt, version, epoch, token, settledToken, judgeToken, dueAt,
-      claimedAt, startedAt, startBy, expiresAt, cancelRequestedAt, workerId, keepMs, key, options,
+      id,
+      queue,
+      name,
+      state,
+      reason,
+      attempt,
+      version,
+      epoch,
+      token,
+      settledToken,
+      judgeToken,
+      dueAt,
+      claimedAt,
+      startedAt,
+      startBy,
+      expiresAt,
+      cancelRequestedAt,
+      workerId,
+      keepMs,
+      key,
+      options,
     });
   }
   return rows;
@@ -128,7 +224,15 @@ function settleOne(step: Step, rows: Map<string, Row>, settlement: Settlement, w
   if (!isLease && !isJudge) return { outcome: row.settledToken === token ? 'alreadyApplied' : 'stale' };
   const verdict = divert(row, settlement.verdict);
   const after = apply(step, row, settlement, verdict, writes);
-  record(step, isLease ? 'settle' : 'judge', row, row, after, row.version + 1, runNumbers(step, row, verdict, after.startedAt));
+  record(
+    step,
+    isLease ? 'settle' : 'judge',
+    row,
+    row,
+    after,
+    row.version + 1,
+    runNumbers(step, row, verdict, after.startedAt),
+  );
   // A second settlement of the task in this batch finds this one.
   rows.set(taskId, { ...row, ...after, version: row.version + 1, token: null, judgeToken: null, settledToken: token });
   return verdict === settlement.verdict ? { outcome: 'applied' } : { outcome: 'diverted', to: verdict.to };
@@ -145,34 +249,47 @@ function divert(row: Row, verdict: Verdict): Verdict {
 type After = Pick<Row, 'state' | 'reason' | 'attempt' | 'startedAt'>;
 
 function apply(step: Step, row: Row, settlement: Settlement, verdict: Verdict, writes: Writes): After {
-  const { ranMs, lease } = settlement;
+  const { ranMs } = settlement;
   const ran = row.state === 'running';
   const startedAt = !ran ? row.startedAt : ranMs === null ? null : (row.startedAt ?? step.now - ranMs);
   const charge = ran ? verdict.charge : 'attempt';
   const attempt = charge === 'attempt' ? row.attempt : row.attempt - 1;
+  const after = { state: verdict.to, reason: verdict.reason, attempt, startedAt };
+  write(step, row, settlement, verdict, { ...after, counted: countedEnds(charge) }, writes);
+  if (row.token !== null) writes.leases.set(row.token, (writes.leases.get(row.token) ?? 0) + 1);
+  for (const line of settlement.logs) {
+    writes.logs.push([row.id, row.epoch, line.at, line.level, line.message, line.fields]);
+  }
+  return after;
+}
+
+function write(
+  step: Step,
+  row: Row,
+  { lease, ranMs, progress }: Settlement,
+  verdict: Verdict,
+  after: After & { readonly counted: readonly number[] },
+  writes: Writes,
+): void {
+  const { id, key, epoch, workerId } = row;
+  const { startedAt } = after;
   const startBy = ranMs === null ? row.startBy : null;
-  const progress = encodeJson(settlement.progress);
   const error = encodeJson(verdict.error);
-  const fingerprint = verdict.error?.fingerprint ?? null;
-  const counted = [verdict.to, verdict.reason, attempt, ...countedEnds(charge), startedAt];
+  const said = [encodeJson(progress), error, verdict.error?.fingerprint ?? null];
+  const stood = [verdict.to, verdict.reason, after.attempt, ...after.counted, startedAt];
   if ('keepMs' in verdict) {
-    writes.finished.push([...counted, step.now, step.now + verdict.keepMs, lease.token, startBy, progress, error, fingerprint, verdict.result, row.id]);
-    if (row.key !== null) {
-      writes.ended.push({ id: row.id, key: row.key, keepForMs: verdict.to === 'succeeded' ? decodeOptions(row.options).keyForMs : null });
-    }
+    const pruneAt = step.now + verdict.keepMs;
+    writes.finished.push([...stood, step.now, pruneAt, lease.token, startBy, ...said, verdict.result, id]);
+    const keepForMs = verdict.to === 'succeeded' ? decodeOptions(row.options).keyForMs : null;
+    if (key !== null) writes.ended.push({ id, key, keepForMs });
   } else {
     const dueAt = verdict.to === 'scheduled' ? step.now + verdict.delayMs : row.dueAt;
-    writes.returned.push([...counted, dueAt, lease.token, startBy, waitingCheckAt(startBy, row.expiresAt), progress, error, fingerprint, row.id]);
+    writes.returned.push([...stood, dueAt, lease.token, startBy, waitingCheckAt(startBy, row.expiresAt), ...said, id]);
   }
-  if (row.token !== null) writes.leases.set(row.token, (writes.leases.get(row.token) ?? 0) + 1);
-  if (ran && verdict.to !== 'succeeded') {
-    writes.runs.push({
-      taskId: row.id, epoch: row.epoch, attempt: row.attempt, workerId: row.workerId, claimedAt: row.claimedAt ?? step.now, startedAt,
-      to: verdict.to, reason: verdict.reason, error,
-    });
-  }
-  for (const line of settlement.logs) writes.logs.push([row.id, row.epoch, line.at, line.level, line.message, line.fields]);
-  return { state: verdict.to, reason: verdict.reason, attempt, startedAt };
+  if (row.state !== 'running' || verdict.to === 'succeeded') return;
+  const { to, reason } = verdict;
+  const claimedAt = row.claimedAt ?? step.now;
+  writes.runs.push({ taskId: id, epoch, attempt: row.attempt, workerId, claimedAt, startedAt, to, reason, error });
 }
 
 /** Every charge but `attempt` counts itself. */
@@ -181,7 +298,8 @@ function countedEnds(charge: Charge): [crashes: number, interruptions: number, s
 }
 
 function runNumbers(step: Step, row: Row, verdict: Verdict, startedAt: number | null): RunNumbers {
-  const retried = row.state === 'running' && (verdict.charge === 'attempt' || verdict.charge === 'crash') && !isFinished(verdict.to);
+  const retried =
+    row.state === 'running' && (verdict.charge === 'attempt' || verdict.charge === 'crash') && !isFinished(verdict.to);
   return {
     waitMs: row.claimedAt === null ? 0 : Math.max(0, row.claimedAt - row.dueAt),
     runMs: startedAt === null ? 0 : Math.max(0, step.now - startedAt),

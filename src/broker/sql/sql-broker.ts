@@ -20,7 +20,7 @@ import { remove } from './remove.ts';
 import { restore } from './restore.ts';
 import { retry } from './retry.ts';
 import { settle } from './settle.ts';
-import { createStep, endStep, signalsOf, type Step } from './step.ts';
+import { createStep, endStep, type Step, signalsOf } from './step.ts';
 import { update } from './update.ts';
 
 /** The store's clock is never behind the last event, whoever wrote it. */
@@ -71,7 +71,10 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
 
   /** Refuses calls outside open … close, and lets close wait for the others. */
   const guarded = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
-    if (state !== 'open') throw state === 'closed' ? taskFlowError('STORE_CLOSED') : new Error('Invariant broken: the broker is opened before it is used');
+    if (state !== 'open')
+      throw state === 'closed'
+        ? taskFlowError('STORE_CLOSED')
+        : new Error('Invariant broken: the broker is opened before it is used');
     inFlight += 1;
     try {
       return await call();
@@ -90,25 +93,27 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     }
   };
 
-  const change = <Answer>(call: (step: Step) => Promise<Answer>): Promise<Answer> => guarded(async () => {
-    let ended: Step | undefined;
-    const answer = await driver.transaction(async (tx) => {
-      const step = createStep(tx, await readNow(tx));
-      const result = await call(step);
-      if (await endStep(step)) ended = step;
-      return result;
+  const change = <Answer>(call: (step: Step) => Promise<Answer>): Promise<Answer> =>
+    guarded(async () => {
+      let ended: Step | undefined;
+      const answer = await driver.transaction(async (tx) => {
+        const step = createStep(tx, await readNow(tx));
+        const result = await call(step);
+        if (await endStep(step)) ended = step;
+        return result;
+      });
+      if (ended === undefined) return answer;
+      if (listeners.size > 0) for (const signal of signalsOf(ended)) emit(signal);
+      steps += 1;
+      if (steps >= foldEvery) {
+        steps = 0;
+        await foldAll();
+      }
+      return answer;
     });
-    if (ended === undefined) return answer;
-    if (listeners.size > 0) for (const signal of signalsOf(ended)) emit(signal);
-    steps += 1;
-    if (steps >= foldEvery) {
-      steps = 0;
-      await foldAll();
-    }
-    return answer;
-  });
 
-  const read = <Answer>(call: (tx: SqlTransaction) => Promise<Answer>): Promise<Answer> => guarded(() => driver.read(call));
+  const read = <Answer>(call: (tx: SqlTransaction) => Promise<Answer>): Promise<Answer> =>
+    guarded(() => driver.read(call));
 
   const openOnce = async (): Promise<void> => {
     await options.open();
@@ -141,9 +146,14 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
       closing ??= closeOnce();
       return closing;
     },
-    info: () => read(async (tx) => ({
-      kind: options.kind, ...options.durability(), incarnation: await readIncarnation(tx), protocol, now: await readNow(tx),
-    })),
+    info: () =>
+      read(async (tx) => ({
+        kind: options.kind,
+        ...options.durability(),
+        incarnation: await readIncarnation(tx),
+        protocol,
+        now: await readNow(tx),
+      })),
     subscribe: (listener) => {
       const own = (signal: Signal): void => listener(signal);
       listeners.add(own);

@@ -2,7 +2,16 @@
 
 import type { Signal } from '../broker.ts';
 import {
-  addChange, type ChangeGroup, countDeltas, endsLife, type EventKind, eventGroup, minuteDeltas, type RunNumbers, type Stand, type Subject,
+  addChange,
+  type ChangeGroup,
+  countDeltas,
+  type EventKind,
+  endsLife,
+  eventGroup,
+  minuteDeltas,
+  type RunNumbers,
+  type Stand,
+  type Subject,
 } from './changes.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
 
@@ -23,20 +32,43 @@ export function createStep(tx: SqlTransaction, now: number): Step {
 
 /** Records a change: see {@link addChange}. */
 export function record(
-  step: Step, kind: EventKind, task: Subject, before: Stand | null, after: Stand | null, version: number, run?: RunNumbers, formerQueue?: string,
+  step: Step,
+  kind: EventKind,
+  task: Subject,
+  before: Stand | null,
+  after: Stand | null,
+  version: number,
+  run?: RunNumbers,
+  formerQueue?: string,
 ): void {
   addChange(step.changes, kind, task, before, after, version, run, formerQueue);
 }
 
 /** Where one call touches a task twice, its events come in this order, and so its versions grow. */
 const eventOrder: readonly EventKind[] = [
-  'restore', 'enqueue', 'replace', 'settle', 'judge', 'claim', 'promote', 'unblock', 'cancel', 'cancelRequest', 'update', 'retry', 'remove',
-  'prune', 'configure',
+  'restore',
+  'enqueue',
+  'replace',
+  'settle',
+  'judge',
+  'claim',
+  'promote',
+  'unblock',
+  'cancel',
+  'cancelRequest',
+  'update',
+  'retry',
+  'remove',
+  'prune',
+  'configure',
 ];
 
 /** Appends one row a kind of change. Inputs: time, kind, groups of items. Locks: none beyond the new row. */
-const appendEvents = eachStatement('append_events', { at: 'bigint', kind: 'text', items: 'text' }, (value, from) =>
-  `INSERT INTO events (at, kind, items) SELECT ${value.at}, ${value.kind}, ${value.items} ${from}`);
+const appendEvents = eachStatement(
+  'append_events',
+  { at: 'bigint', kind: 'text', items: 'text' },
+  (value, from) => `INSERT INTO events (at, kind, items) SELECT ${value.at}, ${value.kind}, ${value.items} ${from}`,
+);
 
 /**
  * Appends what the step adds to the counts and minutes. Appending never waits for another transaction, where changing the
@@ -50,11 +82,19 @@ export async function endStep(step: Step): Promise<boolean> {
   if (changes.length === 0 && !step.configured) return false;
   const byKind = Map.groupBy(changes, ({ kind }) => kind);
   const kinds = eventOrder.filter((kind) => byKind.has(kind) || (kind === 'configure' && step.configured));
-  await step.tx.each(appendEvents, kinds.map((kind) => [now, kind, JSON.stringify((byKind.get(kind) ?? []).map(eventGroup))]));
+  await step.tx.each(
+    appendEvents,
+    kinds.map((kind) => [now, kind, JSON.stringify((byKind.get(kind) ?? []).map(eventGroup))]),
+  );
   const counts = countDeltas(changes);
   const minutes = minuteDeltas(changes);
   if (counts.length > 0 || minutes.length > 0) {
-    await step.tx.query(appendDeltas, now, JSON.stringify(counts), minutes.length === 0 ? null : JSON.stringify(minutes));
+    await step.tx.query(
+      appendDeltas,
+      now,
+      JSON.stringify(counts),
+      minutes.length === 0 ? null : JSON.stringify(minutes),
+    );
   }
   return true;
 }

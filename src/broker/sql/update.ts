@@ -11,15 +11,31 @@ import { record, type Step } from './step.ts';
 
 /** Input: list of ids. Locks: the rows. */
 const updatedTasks = statement<
-  [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number, priority: number,
-    dueAt: number, options: string | null]
->('updated_tasks', (dialect) => `SELECT id, queue, name, state, reason, attempt, version, priority, due_at, options FROM tasks
-    WHERE id IN ${dialect.list('$1')}${dialect.lock}`);
+  [
+    id: string,
+    queue: string,
+    name: string,
+    state: TaskState,
+    reason: Reason | null,
+    attempt: number,
+    version: number,
+    priority: number,
+    dueAt: number,
+    options: string | null,
+  ]
+>(
+  'updated_tasks',
+  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, priority, due_at, options FROM tasks
+    WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+);
 
 const updateTasks = eachStatement(
   'update_tasks',
   { queue: 'text', state: 'text', version: 'bigint', priority: 'bigint', dueAt: 'bigint', options: 'text', id: 'text' },
-  (value, from) => `UPDATE tasks SET queue = ${value.queue}, state = ${value.state}, version = ${value.version}, priority = ${value.priority},
+  (
+    value,
+    from,
+  ) => `UPDATE tasks SET queue = ${value.queue}, state = ${value.state}, version = ${value.version}, priority = ${value.priority},
     due_at = ${value.dueAt}, options = ${value.options} ${from} WHERE id = ${value.id}`,
 );
 
@@ -40,9 +56,12 @@ export async function update(step: Step, changes: readonly TaskChange[]): Promis
   refuseLargeBatch(changes);
   if (changes.some(({ patch }) => (patch.limits?.length ?? 0) > 0)) refuse('limits');
   const rows = await step.tx.query(updatedTasks, idList(changes.map(({ taskId }) => taskId)));
-  const known = new Map(rows.map(([id, queue, name, state, reason, attempt, version, priority, dueAt, options]): [string, Row] => [
-    id, { id, queue, name, state, reason, attempt, version, priority, dueAt, options },
-  ]));
+  const known = new Map(
+    rows.map(([id, queue, name, state, reason, attempt, version, priority, dueAt, options]): [string, Row] => [
+      id,
+      { id, queue, name, state, reason, attempt, version, priority, dueAt, options },
+    ]),
+  );
   const changed = new Map<string, Row>();
   const notes: { readonly task: Row; readonly kind: string; readonly text: string }[] = [];
   const results = changes.map((change): UpdateResult => {
@@ -57,7 +76,18 @@ export async function update(step: Step, changes: readonly TaskChange[]): Promis
     notes.push({ task: after, kind: 'edited', text: `Edited by hand: ${describe(change.patch)}` });
     return { outcome: 'updated', state: after.state };
   });
-  await step.tx.each(updateTasks, [...changed.values()].map((row) => [row.queue, row.state, row.version, row.priority, row.dueAt, row.options, row.id]));
+  await step.tx.each(
+    updateTasks,
+    [...changed.values()].map((row) => [
+      row.queue,
+      row.state,
+      row.version,
+      row.priority,
+      row.dueAt,
+      row.options,
+      row.id,
+    ]),
+  );
   await storeTimeline(step, notes);
   return results;
 }
@@ -72,7 +102,8 @@ function patched(step: Step, row: Row, patch: TaskPatch): Row {
     priority: patch.priority ?? row.priority,
     dueAt,
     state: patch.delayMs === undefined || row.state === 'blocked' ? row.state : follows,
-    options: patch.tags === undefined ? row.options : encodeOptions({ ...decodeOptions(row.options), tags: patch.tags }),
+    options:
+      patch.tags === undefined ? row.options : encodeOptions({ ...decodeOptions(row.options), tags: patch.tags }),
   };
 }
 

@@ -8,9 +8,13 @@ import type { Dialect, EachStatement, SqlRow, SqlTransaction, SqlValue, Statemen
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
   list: (parameter) => `(SELECT value FROM json_each(${parameter}))`,
+  elements: (column) => `json_each(${column}) AS element`,
   lock: '',
   skipLocked: '',
-  each: (columns) => ({ values: Object.fromEntries(Object.keys(columns).map((column, index) => [column, `$${index + 1}`])), from: '' }),
+  each: (columns) => ({
+    values: Object.fromEntries(Object.keys(columns).map((column, index) => [column, `$${index + 1}`])),
+    from: '',
+  }),
 };
 
 /** How long a call may stand still for another writer; beyond it the waiting is asynchronous. */
@@ -39,7 +43,8 @@ export function openConnection(file: string, wallMs: () => number): Connection {
     prepared.setReturnArrays(true);
     return prepared;
   };
-  const pragma = (text: string): SqlValue => Object.values(database.prepare(`PRAGMA ${text}`).get() ?? {})[0] as SqlValue;
+  const pragma = (text: string): SqlValue =>
+    Object.values(database.prepare(`PRAGMA ${text}`).get() ?? {})[0] as SqlValue;
   try {
     configure(file, pragma);
   } catch (error) {
@@ -83,12 +88,16 @@ function configure(file: string, pragma: (text: string) => SqlValue): void {
   pragma(`busy_timeout = ${busyMs}`);
   const isFile = file !== ':memory:';
   const wanted: readonly (readonly [name: string, value: SqlValue])[] = [
-    ['journal_mode', isFile ? 'wal' : 'memory'], ['synchronous', 2], ['foreign_keys', 1], ['wal_autocheckpoint', checkpointPages],
+    ['journal_mode', isFile ? 'wal' : 'memory'],
+    ['synchronous', 2],
+    ['foreign_keys', 1],
+    ['wal_autocheckpoint', checkpointPages],
   ];
   for (const [name, value] of wanted) {
     pragma(`${name} = ${value}`);
     const actual = pragma(name);
-    if (actual !== value) throw taskFlowError('STORE_UNREACHABLE', { problem: `${file} does not keep ${name}=${value} but has ${actual}` });
+    if (actual !== value)
+      throw taskFlowError('STORE_UNREACHABLE', { problem: `${file} does not keep ${name}=${value} but has ${actual}` });
   }
 }
 

@@ -42,7 +42,10 @@ const logBytesMax = 64 * 1024 * 1024;
 /** Writing transactions between two looks at the size of the log. */
 const logLookEvery = 1_000;
 
-const foundTable = statement<[name: string]>('found_table', () => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = $1");
+const foundTable = statement<[name: string]>(
+  'found_table',
+  () => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = $1",
+);
 
 export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
   const { file, clock, chance } = options;
@@ -73,7 +76,11 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     }
   };
 
-  const run = async <Answer>(connection: Connection, kind: 'BEGIN' | 'BEGIN IMMEDIATE', work: (tx: Connection['tx']) => Promise<Answer>): Promise<Answer> => {
+  const run = async <Answer>(
+    connection: Connection,
+    kind: 'BEGIN' | 'BEGIN IMMEDIATE',
+    work: (tx: Connection['tx']) => Promise<Answer>,
+  ): Promise<Answer> => {
     // The common case first, without a closure or a promise.
     try {
       connection.begin(kind);
@@ -111,11 +118,12 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
 
   return {
     dialect: sqliteDialect,
-    transaction: (work) => writing(async () => {
-      const answer = await run(opened(writer), 'BEGIN IMMEDIATE', work);
-      boundLog();
-      return answer;
-    }),
+    transaction: (work) =>
+      writing(async () => {
+        const answer = await run(opened(writer), 'BEGIN IMMEDIATE', work);
+        boundLog();
+        return answer;
+      }),
     read: (work) => reading(() => run(opened(reader), 'BEGIN', work)),
     lockMigrations: async () => {
       // BEGIN IMMEDIATE holds the one lock there is.
@@ -157,7 +165,11 @@ function checkFile(file: string): void {
 const syncNames: readonly string[] = ['OFF', 'NORMAL', 'FULL', 'EXTRA'];
 
 /** Read back from the connection that writes: what was wished for does not count. */
-function durabilityOf(connection: Connection, isFile: boolean, inMemory: boolean): Pick<BrokerInfo, 'durability' | 'detail'> {
+function durabilityOf(
+  connection: Connection,
+  isFile: boolean,
+  inMemory: boolean,
+): Pick<BrokerInfo, 'durability' | 'detail'> {
   if (!isFile) return { durability: 'volatile', detail: 'memory of this process' };
   const sync = Number(connection.pragma('synchronous'));
   const mode = String(connection.pragma('journal_mode')).toUpperCase();

@@ -3,7 +3,16 @@
 import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 
 /** Primary result codes of SQLite; extended ones carry them in their low byte. */
-const codes = { busy: 5, locked: 6, readOnly: 8, io: 10, corrupt: 11, full: 13, cannotOpen: 14, notDatabase: 26 } as const;
+const codes = {
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  io: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  notDatabase: 26,
+} as const;
 
 /** The primary result code of an error of `node:sqlite`, else `null`. */
 function codeOf(error: unknown): number | null {
@@ -30,15 +39,24 @@ export function translate(error: unknown, file: string): unknown {
     case codes.readOnly:
       return taskFlowError('STORE_READ_ONLY', { file, problem }, { cause: error });
     case codes.cannotOpen:
-      return taskFlowError('STORE_READ_ONLY', { file, problem: `${problem}; it is a folder, or its folder is not writable` }, { cause: error });
+      return taskFlowError(
+        'STORE_READ_ONLY',
+        { file, problem: `${problem}; it is a folder, or its folder is not writable` },
+        { cause: error },
+      );
     case codes.full:
       return taskFlowError('STORE_FULL', { file }, { cause: error });
     case codes.corrupt:
       return taskFlowError('STORE_CORRUPT', { file, problem }, { cause: error });
     case codes.notDatabase:
-      return taskFlowError('STORE_CORRUPT', { file, problem: 'it is not a SQLite database' }, {
-        cause: error, hint: 'Choose another file, or move this one away: the file is something else, or encrypted.',
-      });
+      return taskFlowError(
+        'STORE_CORRUPT',
+        { file, problem: 'it is not a SQLite database' },
+        {
+          cause: error,
+          hint: 'Choose another file, or move this one away: the file is something else, or encrypted.',
+        },
+      );
     case codes.io:
       return taskFlowError('STORE_UNREACHABLE', { problem: `${file}: ${problem}` }, { cause: error });
     default:

@@ -6,8 +6,18 @@ import { taskFlowError } from '../../core/errors.ts';
 
 /** `f_type` of statfs(2) on Linux. FUSE is among them: it may be anything, and what it mostly is (sshfs, shared folders) does not lock. */
 const networkTypes: ReadonlyMap<number, string> = new Map([
-  [0x6969, 'NFS'], [0x517b, 'SMB'], [0xff534d42, 'CIFS'], [0xfe534d42, 'SMB2'], [0x01021997, '9P'], [0x65735546, 'FUSE'], [0x00c36400, 'Ceph'],
-  [0x5346414f, 'AFS'], [0x73757245, 'Coda'], [0x0bd00bd0, 'Lustre'], [0x47504653, 'GPFS'], [0x786f4256, 'VirtualBox shared folder'],
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB2'],
+  [0x01021997, '9P'],
+  [0x65735546, 'FUSE'],
+  [0x00c36400, 'Ceph'],
+  [0x5346414f, 'AFS'],
+  [0x73757245, 'Coda'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x47504653, 'GPFS'],
+  [0x786f4256, 'VirtualBox shared folder'],
 ]);
 
 const memoryTypes: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
@@ -20,7 +30,11 @@ export function prepareFolder(file: string): number {
     // Negative where the kernel's signed long shows through.
     return statfsSync(folder).type >>> 0;
   } catch (cause) {
-    throw taskFlowError('STORE_READ_ONLY', { file, problem: cause instanceof Error ? cause.message : String(cause) }, { cause });
+    throw taskFlowError(
+      'STORE_READ_ONLY',
+      { file, problem: cause instanceof Error ? cause.message : String(cause) },
+      { cause },
+    );
   }
 }
 

@@ -4,15 +4,29 @@ import type { Dialect } from '../driver.ts';
 
 export const name = '0001_tasks';
 
-/** The statements, in order. `seq` is what the claims select by: it is the row's address in SQLite. */
+/** The row's own number is what claims select by: it is its address in SQLite. */
+const numbered = (dialect: Dialect): string =>
+  dialect.name === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY';
+
+/** A table of small rows that are found by their key alone. */
+const keyed = (dialect: Dialect): string => (dialect.name === 'sqlite' ? ' WITHOUT ROWID' : '');
+
+/** The statements, in order. */
 export function up(dialect: Dialect): readonly string[] {
-  const seq = dialect.name === 'sqlite' ? 'INTEGER PRIMARY KEY' : 'bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY';
-  const narrow = dialect.name === 'sqlite' ? ' WITHOUT ROWID' : '';
   return [
-    // States are compared one by one: SQLite builds a table in memory for every check of an IN list, which cost each
-    // write 3 of its 10 microseconds.
-    `CREATE TABLE tasks (
-      seq ${seq},
+    tasksTable(dialect),
+    ...taskIndexes,
+    ...liveTables(dialect),
+    ...recordTables(dialect),
+    ...keptTables(dialect),
+  ];
+}
+
+function tasksTable(dialect: Dialect): string {
+  // States are compared one by one: SQLite builds a table in memory for every check of an IN list, which cost each
+  // write 3 of its 10 microseconds.
+  return `CREATE TABLE tasks (
+      seq ${numbered(dialect)},
       id text NOT NULL,
       queue text NOT NULL,
       name text NOT NULL,
@@ -61,19 +75,26 @@ export function up(dialect: Dialect): readonly string[] {
       CONSTRAINT tasks_retention CHECK ((prune_at IS NOT NULL) = (finished_at IS NOT NULL)),
       CONSTRAINT tasks_check CHECK (check_at IS NULL OR state = 'queued' OR state = 'scheduled' OR state = 'blocked'),
       CONSTRAINT tasks_numbers CHECK (version > 0 AND epoch >= 0 AND attempt >= 0 AND generation > 0 AND priority >= 0 AND priority <= 9)
-    )`,
-    'CREATE UNIQUE INDEX tasks_id ON tasks (id)',
-    // Only what waits or can still change is in these: an ordinary task is in one of them, for as long as it is queued.
-    "CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'queued'",
-    "CREATE INDEX tasks_due ON tasks (due_at, id) WHERE state = 'scheduled'",
-    'CREATE INDEX tasks_check_at ON tasks (check_at) WHERE check_at IS NOT NULL',
-    'CREATE INDEX tasks_judge ON tasks (judge_token) WHERE judge_token IS NOT NULL',
-    // For people: newest first by id. What succeeded is found by scanning: it is most of what there is.
-    "CREATE INDEX tasks_state ON tasks (state, id) WHERE state = 'scheduled' OR state = 'blocked' OR state = 'failed' OR state = 'cancelled'",
-    'CREATE INDEX tasks_name ON tasks (name, id)',
-    'CREATE INDEX tasks_prune ON tasks (prune_at) WHERE prune_at IS NOT NULL',
-    'CREATE INDEX tasks_fingerprint ON tasks (fingerprint, id) WHERE fingerprint IS NOT NULL',
+    )`;
+}
 
+const taskIndexes: readonly string[] = [
+  'CREATE UNIQUE INDEX tasks_id ON tasks (id)',
+  // Only what waits or can still change is in these: an ordinary task is in one of them, for as long as it is queued.
+  "CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'queued'",
+  "CREATE INDEX tasks_due ON tasks (due_at, id) WHERE state = 'scheduled'",
+  'CREATE INDEX tasks_check_at ON tasks (check_at) WHERE check_at IS NOT NULL',
+  'CREATE INDEX tasks_judge ON tasks (judge_token) WHERE judge_token IS NOT NULL',
+  // For people: newest first by id. What succeeded is found by scanning: it is most of what there is.
+  "CREATE INDEX tasks_state ON tasks (state, id) WHERE state = 'scheduled' OR state = 'blocked' OR state = 'failed' OR state = 'cancelled'",
+  'CREATE INDEX tasks_name ON tasks (name, id)',
+  'CREATE INDEX tasks_prune ON tasks (prune_at) WHERE prune_at IS NOT NULL',
+  'CREATE INDEX tasks_fingerprint ON tasks (fingerprint, id) WHERE fingerprint IS NOT NULL',
+];
+
+function liveTables(dialect: Dialect): readonly string[] {
+  const narrow = keyed(dialect);
+  return [
     // Who holds a key, and until when; NULL while the holder is unfinished.
     `CREATE TABLE keys (key text NOT NULL PRIMARY KEY, task_id text NOT NULL, held_until bigint)${narrow}`,
     'CREATE INDEX keys_held_until ON keys (held_until) WHERE held_until IS NOT NULL',
@@ -88,8 +109,12 @@ export function up(dialect: Dialect): readonly string[] {
       task_ids text NOT NULL
     )${narrow}`,
     'CREATE INDEX claims_check_at ON claims (check_at)',
-    'CREATE INDEX claims_worker ON claims (worker_id)',
+  ];
+}
 
+function recordTables(dialect: Dialect): readonly string[] {
+  const seq = numbered(dialect);
+  return [
     `CREATE TABLE attempts (
       seq ${seq}, task_id text NOT NULL, epoch bigint NOT NULL, attempt bigint NOT NULL, worker_id text, claimed_at bigint NOT NULL,
       started_at bigint, ended_at bigint NOT NULL, state text NOT NULL, reason text, error text
@@ -100,9 +125,15 @@ export function up(dialect: Dialect): readonly string[] {
     // What happened to a task beyond its row and its attempts: retried by hand, edited, judged.
     `CREATE TABLE timeline (seq ${seq}, task_id text NOT NULL, at bigint NOT NULL, kind text NOT NULL, text text NOT NULL)`,
     'CREATE INDEX timeline_task ON timeline (task_id, seq)',
+  ];
+}
 
+/** Events, kept numbers, settings and presences. */
+function keptTables(dialect: Dialect): readonly string[] {
+  const seq = numbered(dialect);
+  const narrow = keyed(dialect);
+  return [
     `CREATE TABLE events (seq ${seq}, at bigint NOT NULL, kind text NOT NULL, items text NOT NULL)`,
-    'CREATE INDEX events_at ON events (at)',
     // Differences not yet folded into counts and minutes.
     `CREATE TABLE deltas (seq ${seq}, at bigint NOT NULL, counts text NOT NULL, minutes text)`,
     `CREATE TABLE counts (queue text NOT NULL, name text NOT NULL, view text NOT NULL, tasks bigint NOT NULL, PRIMARY KEY (queue, name, view))${narrow}`,
