@@ -1,0 +1,94 @@
+/** What `taskflowjs` offers, name by name, and how its parts find a store: this is where the program is put together. */
+
+import process from 'node:process';
+import { setDefaultOpener } from './client/default-client.ts';
+import { makeTypedClient, type TypedClient } from './client/typed-client.ts';
+import { systemChance } from './core/chance.ts';
+import { checkOptionNames } from './core/option-names.ts';
+import { systemClock } from './core/time.ts';
+import type { Store } from './history/history.ts';
+import type { Definitions } from './operations/definitions.ts';
+import type { HostedWorker, HostedWorkerOptions } from './worker/hosted.ts';
+
+export type { EnqueueItem } from './client/client.ts';
+export { type Contract, contract, type TaskRef, task } from './client/define.ts';
+export type { CancelAnswer, Handle, ResultOptions } from './client/handle.ts';
+export type { EnqueueOptions } from './client/options.ts';
+export type { KeepOptions, RetryOptions, TaskOptions } from './client/task-options.ts';
+export type { TypedClient } from './client/typed-client.ts';
+export { type ConfigFile, defineConfig } from './config/define.ts';
+export type { Context, Log, Middleware, MiddlewareRun } from './core/definition.ts';
+export type { Duration } from './core/duration.ts';
+export { type ErrorCode, type ErrorDocument, TaskFlowError } from './core/errors.ts';
+export type { Priority } from './core/priority.ts';
+export type { TaskState } from './core/states.ts';
+export type { IfExists } from './core/task.ts';
+export { fatal, snooze } from './core/verdicts.ts';
+export type { RunEvent, TroubleEvent, WorkerEvents } from './worker/events.ts';
+export type { HostedWorker as Worker, HostedWorkerOptions as WorkerOptions } from './worker/hosted.ts';
+
+/** Which store to use. */
+export interface Connection {
+  /** URL of the broker, such as `sqlite:./.taskflow/taskflow.db`; the configured one when not given. */
+  readonly broker?: string;
+}
+
+/**
+ * Makes a client that knows tasks by name, from nothing but the type of the module that defines them. It connects on
+ * first use. Throws INVALID_OPTION or NOT_SUPPORTED.
+ *
+ * @example
+ * const client = createClient<typeof import('./tasks/email.ts')>();
+ * const { id } = await client.enqueue('email.welcome', { userId: 'ada' });
+ */
+export function createClient<Module = unknown>(connection: Connection = {}): TypedClient<Module> {
+  checkOptionNames(connection, ['broker'], ['url', 'token', 'store', 'namespace'], 'The options of createClient');
+  let published: Definitions | null = null;
+  return makeTypedClient<Module>({
+    open: () => openConfigured(connection.broker ?? null),
+    async define(name, broker) {
+      const { createDefinitions, unknownDefinition } = await import('./operations/definitions.ts');
+      published ??= createDefinitions(broker, systemClock);
+      return (await published.find(name)) ?? unknownDefinition(name);
+    },
+  });
+}
+
+/**
+ * Makes a worker for a program of one's own; `taskflow worker start` needs none. It begins with `run()`.
+ *
+ * @example
+ * const worker = await createWorker({ tasks: [email], queues: { email: 20, default: 10 }, drain: '30s' });
+ * worker.on('failed', ({ name, id, error }) => console.error(`${name} ${id} gave up: ${error?.message}`));
+ * await worker.run();
+ */
+export async function createWorker(options: HostedWorkerOptions): Promise<HostedWorker> {
+  const { hostWorker } = await import('./worker/hosted.ts');
+  return hostWorker(options, openConfigured);
+}
+
+/** The store of a URL, or the configured one, and where its dashboard is. Nothing of this loads before a store is needed. */
+async function openConfigured(broker: string | null): Promise<Store & { readonly url?: string }> {
+  const { openStore } = await import('./broker/connect.ts');
+  const parts = { clock: systemClock, chance: systemChance };
+  if (broker !== null) return openStore({ broker, store: null, namespace: 'taskflow', ...parts });
+  const { loadConfig } = await import('./config/load.ts');
+  const { settings } = await loadConfig({ cwd: process.cwd(), env: process.env });
+  const store = await openStore({
+    broker: settings.broker,
+    store: settings.store,
+    namespace: settings.namespace,
+    ...parts,
+  });
+  const { broker: configured, history } = store;
+  const url = dashboardUrl(settings['server.host'], settings['server.port']);
+  return { broker: configured, history, close: () => store.close(), url };
+}
+
+/** A server that listens everywhere is reached on this machine. */
+function dashboardUrl(host: string, port: number): string {
+  if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+setDefaultOpener(openConfigured);

@@ -1,0 +1,83 @@
+/** What must compile where tasks are enqueued, followed, worked on and tested. */
+import { createClient, createWorker, type Handle, type Middleware, TaskFlowError } from 'taskflowjs';
+import { testKit } from 'taskflowjs/testing';
+import * as email from './tasks/email.ts';
+import * as image from './tasks/image.ts';
+
+export async function enqueue(): Promise<void> {
+  await email.sendWelcome.enqueue({ userId: 'ada' });
+  const reminder = await email.sendWelcome.enqueue(
+    { userId: 'ada', locale: 'de' },
+    { delay: '3d', priority: 'low', key: 'remind:ada', ifExists: 'return', tags: ['onboarding'] },
+  );
+  if (!reminder.created) console.log('already queued as', reminder.id, reminder.url);
+  await email.sendWelcome.enqueueMany([{ userId: 'ada' }, { userId: 'bob', locale: 'ja' }]);
+  await email.sendWelcome.enqueueMany([{ input: { userId: 'eve' }, options: { at: new Date(), priority: 3 } }]);
+
+  const sent = await email.sendWelcome.run({ userId: 'ada' }, { wait: '10s' });
+  sent.messageId satisfies string;
+  sent.locale satisfies 'en' | 'de' | 'ja';
+  // A result travels as JSON: what was a Date is text.
+  sent.sentAt satisfies string;
+  (await email.ping.run({})) satisfies undefined;
+}
+
+export async function follow(handle: Handle<{ bytes: number }>): Promise<string> {
+  try {
+    const { bytes } = await handle.result({ timeout: '1m', signal: AbortSignal.timeout(5_000) });
+    return String(bytes);
+  } catch (error) {
+    if (error instanceof TaskFlowError && error.code === 'RESULT_TIMEOUT') {
+      const answer = await handle.cancel('too slow');
+      return typeof answer === 'string' ? answer : answer.already;
+    }
+    throw error;
+  }
+}
+
+export async function byName(): Promise<void> {
+  await using client = createClient<typeof email & typeof image>({ broker: 'sqlite:./taskflow.db' });
+  const sent = await client.enqueue('email.welcome', { userId: 'ada' }, { priority: 'urgent' });
+  (await sent.result()).messageId satisfies string;
+  (await client.run('image.resize', { src: 'https://x.test/a.png', width: 640 }, { wait: '1m' }))
+    .bytes satisfies number;
+  (await client.run('report.build', { day: '2026-11-23' })).kind satisfies 'daily' | 'weekly';
+  await client.enqueueMany('email.welcome', [{ userId: 'ada' }, { userId: 'bob' }]);
+  (await client.handle(sent.id).state()) satisfies string;
+
+  const untyped = createClient();
+  (await untyped.run('anything', { whatever: 1 })) satisfies unknown;
+  await untyped.close();
+}
+
+export async function work(): Promise<void> {
+  const timing: Middleware = async (run, next) => {
+    try {
+      return await next();
+    } finally {
+      console.log(run.name, run.id, run.attempt);
+    }
+  };
+  const worker = await createWorker({
+    broker: process.env.TASKFLOW_BROKER ?? 'sqlite:./taskflow.db',
+    tasks: [email, image],
+    queues: { email: 20, media: { concurrency: 2 }, default: 10 },
+    drain: '30s',
+    middleware: [timing],
+  });
+  worker.on('failed', ({ name, id, error }) => console.error(`${name} ${id} gave up:`, error?.message));
+  await worker.run();
+}
+
+export async function tested(): Promise<void> {
+  await using tf = await testKit({ tasks: [email, image.resizeImageTask], now: '2026-11-23T09:00Z', store: 'sqlite' });
+  tf.enqueued(email.sendWelcome) satisfies { userId: string }[];
+  tf.stub(email.sendWelcome, { fail: new Error('SMTP 451'), times: 2 });
+  tf.stub(image.resizeImage, ({ src }) => ({ url: src, bytes: 3, kind: 'png' }));
+  tf.stub(image.resizeImageTask, { return: { url: 'https://x.test', bytes: 3, kind: 'png' } });
+  const run = await tf.execute(image.resizeImage, { src: 'https://x.test/a.png', width: 640 });
+  run.output?.bytes satisfies number | undefined;
+  (await tf.drain({ max: 10 })).succeeded satisfies number;
+  await tf.clock.advance('2d');
+  await tf.crashWorker();
+}

@@ -1,0 +1,122 @@
+/** What must not compile: every line below a directive is an error, and stays one. */
+import { contract, createClient, createWorker, snooze, task } from 'taskflowjs';
+import { testKit } from 'taskflowjs/testing';
+import { z } from 'zod';
+import * as email from './tasks/email.ts';
+import * as image from './tasks/image.ts';
+
+const input = z.object({ userId: z.string(), list: z.array(z.string()), at: z.date() });
+const run = async (): Promise<void> => {};
+const client = createClient<typeof email>();
+
+// inputs
+// @ts-expect-error a literal that is not in the enum
+void email.sendWelcome.enqueue({ userId: 'x', locale: 'fr' });
+// @ts-expect-error a field is missing
+void email.sendWelcome.enqueue({});
+// @ts-expect-error a field that does not exist
+void email.sendWelcome.enqueue({ userId: 'x', user: 'y' });
+// @ts-expect-error a wrong field in one of many
+void email.sendWelcome.enqueueMany([{ userId: 'x' }, { userId: 3 }]);
+// @ts-expect-error a wrong input beside options
+void email.sendWelcome.enqueueMany([{ input: { userId: 3 }, options: {} }]);
+
+// options of an enqueue
+// @ts-expect-error not a duration
+void email.sendWelcome.enqueue({ userId: 'x' }, { delay: '5 mins' });
+// @ts-expect-error a priority typo
+void email.sendWelcome.enqueue({ userId: 'x' }, { priority: 'hihg' });
+// @ts-expect-error an option typo
+void email.sendWelcome.enqueue({ userId: 'x' }, { dealy: '5m' });
+// @ts-expect-error not a word of ifExists
+void email.sendWelcome.enqueue({ userId: 'x' }, { ifExists: 'skip' });
+// @ts-expect-error a time is a Date
+void email.sendWelcome.enqueue({ userId: 'x' }, { at: '2026-11-23' });
+// @ts-expect-error keyFor is a duration
+void email.sendWelcome.enqueue({ userId: 'x' }, { keyFor: true });
+// @ts-expect-error a rule for errors cannot travel with one task
+void email.sendWelcome.enqueue({ userId: 'x' }, { retry: { on: () => true } });
+// @ts-expect-error `wait` is for run
+void email.sendWelcome.enqueue({ userId: 'x' }, { wait: '10s' });
+// @ts-expect-error transactions come with a later version
+void email.sendWelcome.enqueue({ userId: 'x' }, { tx: {} });
+
+// results
+// @ts-expect-error the result has no such field
+(await email.sendWelcome.run({ userId: 'x' })).messageID;
+// @ts-expect-error a Date arrives as text
+(await email.sendWelcome.run({ userId: 'x' })).sentAt.getTime();
+
+// definitions
+// @ts-expect-error the template names a field the input does not have
+task('a', { input, run, key: 'welcome:{userid}' });
+// @ts-expect-error the second placeholder is the wrong one
+task('a', { input, run, key: '{userId}:{nope}' });
+// @ts-expect-error a list has no place in a name
+task('a', { input, run, key: 'welcome:{list}' });
+// @ts-expect-error the same for a contract
+contract('a', { input, output: z.null(), key: '{userid}' });
+// @ts-expect-error keyFor is a duration
+task('a', { input, run, key: '{userId}', keyFor: 'a month' });
+// @ts-expect-error not a duration
+task('a', { input, run, timeout: '5 mins' });
+// @ts-expect-error an option typo
+task('a', { input, run, timout: '5m' });
+// @ts-expect-error not a kind of backoff
+task('a', { input, run, retry: { attempts: 3, backoff: 'linear' } });
+// @ts-expect-error attempts are missing
+task('a', { input, run, retry: { delay: '1s' } });
+// @ts-expect-error not a way to cancel
+task('a', { input, run, cancel: 'lax' });
+// @ts-expect-error no handler
+task('a', { input });
+// @ts-expect-error no input schema
+task('a', { run });
+// @ts-expect-error the handler returns what the output schema refuses
+task('a', { input, output: z.object({ n: z.int() }), run: async ({ userId }) => ({ n: userId }) });
+// @ts-expect-error a wrong literal in a result
+task('a', { input, output: z.object({ kind: z.enum(['x', 'y']) }), run: () => ({ kind: 'z' }) });
+// @ts-expect-error the input is already known in the handler
+task('a', { input, run: async ({ userID }) => userID });
+// @ts-expect-error a contract needs an output
+contract('a', { input });
+// @ts-expect-error a contract has no handler
+contract('a', { input, output: z.null(), run: () => null });
+// @ts-expect-error an implementation returns what the contract says
+void image.resizeImage.implement(async () => ({ url: 'https://x.test', bytes: 'many' }));
+// @ts-expect-error an implementation may not invent input
+void image.resizeImage.implement(async ({ height }) => ({ url: 'https://x.test', bytes: height }));
+// @ts-expect-error isolation comes with a later version
+task('a', { input, run, isolate: 'process' });
+// @ts-expect-error limits come with a later version
+task('a', { input, run, concurrency: 3 });
+// @ts-expect-error rates come with a later version
+task('a', { input, run, rateLimit: { limit: 1, per: '1s' } });
+// @ts-expect-error groups come with a later version
+task('a', { input, run, group: '{userId}' });
+// @ts-expect-error schedules come with a later version
+void email.sendWelcome.schedule('s', { cron: '* * * * *', input: { userId: 'x' } });
+// @ts-expect-error not a duration
+void snooze('10 minutes');
+
+// clients
+// @ts-expect-error an unknown task name
+void client.enqueue('email.wellcome', { userId: 'x' });
+// @ts-expect-error not a task of that module
+void client.enqueue('notATask', {});
+// @ts-expect-error a wrong input by name
+void client.enqueue('email.welcome', { userId: 3 });
+// @ts-expect-error a wrong result by name
+(await client.run('email.welcome', { userId: 'x' })).nope;
+// @ts-expect-error an option of a later version
+createClient({ url: 'http://localhost:8000' });
+
+// workers and tests
+// @ts-expect-error tasks are missing
+void createWorker({ queues: ['default'] });
+// @ts-expect-error not an event
+(await createWorker({ tasks: email })).on('fialed', () => {});
+// @ts-expect-error a stub returns what the handler would
+(await testKit({ tasks: email })).stub(email.sendWelcome, { return: { messageId: 3 } });
+// @ts-expect-error an input of another task
+(await testKit({ tasks: email })).execute(email.sendWelcome, { src: 'x' });
