@@ -3,7 +3,6 @@
 import process from 'node:process';
 import { setDefaultOpener } from './client/default-client.ts';
 import { makeTypedClient, type TypedClient } from './client/typed-client.ts';
-import { systemChance } from './core/chance.ts';
 import { checkOptionNames } from './core/option-names.ts';
 import { systemClock } from './core/time.ts';
 import type { Store } from './history/history.ts';
@@ -69,20 +68,19 @@ export async function createWorker(options: HostedWorkerOptions): Promise<Hosted
 
 /** The store of a URL, or the configured one, and where its dashboard is. Nothing of this loads before a store is needed. */
 async function openConfigured(broker: string | null): Promise<Store & { readonly url?: string }> {
-  const { openStore } = await import('./broker/connect.ts');
-  const parts = { clock: systemClock, chance: systemChance };
-  if (broker !== null) return openStore({ broker, store: null, namespace: 'taskflow', ...parts });
+  const { connect } = await import('./broker/connect.ts');
+  if (broker !== null) return opened(connect(broker));
   const { loadConfig } = await import('./config/load.ts');
-  const { settings } = await loadConfig({ cwd: process.cwd(), env: process.env });
-  const store = await openStore({
-    broker: settings.broker,
-    store: settings.store,
-    namespace: settings.namespace,
-    ...parts,
-  });
+  const { settings, folder } = await loadConfig({ cwd: process.cwd(), env: process.env });
+  const store = await opened(connect(settings.broker, { folder }));
   const { broker: configured, history } = store;
   const url = dashboardUrl(settings['server.host'], settings['server.port']);
   return { broker: configured, history, close: () => store.close(), url };
+}
+
+async function opened(store: Store): Promise<Store> {
+  await store.broker.open();
+  return store;
 }
 
 /** A server that listens everywhere is reached on this machine. */

@@ -3,10 +3,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openStore } from '../broker/connect.ts';
+import { connect } from '../broker/connect.ts';
 import type { Chance } from '../core/chance.ts';
 import { invalidOption } from '../core/option-names.ts';
-import { systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 
 /** `memory` is private to the kit and fastest; `sqlite` is a real file, with all that a file means. */
@@ -29,12 +28,8 @@ export async function openTestStore(kind: TestStore, now: () => number, chance: 
 }
 
 /** Only what is stored follows the test's time: waiting for a lock takes as long as it takes. */
-function openSqlite(file: string, now: () => number, chance: Chance): Promise<Store> {
-  return openStore({
-    broker: `sqlite:${file}`,
-    store: null,
-    namespace: 'test',
-    clock: { ...systemClock, now },
-    chance,
-  });
+async function openSqlite(file: string, now: () => number, chance: Chance): Promise<Store> {
+  const store = connect(`sqlite:${file}`, { now, chance });
+  await store.broker.open();
+  return store;
 }
