@@ -2,17 +2,25 @@
 
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { taskFlowError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
+import { loadModule } from '../worker/load.ts';
 import type { Given, Mistake } from './origin.ts';
 import { isSettingKey, settingKeys } from './settings.ts';
 
 /** In the order of preference. */
-export const configFileNames = ['taskflow.config.ts', 'taskflow.config.js', 'taskflow.config.mjs', 'taskflow.config.json'] as const;
+export const configFileNames = [
+  'taskflow.config.ts',
+  'taskflow.config.js',
+  'taskflow.config.mjs',
+  'taskflow.config.json',
+] as const;
 
 /** The first folder from `start` upward with one of the names, and the names in it. */
-export function findUpward(start: string, names: readonly string[]): { readonly folder: string; readonly found: readonly string[] } | null {
+export function findUpward(
+  start: string,
+  names: readonly string[],
+): { readonly folder: string; readonly found: readonly string[] } | null {
   for (let folder = start; ; folder = dirname(folder)) {
     const found = names.filter((name) => existsSync(join(folder, name)));
     if (found.length > 0) return { folder, found };
@@ -22,20 +30,37 @@ export function findUpward(start: string, names: readonly string[]): { readonly 
 
 /** What the file exports. Throws INVALID_CONFIG when it cannot be run or read, or exports no object. */
 export async function readConfigFile(path: string): Promise<Readonly<Record<string, unknown>>> {
-  let content: unknown;
+  const content = path.endsWith('.json') ? readJsonFile(path) : await importFile(path);
+  if (typeof content === 'object' && content !== null && !Array.isArray(content))
+    return content as Readonly<Record<string, unknown>>;
+  throw fileMistake(
+    path,
+    path.endsWith('.json')
+      ? 'it must hold an object'
+      : 'it must export its settings: export default defineConfig({ … })',
+  );
+}
+
+function readJsonFile(path: string): unknown {
   try {
-    content = path.endsWith('.json') ? JSON.parse(readFileSync(path, 'utf8')) : await importDefault(path);
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     throw fileMistake(path, error instanceof Error ? error.message : String(error), error);
   }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    throw fileMistake(path, path.endsWith('.json') ? 'it must hold an object' : 'it must export its settings: export default defineConfig({ … })');
-  }
-  return content as Readonly<Record<string, unknown>>;
+}
+
+async function importFile(path: string): Promise<unknown> {
+  const loaded = await loadModule(path);
+  if ('exports' in loaded) return loaded.exports.default;
+  throw fileMistake(path, loaded.frame === null ? loaded.problem : `${loaded.problem}\n${loaded.frame}`, loaded.cause);
 }
 
 /** The settings in a file's object, and a mistake for every key nobody knows. `undefined` means not given. */
-export function givenByFile(content: Readonly<Record<string, unknown>>, path: string, workingFolder: string): { given: Given[]; mistakes: Mistake[] } {
+export function givenByFile(
+  content: Readonly<Record<string, unknown>>,
+  path: string,
+  workingFolder: string,
+): { given: Given[]; mistakes: Mistake[] } {
   const file = shownPath(path, workingFolder);
   const given: Given[] = [];
   const mistakes: Mistake[] = [];
@@ -46,7 +71,8 @@ export function givenByFile(content: Readonly<Record<string, unknown>>, path: st
       mistakes.push({ where: `${file}: ${key}`, problem: `is not a setting.${nearestKey(key)}` });
     } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       for (const [name, inner] of Object.entries(value)) walk(inner, `${key}.${name}`);
-    } else mistakes.push({ where: `${file}: ${key}`, problem: `must be an object with ${namesWithin(key).join(', ')}` });
+    } else
+      mistakes.push({ where: `${file}: ${key}`, problem: `must be an object with ${namesWithin(key).join(', ')}` });
   };
   for (const [name, value] of Object.entries(content)) walk(value, name);
   return { given, mistakes };
@@ -68,25 +94,19 @@ function nearestKey(key: string): string {
 }
 
 function namesWithin(key: string): string[] {
-  return [...new Set(settingKeys.filter((known) => known.startsWith(`${key}.`)).map((known) => known.slice(key.length + 1).split('.')[0] ?? ''))];
-}
-
-/** Node strips types by itself; what needs more than that (enums, extensionless imports) is left to jiti. */
-async function importDefault(path: string): Promise<unknown> {
-  try {
-    return ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
-  } catch (error) {
-    if (!path.endsWith('.ts') || !needsTransform(error)) throw error;
-    const { createJiti } = await import('jiti');
-    return createJiti(path, { interopDefault: false }).import(path, { default: true });
-  }
-}
-
-function needsTransform(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : null;
-  return code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' || code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING' || code === 'ERR_MODULE_NOT_FOUND' || code === 'ERR_UNSUPPORTED_DIR_IMPORT';
+  return [
+    ...new Set(
+      settingKeys
+        .filter((known) => known.startsWith(`${key}.`))
+        .map((known) => known.slice(key.length + 1).split('.')[0] ?? ''),
+    ),
+  ];
 }
 
 function fileMistake(path: string, problem: string, cause?: unknown) {
-  return taskFlowError('INVALID_CONFIG', { count: 1, problems: `  ${basename(path)}: ${problem}` }, { cause, details: [{ where: basename(path), problem }] });
+  return taskFlowError(
+    'INVALID_CONFIG',
+    { count: 1, problems: `  ${basename(path)}: ${problem}` },
+    { cause, details: [{ where: basename(path), problem }] },
+  );
 }

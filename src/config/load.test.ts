@@ -1,3 +1,5 @@
+/** Checks where settings come from, which of them wins, and how mistakes are told. */
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +27,12 @@ async function mistakes(sources: Partial<ConfigSources> = {}): Promise<string[]>
   return (error.details as Mistake[]).map(({ where, problem }) => `${where} ${problem}`);
 }
 
-async function check(key: SettingKey, value: unknown, origin: string, sources: Partial<ConfigSources> = {}): Promise<void> {
+async function check(
+  key: SettingKey,
+  value: unknown,
+  origin: string,
+  sources: Partial<ConfigSources> = {},
+): Promise<void> {
   const config = await load(sources);
   expect([config.settings[key], originText(config.origins[key])]).toEqual([value, origin]);
 }
@@ -69,7 +76,8 @@ test('TypeScript that Node cannot strip is read too', async () => {
 });
 
 test('queues are read as list, as slots and as objects', async () => {
-  const queues = async (value: string) => (await load({ env: { TASKFLOW_WORKER_QUEUES: value } })).settings['worker.queues'];
+  const queues = async (value: string) =>
+    (await load({ env: { TASKFLOW_WORKER_QUEUES: value } })).settings['worker.queues'];
   expect(await queues('default, high')).toEqual({ default: null, high: null });
   expect(await queues('email=20,default=5')).toEqual({ email: 20, default: 5 });
   write('taskflow.config.json', '{"worker":{"queues":{"email":20}}}');
@@ -77,9 +85,17 @@ test('queues are read as list, as slots and as objects', async () => {
 });
 
 test('every mistake is told at once, with its place and the nearest known name', async () => {
-  write('taskflow.config.json', '{"sever":{"port":1},"worker":{"drains":"1s","queue":{}},"port":1,"defaults":{"retry":{"attemps":3}}}');
+  write(
+    'taskflow.config.json',
+    '{"sever":{"port":1},"worker":{"drains":"1s","queue":{}},"port":1,"defaults":{"retry":{"attemps":3}}}',
+  );
   write('.env', 'TASKFLOW_BROKR=x');
-  expect(await mistakes({ env: { TASKFLOW_PORTT: '1', TASKFLOW_LOG_LEVEL: 'loud' }, flags: [flag('worker.drain', '--drain', '5 mins')] })).toEqual([
+  expect(
+    await mistakes({
+      env: { TASKFLOW_PORTT: '1', TASKFLOW_LOG_LEVEL: 'loud' },
+      flags: [flag('worker.drain', '--drain', '5 mins')],
+    }),
+  ).toEqual([
     'TASKFLOW_PORTT is not a variable of TaskFlow. Did you mean TASKFLOW_PORT?',
     '.env: TASKFLOW_BROKR is not a variable of TaskFlow. Did you mean TASKFLOW_BROKER?',
     'taskflow.config.json: sever is not a setting. Did you mean server?',
@@ -104,7 +120,9 @@ test.each([
 });
 
 test('a value that another outranks is checked as well', async () => {
-  expect(await mistakes({ env: { TASKFLOW_SERVER_PORT: 'x' }, flags: [flag('server.port', '--port', '1')] })).toHaveLength(1);
+  expect(
+    await mistakes({ env: { TASKFLOW_SERVER_PORT: 'x' }, flags: [flag('server.port', '--port', '1')] }),
+  ).toHaveLength(1);
 });
 
 test('REDIS_URL and DATABASE_URL stand in when nothing else is said', async () => {
@@ -114,12 +132,19 @@ test('REDIS_URL and DATABASE_URL stand in when nothing else is said', async () =
   expect(shownValue(config, 'broker')).toBe('redis://u:***@h:1');
   await check('broker', env.DATABASE_URL, 'DATABASE_URL', { env: { DATABASE_URL: env.DATABASE_URL } });
   await check('broker', 'sqlite::memory:', 'TASKFLOW_BROKER', { env: { ...env, TASKFLOW_BROKER: 'sqlite::memory:' } });
-  await check('broker', `sqlite:${join(folder, '.taskflow/taskflow.db')}`, 'default', { env: { DATABASE_URL: 'mysql://h/d' } });
+  await check('broker', `sqlite:${join(folder, '.taskflow/taskflow.db')}`, 'default', {
+    env: { DATABASE_URL: 'mysql://h/d' },
+  });
 });
 
 test('what Kubernetes adds for a service named taskflow is not taken for settings', async () => {
   await check('server.port', 8000, 'default', {
-    env: { TASKFLOW_PORT: 'tcp://10.0.0.1:8000', TASKFLOW_SERVICE_HOST: '10.0.0.1', TASKFLOW_PORT_8000_TCP_ADDR: 'x', TASKFLOW_SERVER_PORT: ' ' },
+    env: {
+      TASKFLOW_PORT: 'tcp://10.0.0.1:8000',
+      TASKFLOW_SERVICE_HOST: '10.0.0.1',
+      TASKFLOW_PORT_8000_TCP_ADDR: 'x',
+      TASKFLOW_SERVER_PORT: ' ',
+    },
   });
 });
 

@@ -51,7 +51,12 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   mistakes.push(...dotenv.flatMap(({ file, variables }) => unknownVariables(variables, file)), ...fromFile.mistakes);
 
   const given: Given[] = [
-    ...(sources.flags ?? []).map(({ key, name, value }) => ({ key, value, folder: cwd, origin: { kind: 'flag', name, file: null } as const })),
+    ...(sources.flags ?? []).map(({ key, name, value }) => ({
+      key,
+      value,
+      folder: cwd,
+      origin: { kind: 'flag', name, file: null } as const,
+    })),
     ...givenByVariables(env, cwd),
     ...dotenv.flatMap(({ file, variables }) => givenByVariables(variables, folder, file)),
     ...fromFile.given,
@@ -72,30 +77,45 @@ export function shownValue(config: Config, key: SettingKey): unknown {
 
 function configFile(sources: ConfigSources, mistakes: Mistake[]): string | null {
   if (sources.file === null) return null;
-  const named = sources.file ?? (sources.env['TASKFLOW_CONFIG'] || undefined);
+  const named = sources.file ?? (sources.env.TASKFLOW_CONFIG || undefined);
   if (named !== undefined) {
     const path = resolve(sources.cwd, named);
     if (existsSync(path)) return path;
-    mistakes.push({ where: sources.file === undefined ? 'TASKFLOW_CONFIG' : '--config', problem: `names ${named}, which does not exist` });
+    mistakes.push({
+      where: sources.file === undefined ? 'TASKFLOW_CONFIG' : '--config',
+      problem: `names ${named}, which does not exist`,
+    });
     return null;
   }
   const place = findUpward(sources.cwd, configFileNames);
   const [first, second] = place?.found ?? [];
   if (place === null || first === undefined) return null;
   if (second !== undefined) {
-    mistakes.push({ where: shownPath(resolve(place.folder, second), sources.cwd), problem: `stands beside ${first}: remove one of them` });
+    mistakes.push({
+      where: shownPath(resolve(place.folder, second), sources.cwd),
+      problem: `stands beside ${first}: remove one of them`,
+    });
   }
   return resolve(place.folder, first);
 }
 
-function readAll(zod: ZodLibrary, given: readonly Given[], folder: string, file: string | null, mistakes: Mistake[]): Config {
+function readAll(
+  zod: ZodLibrary,
+  given: readonly Given[],
+  folder: string,
+  file: string | null,
+  mistakes: Mistake[],
+): Config {
   const values: Partial<Record<SettingKey, unknown>> = {};
   const origins: Partial<Record<SettingKey, Origin>> = {};
   for (const key of settingKeys) {
     const ofKey = given.filter((one) => one.key === key);
     // Every given value is checked, also those that another one outranks: a mistake must not wait for its day.
     const read = ofKey.map((one) => ({ origin: one.origin, value: readOne(zod, one, mistakes) }));
-    const winner = read[0] ?? { origin: { kind: 'default', name: key, file: null } as const, value: readDefault(zod, key, folder) };
+    const winner = read[0] ?? {
+      origin: { kind: 'default', name: key, file: null } as const,
+      value: readDefault(zod, key, folder),
+    };
     values[key] = winner.value;
     origins[key] = winner.origin;
   }

@@ -1,3 +1,5 @@
+/** Checks that what is generated from the table of settings is up to date. */
+
 import { expect, test } from 'vitest';
 import type { ConfigFile } from './define.ts';
 import { configurationPage, envExample } from './reference.ts';
@@ -10,10 +12,16 @@ test('.env.example and the reference page are those of the table', async () => {
 
 /** `{ server: { port } }` → `'server.port'`, for the keys of the table. */
 type PathsOf<File, Prefix extends string = ''> = {
-  [Key in keyof File & string]-?: `${Prefix}${Key}` extends SettingKey ? `${Prefix}${Key}` : PathsOf<NonNullable<File[Key]>, `${Prefix}${Key}.`>;
+  [Key in keyof File & string]-?: `${Prefix}${Key}` extends SettingKey
+    ? `${Prefix}${Key}`
+    : PathsOf<NonNullable<File[Key]>, `${Prefix}${Key}.`>;
 }[keyof File & string];
 
 test('a config file may say exactly what the table knows', () => {
-  const same: [SettingKey] extends [PathsOf<ConfigFile>] ? ([PathsOf<ConfigFile>] extends [SettingKey] ? true : false) : false = true;
+  const same: [SettingKey] extends [PathsOf<ConfigFile>]
+    ? [PathsOf<ConfigFile>] extends [SettingKey]
+      ? true
+      : false
+    : false = true;
   expect(same).toBe(true);
 });

@@ -55,7 +55,9 @@ export default defineConfig({
 function row(key: SettingKey): string {
   const setting = settingOf(key);
   const flag = setting.flag === undefined ? '–' : `\`${setting.flag}\``;
-  const variables = variablesOf(key).map((name) => `\`${name}\``).join(', ');
+  const variables = variablesOf(key)
+    .map((name) => `\`${name}\``)
+    .join(', ');
   const fallback = setting.default === null ? (setting.none ?? '–') : `\`${plain(setting.default)}\``;
   return `| \`${key}\` | ${setting.description} | ${flag} | ${variables} | ${fallback} |`;
 }

@@ -2,8 +2,8 @@
 
 import type { z } from 'zod';
 import { limits } from '../core/limits.ts';
-import * as shape from './shapes.ts';
 import type { ZodLibrary } from './shapes.ts';
+import * as shape from './shapes.ts';
 
 interface Setting {
   /** What it decides, as a sentence fragment that fits a help text. */

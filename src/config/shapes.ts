@@ -38,7 +38,9 @@ export const whole = (z: ZodLibrary, min: number, max: number) => {
   const number = z.number({ error: (issue) => words + got(issue.input) });
   return z.preprocess(
     (value) => (typeof value === 'string' && /^\s*\d+\s*$/.test(value) ? Number(value) : value),
-    number.refine((value) => Number.isInteger(value) && value >= min && value <= max, { error: (issue) => words + got(issue.input) }),
+    number.refine((value) => Number.isInteger(value) && value >= min && value <= max, {
+      error: (issue) => words + got(issue.input),
+    }),
   );
 };
 
@@ -46,7 +48,9 @@ export const whole = (z: ZodLibrary, min: number, max: number) => {
 export const duration = (z: ZodLibrary, minMs = 0) =>
   z.unknown().transform((value, context): number => {
     try {
-      return parseDuration(typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value, '', { min: minMs });
+      return parseDuration(typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value, '', {
+        min: minMs,
+      });
     } catch (error) {
       if (!(error instanceof TaskFlowError)) throw error;
       const problem = error.message.slice(error.message.indexOf(':') + 2).replace(/\.$/, '');
@@ -64,7 +68,13 @@ export const durationOrNone = (z: ZodLibrary, minMs = 0) =>
 /** Several texts, or one with commas between them. */
 export const list = (z: ZodLibrary) =>
   z.preprocess(
-    (value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()).filter((part) => part !== '') : value),
+    (value) =>
+      typeof value === 'string'
+        ? value
+            .split(',')
+            .map((part) => part.trim())
+            .filter((part) => part !== '')
+        : value,
     z
       .array(z.string(), { error: (issue) => `must be a list such as a,b${got(issue.input)}` })
       .min(1, 'must name at least one'),
@@ -90,12 +100,18 @@ export const retry = (z: ZodLibrary) => {
       max: duration(z).optional(),
       jitter: word(z, ['none', 'full', 'equal']).optional(),
     },
-    { error: (issue) => (issue.code === 'unrecognized_keys' ? `has no key ${issue.keys.map((key) => unknownKey(key)).join(', ')}` : undefined) },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys'
+          ? `has no key ${issue.keys.map((key) => unknownKey(key)).join(', ')}`
+          : undefined,
+    },
   );
   return z.preprocess(
     readJson,
     z.union([attempts, policy], {
-      error: (issue) => `must be a number of runs from 1 to ${limits.attemptsMax}, or a policy such as {"attempts":5,"delay":"1s"}${got(issue.input)}`,
+      error: (issue) =>
+        `must be a number of runs from 1 to ${limits.attemptsMax}, or a policy such as {"attempts":5,"delay":"1s"}${got(issue.input)}`,
     }),
   );
 };
@@ -116,18 +132,24 @@ function readJson(value: unknown): unknown {
 function readQueues(value: unknown, problems: string[]): QueueSlots {
   const entries: [string, unknown][] =
     typeof value === 'string'
-      ? value.split(',').map((part) => part.trim()).filter((part) => part !== '').map(splitSlots)
+      ? value
+          .split(',')
+          .map((part) => part.trim())
+          .filter((part) => part !== '')
+          .map(splitSlots)
       : Array.isArray(value)
         ? value.map((name) => [String(name), null])
         : typeof value === 'object' && value !== null
           ? Object.entries(value)
           : [];
   if (entries.length === 0) problems.push(`must name queues, such as default,high or email=20,default=5${got(value)}`);
-  if (entries.length > limits.queuesPerWorkerMax) problems.push(`must name at most ${limits.queuesPerWorkerMax} queues`);
+  if (entries.length > limits.queuesPerWorkerMax)
+    problems.push(`must name at most ${limits.queuesPerWorkerMax} queues`);
   const slots: [string, number | null][] = [];
   for (const [name, raw] of entries) {
     const count = raw === null ? null : Number(raw);
-    if (name === '' || name.length > limits.nameMax) problems.push(`has a queue name of ${name.length} characters; 1 to ${limits.nameMax} are allowed`);
+    if (name === '' || name.length > limits.nameMax)
+      problems.push(`has a queue name of ${name.length} characters; 1 to ${limits.nameMax} are allowed`);
     else if (count !== null && !(Number.isInteger(count) && count >= 1 && count <= limits.concurrencyMax))
       problems.push(`has ${JSON.stringify(raw)} slots for ${name}; 1 to ${limits.concurrencyMax} are allowed`);
     else slots.push([name, count]);

@@ -40,11 +40,20 @@ export function unknownVariables(variables: Variables, file: string | null = nul
   // Without the common beginning, which would make everything look alike.
   const ends = known.map((name) => name.slice(prefix.length));
   return Object.entries(variables)
-    .filter(([name, value]) => name.startsWith(prefix) && !known.includes(name) && !otherVariables.has(name) && !isOfKubernetes(name, value ?? ''))
+    .filter(
+      ([name, value]) =>
+        name.startsWith(prefix) &&
+        !known.includes(name) &&
+        !otherVariables.has(name) &&
+        !isOfKubernetes(name, value ?? ''),
+    )
     .map(([name]) => {
       const near = nearest(name.slice(prefix.length), ends);
       const suggestion = near === null ? '' : ` Did you mean ${prefix}${near}?`;
-      return { where: file === null ? name : `${file}: ${name}`, problem: `is not a variable of TaskFlow.${suggestion}` };
+      return {
+        where: file === null ? name : `${file}: ${name}`,
+        problem: `is not a variable of TaskFlow.${suggestion}`,
+      };
     });
 }
 
@@ -61,10 +70,11 @@ export function readDotenvFiles(folder: string): { readonly file: string; readon
  */
 export function givenByFallbacks(variables: Variables, folder: string, file: string | null = null): Given[] {
   const origin = (name: string) => ({ kind: 'fallback', name, file }) as const;
-  const redis = variables['REDIS_URL'];
-  const database = variables['DATABASE_URL'];
+  const redis = variables.REDIS_URL;
+  const database = variables.DATABASE_URL;
   const given: Given[] = [];
-  if (redis !== undefined && /^rediss?:/.test(redis)) given.push({ key: 'broker', value: redis, folder, origin: origin('REDIS_URL') });
+  if (redis !== undefined && /^rediss?:/.test(redis))
+    given.push({ key: 'broker', value: redis, folder, origin: origin('REDIS_URL') });
   if (database !== undefined && /^postgres(?:ql)?:|^sqlite:/.test(database)) {
     given.push({ key: given.length > 0 ? 'store' : 'broker', value: database, folder, origin: origin('DATABASE_URL') });
   }

@@ -34,7 +34,8 @@ export const layers: readonly Layer[] = [
   { of: ['src/history/'], from: ['src/core/', seam, sqlFolder] },
   { of: ['src/access/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`] },
   { of: ['src/relay/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`] },
-  { of: ['src/config/'], from: ['src/core/'] },
+  // A config file is loaded the way a task file is.
+  { of: ['src/config/'], from: ['src/core/', 'src/worker/load.ts'] },
   { of: ['src/telemetry/'], from: ['src/core/'] },
   {
     of: ['src/engine/', 'src/worker/', 'src/client/'],
