@@ -14,8 +14,86 @@ export interface Noun {
 }
 
 export const nouns: readonly Noun[] = [
-  { name: 'config', group: 'Other', usage: 'list|get|validate', alone: false, summary: 'Settings, and where each came from', load: () => import('./commands/config.ts') },
-  { name: 'version', group: 'Other', usage: '', alone: true, summary: 'Versions of TaskFlow and Node', load: () => import('./commands/version.ts') },
+  {
+    name: 'up',
+    group: 'Getting started',
+    usage: '',
+    alone: true,
+    summary: 'Start server and worker in one process',
+    load: () => import('./commands/up.ts'),
+  },
+  {
+    name: 'run',
+    group: 'Getting started',
+    usage: '<task> [json]',
+    alone: true,
+    summary: 'Enqueue a task and wait for its result',
+    load: () => import('./commands/run.ts'),
+  },
+  {
+    name: 'explain',
+    group: 'Getting started',
+    usage: '<id>',
+    alone: true,
+    summary: 'Say why a task waits, or how it ended',
+    load: () => import('./commands/explain.ts'),
+  },
+  {
+    name: 'server',
+    group: 'Processes',
+    usage: 'start|stop|status',
+    alone: false,
+    summary: 'API, dashboard and the engine’s services',
+    load: () => import('./commands/server.ts'),
+  },
+  {
+    name: 'worker',
+    group: 'Processes',
+    usage: 'start|list',
+    alone: false,
+    summary: 'Processes that run tasks',
+    load: () => import('./commands/worker.ts'),
+  },
+  {
+    name: 'task',
+    group: 'Tasks',
+    usage: 'list|get|run|cancel|retry|logs',
+    alone: false,
+    summary: 'What was enqueued, and what became of it',
+    load: () => import('./commands/task.ts'),
+  },
+  {
+    name: 'queue',
+    group: 'Tasks',
+    usage: 'list|pause|resume',
+    alone: false,
+    summary: 'Lines of waiting tasks',
+    load: () => import('./commands/queue.ts'),
+  },
+  {
+    name: 'config',
+    group: 'Other',
+    usage: 'list|get|validate',
+    alone: false,
+    summary: 'Settings, and where each came from',
+    load: () => import('./commands/config.ts'),
+  },
+  {
+    name: 'db',
+    group: 'Other',
+    usage: 'migrate|status',
+    alone: false,
+    summary: 'The database behind the store',
+    load: () => import('./commands/db.ts'),
+  },
+  {
+    name: 'version',
+    group: 'Other',
+    usage: '',
+    alone: true,
+    summary: 'Versions of TaskFlow and Node',
+    load: () => import('./commands/version.ts'),
+  },
 ];
 
 /** The noun of a word; plurals are accepted silently. */
@@ -24,4 +102,8 @@ export function findNoun(word: string): Noun | undefined {
 }
 
 /** Verbs that mean one of ours, beside a command's own aliases. */
-export const verbAliases: Readonly<Record<string, readonly string[]>> = { list: ['ls'], get: ['show'], run: ['new', 'add'] };
+export const verbAliases: Readonly<Record<string, readonly string[]>> = {
+  list: ['ls'],
+  get: ['show'],
+  run: ['new', 'add'],
+};

@@ -21,7 +21,8 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
   try {
     const word = nounOf(argv);
     if (word === undefined || word === 'help') {
-      if (argv.includes('--version') || argv.includes('-V')) return await runCli(['version', ...argv.filter((one) => one !== '--version' && one !== '-V')], surroundings);
+      if (argv.includes('--version') || argv.includes('-V'))
+        return await runCli(['version', ...argv.filter((one) => one !== '--version' && one !== '-V')], surroundings);
       const rest = argv.filter((one) => one !== 'help');
       if (nounOf(rest) !== undefined) return await runCli([...rest, '--help'], surroundings);
       stdout.write(overview(detectTerminal(stdout, env)));
@@ -38,7 +39,13 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
     ({ format, color } = options);
     return await parse.parsed.spec.run(callOf(parse.parsed, surroundings, options));
   } catch (error) {
-    return showError(stderr, detectTerminal(stderr, env, color), format, error, argv.includes('-v') || argv.includes('--verbose'));
+    return showError(
+      stderr,
+      detectTerminal(stderr, env, color),
+      format,
+      error,
+      argv.includes('-v') || argv.includes('--verbose'),
+    );
   }
 }
 
@@ -47,7 +54,11 @@ function callOf(parsed: Parsed, surroundings: Surroundings, options: OutputOptio
   const cwd = workingFolder(parsed, surroundings.cwd);
   const values = (name: string): readonly string[] => {
     const value = parsed.options[optionName(name)];
-    return value === undefined || typeof value === 'boolean' ? [] : Array.isArray(value) ? value.map(String) : [String(value)];
+    return value === undefined || typeof value === 'boolean'
+      ? []
+      : Array.isArray(value)
+        ? value.map(String)
+        : [String(value)];
   };
   let config: Promise<Config> | null = null;
   return {
@@ -55,13 +66,26 @@ function callOf(parsed: Parsed, surroundings: Surroundings, options: OutputOptio
     cwd,
     args: parsed.args,
     output: createOutput(stdout, stderr, env, options),
-    verbose: parsed.options['verbose'] === true,
+    verbose: parsed.options.verbose === true,
     text: (name) => values(name).at(-1),
-    list: (name) => values(name).flatMap((value) => value.split(',')).map((value) => value.trim()).filter((value) => value !== ''),
-    has: (name) => parsed.options[optionName(name)] === true,
+    list: (name) =>
+      values(name)
+        .flatMap((value) => value.split(','))
+        .map((value) => value.trim())
+        .filter((value) => value !== ''),
+    // Commander stores `--no-wait` as `wait: false`.
+    has: (name) =>
+      name.startsWith('no-')
+        ? parsed.options[optionName(name.slice(3))] === false
+        : parsed.options[optionName(name)] === true,
     config() {
       config ??= import('../config/load.ts').then(({ loadConfig }) =>
-        loadConfig({ cwd, env, flags: flagsOf(parsed), ...(typeof parsed.options['config'] === 'string' ? { file: parsed.options['config'] } : {}) }),
+        loadConfig({
+          cwd,
+          env,
+          flags: flagsOf(parsed),
+          ...(typeof parsed.options.config === 'string' ? { file: parsed.options.config } : {}),
+        }),
       );
       return config;
     },
@@ -77,31 +101,54 @@ function flagsOf(parsed: Parsed): Flag[] {
       const value = parsed.options[optionName(name)];
       if (value === undefined) return [];
       const isList = key === 'worker.queues' || key === 'tasks';
-      return [{ key, name, value: Array.isArray(value) ? (isList ? value.join(',') : String(value.at(-1))) : String(value) }];
+      return [
+        { key, name, value: Array.isArray(value) ? (isList ? value.join(',') : String(value.at(-1))) : String(value) },
+      ];
     });
   });
 }
 
 function outputOptions({ options }: Parsed, env: Surroundings['env']): OutputOptions {
-  const given = options['json'] === true ? 'json' : options['output'] === undefined ? 'table' : String(options['output']);
+  const given = options.json === true ? 'json' : options.output === undefined ? 'table' : String(options.output);
   const format = outputFormats.find((one) => one === given);
   if (format === undefined) {
-    throw taskFlowError('USAGE', { problem: `"${given}" is not a way to print.${didYouMean(given, outputFormats)}` }, { hint: `-o takes ${outputFormats.join(', ')}.` });
+    throw taskFlowError(
+      'USAGE',
+      { problem: `"${given}" is not a way to print.${didYouMean(given, outputFormats)}` },
+      { hint: `-o takes ${outputFormats.join(', ')}.` },
+    );
   }
-  const fields = typeof options['fields'] === 'string' ? options['fields'].split(',').map((field) => field.trim()).filter((field) => field !== '') : null;
-  const color = String(options['color'] ?? env['TASKFLOW_COLOR'] ?? 'auto');
-  return { format, fields: fields?.length === 0 ? null : fields, quiet: options['quiet'] === true, color: color === 'always' || color === 'never' ? color : 'auto' };
+  const fields =
+    typeof options.fields === 'string'
+      ? options.fields
+          .split(',')
+          .map((field) => field.trim())
+          .filter((field) => field !== '')
+      : null;
+  const color = String(options.color ?? env.TASKFLOW_COLOR ?? 'auto');
+  return {
+    format,
+    fields: fields?.length === 0 ? null : fields,
+    quiet: options.quiet === true,
+    color: color === 'always' || color === 'never' ? color : 'auto',
+  };
 }
 
 function workingFolder({ options }: Parsed, cwd: string): string {
-  if (typeof options['cwd'] !== 'string') return cwd;
-  const folder = resolve(cwd, options['cwd']);
+  if (typeof options.cwd !== 'string') return cwd;
+  const folder = resolve(cwd, options.cwd);
   if (existsSync(folder) && statSync(folder).isDirectory()) return folder;
-  throw taskFlowError('USAGE', { problem: `The folder ${options['cwd']} does not exist.` }, { hint: 'Check --cwd.' });
+  throw taskFlowError('USAGE', { problem: `The folder ${options.cwd} does not exist.` }, { hint: 'Check --cwd.' });
 }
 
 /** Errors before the options are read (an unknown command) keep to the wish all the same. */
 function wantsJson(argv: readonly string[]): boolean {
   const value = (at: number): string => argv[at + 1] ?? '';
-  return argv.some((word, at) => word === '--json' || word === '-ojson' || word === '--output=json' || ((word === '-o' || word === '--output') && value(at).startsWith('json')));
+  return argv.some(
+    (word, at) =>
+      word === '--json' ||
+      word === '-ojson' ||
+      word === '--output=json' ||
+      ((word === '-o' || word === '--output') && value(at).startsWith('json')),
+  );
 }

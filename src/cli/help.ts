@@ -33,7 +33,10 @@ export function overview(terminal: Terminal): string {
     `Help of one command: taskflow task list --help`,
     '',
     title('Exit codes:'),
-    '  0 done · 1 failed · 2 wrong usage · 3 the task failed · 4 not found · 5 not allowed · 6 cannot connect'.replaceAll('·', terminal.unicode ? '·' : ','),
+    '  0 done · 1 failed · 2 wrong usage · 3 the task failed · 4 not found · 5 not allowed · 6 cannot connect'.replaceAll(
+      '·',
+      terminal.unicode ? '·' : ',',
+    ),
     '  7 conflict · 8 timed out · 9 checks failed · 130 interrupted'.replaceAll('·', terminal.unicode ? '·' : ','),
     '',
   ].join('\n');

@@ -1,11 +1,22 @@
 /** The program `taskflow`: hands the process to the command line and ends with its exit code. */
 
 import { runCli } from './cli.ts';
+import { showError, uncaught } from './problem.ts';
+import { detectTerminal } from './terminal.ts';
 
 /** A reader that has seen enough (`| head`) is no error; there is nobody left to tell anything. */
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1);
+  });
+}
+
+/** Long-running commands catch these themselves, to put their tasks down first. */
+for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(kind, (error: unknown) => {
+    if (process.listenerCount(kind) > 1) return;
+    const terminal = detectTerminal(process.stderr, process.env);
+    process.exit(showError(process.stderr, terminal, 'table', uncaught(error), true));
   });
 }
 

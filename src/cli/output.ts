@@ -3,7 +3,16 @@
 import { taskFlowError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { type Column, oneLine, tableLines } from './table.ts';
-import { type ColorChoice, detectTerminal, type Environment, mark, paint, type Sink, type Style, type Terminal } from './terminal.ts';
+import {
+  type ColorChoice,
+  detectTerminal,
+  type Environment,
+  mark,
+  paint,
+  type Sink,
+  type Style,
+  type Terminal,
+} from './terminal.ts';
 
 export const outputFormats = ['table', 'json', 'jsonl', 'id'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
@@ -86,7 +95,10 @@ export function createOutput(stdout: Sink, stderr: Sink, env: Environment, optio
 /** JSON without the control characters a terminal would obey (JSON itself escapes only the first 32). */
 export function jsonText(value: unknown, indent?: number): string {
   const text = JSON.stringify(value, null, indent);
-  return text.replace(/[\u007f-\u009f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** The document with only the wanted paths, nested as they were. Throws USAGE for a path it has not. */
@@ -96,12 +108,17 @@ function pick(document: object, fields: readonly string[]): object {
     const names = path.split('.');
     const [first = path] = names;
     if (!Object.hasOwn(document, first)) {
-      throw taskFlowError('USAGE', { problem: `There is no field "${first}".${didYouMean(first, Object.keys(document))}` }, { hint: `Fields: ${Object.keys(document).join(', ')}` });
+      throw taskFlowError(
+        'USAGE',
+        { problem: `There is no field "${first}".${didYouMean(first, Object.keys(document))}` },
+        { hint: `Fields: ${Object.keys(document).join(', ')}` },
+      );
     }
     let target = picked;
     let source: unknown = document;
     names.forEach((name, index) => {
-      source = typeof source === 'object' && source !== null ? ((source as Record<string, unknown>)[name] ?? null) : null;
+      source =
+        typeof source === 'object' && source !== null ? ((source as Record<string, unknown>)[name] ?? null) : null;
       if (index === names.length - 1) target[name] = source;
       else target = ownObject(target, name);
     });
@@ -123,7 +140,8 @@ function fieldColumn(path: string): Column<object> {
     cutTo: 8,
     text(row) {
       let value: unknown = row;
-      for (const name of path.split('.')) value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : null;
+      for (const name of path.split('.'))
+        value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : null;
       if (value === null || value === undefined) return '';
       return typeof value === 'object' ? jsonText(value) : oneLine(String(value));
     },

@@ -8,14 +8,34 @@ import { mark, paint, type Sink, type Terminal } from './terminal.ts';
 /** Any thrown value as one of the table's errors; a bug becomes INTERNAL. */
 export function asTaskFlowError(thrown: unknown): TaskFlowError {
   if (thrown instanceof TaskFlowError) return thrown;
-  return taskFlowError('INTERNAL', { problem: thrown instanceof Error ? thrown.message : String(thrown) }, { cause: thrown });
+  return taskFlowError(
+    'INTERNAL',
+    { problem: thrown instanceof Error ? thrown.message : String(thrown) },
+    { cause: thrown },
+  );
+}
+
+/** An error that reached the process itself, from code nobody waited for. */
+export function uncaught(thrown: unknown): TaskFlowError {
+  return taskFlowError(
+    'UNCAUGHT',
+    { problem: thrown instanceof Error ? thrown.message : String(thrown) },
+    { cause: thrown },
+  );
 }
 
 /** Writes the error to stderr and returns the exit code. With `verbose` the stack of what caused it comes too. */
-export function showError(stderr: Sink, terminal: Terminal, format: OutputFormat, thrown: unknown, verbose: boolean): number {
+export function showError(
+  stderr: Sink,
+  terminal: Terminal,
+  format: OutputFormat,
+  thrown: unknown,
+  verbose: boolean,
+): number {
   const error = asTaskFlowError(thrown);
   const stack = verbose ? stackOf(thrown) : null;
-  if (format === 'json' || format === 'jsonl') stderr.write(`${jsonText({ error: { ...error.toJSON(), ...(stack === null ? {} : { stack }) } })}\n`);
+  if (format === 'json' || format === 'jsonl')
+    stderr.write(`${jsonText({ error: { ...error.toJSON(), ...(stack === null ? {} : { stack }) } })}\n`);
   else stderr.write(`${errorLines(terminal, error, stack).join('\n')}\n`);
   return error.exitCode;
 }

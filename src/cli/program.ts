@@ -35,11 +35,17 @@ export interface Parsed {
 }
 
 /** Either a command to run, or help to print. */
-export type Parse = { readonly kind: 'command'; readonly parsed: Parsed } | { readonly kind: 'help'; readonly text: string };
+export type Parse =
+  | { readonly kind: 'command'; readonly parsed: Parsed }
+  | { readonly kind: 'help'; readonly text: string };
 
 /** The first word that is no option nor the value of a global one: the noun. */
 export function nounOf(argv: readonly string[]): string | undefined {
-  const takesValue = new Set(globalOptions.filter(({ flags }) => flags.includes('<')).flatMap(({ flags }) => flags.split(/[ ,]+/).filter((part) => part.startsWith('-'))));
+  const takesValue = new Set(
+    globalOptions
+      .filter(({ flags }) => flags.includes('<'))
+      .flatMap(({ flags }) => flags.split(/[ ,]+/).filter((part) => part.startsWith('-'))),
+  );
   for (let index = 0; index < argv.length; index++) {
     const word = argv[index] ?? '';
     if (!word.startsWith('-')) return word;
@@ -52,7 +58,13 @@ export function nounOf(argv: readonly string[]): string | undefined {
 export function knownNoun(word: string): Noun {
   const noun = findNoun(word);
   if (noun !== undefined) return noun;
-  throw usage(`There is no command "${word}".${didYouMean(word, nouns.map(({ name }) => name))}`, 'taskflow --help');
+  throw usage(
+    `There is no command "${word}".${didYouMean(
+      word,
+      nouns.map(({ name }) => name),
+    )}`,
+    'taskflow --help',
+  );
 }
 
 /** Reads the words of a command of `noun`. Throws USAGE, with the nearest known word. */
@@ -62,7 +74,8 @@ export function parseWords(noun: Noun, specs: readonly CommandSpec[], argv: read
   const root = configured(new Command('taskflow'), width, (written) => {
     text += written;
   });
-  for (const option of globalOptions) if (!option.flags.startsWith('-h')) root.addOption(new Option(option.flags, option.description));
+  for (const option of globalOptions)
+    if (!option.flags.startsWith('-h')) root.addOption(new Option(option.flags, option.description));
   const parent = noun.alone ? root : describe(root.command(noun.name).alias(`${noun.name}s`), noun);
   for (const spec of specs) {
     addCommand(parent, spec, noun).action((...values: unknown[]) => {
@@ -95,26 +108,45 @@ function configured(command: Command, width: number, write: (text: string) => vo
   return command
     .exitOverride()
     .showSuggestionAfterError(false)
-    .configureHelp({ showGlobalOptions: false, sortSubcommands: false, helpWidth: Math.min(width, 120), subcommandTerm: (sub) => [sub.name(), ...sub.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`))].join(' ') })
+    .configureHelp({
+      showGlobalOptions: false,
+      sortSubcommands: false,
+      helpWidth: Math.min(width, 120),
+      subcommandTerm: (sub) =>
+        [
+          sub.name(),
+          ...sub.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`)),
+        ].join(' '),
+    })
     .configureOutput({ writeOut: write, writeErr: write, outputError: () => undefined })
     .helpOption('-h, --help', 'Show help')
     .helpCommand(false);
 }
 
 function describe(command: Command, noun: Noun): Command {
-  return command.helpCommand(false).summary(noun.summary).description(`${noun.summary}.`).usage('<verb> [options]').addHelpText('after', '\nHelp of one of them: add its verb. Options of every command: taskflow --help');
+  return command
+    .helpCommand(false)
+    .summary(noun.summary)
+    .description(`${noun.summary}.`)
+    .usage('<verb> [options]')
+    .addHelpText('after', '\nHelp of one of them: add its verb. Options of every command: taskflow --help');
 }
 
 function addCommand(parent: Command, spec: CommandSpec, noun: Noun): Command {
   const command = parent.command(spec.name).summary(spec.summary).description(`${spec.summary}.`);
-  for (const alias of [...(spec.aliases ?? []), ...(noun.alone ? [] : (verbAliases[spec.name] ?? []))]) command.alias(alias);
+  for (const alias of [...(spec.aliases ?? []), ...(noun.alone ? [] : (verbAliases[spec.name] ?? []))])
+    command.alias(alias);
   command.usage(`${(spec.arguments ?? []).map(({ syntax }) => `${syntax} `).join('')}[options]`);
   for (const { syntax, description } of spec.arguments ?? []) command.argument(syntax, description);
   for (const option of [...(spec.options ?? []), ...(spec.settings ?? []).map(settingOption)]) {
     command.addOption(repeatable(new Option(option.flags, option.description)));
-    for (const alias of option.aliases ?? []) command.addOption(repeatable(new Option(alias, option.description).hideHelp()));
+    for (const alias of option.aliases ?? [])
+      command.addOption(repeatable(new Option(alias, option.description).hideHelp()));
   }
-  return command.addHelpText('after', `\nExample:\n  ${spec.example}\n\nOptions of every command (--json, --fields, --broker, ...): taskflow --help`);
+  return command.addHelpText(
+    'after',
+    `\nExample:\n  ${spec.example}\n\nOptions of every command (--json, --fields, --broker, ...): taskflow --help`,
+  );
 }
 
 /** A flag given twice adds up; those who want one value take the last. */
@@ -125,19 +157,46 @@ function repeatable(option: Option): Option {
 
 function settingOption(key: SettingKey): OptionSpec {
   const setting = settingOf(key);
-  const fallback = setting.default === null ? setting.none : Array.isArray(setting.default) ? setting.default.join(',') : setting.default;
-  return { flags: setting.flag ?? `--${key}`, description: `${setting.description} (default: ${fallback})`, aliases: setting.flagAliases ?? [] };
+  const fallback =
+    setting.default === null
+      ? setting.none
+      : Array.isArray(setting.default)
+        ? setting.default.join(',')
+        : setting.default;
+  return {
+    flags: setting.flag ?? `--${key}`,
+    description: `${setting.description} (default: ${fallback})`,
+    aliases: setting.flagAliases ?? [],
+  };
 }
 
-function inOurWords(error: CommanderError, noun: Noun, specs: readonly CommandSpec[], argv: readonly string[]): TaskFlowError {
+function inOurWords(
+  error: CommanderError,
+  noun: Noun,
+  specs: readonly CommandSpec[],
+  argv: readonly string[],
+): TaskFlowError {
   const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? '';
-  const verb = specs.find((spec) => noun.alone || argv.some((word) => word === spec.name || spec.aliases?.includes(word) || verbAliases[spec.name]?.includes(word)));
+  const verb = specs.find(
+    (spec) =>
+      noun.alone ||
+      argv.some((word) => word === spec.name || spec.aliases?.includes(word) || verbAliases[spec.name]?.includes(word)),
+  );
   const help = `taskflow ${noun.name}${noun.alone || verb === undefined ? '' : ` ${verb.name}`} --help`;
   switch (error.code) {
     case 'commander.unknownCommand':
-      return usage(`There is no "${noun.name} ${quoted}".${didYouMean(quoted, specs.map(({ name }) => name))}`, help);
+      return usage(
+        `There is no "${noun.name} ${quoted}".${didYouMean(
+          quoted,
+          specs.map(({ name }) => name),
+        )}`,
+        help,
+      );
     case 'commander.unknownOption':
-      return usage(`There is no option ${quoted}.${didYouMean(flagName(quoted.split('=', 1)[0] ?? ''), knownFlags(verb))}`, help);
+      return usage(
+        `There is no option ${quoted}.${didYouMean(flagName(quoted.split('=', 1)[0] ?? ''), knownFlags(verb))}`,
+        help,
+      );
     case 'commander.missingArgument':
       return usage(`The ${quoted} is missing.`, verb === undefined ? help : `Example: ${verb.example}`);
     case 'commander.optionMissingArgument':

@@ -19,11 +19,16 @@ export interface Column<Row> {
 /** The lines of a table for whoever reads it. A program gets no header; nobody gets one without rows. */
 export function tableLines<Row>(terminal: Terminal, columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
   if (rows.length === 0) return [];
-  return terminal.isPerson ? forPeople(terminal, columns, rows) : rows.map((row) => columns.map((column) => forProgram(column, row)).join('\t'));
+  return terminal.isPerson
+    ? forPeople(terminal, columns, rows)
+    : rows.map((row) => columns.map((column) => forProgram(column, row)).join('\t'));
 }
 
 function forProgram<Row>(column: Column<Row>, row: Row): string {
-  const text = column.raw === undefined ? column.text(row, { isPerson: false, width: 80, unicode: true, depth: 'none' }) : column.raw(row);
+  const text =
+    column.raw === undefined
+      ? column.text(row, { isPerson: false, width: 80, unicode: true, depth: 'none' })
+      : column.raw(row);
   return oneLine(text);
 }
 
@@ -34,11 +39,26 @@ export function oneLine(text: string): string {
 
 function forPeople<Row>(terminal: Terminal, columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
   const cells = rows.map((row) => columns.map((column) => preview(column.text(row, terminal), 400)));
-  const widths = fit(terminal, columns, cells);
+  const widths = fittingWidths(terminal, columns, cells);
   const line = (texts: readonly string[], styleOf: (index: number) => Style): string =>
-    texts.map((text, index) => cell(terminal, text, widths[index] ?? 0, columns[index]?.align === 'right', index === texts.length - 1, styleOf(index))).join('  ').trimEnd();
+    texts
+      .map((text, index) =>
+        cell(
+          terminal,
+          text,
+          widths[index] ?? 0,
+          columns[index]?.align === 'right',
+          index === texts.length - 1,
+          styleOf(index),
+        ),
+      )
+      .join('  ')
+      .trimEnd();
   return [
-    line(columns.map((column) => column.title.toUpperCase()), () => 'muted'),
+    line(
+      columns.map((column) => column.title.toUpperCase()),
+      () => 'muted',
+    ),
     ...rows.map((row, at) => line(cells[at] ?? [], (index) => columns[index]?.style?.(row) ?? null)),
   ];
 }
@@ -51,8 +71,14 @@ function cell(terminal: Terminal, text: string, width: number, right: boolean, l
 }
 
 /** Widths that fit the terminal: the widest of the columns that may be cut gives first. */
-function fit<Row>(terminal: Terminal, columns: readonly Column<Row>[], cells: readonly (readonly string[])[]): number[] {
-  const widths = columns.map((column, index) => Math.max(widthOf(column.title), ...cells.map((row) => widthOf(row[index] ?? ''))));
+function fittingWidths<Row>(
+  terminal: Terminal,
+  columns: readonly Column<Row>[],
+  cells: readonly (readonly string[])[],
+): number[] {
+  const widths = columns.map((column, index) =>
+    Math.max(widthOf(column.title), ...cells.map((row) => widthOf(row[index] ?? ''))),
+  );
   const spare = (): number => terminal.width - widths.reduce((sum, width) => sum + width + 2, -2);
   while (spare() < 0) {
     let widest = -1;
@@ -78,9 +104,15 @@ export interface Field {
 
 /** A record as labelled lines for people, `label<TAB>value` for programs. */
 export function fieldLines(terminal: Terminal, fields: readonly Field[], indent = '  '): string[] {
-  if (!terminal.isPerson) return fields.filter((field) => (field.raw ?? field.text) !== null).map((field) => `${field.label.toLowerCase()}\t${oneLine(field.raw ?? field.text ?? '')}`);
+  if (!terminal.isPerson)
+    return fields
+      .filter((field) => (field.raw ?? field.text) !== null)
+      .map((field) => `${field.label.toLowerCase()}\t${oneLine(field.raw ?? field.text ?? '')}`);
   const shown = fields.filter((field): field is Field & { text: string } => field.text !== null);
   const width = Math.max(0, ...shown.map((field) => field.label.length));
   const room = terminal.width - width - indent.length - 3;
-  return shown.map((field) => `${indent}${paint(terminal, field.label.padEnd(width), 'muted')}   ${paint(terminal, cut(terminal, preview(field.text, room * 2), room), field.style ?? null)}`);
+  return shown.map(
+    (field) =>
+      `${indent}${paint(terminal, field.label.padEnd(width), 'muted')}   ${paint(terminal, cut(terminal, preview(field.text, room * 2), room), field.style ?? null)}`,
+  );
 }

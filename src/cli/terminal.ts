@@ -26,25 +26,25 @@ export interface Terminal {
 /** Looks at a stream and the environment: NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, TERM, COLORTERM and the locale. */
 export function detectTerminal(sink: Sink, env: Environment, choice: ColorChoice = 'auto'): Terminal {
   const isPerson = sink.isTTY === true;
-  const width = sink.columns ?? (Number(env['COLUMNS']) || 100);
+  const width = sink.columns ?? (Number(env.COLUMNS) || 100);
   return { isPerson, width: Math.max(40, width), unicode: isUnicode(env), depth: depthOf(isPerson, env, choice) };
 }
 
 function depthOf(isPerson: boolean, env: Environment, choice: ColorChoice): Depth {
   if (!wantsColor(isPerson, env, choice)) return 'none';
-  return /^(?:truecolor|24bit)$/.test(env['COLORTERM'] ?? '') ? 'full' : 'indexed';
+  return /^(?:truecolor|24bit)$/.test(env.COLORTERM ?? '') ? 'full' : 'indexed';
 }
 
 function wantsColor(isPerson: boolean, env: Environment, choice: ColorChoice): boolean {
   if (choice !== 'auto') return choice === 'always';
-  if ((env['NO_COLOR'] ?? '') !== '') return false;
-  const force = env['FORCE_COLOR'] ?? env['CLICOLOR_FORCE'];
+  if ((env.NO_COLOR ?? '') !== '') return false;
+  const force = env.FORCE_COLOR ?? env.CLICOLOR_FORCE;
   if (force !== undefined) return force !== '0' && force !== 'false';
-  return isPerson && env['TERM'] !== 'dumb';
+  return isPerson && env.TERM !== 'dumb';
 }
 
 function isUnicode(env: Environment): boolean {
-  const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'];
+  const locale = env.LC_ALL || env.LC_CTYPE || env.LANG;
   if (locale !== undefined && locale !== '') return /utf-?8/i.test(locale);
   return process.platform === 'win32' || process.platform === 'darwin';
 }
@@ -108,7 +108,14 @@ export function paint(terminal: Terminal, text: string, style: Style): string {
   if (style === null || terminal.depth === 'none' || text === '') return text;
   if (style === 'bold') return `\u001b[1m${text}\u001b[22m`;
   if (style === 'muted') return `\u001b[2m${text}\u001b[22m`;
-  const color = style === 'error' ? stateColors.failed : style === 'warning' ? stateColors.retrying : style === 'ok' ? stateColors.succeeded : stateColors[style];
+  const color =
+    style === 'error'
+      ? stateColors.failed
+      : style === 'warning'
+        ? stateColors.retrying
+        : style === 'ok'
+          ? stateColors.succeeded
+          : stateColors[style];
   return `\u001b[${foreground(terminal.depth, color)}m${text}\u001b[39m`;
 }
 
@@ -124,16 +131,22 @@ export function widthOf(text: string): number {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: printable ASCII is the common case and needs no look at each character.
   if (/^[\u0000-\u007f]*$/.test(text)) return text.length;
   let width = 0;
-  for (const character of text) width += /\p{Mark}|[\u200b-\u200f\ufe0e\ufe0f]/u.test(character) ? 0 : isWide(character) ? 2 : 1;
+  for (const character of text)
+    width += /\p{Mark}|[\u200b-\u200f]|\ufe0e|\ufe0f/u.test(character) ? 0 : isWide(character) ? 2 : 1;
   return width;
 }
 
 function isWide(character: string): boolean {
   const code = character.codePointAt(0) ?? 0;
   return (
-    (code >= 0x1100 && code <= 0x115f) || (code >= 0x2e80 && code <= 0xa4cf) || (code >= 0xac00 && code <= 0xd7a3) ||
-    (code >= 0xf900 && code <= 0xfaff) || (code >= 0xfe30 && code <= 0xfe6f) || (code >= 0xff00 && code <= 0xff60) ||
-    (code >= 0x1f300 && code <= 0x1faff) || (code >= 0x20000 && code <= 0x3fffd)
+    (code >= 0x1100 && code <= 0x115f) ||
+    (code >= 0x2e80 && code <= 0xa4cf) ||
+    (code >= 0xac00 && code <= 0xd7a3) ||
+    (code >= 0xf900 && code <= 0xfaff) ||
+    (code >= 0xfe30 && code <= 0xfe6f) ||
+    (code >= 0xff00 && code <= 0xff60) ||
+    (code >= 0x1f300 && code <= 0x1faff) ||
+    (code >= 0x20000 && code <= 0x3fffd)
   );
 }
 

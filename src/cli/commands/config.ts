@@ -2,7 +2,7 @@
 
 import { type Config, shownValue } from '../../config/load.ts';
 import { originText } from '../../config/origin.ts';
-import { type SettingKey, isSettingKey, settingKeys, settingOf } from '../../config/settings.ts';
+import { isSettingKey, type SettingKey, settingKeys, settingOf } from '../../config/settings.ts';
 import { durationText } from '../../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
@@ -21,8 +21,19 @@ const view: View<SettingDocument> = {
   id: (row) => row.key,
   columns: [
     { title: 'Setting', text: (row) => row.key },
-    { title: 'Value', cutTo: 12, text: shownText, raw: (row) => plainText(row) ?? '', style: (row) => (row.value === null ? 'muted' : null) },
-    { title: 'From', cutTo: 12, text: (row) => row.origin, style: (row) => (row.origin === 'default' ? 'muted' : 'bold') },
+    {
+      title: 'Value',
+      cutTo: 12,
+      text: shownText,
+      raw: (row) => plainText(row) ?? '',
+      style: (row) => (row.value === null ? 'muted' : null),
+    },
+    {
+      title: 'From',
+      cutTo: 12,
+      text: (row) => row.origin,
+      style: (row) => (row.origin === 'default' ? 'muted' : 'bold'),
+    },
   ],
 };
 
@@ -32,8 +43,12 @@ const list: CommandSpec = {
   example: 'taskflow config list',
   async run(call) {
     const config = await call.config();
-    call.output.list(view, settingKeys.map((key) => settingDocument(config, key)));
-    if (call.output.notes.isPerson) call.output.note(config.file === null ? 'No config file found upward.' : `Config file: ${config.file}`);
+    call.output.list(
+      view,
+      settingKeys.map((key) => settingDocument(config, key)),
+    );
+    if (call.output.notes.isPerson)
+      call.output.note(config.file === null ? 'No config file found upward.' : `Config file: ${config.file}`);
     return 0;
   },
 };

@@ -14,8 +14,15 @@ const version: CommandSpec = {
   summary: 'Show the versions of TaskFlow and Node',
   example: 'taskflow version --json',
   async run({ output }) {
-    const document = { taskflow: packageVersion(), node: process.versions.node, sqlite: process.versions['sqlite'] ?? null, platform: `${process.platform}-${process.arch}` };
-    output.record({ id: (row) => row.taskflow }, document, () => [`taskflow ${document.taskflow}   node ${document.node}   sqlite ${document.sqlite ?? '-'}   ${document.platform}`]);
+    const document = {
+      taskflow: packageVersion(),
+      node: process.versions.node,
+      sqlite: process.versions.sqlite ?? null,
+      platform: `${process.platform}-${process.arch}`,
+    };
+    output.record({ id: (row) => row.taskflow }, document, () => [
+      `taskflow ${document.taskflow}   node ${document.node}   sqlite ${document.sqlite ?? '-'}   ${document.platform}`,
+    ]);
     return 0;
   },
 };

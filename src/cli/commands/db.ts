@@ -1,0 +1,119 @@
+/** `taskflow db migrate|status` */
+
+import { existsSync } from 'node:fs';
+import type { MigrationStatus } from '../../broker/sql/migrate.ts';
+import type { Config } from '../../config/load.ts';
+import { maskUrl } from '../../config/mask.ts';
+import { systemChance } from '../../core/chance.ts';
+import { taskFlowError } from '../../core/errors.ts';
+import { isoTime, systemClock } from '../../core/time.ts';
+import type { Call, CommandSpec } from '../command.ts';
+import { storeFile } from '../session.ts';
+import { mark, paint } from '../terminal.ts';
+
+const migrate: CommandSpec = {
+  name: 'migrate',
+  summary: 'Bring the database to the schema this program needs',
+  example: 'taskflow db migrate',
+  async run(call) {
+    const config = await call.config();
+    const { migrate: applyAll } = await import('../../broker/sql/migrate.ts');
+    const driver = await openDriver(config);
+    try {
+      const applied = await applyAll(driver, systemChance);
+      const { terminal } = call.output;
+      call.output.record({ id: () => applied.join(',') }, { applied }, () =>
+        terminal.isPerson
+          ? [
+              `${paint(terminal, mark(terminal, 'ok'), 'ok')} ${applied.length === 0 ? 'The database is up to date' : `Applied ${applied.join(', ')}`}`,
+            ]
+          : applied.map((name) => `applied\t${name}`),
+      );
+      return 0;
+    } finally {
+      driver.close();
+    }
+  },
+};
+
+/** What the database has, as a document. */
+interface StatusDocument {
+  readonly broker: string;
+  /** `current`, `behind` (migrate it) or `ahead` (update this program). */
+  readonly status: 'current' | 'behind' | 'ahead';
+  readonly applied: readonly { readonly name: string; readonly at: string }[];
+  readonly pending: readonly string[];
+  readonly unknown: readonly string[];
+}
+
+const status: CommandSpec = {
+  name: 'status',
+  summary: 'Compare the schema of the database with the one this program needs (exit code 9 when they differ)',
+  example: 'taskflow db status --json',
+  async run(call) {
+    const document = await readStatus(call);
+    const { output } = call;
+    output.record({ id: (row) => row.status }, document, () => statusLines(call, document));
+    if (document.status === 'behind') output.note('taskflow db migrate');
+    if (document.status === 'ahead') output.note('Update taskflowjs on this machine.');
+    return document.status === 'current' ? 0 : 9;
+  },
+};
+
+export const commands = [migrate, status];
+
+async function readStatus(call: Call): Promise<StatusDocument> {
+  const config = await call.config();
+  const file = storeFile(config);
+  // Opening makes the file; a question must not.
+  if (file !== null && !existsSync(file)) {
+    throw taskFlowError(
+      'STORE_UNREACHABLE',
+      { problem: `there is no file ${file}` },
+      { hint: 'taskflow db migrate   makes it' },
+    );
+  }
+  const { migrationStatus } = await import('../../broker/sql/migrate.ts');
+  const driver = await openDriver(config);
+  try {
+    return statusDocument(maskUrl(config.settings.broker), await migrationStatus(driver));
+  } finally {
+    driver.close();
+  }
+}
+
+/** The database alone, as it is: opening the store would migrate it. */
+async function openDriver(config: Config) {
+  const file = storeFile(config);
+  if (file === null) throw taskFlowError('NOT_SUPPORTED', { what: `db for ${maskUrl(config.settings.broker)}` });
+  const { createSqliteDriver } = await import('../../broker/sqlite/driver.ts');
+  const driver = createSqliteDriver({ file, clock: systemClock, chance: systemChance, now: systemClock.now });
+  await driver.open();
+  return driver;
+}
+
+function statusDocument(broker: string, { applied, pending, unknown }: MigrationStatus): StatusDocument {
+  return {
+    broker,
+    status: unknown.length > 0 ? 'ahead' : pending.length > 0 ? 'behind' : 'current',
+    applied: applied.map(({ name, at }) => ({ name, at: isoTime(at) })),
+    pending,
+    unknown,
+  };
+}
+
+function statusLines({ output: { terminal } }: Call, document: StatusDocument): string[] {
+  const lines = [
+    ...document.applied.map(({ name, at }) => ['applied', name, at] as const),
+    ...document.pending.map((name) => ['pending', name, ''] as const),
+    ...document.unknown.map((name) => ['unknown', name, ''] as const),
+  ];
+  if (!terminal.isPerson) return lines.map((line) => line.join('\t'));
+  const styles = { applied: 'ok', pending: 'warning', unknown: 'error' } as const;
+  return [
+    `${document.broker} is ${document.status}`,
+    ...lines.map(([state, name, at]) =>
+      `  ${paint(terminal, state, styles[state])}  ${name}  ${paint(terminal, at, 'muted')}`.trimEnd(),
+    ),
+  ];
+}

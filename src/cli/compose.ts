@@ -1,0 +1,137 @@
+/** The composition root: puts store, tasks, worker, engine and server of a process together from its configuration. */
+
+import { hostname } from 'node:os';
+import type { FetchHandler } from '../api/app.ts';
+import type { RunningServer } from '../api/serve.ts';
+import { makeClient } from '../client/client.ts';
+import { replaceDefaultClient } from '../client/default-client.ts';
+import type { Config } from '../config/load.ts';
+import { createToken, systemChance } from '../core/chance.ts';
+import type { TaskDefinition } from '../core/definition.ts';
+import type { TaskFlowError } from '../core/errors.ts';
+import { systemClock } from '../core/time.ts';
+import { createEngine, type Engine } from '../engine/engine.ts';
+import type { Report } from '../engine/service.ts';
+import type { Store } from '../history/history.ts';
+import type { QueueSlots } from '../worker/pools.ts';
+import { createWorker, type Worker } from '../worker/worker.ts';
+import type { Session } from './session.ts';
+
+/** The tasks of a project, with the files they came from and what could not be loaded. */
+export interface ProjectTasks {
+  readonly definitions: readonly TaskDefinition[];
+  /** File by task name, relative to the project. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly failures: readonly TaskFlowError[];
+}
+
+/** Loads the task files of the configuration. A file that fails does not keep the others from loading. */
+export async function loadTasks(config: Config): Promise<ProjectTasks> {
+  const { discoverTasks } = await import('../worker/discovery.ts');
+  // Folders that were asked for must exist; those of the default need not.
+  const isAsked = config.origins.tasks.kind !== 'default';
+  const { tasks, failures } = await discoverTasks({
+    root: config.folder,
+    ...(isAsked ? { folders: config.settings.tasks } : {}),
+  });
+  return {
+    definitions: tasks.map((task) => task.definition),
+    files: Object.fromEntries(tasks.map((task) => [task.definition.name, task.file])),
+    failures,
+  };
+}
+
+/** What tasks of this process enqueue goes into the store that is open already; `url` is where a person can look at it. */
+export function shareStore(store: Store, url: string | null): void {
+  const shared = { broker: store.broker, close: async () => undefined };
+  replaceDefaultClient(makeClient({ open: async () => shared, ...(url === null ? {} : { url }) }));
+}
+
+/** The queues of the configuration: all of one pool when none has slots of its own. */
+export function slotsOf(config: Config, tasks: readonly TaskDefinition[]): QueueSlots {
+  const { 'worker.queues': wanted, 'worker.concurrency': shared } = config.settings;
+  if (wanted === null) return [...new Set(['default', ...tasks.map((task) => task.queue)])];
+  const entries = Object.entries(wanted);
+  if (entries.every(([, slots]) => slots === null)) return entries.map(([name]) => name);
+  return Object.fromEntries(entries.map(([name, slots]) => [name, slots ?? shared]));
+}
+
+export interface ComposedWorker {
+  readonly worker: Worker;
+  readonly name: string;
+  /** Slots by queue; of a shared pool each queue has all of them. */
+  readonly queues: Readonly<Record<string, number>>;
+  readonly isShared: boolean;
+}
+
+export interface WorkerParts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly tasks: ProjectTasks;
+  readonly version: string;
+  /** `never` beside an engine of the same process. */
+  readonly services: 'auto' | 'never';
+  /** Replaces the queues of the configuration. */
+  readonly queues?: QueueSlots;
+}
+
+/** A worker as configured; not started. */
+export function composeWorker({ config, store, tasks, version, services, queues }: WorkerParts): ComposedWorker {
+  const { settings } = config;
+  const slots = queues ?? slotsOf(config, tasks.definitions);
+  const concurrency = settings['worker.concurrency'];
+  const name = settings['worker.name'] ?? `${hostname()}-${process.pid}`;
+  const worker = createWorker({
+    store,
+    definitions: tasks.definitions,
+    files: tasks.files,
+    queues: slots,
+    concurrency,
+    name,
+    version,
+    drainMs: settings['worker.drain'],
+    services,
+  });
+  return {
+    worker,
+    name,
+    isShared: isList(slots),
+    queues: isList(slots) ? Object.fromEntries(slots.map((queue) => [queue, concurrency])) : slots,
+  };
+}
+
+/** The engine's services under the presence of a server; not started. */
+export function composeEngine(config: Config, store: Store, version: string, report: Report): Engine {
+  const name = `${config.settings['worker.name'] ?? hostname()}-server`;
+  return createEngine({ store, report, presence: { workerId: createToken(systemChance), name, version } });
+}
+
+export interface ServerParts {
+  readonly session: Session;
+  readonly version: string;
+  readonly insecure: boolean;
+  /** Hears of errors that are no one's fault but ours. */
+  report(error: unknown): void;
+}
+
+/** API and pages, listening. Throws PORT_IN_USE, INSECURE_BIND and INVALID_OPTION. */
+export async function composeServer({ session, version, insecure, report }: ServerParts): Promise<RunningServer> {
+  const [{ createApp }, { serve }, { createPages }] = await Promise.all([
+    import('../api/app.ts'),
+    import('../api/serve.ts'),
+    import('../dashboard/pages.tsx'),
+  ]);
+  const { settings } = session.config;
+  const hosts = settings['server.hosts'];
+  const fetch: FetchHandler = createApp({
+    context: session.context,
+    pages: createPages({ version, environment: settings.env }),
+    hosts: hosts?.includes('any') === true ? 'any' : (hosts ?? []),
+    report,
+  });
+  return serve({ fetch, host: settings['server.host'], port: settings['server.port'], insecure, clock: systemClock });
+}
+
+function isList(queues: QueueSlots): queues is readonly string[] {
+  return Array.isArray(queues);
+}

@@ -1,0 +1,74 @@
+/** What a command that asks for something works with: the store opened from the configuration, and the operations' context. */
+
+import { existsSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { relative } from 'node:path';
+import type { Config } from '../config/load.ts';
+import type { TaskDefinition } from '../core/definition.ts';
+import type { Store } from '../history/history.ts';
+import type { Operation, OperationContext } from '../operations/operation.ts';
+import type { Call } from './command.ts';
+
+/** An opened store and who asks. */
+export interface Session {
+  readonly config: Config;
+  readonly store: Store;
+  readonly context: OperationContext;
+  /** Performs an operation as the person at this terminal. */
+  ask<Input, Output>(operation: Operation<Input, Output>, input: unknown): Promise<Output>;
+}
+
+/** Opens the store, runs `work` and closes it again, however `work` ends. */
+export async function withSession<Answer>(
+  call: Call,
+  work: (session: Session) => Promise<Answer>,
+  local: readonly TaskDefinition[] = [],
+): Promise<Answer> {
+  const config = await call.config();
+  const store = await openConfiguredStore(call, config);
+  try {
+    return await work(await createSession(config, store, local));
+  } finally {
+    await store.close();
+  }
+}
+
+/** A session on a store that somebody else closes. */
+export async function createSession(
+  config: Config,
+  store: Store,
+  local: readonly TaskDefinition[] = [],
+): Promise<Session> {
+  const [{ perform }, { createContext }] = await Promise.all([
+    import('../operations/operation.ts'),
+    import('../operations/context.ts'),
+  ]);
+  const context = createContext({ store, definitions: local, actor: { name: `cli:${userName()}`, role: 'admin' } });
+  return { config, store, context, ask: (operation, input) => perform(operation, context, input) };
+}
+
+/** Opens the store of the configuration; says so when that made a new one, which may be a mistake about the folder. */
+export async function openConfiguredStore(call: Call, config: Config): Promise<Store> {
+  const { connect } = await import('../broker/connect.ts');
+  const file = storeFile(config);
+  const isNew = file !== null && !existsSync(file);
+  const store = connect(config.settings.broker, { folder: config.folder });
+  await store.broker.open();
+  if (isNew) call.output.note(`Made a new store: ${relative(call.cwd, file) || file}`);
+  return store;
+}
+
+/** The file of an SQLite store; `null` for any other. */
+export function storeFile(config: Config): string | null {
+  const match = /^sqlite:(?:\/\/)?([^:?][^?]*)/.exec(config.settings.broker);
+  return match?.[1] ?? null;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a number nobody gave a name to.
+    return 'unknown';
+  }
+}
