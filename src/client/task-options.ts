@@ -12,6 +12,7 @@ import type { IfExists } from '../core/task.ts';
 import { type CheckedTemplate, compileTemplate } from '../core/template.ts';
 import { readIfExists } from './options.ts';
 import { type AnySchema, isSchema, jsonSchemaOf, type Out, parseWith } from './schema.ts';
+import { taskDefaults } from './task-defaults.ts';
 
 /** Which errors are worth another attempt, and how long to wait for it. */
 export interface RetryOptions {
@@ -81,7 +82,6 @@ const optionNames: Readonly<Record<keyof TaskOptions<AnySchema, string>, true>> 
 /** Named in the design, refused until they work: a limit that is not kept would be a lie. */
 const notYet = ['concurrency', 'rateLimit', 'group', 'isolate', 'redact'];
 const descriptionMax = 1_000;
-const timeoutDefault: Duration = '1h';
 /** Enough to tell apart the versions of one schema. */
 const schemaVersionLength = 12;
 
@@ -101,7 +101,7 @@ export function defineTask(name: unknown, options: unknown, run: TaskDefinition[
       name: taskName,
       description: readDescription(given.description),
       queue: given.queue === undefined ? 'default' : checkName(given.queue, 'queue'),
-      timeoutMs: given.timeout === null ? null : parseDuration(given.timeout ?? timeoutDefault, 'timeout', { min: 1 }),
+      timeoutMs: readTimeout(given.timeout),
       policy: encodePolicy(policy),
       isolate: 'none',
       ...readKey(given, schema),
@@ -160,7 +160,12 @@ function readDescription(value: unknown): string | null {
 function readPolicy({ retry, keep, cancel }: LooseTaskOptions): Policy {
   if (keep !== undefined && !isObject(keep))
     throw invalidOption('keep', 'an object with succeeded and failed is needed');
-  return policyOf({ retry, keep, cancel } as PolicyOptions);
+  return policyOf({ retry, keep, cancel } as PolicyOptions, taskDefaults().policy);
+}
+
+function readTimeout(value: unknown): number | null {
+  if (value === undefined) return taskDefaults().timeoutMs;
+  return value === null ? null : parseDuration(value, 'timeout', { min: 1 });
 }
 
 function readRetryOn(retry: unknown): TaskDefinition['retryOn'] {

@@ -36,6 +36,9 @@ mistake at once, unknown keys and variables too.
 |---|---|---|---|---|
 ${settingKeys.map(row).join('\n')}
 
+The settings under \`defaults\` hold for the tasks that the command \`taskflow\` loads, and travel with each task that is
+enqueued by name.
+
 \`TASKFLOW_CONFIG\` (or \`--config\`) names the config file. In TypeScript:
 
 \`\`\`ts

@@ -15,6 +15,7 @@ export type QueueSlots = Readonly<Record<string, number | null>>;
 /** A retry policy as people write it. `attempts` counts all runs, the first one too. */
 export interface RetrySetting {
   readonly attempts?: number | undefined;
+  readonly backoff?: 'fixed' | 'exponential' | undefined;
   readonly delay?: string | number | undefined;
   readonly factor?: number | undefined;
   readonly max?: string | number | undefined;
@@ -95,6 +96,7 @@ export const retry = (z: ZodLibrary) => {
   const policy = z.strictObject(
     {
       attempts: attempts.optional(),
+      backoff: word(z, ['fixed', 'exponential']).optional(),
       delay: duration(z).optional(),
       factor: z.number().min(1).max(100).optional(),
       max: duration(z).optional(),
@@ -117,7 +119,7 @@ export const retry = (z: ZodLibrary) => {
 };
 
 function unknownKey(key: string): string {
-  return `"${key}".${didYouMean(key, ['attempts', 'delay', 'factor', 'max', 'jitter'])}`;
+  return `"${key}".${didYouMean(key, ['attempts', 'backoff', 'delay', 'factor', 'max', 'jitter'])}`;
 }
 
 function readJson(value: unknown): unknown {
