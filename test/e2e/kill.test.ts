@@ -42,7 +42,10 @@ test('the tasks of a killed worker are run by another one, soon and without a ch
 
   assertValid(history);
   const taken = history.events.filter(({ kind }) => kind === 'judge');
-  expect(taken.flatMap(({ items }) => items.map(({ reason }) => reason))).toEqual(Array(held).fill('lease_lost'));
+  const judged = taken.flatMap(({ items }) => items);
+  expect(new Set(judged.map(({ reason }) => reason))).toEqual(new Set(['lease_lost']));
+  // Perhaps more: it may have claimed the next ones ahead.
+  expect(judged.length).toBeGreaterThanOrEqual(held);
   // Its leases last 30 s: only the proof of its death explains this.
   expect(Math.max(...taken.map(({ at }) => at)) - killedAt).toBeLessThan(15_000);
 });

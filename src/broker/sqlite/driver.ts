@@ -62,23 +62,29 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     return connection;
   };
 
-  /** Tries until it is not busy, giving the event loop back in between; the others get their turn by chance. */
-  const patiently = async <Answer>(attempt: () => Answer): Promise<Answer> => {
-    let deadline: number | null = null;
-    for (;;) {
+  /** When a call that is made now has waited long enough: however many wait before it for the same lock. */
+  const patience = (): number => clock.elapsed() + (options.lockedAfterMs ?? lockedAfterMs);
+
+  /** Tries until it is not busy, giving the event loop back before each further try; the others get their turn by chance. */
+  const patiently = async <Answer>(attempt: () => Answer, deadline: number, busy: unknown = null): Promise<Answer> => {
+    for (let last = busy; ; ) {
+      if (last !== null) {
+        await sleep(clock, retryMinMs + chance.float() * (retryMaxMs - retryMinMs));
+        if (clock.elapsed() >= deadline) throw translate(last, file);
+      }
       try {
         return attempt();
       } catch (error) {
-        deadline ??= clock.elapsed() + (options.lockedAfterMs ?? lockedAfterMs);
-        if (!isBusy(error) || clock.elapsed() >= deadline) throw translate(error, file);
+        if (!isBusy(error)) throw translate(error, file);
+        last = error;
       }
-      await sleep(clock, retryMinMs + chance.float() * (retryMaxMs - retryMinMs));
     }
   };
 
   const run = async <Answer>(
     connection: Connection,
     kind: 'BEGIN' | 'BEGIN IMMEDIATE',
+    deadline: number,
     work: (tx: Connection['tx']) => Promise<Answer>,
   ): Promise<Answer> => {
     // The common case first, without a closure or a promise.
@@ -86,7 +92,7 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
       connection.begin(kind);
     } catch (error) {
       if (!isBusy(error)) throw translate(error, file);
-      await patiently(() => connection.begin(kind));
+      await patiently(() => connection.begin(kind), deadline, error);
     }
     try {
       const answer = await work(connection.tx);
@@ -118,13 +124,18 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
 
   return {
     dialect: sqliteDialect,
-    transaction: (work) =>
-      writing(async () => {
-        const answer = await run(opened(writer), 'BEGIN IMMEDIATE', work);
+    transaction: (work) => {
+      const deadline = patience();
+      return writing(async () => {
+        const answer = await run(opened(writer), 'BEGIN IMMEDIATE', deadline, work);
         boundLog();
         return answer;
-      }),
-    read: (work) => reading(() => run(opened(reader), 'BEGIN', work)),
+      });
+    },
+    read: (work) => {
+      const deadline = patience();
+      return reading(() => run(opened(reader), 'BEGIN', deadline, work));
+    },
     lockMigrations: async () => {
       // BEGIN IMMEDIATE holds the one lock there is.
     },
@@ -136,10 +147,10 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
       }
       // A log that is there before the first connection was left by a process that did not close, or belongs to one that runs.
       const log = isFile ? sizeOf(`${file}-wal`) : 0;
-      if (log > 0 && sizeOf(file) <= checkedBytesMax) await patiently(() => checkFile(file));
+      if (log > 0 && sizeOf(file) <= checkedBytesMax) await patiently(() => checkFile(file), patience());
       try {
-        writer = await patiently(() => openConnection(file, options.now));
-        reader = isFile ? await patiently(() => openConnection(file, options.now)) : writer;
+        writer = await patiently(() => openConnection(file, options.now), patience());
+        reader = isFile ? await patiently(() => openConnection(file, options.now), patience()) : writer;
       } catch (error) {
         close();
         throw error;
