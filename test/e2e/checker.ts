@@ -27,8 +27,8 @@ export function check(history: RunHistory): readonly Violation[] {
   return violations;
 }
 
-/** Throws with the first few broken rules. */
-export function assertValid(history: RunHistory): void {
+/** Throws with the first few broken rules, and with `run`: what it takes to run the scenario again. */
+export function assertValid(history: RunHistory, run = ''): void {
   const violations = check(history);
   if (violations.length === 0) return;
   const lines = violations.slice(0, 20).map(({ rule, taskId, sentence }) => `${rule} ${taskId ?? ''} ${sentence}`);
@@ -40,7 +40,9 @@ export function assertValid(history: RunHistory): void {
         (item) => `  ${event.at} ${event.kind} ${item.from} → ${item.to} ${item.reason ?? ''} attempt ${item.attempt}`,
       ),
   );
-  throw new Error([`${violations.length} violations:`, ...lines, `Events of ${worst?.taskId}:`, ...story].join('\n'));
+  throw new Error(
+    [`${violations.length} violations: ${run}`, ...lines, `Events of ${worst?.taskId}:`, ...story].join('\n'),
+  );
 }
 
 type ClientLog = ReadonlyMap<string, readonly ClientEntry[]>;

@@ -1,6 +1,8 @@
 /** kill -9 of a worker, of the server and of a client, under load: what was accepted ends once, whoever dies. */
 
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { seededChance } from '../../src/core/chance.ts';
 import { assertValid } from './checker.ts';
 import { lookAt, type RunHistory } from './history.ts';
 import { readClientLog, readEffects } from './logs.ts';
@@ -48,6 +50,31 @@ test('the tasks of a killed worker are run by another one, soon and without a ch
   expect(judged.length).toBeGreaterThanOrEqual(held);
   // Its leases last 30 s: only the proof of its death explains this.
   expect(Math.max(...taken.map(({ at }) => at)) - killedAt).toBeLessThan(15_000);
+});
+
+test('workers killed at random moments lose nothing and repeat no success', async () => {
+  const { file } = scenario;
+  const seed = Date.now() % 1_000_000;
+  const chance = seededChance(seed);
+  await scenario.start('server.ts', { file }).heard('ready');
+  const workers = [1, 2, 3].map(() => scenario.start('worker.ts', { file, concurrency: 10 }));
+  await Promise.all(workers.map((worker) => worker.heard('ready')));
+  const count = 600;
+  const load = scenario.start('producer.ts', { file, first: 0, count, width: 2, input: { ms: 20 }, mixedDelayMs: 400 });
+  await until('the load comes in', () => accepted() > 20);
+  for (let kills = 0; kills < 6; kills++) {
+    // Not a wait for something, but the moment of the kill.
+    await wait(20 + 300 * chance.float());
+    const index = Math.floor(chance.float() * workers.length);
+    workers[index]?.send('SIGKILL');
+    workers[index] = scenario.start('worker.ts', { file, concurrency: 10 });
+    await workers[index].heard('ready');
+  }
+  await load.heard('done');
+  const history = await drainedHistory(count);
+
+  assertValid(history, `seed ${seed}`);
+  expect(new Set(history.tasks.map(({ state }) => state))).toEqual(new Set(['succeeded']));
 });
 
 test('a worker alone recovers what another one left when there is no server', async () => {

@@ -14,23 +14,13 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { seededChance } from '../../src/core/chance.ts';
-import { type Child, createScenario, nobody, type Scenario } from './processes.ts';
+import { type Child, createScenario, nobody, type Said, type Scenario } from './processes.ts';
 
 let scenario: Scenario;
 beforeEach(() => {
   scenario = createScenario();
 });
 afterEach(() => scenario.end());
-
-test('ten processes that open a new file at once make one store', async () => {
-  const { file } = scenario;
-  const openers = Array.from({ length: 10 }, () => scenario.start('opener.ts', { file, waits: true }));
-  await Promise.all(openers.map((opener) => opener.heard('ready')));
-  for (const opener of openers) opener.tell('now');
-  const opened = await Promise.all(openers.map((opener) => opener.heard('opened')));
-  expect(new Set(opened.map(({ incarnation }) => incarnation)).size).toBe(1);
-  expect(await Promise.all(openers.map((opener) => opener.exited))).toEqual(Array(10).fill({ code: 0, signal: null }));
-});
 
 /** A closed store of 300 tasks. */
 async function makeStore(): Promise<void> {
@@ -49,6 +39,28 @@ async function makeUncleanStore(): Promise<void> {
   await worker.exited;
   expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
 }
+
+/** Ten processes that open the file at the same moment. */
+async function openTogether(): Promise<readonly Said[]> {
+  const { file } = scenario;
+  const openers = Array.from({ length: 10 }, () => scenario.start('opener.ts', { file, waits: true }));
+  await Promise.all(openers.map((opener) => opener.heard('ready')));
+  for (const opener of openers) opener.tell('now');
+  const opened = await Promise.all(openers.map((opener) => opener.heard('opened')));
+  expect(await Promise.all(openers.map((opener) => opener.exited))).toEqual(Array(10).fill({ code: 0, signal: null }));
+  return opened;
+}
+
+test('ten processes that open a new file at once make one store', async () => {
+  const opened = await openTogether();
+  expect(new Set(opened.map(({ incarnation }) => incarnation)).size).toBe(1);
+});
+
+test('ten processes that open a file at once after an unclean end find all of it', async () => {
+  await makeUncleanStore();
+  const opened = await openTogether();
+  expect(opened.map(({ tasks }) => tasks)).toEqual(Array(10).fill(320));
+});
 
 /** What is in the file and beside it, but for the log's index, which is no data. */
 function fingerprint(): string {

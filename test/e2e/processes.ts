@@ -60,6 +60,9 @@ export interface Scenario {
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
 const running = new Set<ChildProcess>();
 
+/** Without it each of a hundred processes would strip and compile the same sixty files: 0.3 s instead of 0.05. */
+const compileCache = join(tmpdir(), 'taskflow-e2e-compile-cache');
+
 // A test that times out ends this process before its own clean-up.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -95,7 +98,7 @@ export function createScenario(): Scenario {
 function startChild(path: string, settings: object, { uid, env = {} }: StartOptions): Child {
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, JSON.stringify(settings)], {
     stdio: 'pipe',
-    env: { ...process.env, ...env },
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache, ...env },
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   running.add(child);
