@@ -25,7 +25,10 @@ const checkpointPages = 2_000;
 
 export interface Connection {
   readonly tx: SqlTransaction;
+  /** Stands still for another writer, but not for long. */
   begin(kind: 'BEGIN' | 'BEGIN IMMEDIATE'): void;
+  /** Does not stand still at all. */
+  tryBegin(kind: 'BEGIN' | 'BEGIN IMMEDIATE'): void;
   commit(): void;
   rollback(): void;
   /** Changes when another connection has committed something. */
@@ -57,6 +60,14 @@ export function openConnection(file: string, wallMs: () => number): Connection {
   return {
     tx: createTransaction(prepare, wallMs),
     begin: (kind) => void begins[kind].run(),
+    tryBegin: (kind) => {
+      database.exec('PRAGMA busy_timeout = 0');
+      try {
+        begins[kind].run();
+      } finally {
+        database.exec(`PRAGMA busy_timeout = ${busyMs}`);
+      }
+    },
     commit: () => void commit.run(),
     rollback: () => {
       // Some errors, a full disk among them, have rolled back already.

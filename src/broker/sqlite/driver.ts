@@ -56,6 +56,7 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
   let reader: Connection | null = null;
   let fileSystem = 0;
   let transactions = 0;
+  let isLocked = false;
 
   const opened = (connection: Connection | null): Connection => {
     if (connection === null) throw taskFlowError('STORE_CLOSED');
@@ -87,13 +88,17 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     deadline: number,
     work: (tx: Connection['tx']) => Promise<Answer>,
   ): Promise<Answer> => {
-    // The common case first, without a closure or a promise.
+    // The common case first, without a closure or a promise. Standing still is for locks of a few milliseconds: once it was
+    // in vain, this process looks only, else its handlers and timers would have a quarter of the time.
     try {
-      connection.begin(kind);
+      if (isLocked) connection.tryBegin(kind);
+      else connection.begin(kind);
     } catch (error) {
       if (!isBusy(error)) throw translate(error, file);
-      await patiently(() => connection.begin(kind), deadline, error);
+      isLocked = true;
+      await patiently(() => connection.tryBegin(kind), deadline, error);
     }
+    if (kind === 'BEGIN IMMEDIATE') isLocked = false;
     try {
       const answer = await work(connection.tx);
       connection.commit();
