@@ -92,10 +92,9 @@ function runLines(terminal: Terminal, at: number, end: RunEnd, event: RunEvent, 
   if (event.error === null) return [line];
   const place = firstFrame(event.error.stack);
   const problem = `${event.error.name}: ${oneLine(event.error.message)}`;
-  return [
-    line,
-    `            ${cut(terminal, problem, Math.max(20, terminal.width - 14))}${place === null ? '' : `  ${paint(terminal, place, 'muted')}`}`,
-  ];
+  const shownPlace = place === null ? '' : `  ${place}`;
+  const problemRoom = Math.max(20, terminal.width - 13 - shownPlace.length);
+  return [line, `            ${cut(terminal, problem, problemRoom)}${paint(terminal, shownPlace, 'muted')}`];
 }
 
 function wordsOf(end: RunEnd, { ms, attempt, reason }: RunEvent, retry: Retry | null): string {

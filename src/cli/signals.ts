@@ -8,6 +8,9 @@ import { showError, uncaught } from './problem.ts';
 /** How long a process in an unknown state may take to put its tasks down. */
 const crashDrainMs = 5_000;
 
+/** `npm` and `timeout` pass on the Ctrl-C that the terminal has sent to us already: one key press must not count twice. */
+const echoMs = 300;
+
 export interface RunUntilStopped {
   readonly clock: Clock;
   /** What the first signal says on stderr. */
@@ -20,13 +23,16 @@ export interface RunUntilStopped {
 export function untilStopped(call: Call, { clock, farewell, stop }: RunUntilStopped): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false;
+    let firstAt = 0;
 
     const onSignal = (): void => {
+      if (stopping && clock.elapsed() - firstAt < echoMs) return;
       if (stopping) {
         call.output.warn('Leaving at once. Tasks that were running are run again when their lease ends.');
         process.exit(1);
       }
       stopping = true;
+      firstAt = clock.elapsed();
       // The terminal has just shown ^C.
       if (call.output.notes.isPerson) call.stderr.write('\r\u001b[K');
       call.output.warn(farewell);

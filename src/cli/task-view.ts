@@ -71,10 +71,13 @@ export function taskLines(terminal: Terminal, task: TaskRecordDocument, why: str
     `${paint(terminal, head, task.view)}   ${paint(terminal, task.name, 'bold')}   ${task.id}   ${paint(terminal, `queue ${task.queue} ${dot} priority ${task.priority}`, 'muted')}`,
     ...fieldLines(terminal, fields),
     ...runLines(terminal, task),
-    ...task.timeline.map(
-      (entry) =>
-        `  ${paint(terminal, clockTime(Date.parse(entry.at)), 'muted')}   ${preview(entry.text, terminal.width - 14)}`,
-    ),
+    // The runs have told of the attempts already.
+    ...task.timeline
+      .filter((entry) => entry.kind !== 'attempt')
+      .map(
+        (entry) =>
+          `  ${paint(terminal, clockTime(Date.parse(entry.at)), 'muted')}   ${preview(entry.text, terminal.width - 14)}`,
+      ),
   ];
 }
 

@@ -18,7 +18,7 @@ import { showError } from '../problem.ts';
 import { createProgressLine } from '../progress.ts';
 import { createSession, openConfiguredStore, type Session } from '../session.ts';
 import { oneLine } from '../table.ts';
-import { cut, glyphOf, paint } from '../terminal.ts';
+import { cut, glyphOf, paint, widthOf } from '../terminal.ts';
 import { waitForEnd } from '../wait.ts';
 
 const enqueueOptions: readonly OptionSpec[] = [
@@ -265,9 +265,11 @@ function showEnd(call: Call, task: Task, document: TaskRecordDocument): number {
   const view = viewOf(task);
   const took = document.tookMs === null ? '' : ` in ${formatDuration(document.tookMs)}`;
   const result = task.state === 'succeeded' ? jsonText(document.result) : '';
+  const head = `${glyphOf(terminal, view)} ${view}`;
+  const room = Math.max(20, terminal.width - widthOf(head) - took.length - task.id.length - 6);
   call.output.record({ id: (row) => row.id }, document, () => [
     terminal.isPerson
-      ? `${paint(terminal, `${glyphOf(terminal, view)} ${view}`, view)}${took}   ${result === '' ? '' : `${cut(terminal, oneLine(result), Math.max(20, terminal.width - 50))}   `}${paint(terminal, task.id, 'muted')}`
+      ? `${paint(terminal, head, view)}${took}   ${result === '' ? '' : `${cut(terminal, oneLine(result), room)}   `}${paint(terminal, task.id, 'muted')}`
       : [view, task.name, task.id, String(document.tookMs ?? ''), result].map(oneLine).join('\t'),
   ]);
   if (task.state === 'succeeded') return 0;
