@@ -10,8 +10,9 @@ import type { Call, Surroundings } from './command.ts';
 import { overview } from './help.ts';
 import { createOutput, type OutputFormat, type OutputOptions, outputFormats } from './output.ts';
 import { showError } from './problem.ts';
-import { knownNoun, nounOf, optionName, type Parsed, parseWords, settingsOf } from './program.ts';
+import type { Parsed } from './program.ts';
 import { type ColorChoice, detectTerminal } from './terminal.ts';
+import { knownNoun, nounOf, optionName, settingsOf } from './words.ts';
 
 /** Runs `argv` (without node and script) and resolves to the exit code; every error is shown, none is thrown. */
 export async function runCli(argv: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -29,7 +30,8 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
       return 0;
     }
     const noun = knownNoun(word);
-    const { commands } = await noun.load();
+    // Commander is loaded now and not above: the overview does without it.
+    const [{ parseWords }, { commands }] = await Promise.all([import('./program.ts'), noun.load()]);
     const parse = parseWords(noun, commands, argv, detectTerminal(stdout, env).width);
     if (parse.kind === 'help') {
       stdout.write(parse.text);

@@ -1,8 +1,8 @@
 /** The overview that `taskflow --help` prints. It must be there at once: nothing heavy is loaded for it. */
 
 import { nouns } from './catalog.ts';
-import { globalOptions } from './program.ts';
 import { paint, type Terminal } from './terminal.ts';
+import { globalOptions } from './words.ts';
 
 export function overview(terminal: Terminal): string {
   const groups = [...new Set(nouns.map((noun) => noun.group))];

@@ -4,28 +4,9 @@ import { Command, CommanderError, Option } from 'commander';
 import { flagName, type SettingKey, settingOf } from '../config/settings.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
-import { findNoun, type Noun, nouns, verbAliases } from './catalog.ts';
+import { type Noun, verbAliases } from './catalog.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
-import { outputFormats } from './output.ts';
-
-/** Options every command takes. */
-export const globalOptions: readonly OptionSpec[] = [
-  { flags: '-o, --output <format>', description: `How to print: ${outputFormats.join(', ')} (default: table)` },
-  { flags: '--json', description: 'The same as -o json' },
-  { flags: '--fields <list>', description: 'Only these fields: id,name,error.message' },
-  { flags: '--broker <url>', description: 'Where tasks live (default: sqlite:./.taskflow/taskflow.db)' },
-  { flags: '--store <url>', description: 'Where finished tasks are recorded (default: the broker)' },
-  { flags: '--namespace <name>', description: 'One of several systems in one store (default: taskflow)' },
-  { flags: '--config <file>', description: 'Config file (default: taskflow.config.* found upward)' },
-  { flags: '--cwd <folder>', description: 'Work in this folder' },
-  { flags: '--color <when>', description: 'auto, always or never (default: auto)' },
-  { flags: '-q, --quiet', description: 'No hints and no progress' },
-  { flags: '-v, --verbose', description: 'Show the stack of an error' },
-  { flags: '-h, --help', description: 'Show help' },
-];
-
-/** Settings among the global options. */
-const globalSettings: readonly SettingKey[] = ['broker', 'store', 'namespace', 'color'];
+import { globalOptions } from './words.ts';
 
 /** What was typed, taken apart. */
 export interface Parsed {
@@ -38,34 +19,6 @@ export interface Parsed {
 export type Parse =
   | { readonly kind: 'command'; readonly parsed: Parsed }
   | { readonly kind: 'help'; readonly text: string };
-
-/** The first word that is no option nor the value of a global one: the noun. */
-export function nounOf(argv: readonly string[]): string | undefined {
-  const takesValue = new Set(
-    globalOptions
-      .filter(({ flags }) => flags.includes('<'))
-      .flatMap(({ flags }) => flags.split(/[ ,]+/).filter((part) => part.startsWith('-'))),
-  );
-  for (let index = 0; index < argv.length; index++) {
-    const word = argv[index] ?? '';
-    if (!word.startsWith('-')) return word;
-    if (takesValue.has(word)) index += 1;
-  }
-  return undefined;
-}
-
-/** Throws USAGE for a noun nobody knows. */
-export function knownNoun(word: string): Noun {
-  const noun = findNoun(word);
-  if (noun !== undefined) return noun;
-  throw usage(
-    `There is no command "${word}".${didYouMean(
-      word,
-      nouns.map(({ name }) => name),
-    )}`,
-    'taskflow --help',
-  );
-}
 
 /** Reads the words of a command of `noun`. Throws USAGE, with the nearest known word. */
 export function parseWords(noun: Noun, specs: readonly CommandSpec[], argv: readonly string[], width: number): Parse {
@@ -92,16 +45,6 @@ export function parseWords(noun: Noun, specs: readonly CommandSpec[], argv: read
   }
   if (parsed === null) return { kind: 'help', text };
   return { kind: 'command', parsed };
-}
-
-/** The settings a command takes as flags. */
-export function settingsOf(spec: CommandSpec): readonly SettingKey[] {
-  return [...globalSettings, ...(spec.settings ?? [])];
-}
-
-/** `--log-level` → `logLevel`: commander's name for the value of a flag. */
-export function optionName(flag: string): string {
-  return flag.replace(/^--/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function configured(command: Command, width: number, write: (text: string) => void): Command {
