@@ -11,6 +11,8 @@ const program = fileURLToPath(new URL('../../bin/taskflow.js', import.meta.url))
 const tasks = fileURLToPath(new URL('../../examples/tasks', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'taskflow-e2e-'));
 const children = new Set<ChildProcess>();
+/** Servers that were detached from us: a failed test must not leave one behind. */
+const detached = new Set<number>();
 
 interface Run {
   readonly code: number | null;
@@ -67,6 +69,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   for (const child of children) child.kill('SIGKILL');
+  for (const pid of detached) process.kill(pid, 'SIGKILL');
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -207,6 +210,7 @@ describe('processes', () => {
     const started = JSON.parse(
       (await run(['server', 'start', '--detach', '--port', '0', '--json'], { cwd })).stdout,
     ) as { pid: number; url: string };
+    detached.add(started.pid);
     expect(JSON.parse((await run(['server', 'status', '--json'], { cwd })).stdout)).toMatchObject({
       running: true,
       pid: started.pid,
@@ -217,6 +221,7 @@ describe('processes', () => {
       stopped: true,
       pid: started.pid,
     });
+    detached.delete(started.pid);
     expect(await run(['server', 'status', '--port', '9'], { cwd })).toMatchObject({ code: 6 });
   });
 
