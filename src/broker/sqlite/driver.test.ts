@@ -1,12 +1,12 @@
 /** Tests of the SQLite driver's waiting for other processes. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemChance } from '../../core/chance.ts';
-import type { Clock } from '../../core/time.ts';
+import { type Clock, systemClock } from '../../core/time.ts';
 import { createSqliteDriver } from './driver.ts';
 
 let folder: string;
@@ -48,5 +48,33 @@ test('calls that wait behind one another for a foreign lock give up together', a
   alien.exec('COMMIT');
   expect(await driver.transaction(async () => 'done')).toBe('done');
   alien.close();
+  driver.close();
+});
+
+test('a file that was removed or replaced under a running process accepts nothing more', async () => {
+  const file = join(folder, 'store.db');
+  let elapsed = 0;
+  const clock: Clock = { ...createWaitingClock(), elapsed: () => elapsed };
+  const driver = createSqliteDriver({ file, now: clock.now, clock, chance: systemChance });
+  await driver.open();
+  expect(await driver.transaction(async () => 'done')).toBe('done');
+
+  for (const name of ['store.db', 'store.db-wal', 'store.db-shm']) rmSync(join(folder, name));
+  elapsed += 1_000;
+  const refused = { code: 'STORE_UNREACHABLE', message: expect.stringContaining(`${file} was removed or replaced`) };
+  await expect(driver.transaction(async () => 'done')).rejects.toMatchObject(refused);
+  await expect(driver.read(async () => 'done')).rejects.toMatchObject(refused);
+
+  new DatabaseSync(file).close();
+  await expect(driver.transaction(async () => 'done')).rejects.toMatchObject(refused);
+  driver.close();
+});
+
+test('a log without its file belongs to nothing: a new store takes its place', async () => {
+  const file = join(folder, 'store.db');
+  writeFileSync(`${file}-wal`, 'what is left of a removed store');
+  const driver = createSqliteDriver({ file, now: Date.now, clock: systemClock, chance: systemChance });
+  await driver.open();
+  expect(await driver.transaction(async () => 'done')).toBe('done');
   driver.close();
 });

@@ -41,6 +41,8 @@ const checkedBytesMax = 16 * 1024 * 1024;
 const logBytesMax = 64 * 1024 * 1024;
 /** Writing transactions between two looks at the size of the log. */
 const logLookEvery = 1_000;
+/** Between two looks whether the file is still in its place: some 5 µs each. */
+const placeLookMs = 1_000;
 
 const foundTable = statement<[name: string]>(
   'found_table',
@@ -57,6 +59,8 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
   let fileSystem = 0;
   let transactions = 0;
   let isLocked = false;
+  let identity: string | null = null;
+  let placeLookAt = -Infinity;
 
   const opened = (connection: Connection | null): Connection => {
     if (connection === null) throw taskFlowError('STORE_CLOSED');
@@ -65,6 +69,20 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
 
   /** When a call that is made now has waited long enough: however many wait before it for the same lock. */
   const patience = (): number => clock.elapsed() + (options.lockedAfterMs ?? lockedAfterMs);
+
+  /** A removed file goes on to accept for as long as a process has it open, and is gone with it: such a store must refuse. */
+  const checkPlace = (): void => {
+    if (!isFile || clock.elapsed() < placeLookAt) return;
+    if (identityOf(file) !== identity) {
+      const hint = 'Stop this process and start it again; what ran in it is in the file that was removed.';
+      throw taskFlowError(
+        'STORE_UNREACHABLE',
+        { problem: `${file} was removed or replaced while it was in use` },
+        { hint },
+      );
+    }
+    placeLookAt = clock.elapsed() + placeLookMs;
+  };
 
   /** Tries until it is not busy, giving the event loop back before each further try; the others get their turn by chance. */
   const patiently = async <Answer>(attempt: () => Answer, deadline: number, busy: unknown = null): Promise<Answer> => {
@@ -91,6 +109,7 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     // The common case first, without a closure or a promise. Standing still is for locks of a few milliseconds: once it was
     // in vain, this process looks only, else its handlers and timers would have a quarter of the time.
     try {
+      checkPlace();
       if (isLocked) connection.tryBegin(kind);
       else connection.begin(kind);
     } catch (error) {
@@ -152,10 +171,12 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
       }
       // A log that is there before the first connection was left by a process that did not close, or belongs to one that runs.
       const log = isFile ? sizeOf(`${file}-wal`) : 0;
-      if (log > 0 && sizeOf(file) <= checkedBytesMax) await patiently(() => checkFile(file), patience());
+      if (log > 0 && sizeOf(file) > 0 && sizeOf(file) <= checkedBytesMax)
+        await patiently(() => checkFile(file), patience());
       try {
         writer = await patiently(() => openConnection(file, options.now), patience());
         reader = isFile ? await patiently(() => openConnection(file, options.now), patience()) : writer;
+        identity = isFile ? identityOf(file) : null;
       } catch (error) {
         close();
         throw error;
@@ -170,6 +191,12 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
 /** 0 for a file that is not there. */
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Tells a file from another one with its name; `null` when there is none. */
+function identityOf(file: string): string | null {
+  const found = statSync(file, { throwIfNoEntry: false, bigint: true });
+  return found === undefined ? null : `${found.dev}:${found.ino}`;
 }
 
 /** Throws STORE_CORRUPT for a damaged file, and leaves it and its log as they are. */
