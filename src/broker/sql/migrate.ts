@@ -31,7 +31,8 @@ const readMetaValue = statement<[value: string]>('read_meta', () => 'SELECT valu
 
 /**
  * Applies what is missing, each migration in one transaction that begins with the lock on all of them: two processes
- * that start at once both succeed. Running it again does nothing. Answers the names it applied.
+ * that start at once both succeed. Running it again only reads, so that nobody who writes for long keeps others from
+ * opening. Answers the names it applied.
  * Throws STORE_TOO_NEW when the database has a migration this program does not know.
  */
 export async function migrate(
@@ -39,6 +40,9 @@ export async function migrate(
   chance: Chance,
   migrations: readonly Migration[] = allMigrations,
 ): Promise<readonly string[]> {
+  const status = await migrationStatus(driver, migrations);
+  refuseNewer(status, migrations);
+  if (status.pending.length === 0) return [];
   const applied: string[] = [];
   await driver.transaction(async (tx) => {
     await driver.lockMigrations(tx);
