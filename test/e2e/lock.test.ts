@@ -62,3 +62,15 @@ test.for<readonly [sentence: string, lockedAfterMs: number | undefined]>([
   if (lockedAfterMs === undefined) expect(refused).toBe(0);
   else expect(refused).toBeGreaterThan(0);
 });
+
+test('a foreign write lock keeps nobody from opening the store and reading it', async () => {
+  const { file } = scenario;
+  await scenario.start('producer.ts', { file, first: 0, count: 5 }).heard('done');
+  const alien = scenario.start('lock.ts', { file });
+  await alien.heard('locked');
+
+  // Its patience for the lock would be 10 s, and then it would give up.
+  const opener = scenario.start('opener.ts', { file });
+  expect(await opener.heard('opened')).toMatchObject({ tasks: 5 });
+  expect(alien.isRunning()).toBe(true);
+});

@@ -50,6 +50,8 @@ export interface Scenario {
   readonly file: string;
   /** Starts a program of `fixtures/` with its settings as JSON. */
   start(program: string, settings: object, options?: StartOptions): Child;
+  /** Runs the command line as people do, in the folder and on its store. */
+  command(args: readonly string[], options?: StartOptions): Child;
   /** Lets the handlers go on that wait at this gate. */
   open(gate: string): void;
   /** Runs `undo` at the end, whatever happened; the last added first. */
@@ -58,6 +60,7 @@ export interface Scenario {
 }
 
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
+const commandLine = fileURLToPath(new URL('../../bin/taskflow.js', import.meta.url));
 const running = new Set<ChildProcess>();
 
 /** Without it each of a hundred processes would strip and compile the same sixty files: 0.3 s instead of 0.05. */
@@ -73,31 +76,45 @@ export function createScenario(): Scenario {
   const folder = mkdtempSync(join(tmpdir(), 'taskflow-e2e-'));
   // For programs that run as another user.
   chmodSync(folder, 0o755);
-  const own: Child[] = [];
+  const file = join(folder, 'store.db');
+  const children: Child[] = [];
+  const own = (child: Child): Child => {
+    children.push(child);
+    return child;
+  };
   const undos: (() => void)[] = [];
   return {
     folder,
-    file: join(folder, 'store.db'),
-    start(program, settings, options = {}) {
-      const child = startChild(join(fixtures, program), { folder, ...settings }, options);
-      own.push(child);
-      return child;
-    },
+    file,
+    start: (program, settings, options) =>
+      own(startChild([join(fixtures, program), JSON.stringify({ folder, ...settings })], options)),
+    command: (args, options = {}) =>
+      own(
+        startChild([commandLine, ...args], {
+          cwd: folder,
+          ...options,
+          env: { TASKFLOW_BROKER: `sqlite:${file}`, ...options.env },
+        }),
+      ),
     open: (gate) => writeFileSync(join(folder, `${gate}.gate`), ''),
     atEnd: (undo) => void undos.unshift(undo),
     async end() {
       // SIGKILL ends stopped processes as well.
-      for (const child of own) child.send('SIGKILL');
-      await Promise.all(own.map((child) => child.exited));
+      for (const child of children) child.send('SIGKILL');
+      await Promise.all(children.map((child) => child.exited));
       for (const undo of undos) undo();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-function startChild(path: string, settings: object, { uid, env = {} }: StartOptions): Child {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path, JSON.stringify(settings)], {
+function startChild(
+  argv: readonly string[],
+  { uid, cwd, env = {} }: StartOptions & { readonly cwd?: string } = {},
+): Child {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...argv], {
     stdio: 'pipe',
+    ...(cwd === undefined ? {} : { cwd }),
     env: { ...process.env, NODE_COMPILE_CACHE: compileCache, ...env },
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
@@ -128,7 +145,7 @@ function startChild(path: string, settings: object, { uid, env = {} }: StartOpti
     tell: (line) => void child.stdin.write(`${line}\n`),
     async heard(event) {
       const find = (): Said | undefined => said.find((one) => one.event === event);
-      await until(`${path} says ${event}`, () => find() !== undefined || !isRunning(), { facts: () => complaints });
+      await until(`${argv[0]} says ${event}`, () => find() !== undefined || !isRunning(), { facts: () => complaints });
       const found = find();
       if (found === undefined) throw new Error(`It ended without saying ${event}:\n${complaints}`);
       return found;
