@@ -91,12 +91,6 @@ export const errorTable = {
   HANDLER_TIMEOUT: kind(422, 3, 'The run took longer than {timeout}.'),
   WORKER_STOPPING: kind(503, 1, 'The worker is stopping.', undefined, true),
   TASK_FILE_FAILED: kind(422, 2, 'The task file {file} could not be loaded: {problem}'),
-  NO_TASKS_FOUND: kind(
-    422,
-    2,
-    'No task was found in {folders}.',
-    "A task is any export of task('name', …) in a file of these folders.",
-  ),
   DRAIN_UNFINISHED: kind(
     500,
     1,
@@ -175,7 +169,6 @@ export const errorTable = {
     'The server (pid {pid}) has not stopped within {timeout}.',
     'kill -9 {pid}   (its running tasks are run again when their lease ends)',
   ),
-  CONFIRMATION_NEEDED: kind(400, 2, '{what} needs a confirmation and nobody can give it.', 'Pass --yes.'),
   USAGE: kind(400, 2, '{problem}'),
   FORBIDDEN: kind(403, 5, '{operation} needs the role {needed}; {actor} is {role}.'),
   HOST_NOT_ALLOWED: kind(
