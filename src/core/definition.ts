@@ -73,7 +73,8 @@ export interface TaskDefinition {
 
 /** The definition a value carries, or `null` when it is not a task. */
 export function definitionOf(value: unknown): TaskDefinition | null {
-  if (value === null || (typeof value !== 'object' && typeof value !== 'function') || !(definitionBrand in value)) return null;
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function') || !(definitionBrand in value))
+    return null;
   return value[definitionBrand] as TaskDefinition;
 }
 

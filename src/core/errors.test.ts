@@ -10,7 +10,11 @@ const codes = Object.keys(errorTable) as ErrorCode[];
 test('docs/reference/errors.md lists every code of the table', async () => {
   const rows = codes.map((code) => {
     const { status, exitCode, retryable, message, hint } = { hint: '', ...errorTable[code] };
-    const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ').replace(/\{(\w+)\}/g, '*$1*');
+    const cell = (text: string): string =>
+      text
+        .replaceAll('|', '\\|')
+        .replaceAll('\n', ' ')
+        .replace(/\{(\w+)\}/g, '*$1*');
     return `| \`${code}\` | ${status} | ${exitCode} | ${retryable ? 'yes' : ''} | ${cell(message)} | ${cell(hint)} |`;
   });
   const page = [

@@ -1,7 +1,7 @@
 /** What a broker knows about why a task waits; core/explain.ts turns it into gates. */
 
-import type { Task } from './task.ts';
 import type { TaskState } from './states.ts';
+import type { Task } from './task.ts';
 
 /** Who paused a queue, when and why. */
 export interface Pause {

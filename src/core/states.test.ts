@@ -7,13 +7,21 @@ test('docs/states.md lists exactly the transitions of the literal', () => {
   const page = readFileSync(new URL('../../docs/states.md', import.meta.url), 'utf8');
   const table = page.split('## Transitions')[1] ?? '';
   const rows = [...table.matchAll(/^\| (\w+) \| ([^|]+) \| ([^|]+) \|$/gm)].filter((row) => row[1] !== 'operation');
-  const listed = (cell = ''): (string | null)[] => cell.trim().split(', ').map((state) => (state === '–' ? null : state));
-  const documented = Object.fromEntries(rows.map(([, name, from, to]) => [name, { from: listed(from), to: listed(to) }]));
+  const listed = (cell = ''): (string | null)[] =>
+    cell
+      .trim()
+      .split(', ')
+      .map((state) => (state === '–' ? null : state));
+  const documented = Object.fromEntries(
+    rows.map(([, name, from, to]) => [name, { from: listed(from), to: listed(to) }]),
+  );
   expect(documented).toEqual(transitions);
 });
 
 test('every transition starts and ends in a known state, and running is left only by settle or judge', () => {
-  const leavesRunning = Object.entries(transitions).filter(([, row]) => (row.from as readonly unknown[]).includes('running'));
+  const leavesRunning = Object.entries(transitions).filter(([, row]) =>
+    (row.from as readonly unknown[]).includes('running'),
+  );
   expect(leavesRunning.map(([name]) => name)).toEqual(['settle', 'judge']);
   for (const row of Object.values(transitions))
     for (const state of [...row.from, ...row.to]) expect(state === null || taskStates.includes(state)).toBe(true);

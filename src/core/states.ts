@@ -5,13 +5,35 @@ export const taskStates = ['blocked', 'scheduled', 'queued', 'running', 'succeed
 export type TaskState = (typeof taskStates)[number];
 
 /** The word shown for a task; derived from state, reason and attempt, never stored as the truth. */
-export const taskViews = ['scheduled', 'queued', 'blocked', 'running', 'retrying', 'succeeded', 'failed', 'quarantined', 'cancelled', 'expired'] as const;
+export const taskViews = [
+  'scheduled',
+  'queued',
+  'blocked',
+  'running',
+  'retrying',
+  'succeeded',
+  'failed',
+  'quarantined',
+  'cancelled',
+  'expired',
+] as const;
 export type TaskView = (typeof taskViews)[number];
 
 /** Why a task is in its state; `null` where the state says it all. */
 export const reasons = [
-  'error', 'timeout', 'crash_loop', 'dependency', 'user', 'expired', 'skipped', 'replaced',
-  'snooze', 'released', 'lease_lost', 'unknown_task', 'retry',
+  'error',
+  'timeout',
+  'crash_loop',
+  'dependency',
+  'user',
+  'expired',
+  'skipped',
+  'replaced',
+  'snooze',
+  'released',
+  'lease_lost',
+  'unknown_task',
+  'retry',
 ] as const;
 export type Reason = (typeof reasons)[number];
 
@@ -66,7 +88,11 @@ export function isLegal(operation: TransitionName, from: TaskState | null, to: T
 }
 
 /** The word to show for a task. */
-export function viewOf(task: { readonly state: TaskState; readonly reason: Reason | null; readonly attempt: number }): TaskView {
+export function viewOf(task: {
+  readonly state: TaskState;
+  readonly reason: Reason | null;
+  readonly attempt: number;
+}): TaskView {
   if (task.state === 'scheduled' && task.attempt >= 1) return 'retrying';
   if (task.state === 'cancelled' && task.reason === 'expired') return 'expired';
   if (task.state === 'failed' && task.reason === 'crash_loop') return 'quarantined';

@@ -162,7 +162,14 @@ export interface ClaimedTask {
 }
 
 /** Why a task needs a verdict of the engine, in order of precedence. */
-export const overdueReasons = ['cancel_requested', 'expired', 'timeout', 'lease_expired', 'start_deadline', 'dependency_failed'] as const;
+export const overdueReasons = [
+  'cancel_requested',
+  'expired',
+  'timeout',
+  'lease_expired',
+  'start_deadline',
+  'dependency_failed',
+] as const;
 export type OverdueReason = (typeof overdueReasons)[number];
 
 /** What `claimOverdue` hands to the engine. */
@@ -176,7 +183,12 @@ export interface OverdueTask {
 /** How a run ended, as the worker saw it. */
 export type Outcome =
   | { readonly kind: 'done'; readonly result: string | null }
-  | { readonly kind: 'error'; readonly error: TaskError; readonly retryAfterMs: number | null; readonly retryable: boolean }
+  | {
+      readonly kind: 'error';
+      readonly error: TaskError;
+      readonly retryAfterMs: number | null;
+      readonly retryable: boolean;
+    }
   | { readonly kind: 'giveUp'; readonly error: TaskError }
   /** `byLife`: the task's whole life ended, not just this run's time. */
   | { readonly kind: 'timedOut'; readonly error: TaskError; readonly byLife: boolean }
@@ -195,8 +207,21 @@ export type Charge = 'attempt' | 'crash' | 'interruption' | 'snooze' | 'nothing'
 
 /** Where a task goes: what `decide` says and a broker does, without judging. */
 export type Verdict =
-  | { readonly to: FinishedState; readonly reason: Reason | null; readonly charge: Charge; readonly keepMs: number; readonly result: string | null; readonly error: TaskError | null }
-  | { readonly to: WaitingState; readonly reason: Reason | null; readonly charge: Charge; readonly delayMs: number; readonly error: TaskError | null };
+  | {
+      readonly to: FinishedState;
+      readonly reason: Reason | null;
+      readonly charge: Charge;
+      readonly keepMs: number;
+      readonly result: string | null;
+      readonly error: TaskError | null;
+    }
+  | {
+      readonly to: WaitingState;
+      readonly reason: Reason | null;
+      readonly charge: Charge;
+      readonly delayMs: number;
+      readonly error: TaskError | null;
+    };
 
 /** A verdict on one lease, with what the run leaves behind. */
 export interface Settlement {
