@@ -8,6 +8,7 @@ import { limits } from '../core/limits.ts';
 import type { Presence } from '../core/presence.ts';
 import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
+import { createDepartedLook } from '../engine/departed.ts';
 import { createEngine, type Engine } from '../engine/engine.ts';
 import { createService, type Report, type Service, type ServiceReport, type TickResult } from '../engine/service.ts';
 import { Attempt } from './attempt.ts';
@@ -72,6 +73,7 @@ class LocalWorker implements Worker {
   readonly #runner: Runner;
   readonly #loop: Service;
   readonly #quiet: ReturnType<typeof createQuiet>;
+  readonly #lookForDeparted: () => Promise<boolean>;
   #state: Presence['state'] = 'ready';
   #started = false;
   #stopping: Promise<void> | null = null;
@@ -92,6 +94,7 @@ class LocalWorker implements Worker {
     this.id = this.#facts.workerId;
     this.#pools = createPools(options.queues ?? ['default'], options.concurrency ?? concurrencyDefault);
     this.#quiet = createQuiet(clock);
+    this.#lookForDeparted = createDepartedLook({ broker, clock });
     this.#wheel = createWheel(clock);
     this.#leases = createLeases({
       clock,
@@ -307,6 +310,17 @@ class LocalWorker implements Worker {
     if (!answer.noServer && this.#engine !== null) {
       this.#engineEnding = Promise.all([this.#engineEnding, this.#engine.stop()]);
       this.#engine = null;
+    }
+    // Waited for by a stop, after which nothing may touch the store.
+    if (!answer.noServer) this.#engineEnding = Promise.all([this.#engineEnding, this.#askForServers()]);
+  }
+
+  /** The store takes a killed server for a living one until it was silent for long; a process of its machine knows better. */
+  async #askForServers(): Promise<void> {
+    try {
+      if (await this.#lookForDeparted()) this.#keeper.beatNow(true);
+    } catch {
+      // The next heartbeat asks again, and the store forgets the server by itself.
     }
   }
 

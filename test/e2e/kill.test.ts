@@ -96,6 +96,24 @@ test('a worker alone recovers what another one left when there is no server', as
   ).toBe(true);
 });
 
+test('workers soon do the work of a server that was killed and not replaced', async () => {
+  const { file } = scenario;
+  const server = scenario.start('server.ts', { file });
+  await server.heard('ready');
+  const workers = [1, 2].map(() => scenario.start('worker.ts', { file, leaseMs: 3_000 }));
+  await Promise.all(workers.map((worker) => worker.heard('ready')));
+
+  server.send('SIGKILL');
+  await server.exited;
+  const killedAt = Date.now();
+  await scenario.start('producer.ts', { file, first: 0, count: 9, mixedDelayMs: 300 }).heard('done');
+  const history = await drainedHistory(9);
+
+  assertValid(history);
+  // What the store knows of the server would count for 30 s.
+  expect(Math.max(...history.tasks.map(({ finishedAt }) => finishedAt ?? 0)) - killedAt).toBeLessThan(15_000);
+});
+
 test('what a killed server had accepted survives, and clients that try again make no duplicates', async () => {
   const { file } = scenario;
   const port = await freePort();
