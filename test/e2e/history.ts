@@ -31,9 +31,11 @@ export interface Look {
   task(taskId: string): Promise<Task>;
   /** The token of a running task's lease. */
   token(taskId: string): Promise<string | null>;
-  /** How many tasks there are, and how many of them are not final. */
+  /** How many tasks are not final. */
   open(): Promise<number>;
   total(): Promise<number>;
+  /** How many running tasks are known to have begun. */
+  begun(): Promise<number>;
   /** Waits until there are `total` tasks and all are final. */
   drained(total: number, withinMs?: number): Promise<void>;
   history(): Promise<RunHistory>;
@@ -43,6 +45,10 @@ export interface Look {
 const unfinished = statement<[tasks: number]>(
   'unfinished',
   () => 'SELECT count(*) FROM tasks WHERE finished_at IS NULL',
+);
+const begun = statement<[tasks: number]>(
+  'begun',
+  () => "SELECT count(*) FROM tasks WHERE state = 'running' AND started_at IS NOT NULL",
 );
 const all = statement<[tasks: number]>('all_tasks', () => 'SELECT count(*) FROM tasks');
 const allIds = statement<[id: string]>('all_ids', () => 'SELECT id FROM tasks ORDER BY id');
@@ -67,6 +73,7 @@ export async function lookAt(scenario: Pick<Scenario, 'folder' | 'file'>): Promi
     token: async (taskId) => (await driver.read((tx) => tx.query(tokenOf, taskId)))[0]?.[0] ?? null,
     open: () => count(unfinished),
     total: () => count(all),
+    begun: () => count(begun),
     async drained(total, withinMs = 30_000) {
       let last = '';
       const isDrained = async (): Promise<boolean> => {

@@ -25,13 +25,16 @@ async function drainedHistory(total: number): Promise<RunHistory> {
 const accepted = (): number => readClientLog(scenario.folder).filter(({ step }) => step === 'ok').length;
 
 test('the tasks of a killed worker are run by another one, soon and without a charge', async () => {
-  const { file, folder } = scenario;
+  const { file } = scenario;
   const held = 50;
   await scenario.start('server.ts', { file }).heard('ready');
   const doomed = scenario.start('worker.ts', { file, concurrency: held });
   await doomed.heard('ready');
   await scenario.start('producer.ts', { file, first: 0, count: held, input: { gate: 'go' } }).heard('done');
-  await until('all of them run', () => readEffects(folder).length === held);
+  const look = await lookAt(scenario);
+  // A start that was not reported is an interruption, which costs less than a crash.
+  await until('their starts are known', async () => (await look.begun()) === held);
+  look.close();
   await scenario.start('worker.ts', { file, concurrency: 50 }).heard('ready');
   const load = scenario.start('producer.ts', { file, first: 1_000, count: 500, input: { ms: 5 }, mixedDelayMs: 300 });
   await until('the load comes in', () => accepted() > held + 100);
@@ -48,6 +51,7 @@ test('the tasks of a killed worker are run by another one, soon and without a ch
   expect(new Set(judged.map(({ reason }) => reason))).toEqual(new Set(['lease_lost']));
   // Perhaps more: it may have claimed the next ones ahead.
   expect(judged.length).toBeGreaterThanOrEqual(held);
+  expect(history.tasks.filter(({ crashes, attempt }) => crashes === 1 && attempt === 1)).toHaveLength(held);
   // Its leases last 30 s: only the proof of its death explains this.
   expect(Math.max(...taken.map(({ at }) => at)) - killedAt).toBeLessThan(15_000);
 });
