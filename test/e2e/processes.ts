@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -187,6 +187,3 @@ export async function freePort(): Promise<number> {
 
 /** A user who is not root, to test what root is never refused; `undefined` when this process is not root itself. */
 export const nobody: number | undefined = process.getuid?.() === 0 ? 65_534 : undefined;
-
-/** Whether the file is there. */
-export const isThere = existsSync;
