@@ -81,12 +81,12 @@ function stateSources(dialect: Dialect, state: TaskState, countOf: (view: string
         : [{ text: "id IN (SELECT id FROM tasks WHERE state = 'queued')", values: [] }];
     case 'succeeded':
       return null;
+    case 'scheduled':
+      return [{ text: "state = 'scheduled'", values: [] }];
     default:
+      // The condition of the partial index is repeated, so that the planner may use it.
       return [
-        {
-          text: `state = '${state}' AND (state = 'scheduled' OR state = 'blocked' OR state = 'failed' OR state = 'cancelled')`,
-          values: [],
-        },
+        { text: `state = '${state}' AND (state = 'blocked' OR state = 'failed' OR state = 'cancelled')`, values: [] },
       ];
   }
 }

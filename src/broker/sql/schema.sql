@@ -115,7 +115,9 @@ CREATE INDEX tasks_prune ON tasks (prune_at) WHERE prune_at IS NOT NULL;
 
 CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'queued';
 
-CREATE INDEX tasks_state ON tasks (state, id) WHERE state = 'scheduled' OR state = 'blocked' OR state = 'failed' OR state = 'cancelled';
+CREATE INDEX tasks_scheduled ON tasks (id) WHERE state = 'scheduled';
+
+CREATE INDEX tasks_state ON tasks (state, id) WHERE state = 'blocked' OR state = 'failed' OR state = 'cancelled';
 
 CREATE TABLE timeline (seq INTEGER PRIMARY KEY, task_id text NOT NULL, at bigint NOT NULL, kind text NOT NULL, text text NOT NULL);
 

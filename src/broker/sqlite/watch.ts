@@ -11,55 +11,64 @@ export interface WatchOptions {
   readonly onChange: () => void;
 }
 
-/** The log is written before the commit is visible: a look at once, and two more. Measured: p50 1.5 ms, p99 4.6 ms. */
-const looksAtMs: readonly number[] = [1, 4];
+/**
+ * Pauses between the looks after a write. The log is written before its commit is visible: on a quiet disk the second or
+ * third look sees it (measured: p50 2.7 ms, p99 5 ms), on a busy one the sync in between takes far longer.
+ */
+const pausesMs: readonly number[] = [1, 3, 6, 20, 70];
 
 /** Begins to watch; answers how to stop. Where watching is not possible, nothing is noticed and the poll remains. */
 export function watchCommits({ file, clock, dataVersion, onChange }: WatchOptions): () => void {
   let version = dataVersion();
-  let pending = 0;
-  let again = false;
+  let looks = 0;
+  let cancel: (() => void) | null = null;
   let stopped = false;
-  const cancels = new Set<() => void>();
 
-  const look = (): void => {
-    if (stopped) return;
-    const current = dataVersion();
-    if (current === version) return;
+  /** Answers whether somebody has committed since the last look. */
+  const look = (): boolean => {
+    const current = readVersion(dataVersion) ?? version;
+    if (current === version) return false;
     version = current;
     onChange();
+    return true;
   };
 
-  const lookLater = (delayMs: number): void => {
-    pending += 1;
-    const cancel = clock.schedule(delayMs, () => {
-      cancels.delete(cancel);
-      pending -= 1;
-      look();
-      if (pending > 0 || !again) return;
-      again = false;
-      onWrite();
+  const lookLater = (): void => {
+    const pauseMs = pausesMs[looks];
+    if (pauseMs === undefined) return;
+    looks += 1;
+    cancel = clock.schedule(pauseMs, () => {
+      cancel = null;
+      if (!look()) lookLater();
     });
-    cancels.add(cancel);
   };
 
-  /** Own commits come here too, hundreds a second: while looks are due, a further write only asks for another round. */
+  /** Own commits come here too, hundreds a second: while a look is due soon, a further write only begins the pauses anew. */
   const onWrite = (): void => {
     if (stopped) return;
-    if (pending > 0) {
-      again = true;
-      return;
-    }
-    look();
-    for (const delayMs of looksAtMs) lookLater(delayMs);
+    const isSoon = cancel !== null && looks <= 2;
+    looks = 0;
+    if (isSoon) return;
+    cancel?.();
+    cancel = null;
+    if (!look()) lookLater();
   };
 
   const watcher = startWatcher(`${file}-wal`, onWrite);
   return () => {
     stopped = true;
     watcher?.close();
-    for (const cancel of cancels) cancel();
+    cancel?.();
   };
+}
+
+/** A version that cannot be read now, in the middle of a recovery perhaps, is read by the next look. */
+function readVersion(dataVersion: () => number): number | null {
+  try {
+    return dataVersion();
+  } catch {
+    return null;
+  }
 }
 
 function startWatcher(file: string, onWrite: () => void): FSWatcher | null {

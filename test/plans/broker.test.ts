@@ -1,0 +1,168 @@
+/** How SQLite runs the broker's statements: each over the index it was written for, none over all tasks. */
+
+import { beforeAll, expect, test } from 'vitest';
+import type { Broker, ClaimRequest } from '../../src/broker/broker.ts';
+import type { EachStatement, SqlDriver, SqlTransaction, Statement } from '../../src/broker/sql/driver.ts';
+import { migrate } from '../../src/broker/sql/migrate.ts';
+import { createSqlBroker } from '../../src/broker/sql/sql-broker.ts';
+import { createSqliteDriver, type SqliteDriver } from '../../src/broker/sqlite/driver.ts';
+import { systemChance } from '../../src/core/chance.ts';
+import { systemClock } from '../../src/core/time.ts';
+import {
+  claimRequest,
+  finish,
+  heartbeatRequest,
+  newTask,
+  overdueRequest,
+  settlement,
+  wait,
+} from '../conformance/samples.ts';
+
+let now = 1_700_000_000_000;
+/** Statement name to its plan, one line a step. */
+const plans = new Map<string, readonly string[]>();
+
+/** The same driver, noting every statement that passes. */
+function noting(driver: SqliteDriver, seen: Map<string, Statement | EachStatement>): SqlDriver {
+  const wrap = (tx: SqlTransaction): SqlTransaction => ({
+    ...tx,
+    query: (statement, ...values) => {
+      seen.set(statement.name, statement);
+      return tx.query(statement, ...values);
+    },
+    each: (statement, rows) => {
+      seen.set(statement.name, statement);
+      return tx.each(statement, rows);
+    },
+  });
+  return {
+    ...driver,
+    transaction: (work) => driver.transaction((tx) => work(wrap(tx))),
+    read: (work) => driver.read((tx) => work(wrap(tx))),
+  };
+}
+
+/** Calls every method in a way that reaches all of its statements. */
+async function useAll(broker: Broker): Promise<void> {
+  const id = (number: number): string => `01K8Q2M4ZJ${String(number).padStart(16, '0')}`;
+  const keyed = { key: 'k', ifExists: 'replace', keyForMs: null } as const;
+  await broker.enqueue([newTask(id(1)), newTask(id(2), { delayMs: 1 }), newTask(id(3), { startWithinMs: 1 })]);
+  await broker.enqueue([newTask(id(4), keyed)]);
+  await broker.enqueue([newTask(id(5), keyed), newTask(id(1))]);
+  const request: ClaimRequest = claimRequest('t');
+  const claimed = await broker.claim(request);
+  await broker.claim(request);
+  const beat = {
+    ranMs: 1,
+    progress: null,
+    logs: [{ at: 1, level: 'info', message: 'm', fields: null }],
+    checkpoints: [],
+  } as const;
+  await broker.heartbeat(heartbeatRequest(claimed.map(({ lease }) => ({ lease, ...beat }))));
+  await broker.cancel({ taskIds: [id(1)], reason: null });
+  now += 10;
+  await broker.promote(10);
+  await broker.claimOverdue({
+    ...overdueRequest('j'),
+    deadWorkers: claimed.flatMap(({ task }) => task.workerId ?? []),
+  });
+  await broker.settle(
+    claimed.map(({ task, lease }, index) =>
+      settlement(task.id, lease.token, index === 0 ? finish('failed') : wait('queued')),
+    ),
+    claimRequest('u'),
+  );
+  await broker.update([{ taskId: id(3), version: null, patch: { priority: 1 } }]);
+  await broker.retry([id(1)]);
+  await broker.remove([id(4)]);
+  await broker.configure('queue', 'default', { pause: { by: 'a', reason: null } });
+  await broker.configure('queue', 'default', {});
+  await broker.prune(10);
+  await broker.getQueues();
+  await broker.getWorkers();
+  await broker.inspect([id(1), id(3), id(5)]);
+  await broker.info();
+}
+
+beforeAll(async () => {
+  const driver = createSqliteDriver({
+    file: ':memory:',
+    now: () => now,
+    clock: systemClock,
+    chance: systemChance,
+  });
+  await driver.open();
+  await migrate(driver, systemChance);
+  const seen = new Map<string, Statement | EachStatement>();
+  const broker = createSqlBroker({
+    driver: noting(driver, seen),
+    chance: systemChance,
+    kind: 'sqlite',
+    open: async () => {},
+    close: async () => {},
+    durability: driver.durability,
+  });
+  await broker.open();
+  await useAll(broker);
+  for (const [name, statement] of seen) {
+    const rows = await driver.read((tx) =>
+      tx.execute<[id: number, parent: number, unused: number, step: string]>(
+        `EXPLAIN QUERY PLAN ${statement.text(driver.dialect)}`,
+      ),
+    );
+    plans.set(
+      name,
+      rows.map((row) => row[3]),
+    );
+  }
+});
+
+const hot: Readonly<Record<string, readonly string[]>> = {
+  insert_tasks: [],
+  known_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  claimable_tasks: ['SEARCH tasks USING INDEX tasks_ready (queue=?)'],
+  claim_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
+  repeated_claim: ['SEARCH claims USING PRIMARY KEY (token=?)'],
+  running_under: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  settled_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  finish_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  return_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  beating_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  extend_leases: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  due_tasks: [
+    'SEARCH tasks USING COVERING INDEX tasks_due (due_at<?)',
+    'SEARCH tasks USING INDEX tasks_due (due_at<?)',
+  ],
+  promote_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
+  waiting_overdue: ['SEARCH tasks USING INDEX tasks_check_at (check_at<?)'],
+  judged_tasks: ['SEARCH tasks USING INDEX tasks_judge (judge_token=?)'],
+  prunable_tasks: ['SEARCH tasks USING INDEX tasks_prune (prune_at<?)'],
+  tasks_by_id: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  oldest_queued: ['SEARCH tasks USING COVERING INDEX tasks_ready (queue=? AND priority=?)'],
+  tasks_ahead: ['SEARCH tasks USING COVERING INDEX tasks_ready (queue=? AND (priority,due_at,id)<(?,?,?))'],
+};
+
+test.each(Object.entries(hot))('%s uses its index', (name, wanted) => {
+  const plan = plans.get(name);
+  expect(plan).toBeDefined();
+  const steps = plan?.filter((step) => /\btasks\b|\bclaims\b/.test(step)) ?? [];
+  if (wanted.length === 0) expect(steps).toEqual([]);
+  else expect(wanted).toEqual(expect.arrayContaining([steps[0]]));
+});
+
+test('no statement walks all tasks, attempts, logs or events', () => {
+  const walks = [...plans].flatMap(([name, plan]) =>
+    plan.filter((step) => /SCAN (tasks|attempts|logs|timeline)/.test(step)).map((step) => `${name}: ${step}`),
+  );
+  expect(walks).toEqual([]);
+});
+
+/** Statements that sort a few rows they have found by ids. */
+const sorts: readonly string[] = ['judged_tasks', 'running_of_claim', 'claims_to_check'];
+
+test('no statement sorts what an index could bring in order', () => {
+  const sorting = [...plans]
+    .filter(([, plan]) => plan.some((step) => step.includes('TEMP B-TREE')))
+    .map(([name]) => name);
+  expect(sorting.filter((name) => !sorts.includes(name))).toEqual([]);
+});
