@@ -1,7 +1,10 @@
 /** From a URL to a store: the one place that knows every adapter. */
 
 import { isAbsolute, resolve } from 'node:path';
+import { maskUrl } from '../config/mask.ts';
 import { taskFlowError } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
+import { systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { createSqlHistory } from '../history/sql-history.ts';
 import { createSqliteBroker, type SqliteOptions } from './sqlite/store.ts';
@@ -13,7 +16,7 @@ export interface ConnectOptions extends Omit<SqliteOptions, 'file'> {
 }
 
 /**
- * The store behind a URL, not yet opened: `sqlite:./path`, `sqlite:/path`, `sqlite::memory:` or `memory:`.
+ * The store behind a URL, not yet opened: `sqlite:./path`, `sqlite:/path` or `sqlite::memory:`.
  * Throws STORE_URL_INVALID with the nearest form, and NOT_SUPPORTED for stores of later versions.
  */
 export function connect(url: string, options: ConnectOptions = {}): Store {
@@ -25,14 +28,20 @@ export function connect(url: string, options: ConnectOptions = {}): Store {
 /** Broker and record in one SQLite file. Opened and closed by its broker; closing the store closes both. */
 export function createSqliteStore(options: SqliteOptions): Store {
   const { driver, ...broker } = createSqliteBroker(options);
-  return { broker, history: createSqlHistory(driver), close: () => broker.close() };
+  const history = createSqlHistory(driver, options.clock ?? systemClock);
+  const close = async (): Promise<void> => {
+    // A search under way ends first: it must not meet a connection that is gone.
+    await history.close();
+    await broker.close();
+  };
+  return { broker, history, close };
 }
 
 function fileOf(url: string): string {
   const [, scheme, rest] = /^([a-z]+):(.*)$/is.exec(url) ?? [];
   switch (scheme?.toLowerCase()) {
     case 'memory':
-      return ':memory:';
+      throw invalid(url, 'there is no memory that processes could share', 'sqlite::memory:');
     case 'sqlite':
     case 'file':
       return sqliteFile(url, scheme === 'sqlite' ? (rest ?? '') : `file:${rest}`);
@@ -44,12 +53,14 @@ function fileOf(url: string): string {
     case 'valkey':
       throw taskFlowError('NOT_SUPPORTED', { what: 'Redis as a store' });
     default:
-      throw invalid(
-        url,
-        scheme === undefined ? 'it has no scheme' : `"${scheme}" is no store`,
-        scheme === undefined && url !== '' ? `sqlite:${url}` : null,
-      );
+      throw unknown(url, scheme ?? null, rest ?? '');
   }
+}
+
+function unknown(url: string, scheme: string | null, rest: string): Error {
+  if (scheme === null) return invalid(url, 'it has no scheme', url === '' ? null : `sqlite:${url}`);
+  const meant = nearest(scheme, ['sqlite', 'postgres', 'redis']);
+  return invalid(url, `"${scheme}" is no store`, meant === null ? null : `${meant}:${rest}`);
 }
 
 function sqliteFile(url: string, rest: string): string {
@@ -63,10 +74,10 @@ function sqliteFile(url: string, rest: string): string {
   return rest.startsWith('///') ? rest.slice(2) : rest;
 }
 
-function invalid(url: string, problem: string, nearest: string | null): Error {
+function invalid(url: string, problem: string, meant: string | null): Error {
   return taskFlowError(
     'STORE_URL_INVALID',
-    { url, problem },
-    nearest === null ? {} : { hint: `Did you mean ${nearest}?` },
+    { url: maskUrl(url), problem },
+    meant === null ? {} : { hint: `Did you mean ${maskUrl(meant)}?` },
   );
 }

@@ -82,6 +82,15 @@ export const limits = {
   aheadMax: 1_000,
   /** Rows a filter without an index looks at, newest first. */
   scanMax: 100_000,
+  /** Rows one statement of such a search looks at, and how long it should take: other work runs between two of them. */
+  scanChunkMax: 2_000,
+  scanChunkMs: 10,
+  /** How long a search goes on before it answers with what it has found: people wait for it. */
+  searchMs: 2_000,
+  /** Ways into the indexes one search follows at once: names that begin with a word, for one. Beyond, it scans. */
+  searchWaysMax: 50,
+  /** Waiting or running tasks a search for a state lists and sorts. Beyond, it scans: then they are not rare. */
+  searchListMax: 10_000,
   /** Characters and terms of a filter. */
   filterMax: 2_000,
   filterTermsMax: 32,

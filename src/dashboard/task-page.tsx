@@ -38,7 +38,7 @@ export function TaskPage({ frame, task, why, workers, logs }: TaskPageProps) {
         <JsonCard title="Result" value={task.result} href={`${frame.root}api/v1/tasks/${task.id}`} />
       ) : null}
       <Logs logs={logs} />
-      <Timeline entries={[...task.timeline, ...why.timeline]} />
+      <Timeline entries={task.timeline} />
     </Layout>
   );
 }

@@ -1,112 +1,97 @@
-/** History over the tables of a SQL broker: the record and the live store are one, so it is never behind. */
+/** History over the tables of the SQL broker: the record is the live store itself, never behind. */
 
 import { readCounts, readMinutes } from '../broker/sql/counts.ts';
-import { eachStatement, type SqlDriver, type SqlTransaction, statement } from '../broker/sql/driver.ts';
+import type { SqlDriver, SqlTransaction } from '../broker/sql/driver.ts';
+import { statement } from '../broker/sql/driver.ts';
 import { readEvents } from '../broker/sql/events.ts';
-import { getTasks } from '../broker/sql/reads.ts';
 import { readAttempts, readLogs, readNotes } from '../broker/sql/record.ts';
-import type { Attempt, TimelineEntry } from '../core/events.ts';
+import { type TaskRow, taskColumns, toTask } from '../broker/sql/rows.ts';
+import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { TaskView } from '../core/states.ts';
-import type { Facets, History, Minute, Range, Sample, TaskRecord } from './history.ts';
-import { searchTasks } from './search.ts';
+import type { Clock } from '../core/time.ts';
+import type { Facets, History, TaskRecord } from './history.ts';
+import { readSamples, storeSamples } from './samples.ts';
+import { type SearchLimits, search } from './search.ts';
+import { timelineOf } from './timeline.ts';
 
-/** Most rows of a range: a month of minutes of two queues. */
-const rangeMax = limits.pageMax * 100;
+/** A {@link History} that ends with its store: calls after `close` are STORE_CLOSED, and `close` waits for those before. */
+export interface SqlHistory extends History {
+  close(): Promise<void>;
+}
 
-/** Inputs: from, to, limit. */
-const samplesInRange = statement<
-  [at: number, queue: string, waiting: number, running: number, slots: number, workers: number]
->(
-  'samples_in_range',
-  () =>
-    'SELECT at, queue, waiting, running, slots, workers FROM samples WHERE at >= $1 AND at < $2 ORDER BY at, queue LIMIT $3',
-);
-
-/** Whoever comes first stores the samples of a minute. */
-const insertSamples = eachStatement(
-  'insert_samples',
-  { at: 'bigint', queue: 'text', waiting: 'bigint', running: 'bigint', slots: 'bigint', workers: 'bigint' },
-  (value, from) => `INSERT INTO samples (at, queue, waiting, running, slots, workers)
-    SELECT ${value.at}, ${value.queue}, ${value.waiting}, ${value.running}, ${value.slots}, ${value.workers} ${from} WHERE true
-    ON CONFLICT (at, queue) DO NOTHING`,
-);
-const sampledMinute = statement<[found: number]>('sampled_minute', () => 'SELECT 1 FROM samples WHERE at = $1 LIMIT 1');
-
-export function createSqlHistory(driver: SqlDriver): History {
+/** The driver must be open, and migrated, before the first call. `clock` paces long searches. */
+export function createSqlHistory(
+  driver: SqlDriver,
+  clock: Pick<Clock, 'elapsed'>,
+  searchLimits: SearchLimits = limits,
+): SqlHistory {
+  const inFlight = new Set<Promise<unknown>>();
+  let isClosed = false;
+  const guarded = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
+    if (isClosed) throw taskFlowError('STORE_CLOSED');
+    const answer = call();
+    inFlight.add(answer);
+    try {
+      return await answer;
+    } finally {
+      inFlight.delete(answer);
+    }
+  };
+  const read = <Answer>(work: (tx: SqlTransaction) => Promise<Answer>): Promise<Answer> =>
+    guarded(() => driver.read(work));
   return {
-    search: (filter, page) => searchTasks(driver, filter, page),
-    task: (taskId) => driver.read((tx) => readRecord(tx, taskId)),
-    minutes: (range) => driver.read((tx) => minutesIn(tx, range)),
-    samples: (range) =>
-      driver.read(async (tx) => {
-        const rows = await tx.query(samplesInRange, range.from, range.to, rangeMax);
-        return rows.map(([at, queue, waiting, running, slots, workers]) => ({
+    search: (filter, page) => guarded(() => search(driver, clock, searchLimits, filter, page)),
+    task: (taskId) => read((tx) => readRecord(tx, taskId)),
+    minutes: ({ from, to }) =>
+      read(async (tx) => {
+        const rows = await readMinutes(tx, from, to, limits.pageMax * 100);
+        return rows.map(([at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs]) => ({
           at,
           queue,
-          waiting,
-          running,
-          slots,
-          workers,
+          name,
+          succeeded,
+          failed,
+          cancelled,
+          retried,
+          waitMs,
+          runMs,
         }));
       }),
-    sample: (samples) => driver.transaction((tx) => storeSamples(tx, samples)),
-    facets: () => driver.read(readFacets),
-    events: (after, limit) => driver.read((tx) => readEvents(tx, after, Math.min(limit, limits.pageMax))),
-    lagMs: async () => 0,
+    samples: (range) => read((tx) => readSamples(tx, range)),
+    sample: (samples) => guarded(() => driver.transaction((tx) => storeSamples(tx, samples))),
+    facets: () => read(readFacets),
+    events: (after, limit) => read((tx) => readEvents(tx, after, Math.min(limit, limits.pageMax))),
+    lagMs: () => guarded(async () => 0),
+    close: async () => {
+      isClosed = true;
+      await Promise.allSettled(inFlight);
+    },
   };
 }
 
+/** Input: id. */
+export const wholeTask = statement<TaskRow>('whole_task', () => `SELECT ${taskColumns} FROM tasks WHERE id = $1`);
+
 async function readRecord(tx: SqlTransaction, taskId: string): Promise<TaskRecord | null> {
-  const [task] = await getTasks(tx, [taskId]);
-  if (task === undefined || task === null) return null;
+  const [row] = await tx.query(wholeTask, taskId);
+  if (row === undefined) return null;
+  const task = toTask(row);
   const attempts = await readAttempts(tx, taskId);
-  const timeline = [...attempts.map(attemptEntry), ...(await readNotes(tx, taskId))].sort(
-    (left, right) => left.at - right.at,
-  );
+  const timeline = timelineOf(task, attempts, await readNotes(tx, taskId));
   return { task, attempts, logs: await readLogs(tx, taskId), timeline };
 }
 
-/** What the row no longer tells: how an earlier run ended. */
-function attemptEntry(attempt: Attempt): TimelineEntry {
-  const why =
-    attempt.error === null ? (attempt.reason ?? attempt.to) : `${attempt.error.name}: ${attempt.error.message}`;
-  return { at: attempt.endedAt, kind: 'attempt', text: `Attempt ${attempt.attempt} ended as ${attempt.to}: ${why}` };
-}
-
-async function minutesIn(tx: SqlTransaction, { from, to }: Range): Promise<readonly Minute[]> {
-  const rows = await readMinutes(tx, from, to, rangeMax);
-  return rows.map(([at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs]) => ({
-    at,
-    queue,
-    name,
-    succeeded,
-    failed,
-    cancelled,
-    retried,
-    waitMs,
-    runMs,
-  }));
-}
-
-async function storeSamples(tx: SqlTransaction, samples: readonly Sample[]): Promise<boolean> {
-  const [first] = samples;
-  if (first === undefined || (await tx.query(sampledMinute, first.at)).length > 0) return false;
-  await tx.each(
-    insertSamples,
-    samples.map((sample) => [sample.at, sample.queue, sample.waiting, sample.running, sample.slots, sample.workers]),
-  );
-  return true;
-}
-
 async function readFacets(tx: SqlTransaction): Promise<Facets> {
-  const views: Partial<Record<TaskView, number>> = {};
-  const queues: Record<string, number> = {};
-  const names: Record<string, number> = {};
+  const views = new Map<string, number>();
+  const queues = new Map<string, number>();
+  const names = new Map<string, number>();
+  const add = (counts: Map<string, number>, word: string, count: number): void =>
+    void counts.set(word, (counts.get(word) ?? 0) + count);
   for (const { queue, name, view, count } of await readCounts(tx)) {
-    views[view] = (views[view] ?? 0) + count;
-    queues[queue] = (queues[queue] ?? 0) + count;
-    names[name] = (names[name] ?? 0) + count;
+    add(views, view, count);
+    add(queues, queue, count);
+    add(names, name, count);
   }
-  return { views, queues, names };
+  // From entries, so that a queue may have any name.
+  return { views: Object.fromEntries(views), queues: Object.fromEntries(queues), names: Object.fromEntries(names) };
 }

@@ -6,6 +6,7 @@ import { preview } from '../../src/core/preview.ts';
 import { type TaskView, viewOf } from '../../src/core/states.ts';
 import type { Task } from '../../src/core/task.ts';
 import type { History, TaskSummary } from '../../src/history/history.ts';
+import { timelineOf } from '../../src/history/timeline.ts';
 
 export function createMemoryHistory(state: MemoryState): History {
   const tasks = (): readonly Task[] => [...state.rows.values()].map((row) => row.task);
@@ -19,7 +20,9 @@ export function createMemoryHistory(state: MemoryState): History {
     },
     async task(taskId) {
       const row = state.rows.get(taskId);
-      return row === undefined ? null : { task: row.task, attempts: row.attempts, logs: row.logs, timeline: [] };
+      return row === undefined
+        ? null
+        : { task: row.task, attempts: row.attempts, logs: row.logs, timeline: timelineOf(row.task, row.attempts, []) };
     },
     minutes: async () => [],
     samples: async () => [],

@@ -1,7 +1,7 @@
 /** The claims that still have running tasks: one small row a call instead of an index entry a task. */
 
 import type { ClaimedTask } from '../../core/task.ts';
-import { eachStatement, statement } from './driver.ts';
+import { eachStatement, type SqlTransaction, statement } from './driver.ts';
 import { runningCheckAt } from './rows.ts';
 import type { Step } from './step.ts';
 
@@ -75,4 +75,13 @@ const hastenClaims = eachStatement(
 /** Makes sure that the claims are looked at by then. */
 export async function checkBy(step: Step, times: ReadonlyMap<string, number>): Promise<void> {
   if (times.size > 0) await step.tx.each(hastenClaims, [...times]);
+}
+
+/** Input: limit. */
+const claimedTaskIds = statement<[taskIds: string]>('claimed_task_ids', () => 'SELECT task_ids FROM claims LIMIT $1');
+
+/** Every running task, and some that have ended since they were claimed together; in any order. At most `limit` claims are looked at. */
+export async function readClaimedTaskIds(tx: SqlTransaction, limit: number): Promise<readonly string[]> {
+  const rows = await tx.query(claimedTaskIds, limit);
+  return rows.flatMap(([taskIds]) => JSON.parse(taskIds) as readonly string[]);
 }

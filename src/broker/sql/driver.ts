@@ -1,4 +1,4 @@
-/** The seam between the SQL of TaskFlow and a database: a query, a transaction and three fragments of dialect. */
+/** The seam between the SQL of TaskFlow and a database: a query, a transaction and a few fragments of dialect. */
 
 /** What a parameter and a column may hold. Times and counts are integers, documents are JSON text. */
 export type SqlValue = string | number | null;
@@ -6,13 +6,26 @@ export type SqlValue = string | number | null;
 /** One row, columns in the order the statement names them: arrays are built a third faster than objects. */
 export type SqlRow = readonly SqlValue[];
 
+/** Reading inside of JSON texts. Steps into a document are names of fields and positions in lists, as they are written. */
+export interface JsonDialect {
+  /**
+   * The scalar at a path as three expressions, each NULL where the others speak: a string as it is and the words `true`,
+   * `false` and `null`; a number; the text of a number as it was written. All are NULL for objects, lists and nothing.
+   */
+  scalar(
+    json: string,
+    path: readonly string[],
+    parameter: (value: string) => string,
+  ): { readonly word: string; readonly number: string; readonly numberText: string };
+  /** Whether a condition holds for one of the strings in the list that is the field of an object. */
+  some(json: string, field: string, condition: (value: string) => string): string;
+}
+
 /** What the dialects say differently. Everything else in the statements is valid in all of them. */
 export interface Dialect {
   readonly name: 'sqlite' | 'postgres';
   /** The values of the JSON list in a parameter, to stand behind `IN`. */
   list(parameter: string, of?: 'text' | 'bigint'): string;
-  /** The values of the JSON list in a column, one row each, named `element.value`, to stand in FROM. */
-  elements(column: string): string;
   /** Behind a SELECT of rows that the transaction will change: nobody else changes them before it ends. */
   readonly lock: string;
   /** Behind a SELECT of rows that an UPDATE will take: rows another transaction has locked are left to it. */
@@ -22,6 +35,7 @@ export interface Dialect {
     readonly values: Readonly<Record<string, string>>;
     readonly from: string;
   };
+  readonly json: JsonDialect;
 }
 
 /** A static text, prepared once per connection. `Row` is the shape of its rows and exists for the compiler only. */

@@ -18,8 +18,11 @@ export const taskColumns = `id, queue, name, state, reason, priority, version, e
   due_at, created_at, claimed_at, started_at, finished_at, prune_at, lease_until, worker_id, start_by, expires_at, timeout_ms, keep_ms,
   key, cancel_requested_at, cancel_reason, schema_version, options, policy, progress, checkpoints, error, result, payload`;
 
-/** The same without the result and with the beginning of the payload: for lists. */
-export const summaryColumns = taskColumns.replace('result, payload', 'NULL, substr(payload, 1, 500)');
+/** The same for lists: without what may be large, and with the beginning of the payload, more than `preview` looks at. */
+export const summaryColumns = taskColumns.replace(
+  'checkpoints, error, result, payload',
+  'NULL, error, NULL, substr(payload, 1, 500)',
+);
 
 /** A row of {@link taskColumns}. */
 export type TaskRow = readonly [

@@ -3,18 +3,19 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { taskFlowError } from '../../core/errors.ts';
 import type { Dialect, EachStatement, SqlRow, SqlTransaction, SqlValue, Statement } from '../sql/driver.ts';
+import { sqliteJson } from './json.ts';
 
 /** Lists and rows of values come as JSON through the table-valued json_each; one writer needs no row locks. */
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
   list: (parameter) => `(SELECT value FROM json_each(${parameter}))`,
-  elements: (column) => `json_each(${column}) AS element`,
   lock: '',
   skipLocked: '',
   each: (columns) => ({
     values: Object.fromEntries(Object.keys(columns).map((column, index) => [column, `$${index + 1}`])),
     from: '',
   }),
+  json: sqliteJson,
 };
 
 /** How long a call may stand still for another writer; beyond it the waiting is asynchronous. */

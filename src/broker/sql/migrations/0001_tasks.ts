@@ -92,6 +92,7 @@ const taskIndexes: readonly string[] = [
   'CREATE INDEX tasks_name ON tasks (name, id)',
   'CREATE INDEX tasks_prune ON tasks (prune_at) WHERE prune_at IS NOT NULL',
   'CREATE INDEX tasks_fingerprint ON tasks (fingerprint, id) WHERE fingerprint IS NOT NULL',
+  'CREATE INDEX tasks_key ON tasks (key, id) WHERE key IS NOT NULL',
 ];
 
 function liveTables(dialect: Dialect): readonly string[] {

@@ -1,0 +1,163 @@
+/** A filter as conditions of SQL. They say exactly what `matches` of core/filter-match.ts says; a test compares the two. */
+
+import type { Dialect, SqlValue } from '../broker/sql/driver.ts';
+import type { FilterTerm, FilterValue } from '../core/filter.ts';
+import { foldCase, timeRange } from '../core/filter-match.ts';
+import { normalizeId } from '../core/ids.ts';
+import { type Reason, stateOfView, type TaskState, type TaskView, taskStates, taskViews } from '../core/states.ts';
+
+/** A statement under way: its values so far, and what its conditions depend on. */
+export interface Draft {
+  readonly dialect: Dialect;
+  readonly values: SqlValue[];
+  /** The store's clock, milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Adds a value to the statement; answers how it is written there. */
+export function parameter(draft: Draft, value: SqlValue): string {
+  draft.values.push(value);
+  return `$${draft.values.length}`;
+}
+
+/** Holds for no row. */
+const never = '1 = 0';
+
+/**
+ * The term as a condition. It is wrapped so that no index is chosen for it: the way to the rows is chosen by the search,
+ * in the order of their ids, and a database that prefers another one would have to sort.
+ */
+export function conditionOf(term: FilterTerm, draft: Draft): string {
+  const values = term.values.map((value) => valueCondition(term, value, draft));
+  return `(${values.length === 0 ? never : values.join(' OR ')}) IS ${term.negated ? 'NOT ' : ''}TRUE`;
+}
+
+function valueCondition(term: FilterTerm, value: FilterValue, draft: Draft): string {
+  switch (term.field) {
+    case 'state':
+      return value.kind === 'word' ? stateCondition(value.text) : never;
+    case 'name':
+    case 'queue':
+    case 'key':
+    case 'id':
+      return wordCondition(term.field, value, draft);
+    case 'worker':
+      return wordCondition('worker_id', value, draft);
+    case 'err':
+      return wordCondition('fingerprint', value, draft);
+    case 'flow':
+      return wordCondition(scalar('options', ['flowId'], draft).word, value, draft);
+    case 'tag':
+      return draft.dialect.json.some('options', 'tags', (tag) => wordCondition(tag, value, draft));
+    case 'text':
+      return textCondition(value, draft);
+    case 'error':
+      return errorCondition(value, draft);
+    case 'since':
+    case 'until':
+      return timeCondition('COALESCE(finished_at, created_at)', value, draft);
+    case 'created':
+      return timeCondition('created_at', value, draft);
+    case 'took':
+      return numberCondition('(finished_at - started_at)', value, draft);
+    case 'waited':
+      return numberCondition(waited(draft), value, draft);
+    case 'attempt':
+    case 'priority':
+      return numberCondition(term.field, value, draft);
+    case 'input':
+      return scalarCondition('payload', term.path, value, draft);
+    case 'output':
+      return scalarCondition('result', term.path, value, draft);
+  }
+}
+
+const viewReasons: Readonly<Partial<Record<TaskView, Reason>>> = { expired: 'expired', quarantined: 'crash_loop' };
+
+/** Written out, not as a value: a partial index is chosen by its text. */
+export function stateCondition(word: string): string {
+  if (isState(word)) return `state = '${word}'`;
+  const view = taskViews.find((known) => known === word);
+  if (view === undefined) return never;
+  const reason = viewReasons[view];
+  const rest = reason === undefined ? 'attempt >= 1' : `reason = '${reason}'`;
+  return `state = '${stateOfView(view)}' AND ${rest}`;
+}
+
+/** The state of all tasks that a word of `state:` finds; `null` when it finds none. */
+export function stateOfWord(word: string): TaskState | null {
+  if (isState(word)) return word;
+  const view = taskViews.find((known) => known === word);
+  return view === undefined ? null : stateOfView(view);
+}
+
+function isState(word: string): word is TaskState {
+  return (taskStates as readonly string[]).includes(word);
+}
+
+function wordCondition(expression: string, value: FilterValue, draft: Draft): string {
+  if (value.kind !== 'word') return never;
+  return value.prefix ? beginsWith(expression, value.text, draft) : `${expression} = ${parameter(draft, value.text)}`;
+}
+
+/** Databases count code points. */
+function beginsWith(expression: string, text: string, draft: Draft): string {
+  return `substr(${expression}, 1, ${[...text].length}) = ${parameter(draft, text)}`;
+}
+
+/** The beginning of an id that a bare word may be; what cannot begin an id finds none. */
+export function idPrefix(text: string): string {
+  const corrected = normalizeId(text);
+  return corrected === '' ? '-' : corrected;
+}
+
+function textCondition(value: FilterValue, draft: Draft): string {
+  if (value.kind !== 'word') return never;
+  return `${wordCondition('name', value, draft)} OR ${beginsWith('id', idPrefix(value.text), draft)}`;
+}
+
+function errorCondition(value: FilterValue, draft: Draft): string {
+  if (value.kind !== 'word') return never;
+  const message = `lower(${scalar('error', ['message'], draft).word})`;
+  const wanted = foldCase(value.text);
+  if (value.prefix) return beginsWith(message, wanted, draft);
+  return `${message} LIKE ${parameter(draft, `%${wanted.replace(/[\\%_]/g, '\\$&')}%`)} ESCAPE '\\'`;
+}
+
+function timeCondition(expression: string, value: FilterValue, draft: Draft): string {
+  if (value.kind !== 'time' && value.kind !== 'times') return never;
+  const { from, to } = timeRange(value, draft.now);
+  const ends = [];
+  if (Number.isFinite(from)) ends.push(`${expression} >= ${parameter(draft, from)}`);
+  if (Number.isFinite(to)) ends.push(`${expression} < ${parameter(draft, to)}`);
+  return ends.join(' AND ');
+}
+
+/** NULL where no index or rule may take it for 0: a task that finished unclaimed never waited for a slot. */
+function waited(draft: Draft): string {
+  const until = `CASE WHEN state = 'blocked' OR state = 'scheduled' OR state = 'queued' THEN ${parameter(draft, draft.now)} ELSE claimed_at END`;
+  return `(CASE WHEN ${until} < due_at THEN 0 ELSE ${until} - due_at END)`;
+}
+
+function numberCondition(expression: string, value: FilterValue, draft: Draft): string {
+  if (value.kind === 'numbers') {
+    return `${expression} >= ${parameter(draft, value.from)} AND ${expression} <= ${parameter(draft, value.to)}`;
+  }
+  return value.kind === 'number' ? `${expression} ${value.compare} ${parameter(draft, value.number)}` : never;
+}
+
+function scalar(json: string, path: readonly string[], draft: Draft): ReturnType<Dialect['json']['scalar']> {
+  return draft.dialect.json.scalar(json, path, (value) => parameter(draft, value));
+}
+
+/** A number is found by a word that writes it as JavaScript would: `5` finds 5.0 and `5.0` finds the string only. */
+function scalarCondition(json: string, path: readonly string[], value: FilterValue, draft: Draft): string {
+  const { word, number, numberText } = scalar(json, path, draft);
+  if (value.kind !== 'word') return numberCondition(number, value, draft);
+  const asWord = wordCondition(word, value, draft);
+  if (value.prefix) return `${asWord} OR ${beginsWith(numberText, value.text, draft)}`;
+  const wanted = Number(value.text);
+  return String(wanted) === value.text && Number.isFinite(wanted)
+    ? `${asWord} OR ${number} = ${parameter(draft, wanted)}`
+    : asWord;
+}
