@@ -1,6 +1,6 @@
 /** A filter as conditions of SQL. They say exactly what `matches` of core/filter-match.ts says; a test compares the two. */
 
-import type { Dialect, SqlValue } from '../broker/sql/driver.ts';
+import type { Dialect, JsonScalar, SqlValue } from '../broker/sql/driver.ts';
 import type { FilterTerm, FilterValue } from '../core/filter.ts';
 import { foldCase, timeRange } from '../core/filter-match.ts';
 import { normalizeId } from '../core/ids.ts';
@@ -46,7 +46,7 @@ function valueCondition(term: FilterTerm, value: FilterValue, draft: Draft): str
     case 'err':
       return wordCondition('fingerprint', value, draft);
     case 'flow':
-      return wordCondition(scalar('options', ['flowId'], draft).word, value, draft);
+      return wordCondition(scalar('options', ['flowId'], draft).string, value, draft);
     case 'tag':
       return draft.dialect.json.some('options', 'tags', (tag) => wordCondition(tag, value, draft));
     case 'text':
@@ -118,7 +118,7 @@ function textCondition(value: FilterValue, draft: Draft): string {
 
 function errorCondition(value: FilterValue, draft: Draft): string {
   if (value.kind !== 'word') return never;
-  const message = `lower(${scalar('error', ['message'], draft).word})`;
+  const message = `lower(${scalar('error', ['message'], draft).string})`;
   const wanted = foldCase(value.text);
   if (value.prefix) return beginsWith(message, wanted, draft);
   return `${message} LIKE ${parameter(draft, `%${wanted.replace(/[\\%_]/g, '\\$&')}%`)} ESCAPE '\\'`;
@@ -146,18 +146,21 @@ function numberCondition(expression: string, value: FilterValue, draft: Draft): 
   return value.kind === 'number' ? `${expression} ${value.compare} ${parameter(draft, value.number)}` : never;
 }
 
-function scalar(json: string, path: readonly string[], draft: Draft): ReturnType<Dialect['json']['scalar']> {
+function scalar(json: string, path: readonly string[], draft: Draft): JsonScalar {
   return draft.dialect.json.scalar(json, path, (value) => parameter(draft, value));
 }
 
-/** A number is found by a word that writes it as JavaScript would: `5` finds 5.0 and `5.0` finds the string only. */
+/** Words are compared with a value as JavaScript writes it: `5` finds 5.0, and `5.0` the string only. */
 function scalarCondition(json: string, path: readonly string[], value: FilterValue, draft: Draft): string {
-  const { word, number, numberText } = scalar(json, path, draft);
+  const { string, literal, number, numberText } = scalar(json, path, draft);
   if (value.kind !== 'word') return numberCondition(number, value, draft);
-  const asWord = wordCondition(word, value, draft);
-  if (value.prefix) return `${asWord} OR ${beginsWith(numberText, value.text, draft)}`;
-  const wanted = Number(value.text);
-  return String(wanted) === value.text && Number.isFinite(wanted)
-    ? `${asWord} OR ${number} = ${parameter(draft, wanted)}`
-    : asWord;
+  const { text, prefix } = value;
+  const conditions = [wordCondition(string, value, draft)];
+  for (const known of ['true', 'false', 'null']) {
+    if (prefix ? known.startsWith(text) : known === text) conditions.push(`${literal} = '${known}'`);
+  }
+  if (prefix) conditions.push(beginsWith(numberText, text, draft));
+  else if (String(Number(text)) === text && text !== 'NaN')
+    conditions.push(`${number} = ${parameter(draft, Number(text))}`);
+  return conditions.join(' OR ');
 }

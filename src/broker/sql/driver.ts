@@ -6,17 +6,20 @@ export type SqlValue = string | number | null;
 /** One row, columns in the order the statement names them: arrays are built a third faster than objects. */
 export type SqlRow = readonly SqlValue[];
 
-/** Reading inside of JSON texts. Steps into a document are names of fields and positions in lists, as they are written. */
+/** A scalar in a JSON text as expressions, of which one speaks and the others are NULL; all are for objects, lists and nothing. */
+export interface JsonScalar {
+  readonly string: string;
+  /** `true`, `false` or `null`, as a text. */
+  readonly literal: string;
+  readonly number: string;
+  /** The number as it was written. */
+  readonly numberText: string;
+}
+
+/** Reading inside of JSON texts. */
 export interface JsonDialect {
-  /**
-   * The scalar at a path as three expressions, each NULL where the others speak: a string as it is and the words `true`,
-   * `false` and `null`; a number; the text of a number as it was written. All are NULL for objects, lists and nothing.
-   */
-  scalar(
-    json: string,
-    path: readonly string[],
-    parameter: (value: string) => string,
-  ): { readonly word: string; readonly number: string; readonly numberText: string };
+  /** The scalar at a path: names of fields and positions in lists, as they are written. */
+  scalar(json: string, path: readonly string[], parameter: (value: string) => string): JsonScalar;
   /** Whether a condition holds for one of the strings in the list that is the field of an object. */
   some(json: string, field: string, condition: (value: string) => string): string;
 }

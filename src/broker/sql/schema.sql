@@ -109,6 +109,8 @@ CREATE UNIQUE INDEX tasks_id ON tasks (id);
 
 CREATE INDEX tasks_judge ON tasks (judge_token) WHERE judge_token IS NOT NULL;
 
+CREATE INDEX tasks_key ON tasks (key, id) WHERE key IS NOT NULL;
+
 CREATE INDEX tasks_name ON tasks (name, id);
 
 CREATE INDEX tasks_prune ON tasks (prune_at) WHERE prune_at IS NOT NULL;

@@ -1,34 +1,35 @@
 /** Reading inside of JSON texts, in the words of SQLite. */
 
-import type { JsonDialect } from '../sql/driver.ts';
+import type { JsonDialect, JsonScalar } from '../sql/driver.ts';
 
 export const sqliteJson: JsonDialect = {
   scalar: (json, path, parameter) => {
-    const [only, ...others] = pathsOf(path);
-    if (only === undefined) return { word: 'NULL', number: 'NULL', numberText: 'NULL' };
-    if (others.length === 0) return readings(json, parameter(only));
-    // A document has a list or an object in each place: at most one of the paths leads anywhere.
-    const from = `FROM json_each(${parameter(JSON.stringify([only, ...others]))}) AS step WHERE json_type(${json}, step.value) IS NOT NULL LIMIT 1`;
-    const { word, number, numberText } = readings(json, 'step.value');
+    const paths = pathsOf(path);
+    const [only] = paths;
+    if (only !== undefined && paths.length === 1) return readings(json, parameter(only));
+    // In each place a document has a list or an object: at most one of the paths leads anywhere.
+    const steps = `FROM json_each(${parameter(JSON.stringify(paths))}) AS step WHERE json_type(${json}, step.value) IS NOT NULL`;
+    const { string, literal, number, numberText } = readings(json, 'step.value');
     return {
-      word: `(SELECT ${word} ${from})`,
-      number: `(SELECT ${number} ${from})`,
-      numberText: `(SELECT ${numberText} ${from})`,
+      string: `(SELECT ${string} ${steps} LIMIT 1)`,
+      literal: `(SELECT ${literal} ${steps} LIMIT 1)`,
+      number: `(SELECT ${number} ${steps} LIMIT 1)`,
+      numberText: `(SELECT ${numberText} ${steps} LIMIT 1)`,
     };
   },
   some: (json, field, condition) =>
     `EXISTS (SELECT 1 FROM json_each(${json}, '$.${field}') AS item WHERE ${condition('item.value')})`,
 };
 
-function readings(
-  json: string,
-  path: string,
-): { readonly word: string; readonly number: string; readonly numberText: string } {
+function readings(json: string, path: string): JsonScalar {
   const type = `CASE json_type(${json}, ${path})`;
+  const value = `json_extract(${json}, ${path})`;
+  const text = `${json} -> ${path}`;
   return {
-    word: `${type} WHEN 'text' THEN json_extract(${json}, ${path}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'null' THEN 'null' END`,
-    number: `${type} WHEN 'integer' THEN CAST(json_extract(${json}, ${path}) AS REAL) WHEN 'real' THEN json_extract(${json}, ${path}) END`,
-    numberText: `${type} WHEN 'integer' THEN ${json} -> ${path} WHEN 'real' THEN ${json} -> ${path} END`,
+    string: `${type} WHEN 'text' THEN ${value} END`,
+    literal: `${type} WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' WHEN 'null' THEN 'null' END`,
+    number: `${type} WHEN 'integer' THEN CAST(${value} AS REAL) WHEN 'real' THEN ${value} END`,
+    numberText: `${type} WHEN 'integer' THEN ${text} WHEN 'real' THEN ${text} END`,
   };
 }
 

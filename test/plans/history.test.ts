@@ -1,0 +1,172 @@
+// The plans of the record's statements: each names an index, none sorts, counts, skips or walks all tasks without an end.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SqlDriver, SqlRow, SqlTransaction, SqlValue } from '../../src/broker/sql/driver.ts';
+import { migrate } from '../../src/broker/sql/migrate.ts';
+import { createSqliteDriver } from '../../src/broker/sqlite/driver.ts';
+import { systemChance } from '../../src/core/chance.ts';
+import { parseFilter } from '../../src/core/filter-parse.ts';
+import { systemClock } from '../../src/core/time.ts';
+import type { History } from '../../src/history/history.ts';
+import { createSqlHistory } from '../../src/history/sql-history.ts';
+import { sampleId } from '../conformance/samples.ts';
+
+interface Planned {
+  readonly text: string;
+  /** One line a step. */
+  readonly plan: readonly string[];
+}
+
+const driver = createSqliteDriver({ file: ':memory:', clock: systemClock, chance: systemChance, now: systemClock.now });
+let planned: Planned[] = [];
+
+/** Explains every statement before it runs. */
+function explaining(tx: SqlTransaction): SqlTransaction {
+  const explain = async (text: string, values: readonly SqlValue[]): Promise<void> => {
+    const rows = await tx.execute<[id: number, parent: number, unused: number, detail: string]>(
+      `EXPLAIN QUERY PLAN ${text}`,
+      ...values,
+    );
+    planned.push({ text, plan: rows.map(([, , , detail]) => detail) });
+  };
+  return {
+    ...tx,
+    query: async (statement, ...values) => {
+      await explain(statement.text(driver.dialect), values);
+      return tx.query(statement, ...values);
+    },
+    execute: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) => {
+      await explain(text, values);
+      return tx.execute<Row>(text, ...values);
+    },
+  };
+}
+
+const explained: SqlDriver = { ...driver, read: (work) => driver.read((tx) => work(explaining(tx))) };
+let history: History;
+
+/** Two tasks of each kind, so that every statement of a search is reached. */
+async function fill(): Promise<void> {
+  await driver.transaction(async (tx) => {
+    for (let number = 0; number < 8; number += 1) {
+      const isFailed = number % 2 === 0;
+      await tx.execute(
+        `INSERT INTO tasks (id, queue, name, state, priority, version, epoch, attempt, generation, crashes, interruptions, snoozes,
+           due_at, created_at, keep_ms, policy, payload, key, fingerprint, finished_at, prune_at)
+         VALUES ($1, 'q', $2, $3, 5, 1, 0, 0, 1, 0, 0, 0, 1, 1, 1, '{}', '{}', $4, $5, $6, $6)`,
+        sampleId(number),
+        `name.${number % 3}`,
+        isFailed ? 'failed' : 'queued',
+        `key.${number}`,
+        isFailed ? 'abcd' : null,
+        isFailed ? 2 : null,
+      );
+    }
+    await tx.execute("INSERT INTO claims VALUES ('t', 'w', 1, 1, $1)", JSON.stringify([sampleId(1)]));
+  });
+}
+
+beforeAll(async () => {
+  await driver.open();
+  await migrate(driver, systemChance);
+  await fill();
+  history = createSqlHistory(explained, systemClock);
+});
+afterAll(() => driver.close());
+
+async function plansOf(call: () => Promise<unknown>): Promise<readonly Planned[]> {
+  planned = [];
+  await call();
+  expect(planned.length).toBeGreaterThan(0);
+  return planned;
+}
+
+const search = (text: string) => history.search(parseFilter(text), { after: sampleId(7), limit: 2 });
+
+/** Kept small by folding, by the number of workers, or by the number of queues. */
+const smallTables = /^SCAN (?:counts|deltas|claims)\b/;
+
+function check({ text, plan }: Planned): void {
+  const all = `${text}\n${plan.join('\n')}`;
+  expect(all).not.toMatch(/USE TEMP B-TREE/);
+  expect(text).not.toMatch(/count\s*\(|\boffset\b/i);
+  for (const step of plan) {
+    if (!step.startsWith('SCAN') || smallTables.test(step) || /^SCAN (?:\(|stretch|\w+ VIRTUAL TABLE)/.test(step))
+      continue;
+    // The order of an index, or of the numbers of rows, walked only as far as the limit.
+    if (!(step === 'SCAN events' && text.includes('ORDER BY seq'))) {
+      expect(step, all).toMatch(/^SCAN \w+ USING (?:COVERING )?INDEX/);
+    }
+    expect(text, all).toMatch(/\bLIMIT \d+|\bLIMIT \$\d/);
+  }
+}
+
+const rest =
+  'queue:a worker:w* -tag:x flow:01 error:boom since:1h until:0s created:>1h attempt:>1 took:>1s waited:<1m priority:high input.a.0:5 output.b:>1 -name:a*,b -key:k -err:00 -state:expired';
+
+describe('a search', () => {
+  test.each([
+    ['', 'tasks_id'],
+    ['queue:a', 'tasks_id'],
+    ['id:01k8', 'tasks_id'],
+    ['state:failed', 'tasks_state'],
+    ['state:retrying,expired,quarantined,blocked', 'tasks_state'],
+    ['state:queued', 'tasks_ready'],
+    ['state:running', 'tasks_id'],
+    ['state:succeeded', 'tasks_id'],
+    ['name:name.1', 'tasks_name'],
+    ['name:name.*', 'tasks_name'],
+    ['err:ab', 'tasks_fingerprint'],
+    ['key:key.2', 'tasks_key'],
+    ['key:key.*', 'tasks_key'],
+    ['name.1', 'tasks_name'],
+    ['01k8', 'tasks_id'],
+    ['name*,other', 'tasks_name'],
+  ])('for "%s" walks %s, also when more is asked', async (filter, index) => {
+    for (const text of [filter, `${filter} ${rest}`]) {
+      const plans = await plansOf(() => search(text));
+      for (const each of plans) check(each);
+      expect(plans.flatMap(({ plan }) => plan).join('\n')).toMatch(new RegExp(`INDEX ${index}\\b`));
+    }
+  });
+
+  test('reads the ends of a stretch from the index alone', async () => {
+    for (const filter of [
+      'queue:a',
+      'state:failed queue:a',
+      'name:name.1 queue:a',
+      'err:ab queue:a',
+      'key:key.2 queue:a',
+    ]) {
+      const boundaries = (await plansOf(() => search(filter))).filter(({ text }) => text.includes('AS stretch'));
+      expect(boundaries.length).toBeGreaterThan(0);
+      for (const { plan } of boundaries) expect(plan.join('\n')).toMatch(/USING COVERING INDEX/);
+    }
+  });
+
+  test('never reads a whole input or result into the process', async () => {
+    const plans = await plansOf(() => search('input.a:5 output.b:6'));
+    for (const { text } of plans) {
+      const columns = text.slice(0, text.indexOf('FROM tasks'));
+      expect(columns.replace('substr(payload, 1, 500)', '')).not.toMatch(/payload|result|checkpoints/);
+    }
+  });
+});
+
+test.each<[name: string, call: () => Promise<unknown>]>([
+  ['task', () => history.task(sampleId(1))],
+  ['minutes', () => history.minutes({ from: 0, to: 1 })],
+  ['samples', () => history.samples({ from: 0, to: 1 })],
+  ['facets', () => history.facets()],
+  ['events', () => history.events(0, 10)],
+])('%s reads over indexes', async (_name, call) => {
+  for (const each of await plansOf(call)) check(each);
+});
+
+test('the sources neither count nor skip', () => {
+  const folder = new URL('../../src/history/', import.meta.url);
+  for (const name of readdirSync(folder).filter((each) => !each.endsWith('.test.ts'))) {
+    expect(readFileSync(new URL(name, folder), 'utf8')).not.toMatch(/count\s*\(\s*(?:\*|1)|\boffset\b/i);
+  }
+});
