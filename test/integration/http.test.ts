@@ -61,7 +61,10 @@ describe('a task over HTTP', () => {
       dueAt: '2026-11-23T09:00:05.000Z',
       finishedAt: null,
       runs: [],
-      timeline: [],
+      timeline: [
+        { at: '2026-11-23T09:00:00.000Z', kind: 'created', text: 'Enqueued.' },
+        { at: '2026-11-23T09:00:05.000Z', kind: 'due', text: 'Due.' },
+      ],
     });
   });
 
