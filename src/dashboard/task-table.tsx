@@ -225,9 +225,7 @@ function Pages({
   if (page.next === null && query.after === null && page.scanned === 'all') return null;
   return (
     <div class="pages">
-      {page.scanned === 'newest' ? (
-        <span>Searched the newest tasks only; narrow the filter by time to look further back.</span>
-      ) : null}
+      {page.scanned === 'newest' ? <span>Searched the newest tasks only; Older looks further back.</span> : null}
       <span class="grow" />
       {query.after === null ? null : (
         <a class="button small" href={address(null)}>

@@ -24,9 +24,9 @@ export interface TaskSummary extends Omit<Task, 'payload' | 'result' | 'checkpoi
 export interface TaskPage {
   /** Newest first. */
   readonly tasks: readonly TaskSummary[];
-  /** Cursor of the next page; `null` at the end. */
+  /** Cursor of the next page, which may lie behind a stretch without matches; `null` at the end. */
   readonly next: string | null;
-  /** Whether a filter without an index stopped at `limits.scanMax` rows. */
+  /** Whether a filter without an index stopped at `limits.scanMax` rows or `limits.searchMs`; `next` goes on from there. */
   readonly scanned: 'all' | 'newest';
 }
 

@@ -85,7 +85,7 @@ function endOf({ attempt, reason, error, workerId }: Attempt): string {
     case 'released':
       return `Handed back by ${workerId ?? 'its worker'}`;
     case 'unknown_task':
-      return `${workerId ?? 'Its worker'} knows no task of this name`;
+      return `Sent back: ${workerId ?? 'its worker'} knows no task of this name`;
     case 'user':
       return `Attempt ${attempt} was cancelled`;
     case 'expired':

@@ -54,9 +54,7 @@ const list: CommandSpec = {
       if (page.tasks.length === 0)
         call.output.note(q === '' ? 'There are no tasks yet: taskflow run demo.hello' : `No tasks match ${q}`);
       if (page.scanned === 'newest')
-        call.output.warn(
-          'Only the newest tasks were searched for this filter. Narrow it by time or queue to search further back.',
-        );
+        call.output.warn('Only the newest tasks were searched for this filter; --after searches further back.');
       if (page.next !== null)
         call.output.note(`${page.tasks.length} shown ${mark(call.output.notes, 'dot')} more: --after ${page.next}`);
       return 0;
