@@ -223,6 +223,14 @@ export type Verdict =
       readonly error: TaskError | null;
     };
 
+/**
+ * Whether the end of a run is worth an attempt row. A plain success is told by the task itself; a run that never began
+ * and costs nothing (handed back, unknown name) was no attempt, and may happen every 30 seconds for a year.
+ */
+export function leavesAttempt(verdict: Verdict, ranMs: number | null): boolean {
+  return verdict.to !== 'succeeded' && (ranMs !== null || verdict.charge !== 'nothing');
+}
+
 /** A verdict on one lease, with what the run leaves behind. */
 export interface Settlement {
   readonly lease: Lease;

@@ -113,7 +113,7 @@ export const enqueueCases: readonly Case[] = [
       await world.check((broker) => broker.enqueue([]), []);
     },
   ],
-  ...(['name', 'queue', 'payload', 'key'] as const).map(
+  ...(['name', 'payload', 'key'] as const).map(
     (field): Case => [
       `the same id with another ${field} is a conflict`,
       async (world) => {
@@ -124,10 +124,10 @@ export const enqueueCases: readonly Case[] = [
     ],
   ),
   [
-    'the same id with another priority, delay or policy is a repetition',
+    'the same id with another queue, priority, delay or policy is a repetition: a person may have moved the task',
     async (world) => {
       const id = await world.put();
-      const again = newTask(id, { priority: 0, delayMs: 5, policy: '{}', tags: ['x'], keepMs: 1 });
+      const again = newTask(id, { queue: 'other', priority: 0, delayMs: 5, policy: '{}', tags: ['x'], keepMs: 1 });
       await world.check((broker) => broker.enqueue([again]), [{ outcome: 'existing', taskId: id, state: 'queued' }]);
     },
   ],

@@ -106,6 +106,24 @@ const rowCases: readonly Case[] = [
     },
   ],
   [
+    'a run that never began and charges nothing leaves no attempt row',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      const verdict = wait('queued', { charge: 'nothing', reason: 'released', error: null });
+      await world.broker().settle([settlement(id, token, verdict, { ranMs: null })]);
+      expect((await world.store.record(id)).attempts).toEqual([]);
+    },
+  ],
+  [
+    'a lease lost before its start leaves an attempt row',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      const verdict = wait('queued', { charge: 'interruption', reason: 'lease_lost', error: null });
+      await world.broker().settle([settlement(id, token, verdict, { ranMs: null })]);
+      expect((await world.store.record(id)).attempts).toMatchObject([{ to: 'queued', startedAt: null }]);
+    },
+  ],
+  [
     'an attempt row tells where a diverted run went',
     async (world) => {
       const { id, token } = await world.bring('running');
@@ -126,16 +144,6 @@ const rowCases: readonly Case[] = [
       expect((await world.store.record(first.id)).attempts).toMatchObject([
         { epoch: 1, to: 'queued', error: sampleError },
       ]);
-    },
-  ],
-  [
-    'a run that never began leaves a row without a start',
-    async (world) => {
-      const { id, token } = await world.bring('running');
-      await world
-        .broker()
-        .settle([settlement(id, token, wait('queued', { charge: 'nothing', reason: 'released' }), { ranMs: null })]);
-      expect((await world.store.record(id)).attempts).toMatchObject([{ startedAt: null, attempt: 1 }]);
     },
   ],
   [

@@ -89,7 +89,5 @@ function dueAtOf(step: Step, task: NewTask): number {
 }
 
 function hasSameBody(known: Task, task: NewTask): boolean {
-  return (
-    known.name === task.name && known.queue === task.queue && known.payload === task.payload && known.key === task.key
-  );
+  return known.name === task.name && known.payload === task.payload && known.key === task.key;
 }

@@ -1,7 +1,7 @@
 /** settle: ends leases as the verdicts say, each at most once, then claims the next tasks. */
 
 import { isFinished } from '../../core/states.ts';
-import type { Charge, Settlement, Task, Verdict } from '../../core/task.ts';
+import { type Charge, leavesAttempt, type Settlement, type Task, type Verdict } from '../../core/task.ts';
 import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { claim } from './claim.ts';
 import { endKey } from './keys.ts';
@@ -54,7 +54,7 @@ function apply(step: Step, row: Row, settlement: Settlement, kind: 'settle' | 'j
     progress: settlement.progress ?? task.progress,
   });
   row.logs.push(...settlement.logs.map((line) => ({ ...line, epoch: task.epoch })));
-  if (ran && verdict.to !== 'succeeded') {
+  if (ran && leavesAttempt(verdict, ranMs)) {
     row.attempts.push({
       epoch: task.epoch,
       attempt: task.attempt,

@@ -43,11 +43,9 @@ const insertTasks = eachStatement(
 );
 
 /** Input: list of ids. */
-const knownTasks = statement<
-  [id: string, name: string, queue: string, payload: string, key: string | null, state: TaskState]
->(
+const knownTasks = statement<[id: string, name: string, payload: string, key: string | null, state: TaskState]>(
   'known_tasks',
-  (dialect) => `SELECT id, name, queue, payload, key, state FROM tasks WHERE id IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT id, name, payload, key, state FROM tasks WHERE id IN ${dialect.list('$1')}`,
 );
 
 /** Inputs: now, retention end, task. Only a waiting task is replaced. */
@@ -59,7 +57,7 @@ const replaceTasks = eachStatement(
      check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
 );
 
-type Known = Pick<NewTask, 'name' | 'queue' | 'payload' | 'key'> & { readonly state: TaskState };
+type Known = Pick<NewTask, 'name' | 'payload' | 'key'> & { readonly state: TaskState };
 
 /** A task on its way into the store. */
 interface Arrival {
@@ -202,7 +200,7 @@ function rowOf(step: Step, { task, state, dueAt }: Arrival): SqlRow {
 
 async function readKnown(step: Step, tasks: readonly NewTask[]): Promise<Map<string, Known>> {
   const rows = await step.tx.query(knownTasks, idList(tasks.map(({ id }) => id)));
-  return new Map(rows.map(([id, name, queue, payload, key, state]) => [id, { name, queue, payload, key, state }]));
+  return new Map(rows.map(([id, name, payload, key, state]) => [id, { name, payload, key, state }]));
 }
 
 function repetition(known: Known | undefined, task: NewTask): EnqueueResult {

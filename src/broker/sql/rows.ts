@@ -210,11 +210,9 @@ type RunningTimes = Pick<
   'leaseUntil' | 'expiresAt' | 'startedAt' | 'claimedAt' | 'timeoutMs' | 'cancelRequestedAt'
 >;
 
-/** Same name, queue, payload and key: the call is a repetition. */
-export function hasSameBody(known: Pick<NewTask, 'name' | 'queue' | 'payload' | 'key'>, task: NewTask): boolean {
-  return (
-    known.name === task.name && known.queue === task.queue && known.payload === task.payload && known.key === task.key
-  );
+/** Same name, payload and key: the call is a repetition. Not the queue: a person may have moved the task since. */
+export function hasSameBody(known: Pick<NewTask, 'name' | 'payload' | 'key'>, task: NewTask): boolean {
+  return known.name === task.name && known.payload === task.payload && known.key === task.key;
 }
 
 /** Task ids as the JSON list a statement takes. Ids have no character that needs an escape, but hostile ones may. */

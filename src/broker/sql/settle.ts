@@ -1,7 +1,7 @@
 /** settle: ends leases as the verdicts say, each at most once, then claims the next tasks. */
 
 import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
-import type { Charge, Settlement, Verdict } from '../../core/task.ts';
+import { type Charge, leavesAttempt, type Settlement, type Verdict } from '../../core/task.ts';
 import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { type EndedRun, storeAttempts, storeLogs } from './attempts.ts';
 import type { RunNumbers } from './changes.ts';
@@ -286,7 +286,7 @@ function write(
     const dueAt = verdict.to === 'scheduled' ? step.now + verdict.delayMs : row.dueAt;
     writes.returned.push([...stood, dueAt, lease.token, startBy, waitingCheckAt(startBy, row.expiresAt), ...said, id]);
   }
-  if (row.state !== 'running' || verdict.to === 'succeeded') return;
+  if (row.state !== 'running' || !leavesAttempt(verdict, ranMs)) return;
   const { to, reason } = verdict;
   const claimedAt = row.claimedAt ?? step.now;
   writes.runs.push({ taskId: id, epoch, attempt: row.attempt, workerId, claimedAt, startedAt, to, reason, error });
