@@ -72,7 +72,9 @@ async function openConfigured(broker: string | null): Promise<Store & { readonly
   if (broker !== null) return opened(connect(broker));
   const { loadConfig } = await import('./config/load.ts');
   const { settings, folder } = await loadConfig({ cwd: process.cwd(), env: process.env });
-  const store = await opened(connect(settings.broker, { folder }));
+  const store = await opened(
+    connect(settings.broker, { folder, store: settings.store, namespace: settings.namespace }),
+  );
   const { broker: configured, history } = store;
   const url = dashboardUrl(settings['server.host'], settings['server.port']);
   return { broker: configured, history, close: () => store.close(), url };

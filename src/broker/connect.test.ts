@@ -25,6 +25,13 @@ test.each([
   await expect(store.broker.info()).rejects.toMatchObject({ code: 'STORE_CLOSED' });
 });
 
+test.each([
+  ['a record of its own', { store: 'sqlite:./record.db' }],
+  ['another namespace', { namespace: 'billing' }],
+])('refuses %s until it can be kept apart', (_what, options) => {
+  expect(() => connect('sqlite::memory:', options)).toThrow(expect.objectContaining({ code: 'NOT_SUPPORTED' }));
+});
+
 test('opens private memory', async () => {
   const [one, other] = [connect('sqlite::memory:'), connect('sqlite::memory:')];
   await Promise.all([one.broker.open(), other.broker.open()]);

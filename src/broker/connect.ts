@@ -13,14 +13,25 @@ import { createSqliteBroker, type SqliteOptions } from './sqlite/store.ts';
 export interface ConnectOptions extends Omit<SqliteOptions, 'file'> {
   /** The folder that relative paths are relative to; the working directory without it. */
   readonly folder?: string;
+  /** URL of a record apart from the broker; it is the broker's own file without it. */
+  readonly store?: string | null;
+  /** One of several systems in one store; an SQLite file holds exactly the default one. */
+  readonly namespace?: string;
 }
+
+const namespaceDefault = 'taskflow';
 
 /**
  * The store behind a URL, not yet opened: `sqlite:./path`, `sqlite:/path` or `sqlite::memory:`.
  * Throws STORE_URL_INVALID with the nearest form, and NOT_SUPPORTED for stores of later versions.
  */
 export function connect(url: string, options: ConnectOptions = {}): Store {
-  const { folder = '.', ...sqlite } = options;
+  const { folder = '.', store = null, namespace = namespaceDefault, ...sqlite } = options;
+  // Taken silently, two namespaces would mix in one file, and a record would stay empty.
+  if (store !== null && store !== url) throw taskFlowError('NOT_SUPPORTED', { what: 'A record apart from the broker' });
+  if (namespace !== namespaceDefault) {
+    throw taskFlowError('NOT_SUPPORTED', { what: 'A namespace in an SQLite file' }, { hint: 'Use a file for each.' });
+  }
   const file = fileOf(url);
   return createSqliteStore({ ...sqlite, file: file === ':memory:' || isAbsolute(file) ? file : resolve(folder, file) });
 }

@@ -52,7 +52,8 @@ export async function openConfiguredStore(call: Call, config: Config): Promise<S
   const { connect } = await import('../broker/connect.ts');
   const file = storeFile(config);
   const isNew = file !== null && !existsSync(file);
-  const store = connect(config.settings.broker, { folder: config.folder });
+  const { broker, store: record, namespace } = config.settings;
+  const store = connect(broker, { folder: config.folder, store: record, namespace });
   await store.broker.open();
   if (isNew) call.output.note(`Made a new store: ${relative(call.cwd, file) || file}`);
   return store;
