@@ -58,14 +58,21 @@ function fileOf(url: string): string {
       return sqliteFile(url, scheme === 'sqlite' ? (rest ?? '') : `file:${rest}`);
     case 'postgres':
     case 'postgresql':
-      throw taskFlowError('NOT_SUPPORTED', { what: 'Postgres as a store' });
+      throw later('Postgres');
     case 'redis':
     case 'rediss':
     case 'valkey':
-      throw taskFlowError('NOT_SUPPORTED', { what: 'Redis as a store' });
+      throw later('Redis');
     default:
       throw unknown(url, scheme ?? null, rest ?? '');
   }
+}
+
+/** The URL may be the host's own variable, which nobody wrote for TaskFlow. */
+function later(what: string): Error {
+  const hint =
+    'Use the embedded store: --broker sqlite:./.taskflow/taskflow.db (REDIS_URL and DATABASE_URL then do not count).';
+  return taskFlowError('NOT_SUPPORTED', { what: `${what} as a store` }, { hint });
 }
 
 function unknown(url: string, scheme: string | null, rest: string): Error {

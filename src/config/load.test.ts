@@ -125,6 +125,12 @@ test('a value that another outranks is checked as well', async () => {
   ).toHaveLength(1);
 });
 
+test('a broker that is named leaves REDIS_URL and DATABASE_URL alone', async () => {
+  const env = { TASKFLOW_BROKER: 'sqlite:./own.db', REDIS_URL: 'redis://h:1', DATABASE_URL: 'postgres://h/d' };
+  const config = await load({ env });
+  expect([config.settings.broker.endsWith('own.db'), config.settings.store]).toEqual([true, null]);
+});
+
 test('REDIS_URL and DATABASE_URL stand in when nothing else is said', async () => {
   const env = { REDIS_URL: 'redis://u:secret@h:1', DATABASE_URL: 'postgres://u:secret@h/d' };
   const config = await load({ env });

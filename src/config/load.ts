@@ -50,7 +50,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const dotenv = readDotenvFiles(folder);
   mistakes.push(...dotenv.flatMap(({ file, variables }) => unknownVariables(variables, file)), ...fromFile.mistakes);
 
-  const given: Given[] = [
+  const said: Given[] = [
     ...(sources.flags ?? []).map(({ key, name, value }) => ({
       key,
       value,
@@ -60,9 +60,15 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     ...givenByVariables(env, cwd),
     ...dotenv.flatMap(({ file, variables }) => givenByVariables(variables, folder, file)),
     ...fromFile.given,
-    ...givenByFallbacks(env, cwd),
-    ...dotenv.flatMap(({ file, variables }) => givenByFallbacks(variables, folder, file)),
   ];
+  // Whoever names a broker of their own does not mean the application's database to be the record beside it.
+  const given = said.some(({ key }) => key === 'broker' || key === 'store')
+    ? said
+    : [
+        ...said,
+        ...givenByFallbacks(env, cwd),
+        ...dotenv.flatMap(({ file, variables }) => givenByFallbacks(variables, folder, file)),
+      ];
   const zod = await import('zod');
   const config = readAll(zod, given, folder, path, mistakes);
   if (mistakes.length > 0) throw invalidConfig(mistakes);

@@ -24,7 +24,7 @@ Every setting has one name. Its value is the first that is given by
 2. a variable (\`TASKFLOW_SERVER_PORT=9000\`),
 3. \`.env.local\`, then \`.env\`, in the project's folder,
 4. \`taskflow.config.ts\` (or \`.js\`, \`.mjs\`, \`.json\`), looked for from the working folder upward,
-5. \`REDIS_URL\` and \`DATABASE_URL\`, for \`broker\` and \`store\` only,
+5. \`REDIS_URL\` and \`DATABASE_URL\`, for \`broker\` and \`store\`, when neither is named above,
 6. the default.
 
 The project's folder is that of the config file, else that of the nearest \`package.json\`, else the working folder.
