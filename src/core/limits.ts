@@ -124,6 +124,8 @@ export const limits = {
   drainMs: 25_000,
   abortMs: 5_000,
   flushMs: 5_000,
+  /** Refusals of one settlement before it is given up: enough to see that it is not the store's day but the settlement. */
+  refusalsMax: 5,
   /** Share of a worker's slots that may be opened in place of handlers which ignore their abort. */
   stuckShareMax: 0.1,
   /** Periods of the engine's services. Promotion is felt as latency, the others only as disk or recovery time. */

@@ -42,6 +42,8 @@ export class Attempt implements Timed {
   /** Whether a person may have cancelled it: the next heartbeat asks. */
   asked = false;
   startReported = false;
+  /** How often the store refused its settlement. */
+  refusals = 0;
   progress: Progress | null = null;
   progressChanged = false;
   logs: LogLine[] = [];

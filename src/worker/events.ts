@@ -37,7 +37,7 @@ export interface WorkerEvents {
   cancelled: RunEvent;
   /** Given back without a charge. */
   released: RunEvent;
-  /** The outcome came too late: another lease, or a later state, is in force. */
+  /** The outcome was not stored: it came too late for its lease, or the store would not take it. */
   dropped: RunEvent;
   /** The handler ignored its abort; its slot was opened again. */
   stuck: RunEvent;

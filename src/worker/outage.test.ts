@@ -201,3 +201,28 @@ test('a handler does not begin with a lease that is nearly over: it is renewed f
   expect(callsBefore.lastIndexOf('heartbeat')).toBeGreaterThan(callsBefore.indexOf('claim'));
   await rig.worker.stop();
 });
+
+test('a settlement that the store always refuses holds up neither the others nor new work, and is given up', async () => {
+  const rig = createWorkerRig({ a: (input) => (input as { bad?: boolean }).bad ?? false }, { leaseMs: 10_000 });
+  const [bad = '', ...good] = await rig.enqueue({ payload: '{"bad":true}' }, {}, {});
+  const settle = rig.broker.settle.bind(rig.broker);
+  const dropped: string[] = [];
+  rig.worker.on('dropped', (event) => dropped.push(event.id));
+  rig.broker.settle = async (settlements, claim) => {
+    if (settlements.some(({ lease }) => lease.taskId === bad)) throw new Error('CHECK constraint failed');
+    return settle(settlements, claim);
+  };
+  rig.worker.start();
+  await rig.clock.advance(1_000);
+  for (const id of good) expect((await rig.task(id)).state).toBe('succeeded');
+  await rig.clock.advance(5_000);
+  const [late = ''] = await rig.enqueue({});
+  await rig.clock.advance(3_000);
+  expect((await rig.task(late)).state).toBe('succeeded');
+  expect(dropped).toEqual([bad]);
+  await rig.clock.advance(20_000);
+  expect(await rig.memory.claimOverdue({ token: 'j', limit: 9, leaseMs: 1, deadWorkers: [] })).toMatchObject([
+    { task: { id: bad }, reason: 'lease_expired' },
+  ]);
+  await rig.worker.stop();
+});

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createWorkerRig, type WorkerRig } from '../../test/support/worker-rig.ts';
 import { seededChance } from '../core/chance.ts';
+import { taskFlowError } from '../core/errors.ts';
 import { sleep } from '../core/time.ts';
 
 interface Story {
@@ -42,7 +43,8 @@ async function play(
     { concurrency: story.concurrency, chance },
   );
   rig.faults.waitMs = () => chance.float() * 30;
-  rig.faults.fail = () => (chance.float() < story.failing ? new Error('away') : null);
+  rig.faults.fail = () =>
+    chance.float() < story.failing ? taskFlowError('STORE_UNREACHABLE', { problem: 'away' }) : null;
   rig.faults.loseReply = () => chance.float() < story.failing;
   const ids = await rig.enqueue(...Array.from({ length: story.tasks }, () => ({})));
   rig.worker.start();

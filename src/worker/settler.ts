@@ -21,6 +21,8 @@ export interface SettlerOptions {
   readonly onClaimed: (claimed: readonly ClaimedTask[], sentAt: number) => void;
   /** The store answered for this attempt; it owes and is owed nothing more. */
   readonly onSettled: (attempt: Attempt, result: SettleResult) => void;
+  /** The store refused this attempt's settlement `limits.refusalsMax` times, whatever came with it: it is sent no more. */
+  readonly onRefused: (attempt: Attempt) => void;
 }
 
 export interface Settler {
@@ -49,13 +51,13 @@ export function createSettler(options: SettlerOptions): Settler {
   let sent: readonly Attempt[] = [];
   let unanswered: SentClaim | null = null;
   let closed = false;
-  let batchMax: number = limits.batchMax;
   let roundTripMs = 0;
 
   async function tick(): Promise<TickResult> {
     const attempts = takeBatch();
-    // With more to settle than one call carries, claiming more would only add to it.
-    const claim = unsettled.length > 0 ? null : (unanswered ?? nextClaim());
+    // With more to settle than one call carries, claiming more would only add to it; and what may be refused goes alone.
+    const isAlone = unsettled.length > 0 || isSuspect(attempts[0]);
+    const claim = isAlone ? null : (unanswered ?? nextClaim());
     if (attempts.length === 0 && claim === null) return 'done';
     const sentAt = clock.elapsed();
     unanswered = claim ?? unanswered;
@@ -72,7 +74,6 @@ export function createSettler(options: SettlerOptions): Settler {
     sent = attempts;
     try {
       const answer = await broker.settle(settlementsOf(attempts), claim?.request);
-      batchMax = limits.batchMax;
       for (const [index, attempt] of attempts.entries()) {
         const result = answer.results[index];
         if (result !== undefined) options.onSettled(attempt, result);
@@ -89,7 +90,8 @@ export function createSettler(options: SettlerOptions): Settler {
   function takeBatch(): Attempt[] {
     let bytes = 0;
     let count = 0;
-    while (count < unsettled.length && count < batchMax) {
+    while (count < unsettled.length && count < limits.batchMax) {
+      if (count > 0 && (isSuspect(unsettled[0]) || isSuspect(unsettled[count]))) break;
       const verdict = unsettled[count]?.verdict;
       if (verdict?.to === 'succeeded' && verdict.result !== null) bytes += 3 * verdict.result.length;
       if (bytes > limits.batchBytesMax && count > 0) break;
@@ -103,11 +105,21 @@ export function createSettler(options: SettlerOptions): Settler {
     return unsettled.splice(0, count);
   }
 
-  /** One settlement that the store refuses for good must not hold up the others: it is found by trying one at a time, and goes last. */
+  /**
+   * One settlement that the store refuses must hold up neither the others nor new work, for ever least of all. After a
+   * refused batch each of it is sent alone; one that is refused again goes last, and in the end its lease is let go:
+   * the engine then judges the task as if its worker had died.
+   */
   function putBack(attempts: readonly Attempt[], error: unknown): void {
-    const refused = error instanceof TaskFlowError && !error.retryable && error.code !== 'STORE_CLOSED';
-    unsettled = refused && attempts.length === 1 ? [...unsettled, ...attempts] : [...attempts, ...unsettled];
-    if (refused) batchMax = 1;
+    if (!isRefusal(error)) {
+      unsettled = [...attempts, ...unsettled];
+      return;
+    }
+    for (const attempt of attempts) attempt.refusals += 1;
+    const [first] = attempts;
+    if (first === undefined || attempts.length > 1) unsettled = [...attempts, ...unsettled];
+    else if (first.refusals < limits.refusalsMax) unsettled = [...unsettled, first];
+    else options.onRefused(first);
   }
 
   function nextClaim(): SentClaim | null {
@@ -137,6 +149,13 @@ export function createSettler(options: SettlerOptions): Settler {
     },
   };
 }
+
+/** Whether the store was well and did not want what it was sent: any other error of a store is one of STORE_*. */
+function isRefusal(error: unknown): boolean {
+  return !(error instanceof TaskFlowError) || (!error.retryable && !error.code.startsWith('STORE_'));
+}
+
+const isSuspect = (attempt: Attempt | undefined): boolean => attempt !== undefined && attempt.refusals > 0;
 
 function settlementsOf(attempts: readonly Attempt[]): Settlement[] {
   const settlements: Settlement[] = [];

@@ -111,6 +111,7 @@ class LocalWorker implements Worker {
       pools: this.#pools,
       onClaimed: (claimed, sentAt) => this.#accept(claimed, sentAt),
       onSettled: (attempt, result) => this.#finish(attempt, result),
+      onRefused: (attempt) => this.#drop(attempt),
     });
     this.#keeper = createKeeper({
       broker,
@@ -262,6 +263,11 @@ class LocalWorker implements Worker {
     if (verdict === null) return;
     if (verdict.to === 'scheduled') this.#engine?.dueIn(verdict.delayMs);
     this.#emitter.emit(eventOf(verdict, result), () => runEvent(attempt));
+  }
+
+  #drop(attempt: Attempt): void {
+    this.#forget(attempt);
+    this.#emitter.emit('dropped', () => runEvent(attempt));
   }
 
   #forget(attempt: Attempt): void {

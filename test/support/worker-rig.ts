@@ -5,6 +5,7 @@ import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { seededChance } from '../../src/core/chance.ts';
 import type { Context, TaskDefinition } from '../../src/core/definition.ts';
 import { definitionBrand } from '../../src/core/definition.ts';
+import { taskFlowError } from '../../src/core/errors.ts';
 import type { NewTask, Task } from '../../src/core/task.ts';
 import { sleep } from '../../src/core/time.ts';
 import type { Sample, Store } from '../../src/history/history.ts';
@@ -170,7 +171,7 @@ function withFaults(
         if (fault) throw fault;
         const answer: unknown = await Reflect.apply(value, target, parameters);
         if (faults.waitMs !== null) await sleep(clock, faults.waitMs());
-        if (faults.loseReply?.(name)) throw new Error('The reply was lost.');
+        if (faults.loseReply?.(name)) throw taskFlowError('STORE_UNREACHABLE', { problem: 'the reply was lost' });
         return answer;
       };
     },
