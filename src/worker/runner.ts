@@ -49,10 +49,12 @@ export function createRunner(options: RunnerOptions): Runner {
     attempt.phase = 'running';
     if (attempt.runMs !== null)
       wheel.set(attempt, (attempt.boundByLife ? attempt.claimedAt : clock.elapsed()) + attempt.runMs);
-    void execute(attempt).then((outcome) => end(attempt, outcome));
+    void execute(attempt)
+      .catch((thrown) => unreadableOutcome(attempt, thrown))
+      .then((outcome) => end(attempt, outcome));
   }
 
-  /** Never rejects. */
+  /** Rejects only when what was thrown throws again as it is looked at. */
   async function execute(attempt: Attempt): Promise<Outcome> {
     const { task } = attempt;
     const definition = options.definitions.get(task.name);
@@ -193,6 +195,11 @@ function errorOutcome(attempt: Attempt, definition: TaskDefinition, thrown: unkn
   if (isSnooze(thrown)) return { kind: 'snooze', delayMs: thrown.delayMs };
   const { retryable, retryAfterMs } = retryOf(definition, thrown, task.attempt);
   return { kind: 'error', error: toTaskError(task.name, thrown), retryable, retryAfterMs };
+}
+
+/** What was thrown is a revoked proxy, or has fields that throw: all there is to tell is that it failed. */
+function unreadableOutcome(attempt: Attempt, thrown: unknown): Outcome {
+  return { kind: 'error', error: toTaskError(attempt.task.name, thrown), retryable: true, retryAfterMs: null };
 }
 
 /** What a run that was told to end amounts to. */

@@ -263,6 +263,38 @@ test('a listener that throws does not harm the worker', async () => {
   await rig.worker.stop();
 });
 
+test.each<[what: string, thrown: () => unknown]>([
+  [
+    'a revoked proxy',
+    () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      return proxy;
+    },
+  ],
+  [
+    'an error whose fields throw',
+    () =>
+      Object.defineProperty(new Error('hidden'), 'retryAfterMs', {
+        get() {
+          throw new Error('gotcha');
+        },
+      }),
+  ],
+])('a handler may throw %s: it fails like any other', async (_what, thrown) => {
+  const rig = createWorkerRig({
+    a: () => {
+      throw thrown();
+    },
+  });
+  const [id = ''] = await rig.enqueue({ policy: '{"attempts":1}' });
+  rig.worker.start();
+  await rig.clock.advance(100);
+  expect(await rig.task(id)).toMatchObject({ state: 'failed', reason: 'error' });
+  expect(rig.worker.running).toBe(0);
+  await rig.worker.stop();
+});
+
 test('middleware wraps the handler and may replace what it returns', async () => {
   const order: string[] = [];
   const rig = createWorkerRig(
