@@ -51,7 +51,7 @@ export type WorkerEventName = keyof WorkerEvents;
 
 export interface Emitter {
   on<Name extends WorkerEventName>(name: Name, listener: (event: WorkerEvents[Name]) => void): void;
-  /** `event` is made only when somebody listens. A listener that throws harms nobody: its error becomes `trouble`. */
+  /** `event` is made only when somebody listens. A listener that throws or rejects harms nobody: its error becomes `trouble`. */
   emit<Name extends WorkerEventName>(name: Name, event: () => WorkerEvents[Name]): void;
 }
 
@@ -66,11 +66,15 @@ export function createEmitter(): Emitter {
     const mine = listeners.get(name);
     if (mine === undefined) return;
     const made = event();
+    const tell = (error: unknown): void => {
+      if (name !== 'trouble') emit('trouble', () => ({ service: `listener of ${name}`, error, failures: 1 }));
+    };
     for (const listener of mine) {
       try {
-        (listener as (event: WorkerEvents[Name]) => void)(made);
+        const answer = (listener as (event: WorkerEvents[Name]) => unknown)(made);
+        if (answer instanceof Promise) answer.catch(tell);
       } catch (error) {
-        if (name !== 'trouble') emit('trouble', () => ({ service: `listener of ${name}`, error, failures: 1 }));
+        tell(error);
       }
     }
   }

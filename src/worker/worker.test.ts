@@ -263,6 +263,20 @@ test('a listener that throws does not harm the worker', async () => {
   await rig.worker.stop();
 });
 
+test('a listener that rejects later does not harm the worker either', async () => {
+  const rig = createWorkerRig({ a: () => 1 });
+  const troubles: unknown[] = [];
+  const page = (): unknown => Promise.reject(new Error('the pager is away'));
+  rig.worker.on('succeeded', page);
+  rig.worker.on('trouble', (event) => troubles.push(event.service, event.error));
+  const [id = ''] = await rig.enqueue({});
+  rig.worker.start();
+  await rig.clock.advance(100);
+  expect((await rig.task(id)).state).toBe('succeeded');
+  expect(troubles).toEqual(['listener of succeeded', new Error('the pager is away')]);
+  await rig.worker.stop();
+});
+
 test.each<[what: string, thrown: () => unknown]>([
   [
     'a revoked proxy',
