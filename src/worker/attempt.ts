@@ -22,7 +22,7 @@ export class Attempt implements Timed {
   readonly runMs: number | null;
   readonly boundByLife: boolean;
   readonly pool: Pool;
-  /** When the claim was sent and when the task arrived here, in ms of `clock.elapsed()`. */
+  /** When the claim that was answered was sent and when the task arrived here, in ms of `clock.elapsed()`. */
   readonly claimedAt: number;
   readonly arrivedAt: number;
   /** Until when the lease may be trusted without a word of the store: sending time + 0.9 × lease. */

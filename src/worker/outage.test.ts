@@ -226,3 +226,18 @@ test('a settlement that the store always refuses holds up neither the others nor
   ]);
   await rig.worker.stop();
 });
+
+test('a task that was claimed long after its claim was first sent has its whole life', async () => {
+  const rig = createWorkerRig({ a: obedient });
+  let lost = 0;
+  rig.faults.fail = (method) =>
+    method === 'claim' && lost++ < 20 ? taskFlowError('STORE_UNREACHABLE', { problem: 'away' }) : null;
+  rig.worker.start();
+  await rig.clock.advance(15_000);
+  const [id = ''] = await rig.enqueue({ expiresInMs: 20_000 });
+  await rig.clock.advance(19_000);
+  expect((await rig.task(id)).state).toBe('running');
+  await rig.clock.advance(1_100);
+  expect(await rig.task(id)).toMatchObject({ state: 'cancelled', reason: 'expired' });
+  await rig.worker.stop();
+});

@@ -17,8 +17,11 @@ export interface SettlerOptions {
   readonly workerId: string;
   readonly leaseMs: number;
   readonly pools: Pools;
-  /** Takes claimed tasks over. `sentAt`: when their claim was first sent, in ms of `clock.elapsed()`. */
-  readonly onClaimed: (claimed: readonly ClaimedTask[], sentAt: number) => void;
+  /**
+   * Takes claimed tasks over, in ms of `clock.elapsed()`: their leases may have begun when the claim was first sent at
+   * `firstSentAt`, their `runMs` counts from the sending that was answered, at `sentAt`.
+   */
+  readonly onClaimed: (claimed: readonly ClaimedTask[], firstSentAt: number, sentAt: number) => void;
   /** The store answered for this attempt; it owes and is owed nothing more. */
   readonly onSettled: (attempt: Attempt, result: SettleResult) => void;
   /** The store refused this attempt's settlement `limits.refusalsMax` times, whatever came with it: it is sent no more. */
@@ -39,7 +42,7 @@ export interface Settler {
 /** A claim that was sent; until it is answered, only the same one may be sent again. */
 interface SentClaim {
   readonly request: ClaimRequest;
-  readonly sentAt: number;
+  readonly firstSentAt: number;
 }
 
 /** Twice the round trip hides it; twice that again covers its spread. */
@@ -65,7 +68,7 @@ export function createSettler(options: SettlerOptions): Settler {
     roundTripMs = (roundTripMs + clock.elapsed() - sentAt) / 2;
     if (claim === null) return unsettled.length > 0 ? 'full' : 'done';
     unanswered = null;
-    options.onClaimed(claimed, claim.sentAt);
+    options.onClaimed(claimed, claim.firstSentAt, sentAt);
     return unsettled.length > 0 || (claimed.length >= claim.request.limit && hasDemand()) ? 'full' : 'done';
   }
 
@@ -129,7 +132,7 @@ export function createSettler(options: SettlerOptions): Settler {
     if (limit === 0) return null;
     return {
       request: { workerId: options.workerId, token: createToken(chance), queues, limit, leaseMs: options.leaseMs },
-      sentAt: elapsed,
+      firstSentAt: elapsed,
     };
   }
 

@@ -109,7 +109,7 @@ class LocalWorker implements Worker {
       workerId: this.id,
       leaseMs: this.#leaseMs,
       pools: this.#pools,
-      onClaimed: (claimed, sentAt) => this.#accept(claimed, sentAt),
+      onClaimed: (claimed, firstSentAt, sentAt) => this.#accept(claimed, firstSentAt, sentAt),
       onSettled: (attempt, result) => this.#finish(attempt, result),
       onRefused: (attempt) => this.#drop(attempt),
     });
@@ -183,9 +183,9 @@ class LocalWorker implements Worker {
     return result;
   }
 
-  #accept(claimed: readonly ClaimedTask[], sentAt: number): void {
+  #accept(claimed: readonly ClaimedTask[], firstSentAt: number, sentAt: number): void {
     const arrivedAt = this.#clock.elapsed();
-    const trustUntil = sentAt + this.#leaseMs * trustShare;
+    const trustUntil = firstSentAt + this.#leaseMs * trustShare;
     for (const one of claimed) {
       const attempt = new Attempt(
         one,
