@@ -34,7 +34,7 @@ export interface KeeperOptions {
   readonly chance: Chance;
   readonly leaseMs: number;
   readonly holder: LeaseHolder;
-  /** What to publish; `withDefinitions` until the store has answered once. */
+  /** What to publish; `withDefinitions` when the store may not know them. */
   readonly presence: (withDefinitions: boolean) => Presence;
   readonly onAnswer: (answer: HeartbeatAnswer) => void;
   readonly report: Report;
@@ -56,7 +56,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const renewMs = Math.min(leaseMs, limits.presenceMs) / 3;
   const callMs = Math.min(limits.beatMs, leaseMs / 6);
   let renewAt = -Infinity;
-  let introduced = false;
+  /** When the store last answered, by its clock, with the definitions in its hands. */
+  let knownAt = -Infinity;
   let newsWaits = false;
   let cancelTrust: Cancel | null = null;
 
@@ -93,10 +94,12 @@ export function createKeeper(options: KeeperOptions): Keeper {
   async function send(beats: readonly Beat[]): Promise<void> {
     // Noted before sending: an answer that comes late does not stretch the trust.
     const sentAt = clock.elapsed();
-    const withDefinitions = !introduced;
+    const withDefinitions = knownAt === -Infinity;
     const call = broker.heartbeat({ worker: options.presence(withDefinitions), leaseMs, beats }).then(
       (answer) => {
-        if (withDefinitions) introduced = true;
+        // By the store's clock, since ours stands still while a machine sleeps.
+        const isRemembered = withDefinitions || answer.now - knownAt < limits.presenceMs;
+        knownAt = isRemembered ? answer.now : -Infinity;
         holder.answered(beats, answer.beats, sentAt + leaseMs * trustShare);
         options.onAnswer(answer);
       },

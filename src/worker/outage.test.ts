@@ -241,3 +241,17 @@ test('a task that was claimed long after its claim was first sent has its whole 
   expect(await rig.task(id)).toMatchObject({ state: 'cancelled', reason: 'expired' });
   await rig.worker.stop();
 });
+
+test('a worker that was away for so long that the store forgot it publishes its tasks again', async () => {
+  const rig = createWorkerRig({ a: () => 1 });
+  rig.worker.start();
+  await rig.clock.advance(100);
+  rig.faults.fail = () => taskFlowError('STORE_UNREACHABLE', { problem: 'away' });
+  await rig.clock.advance(100_000);
+  await rig.memory.prune(1);
+  expect(await rig.memory.getWorkers()).toEqual([]);
+  rig.faults.fail = null;
+  await rig.clock.advance(25_000);
+  expect(await rig.memory.getWorkers()).toMatchObject([{ definitions: [{ name: 'a' }] }]);
+  await rig.worker.stop();
+});
