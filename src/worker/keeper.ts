@@ -86,8 +86,17 @@ export function createKeeper(options: KeeperOptions): Keeper {
     const beats = holder.takeBeats(all);
     if (!all && beats.length === 0) return;
     const sentAt = clock.elapsed();
-    for (let from = 0; from === 0 || from < beats.length; from += limits.batchMax)
-      await send(beats.slice(from, from + limits.batchMax));
+    let sent = 0;
+    try {
+      do {
+        const batch = beats.slice(sent, sent + limits.batchMax);
+        sent += batch.length;
+        await send(batch);
+      } while (sent < beats.length);
+    } finally {
+      // Behind a call that failed nothing was sent: those beats take their news back as well.
+      holder.failed(beats.slice(sent));
+    }
     if (all) renewAt = sentAt + renewMs;
   }
 

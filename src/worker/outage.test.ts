@@ -255,3 +255,30 @@ test('a worker that was away for so long that the store forgot it publishes its 
   expect(await rig.memory.getWorkers()).toMatchObject([{ definitions: [{ name: 'a' }] }]);
   await rig.worker.stop();
 });
+
+test('no word of many runs is lost when the first call of a heartbeat fails', async () => {
+  const runs = 1_200;
+  const rig = createWorkerRig(
+    {
+      a: (_, context) => {
+        context.progress(7);
+        return obedient(null, context);
+      },
+    },
+    { concurrency: runs },
+  );
+  const half = Array.from({ length: runs / 2 }, () => ({}));
+  const ids = [...(await rig.enqueue(...half)), ...(await rig.enqueue(...half))];
+  let failures = 0;
+  rig.faults.fail = (method) =>
+    method === 'heartbeat' && rig.worker.running === runs && failures++ === 0
+      ? taskFlowError('STORE_UNREACHABLE', { problem: 'away' })
+      : null;
+  rig.worker.start();
+  await rig.clock.advance(4_000);
+  expect(failures).toBeGreaterThan(1);
+  for (const id of ids) expect((await rig.task(id)).progress).toMatchObject({ done: 7 });
+  const stopping = rig.worker.stop({ drainMs: 0 });
+  await rig.clock.advance(100);
+  await stopping;
+});
