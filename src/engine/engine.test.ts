@@ -181,6 +181,26 @@ test('a jump of the store clock takes nothing from the living before they could 
   await rig.engine.stop();
 });
 
+test('an engine that stood still gives the living time to renew before it takes anything', async () => {
+  const rig = createRig();
+  const id = await rig.enqueue({});
+  const [lease] = await rig.claim('living');
+  const beat = { lease: lease ?? { taskId: id, token: '' }, ranMs: 1, progress: null, logs: [], checkpoints: [] };
+  const renew = () => rig.broker.heartbeat({ worker: presence('living'), leaseMs: 30_000, beats: [beat] });
+  rig.engine.start();
+  for (let i = 0; i < 5; i++) {
+    await rig.clock.advance(10_000);
+    await renew();
+  }
+  // Frozen with everybody else, as a suspended container is: all timers are late, the clock is not.
+  rig.clock.freeze(60_000);
+  await rig.clock.advance(1_000);
+  expect((await renew()).beats).toEqual(['ok']);
+  await rig.clock.advance(6_000);
+  expect(await rig.task(id)).toMatchObject({ state: 'running', epoch: 1 });
+  await rig.engine.stop();
+});
+
 test('the tasks of a worker that is proved dead come back at once, even during the recovery', async () => {
   const rig = createRig({ isGone: ({ pid }) => pid === 666 });
   const [mine, others] = [await rig.enqueue({}), await rig.enqueue({})];

@@ -19,6 +19,8 @@ export interface ReaperOptions extends Pick<ServiceOptions, 'clock' | 'chance' |
 
 /** A step of the store's clock against ours that is larger starts the recovery again. */
 const clockStepMs = 5_000;
+/** Two looks further apart than this: this process stood still, and with it perhaps every worker. Living workers renew oftener. */
+const lookGapMaxMs = 2 * limits.reapMs;
 /** The store's clock and incarnation are looked at every so many ticks: two clocks drift apart by seconds only in days. */
 const healthTicks = 12;
 
@@ -32,6 +34,7 @@ export function createReaper(options: ReaperOptions): Service {
   let healthySince: number | null = null;
   let incarnation: string | null = null;
   let storeAhead = 0;
+  let lookedAt = -Infinity;
   let ticks = 0;
   let token = createToken(chance);
 
@@ -52,12 +55,15 @@ export function createReaper(options: ReaperOptions): Service {
   });
 
   async function reap(): Promise<TickResult> {
+    if (clock.elapsed() - lookedAt > lookGapMaxMs) healthySince = null;
+    lookedAt = clock.elapsed();
     if (healthySince === null || ticks++ % healthTicks === 0) await checkHealth();
     const deadWorkers = await findDeadWorkers();
     // The same token until an answer came: after a lost reply it finds the tasks of the call before.
     const overdue = await broker.claimOverdue({ token, limit: limits.tickMax, leaseMs: limits.reapMs, deadWorkers });
     // A clock that stepped forward makes every lease look over: it has to be noticed before anything is settled.
     if (overdue.length > 0) await checkHealth();
+    if (clock.elapsed() - lookedAt > lookGapMaxMs) healthySince = null;
     healthySince ??= clock.elapsed();
     const recovering = clock.elapsed() - healthySince < recoveryMs;
     const dead = new Set(deadWorkers);

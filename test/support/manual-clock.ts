@@ -5,6 +5,8 @@ import type { Cancel, Clock } from '../../src/core/time.ts';
 export interface ManualClock extends Clock {
   /** Moves the time in steps to every timer on the way, and lets what each set off come to rest. */
   advance(ms: number): Promise<void>;
+  /** Passes time without calling a timer, as a process that stands still does: they are all late when it goes on. */
+  freeze(ms: number): void;
   /** Timers that are set. */
   readonly timers: number;
 }
@@ -42,6 +44,9 @@ export function createManualClock(startAt = Date.UTC(2026, 0, 1)): ManualClock {
     elapsed: () => elapsed,
     schedule,
     advance,
+    freeze: (ms) => {
+      elapsed += ms;
+    },
     get timers() {
       return timers.size;
     },
