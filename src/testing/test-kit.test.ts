@@ -3,11 +3,13 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { setDefaultOpener } from '../client/default-client.ts';
 import { contract, task } from '../client/define.ts';
 import { fatal, snooze } from '../core/verdicts.ts';
 import { testKit } from './test-kit.ts';
 
 const input = z.object({ userId: z.string(), locale: z.enum(['en', 'de']).default('en') });
+let started = false;
 const email = {
   sendWelcome: task('email.welcome', {
     input,
@@ -36,6 +38,14 @@ const email = {
     input: z.object({}),
     run: () => new Promise<string>((resolve) => setTimeout(() => resolve('fetched'), 30)),
   }),
+  tidying: task('tidying', {
+    input: z.object({}),
+    async run(_, ctx) {
+      started = true;
+      await new Promise((resolve) => ctx.signal.addEventListener('abort', resolve));
+      await email.gone.enqueue({});
+    },
+  }) as import('../client/define.ts').TaskRef<'tidying', object, object, undefined>,
   gone: task('gone', {
     input: z.object({}),
     run: async () => {
@@ -173,4 +183,22 @@ test('one kit at a time; a drain that hangs does not outlive its kit', async () 
   await first[Symbol.asyncDispose]();
   await drained;
   await (await testKit({ tasks: [email] }))[Symbol.asyncDispose]();
+});
+
+test('what handlers still do while a kit ends stays in that kit', async () => {
+  let opened = 0;
+  setDefaultOpener(() => {
+    opened += 1;
+    return Promise.reject(new Error('a store of the real project'));
+  });
+  const tf = await testKit({ tasks: [email] });
+  await email.tidying.enqueue({});
+  const drained = tf.drain();
+  while (!started) await new Promise((resolve) => setImmediate(resolve));
+  const ending = tf[Symbol.asyncDispose]();
+  await expect(testKit({ tasks: [email] })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+  await ending;
+  await drained;
+  expect(opened).toBe(0);
+  expect(tf.enqueued(email.gone)).toEqual([{}]);
 });

@@ -169,12 +169,16 @@ async function openKit(options: TestKitOptions): Promise<TestKit> {
     async [Symbol.asyncDispose]() {
       if (disposed) return;
       disposed = true;
-      isOpen = false;
-      replaceDefaultClient(formerClient);
-      await driver.close();
-      await walking;
-      await client.close();
-      await store.close();
+      try {
+        await driver.close();
+        await walking;
+        await client.close();
+        await store.close();
+      } finally {
+        // Last: what handlers enqueue while they end must not reach a real store, nor the next kit.
+        replaceDefaultClient(formerClient);
+        isOpen = false;
+      }
     },
   };
   return kit;
