@@ -53,7 +53,7 @@ test('up, told to stop in the middle of tasks, lets them end, hands the rest bac
   await up.heard('ready');
   await produce(0, 6, { gate: 'short' });
   await produce(100, 6, { gate: 'long' });
-  await until('all of them run', () => readEffects(folder).length === 12);
+  await until('all of them run', () => readEffects(folder).length === 12, { facts: () => readEffects(folder) });
 
   up.send('SIGTERM');
   await until('it says so', () => up.complaints().includes('Stopping'));
@@ -78,7 +78,7 @@ test.for(['SIGTERM', 'SIGINT'] as const)('a worker that goes on getting %s leave
   const { folder } = scenario;
   const worker = await startWorker();
   await produce(0, 3, { gate: 'go' });
-  await until('all of them run', () => readEffects(folder).length === 3);
+  await until('all of them run', () => readEffects(folder).length === 3, { facts: () => readEffects(folder) });
 
   const sentAt = performance.now();
   // More than two: one that comes right behind another may be the same press of a key, passed on.

@@ -45,7 +45,7 @@ test('a worker frozen beyond its lease finds its tasks taken, its handlers abort
   await scenario
     .start('producer.ts', { file, first: 10, count: 3, input: { gate: 'late', stubborn: true } })
     .heard('done');
-  await until('all of them run', () => readEffects(folder).length === 6);
+  await until('all of them run', () => readEffects(folder).length === 6, { facts: () => readEffects(folder) });
   const look = await lookAt(scenario);
   const taskIds = [...new Set(readEffects(folder).map(({ taskId }) => taskId))];
   const tokens = await Promise.all(taskIds.map((taskId) => look.token(taskId)));

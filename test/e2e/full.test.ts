@@ -54,7 +54,7 @@ test('a full disk refuses new tasks in one line and loses none', async () => {
   const worker = scenario.start('worker.ts', { file, concurrency: 20 });
   await worker.heard('ready');
   await scenario.start('producer.ts', { file, first: 0, count: 20, input: { gate: 'go' } }).heard('done');
-  await until('all of them run', () => readEffects(folder).length === 20);
+  await until('all of them run', () => readEffects(folder).length === 20, { facts: () => readEffects(folder) });
 
   const free = fill(disk);
   // The log may have room left from before: it takes some enqueues to meet the end of the disk.

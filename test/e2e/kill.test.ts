@@ -86,7 +86,7 @@ test('a worker alone recovers what another one left when there is no server', as
   const doomed = scenario.start('worker.ts', { file });
   await doomed.heard('ready');
   await scenario.start('producer.ts', { file, first: 0, count: 10, input: { gate: 'go' } }).heard('done');
-  await until('all of them run', () => readEffects(folder).length === 10);
+  await until('all of them run', () => readEffects(folder).length === 10, { facts: () => readEffects(folder) });
 
   doomed.send('SIGKILL');
   await doomed.exited;

@@ -29,7 +29,7 @@ test.for<readonly [sentence: string, lockedAfterMs: number | undefined]>([
   });
   await worker.heard('ready');
   await scenario.start('producer.ts', { file, first: 0, count: 20, input: { gate: 'go' } }).heard('done');
-  await until('all of them run', () => readEffects(folder).length === 20);
+  await until('all of them run', () => readEffects(folder).length === 20, { facts: () => readEffects(folder) });
 
   const alien = scenario.start('lock.ts', { file });
   await alien.heard('locked');

@@ -62,6 +62,8 @@ export interface Scenario {
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
 const commandLine = fileURLToPath(new URL('../../bin/taskflow.js', import.meta.url));
 const running = new Set<ChildProcess>();
+/** What each process of the scenarios under way has to say for itself when something does not come true. */
+const accounts = new Set<() => string>();
 
 /** Without it each of a hundred processes would strip and compile the same sixty files: 0.3 s instead of 0.05. */
 const compileCache = join(tmpdir(), 'taskflow-e2e-compile-cache');
@@ -103,6 +105,7 @@ export function createScenario(): Scenario {
       for (const child of children) child.send('SIGKILL');
       await Promise.all(children.map((child) => child.exited));
       for (const undo of undos) undo();
+      accounts.clear();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -135,6 +138,11 @@ function startChild(
     return { code: code as number | null, signal: signal as NodeJS.Signals | null };
   });
   const isRunning = (): boolean => running.has(child);
+  accounts.add(() => {
+    const state = isRunning() ? 'running' : `ended with ${child.exitCode ?? child.signalCode}`;
+    const words = [...said.slice(-10).map((one) => JSON.stringify(one)), complaints.slice(-2_000)];
+    return [`${child.pid} ${argv.join(' ')}: ${state}`, ...words].join('\n  ');
+  });
   return {
     pid: child.pid ?? 0,
     said,
@@ -168,7 +176,10 @@ export async function until(
   const deadline = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > deadline) {
-      throw new Error(`Not within ${withinMs} ms: ${sentence}\n${facts === undefined ? '' : JSON.stringify(facts())}`);
+      const seen = facts === undefined ? '' : JSON.stringify(facts());
+      throw new Error(
+        [`Not within ${withinMs} ms: ${sentence}`, seen, ...[...accounts].map((tell) => tell())].join('\n'),
+      );
     }
     await wait(10);
   }

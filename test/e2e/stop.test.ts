@@ -18,7 +18,7 @@ test('a worker told to stop lets tasks end, hands the rest back uncharged, and e
   await worker.heard('ready');
   await scenario.start('producer.ts', { file, first: 0, count: 6, input: { gate: 'short' } }).heard('done');
   await scenario.start('producer.ts', { file, first: 100, count: 6, input: { gate: 'long' } }).heard('done');
-  await until('all of them run', () => readEffects(folder).length === 12);
+  await until('all of them run', () => readEffects(folder).length === 12, { facts: () => readEffects(folder) });
   await scenario.start('producer.ts', { file, first: 200, count: 30, input: {} }).heard('done');
 
   worker.send('SIGTERM');
@@ -48,7 +48,7 @@ test.for(['SIGTERM', 'SIGINT'] as const)(
     const worker = scenario.start('worker.ts', { file });
     await worker.heard('ready');
     await scenario.start('producer.ts', { file, first: 0, count: 3, input: { gate: 'go' } }).heard('done');
-    await until('all of them run', () => readEffects(folder).length === 3);
+    await until('all of them run', () => readEffects(folder).length === 3, { facts: () => readEffects(folder) });
 
     worker.send(signal);
     await worker.heard('stopping');
