@@ -1,8 +1,10 @@
 /** What `taskflowjs` offers, name by name, and how its parts find a store: this is where the program is put together. */
 
 import process from 'node:process';
-import { setDefaultOpener } from './client/default-client.ts';
+import { setDefaultParts } from './client/default-client.ts';
+import { setTaskDefaults } from './client/task-defaults.ts';
 import { makeTypedClient, type TypedClient } from './client/typed-client.ts';
+import type { Config } from './config/load.ts';
 import { checkOptionNames } from './core/option-names.ts';
 import { systemClock } from './core/time.ts';
 import type { Store } from './history/history.ts';
@@ -66,12 +68,32 @@ export async function createWorker(options: HostedWorkerOptions): Promise<Hosted
   return hostWorker(options, openConfigured);
 }
 
+let configuration: Promise<Config> | null = null;
+
+/** The configuration of this process, read when it is first needed; tasks have its defaults from then on. */
+function projectConfig(): Promise<Config> {
+  configuration ??= readConfiguration().catch((error: unknown) => {
+    // A mistake in it is mended more easily than a process restarted: the next call reads it again.
+    configuration = null;
+    throw error;
+  });
+  return configuration;
+}
+
+async function readConfiguration(): Promise<Config> {
+  const [{ loadConfig }, { taskDefaultsOf }] = await Promise.all([
+    import('./config/load.ts'),
+    import('./config/task-defaults.ts'),
+  ]);
+  const config = await loadConfig({ cwd: process.cwd(), env: process.env });
+  setTaskDefaults(taskDefaultsOf(config.settings));
+  return config;
+}
+
 /** The store of a URL, or the configured one, and where its dashboard is. Nothing of this loads before a store is needed. */
 async function openConfigured(broker: string | null): Promise<Store & { readonly url?: string }> {
-  const { connect } = await import('./broker/connect.ts');
+  const [{ connect }, { settings, folder }] = await Promise.all([import('./broker/connect.ts'), projectConfig()]);
   if (broker !== null) return opened(connect(broker));
-  const { loadConfig } = await import('./config/load.ts');
-  const { settings, folder } = await loadConfig({ cwd: process.cwd(), env: process.env });
   const store = await opened(
     connect(settings.broker, { folder, store: settings.store, namespace: settings.namespace }),
   );
@@ -91,4 +113,4 @@ function dashboardUrl(host: string, port: number): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
-setDefaultOpener(openConfigured);
+setDefaultParts({ open: () => openConfigured(null), ready: projectConfig });

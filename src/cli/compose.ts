@@ -5,7 +5,6 @@ import type { FetchHandler } from '../api/app.ts';
 import type { RunningServer } from '../api/serve.ts';
 import { makeClient } from '../client/client.ts';
 import { replaceDefaultClient } from '../client/default-client.ts';
-import { setTaskDefaults } from '../client/task-defaults.ts';
 import type { Config } from '../config/load.ts';
 import { createToken, systemChance } from '../core/chance.ts';
 import type { TaskDefinition } from '../core/definition.ts';
@@ -29,9 +28,6 @@ export interface ProjectTasks {
 /** Loads the task files of the configuration. A file that fails does not keep the others from loading. */
 export async function loadTasks(config: Config): Promise<ProjectTasks> {
   const { discoverTasks } = await import('../worker/discovery.ts');
-  const { 'defaults.retry': retry, 'defaults.timeout': timeoutMs, ...settings } = config.settings;
-  const keep = { succeeded: settings['defaults.keep.succeeded'], failed: settings['defaults.keep.failed'] };
-  setTaskDefaults({ keep, timeoutMs, ...(retry === null ? {} : { retry }) });
   // Folders that were asked for must exist; those of the default need not.
   const isAsked = config.origins.tasks.kind !== 'default';
   const { tasks, failures } = await discoverTasks({

@@ -39,10 +39,13 @@ export async function createSession(
   store: Store,
   local: readonly TaskDefinition[] = [],
 ): Promise<Session> {
-  const [{ perform }, { createContext }] = await Promise.all([
+  const [{ perform }, { createContext }, { setTaskDefaults }, { taskDefaultsOf }] = await Promise.all([
     import('../operations/operation.ts'),
     import('../operations/context.ts'),
+    import('../client/task-defaults.ts'),
+    import('../config/task-defaults.ts'),
   ]);
+  setTaskDefaults(taskDefaultsOf(config.settings));
   const context = createContext({ store, definitions: local, actor: { name: `cli:${userName()}`, role: 'admin' } });
   return { config, store, context, ask: (operation, input) => perform(operation, context, input) };
 }

@@ -49,6 +49,8 @@ export interface Client {
 export interface ClientOptions {
   /** Opens the store; called on first use, once unless it rejects. */
   open(): Promise<ClientStore>;
+  /** Awaited before a task is made of a definition, which takes the project's defaults at that moment. */
+  readonly ready?: () => Promise<unknown>;
   readonly clock?: Clock;
   readonly chance?: Chance;
 }
@@ -57,7 +59,7 @@ const urlDefault = 'http://127.0.0.1:8000';
 
 /** Makes a client. Nothing is opened yet. */
 export function makeClient(options: ClientOptions): Client {
-  const { clock = systemClock, chance = systemChance } = options;
+  const { clock = systemClock, chance = systemChance, ready = async () => undefined } = options;
   const store = createStoreOpener(options.open);
   const ids = createIds(clock, chance);
   const batcher = createEnqueueBatcher(store.broker);
@@ -66,10 +68,12 @@ export function makeClient(options: ClientOptions): Client {
   return {
     async enqueue(definition, input, enqueueOptions = {}) {
       const prepared = await prepareInput(definition, input);
+      await ready();
       const task = newTask(definition, prepared, enqueueOptions, idFor(enqueueOptions, ids));
       return handleOf(context, task, await batcher.enqueue(task));
     },
     async enqueueMany(definition, items) {
+      await ready();
       const tasks = await prepareMany(definition, items, ids);
       const results = await sendMany(store.broker, tasks);
       return tasks.map((task, index) => numbering(index, () => handleOf<never>(context, task, results[index])));

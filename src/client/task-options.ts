@@ -7,12 +7,12 @@ import { retold, TaskFlowError } from '../core/errors.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { checkName } from '../core/names.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
-import { encodePolicy, type Policy, type PolicyOptions, policyOf } from '../core/policy.ts';
+import { encodePolicy, type PolicyOptions, policyOf } from '../core/policy.ts';
 import type { IfExists } from '../core/task.ts';
 import { type CheckedTemplate, compileTemplate } from '../core/template.ts';
 import { readIfExists } from './options.ts';
 import { type AnySchema, isSchema, jsonSchemaOf, type Out, parseWith } from './schema.ts';
-import { taskDefaults } from './task-defaults.ts';
+import { type TaskDefaults, taskDefaults } from './task-defaults.ts';
 
 /** Which errors are worth another attempt, and how long to wait for it. */
 export interface RetryOptions {
@@ -87,22 +87,29 @@ const schemaVersionLength = 12;
 
 /**
  * Normalises a definition. Throws INVALID_OPTION or NOT_SUPPORTED for the first thing that is wrong, naming the task and
- * the option. The JSON Schema of the input is made when somebody first asks for it.
+ * the option. What it does not say is taken from the project's defaults when somebody first reads its policy or timeout:
+ * modules with tasks load before there is a configuration. The JSON Schema of the input is made when it is first read.
  */
 export function defineTask(name: unknown, options: unknown, run: TaskDefinition['run']): TaskDefinition {
   const taskName = checkName(name, 'The name of the task');
   const given = readOptions(taskName, options);
   return aboutTask(taskName, () => {
     const { input, output } = readSchemas(given);
-    const policy = readPolicy(given);
+    // Now, so that a mistake is told where it was made; and once more when the project's defaults are known.
+    const { policy } = readRules(given);
+    const rules = once(() => aboutTask(taskName, () => readRules(given)));
     const schema = once(() => jsonSchemaOf(input));
     const version = once(() => versionOf(schema()));
     return {
       name: taskName,
       description: readDescription(given.description),
       queue: given.queue === undefined ? 'default' : checkName(given.queue, 'queue'),
-      timeoutMs: readTimeout(given.timeout),
-      policy: encodePolicy(policy),
+      get timeoutMs() {
+        return rules().timeoutMs;
+      },
+      get policy() {
+        return encodePolicy(rules().policy);
+      },
       isolate: 'none',
       ...readKey(given, schema),
       strictCancel: policy.strictCancel,
@@ -157,15 +164,20 @@ function readDescription(value: unknown): string | null {
   throw invalidOption('description', `a text of at most ${descriptionMax} characters is needed`);
 }
 
-function readPolicy({ retry, keep, cancel }: LooseTaskOptions): Policy {
+/** What the defaults are part of. */
+function readRules({ retry, keep, cancel, timeout }: LooseTaskOptions): TaskDefaults {
   if (keep !== undefined && !isObject(keep))
     throw invalidOption('keep', 'an object with succeeded and failed is needed');
-  return policyOf({ retry, keep, cancel } as PolicyOptions, taskDefaults().policy);
-}
-
-function readTimeout(value: unknown): number | null {
-  if (value === undefined) return taskDefaults().timeoutMs;
-  return value === null ? null : parseDuration(value, 'timeout', { min: 1 });
+  const defaults = taskDefaults();
+  return {
+    policy: policyOf({ retry, keep, cancel } as PolicyOptions, defaults.policy),
+    timeoutMs:
+      timeout === undefined
+        ? defaults.timeoutMs
+        : timeout === null
+          ? null
+          : parseDuration(timeout, 'timeout', { min: 1 }),
+  };
 }
 
 function readRetryOn(retry: unknown): TaskDefinition['retryOn'] {

@@ -1,10 +1,11 @@
 /** Which tasks are known, and what of them: those of this process, else those that living workers publish. */
 
 import type { Broker } from '../broker/broker.ts';
+import { taskDefaults } from '../client/task-defaults.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { limits } from '../core/limits.ts';
 import { nearest } from '../core/nearest.ts';
-import { defaultPolicy, encodePolicy, parsePolicy } from '../core/policy.ts';
+import { encodePolicy, parsePolicy } from '../core/policy.ts';
 import type { Definition, WorkerRecord } from '../core/presence.ts';
 import type { Clock } from '../core/time.ts';
 
@@ -62,8 +63,9 @@ export function isAlive(worker: WorkerRecord, now: number): boolean {
   return worker.state !== 'stopped' && now - worker.beatAt <= limits.presenceMs;
 }
 
-/** What a task that nobody knows is enqueued with: the defaults, and any input. */
+/** What a task that nobody knows is enqueued with: the project's defaults, and any input. */
 export function unknownDefinition(name: string): TaskDefinition {
+  const { policy, timeoutMs } = taskDefaults();
   const nothing = {
     description: null,
     inputSchema: null,
@@ -78,8 +80,8 @@ export function unknownDefinition(name: string): TaskDefinition {
     ...nothing,
     name,
     queue: 'default',
-    policy: encodePolicy(defaultPolicy),
-    timeoutMs: limits.timeoutMs,
+    policy: encodePolicy(policy),
+    timeoutMs,
   });
 }
 

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { setDefaultOpener } from '../client/default-client.ts';
+import { setDefaultParts } from '../client/default-client.ts';
 import { contract, task } from '../client/define.ts';
 import { fatal, snooze } from '../core/verdicts.ts';
 import { testKit } from './test-kit.ts';
@@ -187,9 +187,11 @@ test('one kit at a time; a drain that hangs does not outlive its kit', async () 
 
 test('what handlers still do while a kit ends stays in that kit', async () => {
   let opened = 0;
-  setDefaultOpener(() => {
-    opened += 1;
-    return Promise.reject(new Error('a store of the real project'));
+  setDefaultParts({
+    open() {
+      opened += 1;
+      return Promise.reject(new Error('a store of the real project'));
+    },
   });
   const tf = await testKit({ tasks: [email] });
   await email.tidying.enqueue({});
