@@ -256,7 +256,7 @@ test('a server publishes itself and says goodbye', async () => {
   expect(await rig.broker.getWorkers()).toMatchObject([{ workerId: 's', server: true, services: true, queues: {} }]);
   await rig.engine.stop();
   expect(await rig.broker.getWorkers()).toEqual([]);
-  expect(rig.clock.timers).toBe(0);
+  expect(rig.clock.timers()).toBe(0);
 });
 
 test('an engine starts and stops more than once', async () => {

@@ -77,7 +77,7 @@ test('whenever a worker stops, each task has run once, is cancelled, or is back,
           expect(finishedRuns.has(id)).toBe(false);
         }
       }
-      expect(rig.clock.timers).toBe(0);
+      expect(rig.clock.timers()).toBe(0);
       expect(rig.worker.running).toBe(0);
     }),
     { numRuns: 300 },
