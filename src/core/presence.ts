@@ -1,5 +1,6 @@
 /** What processes publish about themselves with their heartbeats. */
 
+import { limits } from './limits.ts';
 import type { IfExists } from './task.ts';
 
 /** A task definition as a worker publishes it: data only, so that any surface can validate, render and explain. */
@@ -52,6 +53,11 @@ export interface WorkerRecord extends Omit<Presence, 'definitions'> {
   readonly definitions: readonly Definition[];
   readonly startedAt: number;
   readonly beatAt: number;
+}
+
+/** Whether a process has beaten lately enough to count on it, at `now` of the store's clock. */
+export function isAlive({ beatAt }: Pick<WorkerRecord, 'beatAt'>, now: number): boolean {
+  return beatAt + limits.presenceMs > now;
 }
 
 /** A wish of a person for a worker, delivered with its next heartbeat. */

@@ -1,8 +1,7 @@
 /** Remembers once a minute what waited and ran in each queue, and the slots there were for it. */
 
 import type { QueueRecord } from '../broker/broker.ts';
-import { limits } from '../core/limits.ts';
-import type { WorkerRecord } from '../core/presence.ts';
+import { isAlive, type WorkerRecord } from '../core/presence.ts';
 import type { Sample, Store } from '../history/history.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
 
@@ -29,7 +28,7 @@ export function createSampler(store: Store, loop: Pick<ServiceOptions, 'clock' |
 
 /** What the queues hold and who serves them at `now`, as samples of that minute. `waiting` counts what could run now. */
 export function samplesOf(now: number, queues: readonly QueueRecord[], workers: readonly WorkerRecord[]): Sample[] {
-  const alive = workers.filter((worker) => worker.state !== 'stopped' && now - worker.beatAt <= limits.presenceMs);
+  const alive = workers.filter((worker) => isAlive(worker, now));
   const names = new Set(queues.map((queue) => queue.name));
   for (const worker of alive) for (const name of Object.keys(worker.queues)) names.add(name);
   const records = new Map(queues.map((queue) => [queue.name, queue]));

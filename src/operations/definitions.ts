@@ -3,10 +3,9 @@
 import type { Broker } from '../broker/broker.ts';
 import { taskDefaults } from '../client/task-defaults.ts';
 import type { TaskDefinition } from '../core/definition.ts';
-import { limits } from '../core/limits.ts';
 import { nearest } from '../core/nearest.ts';
 import { encodePolicy, parsePolicy } from '../core/policy.ts';
-import type { Definition, WorkerRecord } from '../core/presence.ts';
+import { type Definition, isAlive } from '../core/presence.ts';
 import type { Clock } from '../core/time.ts';
 
 /** The known definitions. What workers publish may be {@link cacheMs} old. */
@@ -56,11 +55,6 @@ export function createDefinitions(
     nearest: async (name) => nearest(name, (await known()).keys()),
     all: async () => [...(await known()).values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
   };
-}
-
-/** Whether a process has beaten lately enough to count on it. */
-export function isAlive(worker: WorkerRecord, now: number): boolean {
-  return worker.state !== 'stopped' && now - worker.beatAt <= limits.presenceMs;
 }
 
 /** What a task that nobody knows is enqueued with: the project's defaults, and any input. */

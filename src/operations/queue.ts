@@ -3,10 +3,9 @@
 import type { QueueRecord } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import type { WorkerRecord } from '../core/presence.ts';
+import { isAlive, type WorkerRecord } from '../core/presence.ts';
 import type { TaskView } from '../core/states.ts';
 import { isoTime } from '../core/time.ts';
-import { isAlive } from './definitions.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { Nothing, PauseInput, QueueInput } from './schemas.ts';
 

@@ -1,10 +1,10 @@
 /** Operations on the whole: is it well, how much is there, and how did the last minutes go. */
 
 import type { BrokerInfo } from '../broker/broker.ts';
+import { isAlive } from '../core/presence.ts';
 import type { TaskView } from '../core/states.ts';
 import { isoTime } from '../core/time.ts';
 import type { Minute } from '../history/history.ts';
-import { isAlive } from './definitions.ts';
 import type { Operation } from './operation.ts';
 import type { ActivityInput, Nothing } from './schemas.ts';
 

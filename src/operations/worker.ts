@@ -1,8 +1,7 @@
 /** Operations on workers. */
 
-import type { WorkerRecord } from '../core/presence.ts';
+import { isAlive, type WorkerRecord } from '../core/presence.ts';
 import { isoTime } from '../core/time.ts';
-import { isAlive } from './definitions.ts';
 import type { Operation } from './operation.ts';
 import type { Nothing } from './schemas.ts';
 

@@ -1,7 +1,6 @@
 /** heartbeat: extends leases, stores what the runs and the process say, tells of cancel requests and lost leases. */
 
-import { limits } from '../../core/limits.ts';
-import type { Presence, WorkerRecord } from '../../core/presence.ts';
+import { isAlive, type Presence } from '../../core/presence.ts';
 import type { Checkpoint } from '../../core/task.ts';
 import type { Beat, BeatAnswer, HeartbeatAnswer, HeartbeatRequest } from '../broker.ts';
 import { refuseLargeBatch } from './refuse.ts';
@@ -13,11 +12,6 @@ export function heartbeat(step: Step, request: HeartbeatRequest): HeartbeatAnswe
   const beats = request.beats.map((beat) => beatOne(step, beat, request.leaseMs));
   const noServer = ![...step.state.presences.values()].some((record) => record.server && isAlive(record, step.now));
   return { now: step.now, beats, commands: [], noServer };
-}
-
-/** Whether a process beat lately enough to count as living. */
-export function isAlive(record: WorkerRecord, now: number): boolean {
-  return record.beatAt + limits.presenceMs > now;
 }
 
 function storePresence(step: Step, presence: Presence): void {

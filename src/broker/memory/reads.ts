@@ -2,11 +2,10 @@
 
 import type { Facts, WorkerFact } from '../../core/facts.ts';
 import { limits } from '../../core/limits.ts';
-import type { WorkerRecord } from '../../core/presence.ts';
+import { isAlive, type WorkerRecord } from '../../core/presence.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { QueueRecord } from '../broker.ts';
-import { isAlive } from './heartbeat.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { inClaimOrder, type MemoryState, type Row } from './state.ts';
 import type { Step } from './step.ts';
