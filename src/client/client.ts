@@ -11,7 +11,7 @@ import { invalidOption } from '../core/option-names.ts';
 import type { NewTask } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
-import { newTask, prepareInput } from './enqueue.ts';
+import { conflictError, newTask, prepareInput } from './enqueue.ts';
 import { createEnqueueBatcher } from './enqueue-batcher.ts';
 import { createHandle, type Handle, type HandleContext } from './handle.ts';
 import type { EnqueueOptions } from './options.ts';
@@ -206,12 +206,7 @@ function handleOf<Output>(context: HandleContext, task: NewTask, result: Enqueue
     case 'duplicate':
       return createHandle(context, result.of, false);
     case 'conflict':
-      if (result.of === task.id) throw taskFlowError('ID_CONFLICT', { id: task.id });
-      throw taskFlowError(
-        'KEY_CONFLICT',
-        { key: task.key ?? '', holder: result.of },
-        { details: { holder: result.of } },
-      );
+      throw conflictError(task, result.of);
     case undefined:
       throw taskFlowError('INTERNAL', { problem: 'the broker answered for fewer tasks than it was given' });
   }

@@ -2,7 +2,7 @@
 
 import type { TaskDefinition } from '../core/definition.ts';
 import { parseDuration } from '../core/duration.ts';
-import { retold, TaskFlowError } from '../core/errors.ts';
+import { retold, TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { encodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { checkKey, checkName } from '../core/names.ts';
@@ -81,6 +81,12 @@ export function newTask(
     tags: readTags(options.tags),
     traceparent: readTraceparent(options.traceparent),
   };
+}
+
+/** The error for a task that was not stored because `of` has its id or its key: ID_CONFLICT or KEY_CONFLICT. */
+export function conflictError(task: NewTask, of: string): TaskFlowError {
+  if (of === task.id) return taskFlowError('ID_CONFLICT', { id: task.id });
+  return taskFlowError('KEY_CONFLICT', { key: task.key ?? '', holder: of }, { details: { holder: of } });
 }
 
 async function isValidUnencoded(definition: TaskDefinition, input: unknown): Promise<boolean> {

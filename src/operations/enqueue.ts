@@ -1,7 +1,7 @@
 /** Enqueues a task by its name: with the definition somebody published when there is one, and explained when there is none. */
 
 import type { EnqueueResult } from '../broker/broker.ts';
-import { newTask, prepareInput } from '../client/enqueue.ts';
+import { conflictError, newTask, prepareInput } from '../client/enqueue.ts';
 import type { EnqueueOptions } from '../client/options.ts';
 import { parseCivil } from '../core/civil.ts';
 import type { TaskDefinition } from '../core/definition.ts';
@@ -89,25 +89,15 @@ async function enqueueDocument(
   switch (result.outcome) {
     case 'created':
     case 'existing':
-      return {
-        id: result.taskId,
-        name,
-        queue,
-        state: result.state,
-        created: result.outcome === 'created',
-        outcome: result.outcome,
-        replaced: null,
-        note,
-      };
     case 'replaced':
       return {
         id: result.taskId,
         name,
         queue,
         state: result.state,
-        created: true,
-        outcome: 'replaced',
-        replaced: result.of,
+        created: result.outcome !== 'existing',
+        outcome: result.outcome,
+        replaced: result.outcome === 'replaced' ? result.of : null,
         note,
       };
     case 'duplicate': {
@@ -124,11 +114,6 @@ async function enqueueDocument(
       };
     }
     case 'conflict':
-      if (result.of === task.id) throw taskFlowError('ID_CONFLICT', { id: task.id });
-      throw taskFlowError(
-        'KEY_CONFLICT',
-        { key: task.key ?? '', holder: result.of },
-        { details: { holder: result.of } },
-      );
+      throw conflictError(task, result.of);
   }
 }
