@@ -366,3 +366,33 @@ describe('handle', () => {
       await expect(call).rejects.toMatchObject({ code: 'TASK_NOT_FOUND' });
   });
 });
+
+describe('close', () => {
+  test('every call of it ends when the store is closed', async () => {
+    const closing = Promise.withResolvers<void>();
+    const slow = makeClient({ open: async () => ({ broker, close: () => closing.promise }) });
+    await slow.open();
+    let closed = 0;
+    const both = [slow.close(), slow.close()].map((call) => call.then(() => closed++));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(closed).toBe(0);
+    closing.resolve();
+    await Promise.all(both);
+  });
+
+  test('a store that never opened has nothing to close', async () => {
+    const away = makeClient({ open: () => Promise.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'away' })) });
+    const opening = away.open();
+    await away.close();
+    await expect(opening).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+  });
+});
+
+test.each([['x'.repeat(1_001)], [7], [{}]])(
+  'a reason to cancel that is no short text is refused: %#',
+  async (reason) => {
+    const handle = await client.enqueue(plain, { n: 1 });
+    await expect(handle.cancel(reason as string)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    expect((await stored(handle.id)).state).toBe('queued');
+  },
+);

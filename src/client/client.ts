@@ -92,10 +92,17 @@ function createStoreOpener(open: () => Promise<ClientStore>): {
 } {
   let url = urlDefault;
   let opened: Promise<ClientStore> | null = null;
-  let closed = false;
+  let closing: Promise<void> | null = null;
+
+  async function closeOpened(): Promise<void> {
+    // Whoever asked for a store that does not open is told so; here there is nothing to close then.
+    const store = await opened?.catch(() => null);
+    await store?.close();
+  }
+
   return {
     async broker() {
-      if (closed) throw taskFlowError('STORE_CLOSED');
+      if (closing !== null) throw taskFlowError('STORE_CLOSED');
       opened ??= open().catch((error: unknown) => {
         opened = null;
         throw error;
@@ -105,10 +112,9 @@ function createStoreOpener(open: () => Promise<ClientStore>): {
       return store.broker;
     },
     url: () => url,
-    async close() {
-      if (closed) return;
-      closed = true;
-      await (await opened)?.close();
+    close() {
+      closing ??= closeOpened();
+      return closing;
     },
   };
 }

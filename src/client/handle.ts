@@ -5,6 +5,7 @@ import type { Duration } from '../core/duration.ts';
 import { parseDuration } from '../core/duration.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { invalidOption } from '../core/option-names.ts';
 import type { TaskState } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
 import type { Waiter } from './waiter.ts';
@@ -34,7 +35,10 @@ export interface Handle<Output> {
    * TASK_NOT_FOUND, or the reason of `signal`. The wait's end does not end the task.
    */
   result(options?: ResultOptions): Promise<Output>;
-  /** Cancels a waiting task, asks a running one to stop. Rejects with TASK_NOT_FOUND. */
+  /**
+   * Cancels a waiting task, asks a running one to stop; `reason` are words for people, 1,000 characters at most. Rejects
+   * with TASK_NOT_FOUND or INVALID_OPTION.
+   */
   cancel(reason?: string): Promise<CancelAnswer>;
 }
 
@@ -82,11 +86,18 @@ class TaskHandle<Output> implements Handle<Output> {
 
   async cancel(reason?: string): Promise<CancelAnswer> {
     const { id } = this;
+    const words = readReason(reason);
     const broker = await this.#context.open();
-    const [answer] = await broker.cancel({ taskIds: [id], reason: reason ?? null });
+    const [answer] = await broker.cancel({ taskIds: [id], reason: words });
     if (answer === undefined || answer.outcome === 'unknown') throw taskFlowError('TASK_NOT_FOUND', { id });
     return answer.outcome === 'already' ? { already: answer.state } : answer.outcome;
   }
+}
+
+function readReason(reason: unknown): string | null {
+  if (reason === undefined) return null;
+  if (typeof reason === 'string' && reason.length <= limits.errorMessageMax) return reason;
+  throw invalidOption('The reason to cancel', `a text of at most ${limits.errorMessageMax} characters is needed`);
 }
 
 /** What a finished task's handler returned; throws TASK_FAILED or TASK_CANCELLED for any other end. */

@@ -60,14 +60,16 @@ export function createWaiter(open: () => Promise<Pick<Broker, 'getTasks' | 'subs
     else lastLooks.set(wait, { state: task.state, error: undefined });
   }
 
+  function concerns(taskIds: readonly string[] | null): boolean {
+    if (taskIds === null) return true;
+    const finished = new Set(taskIds);
+    for (const { taskId } of waits) if (finished.has(taskId)) return true;
+    return false;
+  }
+
   function add(wait: Wait): void {
     waits.add(wait);
-    watch ??= startWatch(
-      open,
-      clock,
-      look,
-      (taskIds) => taskIds === null || [...waits].some((each) => taskIds.includes(each.taskId)),
-    );
+    watch ??= startWatch(open, clock, look, concerns);
     watch.hurry();
   }
 

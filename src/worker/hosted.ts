@@ -21,7 +21,7 @@ export interface HostedWorkerOptions {
   readonly queues?: readonly string[] | Readonly<Record<string, number | { readonly concurrency: number }>>;
   /** Tasks run at the same time by a list of queues; 10 when not given. */
   readonly concurrency?: number;
-  /** How long a stop waits for running handlers; 30 s when not given. */
+  /** How long a stop waits for running handlers; 25 s (`limits.drainMs`) when not given. */
   readonly drain?: Duration;
   /** Shown to people; host and pid when not given. */
   readonly name?: string;
