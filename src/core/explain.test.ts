@@ -326,6 +326,10 @@ describe('a running or finished task', () => {
     ['Expired: it was not started in time.', { state: 'cancelled', reason: 'expired', finishedAt: now }],
     ['Expired: it was not finished within its life.', { ...ended, state: 'cancelled', reason: 'expired' }],
     [
+      'Expired: it was not finished within its life.',
+      { state: 'cancelled', reason: 'expired', attempt: 1, finishedAt: now },
+    ],
+    [
       'Cancelled: ada: wrong list.',
       { state: 'cancelled', reason: 'user', cancelReason: 'ada: wrong list', finishedAt: now },
     ],

@@ -71,7 +71,8 @@ function failed(task: Task): string {
 function cancelled(task: Task): string {
   switch (task.reason) {
     case 'expired':
-      return task.startedAt === null
+      // The start of a run that the engine ended is not kept; its attempt is.
+      return task.startedAt === null && task.attempt === 0
         ? 'Expired: it was not started in time.'
         : 'Expired: it was not finished within its life.';
     case 'replaced':
