@@ -118,3 +118,20 @@ test('a worker that never started stops at once', async () => {
   await rig.worker.stop();
   expect(rig.calls).toEqual([]);
 });
+
+test('a handler that ignores its cancellation does not hold up a stop, even while the store is away', async () => {
+  const rig = createWorkerRig({ a: () => new Promise(() => {}) }, { graceMs: 1_000 });
+  const [id = ''] = await rig.enqueue({});
+  rig.worker.start();
+  await rig.clock.advance(100);
+  await rig.broker.cancel({ taskIds: [id], reason: null });
+  await rig.clock.advance(100);
+  rig.faults.fail = () => taskFlowError('STORE_UNREACHABLE', { problem: 'away' });
+  let stopped = false;
+  const stopping = rig.worker.stop({ drainMs: 60_000 }).then(() => {
+    stopped = true;
+  });
+  await rig.clock.advance(20_000);
+  expect(stopped).toBe(true);
+  await stopping;
+});

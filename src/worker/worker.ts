@@ -255,6 +255,7 @@ class LocalWorker implements Worker {
     this.#emitter.emit('stuck', () => runEvent(attempt));
     this.#fill(attempt.pool);
     this.#loop.wake();
+    this.#quiet.check();
   }
 
   #finish(attempt: Attempt, result: SettleResult): void {
