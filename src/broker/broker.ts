@@ -210,7 +210,9 @@ export interface Outbox {
  * `limits.batchBytesMax` bytes (else BATCH_TOO_LARGE, nothing done); results come in the order of the request.
  * A broker never decides policy: it moves tasks as told, checks fences, and keeps counts, keys and events true in
  * the same step. After a lost reply every call may be sent again: it either finds its own effect or repeats harmlessly.
- * Errors of the store are TaskFlowError STORE_*; after `close` every call rejects with STORE_CLOSED.
+ * Errors of the store are TaskFlowError STORE_* (anything else is taken for a refusal of what was sent), and every call
+ * ends: an adapter gives up on a store that does not answer, for the loops above it wait. After `close` every call
+ * rejects with STORE_CLOSED.
  */
 export interface Broker {
   open(): Promise<void>;
