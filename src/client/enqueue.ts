@@ -84,7 +84,7 @@ export function newTask(
 }
 
 /** The error for a task that was not stored because `of` has its id or its key: ID_CONFLICT or KEY_CONFLICT. */
-export function conflictError(task: NewTask, of: string): TaskFlowError {
+export function conflictError(task: Pick<NewTask, 'id' | 'key'>, of: string): TaskFlowError {
   if (of === task.id) return taskFlowError('ID_CONFLICT', { id: task.id });
   return taskFlowError('KEY_CONFLICT', { key: task.key ?? '', holder: of }, { details: { holder: of } });
 }

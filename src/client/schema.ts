@@ -16,6 +16,7 @@ export interface Problem {
   readonly message: string;
 }
 
+const pathMax = 200;
 /** Problems told in one message; the rest is in the details of the error. */
 const problemsToldMax = 5;
 
@@ -72,13 +73,13 @@ function problemOf(issue: StandardSchemaV1.Issue): Problem {
   return { path: pathText(issue.path ?? []), message: issue.message };
 }
 
-/** `items[0].name`, as in code. */
-function pathText(path: readonly (PropertyKey | StandardSchemaV1.PathSegment)[]): string {
+/** `items[0].name`, as in code; empty for the value itself. Cut to a length that can be shown. */
+export function pathText(path: readonly (PropertyKey | StandardSchemaV1.PathSegment)[]): string {
   let text = '';
   for (const segment of path) {
     const key = typeof segment === 'object' ? segment.key : segment;
     if (typeof key === 'number') text += `[${key}]`;
     else text += text === '' ? String(key) : `.${String(key)}`;
   }
-  return text;
+  return text.length <= pathMax ? text : `${text.slice(0, pathMax - 1)}…`;
 }

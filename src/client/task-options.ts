@@ -6,6 +6,7 @@ import { parseDuration } from '../core/duration.ts';
 import { retold, TaskFlowError } from '../core/errors.ts';
 import { sha256Hex } from '../core/hash.ts';
 import { checkName } from '../core/names.ts';
+import { once } from '../core/once.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import { encodePolicy, type PolicyOptions, policyOf } from '../core/policy.ts';
 import type { IfExists } from '../core/task.ts';
@@ -32,11 +33,11 @@ export interface RetryOptions {
   readonly on?: (error: unknown, attempt: number) => boolean | Duration;
 }
 
-/** How long finished tasks are kept. */
+/** How long finished tasks are kept; the project's defaults when not given. */
 export interface KeepOptions {
-  /** 3 days when not given. */
+  /** 3 days, where the project does not say. */
   readonly succeeded?: Duration;
-  /** Failed and cancelled ones: 30 days when not given. */
+  /** Failed and cancelled ones: 30 days, where the project does not say. */
   readonly failed?: Duration;
 }
 
@@ -48,9 +49,9 @@ export interface TaskOptions<Input extends AnySchema, Key extends string> {
   readonly description?: string;
   /** `default` when not given. */
   readonly queue?: string;
-  /** A number of attempts, or a policy; 5 attempts when not given. */
+  /** A number of attempts, or a policy; the project's default (5 attempts) when not given, also for the parts of a policy. */
   readonly retry?: number | RetryOptions;
-  /** Longest run; 1 h when not given, `null` for none. */
+  /** Longest run; the project's default (1 h) when not given, `null` for none. */
   readonly timeout?: Duration | null;
   /** Template over the input, such as 'welcome:{userId}': unique among unfinished tasks. */
   readonly key?: CheckedTemplate<Key, Out<Input>>;
@@ -207,14 +208,6 @@ function readKey(
 /** Changes when the input schema does; `null` when the library cannot tell. */
 function versionOf(schema: Readonly<Record<string, unknown>> | null): string | null {
   return schema === null ? null : sha256Hex(JSON.stringify(schema), schemaVersionLength);
-}
-
-function once<Value>(make: () => Value): () => Value {
-  let made: { readonly value: Value } | null = null;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

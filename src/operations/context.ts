@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import { type Chance, systemChance } from '../core/chance.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { createIds } from '../core/ids.ts';
+import { once } from '../core/once.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { createDefinitions } from './definitions.ts';
@@ -47,12 +48,4 @@ export function sharedLook(context: OperationContext): OperationContext {
     getQueues: once(() => broker.getQueues()),
   };
   return { ...context, store: { ...context.store, broker: { ...broker, ...shared } } };
-}
-
-function once<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
-  let answer: Promise<Answer> | null = null;
-  return () => {
-    answer ??= ask();
-    return answer;
-  };
 }

@@ -34,7 +34,7 @@ export function createDefinitions(
   async function load(): Promise<ReadonlyMap<string, TaskDefinition>> {
     const [info, workers] = await Promise.all([broker.info(), broker.getWorkers()]);
     const living = workers.filter((worker) => isAlive(worker, info.now)).sort((a, b) => a.startedAt - b.startedAt);
-    const published = living.flatMap((worker) => worker.definitions.map(publishedDefinition));
+    const published = living.flatMap((worker) => worker.definitions.map(fromPublished));
     return new Map([...published.map((definition) => [definition.name, definition] as const), ...own]);
   }
 
@@ -70,7 +70,7 @@ export function unknownDefinition(name: string): TaskDefinition {
     group: null,
     file: null,
   };
-  return publishedDefinition({
+  return fromPublished({
     ...nothing,
     name,
     queue: 'default',
@@ -80,7 +80,7 @@ export function unknownDefinition(name: string): TaskDefinition {
 }
 
 /** A published definition in the shape of one from code, so that an enqueue is checked and rendered by the same functions. */
-function publishedDefinition(definition: Definition): TaskDefinition {
+function fromPublished(definition: Definition): TaskDefinition {
   const { name, description, queue, timeoutMs, policy, key, keyForMs, ifExists, group, inputSchema, schemaVersion } =
     definition;
   const { isolate, strictCancel } = parsePolicy(policy);

@@ -1,6 +1,7 @@
 /** Checks the input of an operation and says in words what is wrong with it, all mistakes at once. */
 
 import type { core, ZodType } from 'zod';
+import { pathText } from '../client/schema.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 
@@ -67,13 +68,6 @@ function unionMessage(issue: core.$ZodIssueInvalidUnion): string {
   const expected = issue.errors.flat().flatMap((inner) => (inner.code === 'invalid_type' ? [inner.expected] : []));
   const isDefault = issue.message === 'Invalid input' && expected.length > 0;
   return isDefault ? `expected ${[...new Set(expected)].join(' or ')}` : uncapitalised(issue.message);
-}
-
-/** `a.b[0]`, cut to a length that can be shown. */
-function pathText(path: readonly PropertyKey[]): string {
-  let text = '';
-  for (const step of path) text += typeof step === 'number' ? `[${step}]` : `${text === '' ? '' : '.'}${String(step)}`;
-  return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
 }
 
 /** The names of the fields an object schema knows at `path`; nothing where the schema is something else. */

@@ -1,6 +1,7 @@
 /** Operations on tasks. */
 
 import type { CancelResult } from '../broker/broker.ts';
+import { conflictError } from '../client/enqueue.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { explain, type GateCode } from '../core/explain.ts';
 import { parseFilter } from '../core/filter-parse.ts';
@@ -113,11 +114,7 @@ export const taskRetry: Operation<TaskInput, RetryDocument> = {
         throw taskFlowError('TASK_NOT_FINISHED', { id: taskId, state: result.state });
       case 'conflict': {
         const [task] = await store.broker.getTasks([taskId]);
-        throw taskFlowError(
-          'KEY_CONFLICT',
-          { key: task?.key ?? '', holder: result.of },
-          { details: { holder: result.of } },
-        );
+        throw conflictError({ id: taskId, key: task?.key ?? null }, result.of);
       }
       default:
         throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
