@@ -14,6 +14,7 @@ const steps: readonly { readonly name: string; readonly args: readonly string[] 
   { name: 'tidy', args: [vitest, 'run', '--project', 'tidy'] },
   { name: 'unit', args: [vitest, 'run', '--project', 'unit', '--passWithNoTests'] },
   { name: 'conformance', args: [vitest, 'run', '--project', 'conformance', '--passWithNoTests'] },
+  { name: 'simulation', args: [vitest, 'run', '--project', 'simulation', '--passWithNoTests'] },
 ];
 
 const failed = steps.filter(({ name, args }) => {
