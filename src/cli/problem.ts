@@ -41,7 +41,7 @@ export function showError(
 }
 
 function errorLines(terminal: Terminal, error: TaskFlowError, stack: string | null): string[] {
-  const [first = '', ...rest] = error.message.split('\n').map(oneLineKeepIndent);
+  const [first = '', ...rest] = error.message.split('\n').map(oneLineKeepSpaces);
   return [
     `${paint(terminal, mark(terminal, 'error'), 'error')} ${paint(terminal, first, 'bold')}`,
     ...rest.map((line) => `  ${line}`),
@@ -50,9 +50,9 @@ function errorLines(terminal: Terminal, error: TaskFlowError, stack: string | nu
   ];
 }
 
-/** A mistake's text may come from a hostile file: only its indentation is kept as it is. */
-function oneLineKeepIndent(line: string): string {
-  return (/^ */.exec(line)?.[0] ?? '') + oneLine(line);
+/** A mistake's text may come from a hostile file: of what is no letter only spaces are kept, for the mark under the mistake. */
+function oneLineKeepSpaces(line: string): string {
+  return line.replaceAll('\t', ' ').replace(/[^ ]+/g, oneLine);
 }
 
 function stackOf(thrown: unknown): string | null {
