@@ -346,10 +346,21 @@ describe('a running or finished task', () => {
     const { timeline } = explain({ ...open, task: { ...task, ...ended, state: 'succeeded' } });
     expect(timeline.map((entry) => entry.text)).toEqual([
       'Enqueued.',
-      'Taken by w1 after waiting 4.2 s for a slot.',
+      'Taken by ada-4121 after waiting 4.2 s.',
       'Attempt 1 began.',
       'Succeeded in 1.2 s after waiting 4.2 s.',
     ]);
+  });
+
+  test('names the worker in the timeline, for as long as it is known', () => {
+    const { timeline } = explain({ ...open, task: { ...task, ...ended, state: 'succeeded', workerId: 'gone' } });
+    expect(timeline.map((entry) => entry.text)).toContain('Taken by gone after waiting 4.2 s.');
+  });
+
+  test('says of no task that it was due after it had ended', () => {
+    const cancelled = { state: 'cancelled', reason: 'user', cancelReason: 'by ada', finishedAt: now } as const;
+    const { timeline } = explain({ ...open, task: { ...task, ...cancelled, dueAt: now + 30_000 } });
+    expect(timeline.map((entry) => entry.text)).toEqual(['Enqueued.', 'Cancelled by ada.']);
   });
 
   test('is explained in every state for every reason', () => {

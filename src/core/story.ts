@@ -15,7 +15,7 @@ export interface Story {
 
 /** Tells the story of a task at `facts.now`. A gate, when there is one, says better why a waiting task waits. */
 export function story(facts: Pick<Facts, 'task' | 'now' | 'workers'>): Story {
-  return { summary: summaryOf(facts), timeline: timelineOf(facts.task) };
+  return { summary: summaryOf(facts), timeline: timelineOf(facts.task, facts.workers) };
 }
 
 function summaryOf({ task, now, workers }: Pick<Facts, 'task' | 'now' | 'workers'>): string {
@@ -26,7 +26,7 @@ function summaryOf({ task, now, workers }: Pick<Facts, 'task' | 'now' | 'workers
     case 'queued':
       return 'Nothing holds it back: the next free slot takes it.';
     case 'running':
-      return running(task, now, workers.find((worker) => worker.workerId === task.workerId)?.name ?? task.workerId);
+      return running(task, now, workerOf(task, workers));
     case 'succeeded':
       return `Succeeded${took(task)}${waited(task)}${tries(task)}.`;
     case 'failed':
@@ -82,23 +82,29 @@ function cancelled(task: Task): string {
     case 'skipped':
       return 'Skipped: its schedule was still busy with the task before it.';
     default:
-      return `Cancelled${task.cancelReason === null ? ' on request' : `: ${firstLine(task.cancelReason)}`}.`;
+      return `Cancelled${task.cancelReason === null ? ' on request' : reasonOf(task.cancelReason)}.`;
   }
 }
 
-function timelineOf(task: Task): TimelineEntry[] {
+/** The name people know it by, for as long as it is known. */
+function workerOf(task: Task, workers: Facts['workers']): string | null {
+  return workers.find((worker) => worker.workerId === task.workerId)?.name ?? task.workerId;
+}
+
+function timelineOf(task: Task, workers: Facts['workers']): TimelineEntry[] {
   const again = task.generation > 1 ? ` A person retried it; this is generation ${task.generation}.` : '';
   const entries: TimelineEntry[] = [{ at: task.createdAt, kind: 'created', text: `Enqueued.${again}` }];
-  if (task.dueAt > task.createdAt)
+  // What ended before its time was never due.
+  if (task.dueAt > task.createdAt && (task.finishedAt === null || task.dueAt <= task.finishedAt))
     entries.push({
       at: task.dueAt,
       kind: 'due',
       text: task.claimedAt !== null && task.claimedAt < task.dueAt ? 'To be tried again.' : 'Due.',
     });
   if (task.claimedAt !== null) {
-    const after =
-      task.claimedAt > task.dueAt ? ` after waiting ${formatDuration(task.claimedAt - task.dueAt)} for a slot` : '';
-    entries.push({ at: task.claimedAt, kind: 'claimed', text: `Taken by ${task.workerId ?? 'a worker'}${after}.` });
+    const after = task.claimedAt > task.dueAt ? ` after waiting ${formatDuration(task.claimedAt - task.dueAt)}` : '';
+    const text = `Taken by ${workerOf(task, workers) ?? 'a worker'}${after}.`;
+    entries.push({ at: task.claimedAt, kind: 'claimed', text });
   }
   if (task.startedAt !== null)
     entries.push({ at: task.startedAt, kind: 'started', text: `Attempt ${task.attempt} began.` });
@@ -106,7 +112,7 @@ function timelineOf(task: Task): TimelineEntry[] {
     entries.push({
       at: task.cancelRequestedAt,
       kind: 'cancelRequested',
-      text: `Its cancellation was requested${task.cancelReason === null ? '' : `: ${firstLine(task.cancelReason)}`}.`,
+      text: `Its cancellation was requested${task.cancelReason === null ? '' : reasonOf(task.cancelReason)}.`,
     });
   if (task.finishedAt !== null)
     entries.push({
@@ -116,6 +122,11 @@ function timelineOf(task: Task): TimelineEntry[] {
     });
   // Equal times keep the order above, which is the order of events.
   return entries.sort((a, b) => a.at - b.at);
+}
+
+/** `by ada` goes on with the sentence, what a person wrote stands for itself. */
+function reasonOf(cancelReason: string): string {
+  return `${cancelReason.startsWith('by ') ? ' ' : ': '}${firstLine(cancelReason)}`;
 }
 
 function took(task: Task): string {

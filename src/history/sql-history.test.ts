@@ -66,7 +66,7 @@ test('tells the life of a task from its row, its runs and what people did', asyn
       "6250 started Attempt 2 began.",
       "6400 error Attempt 2 failed: boom.",
       "7400 retried Retried by hand: generation 2.",
-      "8400 claimed Taken by worker-1 after waiting 1.0 s for a slot.",
+      "8400 claimed Taken by worker-1 after waiting 1.0 s.",
       "8450 started Attempt 1 began.",
       "8600 finished Succeeded in 150 ms after waiting 1.0 s.",
     ]

@@ -31,6 +31,11 @@ function told(
 
 test.each<[what: string, told: string[], expected: string[]]>([
   ['a task that waits', told({}), ['0 Enqueued.']],
+  [
+    'one cancelled before its time',
+    told({ state: 'cancelled', reason: 'user', dueAt: at + 500, finishedAt: at + 100 }),
+    ['0 Enqueued.', '100 Cancelled on request.'],
+  ],
   ['one for later', told({ state: 'scheduled', dueAt: at + 500 }), ['0 Enqueued.', '500 Due.']],
   [
     'one that runs',
@@ -46,7 +51,7 @@ test.each<[what: string, told: string[], expected: string[]]>([
     }),
     [
       '0 Enqueued.',
-      '1500 Taken by w-1 after waiting 1.5 s for a slot.',
+      '1500 Taken by w-1 after waiting 1.5 s.',
       '1600 Attempt 1 began.',
       '1700 Its cancellation was requested by ada: wrong.',
     ],

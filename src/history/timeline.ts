@@ -39,8 +39,9 @@ export function timelineOf(
   return entries;
 }
 
-/** Due at the moment of something else that is told says nothing new. */
+/** Due at the moment of something else that is told says nothing new, and what ended before its time was never due. */
 function isDueWorthTelling(task: Task, entries: readonly TimelineEntry[]): boolean {
+  if (task.finishedAt !== null && task.finishedAt < task.dueAt) return false;
   return task.dueAt > task.createdAt && !entries.some(({ at, kind }) => at === task.dueAt && kind !== 'claimed');
 }
 
@@ -51,7 +52,7 @@ function lastRun(task: Task, attempts: readonly Attempt[]): readonly TimelineEnt
   const waitedMs = claimedAt - dueAt;
   return begun(
     { claimedAt, attempt, workerId, startedAt },
-    waitedMs > 0 ? ` after waiting ${formatDuration(waitedMs)} for a slot` : '',
+    waitedMs > 0 ? ` after waiting ${formatDuration(waitedMs)}` : '',
   );
 }
 
