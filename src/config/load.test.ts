@@ -112,6 +112,7 @@ test.each([
   ['server.port', '65536', 'must be a whole number from 0 to 65535, not 65536'],
   ['server.port', 'abc', 'must be a whole number from 0 to 65535, not "abc"'],
   ['worker.concurrency', '0', 'must be a whole number from 1 to 10000, not 0'],
+  ['worker.queues', 'a b', 'names a queue that cannot be: "a b" contains " "'],
   ['worker.queues', 'email=many', 'has "many" slots for email; 1 to 10000 are allowed'],
   ['worker.queues', ',', 'must name queues, such as default,high or email=20,default=5, not ","'],
   ['namespace', 'a b', 'must consist of letters, digits, ".", "_" and "-"'],

@@ -4,6 +4,7 @@ import type * as Zod from 'zod';
 import { parseDuration } from '../core/duration.ts';
 import { TaskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { problemOfName } from '../core/names.ts';
 import { didYouMean } from '../core/nearest.ts';
 
 /** The library, handed in: it costs 50 ms to load, and `--help` must not wait for it. */
@@ -150,8 +151,8 @@ function readQueues(value: unknown, problems: string[]): QueueSlots {
   const slots: [string, number | null][] = [];
   for (const [name, raw] of entries) {
     const count = raw === null ? null : Number(raw);
-    if (name === '' || name.length > limits.nameMax)
-      problems.push(`has a queue name of ${name.length} characters; 1 to ${limits.nameMax} are allowed`);
+    const wrong = problemOfName(name);
+    if (wrong !== null) problems.push(`names a queue that cannot be: ${wrong}`);
     else if (count !== null && !(Number.isInteger(count) && count >= 1 && count <= limits.concurrencyMax))
       problems.push(`has ${JSON.stringify(raw)} slots for ${name}; 1 to ${limits.concurrencyMax} are allowed`);
     else slots.push([name, count]);

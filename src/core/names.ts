@@ -24,7 +24,8 @@ export function checkKey(value: unknown, what: string): string {
   throw taskFlowError('INVALID_OPTION', { what, problem });
 }
 
-function problemOfName(value: unknown): string | null {
+/** What keeps a value from being a name, or `null`. */
+export function problemOfName(value: unknown): string | null {
   if (typeof value !== 'string') return `a ${typeof value} is not a name`;
   if (value === '') return 'it is empty';
   if (value.length > limits.nameMax) return `it has ${value.length} characters, at most ${limits.nameMax} are allowed`;
