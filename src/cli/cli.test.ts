@@ -55,6 +55,8 @@ test.each(nouns.map(({ name }) => name))('%s has help with an example for every 
 });
 
 test.each([
+  ['--nothing', 'There is no option --nothing.'],
+  ['--jsn', 'There is no option --jsn. Did you mean --json?'],
   ['tsak list', 'There is no command "tsak". Did you mean task?'],
   ['task lst', 'There is no "task lst". Did you mean list?'],
   ['task list --sate failed', 'There is no option --sate. Did you mean --state?'],

@@ -12,7 +12,7 @@ import { createOutput, type OutputFormat, type OutputOptions, outputFormats } fr
 import { showError } from './problem.ts';
 import type { Parsed } from './program.ts';
 import { type ColorChoice, detectTerminal } from './terminal.ts';
-import { knownNoun, nounOf, optionName, settingsOf } from './words.ts';
+import { knownNoun, nounOf, optionName, settingsOf, unknownOption } from './words.ts';
 
 /** Runs `argv` (without node and script) and resolves to the exit code; every error is shown, none is thrown. */
 export async function runCli(argv: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -24,6 +24,8 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
     if (word === undefined || word === 'help') {
       if (argv.includes('--version') || argv.includes('-V'))
         return await runCli(['version', ...argv.filter((one) => one !== '--version' && one !== '-V')], surroundings);
+      const unknown = unknownOption(argv);
+      if (unknown !== null) throw unknown;
       const rest = argv.filter((one) => one !== 'help');
       if (nounOf(rest) !== undefined) return await runCli([...rest, '--help'], surroundings);
       stdout.write(overview(detectTerminal(stdout, env)));

@@ -1,7 +1,7 @@
 /** What is known of a command line before its command is loaded: the noun, and the options of every command. */
 
 import type { SettingKey } from '../config/settings.ts';
-import { taskFlowError } from '../core/errors.ts';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { findNoun, type Noun, nouns } from './catalog.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
@@ -47,6 +47,22 @@ export function knownNoun(word: string): Noun {
     nouns.map(({ name }) => name),
   );
   throw taskFlowError('USAGE', { problem: `There is no command "${word}".${near}` }, { hint: 'taskflow --help' });
+}
+
+/** The USAGE for a line without a noun that has an option nobody knows, else `null`. */
+export function unknownOption(argv: readonly string[]): TaskFlowError | null {
+  const known = [...globalOptions.flatMap(({ flags }) => flags.split(/[ ,]+/)), '--version', '-V'].filter((part) =>
+    part.startsWith('-'),
+  );
+  const isKnown = (word: string): boolean =>
+    known.some((flag) => word === flag || word.startsWith(flag.startsWith('--') ? `${flag}=` : flag));
+  const word = argv.find((one) => one.startsWith('-') && !isKnown(one))?.split('=', 1)[0];
+  if (word === undefined) return null;
+  return taskFlowError(
+    'USAGE',
+    { problem: `There is no option ${word}.${didYouMean(word, known)}` },
+    { hint: 'taskflow --help' },
+  );
 }
 
 /** Settings among the global options. */
