@@ -30,6 +30,22 @@ test('a program gets whole values between tabs and no header', () => {
   ]);
 });
 
+test('spare columns are left out of a narrow terminal, the last one first', () => {
+  const wide: readonly Column<Row>[] = [
+    { title: 'Name', text: (row) => row.name },
+    { title: 'First', text: () => '1', isSpare: true },
+    { title: 'Count', text: (row) => String(row.count) },
+    { title: 'Second', text: () => '2', isSpare: true },
+  ];
+  const header = (width: number) => tableLines(person(width), wide, [{ name: 'email', count: 7 }])[0];
+  expect([header(40), header(20), header(14), header(4)]).toEqual([
+    'NAME   FIRST  COUNT  SECOND',
+    'NAME   FIRST  COUNT',
+    'NAME   COUNT',
+    'NAME   COUNT',
+  ]);
+});
+
 test('nobody gets a header without rows', () => {
   expect([tableLines(person(), columns, []), tableLines(program, columns, [])]).toEqual([[], []]);
 });

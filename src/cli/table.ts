@@ -14,6 +14,8 @@ export interface Column<Row> {
   readonly align?: 'right';
   /** May be cut when the line is too long, down to this many columns. Others are never cut. */
   readonly cutTo?: number;
+  /** Left out where the terminal is too narrow for all of them, the last of these first. */
+  readonly isSpare?: true;
 }
 
 /** The lines of a table for whoever reads it. A program gets no header; nobody gets one without rows. */
@@ -40,6 +42,8 @@ export function oneLine(text: string): string {
 function forPeople<Row>(terminal: Terminal, columns: readonly Column<Row>[], rows: readonly Row[]): string[] {
   const cells = rows.map((row) => columns.map((column) => preview(column.text(row, terminal), 400)));
   const widths = fittingWidths(terminal, columns, cells);
+  const spare = columns.findLastIndex((column) => column.isSpare === true);
+  if (spare >= 0 && totalWidth(widths) > terminal.width) return forPeople(terminal, columns.toSpliced(spare, 1), rows);
   const line = (texts: readonly string[], styleOf: (index: number) => Style): string =>
     texts
       .map((text, index) =>
@@ -79,8 +83,7 @@ function fittingWidths<Row>(
   const widths = columns.map((column, index) =>
     Math.max(widthOf(column.title), ...cells.map((row) => widthOf(row[index] ?? ''))),
   );
-  const spare = (): number => terminal.width - widths.reduce((sum, width) => sum + width + 2, -2);
-  while (spare() < 0) {
+  while (totalWidth(widths) > terminal.width) {
     let widest = -1;
     columns.forEach((column, index) => {
       const width = widths[index] ?? 0;
@@ -90,6 +93,11 @@ function fittingWidths<Row>(
     widths[widest] = (widths[widest] ?? 1) - 1;
   }
   return widths;
+}
+
+/** With two spaces between the columns. */
+function totalWidth(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width + 2, -2);
 }
 
 /** A line of a record: a label and what it says. */

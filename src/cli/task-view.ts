@@ -22,13 +22,14 @@ export const taskView: View<ListedTaskDocument> = {
       raw: (task) => task.view,
       style: (task) => task.view,
     },
-    { title: 'Task', text: (task) => task.name, style: () => 'bold', cutTo: 16 },
+    { title: 'Task', text: (task) => task.name, style: () => 'bold', cutTo: 12 },
     { title: 'Id', text: (task) => task.id.slice(0, shortIdLength), raw: (task) => task.id },
-    { title: 'Queue', text: (task) => task.queue, cutTo: 7 },
-    { title: 'Attempt', align: 'right', text: (task) => String(task.attempt) },
+    { title: 'Queue', text: (task) => task.queue, cutTo: 7, isSpare: true },
+    { title: 'Attempt', align: 'right', text: (task) => String(task.attempt), isSpare: true },
     {
       title: 'Took',
       align: 'right',
+      isSpare: true,
       text: (task) => (task.tookMs === null ? '' : durationWords(task.tookMs)),
       raw: (task) => String(task.tookMs ?? ''),
     },
@@ -39,7 +40,7 @@ export const taskView: View<ListedTaskDocument> = {
       raw: whenOf,
       style: () => 'muted',
     },
-    { title: 'Error or input', cutTo: 10, text: lastWords, style: (task) => (task.error === null ? 'muted' : null) },
+    { title: 'Error or input', cutTo: 4, text: lastWords, style: (task) => (task.error === null ? 'muted' : null) },
   ],
 };
 

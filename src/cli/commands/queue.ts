@@ -17,6 +17,7 @@ const queueView: View<QueueDocument> = {
     {
       title: 'Oldest waits',
       align: 'right',
+      isSpare: true,
       text: (queue) => (queue.oldestWaitMs === null ? '' : durationWords(queue.oldestWaitMs)),
       raw: (queue) => String(queue.oldestWaitMs ?? ''),
     },
