@@ -1,6 +1,7 @@
 /** The schemas of the operations' inputs. Loaded lazily: nothing else in this folder may import zod's values. */
 
 import { z } from 'zod';
+import { isId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 
 const text = (max: number) => z.string().min(1).max(max);
@@ -46,7 +47,7 @@ export const enqueueInput = z.strictObject({
 export const listInput = z.strictObject({
   q: z.string().max(limits.filterMax).optional().describe('A filter: state:failed name:email.* since:6h'),
   limit: z.coerce.number().int().min(1).max(limits.pageMax).optional(),
-  after: z.string().max(500).optional().describe('The `next` of the page before'),
+  after: z.string().refine(isId, 'it is not the `next` of a page').optional().describe('The `next` of the page before'),
 });
 
 export const taskInput = z.strictObject({ id: taskId });

@@ -36,6 +36,7 @@ describe('what is refused', () => {
       problems: expect.arrayContaining([{ path: 'dealy', message: 'unknown field. Did you mean delay?' }]),
     });
     await expectProblem(await server.get('/api/v1/tasks?limt=5'), 400, 'INVALID_OPTION', 'Did you mean limit?');
+    await expectProblem(await server.get('/api/v1/tasks?after=zzzz'), 400, 'INVALID_OPTION', 'not the `next`');
     await expectProblem(await server.get('/api/v1/tasks?q=a&q=b'), 400, 'INVALID_OPTION', 'more than once');
   });
 
