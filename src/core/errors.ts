@@ -137,6 +137,12 @@ export const errorTable = {
     'The database {file} is on a network file system ({type}), where SQLite cannot lock safely.',
     'Put it on a local disk.',
   ),
+  STORE_FOREIGN: kind(
+    409,
+    6,
+    'The database has a table "{table}" that is not of TaskFlow.',
+    'Give TaskFlow a database of its own.',
+  ),
   STORE_TOO_NEW: kind(
     500,
     6,

@@ -33,7 +33,7 @@ const readMetaValue = statement<[value: string]>('read_meta', () => 'SELECT valu
  * Applies what is missing, each migration in one transaction that begins with the lock on all of them: two processes
  * that start at once both succeed. Running it again only reads, so that nobody who writes for long keeps others from
  * opening. Answers the names it applied.
- * Throws STORE_TOO_NEW when the database has a migration this program does not know.
+ * Throws STORE_TOO_NEW when the database has a migration this program does not know, STORE_FOREIGN when it has other tasks.
  */
 export async function migrate(
   driver: SqlDriver,
@@ -46,6 +46,7 @@ export async function migrate(
   const applied: string[] = [];
   await driver.transaction(async (tx) => {
     await driver.lockMigrations(tx);
+    await refuseForeign(driver, tx);
     for (const text of metaTables) await tx.execute(text);
     await tx.query(noteMeta, 'incarnation', createToken(chance));
   });
@@ -96,6 +97,13 @@ export function checkStatus(status: MigrationStatus, migrations: readonly Migrat
 export async function readIncarnation(tx: SqlTransaction): Promise<string> {
   const [row] = await tx.query(readMetaValue, 'incarnation');
   return row?.[0] ?? '';
+}
+
+/** A database of another program must not get half of our tables before one of them is in the way. */
+async function refuseForeign(driver: SqlDriver, tx: SqlTransaction): Promise<void> {
+  const table = 'tasks';
+  if ((await driver.hasTable(tx, 'migrations')) || !(await driver.hasTable(tx, table))) return;
+  throw taskFlowError('STORE_FOREIGN', { table });
 }
 
 function refuseNewer(status: MigrationStatus, migrations: readonly Migration[]): void {

@@ -8,6 +8,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemChance } from '../../core/chance.ts';
 import { type Clock, systemClock } from '../../core/time.ts';
 import { createSqliteDriver } from './driver.ts';
+import { translate } from './errors.ts';
+import { createSqliteBroker } from './store.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -77,4 +79,26 @@ test('a log without its file belongs to nothing: a new store takes its place', a
   await driver.open();
   expect(await driver.transaction(async () => 'done')).toBe('done');
   driver.close();
+});
+
+test('a disk without room for the index of the log is told from one that fails', () => {
+  const failed = Object.assign(new Error('disk I/O error'), { errcode: 4874 });
+  expect(translate(failed, join(folder, 'store.db'))).toMatchObject({ code: 'STORE_UNREACHABLE' });
+  // It never has room.
+  expect(translate(failed, '/proc/store.db')).toMatchObject({ code: 'STORE_FULL' });
+});
+
+test('a folder one may not look into is named as such', () => {
+  const refused = Object.assign(new Error("EACCES: permission denied, stat '/x/store.db-wal'"), { code: 'EACCES' });
+  expect(translate(refused, '/x/store.db')).toMatchObject({ code: 'STORE_READ_ONLY', exitCode: 6 });
+});
+
+test('the database of another program is left as it is', async () => {
+  const file = join(folder, 'store.db');
+  const other = new DatabaseSync(file);
+  other.exec('CREATE TABLE tasks (title text)');
+  const broker = createSqliteBroker({ file });
+  await expect(broker.open()).rejects.toMatchObject({ code: 'STORE_FOREIGN', exitCode: 6 });
+  expect(other.prepare('SELECT name FROM sqlite_schema').all()).toEqual([{ name: 'tasks' }]);
+  other.close();
 });

@@ -169,17 +169,17 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
         fileSystem = prepareFolder(file);
         refuseNetwork(file, fileSystem);
       }
-      // A log that is there before the first connection was left by a process that did not close, or belongs to one that runs.
-      const log = isFile ? sizeOf(`${file}-wal`) : 0;
-      if (log > 0 && sizeOf(file) > 0 && sizeOf(file) <= checkedBytesMax)
-        await patiently(() => checkFile(file), patience());
       try {
+        // A log that is there before the first connection was left by a process that did not close, or belongs to one that runs.
+        const log = isFile ? sizeOf(`${file}-wal`) : 0;
+        if (log > 0 && sizeOf(file) > 0 && sizeOf(file) <= checkedBytesMax)
+          await patiently(() => checkFile(file), patience());
         writer = await patiently(() => openConnection(file, options.now), patience());
         reader = isFile ? await patiently(() => openConnection(file, options.now), patience()) : writer;
         identity = isFile ? identityOf(file) : null;
       } catch (error) {
         close();
-        throw error;
+        throw translate(error, file);
       }
     },
     close,

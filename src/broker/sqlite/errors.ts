@@ -1,5 +1,7 @@
 /** What SQLite says, in the words of TaskFlow. */
 
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 
 /** Primary result codes of SQLite; extended ones carry them in their low byte. */
@@ -20,6 +22,18 @@ function codeOf(error: unknown): number | null {
   return hasCode ? (error.errcode as number) & 0xff : null;
 }
 
+/** Less room than the index of a log needs. */
+const roomMinBytes = 64 * 1024;
+
+function isDiskFull(file: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(file));
+    return bavail * bsize < roomMinBytes;
+  } catch {
+    return false;
+  }
+}
+
 /** Whether another connection holds what this one asked for: worth another try. */
 export function isBusy(error: unknown): boolean {
   const code = codeOf(error);
@@ -30,8 +44,13 @@ export function isBusy(error: unknown): boolean {
 export function translate(error: unknown, file: string): unknown {
   if (error instanceof TaskFlowError) return error;
   const code = codeOf(error);
-  if (code === null || !(error instanceof Error)) return error;
+  if (!(error instanceof Error)) return error;
   const problem = error.message;
+  if (code === null) {
+    // Of the operating system: a look at the file or its log was not allowed.
+    const isRefused = 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+    return isRefused ? taskFlowError('STORE_READ_ONLY', { file, problem }, { cause: error }) : error;
+  }
   switch (code) {
     case codes.busy:
     case codes.locked:
@@ -58,6 +77,8 @@ export function translate(error: unknown, file: string): unknown {
         },
       );
     case codes.io:
+      // SQLite says so, too, when there is no room for the index of its log.
+      if (isDiskFull(file)) return taskFlowError('STORE_FULL', { file }, { cause: error });
       return taskFlowError('STORE_UNREACHABLE', { problem: `${file}: ${problem}` }, { cause: error });
     default:
       // A broken constraint or statement is a bug, not an operating error.
