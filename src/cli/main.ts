@@ -24,7 +24,7 @@ const exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
-  cwd: process.cwd(),
+  cwd: workingFolder(),
   async readStdin() {
     const chunks: string[] = [];
     for await (const chunk of process.stdin.setEncoding('utf8')) chunks.push(String(chunk));
@@ -35,3 +35,13 @@ const exitCode = await runCli(process.argv.slice(2), {
 // Task files may leave timers and sockets behind: what was written is flushed, then the process ends.
 process.exitCode = exitCode;
 process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
+
+/** A folder that was removed under the shell is no bug, and nothing could be found in it. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch {
+    process.stderr.write('This folder was removed: change to another one.\n');
+    process.exit(2);
+  }
+}
