@@ -24,6 +24,9 @@ export const httpCheck = task('http.check', {
     const response = await fetch(address, { signal: AbortSignal.any([ctx.signal, tooLate]) }).catch(
       (error: unknown) => {
         if (tooLate.aborted) throw new Error(`${address.host} did not answer within ${timeout} ms`, { cause: error });
+        // What failed is in the cause: fetch itself only says that it did.
+        const { cause } = error as { readonly cause?: unknown };
+        if (cause instanceof Error) throw new Error(`${address.host} cannot be reached: ${cause.message}`, { cause });
         throw error;
       },
     );
