@@ -8,15 +8,19 @@ taskflow() { node bin/taskflow.js "$@"; }
 state=.taskflow
 worker_pid=$state/worker.pid
 
-worker_runs() { [ -f "$worker_pid" ] && kill -0 "$(cat "$worker_pid")" 2> /dev/null; }
+# A process that was killed keeps its number until its parent has looked: ps calls it Z.
+lives() { kill -0 "$1" 2> /dev/null && [[ "$(ps -o stat= -p "$1" 2> /dev/null)" != Z* ]]; }
+worker_runs() { [ -f "$worker_pid" ] && lives "$(cat "$worker_pid")"; }
 
 start() {
   mkdir -p "$state"
-  taskflow server start --detach
+  taskflow server status 2> /dev/null || taskflow server start --detach
   if worker_runs; then
     echo "the worker already runs (process $(cat "$worker_pid"))"
   else
-    nohup node bin/taskflow.js worker start --tasks examples/tasks >> "$state/worker.log" 2>&1 &
+    # Node 24 itself: an older one would only hand over to it, and its process id is not the worker's.
+    node24=$(node --input-type=module -e "console.log(await (await import('./bootstrap/node24.mjs')).node24())")
+    nohup "$node24" bin/taskflow.js worker start --tasks examples/tasks >> "$state/worker.log" 2>&1 &
     echo $! > "$worker_pid"
     echo "worker started (process $!, log in $state/worker.log)"
   fi
@@ -28,11 +32,11 @@ stop() {
     pid=$(cat "$worker_pid")
     kill "$pid"
     # A worker lets its tasks end first; it has its own limit for that.
-    while kill -0 "$pid" 2> /dev/null; do sleep 0.2; done
+    while lives "$pid"; do sleep 0.2; done
     echo 'worker stopped'
   fi
   rm -f "$worker_pid"
-  taskflow server stop
+  if taskflow server status > /dev/null 2>&1; then taskflow server stop; else echo 'no server runs'; fi
 }
 
 case "${1:-}" in
