@@ -66,10 +66,9 @@ async function useAll(broker: Broker): Promise<void> {
     ...overdueRequest('j'),
     deadWorkers: claimed.flatMap(({ task }) => task.workerId ?? []),
   });
+  const verdicts = [finish('failed'), finish('succeeded')];
   await broker.settle(
-    claimed.map(({ task, lease }, index) =>
-      settlement(task.id, lease.token, index === 0 ? finish('failed') : wait('queued')),
-    ),
+    claimed.map(({ task, lease }, index) => settlement(task.id, lease.token, verdicts[index] ?? wait('queued'))),
     claimRequest('u'),
   );
   await broker.update([{ taskId: id(3), version: null, patch: { priority: 1 } }]);
@@ -125,8 +124,9 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   repeated_claim: ['SEARCH claims USING PRIMARY KEY (token=?)'],
   running_under: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   settled_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
-  finish_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
-  return_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  succeed_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
+  finish_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
+  return_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
   beating_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   extend_leases: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   due_tasks: [

@@ -42,8 +42,7 @@ export interface Connection {
 export function openConnection(file: string, wallMs: () => number): Connection {
   const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
   const prepare = (text: string): StatementSync => {
-    // SQLite reads $1 as a name and ?1 as a position.
-    const prepared = database.prepare(text.replace(/\$(\d+)/g, '?$1'));
+    const prepared = database.prepare(withPositions(text));
     prepared.setReturnArrays(true);
     return prepared;
   };
@@ -78,6 +77,16 @@ export function openConnection(file: string, wallMs: () => number): Connection {
     pragma,
     close: () => database.close(),
   };
+}
+
+/**
+ * SQLite reads $1 as a name and ?1 as a position. A bare ? is bound without a search through the names of the statement,
+ * where the values come one after the other, each once: as they do in what is run for every task.
+ */
+function withPositions(text: string): string {
+  const positions = [...text.matchAll(/\$(\d+)/g)].map(([, digits]) => Number(digits));
+  const inOrder = positions.every((position, index) => position === index + 1);
+  return text.replace(/\$(\d+)/g, inOrder ? '?' : '?$1');
 }
 
 /**
