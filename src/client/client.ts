@@ -11,7 +11,7 @@ import { invalidOption } from '../core/option-names.ts';
 import type { NewTask } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
-import { conflictError, newTask, prepareInput } from './enqueue.ts';
+import { conflictError, newTask, type PreparedInput, prepareInput } from './enqueue.ts';
 import { createEnqueueBatcher } from './enqueue-batcher.ts';
 import { createHandle, type Handle, type HandleContext } from './handle.ts';
 import type { EnqueueOptions } from './options.ts';
@@ -130,31 +130,45 @@ async function prepareMany(
   ids: Ids,
 ): Promise<readonly NewTask[]> {
   if (!Array.isArray(items)) throw invalidOption('enqueueMany', 'a list of inputs is needed');
-  const pairs = items.every(isItem)
-    ? items.map((item) => [item.input, item.options ?? {}] as const)
-    : items.map((item) => [item, {}] as const);
-  return Promise.all(
-    pairs.map(async ([input, options], index) => {
-      const prepared = await prepareInput(definition, input).catch((error: unknown) =>
-        numbering(index, () => {
-          throw error;
-        }),
-      );
-      return numbering(index, () => newTask(definition, prepared, options, idFor(options, ids)));
-    }),
-  );
+  const pairs = items.every(isItem);
+  const make = (item: unknown, index: number): NewTask | Promise<NewTask> => {
+    const { input, options = noOptions } = pairs ? (item as EnqueueItem<unknown>) : { input: item };
+    const finish = (prepared: PreparedInput): NewTask => newTask(definition, prepared, options, idFor(options, ids));
+    try {
+      const prepared = prepareInput(definition, input);
+      return prepared instanceof Promise
+        ? prepared.then(finish).catch((error: unknown) => failAt(index, error))
+        : finish(prepared);
+    } catch (error) {
+      // A promise, so that those of the others are heard of too.
+      return Promise.reject(numbered(index, error));
+    }
+  };
+  const tasks = items.map(make);
+  // A promise a task would be a third of a bulk enqueue: most schemas answer at once.
+  return tasks.every((task) => !(task instanceof Promise)) ? (tasks as NewTask[]) : Promise.all(tasks);
 }
+
+const noOptions: EnqueueOptions = {};
 
 /** Says which item an error is about. */
 function numbering<Value>(index: number, make: () => Value): Value {
   try {
     return make();
   } catch (error) {
-    if (!(error instanceof TaskFlowError)) throw error;
-    const told = retold(error, { cause: error.cause });
-    told.message = `Item ${index}: ${error.message}`;
-    throw told;
+    throw numbered(index, error);
   }
+}
+
+function failAt(index: number, error: unknown): never {
+  throw numbered(index, error);
+}
+
+function numbered(index: number, error: unknown): unknown {
+  if (!(error instanceof TaskFlowError)) return error;
+  const told = retold(error, { cause: error.cause });
+  told.message = `Item ${index}: ${error.message}`;
+  return told;
 }
 
 function isItem(value: unknown): value is EnqueueItem<unknown> {

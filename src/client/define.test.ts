@@ -72,10 +72,12 @@ test('any Standard Schema works, with or without a JSON Schema', async () => {
   expect(definition?.inputSchema).toBe(null);
   expect(definition?.schemaVersion).toBe(null);
   expect(await definition?.parseInput('good')).toBe('GOOD');
-  await expect(definition?.parseInput('bad')).rejects.toMatchObject({
-    code: 'INVALID_INPUT',
-    details: { problems: [{ path: 'list[0].name', message: 'must be good' }] },
-  });
+  expect(() => definition?.parseInput('bad')).toThrow(
+    expect.objectContaining({
+      code: 'INVALID_INPUT',
+      details: { problems: [{ path: 'list[0].name', message: 'must be good' }] },
+    }),
+  );
 });
 
 test('a contract has no handler until it is implemented', async () => {
@@ -86,7 +88,7 @@ test('a contract has no handler until it is implemented', async () => {
   expect(definitionOf(resize)?.run).toBe(null);
   const implemented = definitionOf(resize.implement(async ({ width }) => ({ bytes: width * 2 })));
   expect(await implemented?.run?.({ width: 4 }, {} as never)).toEqual({ bytes: 8 });
-  await expect(implemented?.parseOutput({ bytes: 'x' })).rejects.toMatchObject({ code: 'INVALID_OUTPUT' });
+  expect(() => implemented?.parseOutput({ bytes: 'x' })).toThrow(expect.objectContaining({ code: 'INVALID_OUTPUT' }));
   expect(definitionOf(resize)?.run).toBe(null);
 });
 

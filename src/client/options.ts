@@ -55,6 +55,8 @@ const optionNames = {
   id: true,
 } as const satisfies Record<keyof EnqueueOptions, true>;
 
+const knownNames: readonly string[] = Object.keys(optionNames);
+
 /** Named in the design, refused until they work: silence would be a promise. */
 const notYet = ['tx', 'group', 'concurrency', 'rateLimit'];
 
@@ -62,7 +64,7 @@ const ifExistsWords: readonly IfExists[] = ['return', 'replace', 'debounce', 'er
 
 /** Refuses unknown options (INVALID_OPTION with the nearest known one) and those of a later version (NOT_SUPPORTED). */
 export function checkEnqueueOptions(options: object): void {
-  checkOptionNames(options, Object.keys(optionNames), notYet, 'The options of enqueue');
+  checkOptionNames(options, knownNames, notYet, 'The options of enqueue');
 }
 
 /** Reads `ifExists`, and refuses it with a `keyFor` it makes no sense with. Throws INVALID_OPTION. */

@@ -33,14 +33,26 @@ export function isSchema(value: unknown): value is AnySchema {
   );
 }
 
-/** Validates and transforms. Rejects with `code` for the task `name`, naming every wrong path; the details hold all of them. */
-export async function parseWith(
+/**
+ * Validates and transforms. Throws `code` for the task `name`, naming every wrong path; the details hold all of them. A
+ * schema that answers with a promise gets one from here, which rejects with the same.
+ */
+export function parseWith(
   schema: AnySchema,
   value: unknown,
   name: string,
   code: 'INVALID_INPUT' | 'INVALID_OUTPUT',
-): Promise<unknown> {
-  const result = await schema['~standard'].validate(value);
+): unknown {
+  const result = schema['~standard'].validate(value);
+  if ('then' in result) return result.then((settled) => outcomeOf(settled, name, code));
+  return outcomeOf(result, name, code);
+}
+
+function outcomeOf(
+  result: StandardSchemaV1.Result<unknown>,
+  name: string,
+  code: 'INVALID_INPUT' | 'INVALID_OUTPUT',
+): unknown {
   if (result.issues === undefined) return result.value;
   throw invalid(code, name, result.issues.map(problemOf));
 }

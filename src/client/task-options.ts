@@ -122,10 +122,7 @@ export function defineTask(name: unknown, options: unknown, run: TaskDefinition[
         return version();
       },
       parseInput: (value) => parseWith(input, value, taskName, 'INVALID_INPUT'),
-      parseOutput:
-        output === null
-          ? (value) => Promise.resolve(value)
-          : (value) => parseWith(output, value, taskName, 'INVALID_OUTPUT'),
+      parseOutput: output === null ? (value) => value : (value) => parseWith(output, value, taskName, 'INVALID_OUTPUT'),
       retryOn: readRetryOn(given.retry),
       run,
     };

@@ -58,10 +58,13 @@ export interface TaskDefinition {
   readonly inputSchema: unknown;
   /** Short hash of the input schema, or `null`. */
   readonly schemaVersion: string | null;
-  /** Validates and transforms an input; rejects with INVALID_INPUT that names every wrong path. */
-  parseInput(input: unknown): Promise<unknown>;
+  /**
+   * Validates and transforms an input; rejects with INVALID_INPUT that names every wrong path. A promise only when the
+   * schema gives one, else the value or the thrown error at once: a bulk enqueue calls it for every input.
+   */
+  parseInput(input: unknown): unknown;
   /** The same for what the handler returned; the value itself when there is no output schema. */
-  parseOutput(output: unknown): Promise<unknown>;
+  parseOutput(output: unknown): unknown;
   /**
    * Asked by the worker after an error, with the number of this attempt: `false` ends the task, `true` follows the
    * policy, a duration is the delay before the next attempt. `null`: every error follows the policy.

@@ -9,13 +9,13 @@ const compiled = new Map<string, ZodType>();
 const compiledMax = 2_000;
 
 /**
- * The input with the schema's defaults. Rejects with INVALID_INPUT that names every wrong path. A schema that cannot
+ * The input with the schema's defaults. Throws INVALID_INPUT that names every wrong path. A schema that cannot
  * be compiled accepts anything: the worker validates again, with the code, before it runs the task.
  */
 export function parseWithJsonSchema(
   { name, schemaVersion, inputSchema }: Definition,
   input: unknown,
-): Promise<unknown> {
+): unknown {
   return parseWith(
     schemaVersion === null ? compile(inputSchema) : remembered(`${schemaVersion} ${name}`, inputSchema),
     input,
