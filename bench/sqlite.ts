@@ -1,124 +1,74 @@
-/** The SQLite broker beside the bare script in one run: bulk enqueue, and claim with settle, as ratios. */
+/**
+ * Bulk enqueue and claim → run → settle on a SQLite file, beside the bare script: bare, own, bare, own, … in one run, each
+ * in a fresh process on a fresh file. A ratio compares a measurement with the bare ones right before and after it.
+ */
 
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSqliteBroker } from '../src/broker/sqlite/store.ts';
-import { createToken, systemChance } from '../src/core/chance.ts';
-import { createIds } from '../src/core/ids.ts';
-import { defaultPolicy, encodePolicy } from '../src/core/policy.ts';
-import type { ClaimedTask, NewTask, Settlement } from '../src/core/task.ts';
-import { systemClock } from '../src/core/time.ts';
+import process from 'node:process';
+import { inFolder, load, quantile, runScript } from './settings.ts';
+import type { Rates } from './sqlite-own.ts';
 
-const tasks = Number(process.argv[2] ?? 100_000);
-const enqueueBatch = 500;
-const claimBatch = Number(process.argv[3] ?? 100);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
+const tasks = Number(process.env.BENCH_TASKS ?? 60_000);
 
-interface Rates {
-  readonly enqueue: number;
-  readonly settle: number;
-}
+/** What is compared: a level of TaskFlow, and the bare number it stands beside. */
+const measured = {
+  'bulk enqueue, client': ['client', 'enqueue'],
+  'claim, run, settle, worker of 10': ['worker 10', 'settle'],
+  'claim, run, settle, worker of 100': ['worker 100', 'settle'],
+  'bulk enqueue, broker': ['broker enqueue', 'enqueue'],
+  'claim and settle by 100, broker': ['broker settle', 'settle'],
+} as const;
 
-const folder = mkdtempSync(join(tmpdir(), 'taskflow-bench-'));
-try {
-  const before = runBare();
-  const own = await runOwn();
-  const after = runBare();
-  const bare = { enqueue: (before.enqueue + after.enqueue) / 2, settle: (before.settle + after.settle) / 2 };
+/** Prints rates, ratios and their spread. */
+export async function run(): Promise<void> {
   console.log(
-    `SQLite FULL, ${tasks} tasks, enqueued by ${enqueueBatch}, claimed and settled by ${claimBatch}, per second:`,
+    `${rounds} rounds; ${tasks} tasks of 130 bytes of JSON, no key, a zod schema of three fields, a handler that returns { ok: true }; WAL, synchronous=FULL; history kept.`,
   );
-  console.table({
-    'bulk enqueue': row(bare.enqueue, own.enqueue),
-    'claim and settle': row(bare.settle, own.settle),
+  const bare: Bare[] = [await inFolder(runBare)];
+  const own: Rates[] = [];
+  const loads: string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    own.push(await inFolder(runOwn));
+    bare.push(await inFolder(runBare));
+    loads.push(load());
+  }
+  console.table(
+    Object.fromEntries(
+      Object.entries(measured).map(([label, [level, yardstick]]) => [label, row(own, bare, level, yardstick)]),
+    ),
+  );
+  console.log(`Tasks per second, medians. Load of the machine after each round: ${loads.join(', ')}.`);
+}
+
+type Bare = Readonly<Record<'enqueue' | 'settle', number>>;
+
+function row(own: readonly Rates[], bare: readonly Bare[], level: keyof Rates, yardstick: keyof Bare) {
+  const ratios = own.map((rates, round) => {
+    const around = [bare[round]?.[yardstick] ?? Number.NaN, bare[round + 1]?.[yardstick] ?? Number.NaN] as const;
+    return rates[level] / ((around[0] + around[1]) / 2);
   });
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+  const median = (values: readonly number[]): number => quantile(values, 0.5);
+  return {
+    TaskFlow: Math.round(median(own.map((rates) => rates[level]))),
+    bare: Math.round(median(bare.map((rates) => rates[yardstick]))),
+    ratio: Number(median(ratios).toFixed(2)),
+    lowest: Number(Math.min(...ratios).toFixed(2)),
+    highest: Number(Math.max(...ratios).toFixed(2)),
+  };
 }
 
-function row(bare: number, own: number): Record<string, number> {
-  return { bare: Math.round(bare), TaskFlow: Math.round(own), ratio: Number((own / bare).toFixed(2)) };
-}
-
-/** The yardstick, as its own process: no features, no fences, no history. */
-function runBare(): Rates {
-  const script = join(import.meta.dirname, 'bare/sqlite.mjs');
-  const { stdout } = spawnSync(process.execPath, [script, join(folder, 'bare.db')], { encoding: 'utf8' });
-  const read = (label: string): number => Number(new RegExp(`${label} (\\d+)`).exec(stdout)?.[1]);
+/** The yardstick: no features, no fences, no history. */
+async function runBare(folder: string): Promise<Bare> {
+  const output = await runScript('bare/sqlite.mjs', join(folder, 'bare.db'));
+  const read = (label: string): number => Number(new RegExp(`${label} (\\d+)`).exec(output)?.[1]);
   return { enqueue: read('insert/s batch500'), settle: read('claim\\+complete/s batch100') };
 }
 
-async function runOwn(): Promise<Rates> {
-  const broker = createSqliteBroker({ file: join(folder, 'own.db') });
-  await broker.open();
-  const batches = makeBatches();
-  const enqueued = await perSecond(async () => {
-    for (const batch of batches) await broker.enqueue(batch);
-  });
-  const settled = await perSecond(async () => {
-    let claimed = await broker.claim(request());
-    while (claimed.length > 0) claimed = (await broker.settle(claimed.map(succeed), request())).claimed;
-  });
-  await broker.close();
-  return { enqueue: enqueued, settle: settled };
-}
-
-async function perSecond(work: () => Promise<void>): Promise<number> {
-  const start = systemClock.elapsed();
-  await work();
-  return (tasks / (systemClock.elapsed() - start)) * 1_000;
-}
-
-function request() {
-  return {
-    workerId: '01K8Q2M4ZJWORKER0000000000',
-    token: createToken(systemChance),
-    queues: [{ name: 'default', limit: claimBatch }],
-    limit: claimBatch,
-    leaseMs: 30_000,
-  };
-}
-
-function succeed(claimed: ClaimedTask): Settlement {
-  return {
-    lease: claimed.lease,
-    ranMs: 0,
-    progress: null,
-    logs: [],
-    spawn: [],
-    verdict: { to: 'succeeded', reason: null, charge: 'attempt', keepMs: 259_200_000, result: 'null', error: null },
-  };
-}
-
-function makeBatches(): readonly (readonly NewTask[])[] {
-  const payload = JSON.stringify({ to: 'a@b.c', n: 1, s: 'x'.repeat(100) });
-  const ids = createIds(systemClock, systemChance);
-  const task = (): NewTask => ({
-    id: ids.next(),
-    name: 'noop',
-    queue: 'default',
-    payload,
-    policy: encodePolicy(defaultPolicy),
-    schemaVersion: null,
-    priority: 5,
-    delayMs: 0,
-    at: null,
-    startWithinMs: null,
-    expiresInMs: null,
-    timeoutMs: 3_600_000,
-    keepMs: 2_592_000_000,
-    strictCancel: false,
-    group: null,
-    limits: [],
-    key: null,
-    keyForMs: null,
-    ifExists: 'return',
-    dependsOn: [],
-    blocks: [],
-    flowId: null,
-    tags: [],
-    traceparent: null,
-  });
-  return Array.from({ length: Math.ceil(tasks / enqueueBatch) }, () => Array.from({ length: enqueueBatch }, task));
+async function runOwn(folder: string): Promise<Rates> {
+  const parts: Partial<Rates>[] = [];
+  for (const part of ['broker', 'worker-10', 'worker-100']) {
+    parts.push(JSON.parse(await runScript('sqlite-own.ts', join(folder, `${part}.db`), String(tasks), part)));
+  }
+  return Object.assign({}, ...parts) as Rates;
 }

@@ -1,4 +1,4 @@
-/** How many no-op tasks a second the worker's own loop can run, over a store that costs almost nothing. Usage: node bench/worker-loop.ts [tasks] */
+/** How many no-op tasks a second the worker's own loop can run, over a store that costs almost nothing. */
 
 import type { Broker, ClaimRequest, SettleAnswer } from '../src/broker/broker.ts';
 import type { TaskDefinition } from '../src/core/definition.ts';
@@ -6,9 +6,13 @@ import type { ClaimedTask, Settlement, Task } from '../src/core/task.ts';
 import type { Store } from '../src/history/history.ts';
 import { createWorker } from '../src/worker/worker.ts';
 
-const total = Number(process.argv[2] ?? 300_000);
-for (const concurrency of [1, 20, 200])
-  console.log(`concurrency ${concurrency}:`, await measure(concurrency, total), 'tasks/s');
+const total = 300_000;
+
+/** Prints tasks per second for three numbers of slots. */
+export async function run(): Promise<void> {
+  for (const concurrency of [1, 20, 200])
+    console.log(`concurrency ${concurrency}:`, await measure(concurrency, total), 'tasks/s');
+}
 
 async function measure(concurrency: number, count: number): Promise<number> {
   const { store, whenDone } = fakeStore(count);
