@@ -12,10 +12,7 @@ const compiledMax = 2_000;
  * The input with the schema's defaults. Throws INVALID_INPUT that names every wrong path. A schema that cannot
  * be compiled accepts anything: the worker validates again, with the code, before it runs the task.
  */
-export function parseWithJsonSchema(
-  { name, schemaVersion, inputSchema }: Definition,
-  input: unknown,
-): unknown {
+export function parseWithJsonSchema({ name, schemaVersion, inputSchema }: Definition, input: unknown): unknown {
   return parseWith(
     schemaVersion === null ? compile(inputSchema) : remembered(`${schemaVersion} ${name}`, inputSchema),
     input,
