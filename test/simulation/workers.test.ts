@@ -32,15 +32,19 @@ const stories = fc.record<Story>({
   refuses: fc.boolean(),
 });
 
+/** Of five slots. */
+const endlessMax = 3;
 const policy = '{"attempts":3,"delayMs":500}';
 const workerOptions = { leaseMs: 10_000, graceMs: 1_000 } as const;
 
 function play(story: Story) {
   const chance = seededChance(story.seed);
+  let endless = 0;
   const handler: Handler = async (_, context) => {
     const roll = chance.float();
     if (roll < 0.1) throw new Error('it failed');
-    if (roll < 0.15) return new Promise(() => {});
+    // A slot that never comes back is gone for good: as many as leave some, for a worker replaces only a tenth of them.
+    if (roll < 0.15 && endless++ < endlessMax) return new Promise(() => {});
     if (roll < 0.2) return sleep(rig.clock, 30_000);
     await sleep(rig.clock, chance.float() * story.runMs, context.signal);
     context.log.info('nearly done');
