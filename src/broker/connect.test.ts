@@ -66,3 +66,8 @@ test.each([
   if (hint !== undefined) expect(error.hint).toContain(hint);
   expect(JSON.stringify([error.message, error.hint])).not.toContain('secret');
 });
+
+test('says so where no folder can be made', async () => {
+  const store = connect('sqlite:/proc/nowhere/tasks.db');
+  await expect(store.broker.open()).rejects.toMatchObject({ code: 'STORE_READ_ONLY' });
+});

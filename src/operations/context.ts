@@ -6,7 +6,7 @@ import type { TaskDefinition } from '../core/definition.ts';
 import { createIds } from '../core/ids.ts';
 import { once } from '../core/once.ts';
 import { type Clock, systemClock } from '../core/time.ts';
-import type { Store } from '../history/history.ts';
+import type { History, Store } from '../history/history.ts';
 import { createDefinitions } from './definitions.ts';
 import type { Actor, OperationContext } from './operation.ts';
 
@@ -37,15 +37,22 @@ export function createContext({
 }
 
 /**
- * The same context for one page: its operations share one look at the store's clock, workers and queues, so that they
- * cost one query each and agree with each other. Not for changes: what was read stays as it was.
+ * The same context for one page: its operations share one look at the store's clock, workers, queues and records, so that
+ * they cost one query each and agree with each other. Not for changes: what was read stays as it was.
  */
 export function sharedLook(context: OperationContext): OperationContext {
-  const { broker } = context.store;
+  const { broker, history } = context.store;
   const shared: Pick<Broker, 'info' | 'getWorkers' | 'getQueues'> = {
     info: once(() => broker.info()),
     getWorkers: once(() => broker.getWorkers()),
     getQueues: once(() => broker.getQueues()),
   };
-  return { ...context, store: { ...context.store, broker: { ...broker, ...shared } } };
+  const records = new Map<string, ReturnType<History['task']>>();
+  const task: History['task'] = (taskId) => {
+    const record = records.get(taskId) ?? history.task(taskId);
+    records.set(taskId, record);
+    return record;
+  };
+  const store = { ...context.store, broker: { ...broker, ...shared }, history: { ...history, task } };
+  return { ...context, store };
 }

@@ -180,7 +180,7 @@ export const taskExplain: Operation<TaskInput, ExplanationDocument> = {
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
-    const [facts] = await store.broker.inspect([taskId]);
+    const [[facts], record] = await Promise.all([store.broker.inspect([taskId]), store.history.task(taskId)]);
     if (facts == null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
     const { name, view, summary, gates, timeline } = explain(facts);
     return {
@@ -189,7 +189,8 @@ export const taskExplain: Operation<TaskInput, ExplanationDocument> = {
       view,
       summary,
       gates: gates.map((gate) => ({ ...gate, earliestAt: isoTime(gate.earliestAt) })),
-      timeline: timeline.map(timelineDocument),
+      // The record knows the runs before this one; while it is behind, the task's own story has to do.
+      timeline: (record?.timeline ?? timeline).map(timelineDocument),
     };
   },
 };

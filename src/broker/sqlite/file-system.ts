@@ -1,7 +1,7 @@
 /** Where the file is: makes its folder, and refuses network file systems, where SQLite cannot lock safely. */
 
-import { mkdirSync, statfsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { taskFlowError } from '../../core/errors.ts';
 
 /** `f_type` of statfs(2) on Linux. FUSE is among them: it may be anything, and what it mostly is (sshfs, shared folders) does not lock. */
@@ -24,9 +24,9 @@ const memoryTypes: ReadonlySet<number> = new Set([0x01021994, 0x858458f6]);
 
 /** Makes the folder of the file when it is missing. Answers the type number of its file system. */
 export function prepareFolder(file: string): number {
-  const folder = dirname(file);
+  const folder = resolve(dirname(file));
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     // Negative where the kernel's signed long shows through.
     return statfsSync(folder).type >>> 0;
   } catch (cause) {
@@ -35,6 +35,18 @@ export function prepareFolder(file: string): number {
       { file, problem: cause instanceof Error ? cause.message : String(cause) },
       { cause },
     );
+  }
+}
+
+/** Step by step: Node's own `recursive` never ends below /proc, where a folder can be neither made nor found. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process that starts at the same time may have made it.
+    if (!existsSync(folder)) throw error;
   }
 }
 
