@@ -110,7 +110,7 @@ function taskFields(task: TaskRecordDocument, why: string | null): Field[] {
     { label: 'Started', ...time(task.startedAt) },
     { label: 'Finished', ...time(task.finishedAt) },
     { label: 'Took', text: task.tookMs === null ? null : formatDuration(task.tookMs), raw: String(task.tookMs ?? '') },
-    { label: 'Worker', ...set(task.worker) },
+    { label: 'Worker', ...set(task.workerName ?? task.worker) },
     { label: 'Key', ...set(task.key) },
     { label: 'Tags', ...set(task.tags.join(', ')) },
     { label: 'Input', text: jsonText(task.input) },

@@ -2,6 +2,7 @@
 
 import type { Attempt, TimelineEntry } from '../core/events.ts';
 import { parsePolicy } from '../core/policy.ts';
+import type { WorkerRecord } from '../core/presence.ts';
 import { type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
 import type { LogLevel, LogLine, Progress, Task, TaskError } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
@@ -83,6 +84,8 @@ export interface TimelineDocument {
 
 /** One task with what happened to it, oldest first. */
 export interface TaskRecordDocument extends TaskDocument {
+  /** The name of `worker`, while the store still knows it. */
+  readonly workerName: string | null;
   readonly runs: readonly RunDocument[];
   readonly timeline: readonly TimelineDocument[];
 }
@@ -115,12 +118,21 @@ export function listedTaskDocument(task: TaskSummary): ListedTaskDocument {
   return { ...summary(task), error: error === null ? null : { ...error, stack: null }, preview: task.preview };
 }
 
-/** `live` is what the live store says of it now, when it still holds the task: the record may be behind. */
-export function taskRecordDocument(record: TaskRecord, live: Task | null): TaskRecordDocument {
+/**
+ * `live` is what the live store says of it now, when it still holds the task: the record may be behind. `workers` are
+ * those the store knows, for their names.
+ */
+export function taskRecordDocument(
+  record: TaskRecord,
+  live: Task | null,
+  workers: readonly NamedWorker[],
+): TaskRecordDocument {
+  const document = taskDocument(live ?? record.task);
   return {
-    ...taskDocument(live ?? record.task),
+    ...document,
+    workerName: workers.find(({ workerId }) => workerId === document.worker)?.name ?? null,
     runs: record.attempts.map(runDocument),
-    timeline: record.timeline.map(timelineDocument),
+    timeline: timelineDocuments(record.timeline, workers),
   };
 }
 
@@ -181,6 +193,16 @@ function runDocument(run: Attempt): RunDocument {
   };
 }
 
-export function timelineDocument(entry: TimelineEntry): TimelineDocument {
-  return { at: isoTime(entry.at), kind: entry.kind, text: entry.text };
+/** A worker as the timeline needs it. */
+export type NamedWorker = Pick<WorkerRecord, 'workerId' | 'name'>;
+
+/** The sentences of a timeline know workers by their ids, which nobody sees elsewhere; those still known get their names. */
+export function timelineDocuments(
+  timeline: readonly TimelineEntry[],
+  workers: readonly NamedWorker[],
+): readonly TimelineDocument[] {
+  return timeline.map(({ at, kind, text }) => {
+    const worker = workers.find(({ workerId }) => text.includes(workerId));
+    return { at: isoTime(at), kind, text: worker === undefined ? text : text.replaceAll(worker.workerId, worker.name) };
+  });
 }

@@ -21,7 +21,7 @@ import {
   type TaskRecordDocument,
   type TimelineDocument,
   taskRecordDocument,
-  timelineDocument,
+  timelineDocuments,
 } from './task-document.ts';
 
 export const taskEnqueue: Operation<EnqueueInput, EnqueueDocument> = {
@@ -64,11 +64,15 @@ export const taskGet: Operation<TaskInput, TaskRecordDocument> = {
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
-    const [[live], record] = await Promise.all([store.broker.getTasks([taskId]), store.history.task(taskId)]);
+    const [[live], record, workers] = await Promise.all([
+      store.broker.getTasks([taskId]),
+      store.history.task(taskId),
+      store.broker.getWorkers(),
+    ]);
     const known: TaskRecord | null =
       record ?? (live == null ? null : { task: live, attempts: [], logs: [], timeline: [] });
     if (known === null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
-    return taskRecordDocument(known, live ?? null);
+    return taskRecordDocument(known, live ?? null, workers);
   },
 };
 
@@ -180,7 +184,11 @@ export const taskExplain: Operation<TaskInput, ExplanationDocument> = {
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
-    const [[facts], record] = await Promise.all([store.broker.inspect([taskId]), store.history.task(taskId)]);
+    const [[facts], record, workers] = await Promise.all([
+      store.broker.inspect([taskId]),
+      store.history.task(taskId),
+      store.broker.getWorkers(),
+    ]);
     if (facts == null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
     const { name, view, summary, gates, timeline } = explain(facts);
     return {
@@ -190,7 +198,7 @@ export const taskExplain: Operation<TaskInput, ExplanationDocument> = {
       summary,
       gates: gates.map((gate) => ({ ...gate, earliestAt: isoTime(gate.earliestAt) })),
       // The record knows the runs before this one; while it is behind, the task's own story has to do.
-      timeline: (record?.timeline ?? timeline).map(timelineDocument),
+      timeline: timelineDocuments(record?.timeline ?? timeline, workers),
     };
   },
 };
