@@ -32,7 +32,7 @@ export default defineConfig({
       ring('unit', ['src/**/*.test.{ts,tsx}'], 20_000),
       ring('tidy', ['test/tidy.test.ts', 'test/tidy/*.test.ts'], 20_000),
       ring('conformance', ['test/conformance/**/*.test.ts', 'test/model/**/*.test.ts'], 20_000),
-      ring('simulation', ['test/simulation/**/*.test.ts'], 60_000),
+      ring('simulation', ['test/simulation/**/*.test.ts', 'test/checker/**/*.test.ts'], 120_000),
       ring('integration', ['test/integration/**/*.test.ts', 'test/plans/**/*.test.ts'], 30_000),
       ring('e2e', ['test/e2e/**/*.test.ts'], 90_000),
       // Everything else directly under test/, so that no file is forgotten.

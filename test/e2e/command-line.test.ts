@@ -7,7 +7,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemChance } from '../../src/core/chance.ts';
 import { createIds } from '../../src/core/ids.ts';
 import { systemClock } from '../../src/core/time.ts';
-import { assertValid } from './checker.ts';
+import { assertValid } from '../checker/checker.ts';
 import { lookAt } from './history.ts';
 import { note, readClientLog, readEffects } from './logs.ts';
 import { type Child, createScenario, freePort, nobody, type Scenario, until } from './processes.ts';

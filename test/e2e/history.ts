@@ -1,6 +1,6 @@
 /** The whole history of a scenario, gathered from its store and its logs once everything is over. */
 
-import { type CountRecord, readCounts } from '../../src/broker/sql/counts.ts';
+import { readCounts } from '../../src/broker/sql/counts.ts';
 import { statement } from '../../src/broker/sql/driver.ts';
 import { readEvents } from '../../src/broker/sql/events.ts';
 import { getTasks } from '../../src/broker/sql/reads.ts';
@@ -9,20 +9,9 @@ import { systemChance } from '../../src/core/chance.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import type { Task } from '../../src/core/task.ts';
 import { systemClock } from '../../src/core/time.ts';
-import { type ClientEntry, type Effect, readClientLog, readEffects } from './logs.ts';
+import type { RunHistory } from '../checker/run-history.ts';
+import { readClientLog, readEffects } from './logs.ts';
 import { type Scenario, until } from './processes.ts';
-
-/** What the checker judges. */
-export interface RunHistory {
-  readonly events: readonly BatchEvent[];
-  readonly tasks: readonly Task[];
-  /** As the store keeps them. */
-  readonly counts: readonly CountRecord[];
-  /** Tasks that the store still counts as held by some claim. */
-  readonly held: number;
-  readonly client: readonly ClientEntry[];
-  readonly effects: readonly Effect[];
-}
 
 /** A look at a store from outside, beside the processes that use it. */
 export interface Look {

@@ -3,33 +3,7 @@
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-
-/**
- * One step of one call of a client. `invoke` comes before the call; `ok` means accepted; `fail` means refused for
- * certain; a call that ends in `info`, or in nothing, has an unknown outcome.
- */
-export interface ClientEntry {
-  readonly at: number;
-  readonly pid: number;
-  readonly step: 'invoke' | 'ok' | 'fail' | 'info';
-  readonly taskId: string;
-  /** Marks the payload: what a handler is given must carry the same. */
-  readonly n: number;
-  readonly delayMs: number;
-  /** Code of the error of `fail` and `info`. */
-  readonly code?: string;
-}
-
-/** One step of one run of a handler. */
-export interface Effect {
-  readonly at: number;
-  readonly pid: number;
-  readonly what: 'begin' | 'abort' | 'end';
-  readonly taskId: string;
-  readonly epoch: number;
-  readonly attempt: number;
-  readonly n: number;
-}
+import type { ClientEntry, Effect } from '../checker/run-history.ts';
 
 /** Milliseconds of the machine's monotonic clock: comparable between its processes, unlike `performance.now()`. */
 export function machineMs(): number {

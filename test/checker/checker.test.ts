@@ -5,8 +5,7 @@ import type { BatchEvent, EventItem } from '../../src/core/events.ts';
 import type { Task } from '../../src/core/task.ts';
 import { newTask } from '../support/worker-rig.ts';
 import { check } from './checker.ts';
-import type { RunHistory } from './history.ts';
-import type { ClientEntry, Effect } from './logs.ts';
+import type { ClientEntry, Effect, RunHistory } from './run-history.ts';
 
 type Change = Partial<EventItem> & Pick<BatchEvent, 'kind'> & { readonly at?: number };
 

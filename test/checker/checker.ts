@@ -1,13 +1,15 @@
 /**
- * Judges the history of real processes from outside: what clients were promised and handlers did, against what the
+ * Judges the history of a run from outside, of real processes or simulated ones: what clients were promised and handlers did, against what the
  * store says happened. The rules carry the numbers of the guarantees.
  */
 
 import { isFinished, viewOf } from '../../src/core/states.ts';
 import type { Task } from '../../src/core/task.ts';
-import type { RunHistory } from './history.ts';
-import type { ClientEntry, Effect } from './logs.ts';
-import { createStory, replay, type TaskStory, type Tell, type Violation } from './task-story.ts';
+import { checkRuns } from './handler-runs.ts';
+import { checkKeys } from './keys.ts';
+import { checkPauses } from './pauses.ts';
+import type { ClientEntry, RunHistory } from './run-history.ts';
+import { createStory, type Known, replay, type TaskStory, type Tell, type Violation } from './task-story.ts';
 
 export type { Violation } from './task-story.ts';
 
@@ -21,7 +23,11 @@ export function check(history: RunHistory): readonly Violation[] {
   checkPromises(tasks, stories, client, tell);
   for (const task of history.tasks) checkTask(task, stories.get(task.id), tell);
   checkStore(history, tell);
-  checkEffects(history, tasks, stories, client, tell);
+  checkRuns(history, stories, tell);
+  if (history.insight !== undefined) {
+    checkKeys(history.events, history.insight, tell);
+    checkPauses(history.events, history.insight, tell);
+  }
   if (!history.client.some(({ step }) => step === 'ok')) tell('unknown', null, 'nothing was accepted');
   if (history.effects.length === 0) tell('unknown', null, 'nothing ran');
   return violations;
@@ -51,14 +57,22 @@ type Stories = ReadonlyMap<string, TaskStory>;
 function replayAll(history: RunHistory, tasks: ReadonlyMap<string, Task>, client: ClientLog, tell: Tell): Stories {
   const stories = new Map<string, TaskStory>();
   let [seq, at] = [0, 0];
-  for (const event of history.events) {
+  for (const [index, event] of history.events.entries()) {
+    const following = history.events[index + 1];
     if (event.seq <= seq || event.at < at) tell('S18', null, `event ${event.seq} at ${event.at} after ${seq} at ${at}`);
     [seq, at] = [event.seq, event.at];
     for (const item of event.items) {
       const story = stories.get(item.taskId) ?? createStory(item.taskId);
       stories.set(item.taskId, story);
-      const delayMs = client.get(item.taskId)?.[0]?.delayMs ?? 0;
-      replay(story, event, item, { task: tasks.get(item.taskId), delayMs }, tell);
+      const asked = history.insight?.asked.get(item.taskId) ?? null;
+      const known: Known = {
+        asked,
+        policy: tasks.get(item.taskId)?.policy ?? asked?.policy ?? null,
+        delayMs: client.get(item.taskId)?.[0]?.delayMs ?? 0,
+        patchedDelayMs: history.insight?.patchedDelays.get(`${item.taskId} ${item.version}`),
+        mayInherit: following?.kind === 'replace' && following.at === event.at,
+      };
+      replay(story, event, item, known, tell);
     }
   }
   return stories;
@@ -69,14 +83,17 @@ function checkPromises(tasks: ReadonlyMap<string, Task>, stories: Stories, clien
   for (const [taskId, entries] of client) {
     const isAccepted = entries.some(({ step }) => step === 'ok');
     const task = tasks.get(taskId);
-    if (isAccepted && task === undefined) tell('S1', taskId, 'it was accepted and is not there');
-    if (isAccepted && stories.get(taskId)?.enqueues !== 1) tell('S1', taskId, 'it was accepted without an event of it');
+    const story = stories.get(taskId);
+    if (isAccepted && task === undefined && story?.removed !== true)
+      tell('S1', taskId, 'it was accepted and is not there');
+    if (isAccepted && story?.enqueues !== 1) tell('S1', taskId, 'it was accepted without an event of it');
     const isRefused = !isAccepted && entries.every(({ step }) => step === 'invoke' || step === 'fail');
     if (isRefused && entries.at(-1)?.step === 'fail' && task !== undefined)
       tell('S2', taskId, 'it was refused and is there');
   }
   for (const taskId of tasks.keys()) if (!client.has(taskId)) tell('S2', taskId, 'nobody asked for it');
-  for (const taskId of stories.keys()) if (!tasks.has(taskId)) tell('S1', taskId, 'it has events and is not there');
+  for (const [taskId, { removed }] of stories)
+    if (!tasks.has(taskId) && !removed) tell('S1', taskId, 'it has events and is not there');
 }
 
 /** The row says what the events say, and nothing final holds anything. */
@@ -114,63 +131,4 @@ function checkStore(history: RunHistory, tell: Tell): void {
       tell('S18', null, `the count of ${queue} ${name} ${view} is ${count}, a recount gives ${counted}`);
   }
   for (const [name, counted] of recount) tell('S18', null, `${name} is not counted, a recount gives ${counted}`);
-}
-
-/** One run of a handler, as it wrote it down itself. */
-interface HandlerRun {
-  readonly begin: Effect;
-  end: Effect | null;
-}
-
-function checkEffects(
-  history: RunHistory,
-  tasks: ReadonlyMap<string, Task>,
-  stories: Stories,
-  client: ClientLog,
-  tell: Tell,
-): void {
-  const byTask = Map.groupBy(history.effects, (effect) => effect.taskId);
-  for (const [taskId, effects] of byTask) {
-    const asked = client.get(taskId)?.[0];
-    if (asked === undefined) tell('S2', taskId, 'it ran and nobody asked for it');
-    for (const { n } of effects)
-      if (asked !== undefined && n !== asked.n)
-        tell('S2', taskId, `it ran with ${n} and was asked for with ${asked.n}`);
-    const runs = handlerRuns(taskId, effects, tell);
-    const story = stories.get(taskId);
-    for (const epoch of runs.keys())
-      if (epoch > (story?.runs.length ?? 0)) tell('S6', taskId, `it ran in epoch ${epoch} without a claim`);
-    checkOverlaps(taskId, [...runs.values()], story, tell);
-  }
-  for (const task of tasks.values()) {
-    const hasEnded = byTask.get(task.id)?.some(({ what, epoch }) => what === 'end' && epoch === task.epoch) === true;
-    if (task.state === 'succeeded' && !hasEnded) tell('S2', task.id, 'it succeeded and its handler did not end');
-  }
-}
-
-/** The runs of a task by epoch; an epoch is one claim, so its handler runs once at most. */
-function handlerRuns(taskId: string, effects: readonly Effect[], tell: Tell): ReadonlyMap<number, HandlerRun> {
-  const runs = new Map<number, HandlerRun>();
-  for (const effect of effects) {
-    const run = runs.get(effect.epoch);
-    if (effect.what === 'begin') {
-      if (run !== undefined)
-        tell('S3', taskId, `it ran twice in epoch ${effect.epoch}, in ${run.begin.pid} and ${effect.pid}`);
-      else runs.set(effect.epoch, { begin: effect, end: null });
-    } else if (effect.what === 'end' && run !== undefined) run.end = effect;
-  }
-  return runs;
-}
-
-/** Two runs at a time are right only when the lease of the earlier one was taken away. */
-function checkOverlaps(taskId: string, runs: readonly HandlerRun[], story: TaskStory | undefined, tell: Tell): void {
-  const inOrder = [...runs].sort((left, right) => left.begin.epoch - right.begin.epoch);
-  for (const [index, earlier] of inOrder.entries()) {
-    const next = inOrder[index + 1];
-    // A run without an end was killed with its process.
-    if (next === undefined || earlier.end === null || earlier.end.at <= next.begin.at) continue;
-    const { epoch } = earlier.begin;
-    if (story?.runs[epoch - 1]?.kind !== 'judge')
-      tell('S4', taskId, `epoch ${epoch} and ${next.begin.epoch} ran at the same time, and no lease was lost`);
-  }
 }
