@@ -259,6 +259,26 @@ test('a server publishes itself and says goodbye', async () => {
   expect(rig.clock.timers()).toBe(0);
 });
 
+test('after a stop that nobody waits for, the calls in flight are the last ones', async () => {
+  const rig = createRig();
+  const gate = Promise.withResolvers<void>();
+  const [info, claimOverdue] = [rig.broker.info, rig.broker.claimOverdue];
+  await rig.enqueue({ startWithinMs: 1 });
+  await rig.clock.advance(10);
+  Object.assign(rig.broker, {
+    claimOverdue: (request: Parameters<Broker['claimOverdue']>[0]) => gate.promise.then(() => claimOverdue(request)),
+  });
+  rig.engine.start();
+  await rig.clock.advance(10);
+  Object.assign(rig.broker, { info: () => gate.promise.then(info) });
+  await rig.clock.advance(61_000);
+  const stopping = rig.engine.stop();
+  rig.calls.length = 0;
+  gate.resolve();
+  await stopping;
+  expect(rig.calls).toEqual([]);
+});
+
 test('an engine starts and stops more than once', async () => {
   const rig = createRig();
   rig.engine.start();

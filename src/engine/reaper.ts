@@ -44,9 +44,9 @@ export function createReaper(options: ReaperOptions): Service {
     clock,
     chance,
     report: options.report,
-    async tick() {
+    async tick(signal) {
       try {
-        return await reap();
+        return await reap(signal);
       } catch (error) {
         healthySince = null;
         throw error;
@@ -54,15 +54,20 @@ export function createReaper(options: ReaperOptions): Service {
     },
   });
 
-  async function reap(): Promise<TickResult> {
+  async function reap(signal: AbortSignal): Promise<TickResult> {
     if (clock.elapsed() - lookedAt > lookGapMaxMs) healthySince = null;
     lookedAt = clock.elapsed();
     if (healthySince === null || ticks++ % healthTicks === 0) await checkHealth();
+    signal.throwIfAborted();
     const deadWorkers = await findDeadWorkers();
+    signal.throwIfAborted();
     // The same token until an answer came: after a lost reply it finds the tasks of the call before.
     const overdue = await broker.claimOverdue({ token, limit: limits.tickMax, leaseMs: limits.reapMs, deadWorkers });
+    // Nobody may wait for this tick any more; the next judge finds what was claimed here.
+    signal.throwIfAborted();
     // A clock that stepped forward makes every lease look over: it has to be noticed before anything is settled.
     if (overdue.length > 0) await checkHealth();
+    signal.throwIfAborted();
     if (clock.elapsed() - lookedAt > lookGapMaxMs) healthySince = null;
     healthySince ??= clock.elapsed();
     const recovering = clock.elapsed() - healthySince < recoveryMs;

@@ -15,9 +15,11 @@ export function createSampler(store: Store, loop: Pick<ServiceOptions, 'clock' |
     periodMs: 2 * minuteMs,
     dueMs: () => untilNextMs,
     ...loop,
-    async tick() {
+    async tick(signal) {
       const { now } = await store.broker.info();
+      signal.throwIfAborted();
       const [queues, workers] = await Promise.all([store.broker.getQueues(), store.broker.getWorkers()]);
+      signal.throwIfAborted();
       const samples = samplesOf(now, queues, workers);
       if (samples.length > 0) await store.history.sample(samples);
       untilNextMs = minuteMs - (now % minuteMs);
