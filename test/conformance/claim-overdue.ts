@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { OverdueRequest } from '../../src/broker/broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { NewTask, OverdueReason } from '../../src/core/task.ts';
-import { beat, finish, heartbeatRequest, leaseMs, overdueRequest, startAt, wait } from './samples.ts';
+import { beat, finish, heartbeatRequest, leaseMs, overdueRequest, settlement, startAt, wait } from './samples.ts';
 import type { Case, World } from './world.ts';
 
 const grace = limits.graceMs;
@@ -119,6 +119,33 @@ async function judge(world: World, given: Partial<OverdueRequest> = {}): Promise
 }
 
 const judgeCases: readonly Case[] = [
+  [
+    'a judge whose task was renewed meanwhile comes too late, and the task is found again when it is overdue again',
+    async (world) => {
+      const { id, token } = await overdueTask(world);
+      const judgeToken = world.nextToken();
+      await world.broker().claimOverdue(overdueRequest(judgeToken, { leaseMs: 120_000 }));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]));
+      const { results } = await world.broker().settle([settlement(id, judgeToken, wait('queued'))]);
+      expect(results).toEqual([{ outcome: 'stale' }]);
+      expect(await judge(world)).toEqual([]);
+      world.clock.move(leaseMs);
+      expect(await judge(world)).toEqual([id]);
+    },
+  ],
+  [
+    'a beat sends away the judge of a cancelled run as well; the next look finds it at once',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      await world.broker().cancel({ taskIds: [id], reason: null });
+      world.clock.move(limits.graceMs);
+      expect(await judge(world)).toEqual([id]);
+      expect((await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]))).beats).toEqual([
+        'cancel',
+      ]);
+      expect(await judge(world)).toEqual([id]);
+    },
+  ],
   [
     "a second judge finds nothing until the first one's time is over",
     async (world) => {

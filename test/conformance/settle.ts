@@ -143,15 +143,6 @@ const fenceCases: readonly Case[] = [
     },
   ],
   [
-    'a beat that revives the lease does not take the case from the judge',
-    async (world) => {
-      const { id, token } = await world.bring('running');
-      const judgeToken = await judgeAlone(world, { id, token });
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]));
-      await world.settle({ id, token: judgeToken }, wait('queued'));
-    },
-  ],
-  [
     'after a retry by a person the old settlement is forgotten',
     async (world) => {
       const { id, token } = await world.bring('failed');

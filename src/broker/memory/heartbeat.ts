@@ -42,6 +42,8 @@ function beatOne(step: Step, beat: Beat, leaseMs: number): BeatAnswer {
     progress: beat.progress ?? task.progress,
     checkpoints: mergeCheckpoints(task.checkpoints, beat.checkpoints),
   };
+  // Who has just been told that it holds the task must not lose it to a judge who looked before.
+  Object.assign(row, { judgeToken: null, judgeUntil: null });
   row.logs.push(...beat.logs.map((line) => ({ ...line, epoch: task.epoch })));
   return task.cancelRequestedAt === null ? 'ok' : 'cancel';
 }

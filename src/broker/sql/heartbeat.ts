@@ -24,13 +24,14 @@ const beatingTasks = statement<
     cancelRequestedAt: number | null,
     checkpoints: string | null,
     progress: string | null,
+    judgeToken: string | null,
   ]
 >(
   'beating_tasks',
   (
     dialect,
   ) => `SELECT id, token, epoch, lease_until, claimed_at, started_at, expires_at, timeout_ms, cancel_requested_at,
-    checkpoints, progress FROM tasks WHERE id IN ${dialect.list('$1')} AND state = 'running'${dialect.lock}`,
+    checkpoints, progress, judge_token FROM tasks WHERE id IN ${dialect.list('$1')} AND state = 'running'${dialect.lock}`,
 );
 
 const extendLeases = eachStatement(
@@ -41,6 +42,13 @@ const extendLeases = eachStatement(
     from,
   ) => `UPDATE tasks SET lease_until = ${value.leaseUntil}, started_at = ${value.startedAt}, progress = ${value.progress},
     checkpoints = ${value.checkpoints} ${from} WHERE id = ${value.id}`,
+);
+
+/** Of the few that a judge was about to end. */
+const dismissJudges = eachStatement(
+  'dismiss_judges',
+  { id: 'text' },
+  (value, from) => `UPDATE tasks SET judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
 );
 
 /** Inputs: id, server, now, presence, definitions (NULL keeps those that are there). Locks: the process's own row. */
@@ -104,6 +112,12 @@ async function storeBeats(step: Step, beats: readonly Beat[], leaseMs: number): 
     extendLeases,
     extended.map((run) => [run.leaseUntil, run.startedAt, run.progress, run.checkpoints, run.id]),
   );
+  const judged = extended.filter(({ judgeToken }) => judgeToken !== null);
+  if (judged.length > 0)
+    await step.tx.each(
+      dismissJudges,
+      judged.map(({ id }) => [id]),
+    );
   await storeLogs(step, logs);
   await checkBy(step, hastened(rows.map(runOf), changed));
   return answers;
@@ -124,6 +138,7 @@ function runOf(
     cancelRequestedAt: number | null,
     checkpoints: string | null,
     progress: string | null,
+    judgeToken: string | null,
   ],
 ) {
   const [
@@ -138,6 +153,7 @@ function runOf(
     cancelRequestedAt,
     checkpoints,
     progress,
+    judgeToken,
   ] = row;
   return {
     id,
@@ -151,6 +167,7 @@ function runOf(
     cancelRequestedAt,
     checkpoints,
     progress,
+    judgeToken,
   };
 }
 
@@ -172,14 +189,18 @@ function mergeCheckpoints(known: string | null, beat: Beat): string | null {
   return encodeCheckpoints([...merged.values()]);
 }
 
-/** A beat may bring a check forward: with a shorter lease, or a start before the claim as the worker measures it. */
+/**
+ * A beat may bring a check forward: with a shorter lease, a start before the claim as the worker measures it, or by
+ * sending a judge away whose time the next look was waiting for.
+ */
 function hastened(before: readonly Run[], after: ReadonlyMap<string, Run>): Map<string, number> {
   const times = new Map<string, number>();
   for (const run of before) {
     const next = after.get(run.id);
     if (next === undefined) continue;
     const checkAt = runningCheckAt(next);
-    if (checkAt < runningCheckAt(run)) times.set(run.token, Math.min(checkAt, times.get(run.token) ?? checkAt));
+    if (checkAt < runningCheckAt(run) || run.judgeToken !== null)
+      times.set(run.token, Math.min(checkAt, times.get(run.token) ?? checkAt));
   }
   return times;
 }
