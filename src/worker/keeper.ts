@@ -45,6 +45,8 @@ export interface Keeper {
   start(): void;
   /** Something should reach the store within `limits.newsMs`. */
   news(): void;
+  /** A handler began whose lease is trusted until then, in ms of `clock.elapsed()`. */
+  watch(trustUntil: number): void;
   /** Something should reach the store now. `all`: renew every lease. */
   beatNow(all: boolean): void;
   /** Ends the loop and says goodbye with the last presence; a store that does not answer is not waited for. */
@@ -60,6 +62,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   let knownAt = -Infinity;
   let newsWaits = false;
   let cancelTrust: Cancel | null = null;
+  let trustWatchedAt = Infinity;
 
   const service = createService({
     name: 'keeper',
@@ -121,20 +124,30 @@ export function createKeeper(options: KeeperOptions): Keeper {
   }
 
   function watchTrust(): void {
-    cancelTrust?.();
-    cancelTrust = null;
-    const endsAt = holder.trustEndsAt();
-    if (endsAt === Infinity) return;
+    unwatchTrust();
+    watch(holder.trustEndsAt());
+  }
+
+  /** The timer stands at the earliest end; one that comes later is found when it fires. */
+  function watch(endsAt: number): void {
+    if (endsAt >= trustWatchedAt) return;
+    unwatchTrust();
+    trustWatchedAt = endsAt;
     cancelTrust = clock.schedule(Math.max(0, endsAt - clock.elapsed()), () => {
       holder.endTrust(clock.elapsed());
       watchTrust();
     });
   }
 
-  async function stop(): Promise<void> {
-    await service.stop();
+  function unwatchTrust(): void {
     cancelTrust?.();
     cancelTrust = null;
+    trustWatchedAt = Infinity;
+  }
+
+  async function stop(): Promise<void> {
+    await service.stop();
+    unwatchTrust();
     // The store forgets a silent worker by itself; this only makes it sooner.
     await send([]).catch(() => undefined);
   }
@@ -145,6 +158,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       newsWaits = true;
       service.wakeIn(limits.newsMs);
     },
+    watch,
     beatNow(all) {
       if (all) renewAt = -Infinity;
       service.wake();

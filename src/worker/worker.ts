@@ -224,6 +224,7 @@ class LocalWorker implements Worker {
   }
 
   #announce(attempt: Attempt): void {
+    this.#keeper.watch(attempt.trustUntil);
     this.#keeper.news();
     this.#emitter.emit('started', () => runEvent(attempt));
   }
