@@ -1,0 +1,134 @@
+/** Those who use the store from outside: producers that repeat what was not answered, and people who interfere. */
+
+import type { Broker } from '../../src/broker/broker.ts';
+import { TaskFlowError } from '../../src/core/errors.ts';
+import { createIds } from '../../src/core/ids.ts';
+import type { NewTask } from '../../src/core/task.ts';
+import { sleep } from '../../src/core/time.ts';
+import type { ClientEntry } from '../checker/run-history.ts';
+import type { SimPayload } from './handlers.ts';
+import { drawRequest, queueNames } from './requests.ts';
+import type { SimProcess } from './sim-process.ts';
+import { between, pick, type Swarm, whole } from './swarm.ts';
+
+export interface ClientOptions {
+  readonly process: SimProcess;
+  readonly broker: Broker;
+  readonly swarm: Swarm;
+  /** The store's wall clock, which only an absolute time of a request looks at. */
+  readonly storeNow: () => number;
+  readonly nextNumber: () => number;
+  readonly note: (entry: Omit<ClientEntry, 'at' | 'pid'>) => void;
+  /** Ids that somebody has asked for. */
+  readonly known: string[];
+  /** Whether the world is healed: then clients go home. */
+  readonly isOver: () => boolean;
+  /** Changes a task before it is sent once more; only planted bugs do. */
+  readonly beforeRepeat?: (task: NewTask, nextId: () => string) => NewTask;
+}
+
+const repeatsMax = 8;
+
+/** Enqueues its share of the tasks, spread over the time there is. */
+export async function produce(options: ClientOptions, share: number): Promise<void> {
+  const { process, swarm, storeNow } = options;
+  const { clock, chance } = process;
+  const ids = createIds(clock, chance);
+  for (let left = share, isLast = false; left > 0 && !isLast; ) {
+    for (
+      let rest = between(chance, 0, (2 * swarm.safetyMs * 0.8) / share);
+      rest > 0 && !options.isOver();
+      rest -= 1_000
+    )
+      await sleep(clock, Math.min(rest, 1_000));
+    // One call comes after the faults, so that something happens in every world.
+    isLast = options.isOver();
+    const count = Math.min(left, chance.float() < 0.2 ? 4 : 1);
+    left -= count;
+    const tasks = Array.from({ length: count }, () =>
+      drawRequest(chance, swarm, ids.next(), options.nextNumber(), storeNow()),
+    );
+    // Two of one call with one key say nothing that two calls would not, and hide from each other who held it.
+    const taken = new Set<string>();
+    await enqueue(
+      options,
+      tasks.filter(({ key }) => key === null || (!taken.has(key) && taken.add(key))),
+      ids.next,
+    );
+  }
+}
+
+async function enqueue(options: ClientOptions, first: readonly NewTask[], nextId: () => string): Promise<void> {
+  const { process, broker, known } = options;
+  let tasks = first;
+  const note = (task: NewTask, step: ClientEntry['step'], code?: string): void =>
+    options.note({
+      step,
+      taskId: task.id,
+      n: (JSON.parse(task.payload) as SimPayload).n,
+      delayMs: task.delayMs,
+      ...(code === undefined ? {} : { code }),
+    });
+  for (let repeat = 0; repeat < repeatsMax; repeat++) {
+    if (repeat > 0 && options.beforeRepeat !== undefined) {
+      const change = options.beforeRepeat;
+      tasks = tasks.map((task) => change(task, nextId));
+    }
+    for (const task of tasks) note(task, 'invoke');
+    if (repeat === 0) known.push(...tasks.map(({ id }) => id));
+    try {
+      const results = await broker.enqueue(tasks);
+      for (const [index, { outcome }] of results.entries()) {
+        const isRefused = outcome === 'duplicate' || outcome === 'conflict';
+        note(tasks[index]!, isRefused ? 'fail' : 'ok', outcome);
+      }
+      return;
+    } catch (error) {
+      const code = error instanceof TaskFlowError ? error.code : String(error);
+      for (const task of tasks) note(task, 'info', code);
+      await sleep(process.clock, between(process.chance, 10, 2_000));
+    }
+  }
+}
+
+/** Cancels, retries, updates and removes tasks, pauses and resumes queues. */
+export async function interfere(options: ClientOptions): Promise<void> {
+  const { process, broker, swarm, known } = options;
+  const { clock, chance } = process;
+  for (let actions = whole(chance, 5, 40); actions > 0 && !options.isOver(); actions--) {
+    await sleep(clock, between(chance, 0, swarm.safetyMs / 12));
+    // Mostly those that may still run.
+    const near = chance.float() < 0.7 ? known.slice(-8) : known;
+    const ids = near.length === 0 ? [] : Array.from({ length: whole(chance, 1, 3) }, () => pick(chance, near));
+    try {
+      await act(broker, process, [...new Set(ids)]);
+    } catch {
+      // A person sees the error and goes on; what the call did, the events tell.
+    }
+  }
+}
+
+function act(broker: Broker, { chance }: SimProcess, ids: readonly string[]): Promise<unknown> {
+  const taskIds = [...ids];
+  const queue = pick(chance, queueNames);
+  switch (whole(chance, 0, 9)) {
+    case 0:
+    case 1:
+    case 8:
+    case 9:
+      return broker.cancel({ taskIds, reason: 'somebody wished it' });
+    case 2:
+      return broker.retry(taskIds);
+    case 3:
+      return broker.configure('queue', queue, { pause: { by: 'somebody', reason: null } });
+    case 4:
+      return broker.configure('queue', queue, { pause: null });
+    case 5:
+      return broker.remove(taskIds);
+    default: {
+      const delayMs = whole(chance, 0, 10_000);
+      const patches = [{ delayMs: 0 }, { delayMs }, { priority: 0 }, { queue }, { tags: ['seen'] }];
+      return broker.update(taskIds.map((taskId) => ({ taskId, version: null, patch: pick(chance, patches) })));
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/** Runs seeds from the command line: `npm run sim -- --seed 7 --trace`, `-- --seeds 1000`, `-- --mutations`. */
+
+import { parseArgs } from 'node:util';
+import { catchMutation } from './catch.ts';
+import { mutations } from './mutations.ts';
+import type { StoreKind } from './sim-store.ts';
+import { complaintsOf, simulate } from './simulate.ts';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
+    store: { type: 'string', default: 'memory' },
+    trace: { type: 'boolean', default: false },
+    mutation: { type: 'string' },
+    mutations: { type: 'boolean', default: false },
+  },
+});
+
+const store: StoreKind = values.store === 'sqlite' ? 'sqlite' : 'memory';
+if (values.mutations) await runMutations();
+else await runSeeds(Number(values.seed), Number(values.seeds));
+
+async function runSeeds(first: number, count: number): Promise<void> {
+  const mutation = mutations.find(({ name }) => name === values.mutation);
+  if (mutation === undefined && values.mutation !== undefined)
+    throw new Error(`There is no mutation ${values.mutation}: ${mutations.map(({ name }) => name).join(', ')}`);
+  const startedAt = performance.now();
+  const totals: Record<string, number> = {};
+  let failed = 0;
+  for (let seed = first; seed < first + count; seed++) {
+    const verdict = await simulate({ seed, store, mutation, trace: values.trace });
+    for (const line of verdict.lines) console.log(line);
+    for (const line of complaintsOf(verdict)) console.log(line);
+    if (verdict.violations.length > 0) failed += 1;
+    for (const [name, times] of Object.entries(verdict.counts)) totals[name] = (totals[name] ?? 0) + times;
+  }
+  const seconds = (performance.now() - startedAt) / 1_000;
+  console.log(JSON.stringify(totals));
+  console.log(`${count} seeds on ${store}, ${failed} failed, ${(count / seconds).toFixed(1)} a second`);
+  if (failed > 0) process.exitCode = 1;
+}
+
+async function runMutations(): Promise<void> {
+  for (const mutation of mutations) {
+    const caught = await catchMutation(mutation);
+    const how = caught === null ? 'NOT CAUGHT' : `after ${caught.seeds} seeds by ${caught.rules.join(', ')}`;
+    console.log(`${mutation.name.padEnd(32)} ${how}`);
+    if (caught === null) process.exitCode = 1;
+  }
+}

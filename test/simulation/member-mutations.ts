@@ -1,0 +1,81 @@
+/** Planted bugs of those who use the store: workers, servers and producers. */
+
+import type { Broker, ClaimRequest } from '../../src/broker/broker.ts';
+import { createToken } from '../../src/core/chance.ts';
+import { limits } from '../../src/core/limits.ts';
+import type { Mutation } from './mutation.ts';
+
+export const memberMutations: readonly Mutation[] = [
+  {
+    name: 'claim-retried-anew',
+    says: 'after a lost reply a worker claims under a new token',
+    member: (broker, { chance }) => {
+      const anew = (request: ClaimRequest): ClaimRequest => ({ ...request, token: createToken(chance) });
+      return {
+        claim: (request) => broker.claim(anew(request)),
+        settle: (settlements, claimNext) =>
+          broker.settle(settlements, claimNext === undefined ? undefined : anew(claimNext)),
+      };
+    },
+  },
+  {
+    name: 'hints-without-poll',
+    says: 'a worker claims only when a hint comes',
+    member: (broker) => hintedOnly(broker),
+  },
+  {
+    name: 'beats-only-at-start',
+    says: 'a worker sends no heartbeat for what it runs after the first ones',
+    member: (broker) => {
+      let beats = 0;
+      return {
+        heartbeat: async (request) =>
+          ++beats < 3
+            ? broker.heartbeat(request)
+            : { now: 0, beats: request.beats.map(() => 'ok' as const), commands: [], noServer: false },
+      };
+    },
+  },
+  {
+    name: 'reaper-kills-the-living',
+    says: 'the reaper takes every worker for dead',
+    member: (broker) => ({
+      claimOverdue: async (request) => {
+        const workers = await broker.getWorkers();
+        return broker.claimOverdue({ ...request, deadWorkers: workers.map(({ workerId }) => workerId) });
+      },
+    }),
+  },
+  {
+    name: 'enqueue-with-new-id',
+    says: 'a producer repeats a call under a new id',
+    beforeRepeat: (task, nextId) => ({ ...task, id: nextId() }),
+  },
+  {
+    name: 'lease-cut',
+    says: 'a lease is shorter than its worker believes',
+    member: (broker) => ({
+      claim: (request) => broker.claim({ ...request, leaseMs: limits.leaseMinMs / 10 }),
+    }),
+  },
+];
+
+/** Answers no claim from the store unless a signal came since the last one. */
+function hintedOnly(broker: Broker): Partial<Broker> {
+  let hinted = true;
+  return {
+    subscribe: (listener) =>
+      broker.subscribe((signal) => {
+        hinted = true;
+        listener(signal);
+      }),
+    claim: async (request) => {
+      if (!hinted) return [];
+      hinted = false;
+      return broker.claim(request).catch((error: unknown) => {
+        hinted = true;
+        throw error;
+      });
+    },
+  };
+}

@@ -1,0 +1,25 @@
+/** A bug planted in the test's own layer: what the simulation must find. */
+
+import type { Broker } from '../../src/broker/broker.ts';
+import type { NewTask } from '../../src/core/task.ts';
+import type { SimProcess } from './sim-process.ts';
+import type { SimStore } from './sim-store.ts';
+
+export interface Mutation {
+  readonly name: string;
+  /** What is wrong, in one sentence. */
+  readonly says: string;
+  /** Replaces calls of the store, below the witness. */
+  readonly store?: (store: SimStore) => Partial<Broker>;
+  /** Stands between a worker or server and its connection. */
+  readonly member?: (broker: Broker, process: SimProcess) => Partial<Broker>;
+  /** Changes a task before a producer sends it once more. */
+  readonly beforeRepeat?: (task: NewTask, nextId: () => string) => NewTask;
+}
+
+/** `base` with some of its calls replaced. */
+export function withCalls(base: Broker, calls: Partial<Broker>): Broker {
+  return new Proxy(base, {
+    get: (target, name) => Reflect.get(calls, name) ?? Reflect.get(target, name),
+  });
+}

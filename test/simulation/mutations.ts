@@ -1,0 +1,218 @@
+/** The planted bugs: each breaks one promise of the seam, of a worker or of a client, in the test's own layer. */
+
+import type { Broker } from '../../src/broker/broker.ts';
+import type { MemoryState, Row } from '../../src/broker/memory/state.ts';
+import { limits } from '../../src/core/limits.ts';
+import type { Charge, Lease, Settlement, Task, Verdict } from '../../src/core/task.ts';
+import { memberMutations } from './member-mutations.ts';
+import type { Mutation } from './mutation.ts';
+import type { SimStore } from './sim-store.ts';
+
+type Bend = (broker: Broker, state: MemoryState) => Partial<Broker>;
+
+function inStore(name: string, says: string, bend: Bend): Mutation {
+  const store = ({ broker, state }: SimStore): Partial<Broker> => {
+    if (state === null) throw new Error('Bugs are planted in the memory store only.');
+    return bend(broker, state);
+  };
+  return { name, says, store };
+}
+
+const rowOf = (state: MemoryState, { taskId }: Lease): Row | undefined => state.rows.get(taskId);
+
+function change(row: Row, patch: Partial<Task>): void {
+  row.task = { ...row.task, ...patch };
+}
+
+const rowsOf = (state: MemoryState, is: Task['state']): Row[] =>
+  [...state.rows.values()].filter(({ task }) => task.state === is);
+
+const settleEach = (broker: Broker, bend: (settlement: Settlement) => Settlement): Partial<Broker> => ({
+  settle: (settlements, claimNext) => broker.settle(settlements.map(bend), claimNext),
+});
+
+const withCharge = (settlement: Settlement, charge: Charge): Settlement => ({
+  ...settlement,
+  verdict: { ...settlement.verdict, charge },
+});
+
+/** Runs `call` while what `bend` did to the state holds, and what it answers undoes it. */
+async function during<Answer>(bend: () => () => void, call: () => Promise<Answer>): Promise<Answer> {
+  const undo = bend();
+  try {
+    return await call();
+  } finally {
+    undo();
+  }
+}
+
+const storeMutations: readonly Mutation[] = [
+  inStore('settle-any-token', 'a settlement is accepted under any token', (broker, state) =>
+    settleEach(broker, (settlement) => {
+      const token = rowOf(state, settlement.lease)?.token ?? settlement.lease.token;
+      return { ...settlement, lease: { ...settlement.lease, token } };
+    }),
+  ),
+  inStore('settled-token-forgotten', 'a repeated settlement is taken for a stale one', (broker, state) => ({
+    settle: (settlements, claimNext) => {
+      for (const { lease } of settlements) {
+        const row = rowOf(state, lease);
+        if (row !== undefined) row.settledToken = null;
+      }
+      return broker.settle(settlements, claimNext);
+    },
+  })),
+  inStore('claim-repeats-anew', 'a repeated claim gives other tasks than the first', (broker, state) => ({
+    claim: (request) =>
+      during(
+        () => {
+          const held = rowsOf(state, 'running').filter(({ token }) => token === request.token);
+          for (const row of held) row.token = 'hidden';
+          return () => {
+            for (const row of held) row.token = request.token;
+          };
+        },
+        () => broker.claim(request),
+      ),
+  })),
+  inStore('reaper-without-grace', 'a requested cancellation is judged at once', (broker, state) => ({
+    claimOverdue: (request) =>
+      during(
+        () => {
+          const asked = rowsOf(state, 'running').filter(({ task }) => task.cancelRequestedAt !== null);
+          const times = asked.map(({ task }) => task.cancelRequestedAt);
+          for (const row of asked)
+            change(row, { cancelRequestedAt: (row.task.cancelRequestedAt ?? 0) - limits.graceMs });
+          return () => {
+            for (const [index, row] of asked.entries()) change(row, { cancelRequestedAt: times[index] ?? null });
+          };
+        },
+        () => broker.claimOverdue(request),
+      ),
+  })),
+  inStore('heartbeat-ignored', 'a heartbeat extends no lease', (broker, state) => ({
+    heartbeat: async (request) => {
+      const before = request.beats.map(({ lease }) => rowOf(state, lease)?.task.leaseUntil ?? null);
+      const answer = await broker.heartbeat(request);
+      for (const [index, { lease }] of request.beats.entries()) {
+        const row = rowOf(state, lease);
+        if (row !== undefined && answer.beats[index] !== 'lost') change(row, { leaseUntil: before[index] ?? null });
+      }
+      return answer;
+    },
+  })),
+  inStore('heartbeat-hides-cancel', 'a heartbeat does not tell of a cancellation', (broker) => ({
+    heartbeat: async (request) => {
+      const answer = await broker.heartbeat(request);
+      return { ...answer, beats: answer.beats.map((beat) => (beat === 'cancel' ? 'ok' : beat)) };
+    },
+  })),
+  inStore('heartbeat-revives', 'a heartbeat of a lost lease is answered as if it held', (broker) => ({
+    heartbeat: async (request) => {
+      const answer = await broker.heartbeat(request);
+      return { ...answer, beats: answer.beats.map((beat) => (beat === 'lost' ? 'ok' : beat)) };
+    },
+  })),
+  inStore('release-charged', 'a run that is handed back costs an attempt', (broker) =>
+    settleEach(broker, (one) => (one.verdict.reason === 'released' ? withCharge(one, 'attempt') : one)),
+  ),
+  inStore('error-not-charged', 'a run that failed costs nothing', (broker) =>
+    settleEach(broker, (one) =>
+      one.verdict.reason === 'error' && one.verdict.to === 'scheduled' ? withCharge(one, 'nothing') : one,
+    ),
+  ),
+  inStore('crash-charged', 'a lost worker costs an attempt', (broker) =>
+    settleEach(broker, (one) => (one.verdict.reason === 'lease_lost' ? withCharge(one, 'attempt') : one)),
+  ),
+  inStore('backoff-ignored', 'a failed task runs again at once', (broker) =>
+    settleEach(broker, (one) => ({ ...one, verdict: withoutDelay(one.verdict) })),
+  ),
+  inStore('cancel-overwritten', 'a failure of a cancelled run is tried again', (broker, state) =>
+    settleEach(broker, (settlement) => {
+      const row = rowOf(state, settlement.lease);
+      if (row?.token === settlement.lease.token) change(row, { cancelRequestedAt: null });
+      return settlement;
+    }),
+  ),
+  inStore('key-not-freed', 'a finished task keeps its key', (broker, state) => ({
+    settle: async (settlements, claimNext) => {
+      const before = new Map(state.keys);
+      const answer = await broker.settle(settlements, claimNext);
+      for (const [key, held] of before) if (!state.keys.has(key)) state.keys.set(key, held);
+      return answer;
+    },
+  })),
+  inStore('key-freed-early', 'a task that is claimed lets go of its key', (broker, state) => ({
+    claim: async (request) => {
+      const claimed = await broker.claim(request);
+      for (const { task } of claimed) if (task.key !== null) state.keys.delete(task.key);
+      return claimed;
+    },
+  })),
+  inStore('counts-drift', 'a cancelled task is not taken off its count', (broker, state) => ({
+    cancel: async (request) => {
+      const before = new Map(state.counts);
+      const answer = await broker.cancel(request);
+      for (const [name, count] of before) if (name.includes('"queued"')) state.counts.set(name, count);
+      return answer;
+    },
+  })),
+  inStore('pause-ignored', 'a paused queue is claimed from', (broker, state) => ({
+    claim: (request) =>
+      during(
+        () => {
+          const before = new Map(state.queues);
+          for (const name of before.keys()) state.queues.set(name, { pause: null });
+          return () => {
+            for (const [name, queue] of before) state.queues.set(name, queue);
+          };
+        },
+        () => broker.claim(request),
+      ),
+  })),
+  inStore('early-promotion', 'a task is promoted two seconds before its time', (broker, state) => ({
+    promote: (limit) => {
+      for (const row of rowsOf(state, 'scheduled')) change(row, { dueAt: row.task.dueAt - 2_000 });
+      return broker.promote(limit);
+    },
+  })),
+  inStore('deadlines-ignored', 'a task is claimed after the end of its life', (broker, state) => ({
+    claim: (request) => {
+      for (const row of rowsOf(state, 'queued')) change(row, { expiresAt: null });
+      return broker.claim(request);
+    },
+  })),
+  inStore('enqueue-forgets', 'an accepted task is lost now and then', (broker, state) => ({
+    enqueue: async (tasks) => {
+      const results = await broker.enqueue(tasks);
+      const [first] = results;
+      if (state.lastSeq % 5 === 0 && first?.outcome === 'created') state.rows.delete(first.taskId);
+      return results;
+    },
+  })),
+  inStore('prune-unfinished', 'a running task is pruned', (broker, state) => ({
+    prune: (limit) => {
+      for (const row of rowsOf(state, 'running')) change(row, { pruneAt: 0 });
+      return broker.prune(limit);
+    },
+  })),
+  inStore('reaper-sees-nothing', 'no overdue task is ever found', () => ({ claimOverdue: async () => [] })),
+  inStore('retry-keeps-attempts', 'a task that a person retries has its old attempts', (broker, state) => ({
+    retry: async (taskIds) => {
+      const before = taskIds.map((taskId) => state.rows.get(taskId)?.task.attempt ?? 0);
+      const results = await broker.retry(taskIds);
+      for (const [index, taskId] of taskIds.entries()) {
+        const row = state.rows.get(taskId);
+        if (row !== undefined && results[index]?.outcome === 'queued') change(row, { attempt: before[index] ?? 0 });
+      }
+      return results;
+    },
+  })),
+];
+
+function withoutDelay(verdict: Verdict): Verdict {
+  return 'delayMs' in verdict && verdict.reason === 'error' ? { ...verdict, delayMs: 0 } : verdict;
+}
+
+/** Every planted bug, in a fixed order. */
+export const mutations: readonly Mutation[] = [...storeMutations, ...memberMutations];

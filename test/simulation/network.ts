@@ -1,0 +1,221 @@
+/** The way between a process and the store: it loses, delays, repeats and hangs; the store itself may be away. */
+
+import type { Broker, ClaimRequest, Signal } from '../../src/broker/broker.ts';
+import type { Chance } from '../../src/core/chance.ts';
+import { taskFlowError } from '../../src/core/errors.ts';
+import type { Presence } from '../../src/core/presence.ts';
+import type { Tell } from '../checker/task-story.ts';
+import type { SimProcess } from './sim-process.ts';
+import type { Timeline } from './timeline.ts';
+import type { Method, Witness } from './witness.ts';
+
+/** How likely each fault of one call is, 0 … 1; the rest are healthy calls. */
+export interface NetworkRates {
+  /** It does not arrive; the caller sees an error. */
+  readonly requestLost: number;
+  /** It is executed; the caller sees an error. */
+  readonly replyLost: number;
+  /** It takes long on one of its ways. */
+  readonly slow: number;
+  readonly slowMaxMs: number;
+  /** It ends in an error only at the deadline of the caller's driver; it may have been executed. */
+  readonly hangs: number;
+  /** The driver sends it a second time and answers with what came last. */
+  readonly resent: number;
+  /** It is executed long after the caller saw an error. */
+  readonly late: number;
+  /** The process dies as the answer arrives: between two calls that belong together. */
+  readonly diesAtReply: number;
+  readonly hintLost: number;
+  readonly hintLate: number;
+}
+
+export const calmRates: NetworkRates = {
+  requestLost: 0,
+  replyLost: 0,
+  slow: 0,
+  slowMaxMs: 0,
+  hangs: 0,
+  resent: 0,
+  late: 0,
+  diesAtReply: 0,
+  hintLost: 0,
+  hintLate: 0,
+};
+
+export interface Network {
+  /** The store as one process reaches it. */
+  connect(process: SimProcess): Broker;
+  rates: NetworkRates;
+  /** While `true` nothing reaches the store. */
+  isStoreAway: boolean;
+  /** Hands a signal of the store to every process that listens. */
+  signal(signal: Signal): void;
+  /** How often each fault happened. */
+  readonly faults: Readonly<Record<string, number>>;
+}
+
+export interface NetworkOptions {
+  readonly timeline: Timeline;
+  readonly chance: Chance;
+  readonly witness: Witness;
+  readonly tell: Tell;
+  /** Told of every end of a call, for the trace. */
+  readonly trace: (process: string, line: string) => void;
+}
+
+/** A driver gives a call up after this at most. */
+const deadlineMs = 20_000;
+
+type Fault = Exclude<keyof NetworkRates, 'slowMaxMs' | 'hintLost' | 'hintLate'>;
+const faultKinds: readonly Fault[] = ['requestLost', 'replyLost', 'slow', 'hangs', 'resent', 'late', 'diesAtReply'];
+
+type Reply = { readonly answer: unknown } | { readonly error: unknown };
+
+export function createNetwork(options: NetworkOptions): Network {
+  const { timeline, chance, witness } = options;
+  const listeners = new Map<SimProcess, Set<(signal: Signal) => void>>();
+  const faults: Record<string, number> = {};
+  const network: Network = { connect, rates: calmRates, isStoreAway: false, signal, faults };
+
+  const between = (min: number, max: number): number => min + (max - min) * chance.float();
+  const wayMs = (): number => between(0.1, 2);
+  const noted = (name: string): void => {
+    faults[name] = (faults[name] ?? 0) + 1;
+  };
+
+  function drawFault(): Fault | null {
+    let at = chance.float();
+    for (const kind of faultKinds) {
+      at -= network.rates[kind];
+      if (at < 0) return kind;
+    }
+    return null;
+  }
+
+  /** Executes at the store, or finds it away. */
+  function reach(method: Method, given: readonly unknown[], done: (reply: Reply) => void): void {
+    if (network.isStoreAway) {
+      noted('away');
+      done({ error: unreachable('the store is away') });
+      return;
+    }
+    witness.execute(method, given).then(
+      (answer) => done({ answer }),
+      (error: unknown) => done({ error }),
+    );
+  }
+
+  function call(process: SimProcess, method: Method, given: readonly unknown[]): Promise<unknown> {
+    if (!process.isAlive) return new Promise(() => undefined);
+    if (process.isRetired) options.tell('stop', null, `${process.name} calls ${method} after its stop`);
+    const fault = drawFault();
+    if (fault !== null) noted(fault);
+    return new Promise((resolve, reject) => {
+      const answerIn = (delayMs: number, reply: Reply): void =>
+        void process.deliver(delayMs, () => {
+          options.trace(process.name, `${method} ${fault ?? ''} ${wordsOf(reply)}`);
+          if (fault === 'diesAtReply') process.crash();
+          else if ('error' in reply) reject(reply.error);
+          else resolve(reply.answer);
+        });
+      const executeIn = (delayMs: number, done: (reply: Reply) => void): void =>
+        void timeline.at(timeline.now + delayMs, () => reach(method, given, done));
+      send(fault, answerIn, executeIn);
+    });
+  }
+
+  function send(
+    fault: Fault | null,
+    answerIn: (delayMs: number, reply: Reply) => void,
+    executeIn: (delayMs: number, done: (reply: Reply) => void) => void,
+  ): void {
+    const ignore = (): void => undefined;
+    const error = { error: unreachable(`the call was hit by ${fault}`) };
+    const slowMs = between(1, network.rates.slowMaxMs);
+    const isEarly = chance.float() < 0.5;
+    if (fault === 'requestLost') answerIn(between(1, 1_000), error);
+    else if (fault === 'replyLost') {
+      executeIn(wayMs(), ignore);
+      answerIn(between(3, 1_000), error);
+    } else if (fault === 'hangs') {
+      if (isEarly) executeIn(wayMs(), ignore);
+      answerIn(deadlineMs, error);
+    } else if (fault === 'late') {
+      executeIn(between(500, 10_000), ignore);
+      answerIn(between(1, 400), error);
+    } else if (fault === 'resent') {
+      executeIn(wayMs(), ignore);
+      executeIn(between(3, 300), (reply) => answerIn(wayMs(), reply));
+    } else if (fault === 'slow') {
+      executeIn(isEarly ? slowMs : wayMs(), (reply) => answerIn(isEarly ? wayMs() : slowMs, reply));
+    } else executeIn(wayMs(), (reply) => answerIn(wayMs(), reply));
+  }
+
+  function connect(process: SimProcess): Broker {
+    const watch = watchClaims(options.tell);
+    listeners.set(process, new Set());
+    const subscribe = (listener: (signal: Signal) => void) => {
+      listeners.get(process)?.add(listener);
+      return () => void listeners.get(process)?.delete(listener);
+    };
+    return new Proxy({} as Broker, {
+      get(_target, name: string) {
+        if (name === 'subscribe') return subscribe;
+        return (...given: unknown[]) => {
+          const sent = name === 'heartbeat' ? placed(process, given) : given;
+          return watch(name, sent, call(process, name as Method, sent));
+        };
+      },
+    });
+  }
+
+  function signal(one: Signal): void {
+    for (const [process, mine] of listeners) {
+      if (!process.isAlive) listeners.delete(process);
+      else if (mine.size > 0) {
+        if (chance.float() < network.rates.hintLost) continue;
+        const delayMs = chance.float() < network.rates.hintLate ? between(10, 5_000) : wayMs();
+        process.deliver(delayMs, () => {
+          for (const listener of mine) listener(one);
+        });
+      }
+    }
+  }
+
+  return network;
+}
+
+/** A worker may forget no claim: until one was answered, only the same one may be sent again. */
+function watchClaims(
+  tell: Tell,
+): (name: string, given: readonly unknown[], call: Promise<unknown>) => Promise<unknown> {
+  let unanswered: string | null = null;
+  return (name, given, call) => {
+    const request = (name === 'claim' ? given[0] : name === 'settle' ? given[1] : undefined) as
+      | ClaimRequest
+      | undefined;
+    if (request === undefined) return call;
+    if (unanswered !== null && unanswered !== request.token)
+      tell('S3', null, `${request.workerId} claims anew while its claim ${unanswered} was not answered`);
+    unanswered = request.token;
+    return call.then((answer) => {
+      if (unanswered === request.token) unanswered = null;
+      return answer;
+    });
+  };
+}
+
+/** Heartbeats name the process of the machine that runs the simulation; here each has a place of its own. */
+function placed(process: SimProcess, [request]: readonly unknown[]): readonly unknown[] {
+  const { worker, ...rest } = request as { readonly worker: Presence };
+  return [{ ...rest, worker: { ...worker, host: process.host, pid: process.pid, bootId: 'simulated' } }];
+}
+
+const unreachable = (problem: string): Error => taskFlowError('STORE_UNREACHABLE', { problem });
+
+function wordsOf(reply: Reply): string {
+  if ('error' in reply) return `→ ${reply.error instanceof Error ? reply.error.message : String(reply.error)}`;
+  const text = JSON.stringify(reply.answer) ?? '';
+  return `→ ${text.length > 200 ? `${text.slice(0, 200)}…` : text}`;
+}

@@ -1,0 +1,79 @@
+/** The stores under simulation: the real brokers, on the world's clock, with a look behind the seam. */
+
+import type { Broker } from '../../src/broker/broker.ts';
+import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
+import type { MemoryState } from '../../src/broker/memory/state.ts';
+import { type CountRecord, readCounts } from '../../src/broker/sql/counts.ts';
+import { statement } from '../../src/broker/sql/driver.ts';
+import { readEvents } from '../../src/broker/sql/events.ts';
+import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
+import type { Chance } from '../../src/core/chance.ts';
+import type { BatchEvent } from '../../src/core/events.ts';
+import type { TaskView } from '../../src/core/states.ts';
+import type { Clock } from '../../src/core/time.ts';
+
+export type StoreKind = 'memory' | 'sqlite';
+
+export interface SimStore {
+  readonly broker: Broker;
+  /** What the memory store holds, for bugs to be planted in; `null` for another store. */
+  readonly state: MemoryState | null;
+  /** Events after `seq`, oldest first. */
+  events(seq: number): Promise<readonly BatchEvent[]>;
+  taskIds(): Promise<readonly string[]>;
+  counts(): Promise<readonly CountRecord[]>;
+  /** Tasks that are counted as held by some claim. */
+  held(): Promise<number>;
+  /** Keys held for unfinished tasks. */
+  heldKeys(): Promise<readonly { readonly key: string; readonly taskId: string }[]>;
+  close(): Promise<void>;
+}
+
+export async function openStore(kind: StoreKind, clock: Clock, chance: Chance): Promise<SimStore> {
+  const store = kind === 'memory' ? createMemory(clock, chance) : createSqlite(clock, chance);
+  await store.broker.open();
+  return store;
+}
+
+function createMemory(clock: Clock, chance: Chance): SimStore {
+  const broker = createMemoryBroker({ now: clock.now, chance });
+  const { state } = broker;
+  return {
+    broker,
+    state,
+    events: async (seq) => (seq >= state.lastSeq ? [] : state.events.slice(seq - state.lastSeq)),
+    taskIds: async () => [...state.rows.keys()],
+    counts: async () =>
+      [...state.counts].map(([text, count]) => {
+        const [queue, name, view] = JSON.parse(text) as [string, string, TaskView];
+        return { queue, name, view, count };
+      }),
+    held: async () => [...state.rows.values()].filter(({ token }) => token !== null).length,
+    heldKeys: async () =>
+      [...state.keys].filter(([, { until }]) => until === null).map(([key, { taskId }]) => ({ key, taskId })),
+    close: () => broker.close(),
+  };
+}
+
+const allIds = statement<[id: string]>('sim_ids', () => 'SELECT id FROM tasks ORDER BY id');
+const heldTasks = statement<[tasks: number]>('sim_held', () => 'SELECT COALESCE(sum(running), 0) FROM claims');
+const openKeys = statement<[key: string, taskId: string]>(
+  'sim_keys',
+  () => 'SELECT key, task_id FROM keys WHERE held_until IS NULL',
+);
+const pageOf = 1_000;
+
+function createSqlite(clock: Clock, chance: Chance): SimStore {
+  const broker = createSqliteBroker({ file: ':memory:', clock, chance });
+  const { driver } = broker;
+  return {
+    broker,
+    state: null,
+    events: (seq) => driver.read((tx) => readEvents(tx, seq, pageOf)),
+    taskIds: async () => (await driver.read((tx) => tx.query(allIds))).map(([id]) => id),
+    counts: () => driver.read(readCounts),
+    held: async () => (await driver.read((tx) => tx.query(heldTasks)))[0]?.[0] ?? 0,
+    heldKeys: async () => (await driver.read((tx) => tx.query(openKeys))).map(([key, taskId]) => ({ key, taskId })),
+    close: () => broker.close(),
+  };
+}

@@ -1,0 +1,117 @@
+/** Runs one seed: a time of faults, then healing, then everything must come to its end, and all of it is judged. */
+
+import { explain } from '../../src/core/explain.ts';
+import { limits } from '../../src/core/limits.ts';
+import type { Task } from '../../src/core/task.ts';
+import { check } from '../checker/checker.ts';
+import type { RunHistory } from '../checker/run-history.ts';
+import type { Violation } from '../checker/task-story.ts';
+import { unleash } from './nemesis.ts';
+import { createWorld, heal, type World, type WorldOptions } from './world.ts';
+
+export interface Verdict {
+  readonly options: WorldOptions;
+  readonly violations: readonly Violation[];
+  /** Why each task waits that should be final by now. */
+  readonly waiting: readonly string[];
+  /** With `trace`: everything that happened, the same for the same seed. */
+  readonly lines: readonly string[];
+  /** What happened, counted: transitions, answers and faults. */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly virtualMs: number;
+}
+
+/** Longest that a healed world may take: what is delayed, backs off and times out included. */
+const livenessMs = 30 * 60_000;
+/** Calls that were under way when the world was healed have arrived after this. */
+const settledMs = 25_000;
+
+export async function simulate(options: WorldOptions): Promise<Verdict> {
+  const world = await createWorld(options);
+  const { timeline, witness, swarm } = world;
+  try {
+    unleash(world);
+    await timeline.run(swarm.safetyMs);
+    heal(world);
+    await timeline.run(timeline.now + settledMs);
+    for (const queue of await world.store.broker.getQueues())
+      if (queue.pause !== null) await witness.execute('configure', ['queue', queue.name, { pause: null }]);
+    await timeline.run(timeline.now + livenessMs, () => witness.open.size === 0);
+    const history = await historyOf(world);
+    if (options.trace === true) world.lines.push(...history.events.map((event) => JSON.stringify(event)));
+    return {
+      options,
+      violations: [...world.violations, ...check(history), ...checkRequests(world)],
+      waiting: await whyWaiting(world),
+      lines: world.lines,
+      counts: { ...witness.counts, ...world.network.faults },
+      virtualMs: timeline.now,
+    };
+  } finally {
+    await world.close();
+  }
+}
+
+async function historyOf({ store, witness, client, effects, processes }: World): Promise<RunHistory> {
+  return {
+    events: witness.events,
+    tasks: await tasksOf(store, await store.taskIds()),
+    counts: await store.counts(),
+    held: await store.held(),
+    client,
+    effects,
+    insight: {
+      ...witness.insight,
+      heldKeys: await store.heldKeys(),
+      couldAct: (pid, at) => processes[pid - 1]?.couldActAt(at) ?? false,
+    },
+  };
+}
+
+async function tasksOf({ broker }: World['store'], ids: readonly string[]): Promise<readonly Task[]> {
+  const tasks: (Task | null)[] = [];
+  for (let from = 0; from < ids.length; from += limits.batchMax)
+    tasks.push(...(await broker.getTasks(ids.slice(from, from + limits.batchMax))));
+  return tasks.filter((task) => task !== null);
+}
+
+/** A client asks once with one number, however often it repeats the call: one task at most may come of it. */
+function checkRequests({ client, witness }: World): readonly Violation[] {
+  const stored = new Set(
+    witness.events.filter(({ kind }) => kind === 'enqueue').flatMap(({ items }) => items.map(({ taskId }) => taskId)),
+  );
+  const violations: Violation[] = [];
+  for (const [n, entries] of Map.groupBy(client, (entry) => entry.n)) {
+    const ids = new Set(entries.map(({ taskId }) => taskId).filter((taskId) => stored.has(taskId)));
+    const [first] = ids;
+    if (ids.size > 1)
+      violations.push({ rule: 'S1', taskId: first ?? null, sentence: `request ${n} was stored ${ids.size} times` });
+  }
+  return violations;
+}
+
+async function whyWaiting({ store, witness }: World): Promise<readonly string[]> {
+  const facts = await store.broker.inspect([...witness.open].slice(0, limits.batchMax));
+  return facts
+    .filter((one) => one !== null)
+    .map((one) => `${one.task.id} is ${one.task.state}: ${explain(one).summary}`);
+}
+
+/** The command that runs it again. */
+export function replayCommand({ seed, store, mutation }: WorldOptions): string {
+  const bent = mutation === undefined ? '' : ` --mutation ${mutation.name}`;
+  return `npm run sim -- --seed ${seed} --store ${store}${bent} --trace`;
+}
+
+/** What is wrong with a run, in lines for people; nothing for a good one. */
+export function complaintsOf(verdict: Verdict): readonly string[] {
+  const { violations, waiting, options } = verdict;
+  if (violations.length === 0) return [];
+  const shown = violations.slice(0, 20).map(({ rule, taskId, sentence }) => `  ${rule} ${taskId ?? ''} ${sentence}`);
+  return [
+    `seed ${options.seed} on ${options.store}: ${violations.length} violations`,
+    ...shown,
+    ...waiting.slice(0, 20).map((line) => `  waits: ${line}`),
+    `  again: ${replayCommand(options)}`,
+  ];
+}

@@ -1,0 +1,49 @@
+/** The whole engine on a virtual clock, from seeds: `npm test` runs some, `SIMULATION=full` more and every mutation. */
+
+import { expect, test } from 'vitest';
+import { systemClock } from '../../src/core/time.ts';
+import { catchMutation } from './catch.ts';
+import { mutations } from './mutations.ts';
+import type { StoreKind } from './sim-store.ts';
+import { complaintsOf, simulate } from './simulate.ts';
+
+const isFull = process.env.SIMULATION === 'full';
+/** First seeds of the parts that `count` seeds are run in, so that a failure does not hide the rest. */
+function parts(count: number, size: number): readonly number[] {
+  return Array.from({ length: Math.ceil(count / size) }, (_, part) => 1 + part * size);
+}
+
+async function runSeeds(store: StoreKind, first: number, count: number): Promise<void> {
+  for (let seed = first; seed < first + count; seed++)
+    expect(complaintsOf(await simulate({ seed, store })).join('\n')).toBe('');
+}
+
+test.for(parts(isFull ? 3_000 : 150, 25))('memory keeps every promise from seed %i on', (first) =>
+  runSeeds('memory', first, 25),
+);
+
+test.for(parts(isFull ? 300 : 10, 10))('SQLite keeps every promise from seed %i on', (first) =>
+  runSeeds('sqlite', first, 10),
+);
+
+test.for(['memory', 'sqlite'] as const)('a seed on %s tells the same story each time', async (store) => {
+  for (const seed of [3, 9, 20]) {
+    const [first, second] = [
+      await simulate({ seed, store, trace: true }),
+      await simulate({ seed, store, trace: true }),
+    ];
+    expect(first.lines.length).toBeGreaterThan(100);
+    expect(second.lines.join('\n') === first.lines.join('\n')).toBe(true);
+  }
+});
+
+/** Three of them each day, all of them within some days. */
+const day = Math.floor(systemClock.now() / 86_400_000);
+const today = isFull
+  ? mutations
+  : Array.from({ length: 3 }, (_, index) => mutations[(3 * day + index) % mutations.length]!);
+
+test.for(today.map(({ says, name }) => [says, name] as const))('finds that %s (%s)', async ([, name]) => {
+  const mutation = mutations.find((one) => one.name === name)!;
+  expect(await catchMutation(mutation)).not.toBeNull();
+});

@@ -1,0 +1,131 @@
+/**
+ * Stands at the store's door: sees every call that is executed, with its answer and its events, whoever learns of them.
+ * Keeps a small model of leases, judges and pauses of its own, and tells every answer that does not agree with it.
+ */
+
+import type { Broker } from '../../src/broker/broker.ts';
+import type { BatchEvent } from '../../src/core/events.ts';
+import { isFinished } from '../../src/core/states.ts';
+import type { NewTask } from '../../src/core/task.ts';
+import type { Insight, KeyRefusal } from '../checker/run-history.ts';
+import type { Tell } from '../checker/task-story.ts';
+import { createLeaseBook, type LeaseBook } from './lease-book.ts';
+import type { SimStore } from './sim-store.ts';
+
+/** The calls of the seam that processes make. */
+export type Method = Exclude<keyof Broker, 'open' | 'close' | 'subscribe' | 'schedules' | 'outbox'>;
+
+export interface Witness {
+  /** Executes a call in the store and looks at what it did. */
+  execute(method: Method, given: readonly unknown[]): Promise<unknown>;
+  readonly events: readonly BatchEvent[];
+  /** Tasks that are not final. */
+  readonly open: ReadonlySet<string>;
+  readonly asked: ReadonlyMap<string, NewTask>;
+  readonly insight: Pick<Insight, 'asked' | 'patchedDelays' | 'pauses' | 'refusals'>;
+  /** Tasks whose worker was proved dead when their judges looked, and other counters worth a line. */
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+type Given<Name extends Method> = Parameters<Broker[Name]>;
+type Answer<Name extends Method> = Awaited<ReturnType<Broker[Name]>>;
+
+export interface WitnessOptions {
+  readonly store: SimStore;
+  /** What the store's wall clock says. */
+  readonly storeNow: () => number;
+  /** Whether the process with this number has ended. */
+  readonly isDead: (pid: number) => boolean;
+  readonly tell: Tell;
+}
+
+export function createWitness({ store, storeNow, isDead, tell }: WitnessOptions): Witness {
+  const { broker } = store;
+  const events: BatchEvent[] = [];
+  const open = new Set<string>();
+  const asked = new Map<string, NewTask>();
+  const patchedDelays = new Map<string, number | null>();
+  const pauses: { seq: number; queue: string; paused: boolean }[] = [];
+  const refusals: KeyRefusal[] = [];
+  const counts: Record<string, number> = {};
+  const book = createLeaseBook(asked, isDead, tell);
+  /** The store's clock does not go back. */
+  let now = 0;
+
+  async function execute(method: Method, given: readonly unknown[]): Promise<unknown> {
+    now = Math.max(now, storeNow());
+    if (method === 'enqueue') for (const task of (given as Given<'enqueue'>)[0]) asked.set(task.id, task);
+    const call = broker[method] as (...given: readonly unknown[]) => Promise<unknown>;
+    const answer = await call(...given);
+    const fresh = await store.events(events.at(-1)?.seq ?? 0);
+    for (const event of fresh) take(event);
+    look(method, given, answer, fresh);
+    book.end(fresh);
+    return answer;
+  }
+
+  function take(event: BatchEvent): void {
+    events.push(event);
+    counts[event.kind] = (counts[event.kind] ?? 0) + event.items.length;
+    if (event.at > now || event.at < storeNow())
+      tell('S18', null, `event ${event.seq} at ${event.at}, when the store's clock said ${storeNow()} to ${now}`);
+    for (const { taskId, to } of event.items) {
+      if (to === null || isFinished(to)) open.delete(taskId);
+      else open.add(taskId);
+    }
+  }
+
+  function look(method: Method, given: readonly unknown[], answer: unknown, fresh: readonly BatchEvent[]): void {
+    if (method === 'enqueue') lookAtEnqueue((given as Given<'enqueue'>)[0], answer as Answer<'enqueue'>);
+    if (method === 'update') lookAtUpdate((given as Given<'update'>)[0], fresh);
+    if (method === 'configure') lookAtPause(given as Given<'configure'>);
+    // A clock that was stepped back may have been seen further on than anything was stored.
+    lookAtLeases(book, fresh[0]?.at ?? now, method, given, answer, fresh);
+  }
+
+  function lookAtEnqueue(tasks: readonly NewTask[], results: Answer<'enqueue'>): void {
+    const seq = events.at(-1)?.seq ?? 0;
+    for (const [index, result] of results.entries()) {
+      const key = tasks[index]?.key ?? null;
+      counts[result.outcome] = (counts[result.outcome] ?? 0) + 1;
+      if (key === null || (result.outcome !== 'duplicate' && result.outcome !== 'conflict')) continue;
+      if (result.of !== result.taskId) refusals.push({ seq, key, of: result.of, at: now });
+    }
+  }
+
+  function lookAtUpdate(changes: Given<'update'>[0], fresh: readonly BatchEvent[]): void {
+    const items = fresh.filter(({ kind }) => kind === 'update').flatMap((event) => event.items);
+    for (const { taskId, version } of items) {
+      const change = changes.find((one) => one.taskId === taskId);
+      patchedDelays.set(`${taskId} ${version}`, change?.patch.delayMs ?? null);
+    }
+  }
+
+  function lookAtPause([, queue, { pause }]: Given<'configure'>): void {
+    const seq = events.at(-1)?.seq ?? 0;
+    if (pause !== undefined) pauses.push({ seq, queue, paused: pause !== null });
+  }
+
+  return { execute, events, open, asked, insight: { asked, patchedDelays, pauses, refusals }, counts };
+}
+
+function lookAtLeases(
+  book: LeaseBook,
+  now: number,
+  method: Method,
+  given: readonly unknown[],
+  answer: unknown,
+  fresh: readonly BatchEvent[],
+): void {
+  if (method === 'claim') book.claim(now, (given as Given<'claim'>)[0], answer as Answer<'claim'>);
+  if (method === 'heartbeat') book.heartbeat((given as Given<'heartbeat'>)[0], answer as Answer<'heartbeat'>);
+  if (method === 'claimOverdue') book.judge((given as Given<'claimOverdue'>)[0], answer as Answer<'claimOverdue'>);
+  if (method === 'settle') {
+    const [settlements, claimNext] = given as Given<'settle'>;
+    const { results, claimed } = answer as Answer<'settle'>;
+    book.settle(now, settlements, results, fresh);
+    if (claimNext !== undefined) book.claim(now, claimNext, claimed);
+  }
+  if (method === 'cancel') book.cancel(now, fresh);
+  if (method === 'retry') book.retry((given as Given<'retry'>)[0], answer as Answer<'retry'>);
+}
