@@ -5,7 +5,7 @@ import type { BatchEvent, EventItem } from '../../src/core/events.ts';
 import type { Task } from '../../src/core/task.ts';
 import { newTask } from '../support/worker-rig.ts';
 import { check } from './checker.ts';
-import type { ClientEntry, Effect, RunHistory } from './run-history.ts';
+import type { ClientEntry, Effect, Insight, RunHistory } from './run-history.ts';
 
 type Change = Partial<EventItem> & Pick<BatchEvent, 'kind'> & { readonly at?: number };
 
@@ -143,6 +143,74 @@ test.for<readonly [sentence: string, rule: string, history: RunHistory]>([
     'a scenario in which nothing was accepted',
     'unknown',
     historyOf({ events: [], tasks: [], counts: [], client: [], effects: [] }),
+  ],
+])('refuses %s', ([, rule, history]) => {
+  expect(check(history).map((violation) => violation.rule)).toContain(rule);
+});
+
+/** What an observer saw of the good history, and of tasks whose key is "k". */
+function insightOf(given: Partial<Insight> = {}): Insight {
+  return {
+    asked: new Map(['A', 'B'].map((id) => [id, newTask({ id, key: 'k' })])),
+    patchedDelays: new Map(),
+    pauses: [],
+    refusals: [],
+    heldKeys: [],
+    couldAct: () => true,
+    ...given,
+  };
+}
+
+const observed = (given: Partial<Insight>, more: Partial<RunHistory> = {}): RunHistory =>
+  historyOf({ insight: insightOf(given), effects: effects.map(withHow), ...more });
+
+/** How each run of the good history ended, and that the lost one was told. */
+function withHow(one: Effect): Effect {
+  return one.what === 'end' ? { ...one, how: one.epoch === 2 ? 'threw' : 'returned' } : one;
+}
+
+const told = (runs: readonly Effect[]): readonly Effect[] => [effect('begin', 1, 10), effect('abort', 1, 15), ...runs];
+const rest = effects.slice(1).map(withHow);
+
+test('an observed history without a mistake is valid', () => {
+  expect(check(observed({}, { effects: told(rest) }))).toEqual([]);
+});
+
+test.for<readonly [sentence: string, rule: string, history: RunHistory]>([
+  ['a run that was not told of its lost lease', 'S4', observed({})],
+  [
+    'an error that no handler threw',
+    'S8',
+    observed({}, { effects: told(rest.map((one) => (one.what === 'end' ? { ...one, how: 'returned' } : one))) }),
+  ],
+  ['a claim from a paused queue', 'S16', observed({ pauses: [{ seq: 2, queue: 'default', paused: true }] })],
+  ['a refusal for a key that nobody holds', 'S17', observed({ refusals: [{ seq: 8, key: 'k', of: 'A', at: 9_000 }] })],
+  ['a refusal for the key of another', 'S17', observed({ refusals: [{ seq: 3, key: 'k', of: 'B', at: 1_000 }] })],
+  [
+    'a second task with the same key',
+    'S17',
+    observed({}, { events: eventsOf([good[0]!, { ...good[0]!, taskId: 'B' }]) }),
+  ],
+  ['a key that is kept for a final task', 'S21', observed({ heldKeys: [{ key: 'k', taskId: 'A' }] })],
+  ['a key that was lost', 'S21', observed({}, { events: eventsOf(good.slice(0, 3)) })],
+  [
+    'a cancelled run that is tried again',
+    'S15',
+    observed(
+      {},
+      {
+        events: eventsOf([
+          ...good.slice(0, 2),
+          { kind: 'cancelRequest', from: 'running', to: 'running', attempt: 1 },
+          ...good.slice(2),
+        ]),
+      },
+    ),
+  ],
+  [
+    'a claim after the end of its life',
+    'S9',
+    observed({ asked: new Map([['A', newTask({ id: 'A', expiresInMs: 500 })]]) }),
   ],
 ])('refuses %s', ([, rule, history]) => {
   expect(check(history).map((violation) => violation.rule)).toContain(rule);

@@ -4,11 +4,14 @@ import type { Broker } from '../../src/broker/broker.ts';
 import type { NewTask } from '../../src/core/task.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { SimStore } from './sim-store.ts';
+import type { Swarm } from './swarm.ts';
 
 export interface Mutation {
   readonly name: string;
   /** What is wrong, in one sentence. */
   readonly says: string;
+  /** Troubles in which it shows sooner than in those that a seed happens to draw. */
+  readonly swarm?: Partial<Swarm>;
   /** Replaces calls of the store, below the witness. */
   readonly store?: (store: SimStore) => Partial<Broker>;
   /** Stands between a worker or server and its connection. */

@@ -6,16 +6,26 @@ import { limits } from '../../src/core/limits.ts';
 import type { Charge, Lease, Settlement, Task, Verdict } from '../../src/core/task.ts';
 import { memberMutations } from './member-mutations.ts';
 import type { Mutation } from './mutation.ts';
+import { calmRates } from './network.ts';
 import type { SimStore } from './sim-store.ts';
+import type { Swarm } from './swarm.ts';
+
+/** Workers that are silent for longer than their lease and come back, and a reaper that is slow to settle. */
+const silentWorkers: Partial<Swarm> = {
+  leaseMs: 2_000,
+  servers: 1,
+  freezeEveryMs: 2_500,
+  rates: { ...calmRates, slow: 0.3, slowMaxMs: 5_000 },
+};
 
 type Bend = (broker: Broker, state: MemoryState) => Partial<Broker>;
 
-function inStore(name: string, says: string, bend: Bend): Mutation {
+function inStore(name: string, says: string, bend: Bend, swarm: Partial<Swarm> = {}): Mutation {
   const store = ({ broker, state }: SimStore): Partial<Broker> => {
     if (state === null) throw new Error('Bugs are planted in the memory store only.');
     return bend(broker, state);
   };
-  return { name, says, store };
+  return { name, says, store, swarm };
 }
 
 const rowOf = (state: MemoryState, { taskId }: Lease): Row | undefined => state.rows.get(taskId);
@@ -113,6 +123,20 @@ const storeMutations: readonly Mutation[] = [
       return { ...answer, beats: answer.beats.map((beat) => (beat === 'lost' ? 'ok' : beat)) };
     },
   })),
+  inStore(
+    'judge-survives-beat',
+    'a verdict is accepted although the lease was renewed since its look',
+    (broker, state) => ({
+      heartbeat: async (request) => {
+        const rows = request.beats.flatMap(({ lease }) => rowOf(state, lease) ?? []);
+        const judges = rows.map(({ judgeToken, judgeUntil }) => ({ judgeToken, judgeUntil }));
+        const answer = await broker.heartbeat(request);
+        for (const [index, row] of rows.entries()) Object.assign(row, judges[index]);
+        return answer;
+      },
+    }),
+    silentWorkers,
+  ),
   inStore('release-charged', 'a run that is handed back costs an attempt', (broker) =>
     settleEach(broker, (one) => (one.verdict.reason === 'released' ? withCharge(one, 'attempt') : one)),
   ),

@@ -51,7 +51,7 @@ const epochMs = Date.UTC(2026, 0, 1);
 const dayMs = 86_400_000;
 
 export async function createWorld(options: WorldOptions): Promise<World> {
-  const swarm = drawSwarm(options.seed);
+  const swarm = { ...drawSwarm(options.seed), ...options.mutation?.swarm };
   const timeline = createTimeline();
   const chance = seededChance(options.seed * 2);
   let storeStepMs = 0;
