@@ -11,9 +11,9 @@ export const limits = {
   resultBytesMax: 256 * 1024,
   /** Nesting of a payload or result: a recursive reader of 64 levels is safe in every language. */
   jsonDepthMax: 64,
-  /** Characters of a task, queue, group, limit or tag name: they are shown in tables and used in indexes. */
+  /** Characters of a task, queue, group or tag name: they are shown in tables and used in indexes. */
   nameMax: 200,
-  /** Characters of a rendered key. */
+  /** Characters of a rendered key or name of a limit. */
   keyMax: 500,
   /** Characters of a template of a key, group or limit. */
   templateMax: 500,
@@ -21,6 +21,20 @@ export const limits = {
   tagsMax: 16,
   /** Limits on one task: each costs a look-up at claim. */
   limitsPerTaskMax: 3,
+  /** Slots of one limit: a claim counts those that are taken. */
+  limitSlotsMax: 100_000,
+  /** Starts a rate allows in its period, and the longest period: their times in microseconds stay safe integers. */
+  rateCountMax: 1_000_000,
+  ratePeriodMaxMs: 366 * 24 * 3_600_000,
+  /** Holders of a limit that are named to a person. */
+  holdersMax: 20,
+  /**
+   * A claim that meets full limits reads on behind them: so many queued tasks are looked through at once, by the store, so
+   * many of them come back at most, and so often is it done for one queue: some 10 ms. The next claim goes on from there.
+   */
+  claimScanMax: 1_000,
+  claimChunkMax: 250,
+  claimReadsMax: 5,
   /** Parents of one task. */
   dependenciesMax: 1_000,
   /** Characters of an error message, frames and characters per frame: a 100 MB stack must not reach the store. */
