@@ -9,6 +9,7 @@ import { enqueueCases } from './enqueue.ts';
 import { heartbeatCases } from './heartbeat.ts';
 import { infoCases } from './info.ts';
 import { keyCases } from './key.ts';
+import { limitSettingCases } from './limit-settings.ts';
 import { limitCases } from './limits.ts';
 import { matrixCases } from './matrix.ts';
 import { promoteCases } from './promote.ts';
@@ -20,6 +21,7 @@ import { retryCases } from './retry.ts';
 import { settleCases } from './settle.ts';
 import type { CreateStore } from './store.ts';
 import { subscribeCases } from './subscribe.ts';
+import { taskLimitCases } from './task-limits.ts';
 import { updateCases } from './update.ts';
 import { verdictCases } from './verdict.ts';
 import { type Case, createWorld } from './world.ts';
@@ -33,6 +35,8 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   heartbeat: heartbeatCases,
   settle: settleCases,
   'settle: the verdict': verdictCases,
+  'limits of tasks': taskLimitCases,
+  'rates and settings of limits': limitSettingCases,
   promote: promoteCases,
   claimOverdue: claimOverdueCases,
   prune: pruneCases,

@@ -2,10 +2,11 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Broker, QueueRecord } from '../../src/broker/broker.ts';
+import type { LimitSettings } from '../../src/core/limit-rules.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { WorkerRecord } from '../../src/core/presence.ts';
 import type { Task } from '../../src/core/task.ts';
-import type { StoreUnderTest } from './store.ts';
+import type { Contents, StoreUnderTest } from './store.ts';
 
 export interface Dump {
   readonly tasks: Readonly<Record<string, Task>>;
@@ -15,6 +16,9 @@ export interface Dump {
   readonly counts: Readonly<Record<string, number>>;
   readonly queues: Readonly<Record<string, QueueRecord['pause']>>;
   readonly workers: Readonly<Record<string, WorkerRecord>>;
+  /** Holders of each limit's slots, by id. */
+  readonly slots: Readonly<Record<string, readonly string[]>>;
+  readonly limits: Readonly<Record<string, LimitSettings>>;
 }
 
 export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dump> {
@@ -38,14 +42,25 @@ export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dum
     counts: sorted(counts),
     queues: sorted((await broker.getQueues()).map((queue) => [queue.name, queue.pause] as const)),
     workers: sorted((await broker.getWorkers()).map((worker) => [worker.workerId, worker] as const)),
+    slots: slotsOf(contents.slots),
+    limits: sorted(
+      contents.limits
+        .filter(({ settings }) => settings.max !== null || settings.rate !== null)
+        .map(({ name, settings }) => [name, settings] as const),
+    ),
   };
+}
+
+function slotsOf(slots: Contents['slots']): Record<string, readonly string[]> {
+  const holders = Map.groupBy(slots, ({ name }) => name);
+  return sorted([...holders].map(([name, held]) => [name, held.map(({ taskId }) => taskId).sort()] as const));
 }
 
 function sorted<Value>(entries: readonly (readonly [string, Value])[]): Record<string, Value> {
   return Object.fromEntries([...entries].sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 
-/** By task id, "key K", "queue Q" or "worker W": the changed fields, the whole new value, or `null` for what is gone. */
+/** By task id, "key K", "queue Q", "limit L" or "worker W": the changed fields, the whole new value, or `null` for what is gone. */
 export type Changes = Readonly<Record<string, unknown>>;
 
 /**
@@ -58,6 +73,7 @@ export function changesBetween(before: Dump, after: Dump): Changes {
     ...differing(before.keys, after.keys, 'key '),
     ...differing(pausesOf(before), pausesOf(after), 'queue '),
     ...differing(before.workers, after.workers, 'worker '),
+    ...differing(before.limits, after.limits, 'limit '),
   };
 }
 

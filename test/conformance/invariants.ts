@@ -1,9 +1,10 @@
 /** What must be true of a store whatever was called: checked after every case and every step of the model runs. */
 
+import { isDeepStrictEqual } from 'node:util';
 import { invariant } from '../../src/core/assert.ts';
 import type { BatchEvent, EventItem } from '../../src/core/events.ts';
 import { isFinished, isLegal, isWaiting, viewOf } from '../../src/core/states.ts';
-import type { Task } from '../../src/core/task.ts';
+import type { LimitRule, Task } from '../../src/core/task.ts';
 import type { Dump } from './dump.ts';
 
 /** Throws with the first broken sentence. `earlier` is an older dump of the same store: versions only grow. */
@@ -12,6 +13,8 @@ export function checkInvariants(dump: Dump, events: readonly BatchEvent[], earli
   for (const task of Object.values(dump.tasks)) checkTask(task);
   checkKeys(dump, events);
   checkEvents(dump, events);
+  checkSlots(dump, earlier);
+  checkRates(dump, events);
   for (const [id, old] of Object.entries(earlier?.tasks ?? {})) {
     const version = dump.tasks[id]?.version ?? old.version;
     invariant(version >= old.version, `the version of ${id} never falls (${old.version} to ${version})`);
@@ -69,6 +72,56 @@ function checkKeys(dump: Dump, events: readonly BatchEvent[]): void {
     if (task.key === null || isFinished(task.state) || !(isKeeper(task) || task.epoch === 0) || !enqueued.has(task.id))
       continue;
     invariant(dump.keys[task.key]?.taskId === task.id, `${task.state} ${task.id} holds its key "${task.key}"`);
+  }
+}
+
+/** The slots are the running tasks that carry the limit; whoever was claimed since found room under the maximum in force. */
+function checkSlots(dump: Dump, earlier: Dump | undefined): void {
+  const tasks = Object.values(dump.tasks);
+  const running = tasks.filter(({ state }) => state === 'running');
+  const names = new Set(tasks.flatMap(({ limits }) => limits.map(({ name }) => name)));
+  for (const name of new Set([...names, ...Object.keys(dump.slots)])) {
+    const holders = running.filter(({ limits }) => limits.some((rule) => rule.name === name));
+    const recount = holders.map(({ id }) => id).sort();
+    invariant(
+      isDeepStrictEqual(dump.slots[name] ?? [], recount),
+      `the slots of ${name} are ${dump.slots[name]}, a recount gives ${recount}`,
+    );
+    const fresh = holders.filter(({ id, epoch }) => epoch > (earlier?.tasks[id]?.epoch ?? epoch));
+    if (fresh.length === 0) continue;
+    const maxima = fresh.flatMap(({ limits }) =>
+      limits.filter((rule) => rule.name === name).map(({ max }) => dump.limits[name]?.max ?? max ?? Infinity),
+    );
+    const max = Math.max(...maxima);
+    invariant(holders.length <= max, `${holders.length} hold ${name}, where ${max} may when one is claimed`);
+  }
+}
+
+/** Asked where every task with the limit says the same rate, and nobody configured another. */
+function checkRates(dump: Dump, events: readonly BatchEvent[]): void {
+  const rates = new Map<string, string>();
+  const mixed = new Set(Object.keys(dump.limits));
+  for (const { limits } of Object.values(dump.tasks)) {
+    for (const { name, rate } of limits) {
+      const text = JSON.stringify(rate);
+      if ((rates.get(name) ?? text) !== text) mixed.add(name);
+      rates.set(name, text);
+    }
+  }
+  for (const [name, text] of rates) {
+    const rate = JSON.parse(text) as LimitRule['rate'];
+    if (rate === null || mixed.has(name)) continue;
+    const starts = events.flatMap(({ at, kind, items }) =>
+      items
+        .filter(({ taskId }) => kind === 'claim' && dump.tasks[taskId]?.limits.some((rule) => rule.name === name))
+        .map(() => at),
+    );
+    for (const [first, from] of starts.entries()) {
+      for (const [more, to] of starts.slice(first).entries()) {
+        const most = rate.count + ((to - from) * rate.count) / rate.perMs;
+        invariant(more + 1 <= most, `${more + 1} starts of ${name} within ${to - from} ms, where ${most} may`);
+      }
+    }
   }
 }
 

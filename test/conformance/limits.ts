@@ -33,13 +33,10 @@ const largeCalls: Readonly<Record<string, (broker: Broker) => Promise<unknown>>>
   inspect: (broker) => broker.inspect(tooMany),
 };
 
-const rule = { name: 'user:1', max: 1, rate: null };
 const parent = { taskId: sampleId(2), onFailure: 'fail' } as const;
 const unbuilt: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = {
   ...Object.fromEntries(
     Object.entries<Partial<NewTask>>({
-      limits: { limits: [rule] },
-      rates: { limits: [{ name: 'r', max: null, rate: { count: 1, perMs: 1 } }] },
       groups: { group: 'g' },
       dependsOn: { dependsOn: [parent] },
       blocks: { blocks: [sampleId(3)] },
@@ -49,17 +46,15 @@ const unbuilt: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = 
     ]),
   ),
   'enqueue in a transaction': (broker) => broker.enqueue([newTask(sampleId(9))], { tx: {} }),
-  'restore with limits': (broker) =>
-    broker.restore([storedTask(sampleId(8)), storedTask(sampleId(9), { limits: [rule] })]),
   'restore with a group': (broker) => broker.restore([storedTask(sampleId(9), { group: 'g' })]),
   'restore with dependsOn': (broker) => broker.restore([storedTask(sampleId(9), { dependsOn: [parent] })]),
   'settle with spawn': (broker) =>
     broker.settle([settlement(lease.taskId, lease.token, finish('failed'), { spawn: [newTask(sampleId(9))] })]),
-  'update with limits': (broker) => broker.update([{ taskId: lease.taskId, version: null, patch: { limits: [rule] } }]),
   'a maximum of a queue': (broker) => broker.configure('queue', 'q', { pause: { by: 'a', reason: null }, max: 3 }),
   'a rate of a queue': (broker) => broker.configure('queue', 'q', { rate: null }),
   'a weight of a group': (broker) => broker.configure('group', 'g', { weight: 2 }),
-  'a pause of a limit': (broker) => broker.configure('limit', 'l', { pause: null }),
+  'a pause of a limit': (broker) => broker.configure('limit', 'l', { max: 1, pause: null }),
+  'a weight of a limit': (broker) => broker.configure('limit', 'l', { weight: 2 }),
   'control of workers': (broker) => broker.control(['w'], { kind: 'drain' }),
   'schedules.put': (broker) => broker.schedules.put([]),
   'schedules.list': (broker) => broker.schedules.list(),

@@ -16,6 +16,10 @@ export const createMemoryStore: CreateStore = async ({ now, chance }) => {
         const [queue, name, view] = JSON.parse(text) as [string, string, TaskView];
         return { queue, name, view, count };
       }),
+      slots: [...state.rows.values()].flatMap(({ task }) =>
+        task.state === 'running' ? task.limits.map(({ name }) => ({ name, taskId: task.id })) : [],
+      ),
+      limits: [...state.limits].map(([name, { max, rate }]) => ({ name, settings: { max, rate } })),
     }),
     events: async () => [...state.events],
     record: async (taskId) => {

@@ -17,6 +17,11 @@ const keys = statement<[key: string, taskId: string, until: number | null]>(
   'all_keys',
   () => 'SELECT key, task_id, held_until FROM keys',
 );
+const slots = statement<[name: string, taskId: string]>('all_slots', () => 'SELECT name, task_id FROM slots');
+const settings = statement<[name: string, max: number | null, count: number | null, perMs: number | null]>(
+  'all_limits',
+  () => 'SELECT name, max, rate_count, rate_per_ms FROM limits',
+);
 
 /** In memory where the system has such a place: on a disk four fifths of the suite's time is spent waiting for it. */
 const root = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -42,6 +47,11 @@ export const createSqliteStore: CreateStore = async ({ now, chance }) => {
         taskIds: (await tx.query(taskIds)).map(([id]) => id),
         keys: (await tx.query(keys)).map(([key, taskId, until]) => ({ key, taskId, until })),
         counts: await readCounts(tx),
+        slots: (await tx.query(slots)).map(([name, taskId]) => ({ name, taskId })),
+        limits: (await tx.query(settings)).map(([name, max, count, perMs]) => ({
+          name,
+          settings: { max, rate: count === null || perMs === null ? null : { count, perMs } },
+        })),
       })),
     events: async () => (await look()).read((tx) => readEvents(tx, 0, 100_000)),
     record: async (taskId) =>

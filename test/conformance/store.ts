@@ -3,6 +3,7 @@
 import type { Broker } from '../../src/broker/broker.ts';
 import type { Chance } from '../../src/core/chance.ts';
 import type { Attempt, BatchEvent } from '../../src/core/events.ts';
+import type { LimitSettings } from '../../src/core/limit-rules.ts';
 import type { TaskView } from '../../src/core/states.ts';
 import type { LogLine } from '../../src/core/task.ts';
 
@@ -18,6 +19,10 @@ export interface Contents {
     readonly view: TaskView;
     readonly count: number;
   }[];
+  /** Who holds a slot of which limit. */
+  readonly slots: readonly { readonly name: string; readonly taskId: string }[];
+  /** The limits that were configured; others may be there too. */
+  readonly limits: readonly { readonly name: string; readonly settings: LimitSettings }[];
 }
 
 export interface StoreUnderTest {

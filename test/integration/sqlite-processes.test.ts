@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Signal } from '../../src/broker/broker.ts';
 import { createSqliteStore } from '../../src/broker/connect.ts';
 import { checkStatus, migrate, migrationStatus } from '../../src/broker/sql/migrate.ts';
+import { migrations } from '../../src/broker/sql/migrations/index.ts';
 import { createSqliteDriver } from '../../src/broker/sqlite/driver.ts';
 import { systemChance } from '../../src/core/chance.ts';
 import { systemClock } from '../../src/core/time.ts';
@@ -82,13 +83,14 @@ test('migrating again does nothing, and a database of a newer program is refused
     chance: systemChance,
   });
   await driver.open();
-  expect((await migrationStatus(driver)).pending).toEqual(['0001_tasks']);
-  expect(await migrate(driver, systemChance)).toEqual(['0001_tasks']);
+  const names = migrations.map(({ name }) => name);
+  expect((await migrationStatus(driver)).pending).toEqual(names);
+  expect(await migrate(driver, systemChance)).toEqual(names);
   expect(await migrate(driver, systemChance)).toEqual([]);
-  const next = { name: '0002_next', up: () => ['CREATE TABLE next (id text)'] };
+  const next = { name: '9999_next', up: () => ['CREATE TABLE next (id text)'] };
   const known = await migrationStatus(driver);
   expect(() => checkStatus(known)).not.toThrow();
-  expect(await migrate(driver, systemChance, [{ name: '0001_tasks', up: () => [] }, next])).toEqual(['0002_next']);
+  expect(await migrate(driver, systemChance, [...migrations, next])).toEqual(['9999_next']);
   await expect(migrate(driver, systemChance)).rejects.toMatchObject({ code: 'STORE_TOO_NEW' });
   const newer = await migrationStatus(driver);
   expect(() => checkStatus(newer)).toThrow(expect.objectContaining({ code: 'STORE_TOO_NEW' }));

@@ -30,6 +30,25 @@ const ranMs = maybe(0, 40);
 const progress = maybe({ done: 1, total: 2, note: null }, { done: 2, total: null, note: 'half' });
 const line = { at: 1, level: 'info', message: 'hello', fields: null } as const;
 
+/** One name with several maxima, one with its maximum left to people, and one whose rate never changes. */
+const rules: Arbitrary<NewTask['limits']> = fc.constantFrom<NewTask['limits']>(
+  [],
+  [],
+  [],
+  [{ name: 'one', max: 1, rate: null }],
+  [{ name: 'one', max: 2, rate: null }],
+  [
+    { name: 'one', max: 1, rate: null },
+    { name: 'two', max: 2, rate: { count: 1, perMs: 3_000 } },
+  ],
+  [{ name: 'two', max: null, rate: null }],
+  [{ name: 'steady', max: null, rate: { count: 2, perMs: 7_000 } }],
+  [
+    { name: 'steady', max: 3, rate: { count: 2, perMs: 7_000 } },
+    { name: 'two', max: 3, rate: null },
+  ],
+);
+
 const enqueueGiven: Arbitrary<Partial<NewTask>> = fc.record({
   queue,
   name: fc.constantFrom('one', 'two'),
@@ -42,6 +61,7 @@ const enqueueGiven: Arbitrary<Partial<NewTask>> = fc.record({
   timeoutMs: maybe(50, 20_000),
   keepMs: fc.constantFrom(0, 100_000),
   strictCancel: fc.boolean(),
+  limits: rules,
 });
 
 /** `keyForMs` comes only with return and error, and `at` only without a delay: the client sees to it. */
@@ -68,12 +88,13 @@ const enqueueAgain = fc.tuple(back, maybe('{"to":"eve"}')).map(([index, payload]
 );
 
 const restore = fc
-  .tuple(fc.constantFrom('blocked', 'scheduled', 'queued'), maybe('k', 'l'), queue)
-  .map(([state, key, name]) =>
-    callCommand(`Restore ${state} ${key} ${name}`, (book) => {
+  .tuple(fc.constantFrom('blocked', 'scheduled', 'queued'), maybe('k', 'l'), queue, rules)
+  .map(([state, key, name, limitRules]) =>
+    callCommand(`Restore ${state} ${key} ${name} ${JSON.stringify(limitRules)}`, (book) => {
       const task = newTask(freshId(book), { key, queue: name });
       book.tasks.push(task);
-      return (broker) => broker.restore([storedTask(task.id, { state, key, queue: name, version: 4 })]);
+      return (broker) =>
+        broker.restore([storedTask(task.id, { state, key, queue: name, version: 4, limits: limitRules })]);
     }),
   );
 
@@ -233,7 +254,11 @@ const remove = aboutTask('Remove', (taskId) => (broker) => broker.remove([taskId
 const inspect = aboutTask('Inspect', (taskId) => (broker) => broker.inspect([taskId]));
 
 const update = fc
-  .tuple(back, maybe(1, 2, 3), fc.record({ queue, priority: fc.constantFrom(0, 9), delayMs }, { requiredKeys: [] }))
+  .tuple(
+    back,
+    maybe(1, 2, 3),
+    fc.record({ queue, priority: fc.constantFrom(0, 9), delayMs, limits: rules }, { requiredKeys: [] }),
+  )
   .map(([index, version, patch]) =>
     callCommand(`Update ${index} ${version} ${JSON.stringify(patch)}`, (book) => {
       const task = recent(book.tasks, index);
@@ -250,6 +275,21 @@ const pause = queue.map((name) =>
 const resume = queue.map((name) =>
   callCommand(`Resume ${name}`, () => (broker) => broker.configure('queue', name, { pause: null })),
 );
+
+const setLimit = fc
+  .tuple(
+    fc.constantFrom('one', 'two'),
+    fc.record(
+      { max: maybe(1, 3), rate: maybe({ count: 1, perMs: 2_000 }, { count: 5, perMs: 100 }) },
+      { requiredKeys: [] },
+    ),
+  )
+  .map(([name, settings]) =>
+    callCommand(
+      `Limit ${name} ${JSON.stringify(settings)}`,
+      () => (broker) => broker.configure('limit', name, settings),
+    ),
+  );
 
 function advanceBy(...times: number[]): Arbitrary<Command> {
   return fc.constantFrom(...times).map((ms) => worldCommand(`Advance ${ms}`, (world) => world.clock.move(ms)));
@@ -306,6 +346,7 @@ export const commandArbitraries: readonly Arbitrary<Command>[] = [
   update,
   pause,
   resume,
+  setLimit,
   inspect,
   advance,
   advance,

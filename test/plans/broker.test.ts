@@ -76,11 +76,24 @@ async function useAll(broker: Broker): Promise<void> {
   await broker.remove([id(4)]);
   await broker.configure('queue', 'default', { pause: { by: 'a', reason: null } });
   await broker.configure('queue', 'default', {});
+  await useLimits(broker, id);
   await broker.prune(10);
   await broker.getQueues();
   await broker.getWorkers();
   await broker.inspect([id(1), id(3), id(5)]);
   await broker.info();
+}
+
+/** Tasks with limits: more than one claim lets through, so that it reads on behind them. */
+async function useLimits(broker: Broker, id: (number: number) => string): Promise<void> {
+  const rules = [{ name: 'l', max: 1, rate: { count: 5, perMs: 1 } }];
+  await broker.enqueue([20, 21, 22].map((number) => newTask(id(number), { queue: 'limited', limits: rules })));
+  await broker.enqueue([newTask(id(23), { queue: 'limited' })]);
+  const queues = [{ name: 'limited', limit: 2 }];
+  const claimed = await broker.claim(claimRequest('v', { queues }));
+  await broker.settle(claimed.map(({ task, lease }) => settlement(task.id, lease.token, finish('failed'))));
+  await broker.configure('limit', 'l', { max: 2, rate: null });
+  await broker.inspect([id(22)]);
 }
 
 beforeAll(async () => {
@@ -139,20 +152,32 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   prunable_tasks: ['SEARCH tasks USING INDEX tasks_prune (prune_at<?)'],
   tasks_by_id: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   oldest_queued: ['SEARCH tasks USING COVERING INDEX tasks_ready (queue=? AND priority=?)'],
+  tasks_behind: ['SEARCH tasks USING INDEX tasks_ready (queue=? AND (priority,due_at,id)>(?,?,?))'],
+  place_behind: ['SEARCH tasks USING INDEX tasks_ready (queue=? AND (priority,due_at,id)>(?,?,?))'],
+  queued_rows: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
+  locked_limits: ['SEARCH limits USING PRIMARY KEY (name=?)'],
+  limits_by_name: ['SEARCH limits USING PRIMARY KEY (name=?)'],
+  held_slots: ['SEARCH limits USING PRIMARY KEY (name=?)', 'SEARCH slots USING PRIMARY KEY (name=?)'],
+  leave_slots: ['SEARCH slots USING PRIMARY KEY (name=? AND task_id=?)'],
+  spend_tokens: ['SEARCH limits USING PRIMARY KEY (name=?)'],
+  miss_limits: ['SEARCH limits USING PRIMARY KEY (name=?)'],
+  offer_limits: ['SEARCH limits USING PRIMARY KEY (name=?)'],
+  limit_holders: ['SEARCH slots USING PRIMARY KEY (name=?)'],
+  count_slots: ['SEARCH slots USING PRIMARY KEY (name=?)'],
   tasks_ahead: ['SEARCH tasks USING COVERING INDEX tasks_ready (queue=? AND (priority,due_at,id)<(?,?,?))'],
 };
 
 test.each(Object.entries(hot))('%s uses its index', (name, wanted) => {
   const plan = plans.get(name);
   expect(plan).toBeDefined();
-  const steps = plan?.filter((step) => /\btasks\b|\bclaims\b/.test(step)) ?? [];
+  const steps = plan?.filter((step) => /\b(tasks|claims|limits|slots)\b/.test(step)) ?? [];
   if (wanted.length === 0) expect(steps).toEqual([]);
   else expect(wanted).toEqual(expect.arrayContaining([steps[0]]));
 });
 
 test('no statement walks all tasks, attempts, logs or events', () => {
   const walks = [...plans].flatMap(([name, plan]) =>
-    plan.filter((step) => /SCAN (tasks|attempts|logs|timeline)/.test(step)).map((step) => `${name}: ${step}`),
+    plan.filter((step) => /SCAN (tasks|attempts|logs|timeline|slots)/.test(step)).map((step) => `${name}: ${step}`),
   );
   expect(walks).toEqual([]);
 });

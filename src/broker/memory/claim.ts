@@ -4,26 +4,40 @@ import { limits } from '../../core/limits.ts';
 import type { ClaimedTask, Task } from '../../core/task.ts';
 import type { ClaimRequest, QueueDemand } from '../broker.ts';
 import { freeKey } from './keys.ts';
+import { createGate, takeTokens } from './limits.ts';
 import { inClaimOrder, type Row } from './state.ts';
 import { changeTask, type Step } from './step.ts';
 
 export function claim(step: Step, request: ClaimRequest): readonly ClaimedTask[] {
   const repeated = [...step.state.rows.values()].filter((row) => row.token === request.token).sort(inClaimOrder);
   if (repeated.length > 0) return repeated.map((row) => claimedTask(step, row, request.token));
-  const rows = request.queues
-    .flatMap((demand) => claimable(step, demand))
-    .sort(inClaimOrder)
-    .slice(0, Math.min(request.limit, limits.batchMax));
-  for (const row of rows) lease(step, row, request);
+  const rows = take(step, request);
   return rows.map((row) => claimedTask(step, row, request.token));
+}
+
+/** Goes through all that is claimable, in claim order: each that is taken leaves less for the next. */
+function take(step: Step, request: ClaimRequest): readonly Row[] {
+  const limit = Math.min(request.limit, limits.batchMax);
+  const left = new Map(request.queues.map((demand) => [demand.name, demand.limit]));
+  const hasRoom = createGate(step);
+  const taken: Row[] = [];
+  for (const row of request.queues.flatMap((demand) => claimable(step, demand)).sort(inClaimOrder)) {
+    const ofQueue = left.get(row.task.queue) ?? 0;
+    if (taken.length >= limit) break;
+    if (ofQueue <= 0 || !hasRoom(row.task)) continue;
+    left.set(row.task.queue, ofQueue - 1);
+    takeTokens(step, row.task);
+    lease(step, row, request);
+    taken.push(row);
+  }
+  return taken;
 }
 
 function claimable(step: Step, demand: QueueDemand): readonly Row[] {
   if (step.state.queues.get(demand.name)?.pause) return [];
-  return [...step.state.rows.values()]
-    .filter(({ task }) => task.queue === demand.name && task.state === 'queued' && isInTime(step, task))
-    .sort(inClaimOrder)
-    .slice(0, demand.limit);
+  return [...step.state.rows.values()].filter(
+    ({ task }) => task.queue === demand.name && task.state === 'queued' && isInTime(step, task),
+  );
 }
 
 function isInTime(step: Step, task: Task): boolean {

@@ -1,5 +1,6 @@
 /** enqueue: stores new tasks, each once, one at a time under its key. */
 
+import { checkLimitRules } from '../../core/limit-rules.ts';
 import { isWaiting } from '../../core/states.ts';
 import type { NewTask, Task } from '../../core/task.ts';
 import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
@@ -14,6 +15,7 @@ export function enqueue(step: Step, tasks: readonly NewTask[], options: EnqueueO
   );
   if (options.tx !== undefined) refuse('tx');
   tasks.forEach(refuseUnsupported);
+  for (const task of tasks) checkLimitRules(task.limits);
   return tasks.map((task) => enqueueOne(step, task));
 }
 

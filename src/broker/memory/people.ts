@@ -1,5 +1,6 @@
 /** cancel, retry, remove, update, configure: what people ask for. */
 
+import { checkLimitRules } from '../../core/limit-rules.ts';
 import { isFinished, isWaiting, type TaskState } from '../../core/states.ts';
 import type { Task, TaskPatch } from '../../core/task.ts';
 import type {
@@ -13,7 +14,8 @@ import type {
   UpdateResult,
 } from '../broker.ts';
 import { freeKey, holderOf, takeKey } from './keys.ts';
-import { refuse, refuseLargeBatch } from './refuse.ts';
+import { configureLimit } from './limits.ts';
+import { refuseLargeBatch, refuseSettings } from './refuse.ts';
 import { changeTask, eraseTask, type Step } from './step.ts';
 
 export function cancel(step: Step, request: CancelRequest): readonly CancelResult[] {
@@ -103,7 +105,7 @@ function removeOne(step: Step, taskId: string): RemoveResult {
 
 export function update(step: Step, changes: readonly TaskChange[]): readonly UpdateResult[] {
   refuseLargeBatch(changes);
-  if (changes.some(({ patch }) => (patch.limits?.length ?? 0) > 0)) refuse('limits');
+  for (const { patch } of changes) if (patch.limits !== undefined) checkLimitRules(patch.limits);
   return changes.map((change) => updateOne(step, change));
 }
 
@@ -126,12 +128,15 @@ function patched(step: Step, task: Task, patch: TaskPatch): Partial<Task> {
 }
 
 export function configure(step: Step, scope: Scope, name: string, settings: Settings): void {
-  const { pause, ...others } = settings;
-  if (scope !== 'queue') refuse(`settings of a ${scope}`);
-  for (const [setting, value] of Object.entries(others)) if (value !== undefined) refuse(`the setting ${setting}`);
+  refuseSettings(scope, settings);
+  step.configured = true;
+  if (scope === 'limit') configureLimit(step, name, settings);
+  else configureQueue(step, name, settings);
+}
+
+function configureQueue(step: Step, name: string, { pause }: Settings): void {
   const known = step.state.queues.get(name)?.pause ?? null;
   const next = pause === undefined ? known : pause && { by: pause.by, reason: pause.reason, at: step.now };
   step.state.queues.set(name, { pause: next });
-  step.configured = true;
   if (known !== null && next === null) step.work.add(name);
 }

@@ -6,6 +6,7 @@ import { isAlive, type WorkerRecord } from '../../core/presence.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { QueueRecord } from '../broker.ts';
+import { limitFact } from './limits.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { inClaimOrder, type MemoryState, type Row } from './state.ts';
 import type { Step } from './step.ts';
@@ -71,7 +72,7 @@ function factsOf(step: Step, row: Row): Facts {
     pause: state.queues.get(task.queue)?.pause ?? null,
     ahead: Math.min(ahead, limits.aheadMax),
     parents: [],
-    limits: [],
+    limits: task.limits.map((rule) => limitFact(step, rule)),
     workers: workers.map((record) => workerFact(record, task.name)),
   };
 }

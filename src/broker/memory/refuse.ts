@@ -1,8 +1,10 @@
 /** What is refused before anything is done: calls that are too large, and what this version cannot do yet. */
 
 import { taskFlowError } from '../../core/errors.ts';
+import { checkLimitSettings } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
-import type { Dependency, LimitRule } from '../../core/task.ts';
+import type { Dependency } from '../../core/task.ts';
+import type { Scope, Settings } from '../broker.ts';
 
 /** Throws BATCH_TOO_LARGE for more tasks, or more bytes of payload, than one call may carry. */
 export function refuseLargeBatch(items: readonly unknown[], payloads: readonly string[] = []): void {
@@ -18,17 +20,25 @@ export function refuseLargeBatch(items: readonly unknown[], payloads: readonly s
 /** The fields of a task that need what is not built yet. */
 interface Unsupported {
   readonly group: string | null;
-  readonly limits: readonly LimitRule[];
   readonly dependsOn: readonly Dependency[];
   readonly blocks?: readonly string[];
 }
 
-/** Throws NOT_SUPPORTED for a task with limits, a group or dependencies. */
+/** Throws NOT_SUPPORTED for a task with a group or dependencies. */
 export function refuseUnsupported(task: Unsupported): void {
   if (task.group !== null) refuse('group');
-  if (task.limits.length > 0) refuse('limits');
   if (task.dependsOn.length > 0) refuse('dependsOn');
   if (task.blocks !== undefined && task.blocks.length > 0) refuse('blocks');
+}
+
+/** Throws NOT_SUPPORTED for settings that are not built yet, INVALID_OPTION for a maximum or rate that can never be met. */
+export function refuseSettings(scope: Scope, settings: Settings): void {
+  if (scope === 'group') refuse('settings of a group');
+  const known: readonly string[] = scope === 'queue' ? ['pause'] : ['max', 'rate'];
+  for (const [setting, value] of Object.entries(settings)) {
+    if (value !== undefined && !known.includes(setting)) refuse(`the setting ${setting} of a ${scope}`);
+  }
+  if (scope === 'limit') checkLimitSettings(settings, 'limit');
 }
 
 /** Throws NOT_SUPPORTED. */

@@ -5,6 +5,7 @@ import { type Charge, leavesAttempt, type Settlement, type Task, type Verdict } 
 import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { claim } from './claim.ts';
 import { endKey } from './keys.ts';
+import { leaveSlots } from './limits.ts';
 import { refuse, refuseLargeBatch } from './refuse.ts';
 import type { Row } from './state.ts';
 import { changeTask, type Step } from './step.ts';
@@ -43,6 +44,7 @@ function apply(step: Step, row: Row, settlement: Settlement, kind: 'settle' | 'j
   const { verdict, ranMs } = settlement;
   const ran = task.state === 'running';
   const startedAt = ranMs === null ? null : (task.startedAt ?? step.now - ranMs);
+  if (ran) leaveSlots(step, task);
   changeTask(step, kind, row, {
     ...(ran ? { ...charged(task, verdict.charge), startedAt } : {}),
     ...placed(step, task, verdict),

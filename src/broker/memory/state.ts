@@ -4,6 +4,7 @@ import type { Attempt, BatchEvent } from '../../core/events.ts';
 import type { Pause } from '../../core/facts.ts';
 import type { WorkerRecord } from '../../core/presence.ts';
 import type { LogLine, Task } from '../../core/task.ts';
+import type { LimitState } from './limits.ts';
 
 /** A task with what the store knows beside it. The task itself is never changed, only replaced. */
 export interface Row {
@@ -34,6 +35,8 @@ export interface MemoryState {
   readonly keys: Map<string, HeldKey>;
   /** Queues that were configured. */
   readonly queues: Map<string, { readonly pause: Pause | null }>;
+  /** Limits that were configured, or whose tokens or slots were asked for. */
+  readonly limits: Map<string, LimitState>;
   /** By the JSON text of [queue, task name, view]: how many tasks, kept with every change. */
   readonly counts: Map<string, number>;
   readonly presences: Map<string, WorkerRecord>;
@@ -51,6 +54,7 @@ export function createMemoryState(): MemoryState {
     rows: new Map(),
     keys: new Map(),
     queues: new Map(),
+    limits: new Map(),
     counts: new Map(),
     presences: new Map(),
   };

@@ -34,6 +34,8 @@ export interface Step {
   readonly items: Map<Kind, EventItem[]>;
   /** Queues in which tasks may be claimable now. */
   readonly work: Set<string>;
+  /** Limits that may let waiting tasks through now. */
+  readonly freed: Set<string>;
   readonly cancels: string[];
   readonly finished: string[];
   configured: boolean;
@@ -41,7 +43,16 @@ export interface Step {
 
 export function beginStep(state: MemoryState, clockNow: number): Step {
   state.lastNow = Math.max(state.lastNow, clockNow);
-  return { state, now: state.lastNow, items: new Map(), work: new Set(), cancels: [], finished: [], configured: false };
+  return {
+    state,
+    now: state.lastNow,
+    items: new Map(),
+    work: new Set(),
+    freed: new Set(),
+    cancels: [],
+    finished: [],
+    configured: false,
+  };
 }
 
 /** Appends the events of the step and answers the signals to send after it. */
@@ -53,7 +64,8 @@ export function endStep(step: Step): readonly Signal[] {
     step.state.events.push({ seq: step.state.lastSeq, at: step.now, kind, items: items ?? [] });
   }
   const signals: Signal[] = [];
-  if (step.work.size > 0) signals.push({ kind: 'work', queues: [...step.work] });
+  if (step.freed.size > 0) signals.push({ kind: 'work', queues: null });
+  else if (step.work.size > 0) signals.push({ kind: 'work', queues: [...step.work] });
   if (step.cancels.length > 0) signals.push({ kind: 'cancel', taskIds: step.cancels });
   if (step.finished.length > 0) signals.push({ kind: 'finished', taskIds: step.finished });
   if (step.configured) signals.push({ kind: 'settings' });

@@ -7,6 +7,7 @@ import type { Stand } from './changes.ts';
 import { claimOf, storeClaims } from './claims.ts';
 import { statement } from './driver.ts';
 import { freeKeys } from './keys.ts';
+import { carriesLimits, passLimits } from './look-ahead.ts';
 import { inClaimOrder, type TaskRow, taskColumns, toTask } from './rows.ts';
 import { record, type Step } from './step.ts';
 
@@ -47,7 +48,9 @@ const claimTasks = statement(
 export async function claim(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
   const repeated = await readRepeated(step, request.token);
   if (repeated.length > 0) return repeated.map((task) => claimedTask(task, request.token, step.now));
-  const rows = await readFirst(step, request);
+  const first = await readFirst(step, request);
+  const hasLimits = first.some((row) => carriesLimits(row[29]));
+  const rows = hasLimits ? await passLimits(step, request, first, Math.min(request.limit, limits.batchMax)) : first;
   if (rows.length === 0) return [];
   const leaseUntil = step.now + request.leaseMs;
   await step.tx.query(
@@ -98,7 +101,8 @@ async function readRepeated(step: Step, token: string): Promise<readonly Task[]>
   return rows.map(toTask).sort(inClaimOrder);
 }
 
-type ClaimableRow = readonly [...TaskRow, seq: number];
+/** A whole row with its number. */
+export type ClaimableRow = readonly [...TaskRow, seq: number];
 
 function seqOf(row: ClaimableRow): number {
   return row[36];

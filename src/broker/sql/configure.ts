@@ -1,8 +1,9 @@
-/** configure: pauses and resumes queues. */
+/** configure: pauses and resumes queues, sets what limits allow. */
 
 import type { Scope, Settings } from '../broker.ts';
 import { statement } from './driver.ts';
-import { refuse } from './refuse.ts';
+import { configureLimit } from './limits.ts';
+import { refuseSettings } from './refuse.ts';
 import type { Step } from './step.ts';
 
 /** Input: name. Locks: the row. */
@@ -22,12 +23,15 @@ const pauseQueue = statement(
 const noteQueue = statement('note_queue', () => 'INSERT INTO queues (name) VALUES ($1) ON CONFLICT (name) DO NOTHING');
 
 export async function configure(step: Step, scope: Scope, name: string, settings: Settings): Promise<void> {
-  const { pause, ...others } = settings;
-  if (scope !== 'queue') refuse(`settings of a ${scope}`);
-  for (const [setting, value] of Object.entries(others)) if (value !== undefined) refuse(`the setting ${setting}`);
+  refuseSettings(scope, settings);
+  step.configured = true;
+  if (scope === 'limit') await configureLimit(step, name, settings);
+  else await configureQueue(step, name, settings);
+}
+
+async function configureQueue(step: Step, name: string, { pause }: Settings): Promise<void> {
   const [known] = await step.tx.query(knownQueue, name);
   if (pause === undefined) await step.tx.query(noteQueue, name);
   else await step.tx.query(pauseQueue, name, pause && step.now, pause?.by ?? null, pause?.reason ?? null);
-  step.configured = true;
   if (pause === null && known !== undefined && known[0] !== null) step.resumed.push(name);
 }

@@ -1,5 +1,6 @@
 /** enqueue: stores new tasks, each once, one at a time under its key. */
 
+import { checkLimitRules } from '../../core/limit-rules.ts';
 import type { TaskState } from '../../core/states.ts';
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
@@ -77,6 +78,7 @@ export async function enqueue(
   refuseLargePayloads(tasks);
   if (options.tx !== undefined) refuse('tx');
   tasks.forEach(refuseUnsupported);
+  for (const task of tasks) if (task.limits.length > 0) checkLimitRules(task.limits);
   return tasks.some(({ key }) => key !== null) ? await enqueueKeyed(step, tasks) : await enqueuePlain(step, tasks);
 }
 

@@ -4,6 +4,7 @@ import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import { fold } from './counts.ts';
 import { statement } from './driver.ts';
+import { pruneLimits } from './limits.ts';
 import { erase } from './remove.ts';
 import { record, type Step } from './step.ts';
 
@@ -42,6 +43,7 @@ export async function prune(step: Step, limit: number): Promise<number> {
     rows.map(([id]) => id),
   );
   await tx.query(pruneKeys, now);
+  await pruneLimits(step);
   await tx.query(pruneWorkers, now - presenceFactor * limits.presenceMs);
   await tx.query(pruneEvents, now - limits.eventsKeepMs, limits.batchMax);
   await tx.query(pruneMinutes, now - limits.minutesKeepMs);

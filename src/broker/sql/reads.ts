@@ -8,6 +8,7 @@ import type { Task } from '../../core/task.ts';
 import type { QueueRecord } from '../broker.ts';
 import { readCounts } from './counts.ts';
 import { type SqlTransaction, statement } from './driver.ts';
+import { readLimitFacts } from './limits.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { idList, type TaskRow, taskColumns, toTask } from './rows.ts';
 
@@ -102,7 +103,7 @@ export async function inspect(
         pause: pauses.get(task.queue) ?? null,
         ahead: await countAhead(tx, task),
         parents: [],
-        limits: [],
+        limits: await readLimitFacts(tx, task.limits, now),
         workers: living.map((record) => workerFact(record, task.name)),
       },
     );

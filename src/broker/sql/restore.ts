@@ -6,6 +6,7 @@ import type { Task } from '../../core/task.ts';
 import { storeClaims } from './claims.ts';
 import { eachStatement, type SqlRow } from './driver.ts';
 import { readHolders, takeKeys } from './keys.ts';
+import { storeSlots } from './limits.ts';
 import { refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
 import { encodeCheckpoints, encodeJson, encodeOptions, runningCheckAt, waitingCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
@@ -71,6 +72,10 @@ export async function restore(step: Step, tasks: readonly Task[], chance: Chance
   );
   const fresh = tasks.filter((_task, index) => stored[index] === true);
   for (const task of fresh) record(step, 'restore', task, null, task, task.version);
+  await storeSlots(
+    step,
+    fresh.filter((task) => task.state === 'running' && task.limits.length > 0),
+  );
   await restoreClaims(
     step,
     fresh.filter(({ state }) => state === 'running'),

@@ -97,6 +97,8 @@ export function encodeOptions(task: Options): string | null {
     strictCancel,
     group,
     limits: task.limits,
+    // Beside the rules, so that a claim finds the names as a plain list.
+    ...(task.limits.length > 0 && { limitNames: task.limits.map(({ name }) => name) }),
     keyForMs,
     ifExists,
     dependsOn,

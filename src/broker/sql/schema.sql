@@ -27,6 +27,18 @@ CREATE TABLE keys (key text NOT NULL PRIMARY KEY, task_id text NOT NULL, held_un
 
 CREATE INDEX keys_held_until ON keys (held_until) WHERE held_until IS NOT NULL;
 
+CREATE TABLE limits (
+  name text NOT NULL PRIMARY KEY,
+  max bigint,
+  rate_count bigint,
+  rate_per_ms bigint,
+  tat bigint NOT NULL,
+  missed bigint NOT NULL,
+  CONSTRAINT limits_rate CHECK ((rate_count IS NULL) = (rate_per_ms IS NULL))
+) WITHOUT ROWID;
+
+CREATE INDEX limits_tat ON limits (tat) WHERE max IS NULL AND rate_count IS NULL;
+
 CREATE TABLE logs (seq INTEGER PRIMARY KEY, task_id text NOT NULL, epoch bigint NOT NULL, at bigint NOT NULL, level text NOT NULL, message text NOT NULL, fields text);
 
 CREATE INDEX logs_task ON logs (task_id, seq);
@@ -46,6 +58,8 @@ CREATE TABLE samples (
   at bigint NOT NULL, queue text NOT NULL, waiting bigint NOT NULL, running bigint NOT NULL, slots bigint NOT NULL, workers bigint NOT NULL,
   PRIMARY KEY (at, queue)
 ) WITHOUT ROWID;
+
+CREATE TABLE slots (name text NOT NULL, task_id text NOT NULL, PRIMARY KEY (name, task_id)) WITHOUT ROWID;
 
 CREATE TABLE tasks (
   seq INTEGER PRIMARY KEY,

@@ -1,7 +1,7 @@
 /** settle: ends leases as the verdicts say, each at most once, then claims the next tasks. */
 
 import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
-import { type Charge, leavesAttempt, type Settlement, type Verdict } from '../../core/task.ts';
+import { type Charge, type LimitRule, leavesAttempt, type Settlement, type Verdict } from '../../core/task.ts';
 import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { type EndedRun, storeAttempts, storeLogs } from './attempts.ts';
 import type { RunNumbers } from './changes.ts';
@@ -9,6 +9,8 @@ import { claim } from './claim.ts';
 import { endClaims } from './claims.ts';
 import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { endKeys } from './keys.ts';
+import { leaveSlots } from './limits.ts';
+import { carriesLimits } from './look-ahead.ts';
 import { refuse, refuseLargeBatch } from './refuse.ts';
 import { decodeOptions, encodeJson, idList, waitingCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
@@ -162,6 +164,8 @@ interface Writes {
   /** Running tasks that ended, by the token they ran under. */
   readonly leases: Map<string, number>;
   readonly logs: SqlRow[];
+  /** Runs that ended and held slots. */
+  readonly limited: { readonly id: string; readonly limits: readonly LimitRule[] }[];
 }
 
 export async function settle(
@@ -180,6 +184,7 @@ export async function settle(
     ended: [],
     leases: new Map(),
     logs: [],
+    limited: [],
   };
   const results = settlements.map((settlement) => settleOne(step, rows, settlement, writes));
   if (writes.succeeded.length > 0) await step.tx.each(succeedTasks, writes.succeeded);
@@ -187,6 +192,7 @@ export async function settle(
   if (writes.returned.length > 0) await step.tx.each(returnTasks, writes.returned);
   await endClaims(step, writes.leases);
   if (writes.ended.length > 0) await endKeys(step, writes.ended);
+  if (writes.limited.length > 0) await leaveSlots(step, writes.limited);
   await storeAttempts(step, writes.runs);
   await storeLogs(step, writes.logs);
   return { results, claimed: claimNext === undefined ? [] : await claim(step, claimNext) };
@@ -288,6 +294,7 @@ function apply(step: Step, row: Row, settlement: Settlement, verdict: Verdict, w
   const attempt = charge === 'attempt' ? row.attempt : row.attempt - 1;
   const after = { state: verdict.to, reason: verdict.reason, attempt, startedAt };
   write(step, row, settlement, verdict, { ...after, counted: countedEnds(charge) }, writes);
+  if (ran && carriesLimits(row.options)) writes.limited.push({ id: row.id, limits: decodeOptions(row.options).limits });
   if (row.token !== null) writes.leases.set(row.token, (writes.leases.get(row.token) ?? 0) + 1);
   for (const line of settlement.logs) {
     writes.logs.push([row.id, row.epoch, line.at, line.level, line.message, line.fields]);

@@ -49,6 +49,7 @@ export interface SqlBrokerOptions {
 export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const { driver, chance } = options;
   const listeners = new Set<(signal: Signal) => void>();
+  const places: Step['places'] = new Map();
   let state: 'new' | 'open' | 'closed' = 'new';
   let lastNow = 0;
   let steps = 0;
@@ -97,7 +98,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     guarded(async () => {
       let ended: Step | undefined;
       const answer = await driver.transaction(async (tx) => {
-        const step = createStep(tx, await readNow(tx));
+        const step = createStep(tx, await readNow(tx), places);
         const result = await call(step);
         if (await endStep(step)) ended = step;
         return result;

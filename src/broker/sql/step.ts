@@ -14,6 +14,7 @@ import {
   type Subject,
 } from './changes.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
+import type { Place } from './look-ahead.ts';
 
 /** A call under way: its transaction, its time, and what it has changed so far. */
 export interface Step {
@@ -23,11 +24,15 @@ export interface Step {
   /** Queues that were resumed, and running tasks that are asked to stop. */
   readonly resumed: string[];
   readonly cancels: string[];
+  /** Limits that may let waiting tasks through now. */
+  readonly freed: Set<string>;
+  /** Where the claims of this process go on behind tasks with full limits, by queue. Forgetting them costs time only. */
+  readonly places: Map<string, Place>;
   configured: boolean;
 }
 
-export function createStep(tx: SqlTransaction, now: number): Step {
-  return { tx, now, changes: [], resumed: [], cancels: [], configured: false };
+export function createStep(tx: SqlTransaction, now: number, places: Map<string, Place> = new Map()): Step {
+  return { tx, now, changes: [], resumed: [], cancels: [], freed: new Set(), places, configured: false };
 }
 
 /** Records a change: see {@link addChange}. */
@@ -108,7 +113,8 @@ export function signalsOf(step: Step): readonly Signal[] {
     if (endsLife(group)) finished.push(...group.taskIds);
   }
   const signals: Signal[] = [];
-  if (work.size > 0) signals.push({ kind: 'work', queues: [...work] });
+  if (step.freed.size > 0) signals.push({ kind: 'work', queues: null });
+  else if (work.size > 0) signals.push({ kind: 'work', queues: [...work] });
   if (step.cancels.length > 0) signals.push({ kind: 'cancel', taskIds: step.cancels });
   if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished });
   if (step.configured) signals.push({ kind: 'settings' });

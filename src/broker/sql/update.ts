@@ -1,11 +1,12 @@
 /** update: changes a waiting task as a person asks. */
 
+import { checkLimitRules } from '../../core/limit-rules.ts';
 import { isWaiting, type Reason, type TaskState } from '../../core/states.ts';
 import type { TaskPatch } from '../../core/task.ts';
 import type { TaskChange, UpdateResult } from '../broker.ts';
 import { storeTimeline } from './attempts.ts';
 import { eachStatement, statement } from './driver.ts';
-import { refuse, refuseLargeBatch } from './refuse.ts';
+import { refuseLargeBatch } from './refuse.ts';
 import { decodeOptions, encodeOptions, idList } from './rows.ts';
 import { record, type Step } from './step.ts';
 
@@ -54,7 +55,7 @@ interface Row {
 
 export async function update(step: Step, changes: readonly TaskChange[]): Promise<readonly UpdateResult[]> {
   refuseLargeBatch(changes);
-  if (changes.some(({ patch }) => (patch.limits?.length ?? 0) > 0)) refuse('limits');
+  for (const { patch } of changes) if (patch.limits !== undefined) checkLimitRules(patch.limits);
   const rows = await step.tx.query(updatedTasks, idList(changes.map(({ taskId }) => taskId)));
   const known = new Map(
     rows.map(([id, queue, name, state, reason, attempt, version, priority, dueAt, options]): [string, Row] => [
@@ -102,9 +103,14 @@ function patched(step: Step, row: Row, patch: TaskPatch): Row {
     priority: patch.priority ?? row.priority,
     dueAt,
     state: patch.delayMs === undefined || row.state === 'blocked' ? row.state : follows,
-    options:
-      patch.tags === undefined ? row.options : encodeOptions({ ...decodeOptions(row.options), tags: patch.tags }),
+    options: patchedOptions(row.options, patch),
   };
+}
+
+function patchedOptions(options: string | null, { tags, limits }: TaskPatch): string | null {
+  if (tags === undefined && limits === undefined) return options;
+  const known = decodeOptions(options);
+  return encodeOptions({ ...known, tags: tags ?? known.tags, limits: limits ?? known.limits });
 }
 
 function describe(patch: TaskPatch): string {

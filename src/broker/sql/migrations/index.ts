@@ -2,6 +2,7 @@
 
 import type { Dialect } from '../driver.ts';
 import * as tasks from './0001_tasks.ts';
+import * as limits from './0002_limits.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -10,4 +11,4 @@ export interface Migration {
   readonly up: (dialect: Dialect) => readonly string[];
 }
 
-export const migrations: readonly Migration[] = [tasks];
+export const migrations: readonly Migration[] = [tasks, limits];

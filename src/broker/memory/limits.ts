@@ -1,0 +1,102 @@
+/** Limits by scanning: who runs is looked up for each question, so that no count can be wrong. */
+
+import type { LimitFact } from '../../core/facts.ts';
+import { inForce, type LimitSettings, noSettings, takeToken, tokenAt } from '../../core/limit-rules.ts';
+import { limits } from '../../core/limits.ts';
+import type { LimitRule, Task } from '../../core/task.ts';
+import type { Settings } from '../broker.ts';
+import type { Row } from './state.ts';
+import type { Step } from './step.ts';
+
+/** What is stored about the name of a limit beside the tasks that carry it. */
+export interface LimitState extends LimitSettings {
+  /** See `tokenAt`; 0 when no token is out. */
+  readonly tatUs: number;
+  /** Whether a claim found no slot since the last one was freed. */
+  readonly missed: boolean;
+}
+
+const untouched: LimitState = { ...noSettings, tatUs: 0, missed: false };
+
+/** Asks for a claim, task after task in claim order; limits found full stay closed for the rest of it. */
+export function createGate(step: Step): (task: Task) => boolean {
+  const closed = new Set<string>();
+  return (task) => {
+    if (task.limits.some(({ name }) => closed.has(name))) return false;
+    for (const rule of task.limits) {
+      if (!hasSlot(step, rule)) {
+        change(step, rule.name, { missed: true });
+        step.freed.delete(rule.name);
+        closed.add(rule.name);
+      }
+      if (tokenTime(step, rule) !== null) closed.add(rule.name);
+    }
+    return !task.limits.some(({ name }) => closed.has(name));
+  };
+}
+
+/** Takes the tokens of a task that is claimed; its slots it takes by running. */
+export function takeTokens(step: Step, task: Task): void {
+  for (const rule of task.limits) {
+    const state = limitOf(step, rule.name);
+    const { rate } = inForce(rule, state);
+    if (rate !== null) change(step, rule.name, { tatUs: takeToken(state.tatUs, rate, step.now) });
+  }
+}
+
+/** Notes the slots that a run leaves; those that somebody waits for are signalled. */
+export function leaveSlots(step: Step, task: Task): void {
+  for (const { name } of task.limits) {
+    if (!limitOf(step, name).missed) continue;
+    change(step, name, { missed: false });
+    step.freed.add(name);
+  }
+}
+
+export function configureLimit(step: Step, name: string, { max, rate }: Settings): void {
+  if (max !== undefined) change(step, name, { max });
+  if (rate !== undefined) change(step, name, { rate, tatUs: 0 });
+  step.freed.add(name);
+}
+
+export function limitFact(step: Step, rule: LimitRule): LimitFact {
+  const holders = holdersOf(step, rule.name).sort((left, right) => (left.task.id < right.task.id ? -1 : 1));
+  return {
+    name: rule.name,
+    max: inForce(rule, limitOf(step, rule.name)).max,
+    holders: holders.slice(0, limits.holdersMax).map(({ task }) => ({
+      taskId: task.id,
+      workerId: task.workerId,
+      sinceAt: task.claimedAt ?? step.now,
+    })),
+    held: holders.length,
+    tokenAt: tokenTime(step, rule),
+  };
+}
+
+function hasSlot(step: Step, rule: LimitRule): boolean {
+  const { max } = inForce(rule, limitOf(step, rule.name));
+  return max === null || holdersOf(step, rule.name).length < max;
+}
+
+/** When there is a token again; `null` when there is one now, or no rate. */
+function tokenTime(step: Step, rule: LimitRule): number | null {
+  const state = limitOf(step, rule.name);
+  const { rate } = inForce(rule, state);
+  const at = rate === null ? 0 : tokenAt(state.tatUs, rate);
+  return at > step.now ? at : null;
+}
+
+function holdersOf(step: Step, name: string): Row[] {
+  return [...step.state.rows.values()].filter(
+    ({ task }) => task.state === 'running' && task.limits.some((rule) => rule.name === name),
+  );
+}
+
+function limitOf(step: Step, name: string): LimitState {
+  return step.state.limits.get(name) ?? untouched;
+}
+
+function change(step: Step, name: string, patch: Partial<LimitState>): void {
+  step.state.limits.set(name, { ...limitOf(step, name), ...patch });
+}
