@@ -75,6 +75,7 @@ function noop(): TaskDefinition {
     keyForMs: null,
     ifExists: 'return',
     group: null,
+    limits: [],
     inputSchema: null,
     schemaVersion: null,
     retryOn: null,

@@ -79,17 +79,26 @@ export function task<
   Input extends AnySchema,
   Output extends AnySchema,
   const Key extends string,
+  const Slots extends string,
+  const Rate extends string,
   const Result extends Frozen<In<Output>>,
 >(
   name: Name,
-  options: TaskOptions<Input, Key> & {
+  options: TaskOptions<Input, Key, Slots, Rate> & {
     readonly output: Output;
     run(input: Out<Input>, context: Context): Promise<Result> | Result;
   },
 ): TaskRef<Name, In<Input>, Out<Input>, AsJson<Out<Output>>>;
-export function task<const Name extends string, Input extends AnySchema, Result, const Key extends string>(
+export function task<
+  const Name extends string,
+  Input extends AnySchema,
+  Result,
+  const Key extends string,
+  const Slots extends string,
+  const Rate extends string,
+>(
   name: Name,
-  options: TaskOptions<Input, Key> & {
+  options: TaskOptions<Input, Key, Slots, Rate> & {
     readonly output?: RunReturnsWhatItsOutputSchemaRefuses;
     run(input: Out<Input>, context: Context): Promise<Result> | Result;
   },
@@ -117,7 +126,12 @@ export function contract<
   Input extends AnySchema,
   Output extends AnySchema,
   const Key extends string,
->(name: Name, options: TaskOptions<Input, Key> & { readonly output: Output }): Contract<Name, Input, Output>;
+  const Slots extends string,
+  const Rate extends string,
+>(
+  name: Name,
+  options: TaskOptions<Input, Key, Slots, Rate> & { readonly output: Output },
+): Contract<Name, Input, Output>;
 export function contract(name: string, options: object): unknown {
   if (typeof options === 'object' && options !== null && 'run' in options)
     throw invalidOption(`The contract ${String(name)}`, 'it has no run function: give it to .implement(…)');

@@ -11,6 +11,7 @@ import { encodePolicy, parsePolicy, policyOf } from '../core/policy.ts';
 import { parsePriority, priorities } from '../core/priority.ts';
 import type { NewTask } from '../core/task.ts';
 import { type CompiledTemplate, compileTemplate } from '../core/template.ts';
+import { renderLimits } from './limit-options.ts';
 import { checkEnqueueOptions, type EnqueueOptions, readIfExists } from './options.ts';
 
 /** An input that was encoded and validated. */
@@ -90,7 +91,7 @@ export function newTask(
     keepMs: policy.keepFailedMs,
     strictCancel: policy.strictCancel,
     group: null,
-    limits: [],
+    limits: renderLimits(definition, input.parsed),
     key,
     keyForMs,
     ifExists,

@@ -11,6 +11,7 @@ import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import { encodePolicy, type PolicyOptions, policyOf } from '../core/policy.ts';
 import type { IfExists } from '../core/task.ts';
 import { type CheckedTemplate, compileTemplate } from '../core/template.ts';
+import { type ConcurrencyOptions, type RateLimitOptions, readLimits } from './limit-options.ts';
 import { readIfExists } from './options.ts';
 import { type AnySchema, isSchema, jsonSchemaOf, type Out, parseWith } from './schema.ts';
 import { type TaskDefaults, taskDefaults } from './task-defaults.ts';
@@ -41,8 +42,13 @@ export interface KeepOptions {
   readonly failed?: Duration;
 }
 
-/** What a definition says beside its handler. `Key` is the text of the key's template. */
-export interface TaskOptions<Input extends AnySchema, Key extends string> {
+/** What a definition says beside its handler. `Key`, `Slots` and `Rate` are the texts of its templates. */
+export interface TaskOptions<
+  Input extends AnySchema,
+  Key extends string,
+  Slots extends string = string,
+  Rate extends string = string,
+> {
   /** Standard Schema of the input: checked on enqueue and again before each run. */
   readonly input: Input;
   /** One sentence for people. */
@@ -59,6 +65,17 @@ export interface TaskOptions<Input extends AnySchema, Key extends string> {
   readonly keyFor?: Duration;
   /** What an enqueue does when the key is held: `return` (the default), `replace`, `debounce` or `error`. */
   readonly ifExists?: IfExists;
+  /**
+   * Tasks that run at once in all workers together: 3, or `{ limit: 1, key: '{customerId}' }` for each customer. The others
+   * wait in their queue and hold nobody back. The limit is named after the task: `email.welcome`, or with a key
+   * `email.welcome:<rendered key>`.
+   */
+  readonly concurrency?: ConcurrencyOptions<Slots, Out<Input>>;
+  /**
+   * Starts in a time, in all workers together: `{ limit: 100, per: '1m' }`; with a key, for each rendered key. A run that fails
+   * or is handed back has used its start. It is named like `concurrency`, and is one limit with it when the names are equal.
+   */
+  readonly rateLimit?: RateLimitOptions<Rate, Out<Input>>;
   readonly keep?: KeepOptions;
   /** `strict`: after a request to cancel even a success counts as cancelled; `normal` when not given. */
   readonly cancel?: 'normal' | 'strict';
@@ -76,12 +93,14 @@ const optionNames: Readonly<Record<keyof TaskOptions<AnySchema, string>, true>> 
   key: true,
   keyFor: true,
   ifExists: true,
+  concurrency: true,
+  rateLimit: true,
   keep: true,
   cancel: true,
 };
 
 /** Named in the design, refused until they work: a limit that is not kept would be a lie. */
-const notYet = ['concurrency', 'rateLimit', 'group', 'isolate', 'redact'];
+const notYet = ['group', 'isolate', 'redact'];
 const descriptionMax = 1_000;
 /** Enough to tell apart the versions of one schema. */
 const schemaVersionLength = 12;
@@ -115,6 +134,7 @@ export function defineTask(name: unknown, options: unknown, run: TaskDefinition[
       ...readKey(given, schema),
       strictCancel: policy.strictCancel,
       group: null,
+      limits: readLimits(given, schema),
       get inputSchema() {
         return schema();
       },

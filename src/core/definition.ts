@@ -1,6 +1,7 @@
 /** A task definition in a process that has its code, and what a handler is given. */
 
 import type { Duration } from './duration.ts';
+import type { LimitTemplate } from './limit-rules.ts';
 import type { IfExists } from './task.ts';
 
 /**
@@ -54,6 +55,7 @@ export interface TaskDefinition {
   /** Whether a success that arrives after a cancel request is dropped too. */
   readonly strictCancel: boolean;
   readonly group: string | null;
+  readonly limits: readonly LimitTemplate[];
   /** JSON Schema of the input when its library can give one, else `null`. */
   readonly inputSchema: unknown;
   /** Short hash of the input schema, or `null`. */

@@ -1,5 +1,6 @@
 /** What processes publish about themselves with their heartbeats. */
 
+import type { LimitTemplate } from './limit-rules.ts';
 import { limits } from './limits.ts';
 import type { IfExists } from './task.ts';
 
@@ -19,6 +20,8 @@ export interface Definition {
   /** What an enqueue does when the key is held. */
   readonly ifExists: IfExists;
   readonly group: string | null;
+  /** Absent from workers of versions before limits. */
+  readonly limits?: readonly LimitTemplate[];
   /** File it came from, relative to the project, or `null`. */
   readonly file: string | null;
 }

@@ -68,6 +68,7 @@ export function unknownDefinition(name: string): TaskDefinition {
     keyForMs: null,
     ifExists: 'return' as const,
     group: null,
+    limits: [],
     file: null,
   };
   return fromPublished({
@@ -95,6 +96,7 @@ function fromPublished(definition: Definition): TaskDefinition {
     keyForMs,
     strictCancel,
     group,
+    limits: definition.limits ?? [],
     inputSchema,
     schemaVersion,
     ifExists,

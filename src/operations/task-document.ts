@@ -4,7 +4,7 @@ import type { Attempt, TimelineEntry } from '../core/events.ts';
 import { parsePolicy } from '../core/policy.ts';
 import type { WorkerRecord } from '../core/presence.ts';
 import { type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
-import type { LogLevel, LogLine, Progress, Task, TaskError } from '../core/task.ts';
+import type { LimitRule, LogLevel, LogLine, Progress, Task, TaskError } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type { TaskRecord, TaskSummary } from '../history/history.ts';
 import { readStoredJson } from './stored-json.ts';
@@ -62,6 +62,8 @@ export interface TaskDocument extends TaskSummaryDocument {
   readonly interruptions: number;
   readonly snoozes: number;
   readonly version: number;
+  /** What holds it back while others run: at most `max` at once, at most `count` starts per `perMs`. */
+  readonly limits: readonly LimitRule[];
 }
 
 /** One ended run of a task that did not simply succeed. */
@@ -109,6 +111,7 @@ export function taskDocument(task: Task): TaskDocument {
     interruptions: task.interruptions,
     snoozes: task.snoozes,
     version: task.version,
+    limits: task.limits,
   };
 }
 

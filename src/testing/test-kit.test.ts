@@ -204,3 +204,21 @@ test('what handlers still do while a kit ends stays in that kit', async () => {
   expect(opened).toBe(0);
   expect(tf.enqueued(email.gone)).toEqual([{}]);
 });
+
+test('limits hold in the kit: a rate by its clock, slots by its runs', async () => {
+  const charged: string[] = [];
+  const charge = task('card.charge', {
+    input: z.object({ customer: z.string() }),
+    concurrency: { limit: 1, key: '{customer}' },
+    rateLimit: { limit: 2, per: '1m' },
+    run: ({ customer }) => void charged.push(customer),
+  });
+  await using tf = await testKit({ tasks: { charge }, now: '2026-11-23T09:00Z' });
+  await charge.enqueueMany(['a', 'a', 'b', 'c'].map((customer) => ({ customer })));
+  expect(await tf.drain()).toMatchObject({ succeeded: 2 });
+  await tf.clock.advance('1m');
+  expect(await tf.drain()).toMatchObject({ succeeded: 2 });
+  expect(charged.toSorted()).toEqual(['a', 'a', 'b', 'c']);
+  expect((await tf.execute(charge, { customer: 'd' })).state).toBe('succeeded');
+  expect(tf.clock.now().toISOString()).toBe('2026-11-23T09:01:30.000Z');
+});

@@ -135,12 +135,13 @@ async function openKit(options: TestKitOptions): Promise<TestKit> {
       await driver.drain(drainMaxDefault);
       const task = await taskOf(store, id);
       if (isFinished(task.state)) return runOf(task, handlers.logsOf(id));
-      if (task.state !== 'scheduled')
+      const startsAt = task.state === 'scheduled' ? task.dueAt : await tokenAtOf(store, id);
+      if (startsAt === null)
         throw invalidOption(
           'execute',
-          `task ${ref.name} ${id} stays ${task.state}: its queue is paused, or the kit does not know its task`,
+          `task ${ref.name} ${id} stays ${task.state}: its queue is paused, a limit is full, or the kit does not know its task`,
         );
-      await clock.moveTo(task.dueAt);
+      await clock.moveTo(startsAt);
     }
     throw taskFlowError('DRAIN_UNFINISHED', { max: stepsMax });
   }
@@ -188,6 +189,13 @@ async function taskOf({ broker }: Store, id: string): Promise<Task> {
   const [task] = await broker.getTasks([id]);
   invariant(task, 'a task is kept at least until the kit has looked at it');
   return task;
+}
+
+/** When the rates that hold a task back allow its start; `null` when none does. */
+async function tokenAtOf({ broker }: Store, id: string): Promise<number | null> {
+  const [facts] = await broker.inspect([id]);
+  const times = facts?.limits.flatMap(({ tokenAt }) => tokenAt ?? []) ?? [];
+  return times.length === 0 ? null : Math.max(...times);
 }
 
 function readTime(time: Date | string, what: string): number {

@@ -22,6 +22,7 @@ function defined(name: string, queue: string, run: TaskDefinition['run']): objec
     ifExists: 'return',
     strictCancel: false,
     group: null,
+    limits: [],
     inputSchema: null,
     schemaVersion: null,
     retryOn: null,

@@ -16,7 +16,7 @@ export interface WorkerFacts extends ProcessPlace {
 
 /** A definition as any surface may read it: data only. `file` is where it came from, or `null`. */
 export function publishedDefinition(definition: TaskDefinition, file: string | null): Definition {
-  const { name, description, queue, inputSchema, schemaVersion, policy, timeoutMs, key, keyForMs, ifExists, group } =
+  const { name, description, queue, inputSchema, schemaVersion, policy, timeoutMs, key, keyForMs, ifExists } =
     definition;
   return {
     name,
@@ -29,7 +29,8 @@ export function publishedDefinition(definition: TaskDefinition, file: string | n
     key,
     keyForMs,
     ifExists,
-    group,
+    group: definition.group,
+    limits: definition.limits,
     file,
   };
 }

@@ -58,6 +58,16 @@ task('a', { input, run, key: 'welcome:{list}' });
 contract('a', { input, output: z.null(), key: '{userid}' });
 // @ts-expect-error keyFor is a duration
 task('a', { input, run, key: '{userId}', keyFor: 'a month' });
+// @ts-expect-error a limit is counted by a field the input has
+task('a', { input, run, concurrency: { limit: 1, key: '{userid}' } });
+// @ts-expect-error a limit has a number
+task('a', { input, run, concurrency: { key: '{userId}' } });
+// @ts-expect-error not a way to say it
+task('a', { input, run, concurrency: '3' });
+// @ts-expect-error the same for a rate
+task('a', { input, run, rateLimit: { limit: 1, per: '1s', key: '{userId}:{nope}' } });
+// @ts-expect-error a rate has a period
+task('a', { input, run, rateLimit: { limit: 1 } });
 // @ts-expect-error not a duration
 task('a', { input, run, timeout: '5 mins' });
 // @ts-expect-error an option typo
@@ -88,10 +98,6 @@ void image.resizeImage.implement(async () => ({ url: 'https://x.test', bytes: 'm
 void image.resizeImage.implement(async ({ height }) => ({ url: 'https://x.test', bytes: height }));
 // @ts-expect-error isolation comes with a later version
 task('a', { input, run, isolate: 'process' });
-// @ts-expect-error limits come with a later version
-task('a', { input, run, concurrency: 3 });
-// @ts-expect-error rates come with a later version
-task('a', { input, run, rateLimit: { limit: 1, per: '1s' } });
 // @ts-expect-error groups come with a later version
 task('a', { input, run, group: '{userId}' });
 // @ts-expect-error schedules come with a later version

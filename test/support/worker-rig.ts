@@ -108,6 +108,7 @@ export function createDefinition(name: string, run: Handler): TaskDefinition {
     keyForMs: null,
     ifExists: 'return',
     group: null,
+    limits: [],
     inputSchema: null,
     schemaVersion: null,
     retryOn: null,

@@ -22,6 +22,8 @@ export const sendWelcome = task('email.welcome', {
   timeout: '30s',
   key: 'welcome:{userId}:{plan.name}',
   keyFor: '30d', // the same user never gets two
+  concurrency: { limit: 2, key: 'plan:{plan.name}' },
+  rateLimit: { limit: 100, per: '1m', key: '{userId}' },
   keep: { succeeded: '1d', failed: '90d' },
   cancel: 'strict',
 
