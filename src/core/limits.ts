@@ -64,7 +64,7 @@ export const limits = {
   unknownTaskDelayMs: 30_000,
   /** Times a task may snooze: a task that always snoozes is a loop. */
   snoozesMax: 1_000,
-  /** Interruptions (hand-backs after the start, leases lost before it) before one is charged: bounds a crash-restart loop. */
+  /** Hand-backs after the start before one is charged: a task that never ends between two deploys must not run for free for ever. */
   interruptionsMax: 20,
   /** Crashes of a worker under a task before it is taken for the cause. */
   crashesMax: 3,
