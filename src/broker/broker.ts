@@ -1,8 +1,9 @@
 /** The seam: everything a live store must be able to do, in about twenty batches. */
 
+import type { SentCommand, WorkerCommand, WorkerStack } from '../core/commands.ts';
 import type { BatchEvent } from '../core/events.ts';
 import type { Facts, Pause } from '../core/facts.ts';
-import type { Presence, WorkerCommand, WorkerRecord } from '../core/presence.ts';
+import type { Presence, WorkerRecord } from '../core/presence.ts';
 import type { TaskState, TaskView } from '../core/states.ts';
 import type {
   Checkpoint,
@@ -40,7 +41,8 @@ export type Signal =
   /** Tasks finished; `null` is "some". */
   | { readonly kind: 'finished'; readonly taskIds: readonly string[] | null }
   | { readonly kind: 'settings' }
-  | { readonly kind: 'command' };
+  /** Workers have commands to hear; `null` is "some". */
+  | { readonly kind: 'command'; readonly workerIds: readonly string[] | null };
 
 /** Ends a subscription; calling it again does nothing. */
 export type Unsubscribe = () => void;
@@ -93,6 +95,10 @@ export interface HeartbeatRequest {
   /** Extends each lease to now + `leaseMs`. */
   readonly leaseMs: number;
   readonly beats: readonly Beat[];
+  /** The highest id among the commands this worker has taken: the store forgets those up to it. 0 when absent. */
+  readonly heard?: number;
+  /** Its answer to a `stack` command. */
+  readonly stack?: WorkerStack;
 }
 
 export type BeatAnswer = 'ok' | 'cancel' | 'lost';
@@ -101,7 +107,8 @@ export interface HeartbeatAnswer {
   readonly now: number;
   /** In the order of the beats. */
   readonly beats: readonly BeatAnswer[];
-  readonly commands: readonly WorkerCommand[];
+  /** Commands above `heard`, by id. They come again with every beat until one confirms them. */
+  readonly commands: readonly SentCommand[];
   /** Whether no server is alive, so that this worker must run the engine's services. */
   readonly noServer: boolean;
 }
@@ -170,6 +177,9 @@ export type UpdateResult =
   | { readonly outcome: 'already'; readonly state: TaskState }
   | { readonly outcome: 'changed'; readonly version: number }
   | { readonly outcome: 'unknown' };
+
+/** Whether a command waits for a worker now, and under which id. */
+export type ControlResult = { readonly outcome: 'sent'; readonly id: number } | { readonly outcome: 'unknown' };
 
 export type Scope = 'queue' | 'group' | 'limit';
 
@@ -242,7 +252,8 @@ export interface Broker {
   update(changes: readonly TaskChange[]): Promise<readonly UpdateResult[]>;
 
   configure(scope: Scope, name: string, settings: Settings): Promise<void>;
-  control(workerIds: readonly string[], command: WorkerCommand): Promise<void>;
+  /** Leaves a command for each of these workers until it has confirmed it. Throws INVALID_OPTION for slots out of bounds. */
+  control(workerIds: readonly string[], command: WorkerCommand): Promise<readonly ControlResult[]>;
 
   getTasks(taskIds: readonly string[]): Promise<readonly (Task | null)[]>;
   getQueues(): Promise<readonly QueueRecord[]>;

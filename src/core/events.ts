@@ -20,7 +20,7 @@ export interface EventItem {
 export interface BatchEvent {
   readonly seq: number;
   readonly at: number;
-  readonly kind: TransitionName | 'cancelRequest' | 'configure';
+  readonly kind: TransitionName | 'cancelRequest' | 'configure' | 'control';
   readonly items: readonly EventItem[];
 }
 

@@ -90,6 +90,9 @@ export const limits = {
   queuesPerWorkerMax: 100,
   /** Slots of one worker process. */
   concurrencyMax: 10_000,
+  /** Slots that an answer to `stack` tells of, and characters of the whole answer: it lies beside the worker's presence. */
+  stackSlotsMax: 100,
+  stackTextMax: 64 * 1024,
   /** Rows of one page of a list. */
   pageMax: 1_000,
   /** Tasks ahead are counted up to here, then shown as "1,000+". */

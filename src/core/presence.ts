@@ -1,5 +1,6 @@
 /** What processes publish about themselves with their heartbeats. */
 
+import type { SentCommand, StoredStack } from './commands.ts';
 import type { LimitTemplate } from './limit-rules.ts';
 import { limits } from './limits.ts';
 import type { IfExists } from './task.ts';
@@ -49,6 +50,19 @@ export interface Presence {
   readonly taskNames: readonly string[];
   /** Sent with the first beat and after a change, else `null`. */
   readonly definitions: readonly Definition[] | null;
+  /** How late its event loop turned lately, at worst. Absent where nobody measures it. */
+  readonly loopLagMs?: number;
+  /** Present while its event loop does not turn. */
+  readonly blocked?: LoopBlock;
+}
+
+/** An event loop that does not turn, because a handler computes without a pause. */
+export interface LoopBlock {
+  readonly forMs: number;
+  /** Names of the handlers in flight: one of them is the cause. */
+  readonly handlers: readonly string[];
+  /** Where it stands, `name (file:line:column)`; `null` when that could not be read. */
+  readonly at: string | null;
 }
 
 /** A process as the store knows it. */
@@ -56,14 +70,13 @@ export interface WorkerRecord extends Omit<Presence, 'definitions'> {
   readonly definitions: readonly Definition[];
   readonly startedAt: number;
   readonly beatAt: number;
+  /** Commands it has not confirmed yet, in the order of their ids. */
+  readonly commands: readonly SentCommand[];
+  /** Its last answer to `stack`. */
+  readonly stack: StoredStack | null;
 }
 
 /** Whether a process has beaten lately enough to count on it, at `now` of the store's clock. */
 export function isAlive({ beatAt }: Pick<WorkerRecord, 'beatAt'>, now: number): boolean {
   return beatAt + limits.presenceMs > now;
 }
-
-/** A wish of a person for a worker, delivered with its next heartbeat. */
-export type WorkerCommand =
-  | { readonly kind: 'drain' | 'resume' | 'stack' | 'restart' }
-  | { readonly kind: 'scale'; readonly concurrency: number };

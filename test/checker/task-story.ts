@@ -139,7 +139,7 @@ function retried(story: TaskStory, event: BatchEvent): void {
 type Says = (rule: Violation['rule'], sentence: string) => void;
 
 function isMove(event: BatchEvent, item: EventItem): boolean {
-  if (event.kind === 'configure') return false;
+  if (event.kind === 'configure' || event.kind === 'control') return false;
   if (event.kind === 'cancelRequest') return item.from === 'running' && item.to === 'running';
   if (event.kind === 'update' && item.from === item.to) return true;
   return isLegal(event.kind, item.from, item.to);

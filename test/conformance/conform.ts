@@ -5,6 +5,7 @@ import { cancelCases } from './cancel.ts';
 import { claimCases } from './claim.ts';
 import { claimOverdueCases } from './claim-overdue.ts';
 import { configureCases } from './configure.ts';
+import { controlCases } from './control.ts';
 import { enqueueCases } from './enqueue.ts';
 import { heartbeatCases } from './heartbeat.ts';
 import { infoCases } from './info.ts';
@@ -45,6 +46,7 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   remove: removeCases,
   update: updateCases,
   configure: configureCases,
+  control: controlCases,
   reads: readCases,
   'open, close and info': infoCases,
   subscribe: subscribeCases,

@@ -181,7 +181,14 @@ export const heartbeatCases: readonly Case[] = [
         async (broker) => (await broker.heartbeat(heartbeatRequest([], { worker: presence({ running: 3 }) }))).beats,
         [],
         {
-          'worker worker-1': { ...said, definitions: [definition], startedAt: startAt, beatAt: startAt + 1_000 },
+          'worker worker-1': {
+            ...said,
+            definitions: [definition],
+            startedAt: startAt,
+            beatAt: startAt + 1_000,
+            commands: [],
+            stack: null,
+          },
         },
       );
     },

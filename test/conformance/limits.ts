@@ -31,6 +31,7 @@ const largeCalls: Readonly<Record<string, (broker: Broker) => Promise<unknown>>>
   update: (broker) => broker.update(tooMany.map((taskId) => ({ taskId, version: null, patch: { priority: 1 } }))),
   getTasks: (broker) => broker.getTasks(tooMany),
   inspect: (broker) => broker.inspect(tooMany),
+  control: (broker) => broker.control(tooMany, { kind: 'drain' }),
 };
 
 const parent = { taskId: sampleId(2), onFailure: 'fail' } as const;
@@ -55,7 +56,6 @@ const unbuilt: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = 
   'a weight of a group': (broker) => broker.configure('group', 'g', { weight: 2 }),
   'a pause of a limit': (broker) => broker.configure('limit', 'l', { max: 1, pause: null }),
   'a weight of a limit': (broker) => broker.configure('limit', 'l', { weight: 2 }),
-  'control of workers': (broker) => broker.control(['w'], { kind: 'drain' }),
   'schedules.put': (broker) => broker.schedules.put([]),
   'schedules.list': (broker) => broker.schedules.list(),
   'schedules.delete': (broker) => broker.schedules.delete([]),

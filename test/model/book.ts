@@ -9,6 +9,8 @@ export interface Book {
   readonly leases: Lease[];
   readonly judgements: Lease[];
   readonly settlements: Settlement[];
+  /** Ids of commands for workers. */
+  readonly commands: number[];
   /** Of claims. */
   readonly tokens: string[];
   numbers: number;
@@ -17,7 +19,16 @@ export interface Book {
 }
 
 export function createBook(): Book {
-  return { tasks: [], leases: [], judgements: [], settlements: [], tokens: [], numbers: 0, loseNext: false };
+  return {
+    tasks: [],
+    leases: [],
+    judgements: [],
+    settlements: [],
+    commands: [],
+    tokens: [],
+    numbers: 0,
+    loseNext: false,
+  };
 }
 
 export function freshId(book: Book): string {

@@ -1,7 +1,8 @@
 /** All commands of the model runs, over few names and few times so that things meet. */
 
 import fc, { type Arbitrary } from 'fast-check';
-import type { ClaimRequest, SettleAnswer } from '../../src/broker/broker.ts';
+import type { ClaimRequest, ControlResult, SettleAnswer } from '../../src/broker/broker.ts';
+import type { WorkerCommand } from '../../src/core/commands.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { ClaimedTask, Lease, NewTask, OverdueTask, Settlement, Verdict } from '../../src/core/task.ts';
 import {
@@ -136,16 +137,25 @@ const claim = claimGiven.map((given) =>
 );
 
 const heartbeat = fc
-  .tuple(fc.array(fc.tuple(back, ranMs, progress), { maxLength: 3 }), fc.boolean(), fc.constantFrom('ready', 'stopped'))
-  .map(([beats, server, state]) =>
-    callCommand(`Heartbeat ${JSON.stringify(beats)} ${server} ${state}`, (book) => {
+  .tuple(
+    fc.array(fc.tuple(back, ranMs, progress), { maxLength: 3 }),
+    fc.boolean(),
+    fc.constantFrom('ready', 'stopped'),
+    maybe(0, 1),
+    fc.boolean(),
+  )
+  .map(([beats, server, state, confirms, answers]) =>
+    callCommand(`Heartbeat ${JSON.stringify(beats)} ${server} ${state} ${confirms} ${answers}`, (book) => {
       const worker = presence({ workerId: server ? 's1' : 'w1', server, state });
       const known = beats.flatMap(([index, ran, done]) => {
         const lease = recent(book.leases, index);
         const news = { ranMs: ran, progress: done, logs: [line], checkpoints: [{ name: `c${index}`, value: '1' }] };
         return lease === undefined ? [] : [beat(lease, news)];
       });
-      return (broker) => broker.heartbeat(heartbeatRequest(known, { worker }));
+      const heard = confirms === null ? undefined : recent(book.commands, confirms);
+      const stack = answers ? { answers: heard ?? 0, slots: [], loop: null } : undefined;
+      const more = { ...(heard !== undefined && { heard }), ...(stack !== undefined && { stack }) };
+      return (broker) => broker.heartbeat(heartbeatRequest(known, { worker, ...more }));
     }),
   );
 
@@ -276,6 +286,25 @@ const resume = queue.map((name) =>
   callCommand(`Resume ${name}`, () => (broker) => broker.configure('queue', name, { pause: null })),
 );
 
+const control = fc
+  .tuple(
+    fc.constantFrom(['w1'], ['s1', 'w1'], ['w1', 'w1', 'w9']),
+    fc.constantFrom<WorkerCommand>(
+      { kind: 'drain' },
+      { kind: 'resume' },
+      { kind: 'stack' },
+      { kind: 'restart' },
+      { kind: 'scale', concurrency: 3 },
+    ),
+  )
+  .map(([workerIds, command]) =>
+    callCommand<readonly ControlResult[]>(
+      `Control ${workerIds} ${command.kind}`,
+      () => (broker) => broker.control(workerIds, command),
+      (book, results) => book.commands.push(...results.flatMap((one) => (one.outcome === 'sent' ? [one.id] : []))),
+    ),
+  );
+
 const setLimit = fc
   .tuple(
     fc.constantFrom('one', 'two'),
@@ -347,6 +376,7 @@ export const commandArbitraries: readonly Arbitrary<Command>[] = [
   pause,
   resume,
   setLimit,
+  control,
   inspect,
   advance,
   advance,

@@ -77,6 +77,7 @@ async function useAll(broker: Broker): Promise<void> {
   await broker.configure('queue', 'default', { pause: { by: 'a', reason: null } });
   await broker.configure('queue', 'default', {});
   await useLimits(broker, id);
+  await useControl(broker);
   await broker.prune(10);
   await broker.getQueues();
   await broker.getWorkers();
@@ -94,6 +95,11 @@ async function useLimits(broker: Broker, id: (number: number) => string): Promis
   await broker.settle(claimed.map(({ task, lease }) => settlement(task.id, lease.token, finish('failed'))));
   await broker.configure('limit', 'l', { max: 2, rate: null });
   await broker.inspect([id(22)]);
+}
+
+async function useControl(broker: Broker): Promise<void> {
+  const [sent] = await broker.control(['worker-1', 'nobody'], { kind: 'drain' });
+  await broker.heartbeat(heartbeatRequest([], sent?.outcome === 'sent' ? { heard: sent.id } : {}));
 }
 
 beforeAll(async () => {
@@ -164,13 +170,16 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   offer_limits: ['SEARCH limits USING PRIMARY KEY (name=?)'],
   limit_holders: ['SEARCH slots USING PRIMARY KEY (name=?)'],
   count_slots: ['SEARCH slots USING PRIMARY KEY (name=?)'],
+  commanded_workers: ['SEARCH workers USING PRIMARY KEY (worker_id=?)'],
+  leave_commands: ['SEARCH workers USING PRIMARY KEY (worker_id=?)'],
+  keep_commands: ['SEARCH workers USING PRIMARY KEY (worker_id=?)'],
   tasks_ahead: ['SEARCH tasks USING COVERING INDEX tasks_ready (queue=? AND (priority,due_at,id)<(?,?,?))'],
 };
 
 test.each(Object.entries(hot))('%s uses its index', (name, wanted) => {
   const plan = plans.get(name);
   expect(plan).toBeDefined();
-  const steps = plan?.filter((step) => /\b(tasks|claims|limits|slots)\b/.test(step)) ?? [];
+  const steps = plan?.filter((step) => /\b(tasks|claims|limits|slots|workers)\b/.test(step)) ?? [];
   if (wanted.length === 0) expect(steps).toEqual([]);
   else expect(wanted).toEqual(expect.arrayContaining([steps[0]]));
 });

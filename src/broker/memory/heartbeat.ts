@@ -1,6 +1,7 @@
 /** heartbeat: extends leases, stores what the runs and the process say, tells of cancel requests and lost leases. */
 
-import { isAlive, type Presence } from '../../core/presence.ts';
+import { fitsStore, type SentCommand } from '../../core/commands.ts';
+import { isAlive } from '../../core/presence.ts';
 import type { Checkpoint } from '../../core/task.ts';
 import type { Beat, BeatAnswer, HeartbeatAnswer, HeartbeatRequest } from '../broker.ts';
 import { refuseLargeBatch } from './refuse.ts';
@@ -8,25 +9,40 @@ import type { Step } from './step.ts';
 
 export function heartbeat(step: Step, request: HeartbeatRequest): HeartbeatAnswer {
   refuseLargeBatch(request.beats);
-  storePresence(step, request.worker);
+  const commands = storePresence(step, request);
   const beats = request.beats.map((beat) => beatOne(step, beat, request.leaseMs));
   const noServer = ![...step.state.presences.values()].some((record) => record.server && isAlive(record, step.now));
-  return { now: step.now, beats, commands: [], noServer };
+  return { now: step.now, beats, commands, noServer };
 }
 
-function storePresence(step: Step, presence: Presence): void {
-  const { presences } = step.state;
-  if (presence.state === 'stopped') {
-    presences.delete(presence.workerId);
-    return;
+/** Answers the commands that wait for the process. */
+function storePresence(step: Step, { worker, heard = 0, stack }: HeartbeatRequest): readonly SentCommand[] {
+  const { presences, lastCommands } = step.state;
+  const { workerId } = worker;
+  if (worker.state === 'stopped') {
+    forgetWorker(step, workerId);
+    return [];
   }
-  const known = presences.get(presence.workerId);
-  presences.set(presence.workerId, {
-    ...presence,
-    definitions: presence.definitions ?? known?.definitions ?? [],
+  const known = presences.get(workerId);
+  const commands = (known?.commands ?? []).filter(({ id }) => id > heard);
+  const answered = stack !== undefined && fitsStore(JSON.stringify(stack)) ? { ...stack, at: step.now } : null;
+  presences.set(workerId, {
+    ...worker,
+    definitions: worker.definitions ?? known?.definitions ?? [],
     startedAt: known?.startedAt ?? step.now,
     beatAt: step.now,
+    commands,
+    stack: answered ?? known?.stack ?? null,
   });
+  // A worker that the store forgot remembers what it heard: the next command must be newer than that.
+  lastCommands.set(workerId, Math.max(lastCommands.get(workerId) ?? 0, heard));
+  return commands;
+}
+
+/** Removes a process with all that is kept for it. */
+export function forgetWorker({ state }: Step, workerId: string): void {
+  state.presences.delete(workerId);
+  state.lastCommands.delete(workerId);
 }
 
 function beatOne(step: Step, beat: Beat, leaseMs: number): BeatAnswer {

@@ -4,6 +4,7 @@ import { type Chance, createToken } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import type { Broker, Schedules, Signal } from '../broker.ts';
 import { claim } from './claim.ts';
+import { control } from './control.ts';
 import { enqueue } from './enqueue.ts';
 import { heartbeat } from './heartbeat.ts';
 import { claimOverdue } from './overdue.ts';
@@ -78,7 +79,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
     remove: (taskIds) => run((step) => remove(step, taskIds)),
     update: (changes) => run((step) => update(step, changes)),
     configure: (scope, name, settings) => run((step) => configure(step, scope, name, settings)),
-    control: () => run(() => refuse('control of workers')),
+    control: (workerIds, command) => run((step) => control(step, workerIds, command)),
     getTasks: (taskIds) => run((step) => getTasks(step, taskIds)),
     getQueues: () => run(getQueues),
     getWorkers: () => run(getWorkers),

@@ -1,6 +1,7 @@
 /** prune: removes what is past its time. */
 
 import { limits } from '../../core/limits.ts';
+import { forgetWorker } from './heartbeat.ts';
 import { eraseTask, type Step } from './step.ts';
 
 /** A process that was silent for this many times `presenceMs` has gone for good. */
@@ -16,7 +17,7 @@ export function prune(step: Step, limit: number): number {
     if (held.until !== null && held.until <= now) state.keys.delete(key);
   }
   for (const [workerId, record] of state.presences) {
-    if (record.beatAt + presenceFactor * limits.presenceMs <= now) state.presences.delete(workerId);
+    if (record.beatAt + presenceFactor * limits.presenceMs <= now) forgetWorker(step, workerId);
   }
   const kept = state.events.findIndex((event) => event.at + limits.eventsKeepMs > now);
   state.events.splice(0, kept === -1 ? state.events.length : kept);

@@ -40,6 +40,8 @@ export interface MemoryState {
   /** By the JSON text of [queue, task name, view]: how many tasks, kept with every change. */
   readonly counts: Map<string, number>;
   readonly presences: Map<string, WorkerRecord>;
+  /** By worker: the highest id a command for it ever had. */
+  readonly lastCommands: Map<string, number>;
   /** Oldest first. */
   readonly events: BatchEvent[];
   lastSeq: number;
@@ -57,6 +59,7 @@ export function createMemoryState(): MemoryState {
     limits: new Map(),
     counts: new Map(),
     presences: new Map(),
+    lastCommands: new Map(),
   };
 }
 

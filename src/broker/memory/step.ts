@@ -25,6 +25,7 @@ const eventOrder: readonly Kind[] = [
   'remove',
   'prune',
   'configure',
+  'control',
 ];
 
 /** A call under way: its time, and what it has changed so far. */
@@ -39,6 +40,8 @@ export interface Step {
   readonly cancels: string[];
   readonly finished: string[];
   configured: boolean;
+  /** Workers that a command was left for. */
+  readonly commanded: string[];
 }
 
 export function beginStep(state: MemoryState, clockNow: number): Step {
@@ -52,6 +55,7 @@ export function beginStep(state: MemoryState, clockNow: number): Step {
     cancels: [],
     finished: [],
     configured: false,
+    commanded: [],
   };
 }
 
@@ -59,7 +63,7 @@ export function beginStep(state: MemoryState, clockNow: number): Step {
 export function endStep(step: Step): readonly Signal[] {
   for (const kind of eventOrder) {
     const items = step.items.get(kind);
-    if (items === undefined && !(kind === 'configure' && step.configured)) continue;
+    if (items === undefined && !isTold(step, kind)) continue;
     step.state.lastSeq += 1;
     step.state.events.push({ seq: step.state.lastSeq, at: step.now, kind, items: items ?? [] });
   }
@@ -69,7 +73,13 @@ export function endStep(step: Step): readonly Signal[] {
   if (step.cancels.length > 0) signals.push({ kind: 'cancel', taskIds: step.cancels });
   if (step.finished.length > 0) signals.push({ kind: 'finished', taskIds: step.finished });
   if (step.configured) signals.push({ kind: 'settings' });
+  if (step.commanded.length > 0) signals.push({ kind: 'command', workerIds: [...new Set(step.commanded)] });
   return signals;
+}
+
+/** Whether there was such a change that is no task's. */
+function isTold(step: Step, kind: Kind): boolean {
+  return (kind === 'configure' && step.configured) || (kind === 'control' && step.commanded.length > 0);
 }
 
 /** Stores a task that is new here. */

@@ -1,10 +1,11 @@
 /** heartbeat: extends leases, stores what the runs and the process say, tells of cancel requests and lost leases. */
 
+import { fitsStore, type SentCommand, type WorkerStack } from '../../core/commands.ts';
 import { limits } from '../../core/limits.ts';
-import type { Presence } from '../../core/presence.ts';
 import type { Beat, BeatAnswer, HeartbeatAnswer, HeartbeatRequest } from '../broker.ts';
 import { storeLogs } from './attempts.ts';
 import { checkBy } from './claims.ts';
+import { decodeCommands, encodeCommands } from './control.ts';
 import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { decodeCheckpoints, encodeCheckpoints, encodeJson, idList, runningCheckAt } from './rows.ts';
@@ -51,14 +52,22 @@ const dismissJudges = eachStatement(
   (value, from) => `UPDATE tasks SET judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
 );
 
-/** Inputs: id, server, now, presence, definitions (NULL keeps those that are there). Locks: the process's own row. */
-const storeWorker = statement(
+/**
+ * Inputs: id, server, now, presence, definitions and stack (NULL keeps those that are there), highest command heard. Answers
+ * the commands that wait. Locks: the process's own row.
+ */
+const storeWorker = statement<[commands: string | null]>(
   'store_worker',
-  () => `INSERT INTO workers (worker_id, server, started_at, beat_at, presence, definitions)
-    VALUES ($1, $2, $3, $3, $4, COALESCE($5, '[]'))
+  () => `INSERT INTO workers (worker_id, server, started_at, beat_at, presence, definitions, stack, last_command)
+    VALUES ($1, $2, $3, $3, $4, COALESCE($5, '[]'), $6, $7)
   ON CONFLICT (worker_id) DO UPDATE SET server = excluded.server, beat_at = excluded.beat_at, presence = excluded.presence,
-    definitions = COALESCE($5, workers.definitions)`,
+    definitions = COALESCE($5, workers.definitions), stack = COALESCE(excluded.stack, workers.stack),
+    last_command = CASE WHEN excluded.last_command > workers.last_command THEN excluded.last_command ELSE workers.last_command END
+  RETURNING commands`,
 );
+
+/** Inputs: id, the commands that still wait. */
+const keepCommands = statement('keep_commands', () => 'UPDATE workers SET commands = $2 WHERE worker_id = $1');
 
 const deleteWorker = statement('delete_worker', () => 'DELETE FROM workers WHERE worker_id = $1');
 
@@ -70,27 +79,41 @@ const livingServer = statement<[found: number]>(
 
 export async function heartbeat(step: Step, request: HeartbeatRequest): Promise<HeartbeatAnswer> {
   refuseLargeBatch(request.beats);
-  await storePresence(step, request.worker);
+  const commands = await storePresence(step, request);
   const beats = request.beats.length === 0 ? [] : await storeBeats(step, request.beats, request.leaseMs);
   const servers = await step.tx.query(livingServer, step.now - limits.presenceMs);
-  return { now: step.now, beats, commands: [], noServer: servers.length === 0 };
+  return { now: step.now, beats, commands, noServer: servers.length === 0 };
 }
 
-async function storePresence(step: Step, presence: Presence): Promise<void> {
-  if (presence.state === 'stopped') {
-    await step.tx.query(deleteWorker, presence.workerId);
-    return;
+/** Answers the commands that wait for the process. */
+async function storePresence(
+  step: Step,
+  { worker, heard = 0, stack }: HeartbeatRequest,
+): Promise<readonly SentCommand[]> {
+  if (worker.state === 'stopped') {
+    await step.tx.query(deleteWorker, worker.workerId);
+    return [];
   }
-  const { definitions, ...rest } = presence;
-  const definitionsText = definitions === null ? null : JSON.stringify(definitions);
-  await step.tx.query(
+  const { definitions, ...rest } = worker;
+  const [row] = await step.tx.query(
     storeWorker,
-    presence.workerId,
-    presence.server ? 1 : 0,
+    worker.workerId,
+    worker.server ? 1 : 0,
     step.now,
     JSON.stringify(rest),
-    definitionsText,
+    definitions === null ? null : JSON.stringify(definitions),
+    stackText(step, stack),
+    heard,
   );
+  const waiting = decodeCommands(row?.[0] ?? null);
+  const left = waiting.filter(({ id }) => id > heard);
+  if (left.length < waiting.length) await step.tx.query(keepCommands, worker.workerId, encodeCommands(left));
+  return left;
+}
+
+function stackText(step: Step, stack: WorkerStack | undefined): string | null {
+  if (stack === undefined || !fitsStore(JSON.stringify(stack))) return null;
+  return JSON.stringify({ ...stack, at: step.now });
 }
 
 async function storeBeats(step: Step, beats: readonly Beat[], leaseMs: number): Promise<readonly BeatAnswer[]> {

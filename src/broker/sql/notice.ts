@@ -5,6 +5,9 @@ import type { Signal } from '../broker.ts';
 import { type SqlTransaction, statement } from './driver.ts';
 import { readEvents } from './events.ts';
 
+/** Events do not name workers. */
+const command: Signal = { kind: 'command', workerIds: null };
+
 /** Events read for one notice; beyond it the signals name no tasks. */
 const noticedMax = 100;
 
@@ -15,6 +18,12 @@ export async function readLastSeq(tx: SqlTransaction): Promise<number> {
   return row?.[0] ?? 0;
 }
 
+/** Input: seq. Behind a hundred events only their kinds are looked at. */
+const laterControl = statement<[found: number]>(
+  'later_control',
+  () => "SELECT 1 FROM events WHERE seq > $1 AND kind = 'control' LIMIT 1",
+);
+
 export interface Notice {
   readonly signals: readonly Signal[];
   readonly seq: number;
@@ -24,17 +33,18 @@ export interface Notice {
 export async function readNotice(tx: SqlTransaction, seq: number): Promise<Notice> {
   const last = await readLastSeq(tx);
   if (last - seq > noticedMax) {
-    return {
-      signals: [{ kind: 'work', queues: null }, { kind: 'finished', taskIds: null }, { kind: 'settings' }],
-      seq: last,
-    };
+    const isControlled = (await tx.query(laterControl, seq)).length > 0;
+    const some: Signal[] = [{ kind: 'work', queues: null }, { kind: 'finished', taskIds: null }, { kind: 'settings' }];
+    return { signals: isControlled ? [...some, command] : some, seq: last };
   }
   const work = new Set<string>();
   const cancels: string[] = [];
   const finished: string[] = [];
   let configured = false;
+  let controlled = false;
   for (const event of await readEvents(tx, seq, noticedMax)) {
     if (event.kind === 'configure') configured = true;
+    if (event.kind === 'control') controlled = true;
     for (const { taskId, queue, to } of event.items) {
       if (event.kind === 'cancelRequest') cancels.push(taskId);
       else if (to === 'queued') work.add(queue);
@@ -47,5 +57,6 @@ export async function readNotice(tx: SqlTransaction, seq: number): Promise<Notic
   if (cancels.length > 0) signals.push({ kind: 'cancel', taskIds: cancels });
   if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished });
   if (configured) signals.push({ kind: 'settings' });
+  if (controlled) signals.push(command);
   return { signals, seq: last };
 }

@@ -1,11 +1,13 @@
 /** getTasks, getQueues, getWorkers, inspect: what the store knows, nothing changed. */
 
+import type { StoredStack } from '../../core/commands.ts';
 import type { Facts, Pause, WorkerFact } from '../../core/facts.ts';
 import { limits } from '../../core/limits.ts';
 import type { Definition, Presence, WorkerRecord } from '../../core/presence.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { QueueRecord } from '../broker.ts';
+import { decodeCommands } from './control.ts';
 import { readCounts } from './counts.ts';
 import { type SqlTransaction, statement } from './driver.ts';
 import { readLimitFacts } from './limits.ts';
@@ -60,19 +62,30 @@ export async function getQueues(tx: SqlTransaction): Promise<readonly QueueRecor
   return queues;
 }
 
-const allWorkers = statement<[presence: string, definitions: string, startedAt: number, beatAt: number]>(
+const allWorkers = statement<
+  [
+    presence: string,
+    definitions: string,
+    startedAt: number,
+    beatAt: number,
+    commands: string | null,
+    stack: string | null,
+  ]
+>(
   'all_workers',
-  () => 'SELECT presence, definitions, started_at, beat_at FROM workers ORDER BY worker_id',
+  () => 'SELECT presence, definitions, started_at, beat_at, commands, stack FROM workers ORDER BY worker_id',
 );
 
 /** By id. */
 export async function getWorkers(tx: SqlTransaction): Promise<readonly WorkerRecord[]> {
   const rows = await tx.query(allWorkers);
-  return rows.map(([presence, definitions, startedAt, beatAt]) => ({
+  return rows.map(([presence, definitions, startedAt, beatAt, commands, stack]) => ({
     ...(JSON.parse(presence) as Omit<Presence, 'definitions'>),
     definitions: JSON.parse(definitions) as readonly Definition[],
     startedAt,
     beatAt,
+    commands: decodeCommands(commands),
+    stack: stack === null ? null : (JSON.parse(stack) as StoredStack),
   }));
 }
 

@@ -142,4 +142,4 @@ CREATE INDEX timeline_task ON timeline (task_id, seq);
 CREATE TABLE workers (
   worker_id text NOT NULL PRIMARY KEY, server bigint NOT NULL, started_at bigint NOT NULL, beat_at bigint NOT NULL, presence text NOT NULL,
   definitions text NOT NULL
-) WITHOUT ROWID;
+    , last_command bigint NOT NULL DEFAULT 0, commands text, stack text) WITHOUT ROWID;

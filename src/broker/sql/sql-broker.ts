@@ -6,6 +6,7 @@ import type { Broker, BrokerInfo, Schedules, Signal } from '../broker.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
 import { configure } from './configure.ts';
+import { control } from './control.ts';
 import { fold } from './counts.ts';
 import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
 import { enqueue } from './enqueue.ts';
@@ -174,7 +175,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     remove: (taskIds) => change((step) => remove(step, taskIds)),
     update: (changes) => change((step) => update(step, changes)),
     configure: (scope, name, settings) => change((step) => configure(step, scope, name, settings)),
-    control: () => guarded(async () => refuse('control of workers')),
+    control: (workerIds, command) => change((step) => control(step, workerIds, command)),
     getTasks: (taskIds) => read((tx) => getTasks(tx, taskIds)),
     getQueues: () => read(getQueues),
     getWorkers: () => read(getWorkers),

@@ -29,10 +29,12 @@ export interface Step {
   /** Where the claims of this process go on behind tasks with full limits, by queue. Forgetting them costs time only. */
   readonly places: Map<string, Place>;
   configured: boolean;
+  /** Workers that a command was left for. */
+  readonly commanded: string[];
 }
 
 export function createStep(tx: SqlTransaction, now: number, places: Map<string, Place> = new Map()): Step {
-  return { tx, now, changes: [], resumed: [], cancels: [], freed: new Set(), places, configured: false };
+  return { tx, now, changes: [], resumed: [], cancels: [], freed: new Set(), places, configured: false, commanded: [] };
 }
 
 /** Records a change: see {@link addChange}. */
@@ -66,6 +68,7 @@ const eventOrder: readonly EventKind[] = [
   'remove',
   'prune',
   'configure',
+  'control',
 ];
 
 /** Appends one row a kind of change. Inputs: time, kind, groups of items. Locks: none beyond the new row. */
@@ -84,9 +87,9 @@ const appendDeltas = statement('append_deltas', () => 'INSERT INTO deltas (at, c
 /** Stores what the step has recorded. Answers whether it changed anything. */
 export async function endStep(step: Step): Promise<boolean> {
   const { changes, now } = step;
-  if (changes.length === 0 && !step.configured) return false;
+  if (changes.length === 0 && !step.configured && step.commanded.length === 0) return false;
   const byKind = Map.groupBy(changes, ({ kind }) => kind);
-  const kinds = eventOrder.filter((kind) => byKind.has(kind) || (kind === 'configure' && step.configured));
+  const kinds = eventOrder.filter((kind) => byKind.has(kind) || isTold(step, kind));
   await step.tx.each(
     appendEvents,
     kinds.map((kind) => [now, kind, JSON.stringify((byKind.get(kind) ?? []).map(eventGroup))]),
@@ -104,6 +107,11 @@ export async function endStep(step: Step): Promise<boolean> {
   return true;
 }
 
+/** Whether there was such a change that is no task's. */
+function isTold(step: Step, kind: EventKind): boolean {
+  return (kind === 'configure' && step.configured) || (kind === 'control' && step.commanded.length > 0);
+}
+
 /** The hints to send once the step is stored. */
 export function signalsOf(step: Step): readonly Signal[] {
   const work = new Set(step.resumed);
@@ -118,5 +126,6 @@ export function signalsOf(step: Step): readonly Signal[] {
   if (step.cancels.length > 0) signals.push({ kind: 'cancel', taskIds: step.cancels });
   if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished });
   if (step.configured) signals.push({ kind: 'settings' });
+  if (step.commanded.length > 0) signals.push({ kind: 'command', workerIds: [...new Set(step.commanded)] });
   return signals;
 }

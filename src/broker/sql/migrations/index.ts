@@ -3,6 +3,7 @@
 import type { Dialect } from '../driver.ts';
 import * as tasks from './0001_tasks.ts';
 import * as limits from './0002_limits.ts';
+import * as commands from './0006_commands.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -11,4 +12,4 @@ export interface Migration {
   readonly up: (dialect: Dialect) => readonly string[];
 }
 
-export const migrations: readonly Migration[] = [tasks, limits];
+export const migrations: readonly Migration[] = [tasks, limits, commands];
