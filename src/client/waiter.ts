@@ -19,6 +19,9 @@ export interface Waiter {
 
 interface Wait {
   readonly taskId: string;
+  /** The pause after its next look by the clock, and when that is. */
+  pauseMs: number;
+  dueAt: number;
   resolve(task: Task): void;
   reject(error: unknown): void;
 }
@@ -29,25 +32,25 @@ interface LastLook {
   error: unknown;
 }
 
-/** Makes a waiter over the broker that `open` gives. While nobody waits it holds no timer and no subscription. */
-export function createWaiter(open: () => Promise<Pick<Broker, 'getTasks' | 'subscribe'>>, clock: Clock): Waiter {
-  const waits = new Set<Wait>();
-  const lastLooks = new WeakMap<Wait, LastLook>();
-  let watch: Watch | null = null;
+type OpenBroker = () => Promise<Pick<Broker, 'getTasks' | 'subscribe'>>;
 
-  async function look(): Promise<void> {
-    const looked = [...waits];
+/** Makes a waiter over the broker that `open` gives. While nobody waits it holds no timer and no subscription. */
+export function createWaiter(open: OpenBroker, clock: Clock): Waiter {
+  const lastLooks = new WeakMap<Wait, LastLook>();
+  const watch = createWatch(open, clock, look);
+
+  async function look(waits: readonly Wait[]): Promise<void> {
     try {
       const broker = await open();
-      for (let at = 0; at < looked.length; at += limits.batchMax) {
-        const chunk = looked.slice(at, at + limits.batchMax);
+      for (let at = 0; at < waits.length; at += limits.batchMax) {
+        const chunk = waits.slice(at, at + limits.batchMax);
         const tasks = await broker.getTasks(chunk.map((wait) => wait.taskId));
         for (const [index, wait] of chunk.entries()) answer(wait, tasks[index] ?? null);
       }
     } catch (error) {
       // An outage may pass before the time is up; anything else will not.
       const passing = error instanceof TaskFlowError && error.retryable;
-      for (const wait of looked) {
+      for (const wait of waits) {
         if (passing) lastLooks.set(wait, { state: lastLooks.get(wait)?.state ?? 'in an unknown state', error });
         else wait.reject(error);
       }
@@ -60,101 +63,134 @@ export function createWaiter(open: () => Promise<Pick<Broker, 'getTasks' | 'subs
     else lastLooks.set(wait, { state: task.state, error: undefined });
   }
 
-  function concerns(taskIds: readonly string[] | null): boolean {
-    if (taskIds === null) return true;
-    const finished = new Set(taskIds);
-    for (const { taskId } of waits) if (finished.has(taskId)) return true;
-    return false;
-  }
-
-  function add(wait: Wait): void {
-    waits.add(wait);
-    watch ??= startWatch(open, clock, look, concerns);
-    watch.hurry();
-  }
-
-  function remove(wait: Wait): void {
-    waits.delete(wait);
-    if (waits.size > 0) return;
-    watch?.stop();
-    watch = null;
-  }
-
   return {
     finished(taskId, timeoutMs, signal) {
       const { promise, resolve, reject } = Promise.withResolvers<Task>();
       if (signal?.aborted) return Promise.reject(signal.reason);
-      const wait: Wait = { taskId, resolve, reject };
+      const wait: Wait = { taskId, resolve, reject, pauseMs: limits.resultPollMinMs, dueAt: Infinity };
       const onAbort = (): void => reject(signal?.reason);
       const cancelTimeout = clock.schedule(timeoutMs, () => reject(timedOut(taskId, timeoutMs, lastLooks.get(wait))));
       signal?.addEventListener('abort', onAbort, { once: true });
-      add(wait);
+      watch.add(wait);
       return promise.finally(() => {
         cancelTimeout();
         signal?.removeEventListener('abort', onAbort);
-        remove(wait);
+        watch.remove(wait);
       });
     },
   };
 }
 
-/** Looks again and again, ever less often, and at once when told to. */
+/**
+ * Looks at each wait again and again, ever less often, and at once when a signal names its task. A signal costs one look
+ * at the tasks it names, however many others are waited for; one that names none hurries everybody, but not without end.
+ */
 interface Watch {
-  hurry(): void;
-  stop(): void;
+  add(wait: Wait): void;
+  remove(wait: Wait): void;
 }
 
-function startWatch(
-  open: () => Promise<Pick<Broker, 'subscribe'>>,
-  clock: Clock,
-  look: () => Promise<void>,
-  concerns: (taskIds: readonly string[] | null) => boolean,
-): Watch {
-  let stopped = false;
+function createWatch(open: OpenBroker, clock: Clock, look: (waits: readonly Wait[]) => Promise<void>): Watch {
+  const byTask = new Map<string, Set<Wait>>();
+  const hurried = new Set<Wait>();
   let looking = false;
-  let again = false;
-  let delayMs: number = limits.resultPollMinMs;
-  let cancelNext: Cancel = () => {};
-  let unsubscribe: Unsubscribe = () => {};
+  let cancelTimer: Cancel = () => {};
+  let timerAt = Infinity;
+  let lastHurryAt = -Infinity;
+  let unsubscribe: Unsubscribe | null = null;
 
-  async function run(): Promise<void> {
-    cancelNext();
+  function* all(): Generator<Wait> {
+    for (const waits of byTask.values()) yield* waits;
+  }
+
+  async function lookAtHurried(): Promise<void> {
+    if (looking) return;
     looking = true;
-    do {
-      again = false;
-      await look();
-    } while (again && !stopped);
+    while (hurried.size > 0) {
+      const waits = [...hurried];
+      hurried.clear();
+      await look(waits);
+    }
     looking = false;
-    if (stopped) return;
-    cancelNext = clock.schedule(delayMs, () => void run());
-    delayMs = Math.min(delayMs * 2, limits.pollMs);
   }
 
-  function lookNow(): void {
-    if (stopped) return;
-    if (looking) again = true;
-    else void run();
+  function arm(at: number): void {
+    if (at >= timerAt) return;
+    cancelTimer();
+    timerAt = at;
+    cancelTimer = clock.schedule(Math.max(0, at - clock.elapsed()), onTimer);
   }
 
-  function subscribe(broker: Pick<Broker, 'subscribe'>): void {
-    if (stopped) return;
-    unsubscribe = broker.subscribe((signal) => {
-      if (signal.kind === 'finished' && concerns(signal.taskIds)) lookNow();
-    });
+  function onTimer(): void {
+    timerAt = Infinity;
+    const now = clock.elapsed();
+    let nextAt = Infinity;
+    for (const wait of all()) {
+      if (wait.dueAt <= now) {
+        hurried.add(wait);
+        wait.dueAt = now + wait.pauseMs;
+        wait.pauseMs = Math.min(wait.pauseMs * 2, limits.pollMs);
+      }
+      nextAt = Math.min(nextAt, wait.dueAt);
+    }
+    if (nextAt < Infinity) arm(nextAt);
+    void lookAtHurried();
   }
 
-  // A store that cannot be opened is the look's to report; without signals the polling stands alone.
-  open().then(subscribe, () => {});
+  function onFinished(taskIds: readonly string[] | null): void {
+    if (taskIds === null) hurryAll();
+    for (const taskId of taskIds ?? []) for (const wait of byTask.get(taskId) ?? []) hurried.add(wait);
+    if (hurried.size > 0) void lookAtHurried();
+  }
+
+  function hurryAll(): void {
+    const at = Math.max(clock.elapsed(), lastHurryAt + limits.resultPollMinMs);
+    lastHurryAt = at;
+    for (const wait of all()) wait.dueAt = Math.min(wait.dueAt, at);
+    arm(at);
+  }
+
+  function listen(): void {
+    let ended = false;
+    let stop: Unsubscribe = () => {};
+    unsubscribe = () => {
+      ended = true;
+      stop();
+    };
+    // A store that cannot be opened is the look's to report; without signals the polling stands alone.
+    open().then(
+      (broker) => {
+        if (ended) return;
+        stop = broker.subscribe((signal) => {
+          if (signal.kind === 'finished') onFinished(signal.taskIds);
+        });
+      },
+      () => {},
+    );
+  }
 
   return {
-    hurry() {
-      delayMs = limits.resultPollMinMs;
-      lookNow();
+    add(wait) {
+      if (unsubscribe === null) listen();
+      const waits = byTask.get(wait.taskId);
+      if (waits === undefined) byTask.set(wait.taskId, new Set([wait]));
+      else waits.add(wait);
+      wait.dueAt = clock.elapsed() + wait.pauseMs;
+      wait.pauseMs *= 2;
+      arm(wait.dueAt);
+      hurried.add(wait);
+      void lookAtHurried();
     },
-    stop() {
-      stopped = true;
-      cancelNext();
-      unsubscribe();
+    remove(wait) {
+      hurried.delete(wait);
+      const waits = byTask.get(wait.taskId);
+      waits?.delete(wait);
+      if (waits?.size === 0) byTask.delete(wait.taskId);
+      if (byTask.size > 0) return;
+      cancelTimer();
+      timerAt = Infinity;
+      unsubscribe?.();
+      unsubscribe = null;
     },
   };
 }

@@ -1,0 +1,107 @@
+/** Checks what waiting for results costs the store: looks are counted, on a clock moved by hand. */
+
+import { beforeEach, expect, test } from 'vitest';
+import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
+import type { Signal } from '../broker/broker.ts';
+import { limits } from '../core/limits.ts';
+import type { Task } from '../core/task.ts';
+import { createWaiter, type Waiter } from './waiter.ts';
+
+let clock: ManualClock;
+let looks: string[][];
+let listeners: Set<(signal: Signal) => void>;
+let done: Set<string>;
+let waiter: Waiter;
+
+beforeEach(() => {
+  clock = createManualClock();
+  looks = [];
+  listeners = new Set();
+  done = new Set();
+  const broker = {
+    async getTasks(ids: readonly string[]) {
+      looks.push([...ids]);
+      return ids.map((id) => ({ id, state: done.has(id) ? 'succeeded' : 'running' }) as Task);
+    },
+    subscribe(listener: (signal: Signal) => void) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  waiter = createWaiter(async () => broker, clock);
+});
+
+function wait(...ids: readonly string[]): Promise<Task[]> {
+  return Promise.all(ids.map((id) => waiter.finished(id, 60_000)));
+}
+
+function tell(taskIds: readonly string[] | null): void {
+  for (const listener of listeners) listener({ kind: 'finished', taskIds });
+}
+
+test('a signal costs one look at the tasks it names, however many others are waited for', async () => {
+  const ids = Array.from({ length: 500 }, (_, index) => `T${index}`);
+  const all = wait(...ids);
+  await clock.advance(5);
+  looks.length = 0;
+  done = new Set(ids);
+  tell(['T7', 'unknown']);
+  await clock.advance(0);
+  expect(looks).toEqual([['T7']]);
+  tell(ids);
+  await all;
+});
+
+test('a signal about others is no reason to look', async () => {
+  void wait('mine');
+  await clock.advance(5);
+  looks.length = 0;
+  tell(['other']);
+  await clock.advance(1);
+  expect(looks).toEqual([]);
+});
+
+test('signals that name nobody hurry everybody, but not without end', async () => {
+  void wait('a', 'b');
+  await clock.advance(10_000);
+  looks.length = 0;
+  for (let ms = 0; ms < 200; ms++) {
+    tell(null);
+    await clock.advance(1);
+  }
+  expect(looks.length).toBeGreaterThan(0);
+  expect(looks.length).toBeLessThanOrEqual(200 / limits.resultPollMinMs + 1);
+});
+
+test('many who begin to wait one after the other do not make each other look again', async () => {
+  void wait('old');
+  await clock.advance(10_000);
+  looks.length = 0;
+  for (let index = 0; index < 100; index++) {
+    void wait(`new${index}`);
+    await clock.advance(1);
+  }
+  expect(looks.flat().filter((id) => id === 'old').length).toBeLessThanOrEqual(1);
+});
+
+test('without any signal the end is found by looks that grow apart until the poll', async () => {
+  const end = wait('a');
+  await clock.advance(60_000 / 2);
+  expect(looks.length).toBeLessThan(40);
+  done.add('a');
+  await clock.advance(limits.pollMs);
+  expect(await end).toMatchObject([{ id: 'a' }]);
+});
+
+test('when nobody waits any more there is neither a listener nor a look', async () => {
+  const end = wait('a');
+  await clock.advance(1);
+  done.add('a');
+  tell(['a']);
+  await end;
+  await clock.advance(0);
+  expect(listeners.size).toBe(0);
+  looks.length = 0;
+  await clock.advance(10_000);
+  expect(looks).toEqual([]);
+});
