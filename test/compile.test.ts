@@ -38,6 +38,14 @@ function documentedExamples(): readonly (readonly [string, string])[] {
     });
 }
 
+/** The TypeScript of every guide, as `[file_number, code]`. */
+function guideExamples(): readonly (readonly [string, string])[] {
+  return globSync('docs/guide/*.md', { cwd: root }).flatMap((file) => {
+    const blocks = readFileSync(join(root, file), 'utf8').matchAll(/^```ts\n(.*?)^```/gms);
+    return [...blocks].map(([, code = ''], index) => [`${file.replaceAll(/\W/g, '_')}_${index}`, code] as const);
+  });
+}
+
 /** Names that examples use without importing them, so that they can be as short as documentation should be. */
 const prelude = `
 import * as taskflow from 'taskflowjs';
@@ -69,8 +77,8 @@ test('what must compile does, and each line that must not is an error', async ()
 });
 
 test('every documented example compiles', async () => {
-  const examples = documentedExamples();
-  expect(examples.length).toBeGreaterThanOrEqual(8);
+  const examples = [...documentedExamples(), ...guideExamples()];
+  expect(examples.length).toBeGreaterThanOrEqual(9);
   for (const [name, code] of examples) writeFileSync(join(scratch, `${name}.mts`), `${code}\nexport {};\n`);
   cpSync(join(root, 'test/compile/tasks'), join(scratch, 'tasks'), { recursive: true });
   writeFileSync(join(scratch, 'prelude.mts'), prelude);

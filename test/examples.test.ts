@@ -10,7 +10,7 @@ import { checksum, inParallel } from '../examples/lib/checksum.ts';
 import { inUnits, parseSale, salesLines, sumSales, writeSales } from '../examples/lib/sales.ts';
 import { walk } from '../examples/lib/walk.ts';
 import { addLine, noText, readingMinutes } from '../examples/lib/words.ts';
-import { flaky, hello } from '../examples/tasks/demo.ts';
+import { flaky, hello, order } from '../examples/tasks/demo.ts';
 import { filesChecksum } from '../examples/tasks/files-checksum.ts';
 import { httpCheck } from '../examples/tasks/http-check.ts';
 import { reportSales } from '../examples/tasks/report-sales.ts';
@@ -190,4 +190,23 @@ test('demo.hello greets and demo.flaky succeeds after its failures', async () =>
   expect((await runTask(hello, { name: 'Ada' })).result).toEqual({ message: 'Hello Ada' });
   await expect(runTask(flaky, { failures: 2 }, { attempt: 2 })).rejects.toThrow('attempt 2');
   expect((await runTask(flaky, { failures: 2 }, { attempt: 3 })).result).toEqual({ attempts: 3 });
+});
+
+test('demo.order reserves and charges once, and sends when the service is open', async () => {
+  const definition = definitionOf(order);
+  const ran: string[] = [];
+  const kept = new Map<string, unknown>();
+  const attempt = async (attempt: number): Promise<unknown> =>
+    definition?.run?.(await definition.parseInput({ failures: 1 }), {
+      id: 'T'.repeat(26),
+      attempt,
+      log: { info: (message: string) => void ran.push(message) },
+      async step(name: string, run: () => unknown) {
+        if (!kept.has(name)) kept.set(name, await run());
+        return kept.get(name);
+      },
+    } as unknown as Context);
+  await expect(attempt(1)).rejects.toThrow('closed');
+  expect(await attempt(2)).toEqual({ receipt: 'R-TTTTTT', attempts: 2 });
+  expect(ran).toEqual(['reserving', 'charging', 'sent']);
 });

@@ -24,3 +24,25 @@ export const flaky = task('demo.flaky', {
     return { attempts: ctx.attempt };
   },
 });
+
+export const order = task('demo.order', {
+  description: 'Three steps that run once each, however often the last one fails',
+  input: z.object({ item: z.string().default('book'), failures: z.int().min(0).max(5).default(2) }),
+  retry: { attempts: 6, backoff: 'fixed', delay: '1s', jitter: 'none' },
+
+  async run({ item, failures }, ctx) {
+    const { shelf } = await ctx.step('reserve', () => {
+      ctx.log.info('reserving', { item });
+      return { item, shelf: item.length };
+    });
+    const { receipt } = await ctx.step('charge', () => {
+      ctx.log.info('charging', { key: ctx.idempotencyKey });
+      return { receipt: `R-${ctx.id.slice(-6)}` };
+    });
+    await ctx.step('send', () => {
+      if (ctx.attempt <= failures) throw new Error(`the parcel service is closed (attempt ${ctx.attempt})`);
+      ctx.log.info('sent', { shelf });
+    });
+    return { receipt, attempts: ctx.attempt };
+  },
+});

@@ -105,6 +105,7 @@ function taskFields(task: TaskRecordDocument, why: string | null): Field[] {
       raw: `${task.attempt}/${task.attempts}`,
     },
     { label: 'Progress', ...set(progressText(task)) },
+    { label: 'Steps', ...set(stepsText(task)) },
     { label: 'Created', ...time(task.createdAt) },
     { label: 'Due', ...(task.state === 'scheduled' ? time(task.dueAt) : { text: null, raw: task.dueAt }) },
     { label: 'Started', ...time(task.startedAt) },
@@ -125,6 +126,11 @@ function progressText({ progress }: TaskSummaryDocument): string | null {
       ? String(progress.done)
       : `${progress.done} of ${progress.total} (${Math.floor((progress.done / progress.total) * 100)} %)`;
   return progress.note === null ? done : `${done}   ${progress.note}`;
+}
+
+/** Their names; `--json` has the values. */
+function stepsText({ steps }: TaskRecordDocument): string | null {
+  return steps.length === 0 ? null : `${steps.length} done: ${steps.map(({ name }) => name).join(', ')}`;
 }
 
 function runLines(terminal: Terminal, task: TaskRecordDocument): string[] {

@@ -2,11 +2,11 @@
 
 import { type Context, definitionBrand, type TaskDefinition } from '../core/definition.ts';
 import type { Duration } from '../core/duration.ts';
+import type { AsJson, Frozen } from '../core/json-type.ts';
 import { invalidOption } from '../core/option-names.ts';
 import type { EnqueueItem } from './client.ts';
 import { defaultClient } from './default-client.ts';
 import type { Handle } from './handle.ts';
-import type { AsJson, Frozen } from './json-type.ts';
 import type { EnqueueOptions } from './options.ts';
 import type { AnySchema, In, Out } from './schema.ts';
 import { defineTask, type TaskOptions } from './task-options.ts';

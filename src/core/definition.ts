@@ -1,6 +1,7 @@
 /** A task definition in a process that has its code, and what a handler is given. */
 
 import type { Duration } from './duration.ts';
+import type { AsJson } from './json-type.ts';
 import type { LimitTemplate } from './limit-rules.ts';
 import type { IfExists } from './task.ts';
 
@@ -34,6 +35,19 @@ export interface Context {
   readonly log: Log;
   /** Reports how far the run is; kept at most once a second, the last one always. */
   progress(done: number, total?: number, note?: string): void;
+  /**
+   * Runs `fn` once for the life of the task: when the store has its value, later attempts are given the value and do not
+   * run it. The promise resolves after the store has said so, with what the value is as JSON. Between the two the process
+   * may die: then `fn` runs again. What `fn` throws is not kept. A retry by a person begins without any step.
+   *
+   * Names are unique in a run (STEP_NAME_TAKEN). Rejects with STEP_TOO_LARGE and PAYLOAD_NOT_JSON for what cannot be kept,
+   * and with LEASE_LOST when the run no longer speaks for the task.
+   *
+   * @example
+   * const charge = await ctx.step('charge', () => payments.charge(order.id, ctx.idempotencyKey));
+   * await ctx.step('mail', () => mailer.receipt(order.email, charge.receiptUrl));
+   */
+  step<Value>(name: string, fn: () => Value | Promise<Value>): Promise<AsJson<Value>>;
 }
 
 /**

@@ -57,6 +57,18 @@ export const errorTable = {
     'The result is larger than {max}.',
     'Store large results elsewhere and return the address.',
   ),
+  STEP_TOO_LARGE: kind(
+    422,
+    1,
+    '{what} is larger than {max}.',
+    'Let a step keep what later steps need, and store large data elsewhere.',
+  ),
+  STEP_NAME_TAKEN: kind(
+    409,
+    1,
+    'Two steps of one run are named "{name}".',
+    'Name each for what it works on, with its id for instance.',
+  ),
   // conflicts and absences
   TASK_NOT_FOUND: kind(
     404,

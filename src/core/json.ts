@@ -10,7 +10,7 @@ export interface JsonBounds {
   /** Levels of objects and lists: 1 allows `{}` and `[1]`, not `[[]]`. */
   readonly depthMax: number;
   /** The code of the error for too many bytes; PAYLOAD_TOO_LARGE when not given. */
-  readonly tooLarge?: 'PAYLOAD_TOO_LARGE' | 'RESULT_TOO_LARGE';
+  readonly tooLarge?: 'PAYLOAD_TOO_LARGE' | 'RESULT_TOO_LARGE' | 'STEP_TOO_LARGE';
 }
 
 /** What a fast pass keeps: bytes and levels left, and whether the text itself has to be looked at again. */

@@ -11,6 +11,10 @@ export const limits = {
   resultBytesMax: 256 * 1024,
   /** Nesting of a payload or result: a recursive reader of 64 levels is safe in every language. */
   jsonDepthMax: 64,
+  /** Steps a task remembers, bytes of one value and of all: they are read with each claim, and written again with each step. */
+  stepsMax: 500,
+  stepBytesMax: 256 * 1024,
+  stepsBytesMax: 1024 * 1024,
   /** Characters of a task, queue, group or tag name: they are shown in tables and used in indexes. */
   nameMax: 200,
   /** Characters of a rendered key or name of a limit. */

@@ -97,8 +97,8 @@ export interface LogLine {
 /** A remembered step of a task, kept across attempts. */
 export interface Checkpoint {
   readonly name: string;
-  /** JSON text. */
-  readonly value: string;
+  /** JSON text, or `null` for a step that returned nothing. */
+  readonly value: string | null;
 }
 
 /** A stored task. All times are milliseconds of the store's clock. */

@@ -10,6 +10,7 @@ import { ProgressBar, When } from './components.tsx';
 import { Glyph, lookOf, StateWord } from './glyphs.tsx';
 import { JsonCard } from './json-card.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
+import { StepsCard } from './steps-card.tsx';
 import { clockTime, count, exactTime, tookOrWaits } from './words.ts';
 
 export interface TaskPageProps {
@@ -33,6 +34,7 @@ export function TaskPage({ frame, task, why, workers, logs }: TaskPageProps) {
       </section>
       {task.error === null ? null : <ErrorCard error={task.error} />}
       {task.runs.length === 0 ? null : <Runs runs={task.runs} attempts={task.attempts} nameOf={nameOf} />}
+      <StepsCard steps={task.steps} />
       <JsonCard title="Input" value={task.input} href={`${frame.root}api/v1/tasks/${task.id}`} />
       {task.state === 'succeeded' ? (
         <JsonCard title="Result" value={task.result} href={`${frame.root}api/v1/tasks/${task.id}`} />

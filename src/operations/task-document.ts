@@ -64,6 +64,15 @@ export interface TaskDocument extends TaskSummaryDocument {
   readonly version: number;
   /** What holds it back while others run: at most `max` at once, at most `count` starts per `perMs`. */
   readonly limits: readonly LimitRule[];
+  /** What its steps left, in the order they were kept; later attempts of this generation do not run them again. */
+  readonly steps: readonly StepDocument[];
+}
+
+/** One remembered step. */
+export interface StepDocument {
+  readonly name: string;
+  /** `null` for a step that returned nothing. */
+  readonly value: unknown;
 }
 
 /** One ended run of a task that did not simply succeed. */
@@ -112,6 +121,7 @@ export function taskDocument(task: Task): TaskDocument {
     snoozes: task.snoozes,
     version: task.version,
     limits: task.limits,
+    steps: task.checkpoints.map(({ name, value }) => ({ name, value: value === null ? null : readStoredJson(value) })),
   };
 }
 

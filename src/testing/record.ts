@@ -21,6 +21,8 @@ export interface Run<Output> {
   /** What all its runs logged, oldest first. */
   readonly logs: readonly LoggedLine[];
   readonly progress: Progress | null;
+  /** What its steps left, by name; the next attempt begins with it. */
+  readonly steps: Readonly<Record<string, unknown>>;
 }
 
 /** What a walk came to: how the tasks that it moved stand at its end. */
@@ -101,6 +103,9 @@ export function runOf<Output>(task: Task, logs: readonly LoggedLine[]): Run<Outp
     error: remoteErrorOf(task) ?? undefined,
     logs,
     progress: task.progress,
+    steps: Object.fromEntries(
+      task.checkpoints.map(({ name, value }) => [name, value === null ? undefined : JSON.parse(value)]),
+    ),
   };
 }
 

@@ -91,5 +91,6 @@ function withLog(context: Context, logs: Map<string, LoggedLine[]>): Context {
       return context.signal;
     },
     progress: (done, total, note) => context.progress(done, total, note),
+    step: (name, fn) => context.step(name, fn),
   };
 }

@@ -46,6 +46,15 @@ const email = {
       await email.gone.enqueue({});
     },
   }) as import('../client/define.ts').TaskRef<'tidying', object, object, undefined>,
+  steps: task('steps', {
+    input: z.object({}),
+    retry: 3,
+    async run(_, ctx) {
+      const one = await ctx.step('one', () => ({ attempt: ctx.attempt }));
+      if (ctx.attempt < 3) throw new Error('again');
+      return one;
+    },
+  }),
   gone: task('gone', {
     input: z.object({}),
     run: async () => {
@@ -221,4 +230,11 @@ test('limits hold in the kit: a rate by its clock, slots by its runs', async () 
   expect(charged.toSorted()).toEqual(['a', 'a', 'b', 'c']);
   expect((await tf.execute(charge, { customer: 'd' })).state).toBe('succeeded');
   expect(tf.clock.now().toISOString()).toBe('2026-11-23T09:01:30.000Z');
+});
+
+test('steps are kept over attempts and crashes, and shown', async () => {
+  await using tf = await testKit({ tasks: [email] });
+  const run = await tf.execute(email.steps, {});
+  expect(run).toMatchObject({ state: 'succeeded', attempts: 3, output: { attempt: 1 } });
+  expect(run.steps).toEqual({ one: { attempt: 1 } });
 });

@@ -3,13 +3,13 @@
 import { makeClient } from '../client/client.ts';
 import { replaceDefaultClient } from '../client/default-client.ts';
 import type { TaskRef } from '../client/define.ts';
-import type { Frozen } from '../client/json-type.ts';
 import { invariant } from '../core/assert.ts';
 import { seededChance } from '../core/chance.ts';
 import { definitionsIn } from '../core/collect.ts';
 import { definitionBrand } from '../core/definition.ts';
 import { type Duration, parseDuration } from '../core/duration.ts';
 import { taskFlowError } from '../core/errors.ts';
+import type { Frozen } from '../core/json-type.ts';
 import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
 import { isFinished } from '../core/states.ts';

@@ -4,6 +4,7 @@ import type { Beat } from '../broker/broker.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import type { ClaimedTask, Lease, LogLine, Progress, Settlement, Task, Verdict } from '../core/task.ts';
 import type { Pool } from './pools.ts';
+import type { Steps } from './steps.ts';
 import type { Timed } from './wheel.ts';
 
 /**
@@ -48,6 +49,8 @@ export class Attempt implements Timed {
   progressChanged = false;
   logs: LogLine[] = [];
   logLines = 0;
+  /** Made on the first step. */
+  steps: Steps | null = null;
   bucket = -1;
   #controller: AbortController | null = null;
   readonly #onExpire: (attempt: Attempt) => void;
@@ -86,6 +89,12 @@ export class Attempt implements Timed {
     this.abortKind = kind;
     this.abortReason = reason;
     this.#controller?.abort(reason);
+    if (kind === 'lost') this.refuseSteps();
+  }
+
+  /** Nobody will keep what its steps wait for. */
+  refuseSteps(): void {
+    this.steps?.refuse(taskFlowError('LEASE_LOST', { id: this.task.id }));
   }
 
   expire(): void {
@@ -102,25 +111,31 @@ export class Attempt implements Timed {
     return (
       this.asked ||
       (this.phase === 'running' &&
-        ((this.startedAt !== null && !this.startReported) || this.progressChanged || this.logs.length > 0))
+        ((this.startedAt !== null && !this.startReported) ||
+          this.progressChanged ||
+          this.logs.length > 0 ||
+          this.steps?.hasUnsent === true))
     );
   }
 
-  /** The beat of now; the log lines leave the attempt with it. */
-  takeBeat(elapsed: number): Beat {
+  /** The beat of now; log lines and steps, of at most `stepBytesMax`, leave the attempt with it. */
+  takeBeat(elapsed: number, stepBytesMax: number): Beat {
     const ranMs = this.startedAt === null ? null : Math.max(0, Math.round(elapsed - this.startedAt));
     const logs = this.phase === 'running' ? this.logs : [];
     if (logs.length > 0) this.logs = [];
     const progress = this.progressChanged ? this.progress : null;
     this.progressChanged = false;
     this.asked = false;
-    return { lease: this.lease, ranMs, progress, logs, checkpoints: [] };
+    const checkpoints =
+      this.steps?.hasUnsent === true && this.phase === 'running' ? this.steps.send(stepBytesMax) : noCheckpoints;
+    return { lease: this.lease, ranMs, progress, logs, checkpoints };
   }
 
   /** Takes the news of a beat back that may not have arrived. */
   restoreBeat(beat: Beat): void {
     if (beat.logs.length > 0) this.logs = [...beat.logs, ...this.logs];
     if (beat.progress !== null) this.progressChanged = true;
+    this.steps?.restore(beat.checkpoints);
   }
 
   /** What to tell the store; only with a verdict. Made anew for each sending, so that it carries the latest news. */
@@ -130,3 +145,4 @@ export class Attempt implements Timed {
 }
 
 const noTasks: Settlement['spawn'] = [];
+const noCheckpoints: Beat['checkpoints'] = [];

@@ -18,7 +18,10 @@ function running(): { readonly attempt: Attempt; readonly context: ReturnType<ty
   } as unknown as ClaimedTask;
   const attempt = new Attempt(claimed, createPools(['q'], 1).of('q'), 0, 0, 1_000, () => {});
   attempt.phase = 'running';
-  return { attempt, context: createContext(attempt, createManualClock(), () => {}) };
+  return {
+    attempt,
+    context: createContext(attempt, { clock: createManualClock(), onNews: () => {}, onStep: () => {} }),
+  };
 }
 
 test('the context tells the run, its key and its fence', () => {

@@ -1,27 +1,37 @@
-/** What a handler is given: facts about its run, a signal, and two ways to speak. */
+/** What a handler is given: facts about its run, a signal, two ways to speak, and a way to remember. */
 
 import type { Context, Log } from '../core/definition.ts';
+import { taskFlowError } from '../core/errors.ts';
+import type { AsJson } from '../core/json-type.ts';
 import { limits } from '../core/limits.ts';
 import type { LogLevel, LogLine } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
 import type { Attempt } from './attempt.ts';
+import { Steps } from './steps.ts';
 
-/** Makes the context of one attempt. `onNews` is called when something should reach the store before the next renewal. */
-export function createContext(attempt: Attempt, clock: Pick<Clock, 'now'>, onNews: () => void): Context {
-  return new HandlerContext(attempt, clock, onNews);
+/** Whom a context calls when the store should hear something before the next renewal. */
+export interface ContextOptions {
+  readonly clock: Pick<Clock, 'now'>;
+  /** Soon: progress, log lines. */
+  readonly onNews: () => void;
+  /** At once: a handler waits for it. */
+  readonly onStep: () => void;
+}
+
+/** Makes the context of one attempt. */
+export function createContext(attempt: Attempt, options: ContextOptions): Context {
+  return new HandlerContext(attempt, options);
 }
 
 /** A class, not a literal: one shape and no closures for each of thousands of runs a second. */
 class HandlerContext implements Context {
   readonly #attempt: Attempt;
-  readonly #clock: Pick<Clock, 'now'>;
-  readonly #onNews: () => void;
+  readonly #options: ContextOptions;
   #log: Log | null = null;
 
-  constructor(attempt: Attempt, clock: Pick<Clock, 'now'>, onNews: () => void) {
+  constructor(attempt: Attempt, options: ContextOptions) {
     this.#attempt = attempt;
-    this.#clock = clock;
-    this.#onNews = onNews;
+    this.#options = options;
   }
 
   get id(): string {
@@ -76,7 +86,19 @@ class HandlerContext implements Context {
       note: note === undefined ? null : cut(String(note), limits.progressNoteMax),
     };
     attempt.progressChanged = true;
-    this.#onNews();
+    this.#options.onNews();
+  }
+
+  /** An async function, so that whatever is wrong rejects and nothing throws. */
+  async step<Value>(name: string, fn: () => Value | Promise<Value>): Promise<AsJson<Value>> {
+    const attempt = this.#attempt;
+    const assertRuns = (): void => {
+      attempt.assertHeld();
+      if (attempt.phase !== 'running') throw taskFlowError('LEASE_LOST', { id: attempt.task.id });
+    };
+    assertRuns();
+    attempt.steps ??= new Steps(attempt.task, this.#options.onStep);
+    return (await attempt.steps.run(name, fn, assertRuns)) as AsJson<Value>;
   }
 
   #write(level: LogLevel, message: string, fields: object | undefined): void {
@@ -85,12 +107,12 @@ class HandlerContext implements Context {
     if (attempt.phase !== 'running' || attempt.logLines > limits.logLinesMax) return;
     attempt.logLines += 1;
     attempt.logs.push(attempt.logLines > limits.logLinesMax ? this.#lastLine() : this.#line(level, message, fields));
-    this.#onNews();
+    this.#options.onNews();
   }
 
   #line(level: LogLevel, message: string, fields: object | undefined): LogLine {
     return {
-      at: this.#clock.now(),
+      at: this.#options.clock.now(),
       level,
       message: cut(String(message), limits.logLineMax),
       fields: fields === undefined ? null : fieldsText(fields),

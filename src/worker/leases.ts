@@ -1,9 +1,11 @@
 /** The attempts a worker holds leases of, as its keeper sees them. */
 
 import type { Beat, BeatAnswer } from '../broker/broker.ts';
+import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import type { Attempt } from './attempt.ts';
 import type { LeaseHolder } from './keeper.ts';
+import { bytesOf } from './steps.ts';
 
 export interface LeasesOptions {
   readonly clock: Pick<Clock, 'elapsed'>;
@@ -12,6 +14,8 @@ export interface LeasesOptions {
   readonly onLost: (attempt: Attempt, forSure: boolean) => void;
   /** Leases were renewed: what waited for that may start. */
   readonly onRenewed: () => void;
+  /** More steps wait than one call carries. */
+  readonly onUnsent: () => void;
 }
 
 export interface Leases extends LeaseHolder {
@@ -31,9 +35,11 @@ export function createLeases(options: LeasesOptions): Leases {
   function takeBeats(everything: boolean): readonly Beat[] {
     const elapsed = clock.elapsed();
     const beats: Beat[] = [];
+    let stepBytes: number = limits.batchBytesMax;
     for (const attempt of all) {
       if (!everything && !attempt.hasNews) continue;
-      const beat = attempt.takeBeat(elapsed);
+      const beat = attempt.takeBeat(elapsed, stepBytes);
+      for (const checkpoint of beat.checkpoints) stepBytes -= bytesOf(checkpoint);
       sent.set(beat, attempt);
       beats.push(beat);
     }
@@ -41,6 +47,7 @@ export function createLeases(options: LeasesOptions): Leases {
   }
 
   function answered(beats: readonly Beat[], answers: readonly BeatAnswer[], trustUntil: number): void {
+    let isMore = false;
     for (const [index, beat] of beats.entries()) {
       const attempt = sent.get(beat);
       // An attempt that ended meanwhile has had its settlement answered, or will: that answer is the better one.
@@ -50,10 +57,13 @@ export function createLeases(options: LeasesOptions): Leases {
       else {
         attempt.trustUntil = Math.max(attempt.trustUntil, trustUntil);
         if (beat.ranMs !== null) attempt.startReported = true;
+        attempt.steps?.kept(beat.checkpoints);
+        isMore ||= attempt.steps?.hasUnsent === true;
         if (answer === 'cancel') options.onCancel(attempt);
       }
     }
     options.onRenewed();
+    if (isMore) options.onUnsent();
   }
 
   function failed(beats: readonly Beat[]): void {

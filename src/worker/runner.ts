@@ -24,6 +24,8 @@ export interface RunnerOptions {
   readonly onStarted: (attempt: Attempt) => void;
   /** Something should reach the store before the next renewal. */
   readonly onNews: () => void;
+  /** A handler waits until the store has its step. */
+  readonly onStep: () => void;
   /** The outcome is known; called exactly once for an attempt. */
   readonly onOutcome: (attempt: Attempt, outcome: Outcome) => void;
   /** The slot is free again; for a stuck handler long after its outcome, or never. */
@@ -77,7 +79,7 @@ export function createRunner(options: RunnerOptions): Runner {
     attempt.startedAt = clock.elapsed();
     options.onStarted(attempt);
     try {
-      const context = createContext(attempt, clock, options.onNews);
+      const context = createContext(attempt, options);
       const output = await (options.middleware.length === 0
         ? definition.run(input, context)
         : wrapped(options.middleware, definition, input, context));
@@ -116,6 +118,7 @@ export function createRunner(options: RunnerOptions): Runner {
     attempt.ranMs = attempt.startedAt === null ? null : Math.max(0, Math.round(clock.elapsed() - attempt.startedAt));
     const outcome = abortedOutcome(attempt, attempt.abortReason);
     attempt.stuck = true;
+    attempt.refuseSteps();
     options.onOutcome(attempt, outcome);
     options.onStuck(attempt);
   }
@@ -185,8 +188,14 @@ const undecodable: ReadonlySet<string> = new Set([
   'PAYLOAD_TOO_DEEP',
   'PAYLOAD_TOO_LARGE',
 ]);
-/** The same handler would make the same result again, and its effects a second time. */
-const hopeless: ReadonlySet<string> = new Set(['RESULT_TOO_LARGE', 'PAYLOAD_NOT_JSON', 'PAYLOAD_TOO_DEEP']);
+/** The same handler would do the same again, and its effects a second time. */
+const hopeless: ReadonlySet<string> = new Set([
+  'RESULT_TOO_LARGE',
+  'PAYLOAD_NOT_JSON',
+  'PAYLOAD_TOO_DEEP',
+  'STEP_TOO_LARGE',
+  'STEP_NAME_TAKEN',
+]);
 
 function errorOutcome(attempt: Attempt, definition: TaskDefinition, thrown: unknown): Outcome {
   const { task } = attempt;

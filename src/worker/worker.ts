@@ -101,6 +101,7 @@ class LocalWorker implements Worker {
       onCancel: (attempt) => this.#cancel(attempt),
       onLost: (attempt, forSure) => this.#lose(attempt, forSure),
       onRenewed: () => this.#fillAll(),
+      onUnsent: () => this.#keeper.beatNow(false),
     });
     this.#settler = createSettler({
       broker,
@@ -131,6 +132,7 @@ class LocalWorker implements Worker {
       graceMs: options.graceMs ?? limits.graceMs,
       onStarted: (attempt) => this.#announce(attempt),
       onNews: this.#keeper.news,
+      onStep: () => this.#keeper.beatNow(false),
       onOutcome: (attempt, outcome) => this.#judge(attempt, outcome),
       onEnded: (attempt) => this.#leaveSlot(attempt),
       onStuck: (attempt) => this.#replaceSlot(attempt),

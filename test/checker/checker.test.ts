@@ -29,6 +29,13 @@ const effects: readonly Effect[] = [
   effect('end', 3, 50),
 ];
 
+function step(what: 'step' | 'kept', epoch: number, generation = 1): Effect {
+  return { ...effect(what, epoch, 35), step: 'one', generation };
+}
+
+/** The second run kept a step, the third read it, and the ghost of the first did it too. */
+const steps: readonly Effect[] = [...effects, step('step', 2), step('kept', 2), step('kept', 3), step('step', 1)];
+
 const client: readonly ClientEntry[] = [
   { at: 1, pid: 1, step: 'invoke', taskId: 'A', n: 7, delayMs: 0 },
   { at: 2, pid: 1, step: 'ok', taskId: 'A', n: 7, delayMs: 0 },
@@ -88,6 +95,7 @@ function changed(index: number, change: Partial<Change>): RunHistory {
 
 test('a history without a mistake is valid', () => {
   expect(check(historyOf())).toEqual([]);
+  expect(check(historyOf({ effects: steps }))).toEqual([]);
 });
 
 test.for<readonly [sentence: string, rule: string, history: RunHistory]>([
@@ -125,6 +133,9 @@ test.for<readonly [sentence: string, rule: string, history: RunHistory]>([
   ['a retry before its delay', 'S10', changed(5, { at: 1_500 })],
   ['a final task with a lease', 'S11', historyOf({ tasks: [storedTask({ leaseUntil: 9 })] })],
   ['a claim that still holds a task', 'S11', historyOf({ held: 1 })],
+  ['a step that runs again after it was kept', 'steps', historyOf({ effects: [...steps, step('step', 3)] })],
+  ['a step that runs twice in one run', 'steps', historyOf({ effects: [...steps, step('step', 2)] })],
+  ['a value of a step that never ran', 'steps', historyOf({ effects: [...steps, step('kept', 3, 2)] })],
   ['a version left out', 'S18', changed(3, { version: 5 })],
   [
     'a count that is wrong',

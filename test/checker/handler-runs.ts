@@ -2,6 +2,7 @@
 
 import { limits } from '../../src/core/limits.ts';
 import type { Effect, Insight, RunHistory } from './run-history.ts';
+import { checkSteps } from './steps.ts';
 import type { TaskStory, Tell } from './task-story.ts';
 
 /** One run of a handler, as it wrote it down itself. */
@@ -29,6 +30,7 @@ export function checkRuns(history: RunHistory, stories: Stories, tell: Tell): vo
     const runs = handlerRuns(taskId, effects, tell);
     for (const epoch of runs.keys())
       if (epoch > (story?.runs.length ?? 0)) tell('S6', taskId, `it ran in epoch ${epoch} without a claim`);
+    checkSteps(taskId, effects, tell);
     checkOverlaps(taskId, [...runs.values()], story, history.insight, tell);
     if (history.insight !== undefined && story !== undefined) checkErrors(story, runs, tell);
   }
@@ -47,7 +49,7 @@ function handlerRuns(taskId: string, effects: readonly Effect[], tell: Tell): Re
       if (run !== undefined)
         tell('S3', taskId, `it ran twice in epoch ${effect.epoch}, in ${run.begin.pid} and ${effect.pid}`);
       else runs.set(effect.epoch, { begin: effect, abort: null, end: null });
-    } else if (run !== undefined) run[effect.what] ??= effect;
+    } else if (run !== undefined && (effect.what === 'abort' || effect.what === 'end')) run[effect.what] ??= effect;
   }
   return runs;
 }

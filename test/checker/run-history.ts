@@ -20,17 +20,20 @@ export interface ClientEntry {
   readonly code?: string;
 }
 
-/** One step of one run of a handler. */
+/** One moment of one run of a handler. `step`: a step's function began; `kept`: its promise resolved. */
 export interface Effect {
   readonly at: number;
   readonly pid: number;
-  readonly what: 'begin' | 'abort' | 'end';
+  readonly what: 'begin' | 'abort' | 'end' | 'step' | 'kept';
   readonly taskId: string;
   readonly epoch: number;
   readonly attempt: number;
   readonly n: number;
   /** How a run ended, where its handler tells. */
   readonly how?: 'returned' | 'threw';
+  /** Which step, and of which generation; of `step` and `kept` only. */
+  readonly step?: string;
+  readonly generation?: number;
 }
 
 /** An enqueue that stored nothing because a key was held, after event `seq`. */

@@ -27,6 +27,7 @@ export interface Violation {
     | 'S18'
     | 'S21'
     | 'L4'
+    | 'steps'
     | 'stop'
     | 'unknown';
   readonly taskId: string | null;

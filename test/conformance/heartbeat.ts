@@ -113,7 +113,7 @@ export const heartbeatCases: readonly Case[] = [
       const { id, token } = await world.bring('running');
       const [a, b, a2] = [
         { name: 'a', value: '1' },
-        { name: 'b', value: '{}' },
+        { name: 'b', value: null },
         { name: 'a', value: '2' },
       ];
       await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token }, { checkpoints: [a!, b!] })]));

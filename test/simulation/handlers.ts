@@ -9,7 +9,18 @@ import type { SimProcess } from './sim-process.ts';
 
 /** One run: `ms` is how long it takes. */
 export interface Behaviour {
-  readonly does: 'ok' | 'throw' | 'fatal' | 'snooze' | 'progress' | 'hang' | 'ignore' | 'grumble' | 'block' | 'exit';
+  readonly does:
+    | 'ok'
+    | 'throw'
+    | 'fatal'
+    | 'snooze'
+    | 'progress'
+    | 'steps'
+    | 'hang'
+    | 'ignore'
+    | 'grumble'
+    | 'block'
+    | 'exit';
   readonly ms: number;
 }
 
@@ -31,11 +42,19 @@ export function createHandlers(
     createDefinition(name, async (input, context) => {
       const { n, runs } = input as SimPayload;
       const run = { taskId: context.id, epoch: context.fencingToken, attempt: context.attempt, n };
+      const step: Step = async (name, ms) => {
+        const which = { ...run, step: name, generation: Number(context.idempotencyKey.split(':')[1]) };
+        await context.step(name, () => {
+          note({ what: 'step', ...which });
+          return sleep(process.clock, ms, context.signal);
+        });
+        note({ what: 'kept', ...which });
+      };
       const behaviour = runs[context.fencingToken - 1] ?? { does: 'ok', ms: 5 };
       note({ what: 'begin', ...run });
       context.signal.addEventListener('abort', () => note({ what: 'abort', ...run }), { once: true });
       try {
-        await behave(process, behaviour, context);
+        await behave(process, behaviour, context, step);
       } catch (error) {
         note({ what: 'end', how: 'threw', ...run });
         throw error;
@@ -46,7 +65,9 @@ export function createHandlers(
   );
 }
 
-async function behave(process: SimProcess, { does, ms }: Behaviour, context: Context): Promise<void> {
+type Step = (name: string, ms: number) => Promise<void>;
+
+async function behave(process: SimProcess, { does, ms }: Behaviour, context: Context, step: Step): Promise<void> {
   const { clock } = process;
   switch (does) {
     case 'ok':
@@ -66,6 +87,13 @@ async function behave(process: SimProcess, { does, ms }: Behaviour, context: Con
         context.log.info(`step ${done}`);
       }
       return;
+    case 'steps':
+      // One after the other, two at once, and a failure behind them that most tasks try again.
+      await step('one', ms / 8);
+      await Promise.all([step('two', ms / 8), step('three', ms / 4)]);
+      await sleep(clock, ms / 4, context.signal);
+      if (context.attempt === 1) throw new Error('it went wrong after its steps');
+      return step('four', ms / 4);
     case 'hang':
       return sleep(clock, 24 * 3_600_000, context.signal);
     case 'ignore':

@@ -3,6 +3,7 @@
 import type { Broker, ClaimRequest } from '../../src/broker/broker.ts';
 import { createToken } from '../../src/core/chance.ts';
 import { limits } from '../../src/core/limits.ts';
+import type { Checkpoint } from '../../src/core/task.ts';
 import type { Mutation } from './mutation.ts';
 
 export const memberMutations: readonly Mutation[] = [
@@ -33,6 +34,25 @@ export const memberMutations: readonly Mutation[] = [
           ++beats < 3
             ? broker.heartbeat(request)
             : { now: 0, beats: request.beats.map(() => 'ok' as const), commands: [], noServer: false },
+      };
+    },
+  },
+  {
+    name: 'step-kept-early',
+    says: 'a step resolves before the store has it',
+    // Whoever dies between the two has promised too much.
+    swarm: { crashEveryMs: 3_000 },
+    member: (broker) => {
+      const held = new Map<string, readonly Checkpoint[]>();
+      return {
+        heartbeat: (request) => {
+          const beats = request.beats.map((beat) => {
+            const late = held.get(beat.lease.token) ?? [];
+            held.set(beat.lease.token, beat.checkpoints);
+            return { ...beat, checkpoints: late };
+          });
+          return broker.heartbeat({ ...request, beats });
+        },
       };
     },
   },

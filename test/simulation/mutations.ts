@@ -123,6 +123,26 @@ const storeMutations: readonly Mutation[] = [
       return { ...answer, beats: answer.beats.map((beat) => (beat === 'lost' ? 'ok' : beat)) };
     },
   })),
+  inStore('steps-forgotten', 'a task that was lost forgets its steps', (broker, state) => ({
+    claimOverdue: async (request) => {
+      const overdue = await broker.claimOverdue(request);
+      for (const { task, reason } of overdue)
+        if (reason === 'lease_expired') change(state.rows.get(task.id)!, { checkpoints: [] });
+      return overdue;
+    },
+  })),
+  inStore('retry-keeps-steps', 'a task that a person retries has its old steps', (broker, state) => ({
+    retry: async (taskIds) => {
+      const before = taskIds.map((taskId) => state.rows.get(taskId)?.task.checkpoints ?? []);
+      const results = await broker.retry(taskIds);
+      for (const [index, taskId] of taskIds.entries()) {
+        const row = state.rows.get(taskId);
+        if (row !== undefined && results[index]?.outcome === 'queued')
+          change(row, { checkpoints: before[index] ?? [] });
+      }
+      return results;
+    },
+  })),
   inStore(
     'judge-survives-beat',
     'a verdict is accepted although the lease was renewed since its look',

@@ -10,14 +10,18 @@ import { between, pick, type Swarm, whole } from './swarm.ts';
 export const queueNames = ['default', 'email'] as const;
 const keys = ['k1', 'k2', 'k3'] as const;
 const ifExists: readonly IfExists[] = ['return', 'error', 'replace', 'debounce'];
-const polite = ['ok', 'ok', 'ok', 'throw', 'fatal', 'snooze', 'progress', 'grumble'] as const;
+const polite = ['ok', 'ok', 'ok', 'throw', 'fatal', 'snooze', 'progress', 'grumble', 'steps', 'steps'] as const;
 const rude = ['hang', 'ignore', 'block', 'exit', ...polite] as const;
 
 /** One request. `n` marks it: no two requests of a world share it. `nowMs` is the store's time as far as anybody knows it. */
 export function drawRequest(chance: Chance, swarm: Swarm, id: string, n: number, nowMs: number): NewTask {
   const sometimes = <Value>(share: number, value: () => Value): Value | null =>
     chance.float() < share ? value() : null;
-  const runs = Array.from({ length: whole(chance, 1, 4) }, () => drawRun(chance, swarm));
+  const drawn = Array.from({ length: whole(chance, 1, 4) }, () => drawRun(chance, swarm));
+  // Who has steps has them in every run: that is what steps are for.
+  const [first] = drawn;
+  const runs =
+    first?.does === 'steps' ? [...drawn, first, first].map((run) => (run.does === 'exit' ? run : first)) : drawn;
   const endless = runs.some(({ does }) => does === 'hang' || does === 'ignore');
   const key = sometimes(0.3, () => pick(chance, keys));
   const keyIfExists = pick(chance, ifExists);

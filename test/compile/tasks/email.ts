@@ -29,7 +29,11 @@ export const sendWelcome = task('email.welcome', {
 
   async run({ userId, locale, sendAt }, ctx) {
     sendAt satisfies Date | undefined;
-    const user = await users.find(userId);
+    const user = await ctx.step('load user', () => users.find(userId));
+    user satisfies { email: string; confirmed: boolean } | null;
+    const at = await ctx.step('note the time', () => new Date());
+    at satisfies string; // a step travels as JSON
+    (await ctx.step('nothing', () => {})) satisfies undefined;
     if (!user) throw fatal('user is gone'); // terminal: no more retries
     if (!user.confirmed) throw snooze('10m');
     ctx.log.info('rendering', { locale });
