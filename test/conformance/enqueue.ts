@@ -16,6 +16,28 @@ const hostileTexts: Readonly<Record<string, string>> = {
 
 export const enqueueCases: readonly Case[] = [
   [
+    'a long batch of tasks that differ, with known and repeated ids among them, answers for each',
+    async (world) => {
+      const known = newTask(world.nextId());
+      await world.broker().enqueue([known]);
+      const tasks = Array.from({ length: 70 }, (_, index) =>
+        newTask(world.nextId(), { delayMs: index % 31 === 0 ? 5 : 0, priority: index > 40 ? 1 : 5 }),
+      );
+      tasks[3] = known;
+      tasks[50] = tasks[8] ?? known;
+      const results = await world.broker().enqueue(tasks);
+      const wanted = tasks.map(({ id }, index) => ({
+        outcome: index === 3 || index === 50 ? 'existing' : 'created',
+        taskId: id,
+        state: index % 31 === 0 ? 'scheduled' : 'queued',
+      }));
+      expect(results).toEqual(wanted);
+      expect(
+        (await world.broker().getTasks(tasks.map(({ id }) => id))).map((task) => [task?.priority, task?.state]),
+      ).toEqual(tasks.map(({ priority }, index) => [priority, wanted[index]?.state]));
+    },
+  ],
+  [
     'every field of a task is stored as given',
     async (world) => {
       const task = newTask(world.nextId(), {

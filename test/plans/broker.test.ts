@@ -2,7 +2,13 @@
 
 import { beforeAll, expect, test } from 'vitest';
 import type { Broker, ClaimRequest } from '../../src/broker/broker.ts';
-import type { EachStatement, SqlDriver, SqlTransaction, Statement } from '../../src/broker/sql/driver.ts';
+import type {
+  EachStatement,
+  ManyStatement,
+  SqlDriver,
+  SqlTransaction,
+  Statement,
+} from '../../src/broker/sql/driver.ts';
 import { migrate } from '../../src/broker/sql/migrate.ts';
 import { createSqlBroker } from '../../src/broker/sql/sql-broker.ts';
 import { createSqliteDriver, type SqliteDriver } from '../../src/broker/sqlite/driver.ts';
@@ -23,7 +29,7 @@ let now = 1_700_000_000_000;
 const plans = new Map<string, readonly string[]>();
 
 /** The same driver, noting every statement that passes. */
-function noting(driver: SqliteDriver, seen: Map<string, Statement | EachStatement>): SqlDriver {
+function noting(driver: SqliteDriver, seen: Map<string, Statement | EachStatement | ManyStatement>): SqlDriver {
   const wrap = (tx: SqlTransaction): SqlTransaction => ({
     ...tx,
     query: (statement, ...values) => {
@@ -33,6 +39,10 @@ function noting(driver: SqliteDriver, seen: Map<string, Statement | EachStatemen
     each: (statement, rows) => {
       seen.set(statement.name, statement);
       return tx.each(statement, rows);
+    },
+    many: (statement, shared, rows) => {
+      seen.set(statement.name, statement);
+      return tx.many(statement, shared, rows);
     },
   });
   return {
@@ -47,6 +57,7 @@ async function useAll(broker: Broker): Promise<void> {
   const id = (number: number): string => `01K8Q2M4ZJ${String(number).padStart(16, '0')}`;
   const keyed = { key: 'k', ifExists: 'replace', keyForMs: null } as const;
   await broker.enqueue([newTask(id(1)), newTask(id(2), { delayMs: 1 }), newTask(id(3), { startWithinMs: 1 })]);
+  await broker.enqueue([newTask(id(1))]);
   await broker.enqueue([newTask(id(4), keyed)]);
   await broker.enqueue([newTask(id(5), keyed), newTask(id(1))]);
   const request: ClaimRequest = claimRequest('t');
@@ -111,7 +122,7 @@ beforeAll(async () => {
   });
   await driver.open();
   await migrate(driver, systemChance);
-  const seen = new Map<string, Statement | EachStatement>();
+  const seen = new Map<string, Statement | EachStatement | ManyStatement>();
   const broker = createSqlBroker({
     driver: noting(driver, seen),
     chance: systemChance,
@@ -125,7 +136,7 @@ beforeAll(async () => {
   for (const [name, statement] of seen) {
     const rows = await driver.read((tx) =>
       tx.execute<[id: number, parent: number, unused: number, step: string]>(
-        `EXPLAIN QUERY PLAN ${statement.text(driver.dialect)}`,
+        `EXPLAIN QUERY PLAN ${statement.text(driver.dialect, 1)}`,
       ),
     );
     plans.set(
@@ -137,6 +148,8 @@ beforeAll(async () => {
 
 const hot: Readonly<Record<string, readonly string[]>> = {
   insert_tasks: [],
+  last_task: ['SEARCH tasks'],
+  tasks_behind_row: ['SEARCH tasks USING COVERING INDEX tasks_id (id=? AND rowid>?)'],
   known_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   claimable_tasks: ['SEARCH tasks USING INDEX tasks_ready (queue=?)'],
   claim_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],

@@ -34,12 +34,30 @@ export interface Dialect {
   /** Behind a SELECT of rows that an UPDATE will take: rows another transaction has locked are left to it. */
   readonly skipLocked: string;
   /** Rows of values for one statement: see {@link eachStatement}. */
-  each(columns: Readonly<Record<string, 'text' | 'bigint'>>): {
+  each(columns: Columns): {
     readonly values: Readonly<Record<string, string>>;
     readonly from: string;
   };
+  /** The same for statements whose rows have some values in common: see {@link manyStatement}. */
+  many(
+    shared: Columns,
+    own: Columns,
+    rows: number,
+  ): {
+    readonly values: Readonly<Record<string, string>>;
+    readonly from: string;
+  };
+  /**
+   * Behind INSERT and UPDATE: a broken rule ends the transaction, not only the statement. It ends it anyway, since nobody
+   * catches it; but where SQLite must be able to undo a statement of many rows alone, it copies every page before it
+   * changes it: a third of the cost of a claim.
+   */
+  readonly orRollback: string;
   readonly json: JsonDialect;
 }
+
+/** The columns of a statement's values. */
+export type Columns = Readonly<Record<string, 'text' | 'bigint'>>;
 
 /** A static text, prepared once per connection. `Row` is the shape of its rows and exists for the compiler only. */
 export interface Statement<Row extends SqlRow = SqlRow> {
@@ -51,7 +69,7 @@ export interface Statement<Row extends SqlRow = SqlRow> {
 /** A statement that is run for many rows of values. */
 export interface EachStatement {
   readonly name: string;
-  readonly columns: Readonly<Record<string, 'text' | 'bigint'>>;
+  readonly columns: Columns;
   readonly text: (dialect: Dialect) => string;
 }
 
@@ -68,23 +86,53 @@ export function statement<Row extends SqlRow = SqlRow>(
  * from. SQLite runs it once a row, which is twice as fast as reading the rows out of one JSON list; a database behind a
  * network runs it once for all.
  */
-export function eachStatement<Columns extends Readonly<Record<string, 'text' | 'bigint'>>>(
+export function eachStatement<Own extends Columns>(
   name: string,
-  columns: Columns,
-  build: (values: { readonly [Column in keyof Columns]: string }, from: string) => string,
+  columns: Own,
+  build: (values: Values<Own>, from: string) => string,
 ): EachStatement {
   const text = (dialect: Dialect): string => {
     const { values, from } = dialect.each(columns);
-    return build(values as { readonly [Column in keyof Columns]: string }, from);
+    return build(values as Values<Own>, from);
   };
   return { name, columns, text };
 }
+
+/** A statement that stores many rows at once which have some of their values in common. */
+export interface ManyStatement {
+  readonly name: string;
+  readonly shared: Columns;
+  readonly own: Columns;
+  /** For so many rows, where the text depends on it. */
+  readonly text: (dialect: Dialect, rows: number) => string;
+}
+
+/**
+ * Names a statement that stores many rows. Beginning a statement, opening a cursor on each index and binding what is the same
+ * in every row cost SQLite more than storing a small row: with 25 of them at once an insert took 2.0 µs instead of 4.9.
+ */
+export function manyStatement<Shared extends Columns, Own extends Columns>(
+  name: string,
+  shared: Shared,
+  own: Own,
+  build: (values: Values<Shared & Own>, from: string, dialect: Dialect) => string,
+): ManyStatement {
+  const text = (dialect: Dialect, rows: number): string => {
+    const { values, from } = dialect.many(shared, own, rows);
+    return build(values as Values<Shared & Own>, from, dialect);
+  };
+  return { name, shared, own, text };
+}
+
+type Values<Of extends Columns> = { readonly [Column in keyof Of]: string };
 
 /** A transaction under way. Its methods must not be called after its work has ended. */
 export interface SqlTransaction {
   query<Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** Runs the statement for each row of values, in order; answers for each whether it changed a row of the table. */
   each(statement: EachStatement, rows: readonly SqlRow[]): Promise<readonly boolean[]>;
+  /** Runs the statement for all rows, in order, which have the shared values; answers how many rows of the table it changed. */
+  many(statement: ManyStatement, shared: SqlRow, rows: readonly SqlRow[]): Promise<number>;
   /** Runs a text that is made on the spot: schema changes and the filters of people, nothing hot. */
   execute<Row extends SqlRow>(text: string, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** The clock of the database, milliseconds since the epoch. */

@@ -4,17 +4,16 @@ import { checkLimitRules } from '../../core/limit-rules.ts';
 import type { TaskState } from '../../core/states.ts';
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
-import { eachStatement, type SqlRow, statement } from './driver.ts';
+import { eachStatement, manyStatement, type SqlRow, statement } from './driver.ts';
 import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from './keys.ts';
 import { refuse, refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
 import { encodeOptions, hasSameBody, idList, waitingCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
 
-/** An id that is there already stays as it is; the answer tells. Locks: none but on the new rows. */
-const insertTasks = eachStatement(
+/** An id that is there already stays as it is. Locks: none but on the new rows. */
+const insertTasks = manyStatement(
   'insert_tasks',
   {
-    id: 'text',
     queue: 'text',
     name: 'text',
     state: 'text',
@@ -26,21 +25,27 @@ const insertTasks = eachStatement(
     checkAt: 'bigint',
     timeoutMs: 'bigint',
     keepMs: 'bigint',
-    key: 'text',
     schemaVersion: 'text',
     options: 'text',
     policy: 'text',
-    payload: 'text',
   },
-  (
-    value,
-    from,
-  ) => `INSERT INTO tasks (id, queue, name, state, priority, created_at, due_at, start_by, expires_at, check_at, timeout_ms, keep_ms,
-      key, schema_version, options, policy, payload, version, epoch, attempt, generation, crashes, interruptions, snoozes)
+  { id: 'text', key: 'text', payload: 'text' },
+  (value, from, dialect) =>
+    `INSERT ${dialect.orRollback}INTO tasks (id, queue, name, state, priority, created_at, due_at, start_by, expires_at, check_at, timeout_ms,
+      keep_ms, key, schema_version, options, policy, payload, version, epoch, attempt, generation, crashes, interruptions, snoozes)
     SELECT ${value.id}, ${value.queue}, ${value.name}, ${value.state}, ${value.priority}, ${value.createdAt}, ${value.dueAt}, ${value.startBy},
       ${value.expiresAt}, ${value.checkAt}, ${value.timeoutMs}, ${value.keepMs}, ${value.key}, ${value.schemaVersion}, ${value.options},
       ${value.policy}, ${value.payload}, 1, 0, 0, 1, 0, 0, 0 ${from} WHERE true
     ON CONFLICT (id) DO NOTHING`,
+);
+
+/** The number of the last row there is. */
+const lastTask = statement<[seq: number | null]>('last_task', () => 'SELECT max(seq) FROM tasks');
+
+/** Inputs: list of ids, number. Those of them that were stored behind that row. */
+const tasksBehindRow = statement<[id: string]>(
+  'tasks_behind_row',
+  (dialect) => `SELECT id FROM tasks WHERE id IN ${dialect.list('$1')} AND seq > $2`,
 );
 
 /** Input: list of ids. */
@@ -165,22 +170,55 @@ async function store(
   );
 }
 
+/** Answers for each whether it was stored: of several with one id, the first. */
 async function insert(step: Step, arrivals: readonly Arrival[]): Promise<readonly boolean[]> {
-  const stored = await step.tx.each(
-    insertTasks,
-    arrivals.map((arrival) => rowOf(step, arrival)),
-  );
+  const [last] = await step.tx.query(lastTask);
+  let count = 0;
+  for (const run of runsOf(step, arrivals)) count += await step.tx.many(insertTasks, run.shared, run.rows);
+  const stored =
+    count === arrivals.length ? arrivals.map(() => true) : await findStored(step, arrivals, last?.[0] ?? 0);
   arrivals.forEach(({ task, state }, index) => {
     if (stored[index] === true) record(step, 'enqueue', task, null, { state, reason: null, attempt: 0 }, 1);
   });
   return stored;
 }
 
-function rowOf(step: Step, { task, state, dueAt }: Arrival): SqlRow {
+/** Some ids were there already, which is rare: those that were not have a number behind the last one before. */
+async function findStored(step: Step, arrivals: readonly Arrival[], last: number): Promise<readonly boolean[]> {
+  const ids = idList(arrivals.map(({ task }) => task.id));
+  const fresh = new Set((await step.tx.query(tasksBehindRow, ids, last)).map(([id]) => id));
+  return arrivals.map(({ task }) => fresh.delete(task.id));
+}
+
+interface Run {
+  readonly shared: SqlRow;
+  readonly rows: SqlRow[];
+}
+
+/** Stretches of arrivals that differ in nothing but their own values: a bulk enqueue is one of them. */
+function runsOf(step: Step, arrivals: readonly Arrival[]): readonly Run[] {
+  const runs: Run[] = [];
+  let last: Run | undefined;
+  for (const arrival of arrivals) {
+    const shared = sharedOf(step, arrival);
+    if (last === undefined || !isEqual(last.shared, shared)) {
+      last = { shared, rows: [] };
+      runs.push(last);
+    }
+    last.rows.push([arrival.task.id, arrival.task.key, arrival.task.payload]);
+  }
+  return runs;
+}
+
+function isEqual(left: SqlRow, right: SqlRow): boolean {
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false;
+  return true;
+}
+
+function sharedOf(step: Step, { task, state, dueAt }: Arrival): SqlRow {
   const startBy = task.startWithinMs === null ? null : dueAt + task.startWithinMs;
   const expiresAt = task.expiresInMs === null ? null : step.now + task.expiresInMs;
   return [
-    task.id,
     task.queue,
     task.name,
     state,
@@ -192,11 +230,9 @@ function rowOf(step: Step, { task, state, dueAt }: Arrival): SqlRow {
     waitingCheckAt(startBy, expiresAt),
     task.timeoutMs,
     task.keepMs,
-    task.key,
     task.schemaVersion,
     encodeOptions(task),
     task.policy,
-    task.payload,
   ];
 }
 

@@ -2,7 +2,15 @@
 
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { taskFlowError } from '../../core/errors.ts';
-import type { Dialect, EachStatement, SqlRow, SqlTransaction, SqlValue, Statement } from '../sql/driver.ts';
+import type {
+  Dialect,
+  EachStatement,
+  ManyStatement,
+  SqlRow,
+  SqlTransaction,
+  SqlValue,
+  Statement,
+} from '../sql/driver.ts';
 import { sqliteJson } from './json.ts';
 
 /** Lists and rows of values come as JSON through the table-valued json_each; one writer needs no row locks. */
@@ -15,6 +23,17 @@ export const sqliteDialect: Dialect = {
     values: Object.fromEntries(Object.keys(columns).map((column, index) => [column, `$${index + 1}`])),
     from: '',
   }),
+  many: (shared, own, rows) => {
+    const values: Record<string, string> = {};
+    const names = Object.keys(shared);
+    for (const [index, name] of names.entries()) values[name] = `$${index + 1}`;
+    const columns = Object.keys(own);
+    for (const [index, name] of columns.entries()) values[name] = `column${index + 1}`;
+    let position = names.length;
+    const row = (): string => `(${columns.map(() => `$${++position}`).join(', ')})`;
+    return { values, from: `FROM (VALUES ${Array.from({ length: rows }, row).join(', ')})` };
+  },
+  orRollback: 'OR ROLLBACK ',
   json: sqliteJson,
 };
 
@@ -123,6 +142,9 @@ function configure(file: string, pragma: (text: string) => SqlValue): void {
   }
 }
 
+/** Rows that one run of a statement of many stores, largest first: more than 25 at once gain nothing. */
+const manyRows: readonly number[] = [25, 5, 1];
+
 function createTransaction(prepare: (text: string) => StatementSync, wallMs: () => number): SqlTransaction {
   const prepared = new Map<Statement | EachStatement, StatementSync>();
   const find = (statement: Statement | EachStatement): StatementSync => {
@@ -133,6 +155,16 @@ function createTransaction(prepare: (text: string) => StatementSync, wallMs: () 
     }
     return found;
   };
+  const preparedMany = new Map<string, StatementSync>();
+  const findMany = (statement: ManyStatement, rows: number): StatementSync => {
+    const key = `${statement.name} ${rows}`;
+    let found = preparedMany.get(key);
+    if (found === undefined) {
+      found = prepare(statement.text(sqliteDialect, rows));
+      preparedMany.set(key, found);
+    }
+    return found;
+  };
   return {
     query: async <Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]) =>
       find(statement).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
@@ -140,6 +172,18 @@ function createTransaction(prepare: (text: string) => StatementSync, wallMs: () 
       if (rows.length === 0) return [];
       const found = find(statement);
       return rows.map((row) => found.run(...(row as SQLInputValue[])).changes !== 0);
+    },
+    many: async (statement, shared, rows) => {
+      let stored = 0;
+      let begin = 0;
+      for (const size of manyRows) {
+        for (; begin + size <= rows.length; begin += size) {
+          const values: SqlValue[] = [...shared];
+          for (let index = begin; index < begin + size; index++) values.push(...(rows[index] ?? []));
+          stored += Number(findMany(statement, size).run(...(values as SQLInputValue[])).changes);
+        }
+      }
+      return stored;
     },
     execute: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) =>
       prepare(text).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
