@@ -40,7 +40,7 @@ const claimableTasks = statement<[...TaskRow, seq: number]>(
 const claimTasks = statement(
   'claim_tasks',
   (dialect) =>
-    `UPDATE tasks SET state = 'running', reason = NULL, version = version + 1, epoch = epoch + 1, attempt = attempt + 1, worker_id = $1,
+    `UPDATE ${dialect.orRollback}tasks SET state = 'running', reason = NULL, version = version + 1, epoch = epoch + 1, attempt = attempt + 1, worker_id = $1,
      token = $2, lease_until = $3, claimed_at = $4, started_at = NULL, progress = NULL, check_at = NULL
    WHERE seq IN ${dialect.list('$5', 'bigint')}`,
 );

@@ -107,20 +107,17 @@ const finishTasks = eachStatement(
 );
 
 /**
- * The same for nearly every settlement: a run that succeeded under its lease and said nothing else. A third of the values,
- * and `attempt` and the counters are left alone.
+ * The same for nearly every settlement: runs that succeeded under their lease and said nothing else, together where they
+ * also began in one millisecond and have one result. Inputs: start, now, retention end, result, list of row numbers.
  */
-const succeedTasks = eachStatement(
+const succeedTasks = statement(
   'succeed_tasks',
-  { startedAt: 'bigint', finishedAt: 'bigint', pruneAt: 'bigint', result: 'text', seq: 'bigint' },
   (
-    value,
-    from,
-  ) => `UPDATE tasks SET state = 'succeeded', reason = NULL, version = version + 1, started_at = ${value.startedAt},
-      finished_at = ${value.finishedAt}, prune_at = ${value.pruneAt}, settled_token = token, start_by = NULL,
-      error = NULL, fingerprint = NULL, result = ${value.result},
+    dialect,
+  ) => `UPDATE ${dialect.orRollback}tasks SET state = 'succeeded', reason = NULL, version = version + 1, started_at = $1,
+      finished_at = $2, prune_at = $3, settled_token = token, start_by = NULL, error = NULL, fingerprint = NULL, result = $4,
       lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, check_at = NULL
-    ${from} WHERE seq = ${value.seq}`,
+    WHERE seq IN ${dialect.list('$5', 'bigint')}`,
 );
 
 /** Back to waiting: worker and lease end. */
@@ -154,9 +151,20 @@ const returnTasks = eachStatement(
     ${from} WHERE seq = ${value.seq}`,
 );
 
+/** Rows that end in the same words. */
+interface Success {
+  readonly startedAt: number | null;
+  readonly pruneAt: number;
+  readonly result: string | null;
+  readonly seqs: number[];
+}
+
+/** Results up to this length are compared with one another. */
+const comparedMax = 200;
+
 /** What a batch of settlements writes, gathered before anything is written. */
 interface Writes {
-  readonly succeeded: SqlRow[];
+  readonly succeeded: Map<string, Success>;
   readonly finished: SqlRow[];
   readonly returned: SqlRow[];
   readonly runs: EndedRun[];
@@ -177,7 +185,7 @@ export async function settle(
   if (settlements.some(({ spawn }) => spawn.length > 0)) refuse('spawn');
   const rows = settlements.length === 0 ? new Map<string, Row>() : await readRows(step, settlements);
   const writes: Writes = {
-    succeeded: [],
+    succeeded: new Map(),
     finished: [],
     returned: [],
     runs: [],
@@ -187,7 +195,8 @@ export async function settle(
     limited: [],
   };
   const results = settlements.map((settlement) => settleOne(step, rows, settlement, writes));
-  if (writes.succeeded.length > 0) await step.tx.each(succeedTasks, writes.succeeded);
+  for (const { startedAt, pruneAt, result, seqs } of writes.succeeded.values())
+    await step.tx.query(succeedTasks, startedAt, step.now, pruneAt, result, JSON.stringify(seqs));
   if (writes.finished.length > 0) await step.tx.each(finishTasks, writes.finished);
   if (writes.returned.length > 0) await step.tx.each(returnTasks, writes.returned);
   await endClaims(step, writes.leases);
@@ -318,7 +327,7 @@ function write(
     writes.ended.push({ id, key, keepForMs });
   }
   if ('keepMs' in verdict && isPlainSuccess(row, settlement, verdict)) {
-    writes.succeeded.push([startedAt, step.now, step.now + verdict.keepMs, verdict.result, seq]);
+    addSuccess(writes.succeeded, startedAt, step.now + verdict.keepMs, verdict.result, seq);
     return;
   }
   const startBy = ranMs === null ? row.startBy : null;
@@ -336,6 +345,20 @@ function write(
   const { to, reason } = verdict;
   const claimedAt = row.claimedAt ?? step.now;
   writes.runs.push({ taskId: id, epoch, attempt: row.attempt, workerId, claimedAt, startedAt, to, reason, error });
+}
+
+function addSuccess(
+  groups: Writes['succeeded'],
+  startedAt: number | null,
+  pruneAt: number,
+  result: string | null,
+  seq: number,
+): void {
+  const isShort = result === null || result.length <= comparedMax;
+  const key = isShort ? `${startedAt} ${pruneAt} ${result}` : `row ${seq}`;
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, { startedAt, pruneAt, result, seqs: [seq] });
+  else group.seqs.push(seq);
 }
 
 /** Whether {@link succeedTasks} says all there is to say. */
