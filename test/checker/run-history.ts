@@ -1,67 +1,20 @@
-/** What a run leaves behind for the checker, whether its processes were real or simulated. */
+/** A whole history in memory, as tests gather it, and its way to the judge. */
 
 import type { CountRecord } from '../../src/broker/sql/counts.ts';
+import type {
+  ClientEntry,
+  Effect,
+  KeyRefusal,
+  PatchEntry,
+  ProcessEntry,
+  SettingEntry,
+} from '../../src/checker/evidence.ts';
+import { createJudge, type JudgeOptions } from '../../src/checker/judge.ts';
+import type { Tell, Verdict } from '../../src/checker/verdict.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
-import type { NewTask, Task } from '../../src/core/task.ts';
+import { viewOf } from '../../src/core/states.ts';
+import type { Task } from '../../src/core/task.ts';
 
-/**
- * One step of one call of a client. `invoke` comes before the call; `ok` means accepted; `fail` means refused for
- * certain; a call that ends in `info`, or in nothing, has an unknown outcome.
- */
-export interface ClientEntry {
-  readonly at: number;
-  readonly pid: number;
-  readonly step: 'invoke' | 'ok' | 'fail' | 'info';
-  readonly taskId: string;
-  /** Marks the payload: what a handler is given must carry the same. */
-  readonly n: number;
-  readonly delayMs: number;
-  /** Code of the error of `fail` and `info`. */
-  readonly code?: string;
-}
-
-/** One moment of one run of a handler. `step`: a step's function began; `kept`: its promise resolved. */
-export interface Effect {
-  readonly at: number;
-  readonly pid: number;
-  readonly what: 'begin' | 'abort' | 'end' | 'step' | 'kept';
-  readonly taskId: string;
-  readonly epoch: number;
-  readonly attempt: number;
-  readonly n: number;
-  /** How a run ended, where its handler tells. */
-  readonly how?: 'returned' | 'threw';
-  /** Which step, and of which generation; of `step` and `kept` only. */
-  readonly step?: string;
-  readonly generation?: number;
-}
-
-/** An enqueue that stored nothing because a key was held, after event `seq`. */
-export interface KeyRefusal {
-  readonly seq: number;
-  readonly key: string;
-  /** The task that held it. */
-  readonly of: string;
-  /** The store's time of the refusal. */
-  readonly at: number;
-}
-
-/** What only an observer beside the store can tell; a run of real processes has none. */
-export interface Insight {
-  /** Every task as its client sent it. */
-  readonly asked: ReadonlyMap<string, NewTask>;
-  /** New delay of an update, by `id version`; `null` when it left the time alone. */
-  readonly patchedDelays: ReadonlyMap<string, number | null>;
-  /** Queues paused and resumed, by the event that says so. */
-  readonly pauses: readonly { readonly seq: number; readonly queue: string; readonly paused: boolean }[];
-  readonly refusals: readonly KeyRefusal[];
-  /** The keys that the store holds at the end for unfinished tasks. */
-  readonly heldKeys: readonly { readonly key: string; readonly taskId: string }[];
-  /** Whether a process was there and could act at that time. */
-  readonly couldAct: (pid: number, at: number) => boolean;
-}
-
-/** What the checker judges. */
 export interface RunHistory {
   readonly events: readonly BatchEvent[];
   readonly tasks: readonly Task[];
@@ -71,5 +24,61 @@ export interface RunHistory {
   readonly held: number;
   readonly client: readonly ClientEntry[];
   readonly effects: readonly Effect[];
-  readonly insight?: Insight;
+  readonly processes?: readonly ProcessEntry[];
+  readonly settings?: readonly SettingEntry[];
+  readonly patches?: readonly PatchEntry[];
+  readonly refusals?: readonly KeyRefusal[];
+  /** The keys that the store holds at the end for unfinished tasks. */
+  readonly heldKeys?: readonly { readonly key: string; readonly taskId: string }[];
+}
+
+/** Judges a history that is complete. Nothing is forgotten in it: an id may be used again after its task was removed. */
+export function judge(history: RunHistory, options: JudgeOptions = {}): Verdict {
+  const { processes = [], settings = [], patches = [], refusals = [], heldKeys } = history;
+  const judging = createJudge({ forgets: false, ...options });
+  for (const entry of processes) judging.process(entry);
+  for (const entry of settings) judging.setting(entry);
+  for (const entry of patches) judging.patch(entry);
+  for (const entry of [...refusals].sort((left, right) => left.seq - right.seq)) judging.refusal(entry);
+  const policies = new Map(history.tasks.map(({ id, policy }) => [id, policy]));
+  // Not every client writes its policy down.
+  const withPolicy = (entry: ClientEntry): ClientEntry => {
+    const policy = entry.asked?.policy ?? policies.get(entry.taskId);
+    return policy === undefined || entry.step !== 'invoke' ? entry : { ...entry, asked: { ...entry.asked, policy } };
+  };
+  for (const entry of history.client) judging.client(withPolicy(entry));
+  for (const effect of history.effects) judging.effect(effect);
+  for (const event of history.events) judging.event(event);
+  for (const task of history.tasks) judging.row(task);
+  checkStore(history, judging.tell);
+  return judging.finish(heldKeys === undefined ? {} : { heldKeys });
+}
+
+/** Nothing is held once all is over, and what is kept is what counting gives. */
+function checkStore(history: RunHistory, tell: Tell): void {
+  const running = history.tasks.filter(({ state }) => state === 'running').length;
+  if (history.held !== running) tell('S11', null, `claims hold ${history.held} tasks and ${running} run`);
+  const recount = new Map<string, number>();
+  for (const task of history.tasks) {
+    const name = `${task.queue} ${task.name} ${viewOf(task)}`;
+    recount.set(name, (recount.get(name) ?? 0) + 1);
+  }
+  for (const { queue, name, view, count } of history.counts) {
+    const counted = recount.get(`${queue} ${name} ${view}`) ?? 0;
+    recount.delete(`${queue} ${name} ${view}`);
+    if (counted !== count)
+      tell('S21', null, `the count of ${queue} ${name} ${view} is ${count}, a recount gives ${counted}`);
+  }
+  for (const [name, counted] of recount) tell('S21', null, `${name} is not counted, a recount gives ${counted}`);
+}
+
+/** Throws with the first few broken rules, and with `run`: what it takes to run the scenario again. */
+export function assertValid(history: RunHistory, run = ''): void {
+  // Real processes share their processors with other tests.
+  const { result, violations, broken, context, doubts } = judge(history, { toldWithinMs: 5_000 });
+  if (result === 'valid') return;
+  const lines = violations.slice(0, 20).map(({ rule, taskId, sentence }) => `${rule} ${taskId ?? ''} ${sentence}`);
+  throw new Error(
+    [`${result}, ${broken} violations: ${run}`, ...doubts, ...lines, 'Before it:', ...context].join('\n'),
+  );
 }

@@ -7,7 +7,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemChance } from '../../src/core/chance.ts';
 import { createIds } from '../../src/core/ids.ts';
 import { systemClock } from '../../src/core/time.ts';
-import { assertValid } from '../checker/checker.ts';
+import { assertValid } from '../checker/run-history.ts';
 import { lookAt } from './history.ts';
 import { note, readClientLog, readEffects } from './logs.ts';
 import { type Child, createScenario, freePort, nobody, type Scenario, until } from './processes.ts';
@@ -153,7 +153,7 @@ test('servers and workers killed while clients of every kind enqueue lose nothin
 
 /** Twice with the same id, as a script does that was cut off. */
 async function enqueueByCommand(n: number, taskId: string): Promise<void> {
-  const entry = { taskId, n, delayMs: 0 };
+  const entry = { taskId, n };
   for (let time = 1; time <= 2; time++) {
     note(scenario.folder, 'client', { step: 'invoke', ...entry });
     const { code } = await scenario.command(['run', 'e2e.work', JSON.stringify({ n }), '--no-wait', '--id', taskId])

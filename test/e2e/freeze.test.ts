@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
 import type { Settlement } from '../../src/core/task.ts';
-import { assertValid } from '../checker/checker.ts';
+import { assertValid } from '../checker/run-history.ts';
 import { lookAt } from './history.ts';
 import { readEffects } from './logs.ts';
 import { type Child, createScenario, type Scenario, until } from './processes.ts';

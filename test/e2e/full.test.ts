@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { assertValid } from '../checker/checker.ts';
+import { assertValid } from '../checker/run-history.ts';
 import { lookAt } from './history.ts';
 import { readClientLog, readEffects } from './logs.ts';
 import { createScenario, type Scenario, until } from './processes.ts';

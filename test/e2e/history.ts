@@ -10,7 +10,7 @@ import type { BatchEvent } from '../../src/core/events.ts';
 import type { Task } from '../../src/core/task.ts';
 import { systemClock } from '../../src/core/time.ts';
 import type { RunHistory } from '../checker/run-history.ts';
-import { readClientLog, readEffects } from './logs.ts';
+import { readClientLog, readEffects, readProcesses } from './logs.ts';
 import { type Scenario, until } from './processes.ts';
 
 /** A look at a store from outside, beside the processes that use it. */
@@ -80,6 +80,7 @@ export async function lookAt(scenario: Pick<Scenario, 'folder' | 'file'>): Promi
         held: await count(held),
         client: readClientLog(folder),
         effects: readEffects(folder),
+        processes: readProcesses(folder),
       };
     },
     close: () => driver.close(),

@@ -3,8 +3,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { seededChance } from '../../src/core/chance.ts';
-import { assertValid } from '../checker/checker.ts';
 import type { RunHistory } from '../checker/run-history.ts';
+import { assertValid } from '../checker/run-history.ts';
 import { lookAt } from './history.ts';
 import { readClientLog, readEffects } from './logs.ts';
 import { createScenario, freePort, type Scenario, until } from './processes.ts';

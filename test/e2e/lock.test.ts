@@ -2,7 +2,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { assertValid } from '../checker/checker.ts';
+import { assertValid } from '../checker/run-history.ts';
 import { lookAt } from './history.ts';
 import { readClientLog, readEffects } from './logs.ts';
 import { createScenario, type Scenario, until } from './processes.ts';

@@ -3,7 +3,7 @@
 import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { ClientEntry, Effect } from '../checker/run-history.ts';
+import type { ClientEntry, Effect, ProcessEntry } from '../../src/checker/evidence.ts';
 
 /** Milliseconds of the machine's monotonic clock: comparable between its processes, unlike `performance.now()`. */
 export function machineMs(): number {
@@ -18,6 +18,15 @@ export function note(
 ): void {
   const line = JSON.stringify({ at: machineMs(), pid: process.pid, ...entry });
   appendFileSync(join(folder, `${process.pid}.${kind}`), `${line}\n`);
+}
+
+/** What the test did to a process, or saw of its end. */
+export function noteProcess(folder: string, pid: number, what: ProcessEntry['what']): void {
+  appendFileSync(join(folder, 'all.processes'), `${JSON.stringify({ at: machineMs(), pid, what })}\n`);
+}
+
+export function readProcesses(folder: string): readonly ProcessEntry[] {
+  return readLines(folder, '.processes') as ProcessEntry[];
 }
 
 export function readClientLog(folder: string): readonly ClientEntry[] {

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +10,8 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { ProcessEntry } from '../../src/checker/evidence.ts';
+import { noteProcess } from './logs.ts';
 
 /** One line of a program's output that is JSON with an `event`. */
 export interface Said {
@@ -89,10 +91,10 @@ export function createScenario(): Scenario {
     folder,
     file,
     start: (program, settings, options) =>
-      own(startChild([join(fixtures, program), JSON.stringify({ folder, ...settings })], options)),
+      own(startChild(folder, [join(fixtures, program), JSON.stringify({ folder, ...settings })], options)),
     command: (args, options = {}) =>
       own(
-        startChild([commandLine, ...args], {
+        startChild(folder, [commandLine, ...args], {
           cwd: folder,
           ...options,
           env: { TASKFLOW_BROKER: `sqlite:${file}`, ...options.env },
@@ -111,7 +113,15 @@ export function createScenario(): Scenario {
   };
 }
 
+/** What a signal makes of a process at once. */
+const fateOf: Partial<Record<NodeJS.Signals, ProcessEntry['what']>> = {
+  SIGKILL: 'gone',
+  SIGSTOP: 'frozen',
+  SIGCONT: 'thawed',
+};
+
 function startChild(
+  folder: string,
   argv: readonly string[],
   { uid, cwd, env = {} }: StartOptions & { readonly cwd?: string } = {},
 ): Child {
@@ -122,6 +132,7 @@ function startChild(
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   running.add(child);
+  const pid = child.pid ?? 0;
   const said: Said[] = [];
   let complaints = '';
   createInterface({ input: child.stdout }).on('line', (line) => {
@@ -135,6 +146,7 @@ function startChild(
   // `close` and not `exit`: then everything it said has arrived.
   const exited = once(child, 'close').then(([code, signal]): Exit => {
     running.delete(child);
+    if (existsSync(folder)) noteProcess(folder, pid, 'gone');
     return { code: code as number | null, signal: signal as NodeJS.Signals | null };
   });
   const isRunning = (): boolean => running.has(child);
@@ -144,12 +156,17 @@ function startChild(
     return [`${child.pid} ${argv.join(' ')}: ${state}`, ...words].join('\n  ');
   });
   return {
-    pid: child.pid ?? 0,
+    pid,
     said,
     complaints: () => complaints,
     exited,
     isRunning,
-    send: (signal) => void child.kill(signal),
+    send(signal) {
+      const fate = fateOf[signal];
+      // Before it is done: a process must not be blamed for a moment in which it may have been gone already.
+      if (fate !== undefined && isRunning()) noteProcess(folder, pid, fate);
+      child.kill(signal);
+    },
     tell: (line) => void child.stdin.write(`${line}\n`),
     async heard(event) {
       const find = (): Said | undefined => said.find((one) => one.event === event);

@@ -1,7 +1,7 @@
 /** SIGTERM and SIGINT in the middle of tasks: what can end does, the rest goes back uncharged, a second signal leaves at once. */
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { assertValid } from '../checker/checker.ts';
+import { assertValid } from '../checker/run-history.ts';
 import { lookAt } from './history.ts';
 import { readEffects } from './logs.ts';
 import { createScenario, type Scenario, until } from './processes.ts';

@@ -1,11 +1,11 @@
 /** Those who use the store from outside: producers that repeat what was not answered, and people who interfere. */
 
 import type { Broker } from '../../src/broker/broker.ts';
+import type { ClientEntry } from '../../src/checker/evidence.ts';
 import { TaskFlowError } from '../../src/core/errors.ts';
 import { createIds } from '../../src/core/ids.ts';
 import type { NewTask } from '../../src/core/task.ts';
 import { sleep } from '../../src/core/time.ts';
-import type { ClientEntry } from '../checker/run-history.ts';
 import type { SimPayload } from './handlers.ts';
 import { drawRequest, queueNames } from './requests.ts';
 import type { SimProcess } from './sim-process.ts';
@@ -66,7 +66,7 @@ async function enqueue(options: ClientOptions, first: readonly NewTask[], nextId
       step,
       taskId: task.id,
       n: (JSON.parse(task.payload) as SimPayload).n,
-      delayMs: task.delayMs,
+      ...(step === 'invoke' ? { asked: task } : {}),
       ...(code === undefined ? {} : { code }),
     });
   for (let repeat = 0; repeat < repeatsMax; repeat++) {

@@ -1,9 +1,9 @@
 /** What the simulated handlers do, as the payload of each task says for each of its runs. */
 
+import type { Effect } from '../../src/checker/evidence.ts';
 import type { Context, TaskDefinition } from '../../src/core/definition.ts';
 import { sleep } from '../../src/core/time.ts';
 import { fatal, snooze } from '../../src/core/verdicts.ts';
-import type { Effect } from '../checker/run-history.ts';
 import { createDefinition } from '../support/worker-rig.ts';
 import type { SimProcess } from './sim-process.ts';
 

@@ -8,11 +8,11 @@ import type {
   RetryResult,
   SettleResult,
 } from '../../src/broker/broker.ts';
+import type { Tell } from '../../src/checker/verdict.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Reason } from '../../src/core/states.ts';
 import type { ClaimedTask, NewTask, OverdueTask, Settlement } from '../../src/core/task.ts';
-import type { Tell } from '../checker/task-story.ts';
 
 export interface LeaseBook {
   claim(now: number, request: ClaimRequest, claimed: readonly ClaimedTask[]): void;

@@ -1,12 +1,12 @@
 /** The processes of a simulated setup: real workers and real engines, each with clocks and a connection of its own. */
 
 import type { Broker } from '../../src/broker/broker.ts';
+import type { Effect } from '../../src/checker/evidence.ts';
 import type { Chance } from '../../src/core/chance.ts';
 import { createToken } from '../../src/core/chance.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { Store } from '../../src/history/history.ts';
 import { createWorker } from '../../src/worker/worker.ts';
-import type { Effect } from '../checker/run-history.ts';
 import { createHandlers, taskNames } from './handlers.ts';
 import { queueNames } from './requests.ts';
 import type { SimProcess } from './sim-process.ts';

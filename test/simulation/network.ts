@@ -1,10 +1,10 @@
 /** The way between a process and the store: it loses, delays, repeats and hangs; the store itself may be away. */
 
 import type { Broker, ClaimRequest, Signal } from '../../src/broker/broker.ts';
+import type { Tell } from '../../src/checker/verdict.ts';
 import type { Chance } from '../../src/core/chance.ts';
 import { taskFlowError } from '../../src/core/errors.ts';
 import type { Presence } from '../../src/core/presence.ts';
-import type { Tell } from '../checker/task-story.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { Timeline } from './timeline.ts';
 import type { Method, Witness } from './witness.ts';

@@ -1,5 +1,6 @@
 /** A simulated process: its own clocks, and the ways in which it stops. Whatever reaches it comes through `deliver`. */
 
+import type { ProcessEntry } from '../../src/checker/evidence.ts';
 import { type Chance, seededChance } from '../../src/core/chance.ts';
 import type { Cancel, Clock } from '../../src/core/time.ts';
 import type { Timeline } from './timeline.ts';
@@ -25,8 +26,8 @@ export interface SimProcess {
   readonly isRetired: boolean;
   /** Moves its wall clock. */
   stepWall(ms: number): void;
-  /** Whether it was there and not frozen. */
-  couldActAt(at: number): boolean;
+  /** When it was frozen and when it died, oldest first. */
+  fates(): readonly ProcessEntry[];
 }
 
 export interface SimProcessOptions {
@@ -122,6 +123,13 @@ export function createProcess(timeline: Timeline, options: SimProcessOptions): S
     stepWall(ms) {
       wallMs += ms;
     },
-    couldActAt: (at) => at < diedAt && !freezes.some(({ from, to }) => from <= at && at <= to),
+    fates() {
+      const { pid } = options;
+      const entries: ProcessEntry[] = freezes.flatMap(({ from, to }) => [
+        { pid, at: from, what: 'frozen' },
+        { pid, at: to, what: 'thawed' },
+      ]);
+      return isAlive() ? entries : [...entries, { pid, at: diedAt, what: 'gone' }];
+    },
   };
 }

@@ -1,17 +1,20 @@
 /** Runs one seed: a time of faults, then healing, then everything must come to its end, and all of it is judged. */
 
+import type { Violation } from '../../src/checker/verdict.ts';
 import { explain } from '../../src/core/explain.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Task } from '../../src/core/task.ts';
-import { check } from '../checker/checker.ts';
-import type { RunHistory } from '../checker/run-history.ts';
-import type { Violation } from '../checker/task-story.ts';
+import { judge, type RunHistory } from '../checker/run-history.ts';
 import { unleash } from './nemesis.ts';
 import { createWorld, heal, type World, type WorldOptions } from './world.ts';
 
 export interface Verdict {
   readonly options: WorldOptions;
   readonly violations: readonly Violation[];
+  /** Why the seed proves nothing although nothing is wrong. */
+  readonly doubts: readonly string[];
+  /** What led to the first violation that the judge found. */
+  readonly context: readonly string[];
   /** Why each task waits that should be final by now. */
   readonly waiting: readonly string[];
   /** With `trace`: everything that happened, the same for the same seed. */
@@ -39,9 +42,12 @@ export async function simulate(options: WorldOptions): Promise<Verdict> {
     await timeline.run(timeline.now + livenessMs, () => witness.open.size === 0);
     const history = await historyOf(world);
     if (options.trace === true) world.lines.push(...history.events.map((event) => JSON.stringify(event)));
+    const { violations, doubts, context } = judge(history);
     return {
       options,
-      violations: [...world.violations, ...check(history), ...checkRequests(world)],
+      violations: [...world.violations, ...violations],
+      doubts,
+      context,
       waiting: await whyWaiting(world),
       lines: world.lines,
       counts: { ...witness.counts, ...world.network.faults },
@@ -53,18 +59,19 @@ export async function simulate(options: WorldOptions): Promise<Verdict> {
 }
 
 async function historyOf({ store, witness, client, effects, processes }: World): Promise<RunHistory> {
+  const { events, settings, patches, refusals } = witness;
   return {
-    events: witness.events,
+    events,
+    settings,
+    patches,
+    refusals,
     tasks: await tasksOf(store, await store.taskIds()),
     counts: await store.counts(),
     held: await store.held(),
     client,
     effects,
-    insight: {
-      ...witness.insight,
-      heldKeys: await store.heldKeys(),
-      couldAct: (pid, at) => processes[pid - 1]?.couldActAt(at) ?? false,
-    },
+    processes: processes.flatMap((process) => process.fates()),
+    heldKeys: await store.heldKeys(),
   };
 }
 
@@ -73,21 +80,6 @@ async function tasksOf({ broker }: World['store'], ids: readonly string[]): Prom
   for (let from = 0; from < ids.length; from += limits.batchMax)
     tasks.push(...(await broker.getTasks(ids.slice(from, from + limits.batchMax))));
   return tasks.filter((task) => task !== null);
-}
-
-/** A client asks once with one number, however often it repeats the call: one task at most may come of it. */
-function checkRequests({ client, witness }: World): readonly Violation[] {
-  const stored = new Set(
-    witness.events.filter(({ kind }) => kind === 'enqueue').flatMap(({ items }) => items.map(({ taskId }) => taskId)),
-  );
-  const violations: Violation[] = [];
-  for (const [n, entries] of Map.groupBy(client, (entry) => entry.n)) {
-    const ids = new Set(entries.map(({ taskId }) => taskId).filter((taskId) => stored.has(taskId)));
-    const [first] = ids;
-    if (ids.size > 1)
-      violations.push({ rule: 'S1', taskId: first ?? null, sentence: `request ${n} was stored ${ids.size} times` });
-  }
-  return violations;
 }
 
 async function whyWaiting({ store, witness }: World): Promise<readonly string[]> {
@@ -105,12 +97,14 @@ export function replayCommand({ seed, store, mutation }: WorldOptions): string {
 
 /** What is wrong with a run, in lines for people; nothing for a good one. */
 export function complaintsOf(verdict: Verdict): readonly string[] {
-  const { violations, waiting, options } = verdict;
-  if (violations.length === 0) return [];
+  const { violations, doubts, waiting, context, options } = verdict;
+  if (violations.length === 0 && doubts.length === 0) return [];
   const shown = violations.slice(0, 20).map(({ rule, taskId, sentence }) => `  ${rule} ${taskId ?? ''} ${sentence}`);
   return [
     `seed ${options.seed} on ${options.store}: ${violations.length} violations`,
+    ...doubts.map((doubt) => `  unknown ${doubt}`),
     ...shown,
+    ...context.map((line) => `    ${line}`),
     ...waiting.slice(0, 20).map((line) => `  waits: ${line}`),
     `  again: ${replayCommand(options)}`,
   ];

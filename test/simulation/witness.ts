@@ -4,11 +4,11 @@
  */
 
 import type { Broker } from '../../src/broker/broker.ts';
+import type { KeyRefusal, PatchEntry, SettingEntry } from '../../src/checker/evidence.ts';
+import type { Tell } from '../../src/checker/verdict.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import { isFinished } from '../../src/core/states.ts';
 import type { NewTask } from '../../src/core/task.ts';
-import type { Insight, KeyRefusal } from '../checker/run-history.ts';
-import type { Tell } from '../checker/task-story.ts';
 import { createLeaseBook, type LeaseBook } from './lease-book.ts';
 import type { SimStore } from './sim-store.ts';
 
@@ -22,7 +22,9 @@ export interface Witness {
   /** Tasks that are not final. */
   readonly open: ReadonlySet<string>;
   readonly asked: ReadonlyMap<string, NewTask>;
-  readonly insight: Pick<Insight, 'asked' | 'patchedDelays' | 'pauses' | 'refusals'>;
+  readonly settings: readonly SettingEntry[];
+  readonly patches: readonly PatchEntry[];
+  readonly refusals: readonly KeyRefusal[];
   /** Tasks whose worker was proved dead when their judges looked, and other counters worth a line. */
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -44,8 +46,8 @@ export function createWitness({ store, storeNow, isDead, tell }: WitnessOptions)
   const events: BatchEvent[] = [];
   const open = new Set<string>();
   const asked = new Map<string, NewTask>();
-  const patchedDelays = new Map<string, number | null>();
-  const pauses: { seq: number; queue: string; paused: boolean }[] = [];
+  const patches: PatchEntry[] = [];
+  const settings: SettingEntry[] = [];
   const refusals: KeyRefusal[] = [];
   const counts: Record<string, number> = {};
   const book = createLeaseBook(asked, isDead, tell);
@@ -97,16 +99,16 @@ export function createWitness({ store, storeNow, isDead, tell }: WitnessOptions)
     const items = fresh.filter(({ kind }) => kind === 'update').flatMap((event) => event.items);
     for (const { taskId, version } of items) {
       const change = changes.find((one) => one.taskId === taskId);
-      patchedDelays.set(`${taskId} ${version}`, change?.patch.delayMs ?? null);
+      patches.push({ taskId, version, delayMs: change?.patch.delayMs ?? null });
     }
   }
 
   function lookAtPause([, queue, { pause }]: Given<'configure'>): void {
     const seq = events.at(-1)?.seq ?? 0;
-    if (pause !== undefined) pauses.push({ seq, queue, paused: pause !== null });
+    if (pause !== undefined) settings.push({ seq, queue, paused: pause !== null });
   }
 
-  return { execute, events, open, asked, insight: { asked, patchedDelays, pauses, refusals }, counts };
+  return { execute, events, open, asked, settings, patches, refusals, counts };
 }
 
 function lookAtLeases(

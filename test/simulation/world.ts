@@ -1,9 +1,9 @@
 /** One simulated setup from its seed: who is in it, what happens to it, and what it leaves behind. */
 
+import type { ClientEntry, Effect } from '../../src/checker/evidence.ts';
+import type { Tell, Violation } from '../../src/checker/verdict.ts';
 import { type Chance, seededChance } from '../../src/core/chance.ts';
 import type { Clock } from '../../src/core/time.ts';
-import type { ClientEntry, Effect } from '../checker/run-history.ts';
-import type { Tell, Violation } from '../checker/task-story.ts';
 import { type ClientOptions, interfere, produce } from './clients.ts';
 import { drawSeat, type Seat, startMember } from './members.ts';
 import { type Mutation, withCalls } from './mutation.ts';

@@ -21,6 +21,8 @@ const sqlFolder = 'src/broker/sql/';
 export const layers: readonly Layer[] = [
   { of: ['src/core/'], from: [], packages: [] },
   { of: [seam], from: ['src/core/'], packages: [] },
+  // Pure like the core: it judges what was written down.
+  { of: ['src/checker/'], from: ['src/core/'], packages: [] },
   { of: ['src/broker/memory/'], from: ['src/core/', seam], packages: [] },
   { of: [sqlFolder], from: ['src/core/', seam] },
   { of: ['src/broker/sqlite/'], from: ['src/core/', seam, sqlFolder] },

@@ -1,40 +1,12 @@
-/** Replays the events of one task: what it may have done, against what it did. */
+/** The story of one task as its events tell it: what it may have done, against what it did. */
 
-import { backoffMs } from '../../src/core/backoff.ts';
-import type { BatchEvent, EventItem } from '../../src/core/events.ts';
-import { limits } from '../../src/core/limits.ts';
-import { defaultPolicy, parsePolicy } from '../../src/core/policy.ts';
-import { isFinished, isLegal, type Reason, type TaskState } from '../../src/core/states.ts';
-import type { NewTask } from '../../src/core/task.ts';
-
-/** A broken rule, in the numbers of the guarantees: S1 no loss, S5 one end, S7 legality, … */
-export interface Violation {
-  readonly rule:
-    | 'S1'
-    | 'S2'
-    | 'S3'
-    | 'S4'
-    | 'S5'
-    | 'S6'
-    | 'S7'
-    | 'S8'
-    | 'S9'
-    | 'S10'
-    | 'S11'
-    | 'S15'
-    | 'S16'
-    | 'S17'
-    | 'S18'
-    | 'S21'
-    | 'L4'
-    | 'steps'
-    | 'stop'
-    | 'unknown';
-  readonly taskId: string | null;
-  readonly sentence: string;
-}
-
-export type Tell = (rule: Violation['rule'], taskId: string | null, sentence: string) => void;
+import { backoffMs } from '../core/backoff.ts';
+import type { BatchEvent, EventItem } from '../core/events.ts';
+import { limits } from '../core/limits.ts';
+import { defaultPolicy, type Policy, parsePolicy } from '../core/policy.ts';
+import { isFinished, isLegal, type Reason, type TaskState } from '../core/states.ts';
+import type { Asked, ClientEntry, Effect } from './evidence.ts';
+import type { Rule } from './verdict.ts';
 
 /** How one claim of a task ended. */
 export interface RunEnd {
@@ -43,9 +15,30 @@ export interface RunEnd {
   readonly reason: Reason | null;
 }
 
-/** What the events of one task amount to. */
+/** One claim and what its handler wrote down. */
+export interface Run {
+  isClaimed: boolean;
+  ended: RunEnd | null;
+  begin: Effect | null;
+  /** When it was told to end. */
+  abort: Effect | null;
+  end: Effect | null;
+}
+
+/** One thing that was seen of a task, for the context of a broken promise. */
+export type Line = ClientEntry | Effect | { readonly event: BatchEvent; readonly item: EventItem };
+
+/** What is known of one task. */
 export interface TaskStory {
   readonly taskId: string;
+  asked: Asked | null;
+  n: number | null;
+  /** Calls whose answer was not seen yet, by process. */
+  readonly waiting: number[];
+  isAccepted: boolean;
+  /** Whether some call may have stored it without its client knowing. */
+  isUnsure: boolean;
+  isRefused: boolean;
   state: TaskState | null;
   version: number;
   attempt: number;
@@ -54,9 +47,12 @@ export interface TaskStory {
   createdAt: number;
   /** Final transitions of this generation. */
   ends: number;
-  /** By epoch less one: how the claim ended, `null` while it has not. */
-  readonly runs: (RunEnd | null)[];
-  /** The earliest time of the next claim. */
+  claims: number;
+  /** By epoch less one. */
+  readonly runs: Run[];
+  /** What its handlers said of their steps; `null` while they had none. */
+  steps: Effect[] | null;
+  /** The earliest time of the next claim, and the promise that says so. */
   notBefore: number;
   notBeforeRule: 'S9' | 'S10';
   /** Whether a person asked for the end of this generation while it ran. */
@@ -67,57 +63,74 @@ export interface TaskStory {
   /** Removed or pruned, and whether the same id came again after that: then its epochs begin anew. */
   removed: boolean;
   reborn: boolean;
+  /** The last things that were seen, oldest first. */
+  readonly trail: Line[];
 }
 
 export function createStory(taskId: string): TaskStory {
   return {
     taskId,
-    state: null,
-    version: 0,
-    attempt: 0,
-    generation: 1,
-    enqueues: 0,
-    createdAt: 0,
-    ends: 0,
+    asked: null,
+    n: null,
+    waiting: [],
+    isAccepted: false,
+    isUnsure: false,
+    isRefused: false,
+    ...unheardOf,
     runs: [],
-    notBefore: 0,
-    notBeforeRule: 'S9',
-    cancelRequested: false,
-    lost: 0,
-    released: 0,
+    steps: null,
     removed: false,
     reborn: false,
+    trail: [],
   };
 }
 
-/** What the checker knows of the task beside its events. */
+const unheardOf = {
+  state: null,
+  version: 0,
+  attempt: 0,
+  generation: 1,
+  enqueues: 0,
+  createdAt: 0,
+  ends: 0,
+  claims: 0,
+  notBefore: 0,
+  notBeforeRule: 'S9',
+  cancelRequested: false,
+  lost: 0,
+  released: 0,
+} as const;
+
+/** The run of an epoch; claims and handlers may be heard of in any order. */
+export function runOf(story: TaskStory, epoch: number): Run {
+  while (story.runs.length < epoch)
+    story.runs.push({ isClaimed: false, ended: null, begin: null, abort: null, end: null });
+  return story.runs[epoch - 1] as Run;
+}
+
+/** What else the judge knows of a change. */
 export interface Known {
-  /** As its client sent it, where that was written down. */
-  readonly asked: NewTask | null;
-  readonly policy: string | null;
-  /** As its client asked for it. */
-  readonly delayMs: number;
   /** What an update that made this version did to the time: a new delay, `null` for nothing, `undefined` when unknown. */
   readonly patchedDelayMs: number | null | undefined;
   /** Whether it may have taken the place, and the earlier time, of a task that was replaced in the same step. */
   readonly mayInherit: boolean;
 }
 
+export type Says = (rule: Rule, sentence: string) => void;
+
 /** Takes one change into the story and tells what it breaks. */
-export function replay(story: TaskStory, event: BatchEvent, item: EventItem, known: Known, tell: Tell): void {
-  const says = (rule: Violation['rule'], sentence: string): void =>
-    tell(rule, story.taskId, `event ${event.seq}, ${event.kind} ${item.from} → ${item.to}: ${sentence}`);
+export function replay(story: TaskStory, event: BatchEvent, item: EventItem, known: Known, says: Says): void {
+  const { kind } = event;
   if (item.from !== story.state) says('S7', `it was ${story.state}`);
   if (item.version !== story.version + 1) says('S18', `version ${item.version} follows ${story.version}`);
   if (!isMove(event, item)) says('S7', 'there is no such transition');
-  if (event.kind === 'enqueue') enqueued(story, event, known, says);
-  if (event.kind === 'claim') claimed(story, event, item, known, says);
-  if (event.kind === 'update' && known.patchedDelayMs !== null)
-    story.notBefore = event.at + (known.patchedDelayMs ?? 0);
-  if (event.kind === 'cancelRequest') story.cancelRequested = true;
-  if ((event.kind === 'settle' || event.kind === 'judge') && item.from === 'running')
-    ended(story, event, event.kind, item, known, says);
-  if (event.kind === 'retry') retried(story, event);
+  if (kind === 'enqueue') enqueued(story, event, known, says);
+  else if (kind === 'claim') claimed(story, event, item, says);
+  else if (kind === 'update') {
+    if (known.patchedDelayMs !== null) story.notBefore = event.at + (known.patchedDelayMs ?? 0);
+  } else if (kind === 'cancelRequest') story.cancelRequested = true;
+  else if (kind === 'retry') retried(story, event);
+  else if ((kind === 'settle' || kind === 'judge') && item.from === 'running') ended(story, event, kind, item, says);
   if (item.to !== null && isFinished(item.to) && ++story.ends > 1) says('S5', `it has ended ${story.ends} times`);
   story.state = item.to;
   story.version = item.version;
@@ -128,17 +141,6 @@ export function replay(story: TaskStory, event: BatchEvent, item: EventItem, kno
   }
 }
 
-function retried(story: TaskStory, event: BatchEvent): void {
-  story.ends = 0;
-  story.generation += 1;
-  story.notBefore = event.at;
-  story.cancelRequested = false;
-  story.lost = 0;
-  story.released = 0;
-}
-
-type Says = (rule: Violation['rule'], sentence: string) => void;
-
 function isMove(event: BatchEvent, item: EventItem): boolean {
   if (event.kind === 'configure' || event.kind === 'control') return false;
   if (event.kind === 'cancelRequest') return item.from === 'running' && item.to === 'running';
@@ -148,42 +150,40 @@ function isMove(event: BatchEvent, item: EventItem): boolean {
 
 function enqueued(story: TaskStory, event: BatchEvent, known: Known, says: Says): void {
   if (story.removed) {
-    Object.assign(story, { ...createStory(story.taskId), state: story.state, reborn: true });
+    story.runs.length = 0;
+    story.steps = null;
+    Object.assign(story, unheardOf, { removed: false, reborn: true });
   }
   story.enqueues += 1;
   if (story.enqueues > 1) says('S1', 'it was accepted twice');
   story.createdAt = event.at;
-  const { asked } = known;
-  const dueAt = asked?.at ?? event.at + known.delayMs;
+  const { asked } = story;
+  const dueAt = asked?.at ?? event.at + (asked?.delayMs ?? 0);
   story.notBefore = asked?.ifExists === 'replace' && known.mayInherit ? event.at : dueAt;
 }
 
-function claimed(story: TaskStory, event: BatchEvent, item: EventItem, { asked }: Known, says: Says): void {
+function claimed(story: TaskStory, event: BatchEvent, item: EventItem, says: Says): void {
+  const { asked } = story;
   if (event.at < story.notBefore) says(story.notBeforeRule, `${story.notBefore - event.at} ms too early`);
   if (story.generation === 1 && asked?.expiresInMs != null && event.at >= story.createdAt + asked.expiresInMs)
     says('S9', 'its life was over');
   if (item.attempt !== story.attempt + 1) says('S8', `attempt ${item.attempt} follows ${story.attempt}`);
-  if (story.runs.at(-1) === null) says('S3', 'the claim before has not ended');
-  story.runs.push(null);
+  if (story.claims > 0 && story.runs[story.claims - 1]?.ended === null) says('S3', 'the claim before has not ended');
+  story.claims += 1;
+  runOf(story, story.claims).isClaimed = true;
 }
 
-function ended(
-  story: TaskStory,
-  event: BatchEvent,
-  kind: 'settle' | 'judge',
-  item: EventItem,
-  known: Known,
-  says: Says,
-): void {
-  if (story.runs.length > 0) story.runs[story.runs.length - 1] = { kind, to: item.to, reason: item.reason };
-  const policy = known.policy === null ? defaultPolicy : parsePolicy(known.policy);
+function ended(story: TaskStory, event: BatchEvent, kind: 'settle' | 'judge', item: EventItem, says: Says): void {
+  const run = story.runs[story.claims - 1];
+  if (run !== undefined) run.ended = { kind, to: item.to, reason: item.reason };
+  const policy = policyOf(story);
   const isCharged = item.attempt === story.attempt;
   if (!isCharged && item.attempt !== story.attempt - 1) says('S8', `attempt ${item.attempt} after ${story.attempt}`);
   const wanted = chargeOf(story, item);
   if (wanted !== null && wanted !== isCharged)
     says('S8', `${item.reason ?? item.to} ${wanted ? 'costs' : 'does not cost'} an attempt`);
   if (item.attempt > policy.attempts) says('S8', `${item.attempt} attempts where ${policy.attempts} are allowed`);
-  checkCancel(story, item, known, says);
+  checkCancel(story, item, says);
   if (item.reason === 'crash_loop' && story.lost < limits.crashesMax - 1)
     says('S8', `quarantined after ${story.lost} lost leases`);
   if (item.reason === 'lease_lost') story.lost += 1;
@@ -195,10 +195,14 @@ function ended(
   story.notBeforeRule = 'S10';
 }
 
+function policyOf({ asked }: TaskStory): Policy {
+  return asked?.policy === undefined ? defaultPolicy : parsePolicy(asked.policy);
+}
+
 /** Once its end was asked for, a run can only end for good: as cancelled, or as the success it had become. */
-function checkCancel(story: TaskStory, item: EventItem, { asked }: Known, says: Says): void {
+function checkCancel(story: TaskStory, item: EventItem, says: Says): void {
   if (!story.cancelRequested || item.to === 'cancelled') return;
-  if (item.to !== 'succeeded' || asked?.strictCancel === true) says('S15', 'its cancellation was requested');
+  if (item.to !== 'succeeded' || story.asked?.strictCancel === true) says('S15', 'its cancellation was requested');
 }
 
 /** Whether the end of a run must cost an attempt; `null` where it depends on more than the event tells. */
@@ -209,4 +213,14 @@ function chargeOf(story: TaskStory, { to, reason }: EventItem): boolean | null {
     return false;
   // Free until a task was interrupted too often.
   return reason === 'released' && story.lost + story.released < limits.interruptionsMax ? false : null;
+}
+
+function retried(story: TaskStory, event: BatchEvent): void {
+  story.ends = 0;
+  story.generation += 1;
+  story.notBefore = event.at;
+  story.notBeforeRule = 'S9';
+  story.cancelRequested = false;
+  story.lost = 0;
+  story.released = 0;
 }

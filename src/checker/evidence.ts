@@ -1,0 +1,85 @@
+/** What a run leaves behind for its judge beside the events of the store, whether its processes were real or simulated. */
+
+import type { NewTask } from '../core/task.ts';
+
+/** What a client asked for, as far as a rule looks at it. What is left out is the seam's default. */
+export type Asked = Partial<
+  Pick<
+    NewTask,
+    | 'policy'
+    | 'delayMs'
+    | 'at'
+    | 'startWithinMs'
+    | 'expiresInMs'
+    | 'timeoutMs'
+    | 'strictCancel'
+    | 'limits'
+    | 'key'
+    | 'keyForMs'
+    | 'ifExists'
+  >
+>;
+
+/**
+ * One step of one call of a client. `invoke` comes before the call; `ok` means accepted; `fail` means refused for
+ * certain; a call that ends in `info`, or in nothing, has an unknown outcome.
+ */
+export interface ClientEntry {
+  /** Milliseconds of a clock that all processes share. */
+  readonly at: number;
+  readonly pid: number;
+  readonly step: 'invoke' | 'ok' | 'fail' | 'info';
+  readonly taskId: string;
+  /** Marks the request: what a handler is given must carry the same, and at most one task is stored for it. */
+  readonly n: number;
+  /** Of `invoke`. */
+  readonly asked?: Asked | undefined;
+  /** Code of the error of `fail` and `info`. */
+  readonly code?: string | undefined;
+}
+
+/** One moment of one run of a handler. `step`: a step's function began; `kept`: its promise resolved. */
+export interface Effect {
+  readonly at: number;
+  readonly pid: number;
+  readonly what: 'begin' | 'abort' | 'end' | 'step' | 'kept';
+  readonly taskId: string;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly n: number;
+  /** How a run ended. */
+  readonly how?: 'returned' | 'threw' | undefined;
+  /** Which step, and of which generation; of `step` and `kept` only. */
+  readonly step?: string;
+  readonly generation?: number;
+}
+
+/** What became of a process, seen from outside. A `frozen` one may go on. */
+export interface ProcessEntry {
+  readonly at: number;
+  readonly pid: number;
+  readonly what: 'frozen' | 'thawed' | 'gone';
+}
+
+/** What a person changed, in force from the event with this number on. */
+export type SettingEntry = { readonly seq: number } & (
+  | { readonly queue: string; readonly paused: boolean }
+  | { readonly limit: string; readonly max?: number | null; readonly rate?: NewTask['limits'][number]['rate'] }
+);
+
+/** What an update did to the time of a task: a new delay, or `null` for nothing. `version` is the task's after it. */
+export interface PatchEntry {
+  readonly taskId: string;
+  readonly version: number;
+  readonly delayMs: number | null;
+}
+
+/** An enqueue that stored nothing because a key was held, after event `seq`. */
+export interface KeyRefusal {
+  readonly seq: number;
+  readonly key: string;
+  /** The task that held it. */
+  readonly of: string;
+  /** The store's time of the refusal. */
+  readonly at: number;
+}

@@ -1,0 +1,388 @@
+/**
+ * Judges the history of a run from outside, of real processes or simulated ones: what clients were promised and handlers
+ * did, against what the store says happened. It takes everything as it comes, looks at each thing once, and forgets a task
+ * once it is gone: its memory is that of the tasks there are, not of those there were.
+ */
+
+import { invariant } from '../core/assert.ts';
+import type { BatchEvent, EventItem } from '../core/events.ts';
+import { isFinished, type TaskState } from '../core/states.ts';
+import type { Task } from '../core/task.ts';
+import { createCensus } from './census.ts';
+import type { ClientEntry, Effect, KeyRefusal, PatchEntry, ProcessEntry, SettingEntry } from './evidence.ts';
+import { createKeyBook, type KeyBook } from './keys.ts';
+import { createLimitBook, type LimitBook } from './limits.ts';
+import { contextMax, eventLine, lineOf } from './lines.ts';
+import { createMarks } from './marks.ts';
+import { createPauseBook, type PauseBook } from './pauses.ts';
+import { createProcessBook } from './processes.ts';
+import { checkRuns } from './runs.ts';
+import { checkSteps } from './steps.ts';
+import { createStory, type Line, replay, runOf, type Says, type TaskStory } from './story.ts';
+import type { Rule, Tell, Verdict, Violation } from './verdict.ts';
+
+export interface JudgeOptions {
+  /** Whether what is gone from the store is forgotten; a name that comes again later is a stranger then. `true` when left out. */
+  readonly forgets?: boolean;
+  /** How long a handler may go on after its lease was lost before it is told, ms; 0 when left out. */
+  readonly toldWithinMs?: number;
+}
+
+/** What is there once everything is over. */
+export interface Remains {
+  /** The keys that the store holds for unfinished tasks. */
+  readonly heldKeys?: readonly { readonly key: string; readonly taskId: string }[];
+  /** Why the run proves nothing although nothing is wrong. */
+  readonly doubts?: readonly string[];
+}
+
+/**
+ * Each source must be handed over in its own order. Between them one thing matters: what a process wrote down before it
+ * made a change must come before the event of that change.
+ */
+export interface Judge {
+  event(event: BatchEvent): void;
+  client(entry: ClientEntry): void;
+  effect(effect: Effect): void;
+  process(entry: ProcessEntry): void;
+  setting(entry: SettingEntry): void;
+  patch(entry: PatchEntry): void;
+  refusal(entry: KeyRefusal): void;
+  /** A promise that somebody else saw broken. */
+  readonly tell: Tell;
+  /** Forgets what nobody will speak of again; to be called now and then. */
+  sweep(): void;
+  /** A task as the store has it at the end. */
+  row(task: Task): void;
+  /** Called once, after every row. */
+  finish(remains?: Remains): Verdict;
+  readonly counts: Readonly<Record<string, number>>;
+  /** Tasks that are remembered, and those of them that are not final. */
+  readonly remembered: number;
+  readonly open: number;
+  readonly broken: number;
+}
+
+/** Violations that are kept with their words. */
+const violationsMax = 100;
+/** Things remembered of one task. */
+const trailMax = 2 * contextMax;
+/** A claim whose handler was never heard of may still begin, in a process that stood still: so long. */
+const limboMs = 120_000;
+
+export function createJudge(options: JudgeOptions = {}): Judge {
+  return new HistoryJudge(options);
+}
+
+class HistoryJudge implements Judge {
+  readonly #forgets: boolean;
+  readonly #toldWithinMs: number;
+  readonly #stories = new Map<string, TaskStory>();
+  /** Gone from the store, and since when, but somebody may still speak of them. */
+  readonly #leaving = new Map<TaskStory, number>();
+  /** Requests of which a task was stored, and those whose task was forgotten. */
+  readonly #stored = createMarks();
+  readonly #forgotten = createMarks();
+  readonly #rows = new Set<string>();
+  readonly #processes = createProcessBook();
+  readonly #census = createCensus();
+  readonly #keys: KeyBook;
+  readonly #limits: LimitBook;
+  readonly #pauses: PauseBook;
+  readonly #settings: SettingEntry[] = [];
+  readonly #refusals: KeyRefusal[] = [];
+  readonly #patches = new Map<string, number | null>();
+  readonly #recent: BatchEvent[] = [];
+  readonly #violations: Violation[] = [];
+  #context: readonly string[] = [];
+  #broken = 0;
+  #open = 0;
+  /** The next event tells whether a task of this one took the place of another. */
+  #held: BatchEvent | null = null;
+  #seq = 0;
+  #at = 0;
+
+  constructor({ forgets = true, toldWithinMs = 0 }: JudgeOptions) {
+    this.#forgets = forgets;
+    this.#toldWithinMs = toldWithinMs;
+    this.#keys = createKeyBook(this.tell);
+    this.#limits = createLimitBook(this.tell);
+    this.#pauses = createPauseBook(this.tell);
+  }
+
+  get counts(): Readonly<Record<string, number>> {
+    return this.#census.counts;
+  }
+
+  get remembered(): number {
+    return this.#stories.size;
+  }
+
+  get open(): number {
+    return this.#open;
+  }
+
+  get broken(): number {
+    return this.#broken;
+  }
+
+  readonly tell: Tell = (rule, taskId, sentence) => {
+    if (this.#broken++ === 0) this.#context = this.#contextOf(taskId);
+    if (this.#violations.length < violationsMax) this.#violations.push({ rule, taskId, sentence });
+  };
+
+  event(event: BatchEvent): void {
+    this.#takeHeld(event);
+    this.#held = event;
+  }
+
+  client(entry: ClientEntry): void {
+    if (this.#isForgotten(entry)) return;
+    const story = this.#storyOf(entry.taskId);
+    remember(story, entry);
+    this.#census.client(entry);
+    takeClient(story, entry);
+  }
+
+  effect(effect: Effect): void {
+    if (this.#isForgotten(effect)) {
+      if (effect.what === 'begin')
+        this.tell('S4', effect.taskId, `epoch ${effect.epoch} began after the task was gone`);
+      return;
+    }
+    const story = this.#storyOf(effect.taskId);
+    remember(story, effect);
+    this.#census.effect(effect);
+    takeEffect(story, effect, this.#saysOf(story));
+  }
+
+  process(entry: ProcessEntry): void {
+    this.#processes.take(entry);
+  }
+
+  setting(entry: SettingEntry): void {
+    this.#settings.push(entry);
+  }
+
+  patch({ taskId, version, delayMs }: PatchEntry): void {
+    this.#patches.set(patchName(taskId, version), delayMs);
+  }
+
+  refusal(entry: KeyRefusal): void {
+    this.#refusals.push(entry);
+  }
+
+  sweep(): void {
+    for (const [story, since] of this.#leaving) {
+      const isQuiet = story.runs.every(({ begin, end }) => begin === null || end !== null);
+      if ((isQuiet && this.#at - since > limboMs) || this.#canForget(story)) this.#forget(story);
+    }
+  }
+
+  row(task: Task): void {
+    invariant(!this.#rows.has(task.id), 'each row is shown once');
+    this.#rows.add(task.id);
+    this.#takeHeld(null);
+    checkRow(task, this.#stories.get(task.id), this.tell);
+  }
+
+  finish({ heldKeys, doubts: given = [] }: Remains = {}): Verdict {
+    this.#takeHeld(null);
+    for (const refusal of this.#refusals.splice(0)) this.#keys.refused(refusal);
+    this.#keys.end(heldKeys);
+    for (const story of this.#stories.values()) {
+      this.#fold(story);
+      if (story.enqueues > 0 && !story.removed) this.#checkEnd(story);
+    }
+    const { accepted = 0, runs = 0 } = this.counts;
+    const doubts = [
+      ...given,
+      ...(accepted === 0 ? ['nothing was accepted'] : []),
+      ...(runs === 0 ? ['nothing ran'] : []),
+    ];
+    const result = this.#broken > 0 ? 'invalid' : doubts.length > 0 ? 'unknown' : 'valid';
+    const [violations, context] = [this.#violations, this.#context];
+    return { result, violations, broken: this.#broken, context, doubts, counts: this.counts };
+  }
+
+  #isForgotten({ n, taskId }: ClientEntry | Effect): boolean {
+    return this.#forgotten.has(n) && !this.#stories.has(taskId);
+  }
+
+  #storyOf(taskId: string): TaskStory {
+    let story = this.#stories.get(taskId);
+    if (story === undefined) {
+      story = createStory(taskId);
+      this.#stories.set(taskId, story);
+    }
+    return story;
+  }
+
+  #saysOf(story: TaskStory): Says {
+    return (rule, sentence) => this.tell(rule, story.taskId, sentence);
+  }
+
+  #contextOf(taskId: string | null): readonly string[] {
+    const trail = taskId === null ? undefined : this.#stories.get(taskId)?.trail;
+    return trail === undefined ? this.#recent.map(eventLine) : trail.slice(-contextMax).map(lineOf);
+  }
+
+  #takeHeld(following: BatchEvent | null): void {
+    const event = this.#held;
+    this.#held = null;
+    if (event !== null) this.#takeEvent(event, following);
+  }
+
+  #takeEvent(event: BatchEvent, following: BatchEvent | null): void {
+    const { seq, at } = event;
+    if (seq <= this.#seq || at < this.#at)
+      this.tell('S18', null, `event ${seq} at ${at} after ${this.#seq} at ${this.#at}`);
+    this.#seq = seq;
+    this.#at = at;
+    this.#recent.push(event);
+    if (this.#recent.length > contextMax) this.#recent.shift();
+    for (const refusal of takeWhile(this.#refusals, (one) => one.seq < seq)) this.#keys.refused(refusal);
+    for (const setting of takeWhile(this.#settings, (one) => one.seq <= seq)) {
+      if ('queue' in setting) this.#pauses.configured(setting);
+      else this.#limits.configured(setting);
+    }
+    this.#keys.begin(event);
+    const mayInherit = following?.kind === 'replace' && following.at === at;
+    for (const item of event.items) this.#takeItem(event, item, mayInherit);
+  }
+
+  #takeItem(event: BatchEvent, item: EventItem, mayInherit: boolean): void {
+    const story = this.#storyOf(item.taskId);
+    remember(story, { event, item });
+    this.#open += Number(isOpen(item.to)) - Number(isOpen(story.state));
+    const patchedDelayMs = event.kind === 'update' ? this.#takePatch(item) : undefined;
+    replay(story, event, item, { patchedDelayMs, mayInherit }, (rule, sentence) =>
+      this.tell(rule, story.taskId, `event ${event.seq}, ${event.kind} ${item.from} → ${item.to}: ${sentence}`),
+    );
+    this.#census.event(event, item);
+    if (event.kind === 'enqueue') this.#noteRequest(story);
+    const { asked } = story;
+    this.#keys.change(event, item, asked);
+    if (asked?.limits !== undefined && asked.limits.length > 0) this.#limits.change(event, item, asked.limits);
+    this.#pauses.change(event, item);
+    if (item.to === null && this.#forgets) this.#leave(story);
+  }
+
+  /** A client asks once with one number, however often it repeats the call: one task at most may come of it. */
+  #noteRequest({ n, taskId, reborn }: TaskStory): void {
+    if (n === null || reborn) return;
+    if (this.#stored.has(n)) this.tell('S1', taskId, `request ${n} was stored before, as another task`);
+    this.#stored.add(n);
+  }
+
+  #takePatch({ taskId, version }: EventItem): number | null | undefined {
+    const name = patchName(taskId, version);
+    const delayMs = this.#patches.get(name);
+    this.#patches.delete(name);
+    return delayMs;
+  }
+
+  #leave(story: TaskStory): void {
+    if (this.#canForget(story)) this.#forget(story);
+    else this.#leaving.set(story, this.#at);
+  }
+
+  #canForget({ waiting, runs }: TaskStory): boolean {
+    if (waiting.some((pid) => !this.#processes.isGone(pid))) return false;
+    return runs.every(
+      ({ isClaimed, begin, end }) => end !== null || (isClaimed && begin !== null && this.#processes.isGone(begin.pid)),
+    );
+  }
+
+  #forget(story: TaskStory): void {
+    this.#fold(story);
+    if (story.n !== null) this.#forgotten.add(story.n);
+    this.#stories.delete(story.taskId);
+    this.#leaving.delete(story);
+  }
+
+  /** Everything that can be said of a task only when nothing more comes. */
+  #fold(story: TaskStory): void {
+    const says = this.#saysOf(story);
+    const { enqueues, isAccepted } = story;
+    if (isAccepted && enqueues === 0) says('S1', 'it was accepted without an event of it');
+    if (enqueues > 0 && story.n === null) says('S2', 'it is there and nobody asked for it');
+    const isUnsure = story.isUnsure || story.waiting.length > 0;
+    if (story.isRefused && !isAccepted && !isUnsure && enqueues > 0) says('S2', 'it was refused and is there');
+    if (enqueues > 0 && !isAccepted) this.#census.recovered();
+    checkRuns(story, { processes: this.#processes, toldWithinMs: this.#toldWithinMs }, says);
+    if (story.steps !== null && !story.reborn) checkSteps(story.steps, says);
+  }
+
+  #checkEnd({ taskId, state }: TaskStory): void {
+    if (!this.#rows.has(taskId)) this.tell('S1', taskId, 'it has events and is not there');
+    else if (isOpen(state)) this.tell('L4', taskId, `it is ${state} after the drain`);
+  }
+}
+
+function isOpen(state: TaskState | null): boolean {
+  return state !== null && !isFinished(state);
+}
+
+function remember({ trail }: TaskStory, line: Line): void {
+  trail.push(line);
+  if (trail.length > trailMax) trail.shift();
+}
+
+/** Takes from the front what comes before a point. */
+function takeWhile<Entry>(entries: Entry[], isBefore: (entry: Entry) => boolean): readonly Entry[] {
+  if (entries[0] === undefined || !isBefore(entries[0])) return [];
+  const end = entries.findIndex((entry) => !isBefore(entry));
+  return entries.splice(0, end < 0 ? entries.length : end);
+}
+
+const patchName = (taskId: string, version: number): string => `${taskId} ${version}`;
+
+function takeClient(story: TaskStory, entry: ClientEntry): void {
+  const { pid, step } = entry;
+  if (step === 'invoke') {
+    story.asked ??= entry.asked ?? {};
+    story.n ??= entry.n;
+    story.waiting.push(pid);
+    return;
+  }
+  const call = story.waiting.indexOf(pid);
+  if (call >= 0) story.waiting.splice(call, 1);
+  if (step === 'ok') story.isAccepted = true;
+  else if (step === 'info') story.isUnsure = true;
+  else story.isRefused = true;
+}
+
+function takeEffect(story: TaskStory, effect: Effect, says: Says): void {
+  const run = runOf(story, effect.epoch);
+  if (effect.what === 'step' || effect.what === 'kept') {
+    story.steps ??= [];
+    story.steps.push(effect);
+  } else if (effect.what === 'begin') {
+    if (run.begin === null) run.begin = effect;
+    else says('S3', `it ran twice in epoch ${effect.epoch}, in ${run.begin.pid} and ${effect.pid}`);
+  } else if (run.begin !== null) run[effect.what] ??= effect;
+}
+
+/** The row says what the events say, and nothing final holds anything. */
+function checkRow(task: Task, story: TaskStory | undefined, tell: Tell): void {
+  const says = (rule: Rule, sentence: string): void => tell(rule, task.id, sentence);
+  if (isFinished(task.state) && task.leaseUntil !== null) says('S11', `it is ${task.state} and has a lease`);
+  if (story === undefined || story.version === 0) {
+    says('S18', 'it has no event');
+    return;
+  }
+  if (story.state !== task.state) says('S18', `its events end in ${story.state}, the row says ${task.state}`);
+  if (story.version !== task.version)
+    says('S18', `its events end with version ${story.version}, the row says ${task.version}`);
+  if (story.attempt !== task.attempt)
+    says('S8', `its events end with attempt ${story.attempt}, the row says ${task.attempt}`);
+  if (story.claims !== task.epoch) says('S6', `it has epoch ${task.epoch} after ${story.claims} claims`);
+  const epoch = task.result === null ? task.epoch : epochOf(task.result);
+  if (epoch !== task.epoch) says('S4', `its result is of epoch ${epoch}, its last claim was ${task.epoch}`);
+}
+
+/** Handlers under watch return the epoch they ran in. */
+function epochOf(result: string): number {
+  return (JSON.parse(result) as { readonly epoch: number }).epoch;
+}
