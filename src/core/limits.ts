@@ -159,6 +159,26 @@ export const limits = {
   /** Files and depth of folders looked through for tasks: a mistyped folder must not read a whole disk. */
   taskFilesMax: 10_000,
   taskFolderDepthMax: 16,
+  /** Characters of a cron expression: longer ones take time to read, and nobody reads them. */
+  cronMax: 200,
+  /** How far ahead the next time of a cron expression is looked for: beyond it, it counts as never. */
+  cronSearchMs: 5 * 366 * 24 * 3_600_000,
+  /** Shortest interval of a schedule: below, the store would do little else. */
+  everyMinMs: 1_000,
+  /** A firing this late is still on time: a deploy within a minute misses no run. Also the resolution of cron. */
+  firingGraceMs: 60_000,
+  /** Missed times one schedule may catch up on at once, and how many it does when nobody says. */
+  catchUpMax: 1_000,
+  catchUpDefault: 100,
+  catchUpWithinMs: 7 * 24 * 3_600_000,
+  /** Missed times are counted up to here, then shown as "1,000+". */
+  missedMax: 1_000,
+  /** What is remembered of the last firings and skips of a schedule: a row must not grow for ever. */
+  firingsKept: 20,
+  /** Due schedules one tick looks at: its firings are one transaction. */
+  schedulesPerTickMax: 500,
+  /** The poll of schedules when none is due sooner: new ones are signalled, so this is for lost signals and clocks that step. */
+  schedulePollMs: 5_000,
   /** How long events and minute buckets are kept. */
   eventsKeepMs: 24 * 3_600_000,
   minutesKeepMs: 30 * 24 * 3_600_000,

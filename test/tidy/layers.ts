@@ -19,7 +19,8 @@ const sqlFolder = 'src/broker/sql/';
 
 /** A row's files may import one another: `engine/`, `worker/` and `client/` are one layer, so are `api/` and `dashboard/`. */
 export const layers: readonly Layer[] = [
-  { of: ['src/core/'], from: [], packages: [] },
+  // croner reads cron expressions and counts in the calendar it is given: handed a time, it asks no clock.
+  { of: ['src/core/'], from: [], packages: ['croner'] },
   { of: [seam], from: ['src/core/'], packages: [] },
   // Pure like the core: it judges what was written down.
   { of: ['src/checker/'], from: ['src/core/'], packages: [] },
