@@ -140,6 +140,7 @@ function makeBatches(): readonly (readonly NewTask[])[] {
     flowId: null,
     tags: [],
     traceparent: null,
+    firedBy: null,
   });
   return Array.from({ length: Math.ceil(tasks / enqueueBatch) }, () => Array.from({ length: enqueueBatch }, plain));
 }

@@ -142,7 +142,7 @@ export function replay(story: TaskStory, event: BatchEvent, item: EventItem, kno
 }
 
 function isMove(event: BatchEvent, item: EventItem): boolean {
-  if (event.kind === 'configure' || event.kind === 'control') return false;
+  if (event.kind === 'configure' || event.kind === 'control' || event.kind === 'fire') return false;
   if (event.kind === 'cancelRequest') return item.from === 'running' && item.to === 'running';
   if (event.kind === 'update' && item.from === item.to) return true;
   return isLegal(event.kind, item.from, item.to);

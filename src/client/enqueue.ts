@@ -100,6 +100,7 @@ export function newTask(
     flowId: null,
     tags: readTags(options.tags),
     traceparent: readTraceparent(options.traceparent),
+    firedBy: null,
   };
 }
 

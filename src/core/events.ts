@@ -20,7 +20,8 @@ export interface EventItem {
 export interface BatchEvent {
   readonly seq: number;
   readonly at: number;
-  readonly kind: TransitionName | 'cancelRequest' | 'configure' | 'control';
+  /** The last three carry no items: settings, commands and schedules are no tasks. */
+  readonly kind: TransitionName | 'cancelRequest' | 'configure' | 'control' | 'fire';
   readonly items: readonly EventItem[];
 }
 

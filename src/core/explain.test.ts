@@ -28,6 +28,7 @@ const task: Task = {
   flowId: null,
   tags: [],
   traceparent: null,
+  firedBy: null,
   state: 'queued',
   reason: null,
   version: 1,

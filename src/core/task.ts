@@ -21,6 +21,15 @@ export interface Dependency {
   readonly onFailure: 'fail' | 'cancel' | 'ignore';
 }
 
+/** Which schedule a task comes from. */
+export interface FiredBy {
+  readonly schedule: string;
+  /** The time of the schedule, not when it was noticed. */
+  readonly at: number;
+  /** `made`: the payload is `{ at }`, and a function of the schedule makes the input of it in the worker. */
+  readonly input: 'stored' | 'made';
+}
+
 /**
  * A task as it is handed to `Broker.enqueue`. All durations are milliseconds, counted by the store from its own now.
  * Everything here is validated and rendered before it crosses the seam; a broker checks only the sizes.
@@ -65,6 +74,7 @@ export interface NewTask {
   readonly flowId: string | null;
   readonly tags: readonly string[];
   readonly traceparent: string | null;
+  readonly firedBy: FiredBy | null;
 }
 
 /** What a handler said about how far it is. */

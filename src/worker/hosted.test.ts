@@ -58,6 +58,7 @@ function newTask(n: number, name: string, queue: string): NewTask {
     flowId: null,
     tags: [],
     traceparent: null,
+    firedBy: null,
   };
 }
 

@@ -19,6 +19,8 @@ import { readCases } from './reads.ts';
 import { removeCases } from './remove.ts';
 import { restoreCases } from './restore.ts';
 import { retryCases } from './retry.ts';
+import { fireCases } from './schedule-fire.ts';
+import { scheduleCases } from './schedules.ts';
 import { settleCases } from './settle.ts';
 import type { CreateStore } from './store.ts';
 import { subscribeCases } from './subscribe.ts';
@@ -47,6 +49,8 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   update: updateCases,
   configure: configureCases,
   control: controlCases,
+  schedules: scheduleCases,
+  'firing schedules': fireCases,
   reads: readCases,
   'open, close and info': infoCases,
   subscribe: subscribeCases,

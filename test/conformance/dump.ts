@@ -5,6 +5,7 @@ import type { Broker, QueueRecord } from '../../src/broker/broker.ts';
 import type { LimitSettings } from '../../src/core/limit-rules.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { WorkerRecord } from '../../src/core/presence.ts';
+import type { ScheduleRecord } from '../../src/core/schedule.ts';
 import type { Task } from '../../src/core/task.ts';
 import type { Contents, StoreUnderTest } from './store.ts';
 
@@ -19,6 +20,7 @@ export interface Dump {
   /** Holders of each limit's slots, by id. */
   readonly slots: Readonly<Record<string, readonly string[]>>;
   readonly limits: Readonly<Record<string, LimitSettings>>;
+  readonly schedules: Readonly<Record<string, ScheduleRecord>>;
 }
 
 export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dump> {
@@ -48,6 +50,9 @@ export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dum
         .filter(({ settings }) => settings.max !== null || settings.rate !== null)
         .map(({ name, settings }) => [name, settings] as const),
     ),
+    schedules: sorted(
+      (await broker.schedules.list(null, limits.batchMax)).map((schedule) => [schedule.name, schedule] as const),
+    ),
   };
 }
 
@@ -60,12 +65,13 @@ function sorted<Value>(entries: readonly (readonly [string, Value])[]): Record<s
   return Object.fromEntries([...entries].sort(([left], [right]) => (left < right ? -1 : 1)));
 }
 
-/** By task id, "key K", "queue Q", "limit L" or "worker W": the changed fields, the whole new value, or `null` for what is gone. */
+/** By task id, "key K", "queue Q", "limit L", "schedule S" or "worker W": the changed fields, the whole new value, or `null` for what is gone. */
 export type Changes = Readonly<Record<string, unknown>>;
 
 /**
  * What a call changed. A task shows its changed fields; `version` is among them, as `+n`, only when it did not grow by
- * exactly one. Counts are left out: they are recounted after every case. A queue shows when its pause changed.
+ * exactly one. Counts are left out: they are recounted after every case. A queue shows when its pause changed, a schedule its
+ * changed fields.
  */
 export function changesBetween(before: Dump, after: Dump): Changes {
   return {
@@ -74,6 +80,7 @@ export function changesBetween(before: Dump, after: Dump): Changes {
     ...differing(pausesOf(before), pausesOf(after), 'queue '),
     ...differing(before.workers, after.workers, 'worker '),
     ...differing(before.limits, after.limits, 'limit '),
+    ...differing(before.schedules, after.schedules, 'schedule ', changedOf),
   };
 }
 
@@ -94,6 +101,13 @@ function differing<Value>(
     changes[prefix + name] = next === undefined ? null : old === undefined ? next : show(old, next);
   }
   return changes;
+}
+
+function changedOf<Value extends object>(before: Value, after: Value): unknown {
+  const fields = Object.keys(after) as (keyof Value)[];
+  return Object.fromEntries(
+    fields.filter((field) => !isDeepStrictEqual(before[field], after[field])).map((field) => [field, after[field]]),
+  );
 }
 
 function changedFields(before: Task, after: Task): unknown {

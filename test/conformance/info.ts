@@ -24,6 +24,13 @@ const everyCall: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> 
   getQueues: (broker) => broker.getQueues(),
   getWorkers: (broker) => broker.getWorkers(),
   inspect: (broker) => broker.inspect([]),
+  'schedules.put': (broker) => broker.schedules.put([]),
+  'schedules.delete': (broker) => broker.schedules.delete([]),
+  'schedules.pause': (broker) => broker.schedules.pause([], null),
+  'schedules.fire': (broker) => broker.schedules.fire([]),
+  'schedules.due': (broker) => broker.schedules.due(1),
+  'schedules.get': (broker) => broker.schedules.get([]),
+  'schedules.list': (broker) => broker.schedules.list(null, 1),
 };
 
 export const infoCases: readonly Case[] = [

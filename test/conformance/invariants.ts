@@ -170,7 +170,8 @@ function checkItem(event: BatchEvent, item: EventItem, previous: EventItem | und
   // An update may leave the state alone, that of a blocked task too: then it is no move of the table.
   else if (event.kind === 'update' && item.from === item.to)
     invariant(item.from !== null && isWaiting(item.from), `${move}: the task waits`);
-  else if (event.kind === 'configure' || event.kind === 'control') invariant(false, `${move}: it names no task`);
+  else if (event.kind === 'configure' || event.kind === 'control' || event.kind === 'fire')
+    invariant(false, `${move}: it names no task`);
   else invariant(isLegal(event.kind, item.from, item.to), `${move}: ${item.from} to ${item.to} is legal`);
   if (item.from === null) {
     invariant(previous === undefined || previous.to === null, `${move}: it was not there before`);

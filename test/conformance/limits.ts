@@ -56,10 +56,6 @@ const unbuilt: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = 
   'a weight of a group': (broker) => broker.configure('group', 'g', { weight: 2 }),
   'a pause of a limit': (broker) => broker.configure('limit', 'l', { max: 1, pause: null }),
   'a weight of a limit': (broker) => broker.configure('limit', 'l', { weight: 2 }),
-  'schedules.put': (broker) => broker.schedules.put([]),
-  'schedules.list': (broker) => broker.schedules.list(),
-  'schedules.delete': (broker) => broker.schedules.delete([]),
-  'schedules.fire': (broker) => broker.schedules.fire([]),
 };
 
 export const limitCases: readonly Case[] = [

@@ -45,6 +45,7 @@ export function newTask(id: string, given: Partial<NewTask> = {}): NewTask {
     flowId: null,
     tags: [],
     traceparent: null,
+    firedBy: null,
     ...given,
   };
 }

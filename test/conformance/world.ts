@@ -163,10 +163,11 @@ async function bring(world: World, state: TaskState | 'absent', given: Partial<N
 }
 
 /** A reply that is lost on the way: the call was made all the same. */
-function withLostReplies(broker: Broker, isLost: () => boolean): Broker {
+function withLostReplies<Target extends object>(broker: Target, isLost: () => boolean): Target {
   return new Proxy(broker, {
     get(target, name, receiver) {
       const member: unknown = Reflect.get(target, name, receiver);
+      if (name === 'schedules' && typeof member === 'object' && member !== null) return withLostReplies(member, isLost);
       if (typeof member !== 'function' || name === 'subscribe') return member;
       return async (...given: unknown[]) => {
         const answer: unknown = await member.apply(target, given);

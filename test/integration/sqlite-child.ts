@@ -47,6 +47,7 @@ if (role === 'open') {
         flowId: null,
         tags: [],
         traceparent: null,
+        firedBy: null,
       },
     ]);
     process.send?.({ id, at: performance.timeOrigin + performance.now() });

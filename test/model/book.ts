@@ -13,6 +13,8 @@ export interface Book {
   readonly commands: number[];
   /** Of claims. */
   readonly tokens: string[];
+  /** Version and next time of the schedules that are there. */
+  readonly schedules: Map<string, { readonly version: number; readonly at: number | null }>;
   numbers: number;
   /** The reply of the next call is lost, and the call sent again. */
   loseNext: boolean;
@@ -26,6 +28,7 @@ export function createBook(): Book {
     settlements: [],
     commands: [],
     tokens: [],
+    schedules: new Map(),
     numbers: 0,
     loseNext: false,
   };

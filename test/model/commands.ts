@@ -21,6 +21,7 @@ import {
 } from '../conformance/samples.ts';
 import { type Book, freshId, freshToken, recent } from './book.ts';
 import { type Command, callCommand, worldCommand } from './command.ts';
+import { scheduleCommands } from './schedule-commands.ts';
 
 const back = fc.nat({ max: 6 });
 const queue = fc.constantFrom('a', 'b');
@@ -377,6 +378,7 @@ export const commandArbitraries: readonly Arbitrary<Command>[] = [
   resume,
   setLimit,
   control,
+  ...scheduleCommands,
   inspect,
   advance,
   advance,

@@ -23,6 +23,7 @@ import {
   settlement,
   wait,
 } from '../conformance/samples.ts';
+import { askOf, fireOf, newSchedule } from '../conformance/schedule-samples.ts';
 
 let now = 1_700_000_000_000;
 /** Statement name to its plan, one line a step. */
@@ -89,6 +90,7 @@ async function useAll(broker: Broker): Promise<void> {
   await broker.configure('queue', 'default', {});
   await useLimits(broker, id);
   await useControl(broker);
+  await useSchedules(broker);
   await broker.prune(10);
   await broker.getQueues();
   await broker.getWorkers();
@@ -111,6 +113,23 @@ async function useLimits(broker: Broker, id: (number: number) => string): Promis
 async function useControl(broker: Broker): Promise<void> {
   const [sent] = await broker.control(['worker-1', 'nobody'], { kind: 'drain' });
   await broker.heartbeat(heartbeatRequest([], sent?.outcome === 'sent' ? { heard: sent.id } : {}));
+}
+
+async function useSchedules(broker: Broker): Promise<void> {
+  const { schedules } = broker;
+  const [soon, later] = [
+    { at: now, dueAt: now },
+    { at: now + 1, dueAt: now + 1 },
+  ];
+  await schedules.put([newSchedule('s', { next: soon })]);
+  await schedules.put([newSchedule('s', { definition: '{}', next: soon })]);
+  await schedules.due(10);
+  await schedules.fire([fireOf('s', { version: 2, at: soon.at, next: later })]);
+  await schedules.fire([askOf('s', later.at)]);
+  await schedules.get(['s']);
+  await schedules.list(null, 10);
+  await schedules.pause(['s'], null);
+  await schedules.delete(['s']);
 }
 
 beforeAll(async () => {
@@ -186,13 +205,20 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   commanded_workers: ['SEARCH workers USING PRIMARY KEY (worker_id=?)'],
   leave_commands: ['SEARCH workers USING PRIMARY KEY (worker_id=?)'],
   keep_commands: ['SEARCH workers USING PRIMARY KEY (worker_id=?)'],
+  schedules_by_due: ['SEARCH schedules USING INDEX schedules_due (due_at>?)'],
+  earliest_due: ['SEARCH schedules USING COVERING INDEX schedules_due (due_at>?)'],
+  locked_schedules: ['SEARCH schedules USING INDEX sqlite_autoindex_schedules_1 (name=?)'],
+  schedules_by_name: ['SEARCH schedules USING INDEX sqlite_autoindex_schedules_1 (name=?)'],
+  schedules_after: ['SEARCH schedules USING INDEX sqlite_autoindex_schedules_1 (name>?)'],
+  move_schedules: ['SEARCH schedules USING INDEX sqlite_autoindex_schedules_1 (name=?)'],
+  unfinished_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   tasks_ahead: ['SEARCH tasks USING COVERING INDEX tasks_ready (queue=? AND (priority,due_at,id)<(?,?,?))'],
 };
 
 test.each(Object.entries(hot))('%s uses its index', (name, wanted) => {
   const plan = plans.get(name);
   expect(plan).toBeDefined();
-  const steps = plan?.filter((step) => /\b(tasks|claims|limits|slots|workers)\b/.test(step)) ?? [];
+  const steps = plan?.filter((step) => /\b(tasks|claims|limits|slots|workers|schedules)\b/.test(step)) ?? [];
   if (wanted.length === 0) expect(steps).toEqual([]);
   else expect(wanted).toEqual(expect.arrayContaining([steps[0]]));
 });

@@ -149,6 +149,7 @@ export function newTask(given: Partial<NewTask>): NewTask {
     flowId: null,
     tags: [],
     traceparent: null,
+    firedBy: null,
     ...given,
   };
 }

@@ -19,7 +19,8 @@ export function enqueue(step: Step, tasks: readonly NewTask[], options: EnqueueO
   return tasks.map((task) => enqueueOne(step, task));
 }
 
-function enqueueOne(step: Step, task: NewTask): EnqueueResult {
+/** Stores one task, whose batch was found to be sound. */
+export function enqueueOne(step: Step, task: NewTask): EnqueueResult {
   const known = step.state.rows.get(task.id)?.task;
   if (known !== undefined) {
     return hasSameBody(known, task)

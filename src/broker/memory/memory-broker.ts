@@ -2,7 +2,7 @@
 
 import { type Chance, createToken } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
-import type { Broker, Schedules, Signal } from '../broker.ts';
+import type { Broker, Signal } from '../broker.ts';
 import { claim } from './claim.ts';
 import { control } from './control.ts';
 import { enqueue } from './enqueue.ts';
@@ -12,8 +12,8 @@ import { cancel, configure, remove, retry, update } from './people.ts';
 import { promote } from './promote.ts';
 import { prune } from './prune.ts';
 import { getQueues, getTasks, getWorkers, inspect } from './reads.ts';
-import { refuse } from './refuse.ts';
 import { restore } from './restore.ts';
+import { createSchedules } from './schedules.ts';
 import { settle } from './settle.ts';
 import { createMemoryState, type MemoryState } from './state.ts';
 import { beginStep, endStep, type Step } from './step.ts';
@@ -84,11 +84,6 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
     getQueues: () => run(getQueues),
     getWorkers: () => run(getWorkers),
     inspect: (taskIds) => run((step) => inspect(step, taskIds)),
-    schedules: refusingSchedules(run),
+    schedules: createSchedules(run),
   };
-}
-
-function refusingSchedules(run: (call: (step: Step) => never) => Promise<never>): Schedules {
-  const refused = (): Promise<never> => run(() => refuse('schedules'));
-  return { put: refused, list: refused, delete: refused, fire: refused };
 }

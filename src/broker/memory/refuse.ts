@@ -3,6 +3,7 @@
 import { taskFlowError } from '../../core/errors.ts';
 import { checkLimitSettings } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
+import type { Firing } from '../../core/schedule.ts';
 import type { Dependency } from '../../core/task.ts';
 import type { Scope, Settings } from '../broker.ts';
 
@@ -39,6 +40,17 @@ export function refuseSettings(scope: Scope, settings: Settings): void {
     if (value !== undefined && !known.includes(setting)) refuse(`the setting ${setting} of a ${scope}`);
   }
   if (scope === 'limit') checkLimitSettings(settings, 'limit');
+}
+
+/** Throws INVALID_OPTION for a firing that would not move its schedule on: it would be fired for ever. */
+export function refuseFirings(firings: readonly Firing[]): void {
+  for (const [index, firing] of firings.entries()) {
+    if (firing.kind === 'ask' || firing.next === null || firing.next.at > firing.at) continue;
+    throw taskFlowError('INVALID_OPTION', {
+      what: `firings[${index}].next`,
+      problem: `${firing.next.at} is not after ${firing.at}`,
+    });
+  }
 }
 
 /** Throws NOT_SUPPORTED. */

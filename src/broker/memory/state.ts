@@ -3,6 +3,7 @@
 import type { Attempt, BatchEvent } from '../../core/events.ts';
 import type { Pause } from '../../core/facts.ts';
 import type { WorkerRecord } from '../../core/presence.ts';
+import type { ScheduleRecord } from '../../core/schedule.ts';
 import type { LogLine, Task } from '../../core/task.ts';
 import type { LimitState } from './limits.ts';
 
@@ -37,6 +38,7 @@ export interface MemoryState {
   readonly queues: Map<string, { readonly pause: Pause | null }>;
   /** Limits that were configured, or whose tokens or slots were asked for. */
   readonly limits: Map<string, LimitState>;
+  readonly schedules: Map<string, ScheduleRecord>;
   /** By the JSON text of [queue, task name, view]: how many tasks, kept with every change. */
   readonly counts: Map<string, number>;
   readonly presences: Map<string, WorkerRecord>;
@@ -57,6 +59,7 @@ export function createMemoryState(): MemoryState {
     keys: new Map(),
     queues: new Map(),
     limits: new Map(),
+    schedules: new Map(),
     counts: new Map(),
     presences: new Map(),
     lastCommands: new Map(),

@@ -26,6 +26,7 @@ const eventOrder: readonly Kind[] = [
   'prune',
   'configure',
   'control',
+  'fire',
 ];
 
 /** A call under way: its time, and what it has changed so far. */
@@ -42,6 +43,8 @@ export interface Step {
   configured: boolean;
   /** Workers that a command was left for. */
   readonly commanded: string[];
+  /** Whether a schedule was fired or moved on. */
+  fired: boolean;
 }
 
 export function beginStep(state: MemoryState, clockNow: number): Step {
@@ -56,6 +59,7 @@ export function beginStep(state: MemoryState, clockNow: number): Step {
     finished: [],
     configured: false,
     commanded: [],
+    fired: false,
   };
 }
 
@@ -79,7 +83,9 @@ export function endStep(step: Step): readonly Signal[] {
 
 /** Whether there was such a change that is no task's. */
 function isTold(step: Step, kind: Kind): boolean {
-  return (kind === 'configure' && step.configured) || (kind === 'control' && step.commanded.length > 0);
+  if (kind === 'configure') return step.configured;
+  if (kind === 'control') return step.commanded.length > 0;
+  return kind === 'fire' && step.fired;
 }
 
 /** Stores a task that is new here. */

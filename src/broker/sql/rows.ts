@@ -5,6 +5,7 @@ import type { Reason, TaskState } from '../../core/states.ts';
 import type {
   Checkpoint,
   Dependency,
+  FiredBy,
   IfExists,
   LimitRule,
   NewTask,
@@ -75,6 +76,7 @@ interface Options {
   readonly flowId: string | null;
   readonly tags: readonly string[];
   readonly traceparent: string | null;
+  readonly firedBy: FiredBy | null;
 }
 
 const plain: Options = {
@@ -87,12 +89,13 @@ const plain: Options = {
   flowId: null,
   tags: [],
   traceparent: null,
+  firedBy: null,
 };
 
 /** The rare fields of a task as JSON text, `null` when it has none of them. */
 export function encodeOptions(task: Options): string | null {
   if (isPlain(task)) return null;
-  const { strictCancel, group, keyForMs, ifExists, dependsOn, flowId, tags, traceparent } = task;
+  const { strictCancel, group, keyForMs, ifExists, dependsOn, flowId, tags, traceparent, firedBy } = task;
   return JSON.stringify({
     strictCancel,
     group,
@@ -105,6 +108,7 @@ export function encodeOptions(task: Options): string | null {
     flowId,
     tags,
     traceparent,
+    ...(firedBy !== null && { firedBy }),
   });
 }
 
@@ -118,7 +122,8 @@ function isPlain(task: Options): boolean {
     task.dependsOn.length === 0 &&
     task.flowId === null &&
     task.tags.length === 0 &&
-    task.traceparent === null
+    task.traceparent === null &&
+    task.firedBy === null
   );
 }
 
@@ -163,6 +168,8 @@ export function toTask(row: TaskRow): Task {
     flowId: options.flowId,
     tags: options.tags,
     traceparent: options.traceparent,
+    // Absent where there is none, and from rows of versions before schedules.
+    firedBy: options.firedBy ?? null,
     state: row[3],
     reason: row[4],
     version: row[6],

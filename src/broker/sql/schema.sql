@@ -59,6 +59,24 @@ CREATE TABLE samples (
   PRIMARY KEY (at, queue)
 ) WITHOUT ROWID;
 
+CREATE TABLE schedules (
+  name text NOT NULL PRIMARY KEY,
+  version bigint NOT NULL CHECK (version > 0),
+  next_at bigint,
+  due_at bigint,
+  paused_at bigint,
+  paused_by text,
+  pause_reason text,
+  last_task_id text,
+  created_at bigint NOT NULL,
+  changed_at bigint NOT NULL,
+  definition text NOT NULL,
+  recent text NOT NULL,
+  CONSTRAINT schedules_next CHECK ((next_at IS NULL) = (due_at IS NULL))
+);
+
+CREATE INDEX schedules_due ON schedules (due_at, name) WHERE due_at IS NOT NULL;
+
 CREATE TABLE slots (name text NOT NULL, task_id text NOT NULL, PRIMARY KEY (name, task_id)) WITHOUT ROWID;
 
 CREATE TABLE tasks (

@@ -2,7 +2,7 @@
 
 import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
-import type { Broker, BrokerInfo, Schedules, Signal } from '../broker.ts';
+import type { Broker, BrokerInfo, Signal } from '../broker.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
 import { configure } from './configure.ts';
@@ -16,10 +16,10 @@ import { claimOverdue } from './overdue.ts';
 import { promote } from './promote.ts';
 import { prune } from './prune.ts';
 import { getQueues, getTasks, getWorkers, inspect } from './reads.ts';
-import { refuse } from './refuse.ts';
 import { remove } from './remove.ts';
 import { restore } from './restore.ts';
 import { retry } from './retry.ts';
+import { createSchedules } from './schedules.ts';
 import { settle } from './settle.ts';
 import { createStep, endStep, type Step, signalsOf } from './step.ts';
 import { update } from './update.ts';
@@ -180,11 +180,6 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     getQueues: () => read(getQueues),
     getWorkers: () => read(getWorkers),
     inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await readNow(tx))),
-    schedules: refusingSchedules(guarded),
+    schedules: createSchedules(change, read, readNow),
   };
-}
-
-function refusingSchedules(guarded: (call: () => Promise<never>) => Promise<never>): Schedules {
-  const refused = (): Promise<never> => guarded(async () => refuse('schedules'));
-  return { put: refused, list: refused, delete: refused, fire: refused };
 }

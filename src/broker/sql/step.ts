@@ -31,10 +31,23 @@ export interface Step {
   configured: boolean;
   /** Workers that a command was left for. */
   readonly commanded: string[];
+  /** Whether a schedule was fired or moved on. */
+  fired: boolean;
 }
 
 export function createStep(tx: SqlTransaction, now: number, places: Map<string, Place> = new Map()): Step {
-  return { tx, now, changes: [], resumed: [], cancels: [], freed: new Set(), places, configured: false, commanded: [] };
+  return {
+    tx,
+    now,
+    changes: [],
+    resumed: [],
+    cancels: [],
+    freed: new Set(),
+    places,
+    configured: false,
+    commanded: [],
+    fired: false,
+  };
 }
 
 /** Records a change: see {@link addChange}. */
@@ -69,6 +82,7 @@ const eventOrder: readonly EventKind[] = [
   'prune',
   'configure',
   'control',
+  'fire',
 ];
 
 /** Appends one row a kind of change. Inputs: time, kind, groups of items. Locks: none beyond the new row. */
@@ -87,7 +101,7 @@ const appendDeltas = statement('append_deltas', () => 'INSERT INTO deltas (at, c
 /** Stores what the step has recorded. Answers whether it changed anything. */
 export async function endStep(step: Step): Promise<boolean> {
   const { changes, now } = step;
-  if (changes.length === 0 && !step.configured && step.commanded.length === 0) return false;
+  if (changes.length === 0 && !step.configured && step.commanded.length === 0 && !step.fired) return false;
   const byKind = Map.groupBy(changes, ({ kind }) => kind);
   const kinds = eventOrder.filter((kind) => byKind.has(kind) || isTold(step, kind));
   await step.tx.each(
@@ -109,7 +123,9 @@ export async function endStep(step: Step): Promise<boolean> {
 
 /** Whether there was such a change that is no task's. */
 function isTold(step: Step, kind: EventKind): boolean {
-  return (kind === 'configure' && step.configured) || (kind === 'control' && step.commanded.length > 0);
+  if (kind === 'configure') return step.configured;
+  if (kind === 'control') return step.commanded.length > 0;
+  return kind === 'fire' && step.fired;
 }
 
 /** The hints to send once the step is stored. */

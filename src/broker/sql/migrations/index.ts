@@ -3,6 +3,7 @@
 import type { Dialect } from '../driver.ts';
 import * as tasks from './0001_tasks.ts';
 import * as limits from './0002_limits.ts';
+import * as schedules from './0005_schedules.ts';
 import * as commands from './0006_commands.ts';
 
 export interface Migration {
@@ -12,4 +13,4 @@ export interface Migration {
   readonly up: (dialect: Dialect) => readonly string[];
 }
 
-export const migrations: readonly Migration[] = [tasks, limits, commands];
+export const migrations: readonly Migration[] = [tasks, limits, schedules, commands];
