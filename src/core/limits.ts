@@ -23,6 +23,8 @@ export const limits = {
   templateMax: 500,
   /** Tags on one task: they are searched by scanning. */
   tagsMax: 16,
+  /** Weight of a group: above, rounding would show in the shares. */
+  groupWeightMax: 1_000,
   /** Limits on one task: each costs a look-up at claim. */
   limitsPerTaskMax: 3,
   /** Slots of one limit: a claim counts those that are taken. */
@@ -39,6 +41,8 @@ export const limits = {
   claimScanMax: 1_000,
   claimChunkMax: 250,
   claimReadsMax: 5,
+  /** Queued tasks of one group that are looked through for the first one without a full limit, group after group. */
+  claimHeadMax: 16,
   /** Parents of one task. */
   dependenciesMax: 1_000,
   /** Characters of an error message, frames and characters per frame: a 100 MB stack must not reach the store. */

@@ -135,7 +135,8 @@ async function waysOfColumn(
 /** Input: limit. In the order of the index of claims: sorted after. */
 const queuedTaskIds = statement<[id: string]>(
   'queued_task_ids',
-  () => "SELECT id FROM tasks WHERE state = 'queued' LIMIT $1",
+  () => `SELECT id FROM tasks WHERE state = 'queued' AND grp IS NULL
+    UNION ALL SELECT id FROM tasks WHERE state = 'queued' AND grp IS NOT NULL LIMIT $1`,
 );
 
 async function wayOfState(tx: SqlTransaction, state: TaskState, limits: WayLimits): Promise<Way | null> {

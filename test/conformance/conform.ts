@@ -7,6 +7,7 @@ import { claimOverdueCases } from './claim-overdue.ts';
 import { configureCases } from './configure.ts';
 import { controlCases } from './control.ts';
 import { enqueueCases } from './enqueue.ts';
+import { groupCases } from './groups.ts';
 import { heartbeatCases } from './heartbeat.ts';
 import { infoCases } from './info.ts';
 import { keyCases } from './key.ts';
@@ -39,6 +40,7 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   settle: settleCases,
   'settle: the verdict': verdictCases,
   'limits of tasks': taskLimitCases,
+  groups: groupCases,
   'rates and settings of limits': limitSettingCases,
   promote: promoteCases,
   claimOverdue: claimOverdueCases,

@@ -21,6 +21,8 @@ export interface Dump {
   readonly slots: Readonly<Record<string, readonly string[]>>;
   readonly limits: Readonly<Record<string, LimitSettings>>;
   readonly schedules: Readonly<Record<string, ScheduleRecord>>;
+  /** By queue: its groups with queued tasks, and how far each is ahead, in the order of their turns. */
+  readonly turns: Readonly<Record<string, Contents['turns']>>;
 }
 
 export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dump> {
@@ -40,6 +42,7 @@ export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dum
     .map(({ queue, name, view, count }) => [`${queue} / ${name} / ${view}`, count] as const);
   return {
     tasks,
+    turns: turnsOf(contents.turns, Object.values(tasks)),
     keys: sorted(keys),
     counts: sorted(counts),
     queues: sorted((await broker.getQueues()).map((queue) => [queue.name, queue.pause] as const)),
@@ -54,6 +57,20 @@ export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dum
       (await broker.schedules.list(null, limits.batchMax)).map((schedule) => [schedule.name, schedule] as const),
     ),
   };
+}
+
+/** Where a group without queued tasks stands is open, and so is where the tasks without one stand when they are alone. */
+function turnsOf(turns: Contents['turns'], tasks: readonly Task[]): Dump['turns'] {
+  const waiting = new Set(
+    tasks.filter(({ state }) => state === 'queued').map(({ queue, group }) => JSON.stringify([queue, group])),
+  );
+  const standing = turns.filter(({ queue, group }) => waiting.has(JSON.stringify([queue, group])));
+  const inOrder = standing.toSorted(
+    (left, right) =>
+      left.ahead - right.ahead || left.since - right.since || ((left.group ?? '') < (right.group ?? '') ? -1 : 1),
+  );
+  const queues = [...Map.groupBy(inOrder, ({ queue }) => queue)];
+  return sorted(queues.filter(([, groups]) => groups.some(({ group }) => group !== null)));
 }
 
 function slotsOf(slots: Contents['slots']): Record<string, readonly string[]> {

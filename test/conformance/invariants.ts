@@ -14,6 +14,7 @@ export function checkInvariants(dump: Dump, events: readonly BatchEvent[], earli
   checkKeys(dump, events);
   checkEvents(dump, events);
   checkSlots(dump, earlier);
+  checkTurns(dump);
   checkRates(dump, events);
   for (const [id, old] of Object.entries(earlier?.tasks ?? {})) {
     const version = dump.tasks[id]?.version ?? old.version;
@@ -97,7 +98,20 @@ function checkSlots(dump: Dump, earlier: Dump | undefined): void {
   }
 }
 
-/** Asked where every task with the limit says the same rate, and nobody configured another. */
+/** A queued task whose group stands nowhere would never be claimed. */
+function checkTurns(dump: Dump): void {
+  for (const { id, state, queue, group } of Object.values(dump.tasks)) {
+    if (state !== 'queued' || group === null) continue;
+    const standing = dump.turns[queue]?.find((each) => each.group === group);
+    invariant(standing !== undefined, `group ${group} of queue ${queue} stands somewhere: ${id} waits in it`);
+    invariant(standing.waits, `group ${group} of queue ${queue} waits for its turn: ${id} is in it`);
+  }
+}
+
+/**
+ * Asked where every task with the limit says the same rate, and nobody configured another. What is configured forgets the tokens
+ * that were taken: a look goes back as far as the last time.
+ */
 function checkRates(dump: Dump, events: readonly BatchEvent[]): void {
   const rates = new Map<string, string>();
   const mixed = new Set(Object.keys(dump.limits));
@@ -111,11 +125,14 @@ function checkRates(dump: Dump, events: readonly BatchEvent[]): void {
   for (const [name, text] of rates) {
     const rate = JSON.parse(text) as LimitRule['rate'];
     if (rate === null || mixed.has(name)) continue;
-    const starts = events.flatMap(({ at, kind, items }) =>
-      items
-        .filter(({ taskId }) => kind === 'claim' && dump.tasks[taskId]?.limits.some((rule) => rule.name === name))
-        .map(() => at),
-    );
+    const configured = events.findLastIndex(({ kind }) => kind === 'configure');
+    const starts = events
+      .slice(configured + 1)
+      .flatMap(({ at, kind, items }) =>
+        items
+          .filter(({ taskId }) => kind === 'claim' && dump.tasks[taskId]?.limits.some((rule) => rule.name === name))
+          .map(() => at),
+      );
     for (const [first, from] of starts.entries()) {
       for (const [more, to] of starts.slice(first).entries()) {
         const most = rate.count + ((to - from) * rate.count) / rate.perMs;

@@ -38,7 +38,6 @@ const parent = { taskId: sampleId(2), onFailure: 'fail' } as const;
 const unbuilt: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = {
   ...Object.fromEntries(
     Object.entries<Partial<NewTask>>({
-      groups: { group: 'g' },
       dependsOn: { dependsOn: [parent] },
       blocks: { blocks: [sampleId(3)] },
     }).map(([what, given]) => [
@@ -47,7 +46,6 @@ const unbuilt: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = 
     ]),
   ),
   'enqueue in a transaction': (broker) => broker.enqueue([newTask(sampleId(9))], { tx: {} }),
-  'restore with a group': (broker) => broker.restore([storedTask(sampleId(9), { group: 'g' })]),
   'restore with dependsOn': (broker) => broker.restore([storedTask(sampleId(9), { dependsOn: [parent] })]),
   'settle with spawn': (broker) =>
     broker.settle([settlement(lease.taskId, lease.token, finish('failed'), { spawn: [newTask(sampleId(9))] })]),

@@ -19,6 +19,15 @@ export const createMemoryStore: CreateStore = async ({ now, chance }) => {
       slots: [...state.rows.values()].flatMap(({ task }) =>
         task.state === 'running' ? task.limits.map(({ name }) => ({ name, taskId: task.id })) : [],
       ),
+      turns: [...state.rounds].flatMap(([queue, round]) =>
+        [...round.groups].map(([group, { turn, since }]) => ({
+          queue,
+          group,
+          ahead: turn - round.turn,
+          since,
+          waits: group === null || (state.groups.get(group)?.pause ?? null) === null,
+        })),
+      ),
       limits: [...state.limits].map(([name, { max, rate }]) => ({ name, settings: { max, rate } })),
     }),
     events: async () => [...state.events],

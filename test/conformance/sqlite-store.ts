@@ -18,6 +18,11 @@ const keys = statement<[key: string, taskId: string, until: number | null]>(
   () => 'SELECT key, task_id, held_until FROM keys',
 );
 const slots = statement<[name: string, taskId: string]>('all_slots', () => 'SELECT name, task_id FROM slots');
+const turns = statement<[queue: string, group: string | null, ahead: number, since: number, standing: number]>(
+  'all_turns',
+  () => `SELECT rounds.queue, grp, turns.turn - rounds.turn, since, standing FROM turns JOIN rounds ON rounds.queue = turns.queue
+    UNION ALL SELECT queue, NULL, plain_turn - turn, plain_since, 0 FROM rounds`,
+);
 const settings = statement<[name: string, max: number | null, count: number | null, perMs: number | null]>(
   'all_limits',
   () => 'SELECT name, max, rate_count, rate_per_ms FROM limits',
@@ -48,6 +53,13 @@ export const createSqliteStore: CreateStore = async ({ now, chance }) => {
         keys: (await tx.query(keys)).map(([key, taskId, until]) => ({ key, taskId, until })),
         counts: await readCounts(tx),
         slots: (await tx.query(slots)).map(([name, taskId]) => ({ name, taskId })),
+        turns: (await tx.query(turns)).map(([queue, group, ahead, since, standing]) => ({
+          queue,
+          group,
+          ahead,
+          since,
+          waits: standing === 0,
+        })),
         limits: (await tx.query(settings)).map(([name, max, count, perMs]) => ({
           name,
           settings: { max, rate: count === null || perMs === null ? null : { count, perMs } },

@@ -21,6 +21,15 @@ export interface Contents {
   }[];
   /** Who holds a slot of which limit. */
   readonly slots: readonly { readonly name: string; readonly taskId: string }[];
+  /** Where the groups stand; those that have no queued tasks may be there or not. `ahead` is how far the group is ahead of its queue. */
+  readonly turns: readonly {
+    readonly queue: string;
+    readonly group: string | null;
+    readonly ahead: number;
+    readonly since: number;
+    /** Whether a claim looks at it: a paused one is passed. */
+    readonly waits: boolean;
+  }[];
   /** The limits that were configured; others may be there too. */
   readonly limits: readonly { readonly name: string; readonly settings: LimitSettings }[];
 }

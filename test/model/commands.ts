@@ -64,6 +64,7 @@ const enqueueGiven: Arbitrary<Partial<NewTask>> = fc.record({
   keepMs: fc.constantFrom(0, 100_000),
   strictCancel: fc.boolean(),
   limits: rules,
+  group: maybe('g', 'h', 'i'),
 });
 
 /** `keyForMs` comes only with return and error, and `at` only without a delay: the client sees to it. */
@@ -90,13 +91,13 @@ const enqueueAgain = fc.tuple(back, maybe('{"to":"eve"}')).map(([index, payload]
 );
 
 const restore = fc
-  .tuple(fc.constantFrom('blocked', 'scheduled', 'queued'), maybe('k', 'l'), queue, rules)
-  .map(([state, key, name, limitRules]) =>
-    callCommand(`Restore ${state} ${key} ${name} ${JSON.stringify(limitRules)}`, (book) => {
-      const task = newTask(freshId(book), { key, queue: name });
+  .tuple(fc.constantFrom('blocked', 'scheduled', 'queued'), maybe('k', 'l'), queue, rules, maybe('g', 'h'))
+  .map(([state, key, name, limitRules, group]) =>
+    callCommand(`Restore ${state} ${key} ${name} ${group} ${JSON.stringify(limitRules)}`, (book) => {
+      const task = newTask(freshId(book), { key, queue: name, group });
       book.tasks.push(task);
       return (broker) =>
-        broker.restore([storedTask(task.id, { state, key, queue: name, version: 4, limits: limitRules })]);
+        broker.restore([storedTask(task.id, { state, key, queue: name, version: 4, limits: limitRules, group })]);
     }),
   );
 

@@ -91,6 +91,7 @@ async function useAll(broker: Broker): Promise<void> {
   await useLimits(broker, id);
   await useControl(broker);
   await useSchedules(broker);
+  await useGroups(broker, id);
   await broker.prune(10);
   await broker.getQueues();
   await broker.getWorkers();
@@ -132,6 +133,20 @@ async function useSchedules(broker: Broker): Promise<void> {
   await schedules.delete(['s']);
 }
 
+/** Tasks with groups and limits: more than one claim lets through, and a queue that runs empty. */
+async function useGroups(broker: Broker, id: (number: number) => string): Promise<void> {
+  const given = { queue: 'shared', limits: [{ name: 'g', max: 1, rate: null }] };
+  await broker.enqueue([30, 31, 32].map((number) => newTask(id(number), { ...given, group: `g${number % 2}` })));
+  await broker.enqueue([33, 34].map((number) => newTask(id(number), { queue: 'shared', group: 'h' })));
+  const queues = [{ name: 'shared', limit: 2 }];
+  await broker.inspect([id(32)]);
+  await broker.claim(claimRequest('w', { queues, limit: 2 }));
+  await broker.claim(claimRequest('x', { queues, limit: 2 }));
+  await broker.getQueues();
+  await broker.cancel({ taskIds: [30, 31, 32].map(id), reason: null });
+  await broker.claim(claimRequest('y', { queues, limit: 2 }));
+}
+
 beforeAll(async () => {
   const driver = createSqliteDriver({
     file: ':memory:',
@@ -171,6 +186,22 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   tasks_behind_row: ['SEARCH tasks USING COVERING INDEX tasks_id (id=? AND rowid>?)'],
   known_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   claimable_tasks: ['SEARCH tasks USING INDEX tasks_ready (queue=?)'],
+  locked_rounds: ['SEARCH rounds USING PRIMARY KEY (queue=?)'],
+  first_heads: ['SEARCH turns USING COVERING INDEX turns_next (queue=? AND standing=? AND (turn,since,grp)>(?,?,?))'],
+  open_heads: ['SEARCH turns USING COVERING INDEX turns_next (queue=? AND standing=? AND (turn,since,grp)>(?,?,?))'],
+  drop_turns: ['SEARCH turns USING PRIMARY KEY (queue=? AND grp=?)'],
+  store_turns: ['SEARCH turns USING PRIMARY KEY (queue=? AND grp=?)'],
+  waits_in_queue: ['SEARCH tasks USING INDEX tasks_ready (queue=?)'],
+  oldest_of_groups: ['SEARCH tasks USING INDEX tasks_ready_due (queue=?)'],
+  group_tasks_behind: [
+    'SEARCH tasks USING INDEX tasks_ready_group (queue=? AND grp=? AND (priority,due_at,id)>(?,?,?))',
+  ],
+  group_place_behind: [
+    'SEARCH tasks USING INDEX tasks_ready_group (queue=? AND grp=? AND (priority,due_at,id)>(?,?,?))',
+  ],
+  group_tasks_ahead: [
+    'SEARCH tasks USING COVERING INDEX tasks_ready_group (queue=? AND grp=? AND (priority,due_at,id)<(?,?,?))',
+  ],
   claim_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
   repeated_claim: ['SEARCH claims USING PRIMARY KEY (token=?)'],
   running_under: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
@@ -189,7 +220,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   judged_tasks: ['SEARCH tasks USING INDEX tasks_judge (judge_token=?)'],
   prunable_tasks: ['SEARCH tasks USING INDEX tasks_prune (prune_at<?)'],
   tasks_by_id: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
-  oldest_queued: ['SEARCH tasks USING COVERING INDEX tasks_ready (queue=? AND priority=?)'],
+  oldest_queued: ['SEARCH tasks USING INDEX tasks_ready (queue=? AND priority=?)'],
   tasks_behind: ['SEARCH tasks USING INDEX tasks_ready (queue=? AND (priority,due_at,id)>(?,?,?))'],
   place_behind: ['SEARCH tasks USING INDEX tasks_ready (queue=? AND (priority,due_at,id)>(?,?,?))'],
   queued_rows: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
@@ -212,20 +243,23 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   schedules_after: ['SEARCH schedules USING INDEX sqlite_autoindex_schedules_1 (name>?)'],
   move_schedules: ['SEARCH schedules USING INDEX sqlite_autoindex_schedules_1 (name=?)'],
   unfinished_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
-  tasks_ahead: ['SEARCH tasks USING COVERING INDEX tasks_ready (queue=? AND (priority,due_at,id)<(?,?,?))'],
+  tasks_ahead: ['SEARCH tasks USING INDEX tasks_ready (queue=? AND (priority,due_at,id)<(?,?,?))'],
 };
 
 test.each(Object.entries(hot))('%s uses its index', (name, wanted) => {
   const plan = plans.get(name);
   expect(plan).toBeDefined();
-  const steps = plan?.filter((step) => /\b(tasks|claims|limits|slots|workers|schedules)\b/.test(step)) ?? [];
+  const steps =
+    plan?.filter((step) => /\b(tasks|claims|limits|slots|rounds|turns|workers|schedules)\b/.test(step)) ?? [];
   if (wanted.length === 0) expect(steps).toEqual([]);
   else expect(wanted).toEqual(expect.arrayContaining([steps[0]]));
 });
 
 test('no statement walks all tasks, attempts, logs or events', () => {
   const walks = [...plans].flatMap(([name, plan]) =>
-    plan.filter((step) => /SCAN (tasks|attempts|logs|timeline|slots)/.test(step)).map((step) => `${name}: ${step}`),
+    plan
+      .filter((step) => /SCAN (tasks|attempts|logs|timeline|slots|turns)/.test(step))
+      .map((step) => `${name}: ${step}`),
   );
   expect(walks).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** claim: queued → running under the caller's token, in order of priority and age. */
+/** claim: queued → running under the caller's token: group after group, in order of priority and age. */
 
 import { limits } from '../../core/limits.ts';
 import type { ClaimedTask, Task } from '../../core/task.ts';
@@ -7,6 +7,7 @@ import { freeKey } from './keys.ts';
 import { createGate, takeTokens } from './limits.ts';
 import { inClaimOrder, type Row } from './state.ts';
 import { changeTask, type Step } from './step.ts';
+import { forgetRound, isPaused, nextGroup, serve, standingOf } from './turns.ts';
 
 export function claim(step: Step, request: ClaimRequest): readonly ClaimedTask[] {
   const repeated = [...step.state.rows.values()].filter((row) => row.token === request.token).sort(inClaimOrder);
@@ -19,24 +20,48 @@ export function claim(step: Step, request: ClaimRequest): readonly ClaimedTask[]
 function take(step: Step, request: ClaimRequest): readonly Row[] {
   const limit = Math.min(request.limit, limits.batchMax);
   const left = new Map(request.queues.map((demand) => [demand.name, demand.limit]));
+  const waiting = new Map(request.queues.map((demand) => [demand.name, groupsOf(claimable(step, demand))]));
   const hasRoom = createGate(step);
   const taken: Row[] = [];
-  for (const row of request.queues.flatMap((demand) => claimable(step, demand)).sort(inClaimOrder)) {
-    const ofQueue = left.get(row.task.queue) ?? 0;
-    if (taken.length >= limit) break;
-    if (ofQueue <= 0 || !hasRoom(row.task)) continue;
-    left.set(row.task.queue, ofQueue - 1);
+  while (taken.length < limit) {
+    const row = takeFirst(step, waiting, left);
+    if (row === null) break;
+    if (!hasRoom(row.task)) continue;
+    left.set(row.task.queue, (left.get(row.task.queue) ?? 0) - 1);
     takeTokens(step, row.task);
+    serve(step, row.task);
     lease(step, row, request);
     taken.push(row);
   }
+  if (limit > 0) for (const { name, limit: ofQueue } of request.queues) if (ofQueue > 0) forgetRound(step, name);
   return taken;
+}
+
+/** The claimable tasks of one queue by group, each in claim order. */
+type Waiting = Map<string | null, Row[]>;
+
+function groupsOf(rows: readonly Row[]): Waiting {
+  return Map.groupBy([...rows].sort(inClaimOrder), ({ task }) => task.group);
+}
+
+/** Takes the first of all: in each queue the first task of the group whose turn it is, and of these the first in claim order. */
+function takeFirst(step: Step, waiting: ReadonlyMap<string, Waiting>, left: ReadonlyMap<string, number>): Row | null {
+  const firsts = [...waiting].flatMap(([queue, groups]) => {
+    if ((left.get(queue) ?? 0) <= 0) return [];
+    const standing = [...groups].filter(([, rows]) => rows.length > 0).map(([group]) => standingOf(step, queue, group));
+    const next = nextGroup(standing);
+    return next === undefined ? [] : (groups.get(next.group)?.slice(0, 1) ?? []);
+  });
+  const [first] = firsts.sort(inClaimOrder);
+  if (first !== undefined) waiting.get(first.task.queue)?.get(first.task.group)?.shift();
+  return first ?? null;
 }
 
 function claimable(step: Step, demand: QueueDemand): readonly Row[] {
   if (step.state.queues.get(demand.name)?.pause) return [];
   return [...step.state.rows.values()].filter(
-    ({ task }) => task.queue === demand.name && task.state === 'queued' && isInTime(step, task),
+    ({ task }) =>
+      task.queue === demand.name && task.state === 'queued' && isInTime(step, task) && !isPaused(step, task.group),
   );
 }
 

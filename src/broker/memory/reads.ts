@@ -63,7 +63,9 @@ function factsOf(step: Step, row: Row): Facts {
   const { task } = row;
   const ahead =
     task.state === 'queued'
-      ? queued(state, task.queue).filter((other) => other !== row && inClaimOrder(other, row) < 0).length
+      ? queued(state, task.queue).filter(
+          (other) => other !== row && other.task.group === task.group && inClaimOrder(other, row) < 0,
+        ).length
       : 0;
   const workers = getWorkers(step).filter((record) => isAlive(record, now) && Object.keys(record.queues).length > 0);
   return {

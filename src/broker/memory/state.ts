@@ -6,6 +6,7 @@ import type { WorkerRecord } from '../../core/presence.ts';
 import type { ScheduleRecord } from '../../core/schedule.ts';
 import type { LogLine, Task } from '../../core/task.ts';
 import type { LimitState } from './limits.ts';
+import type { GroupState, Round } from './turns.ts';
 
 /** A task with what the store knows beside it. The task itself is never changed, only replaced. */
 export interface Row {
@@ -36,6 +37,10 @@ export interface MemoryState {
   readonly keys: Map<string, HeldKey>;
   /** Queues that were configured. */
   readonly queues: Map<string, { readonly pause: Pause | null }>;
+  /** By queue: where the groups with tasks in it stand. Only of queues in which a task with a group was queued. */
+  readonly rounds: Map<string, Round>;
+  /** Groups that were configured. */
+  readonly groups: Map<string, GroupState>;
   /** Limits that were configured, or whose tokens or slots were asked for. */
   readonly limits: Map<string, LimitState>;
   readonly schedules: Map<string, ScheduleRecord>;
@@ -58,6 +63,8 @@ export function createMemoryState(): MemoryState {
     rows: new Map(),
     keys: new Map(),
     queues: new Map(),
+    rounds: new Map(),
+    groups: new Map(),
     limits: new Map(),
     schedules: new Map(),
     counts: new Map(),

@@ -5,6 +5,7 @@ import { isFinished, viewOf } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { Signal } from '../broker.ts';
 import type { MemoryState, Row } from './state.ts';
+import { joinRound, noteStanding } from './turns.ts';
 
 type Kind = BatchEvent['kind'];
 
@@ -45,6 +46,8 @@ export interface Step {
   readonly commanded: string[];
   /** Whether a schedule was fired or moved on. */
   fired: boolean;
+  /** The groups that had queued tasks before the step; `null` until one with a group is changed. */
+  standing: Set<string> | null;
 }
 
 export function beginStep(state: MemoryState, clockNow: number): Step {
@@ -60,6 +63,7 @@ export function beginStep(state: MemoryState, clockNow: number): Step {
     configured: false,
     commanded: [],
     fired: false,
+    standing: null,
   };
 }
 
@@ -90,6 +94,7 @@ function isTold(step: Step, kind: Kind): boolean {
 
 /** Stores a task that is new here. */
 export function insertTask(step: Step, kind: 'enqueue' | 'restore', task: Task): void {
+  noteStanding(step, task);
   step.state.rows.set(task.id, {
     task,
     token: null,
@@ -105,6 +110,7 @@ export function insertTask(step: Step, kind: 'enqueue' | 'restore', task: Task):
 /** Replaces a task by its next version. */
 export function changeTask(step: Step, kind: Kind, row: Row, patch: Partial<Task>): void {
   const before = row.task;
+  noteStanding(step, before);
   row.task = { ...before, ...patch, version: before.version + 1 };
   record(step, kind, before, row.task, row.task.version);
   if (!isFinished(before.state) && isFinished(row.task.state)) step.finished.push(before.id);
@@ -119,7 +125,10 @@ export function eraseTask(step: Step, kind: 'remove' | 'prune', row: Row): void 
 function record(step: Step, kind: Kind, before: Task | null, after: Task | null, version: number): void {
   if (before !== null) count(step.state, before, -1);
   if (after !== null) count(step.state, after, +1);
-  if (after?.state === 'queued') step.work.add(after.queue);
+  if (after?.state === 'queued') {
+    step.work.add(after.queue);
+    if (before?.state !== 'queued' || before.queue !== after.queue) joinRound(step, after);
+  }
   const task = after ?? before;
   if (task === null) return;
   const item: EventItem = {

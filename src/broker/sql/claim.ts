@@ -1,15 +1,17 @@
-/** claim: queued → running under the caller's token, in order of priority and age. */
+/** claim: queued → running under the caller's token, group after group, in order of priority and age. */
 
 import { limits } from '../../core/limits.ts';
 import type { ClaimedTask, Task } from '../../core/task.ts';
 import type { ClaimRequest } from '../broker.ts';
 import type { Stand } from './changes.ts';
+import { choose } from './choose.ts';
 import { claimOf, storeClaims } from './claims.ts';
 import { statement } from './driver.ts';
 import { freeKeys } from './keys.ts';
-import { carriesLimits, passLimits } from './look-ahead.ts';
+import { type ClaimableRow, carriesLimits } from './lanes.ts';
 import { inClaimOrder, type TaskRow, taskColumns, toTask } from './rows.ts';
 import { record, type Step } from './step.ts';
+import { readRounds } from './turns.ts';
 
 /** Input: token. One row at most; it exists while a task runs under the token. */
 const repeatedClaim = statement<[taskIds: string]>(
@@ -24,15 +26,16 @@ const runningUnder = statement<TaskRow>(
 );
 
 /**
- * Inputs: now, queue, limit. The first claimable ones of a queue that is not paused. Read first and changed by the next
+ * Inputs: now, queue, limit. The first claimable ones of a queue that is not paused and has no groups. Read first and changed by the next
  * statement: an UPDATE that returns whole rows keeps a copy of them, which cost a third of the claim. Locks: the rows.
  */
 const claimableTasks = statement<[...TaskRow, seq: number]>(
   'claimable_tasks',
   (dialect) =>
     `SELECT ${taskColumns}, seq FROM tasks
-   WHERE queue = $2 AND state = 'queued' AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1)
+   WHERE queue = $2 AND state = 'queued' AND grp IS NULL AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1)
      AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)
+     AND NOT EXISTS (SELECT 1 FROM rounds WHERE rounds.queue = $2)
    ORDER BY priority, due_at, id LIMIT $3${dialect.skipLocked}`,
 );
 
@@ -48,9 +51,26 @@ const claimTasks = statement(
 export async function claim(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
   const repeated = await readRepeated(step, request.token);
   if (repeated.length > 0) return repeated.map((task) => claimedTask(task, request.token, step.now));
-  const first = await readFirst(step, request);
-  const hasLimits = first.some((row) => carriesLimits(row[29]));
-  const rows = hasLimits ? await passLimits(step, request, first, Math.min(request.limit, limits.batchMax)) : first;
+  const limit = Math.min(request.limit, limits.batchMax);
+  const { first, found } = await readFirst(step, request, limit);
+  const quiet = limit <= 0 ? [] : request.queues.filter((demand) => demand.limit > 0 && !found.has(demand.name));
+  const rounds =
+    quiet.length === 0
+      ? []
+      : await readRounds(
+          step,
+          quiet.map(({ name }) => name),
+        );
+  const isPlain = rounds.length === 0 && !first.some((row) => carriesLimits(row[29]));
+  if (isPlain) return await take(step, request, first);
+  const { rows, end } = await choose(step, request, { first, rounds, limit });
+  const claimed = await take(step, request, rows);
+  await end();
+  return claimed;
+}
+
+/** Makes the tasks running. */
+async function take(step: Step, request: ClaimRequest, rows: readonly ClaimableRow[]): Promise<readonly ClaimedTask[]> {
   if (rows.length === 0) return [];
   const leaseUntil = step.now + request.leaseMs;
   await step.tx.query(
@@ -101,26 +121,31 @@ async function readRepeated(step: Step, token: string): Promise<readonly Task[]>
   return rows.map(toTask).sort(inClaimOrder);
 }
 
-/** A whole row with its number. */
-export type ClaimableRow = readonly [...TaskRow, seq: number];
-
 function seqOf(row: ClaimableRow): number {
   return row[36];
 }
 
-/** The first of all demanded queues together, in claim order. */
-async function readFirst(step: Step, request: ClaimRequest): Promise<readonly ClaimableRow[]> {
-  const limit = Math.min(request.limit, limits.batchMax);
-  const demands = request.queues.filter((demand) => demand.limit > 0);
-  if (limit <= 0) return [];
+interface Found {
+  readonly first: readonly ClaimableRow[];
+  /** The queues in which there was something. */
+  readonly found: ReadonlySet<string>;
+}
+
+/** The first of all demanded queues without groups together, in claim order. */
+async function readFirst(step: Step, request: ClaimRequest, limit: number): Promise<Found> {
   const rows = new Map<number, ClaimableRow>();
-  for (const demand of demands) {
-    for (const row of await step.tx.query(claimableTasks, step.now, demand.name, Math.min(limit, demand.limit)))
+  const found = new Set<string>();
+  for (const { name, limit: ofQueue } of limit <= 0 ? [] : request.queues) {
+    if (ofQueue <= 0) continue;
+    for (const row of await step.tx.query(claimableTasks, step.now, name, Math.min(limit, ofQueue))) {
       rows.set(seqOf(row), row);
+      found.add(name);
+    }
   }
-  return [...rows.values()]
+  const first = [...rows.values()]
     .sort((left, right) => left[5] - right[5] || left[13] - right[13] || (left[0] < right[0] ? -1 : 1))
     .slice(0, limit);
+  return { first, found };
 }
 
 function claimedTask(task: Task, token: string, now: number): ClaimedTask {

@@ -9,6 +9,7 @@ import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from '.
 import { refuse, refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
 import { encodeOptions, hasSameBody, idList, waitingCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
+import { joinRounds } from './turns.ts';
 
 /** An id that is there already stays as it is. Locks: none but on the new rows. */
 const insertTasks = manyStatement(
@@ -25,6 +26,7 @@ const insertTasks = manyStatement(
     checkAt: 'bigint',
     timeoutMs: 'bigint',
     keepMs: 'bigint',
+    grp: 'text',
     schemaVersion: 'text',
     options: 'text',
     policy: 'text',
@@ -32,9 +34,9 @@ const insertTasks = manyStatement(
   { id: 'text', key: 'text', payload: 'text' },
   (value, from, dialect) =>
     `INSERT ${dialect.orRollback}INTO tasks (id, queue, name, state, priority, created_at, due_at, start_by, expires_at, check_at, timeout_ms,
-      keep_ms, key, schema_version, options, policy, payload, version, epoch, attempt, generation, crashes, interruptions, snoozes)
+      keep_ms, key, grp, schema_version, options, policy, payload, version, epoch, attempt, generation, crashes, interruptions, snoozes)
     SELECT ${value.id}, ${value.queue}, ${value.name}, ${value.state}, ${value.priority}, ${value.createdAt}, ${value.dueAt}, ${value.startBy},
-      ${value.expiresAt}, ${value.checkAt}, ${value.timeoutMs}, ${value.keepMs}, ${value.key}, ${value.schemaVersion}, ${value.options},
+      ${value.expiresAt}, ${value.checkAt}, ${value.timeoutMs}, ${value.keepMs}, ${value.key}, ${value.grp}, ${value.schemaVersion}, ${value.options},
       ${value.policy}, ${value.payload}, 1, 0, 0, 1, 0, 0, 0 ${from} WHERE true
     ON CONFLICT (id) DO NOTHING`,
 );
@@ -84,10 +86,11 @@ export async function enqueue(
   if (options.tx !== undefined) refuse('tx');
   tasks.forEach(refuseUnsupported);
   for (const task of tasks) if (task.limits.length > 0) checkLimitRules(task.limits);
-  return tasks.some(({ key }) => key !== null) ? await enqueueKeyed(step, tasks) : await enqueuePlain(step, tasks);
+  const isPlain = tasks.every(({ key, group }) => key === null && group === null);
+  return isPlain ? await enqueuePlain(step, tasks) : await enqueueKeyed(step, tasks);
 }
 
-/** Without keys the insert itself finds the repetitions, which are rare. */
+/** Without keys and groups the insert itself finds the repetitions, which are rare. */
 async function enqueuePlain(step: Step, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
   const arrivals = tasks.map((task) => arrive(step, task, dueAtOf(step, task), null));
   const stored = await insert(step, arrivals);
@@ -99,7 +102,7 @@ async function enqueuePlain(step: Step, tasks: readonly NewTask[]): Promise<read
   });
 }
 
-/** With keys each task depends on those before it, so everything is read first and the batch is played through. */
+/** With keys each task depends on those before it, and a repetition must not move its group; so everything is read first and the batch is played through. */
 async function enqueueKeyed(step: Step, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
   const known: Map<string, Known> = await readKnown(step, tasks);
   const holders = await readHolders(
@@ -172,6 +175,12 @@ async function store(
 
 /** Answers for each whether it was stored: of several with one id, the first. */
 async function insert(step: Step, arrivals: readonly Arrival[]): Promise<readonly boolean[]> {
+  const queued = arrivals.filter(({ task, state }) => task.group !== null && state === 'queued');
+  if (queued.length > 0)
+    await joinRounds(
+      step,
+      queued.map(({ task }) => task),
+    );
   const [last] = await step.tx.query(lastTask);
   let count = 0;
   for (const run of runsOf(step, arrivals)) count += await step.tx.many(insertTasks, run.shared, run.rows);
@@ -230,6 +239,7 @@ function sharedOf(step: Step, { task, state, dueAt }: Arrival): SqlRow {
     waitingCheckAt(startBy, expiresAt),
     task.timeoutMs,
     task.keepMs,
+    task.group,
     task.schemaVersion,
     encodeOptions(task),
     task.policy,

@@ -4,15 +4,25 @@ import { limits } from '../../core/limits.ts';
 import type { Reason } from '../../core/states.ts';
 import { statement } from './driver.ts';
 import { record, type Step } from './step.ts';
+import { joinRounds } from './turns.ts';
 
 /** Inputs: now, limit. Those that another promoter has locked are left to it. Locks: the rows, by due time. */
 const dueTasks = statement<
-  [seq: number, id: string, queue: string, name: string, reason: Reason | null, attempt: number, version: number]
+  [
+    seq: number,
+    id: string,
+    queue: string,
+    name: string,
+    reason: Reason | null,
+    attempt: number,
+    version: number,
+    group: string | null,
+  ]
 >(
   'due_tasks',
   (
     dialect,
-  ) => `SELECT seq, id, queue, name, reason, attempt, version FROM tasks WHERE state = 'scheduled' AND due_at <= $1
+  ) => `SELECT seq, id, queue, name, reason, attempt, version, grp FROM tasks WHERE state = 'scheduled' AND due_at <= $1
     ORDER BY due_at, id LIMIT $2${dialect.skipLocked}`,
 );
 
@@ -26,6 +36,10 @@ const promoteTasks = statement(
 export async function promote(step: Step, limit: number): Promise<number> {
   const due = await step.tx.query(dueTasks, step.now, Math.min(limit, limits.batchMax));
   if (due.length === 0) return 0;
+  await joinRounds(
+    step,
+    due.map(([, , queue, , , , , group]) => ({ queue, group })),
+  );
   await step.tx.query(promoteTasks, JSON.stringify(due.map(([seq]) => seq)));
   for (const [, id, queue, name, reason, attempt, version] of due) {
     record(

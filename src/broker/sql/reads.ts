@@ -31,14 +31,28 @@ const configuredQueues = statement<
   [name: string, pausedAt: number | null, pausedBy: string | null, reason: string | null]
 >('configured_queues', () => 'SELECT name, paused_at, paused_by, pause_reason FROM queues');
 
-/** Input: queue. The oldest of each priority is the first of its stretch of the index: ten look-ups, however long the queue. */
+/** Input: queue. Of the tasks without a group: the oldest of each priority is the first of its stretch of the index: ten look-ups, however long the queue. */
 const oldestQueued = statement<[dueAt: number | null]>(
   'oldest_queued',
   () => `SELECT min((SELECT due_at FROM tasks
-    WHERE queue = $1 AND state = 'queued' AND priority = priorities.n ORDER BY due_at, id LIMIT 1))
+    WHERE queue = $1 AND state = 'queued' AND grp IS NULL AND priority = priorities.n ORDER BY due_at, id LIMIT 1))
   FROM (SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6
     UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9) AS priorities`,
 );
+
+/** Input: queue. */
+const oldestOfGroups = statement<[dueAt: number | null]>(
+  'oldest_of_groups',
+  () => "SELECT min(due_at) FROM tasks WHERE queue = $1 AND state = 'queued' AND grp IS NOT NULL",
+);
+
+async function readOldest(tx: SqlTransaction, queue: string): Promise<number | null> {
+  const found = [await tx.query(oldestQueued, queue), await tx.query(oldestOfGroups, queue)];
+  return found.reduce<number | null>((oldest, [row]) => {
+    const dueAt = row?.[0] ?? null;
+    return oldest === null || (dueAt !== null && dueAt < oldest) ? dueAt : oldest;
+  }, null);
+}
 
 async function readPauses(tx: SqlTransaction): Promise<Map<string, Pause | null>> {
   const rows = await tx.query(configuredQueues);
@@ -56,8 +70,8 @@ export async function getQueues(tx: SqlTransaction): Promise<readonly QueueRecor
   }
   const queues: QueueRecord[] = [];
   for (const [name, ofQueue] of [...counts].sort(([left], [right]) => (left < right ? -1 : 1))) {
-    const [oldest] = (ofQueue.queued ?? 0) > 0 ? await tx.query(oldestQueued, name) : [];
-    queues.push({ name, pause: pauses.get(name) ?? null, counts: ofQueue, oldestDueAt: oldest?.[0] ?? null });
+    const oldestDueAt = (ofQueue.queued ?? 0) > 0 ? await readOldest(tx, name) : null;
+    queues.push({ name, pause: pauses.get(name) ?? null, counts: ofQueue, oldestDueAt });
   }
   return queues;
 }
@@ -89,12 +103,17 @@ export async function getWorkers(tx: SqlTransaction): Promise<readonly WorkerRec
   }));
 }
 
-/** Inputs: queue, priority, due time, id, limit. Counts the queued tasks before that place, up to the limit. */
-const tasksAhead = statement<[ahead: number]>(
-  'tasks_ahead',
-  () => `SELECT count(*) FROM (SELECT 1 FROM tasks
-    WHERE queue = $1 AND state = 'queued' AND (priority, due_at, id) < ($2, $3, $4) LIMIT $5) AS ahead`,
-);
+const tasksBefore = (name: string, group: string) =>
+  statement<[ahead: number]>(
+    name,
+    () => `SELECT count(*) FROM (SELECT 1 FROM tasks
+    WHERE queue = $1 AND state = 'queued' AND (priority, due_at, id) < ($2, $3, $4) AND ${group} LIMIT $5) AS ahead`,
+  );
+
+/** Inputs: queue, priority, due time, id, limit. Counts the queued tasks without a group before that place, up to the limit. */
+const tasksAhead = tasksBefore('tasks_ahead', 'grp IS NULL');
+/** Further input: group. The same in one group. */
+const groupTasksAhead = tasksBefore('group_tasks_ahead', 'grp = $6');
 
 export async function inspect(
   tx: SqlTransaction,
@@ -126,7 +145,9 @@ export async function inspect(
 
 async function countAhead(tx: SqlTransaction, task: Task): Promise<number> {
   if (task.state !== 'queued') return 0;
-  const [row] = await tx.query(tasksAhead, task.queue, task.priority, task.dueAt, task.id, limits.aheadMax);
+  const place = [task.queue, task.priority, task.dueAt, task.id, limits.aheadMax] as const;
+  const [row] =
+    task.group === null ? await tx.query(tasksAhead, ...place) : await tx.query(groupTasksAhead, ...place, task.group);
   return row?.[0] ?? 0;
 }
 

@@ -3,6 +3,7 @@
 import { taskFlowError } from '../../core/errors.ts';
 import { checkLimitSettings } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
+import { checkKey } from '../../core/names.ts';
 import type { Firing } from '../../core/schedule.ts';
 import type { Dependency } from '../../core/task.ts';
 import type { Scope, Settings } from '../broker.ts';
@@ -32,9 +33,9 @@ interface Unsupported {
   readonly blocks?: readonly string[];
 }
 
-/** Throws NOT_SUPPORTED for a task with a group or dependencies. */
+/** Throws NOT_SUPPORTED for a task with dependencies, INVALID_OPTION for a group that is no name. */
 export function refuseUnsupported(task: Unsupported): void {
-  if (task.group !== null) refuse('group');
+  if (task.group !== null) checkKey(task.group, 'group');
   if (task.dependsOn.length > 0) refuse('dependsOn');
   if (task.blocks !== undefined && task.blocks.length > 0) refuse('blocks');
 }

@@ -4,12 +4,13 @@ import { type Chance, createToken } from '../../core/chance.ts';
 import { isFinished, isWaiting } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import { storeClaims } from './claims.ts';
-import { eachStatement, type SqlRow } from './driver.ts';
+import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { readHolders, takeKeys } from './keys.ts';
 import { storeSlots } from './limits.ts';
 import { refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
-import { encodeCheckpoints, encodeJson, encodeOptions, runningCheckAt, waitingCheckAt } from './rows.ts';
+import { encodeCheckpoints, encodeJson, encodeOptions, idList, runningCheckAt, waitingCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
+import { joinRounds } from './turns.ts';
 
 const columns = {
   id: 'text',
@@ -40,6 +41,7 @@ const columns = {
   timeout_ms: 'bigint',
   keep_ms: 'bigint',
   key: 'text',
+  grp: 'text',
   cancel_requested_at: 'bigint',
   cancel_reason: 'text',
   schema_version: 'text',
@@ -66,6 +68,7 @@ export async function restore(step: Step, tasks: readonly Task[], chance: Chance
   tasks.forEach(refuseUnsupported);
   // A token nobody has: whoever ran these tasks elsewhere has no right to report here, and their leases end in time.
   const token = createToken(chance);
+  await joinQueued(step, tasks);
   const stored = await step.tx.each(
     restoreTasks,
     tasks.map((task) => rowOf(task, token)),
@@ -83,6 +86,24 @@ export async function restore(step: Step, tasks: readonly Task[], chance: Chance
   );
   await restoreKeys(step, fresh);
   return fresh.length;
+}
+
+/** Input: list of ids. */
+const knownIds = statement<[id: string]>(
+  'known_ids',
+  (dialect) => `SELECT id FROM tasks WHERE id IN ${dialect.list('$1')}`,
+);
+
+/** A task that is known already moves no group. */
+async function joinQueued(step: Step, tasks: readonly Task[]): Promise<void> {
+  const queued = tasks.filter(({ state, group }) => state === 'queued' && group !== null);
+  if (queued.length === 0) return;
+  const rows = await step.tx.query(knownIds, idList(queued.map(({ id }) => id)));
+  const known = new Set(rows.map(([id]) => id));
+  await joinRounds(
+    step,
+    queued.filter(({ id }) => !known.has(id)),
+  );
 }
 
 function tokenOf(task: Task, token: string): string | null {
@@ -119,6 +140,7 @@ function rowOf(task: Task, token: string): SqlRow {
     task.timeoutMs,
     task.keepMs,
     task.key,
+    task.group,
     task.cancelRequestedAt,
     task.cancelReason,
     task.schemaVersion,

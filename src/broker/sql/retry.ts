@@ -8,6 +8,7 @@ import { readHolders, takeKeys } from './keys.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { idList } from './rows.ts';
 import { record, type Step } from './step.ts';
+import { joinRounds } from './turns.ts';
 
 /** Input: list of ids. Locks: the rows. */
 const retriedTasks = statement<
@@ -21,10 +22,11 @@ const retriedTasks = statement<
     version: number,
     generation: number,
     key: string | null,
+    group: string | null,
   ]
 >(
   'retried_tasks',
-  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, generation, key FROM tasks
+  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, generation, key, grp FROM tasks
     WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
 );
 
@@ -44,9 +46,9 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
   refuseLargeBatch(taskIds);
   const rows = await step.tx.query(retriedTasks, idList(taskIds));
   const known = new Map(
-    rows.map(([id, queue, name, state, reason, attempt, version, generation, key]) => [
+    rows.map(([id, queue, name, state, reason, attempt, version, generation, key, group]) => [
       id,
-      { id, queue, name, state, reason, attempt, version, generation, key },
+      { id, queue, name, state, reason, attempt, version, generation, key, group },
     ]),
   );
   const holders = await readHolders(
@@ -55,7 +57,14 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
   );
   const retried = new Map<
     string,
-    { readonly id: string; readonly key: string | null; readonly generation: number; readonly state: TaskState }
+    {
+      readonly id: string;
+      readonly key: string | null;
+      readonly generation: number;
+      readonly state: TaskState;
+      readonly queue: string;
+      readonly group: string | null;
+    }
   >();
   const results = taskIds.map((taskId): RetryResult => {
     const row = known.get(taskId);
@@ -71,6 +80,7 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
     return { outcome: 'queued', generation: after.generation };
   });
   const changed = [...retried.values()];
+  await joinRounds(step, changed);
   await step.tx.each(
     retryTasks,
     changed.map(({ id }) => [step.now, id]),

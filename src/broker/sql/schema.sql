@@ -23,6 +23,8 @@ CREATE TABLE deltas (seq INTEGER PRIMARY KEY, at bigint NOT NULL, counts text NO
 
 CREATE TABLE events (seq INTEGER PRIMARY KEY, at bigint NOT NULL, kind text NOT NULL, items text NOT NULL);
 
+CREATE TABLE groups (name text NOT NULL PRIMARY KEY, weight bigint, paused_at bigint, paused_by text, pause_reason text) WITHOUT ROWID;
+
 CREATE TABLE keys (key text NOT NULL PRIMARY KEY, task_id text NOT NULL, held_until bigint) WITHOUT ROWID;
 
 CREATE INDEX keys_held_until ON keys (held_until) WHERE held_until IS NOT NULL;
@@ -53,6 +55,8 @@ CREATE TABLE minutes (
 ) WITHOUT ROWID;
 
 CREATE TABLE queues (name text NOT NULL PRIMARY KEY, paused_at bigint, paused_by text, pause_reason text) WITHOUT ROWID;
+
+CREATE TABLE rounds (queue text NOT NULL PRIMARY KEY, turn bigint NOT NULL, plain_turn bigint NOT NULL, plain_since bigint NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE samples (
   at bigint NOT NULL, queue text NOT NULL, waiting bigint NOT NULL, running bigint NOT NULL, slots bigint NOT NULL, workers bigint NOT NULL,
@@ -122,7 +126,7 @@ CREATE TABLE tasks (
   checkpoints text,
   error text,
   result text,
-  payload text NOT NULL,
+  payload text NOT NULL, grp text,
   CONSTRAINT tasks_state CHECK (state = 'queued' OR state = 'running' OR state = 'succeeded' OR state = 'scheduled' OR state = 'failed' OR state = 'cancelled' OR state = 'blocked'),
   CONSTRAINT tasks_lease CHECK ((state = 'running') = (token IS NOT NULL)),
   CONSTRAINT tasks_end CHECK ((finished_at IS NOT NULL) = (state = 'succeeded' OR state = 'failed' OR state = 'cancelled')),
@@ -147,7 +151,11 @@ CREATE INDEX tasks_name ON tasks (name, id);
 
 CREATE INDEX tasks_prune ON tasks (prune_at) WHERE prune_at IS NOT NULL;
 
-CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'queued';
+CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'queued' AND grp IS NULL;
+
+CREATE INDEX tasks_ready_due ON tasks (queue, due_at) WHERE state = 'queued' AND grp IS NOT NULL;
+
+CREATE INDEX tasks_ready_group ON tasks (queue, grp, priority, due_at, id) WHERE state = 'queued' AND grp IS NOT NULL;
 
 CREATE INDEX tasks_scheduled ON tasks (id) WHERE state = 'scheduled';
 
@@ -156,6 +164,17 @@ CREATE INDEX tasks_state ON tasks (state, id) WHERE state = 'blocked' OR state =
 CREATE TABLE timeline (seq INTEGER PRIMARY KEY, task_id text NOT NULL, at bigint NOT NULL, kind text NOT NULL, text text NOT NULL);
 
 CREATE INDEX timeline_task ON timeline (task_id, seq);
+
+CREATE TABLE turns (
+  queue text NOT NULL,
+  grp text NOT NULL,
+  turn bigint NOT NULL,
+  since bigint NOT NULL,
+  standing bigint NOT NULL,
+  PRIMARY KEY (queue, grp)
+) WITHOUT ROWID;
+
+CREATE INDEX turns_next ON turns (queue, standing, turn, since, grp);
 
 CREATE TABLE workers (
   worker_id text NOT NULL PRIMARY KEY, server bigint NOT NULL, started_at bigint NOT NULL, beat_at bigint NOT NULL, presence text NOT NULL,

@@ -9,11 +9,12 @@ import { claim } from './claim.ts';
 import { endClaims } from './claims.ts';
 import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { endKeys } from './keys.ts';
+import { carriesLimits } from './lanes.ts';
 import { leaveSlots } from './limits.ts';
-import { carriesLimits } from './look-ahead.ts';
 import { refuse, refuseLargeBatch } from './refuse.ts';
 import { decodeOptions, encodeJson, idList, waitingCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
+import { type Arriving, joinRounds } from './turns.ts';
 
 /** Input: list of ids. What a settlement needs of a task: no payload. Locks: the rows. */
 const settledTasks = statement<
@@ -174,6 +175,8 @@ interface Writes {
   readonly logs: SqlRow[];
   /** Runs that ended and held slots. */
   readonly limited: { readonly id: string; readonly limits: readonly LimitRule[] }[];
+  /** Tasks that are queued again. */
+  readonly queued: Arriving[];
 }
 
 export async function settle(
@@ -193,8 +196,10 @@ export async function settle(
     leases: new Map(),
     logs: [],
     limited: [],
+    queued: [],
   };
   const results = settlements.map((settlement) => settleOne(step, rows, settlement, writes));
+  if (writes.queued.length > 0) await joinRounds(step, writes.queued);
   for (const { startedAt, pruneAt, result, seqs } of writes.succeeded.values())
     await step.tx.query(succeedTasks, startedAt, step.now, pruneAt, result, JSON.stringify(seqs));
   if (writes.finished.length > 0) await step.tx.each(finishTasks, writes.finished);
@@ -339,6 +344,7 @@ function write(
     writes.finished.push([...stood, step.now, pruneAt, lease.token, startBy, ...said, verdict.result, seq]);
   } else {
     const dueAt = verdict.to === 'scheduled' ? step.now + verdict.delayMs : row.dueAt;
+    if (verdict.to === 'queued') writes.queued.push({ queue: row.queue, group: decodeOptions(row.options).group });
     writes.returned.push([...stood, dueAt, lease.token, startBy, waitingCheckAt(startBy, row.expiresAt), ...said, seq]);
   }
   if (row.state !== 'running' || !leavesAttempt(verdict, ranMs)) return;

@@ -21,7 +21,7 @@ import { restore } from './restore.ts';
 import { retry } from './retry.ts';
 import { createSchedules } from './schedules.ts';
 import { settle } from './settle.ts';
-import { createStep, endStep, type Step, signalsOf } from './step.ts';
+import { createStep, endStep, type Memory, type Step, signalsOf } from './step.ts';
 import { update } from './update.ts';
 
 /** The store's clock is never behind the last event, whoever wrote it. */
@@ -50,7 +50,7 @@ export interface SqlBrokerOptions {
 export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const { driver, chance } = options;
   const listeners = new Set<(signal: Signal) => void>();
-  const places: Step['places'] = new Map();
+  const memory: Memory = { places: new Map(), turnPlaces: new Map() };
   let state: 'new' | 'open' | 'closed' = 'new';
   let lastNow = 0;
   let steps = 0;
@@ -99,7 +99,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     guarded(async () => {
       let ended: Step | undefined;
       const answer = await driver.transaction(async (tx) => {
-        const step = createStep(tx, await readNow(tx), places);
+        const step = createStep(tx, await readNow(tx), memory);
         const result = await call(step);
         if (await endStep(step)) ended = step;
         return result;

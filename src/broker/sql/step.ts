@@ -1,5 +1,6 @@
 /** One atomic step: every change of a task is recorded here, so that events, counts and minutes cannot differ from it. */
 
+import type { StandingGroup } from '../../core/turns.ts';
 import type { Signal } from '../broker.ts';
 import {
   addChange,
@@ -14,7 +15,7 @@ import {
   type Subject,
 } from './changes.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
-import type { Place } from './look-ahead.ts';
+import type { Place } from './lanes.ts';
 
 /** A call under way: its transaction, its time, and what it has changed so far. */
 export interface Step {
@@ -26,8 +27,12 @@ export interface Step {
   readonly cancels: string[];
   /** Limits that may let waiting tasks through now. */
   readonly freed: Set<string>;
-  /** Where the claims of this process go on behind tasks with full limits, by queue. Forgetting them costs time only. */
+  /**
+   * Where the claims of this process go on behind tasks with full limits, by queue and group, and behind groups whose
+   * first tasks have such, by queue. Forgetting them costs time only.
+   */
   readonly places: Map<string, Place>;
+  readonly turnPlaces: Map<string, StandingGroup>;
   configured: boolean;
   /** Workers that a command was left for. */
   readonly commanded: string[];
@@ -35,7 +40,14 @@ export interface Step {
   fired: boolean;
 }
 
-export function createStep(tx: SqlTransaction, now: number, places: Map<string, Place> = new Map()): Step {
+/** What a process remembers from one claim to the next. */
+export type Memory = Pick<Step, 'places' | 'turnPlaces'>;
+
+export function createStep(
+  tx: SqlTransaction,
+  now: number,
+  { places, turnPlaces }: Memory = { places: new Map(), turnPlaces: new Map() },
+): Step {
   return {
     tx,
     now,
@@ -44,6 +56,7 @@ export function createStep(tx: SqlTransaction, now: number, places: Map<string, 
     cancels: [],
     freed: new Set(),
     places,
+    turnPlaces,
     configured: false,
     commanded: [],
     fired: false,

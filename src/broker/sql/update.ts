@@ -9,6 +9,7 @@ import { eachStatement, statement } from './driver.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { decodeOptions, encodeOptions, idList } from './rows.ts';
 import { record, type Step } from './step.ts';
+import { type Arriving, joinRounds } from './turns.ts';
 
 /** Input: list of ids. Locks: the rows. */
 const updatedTasks = statement<
@@ -64,6 +65,7 @@ export async function update(step: Step, changes: readonly TaskChange[]): Promis
     ]),
   );
   const changed = new Map<string, Row>();
+  const queued: Arriving[] = [];
   const notes: { readonly task: Row; readonly kind: string; readonly text: string }[] = [];
   const results = changes.map((change): UpdateResult => {
     const row = known.get(change.taskId);
@@ -74,9 +76,11 @@ export async function update(step: Step, changes: readonly TaskChange[]): Promis
     record(step, 'update', after, row, after, after.version, undefined, row.queue);
     known.set(row.id, after);
     changed.set(row.id, after);
+    if (after.state === 'queued') queued.push({ queue: after.queue, group: decodeOptions(after.options).group });
     notes.push({ task: after, kind: 'edited', text: `Edited by hand: ${describe(change.patch)}` });
     return { outcome: 'updated', state: after.state };
   });
+  await joinRounds(step, queued);
   await step.tx.each(
     updateTasks,
     [...changed.values()].map((row) => [

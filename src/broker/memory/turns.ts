@@ -1,0 +1,71 @@
+/** Whose turn it is among the groups of a queue: plain maps, and a look at every task where the question is who waits. */
+
+import type { Pause } from '../../core/facts.ts';
+import type { Task } from '../../core/task.ts';
+import { isServedBefore, type StandingGroup, type Turn, takeTurn } from '../../core/turns.ts';
+import type { Step } from './step.ts';
+
+/** What is configured for the name of a group. */
+export interface GroupState {
+  readonly weight: number | null;
+  readonly pause: Pause | null;
+}
+
+/** How far a queue has come, and where each group stands in it; `null` are the tasks without one. */
+export interface Round {
+  turn: number;
+  readonly groups: Map<string | null, Turn>;
+}
+
+/** Remembers who waits before the step changes the first task with a group. */
+export function noteStanding(step: Step, task: Task): void {
+  if (task.group === null || step.standing !== null) return;
+  const waiting = [...step.state.rows.values()].filter((row) => row.task.state === 'queued');
+  step.standing = new Set(waiting.map((row) => nameOf(row.task)));
+}
+
+/** A task was queued: a group of which none was queued before begins, at the earliest, where its queue is. */
+export function joinRound(step: Step, task: Task): void {
+  if (task.group === null || step.standing === null || step.standing.has(nameOf(task))) return;
+  const round = step.state.rounds.get(task.queue) ?? { turn: 0, groups: new Map([[null, { turn: 0, since: 0 }]]) };
+  const own = round.groups.get(task.group);
+  round.groups.set(task.group, { turn: Math.max(own?.turn ?? 0, round.turn), since: step.now });
+  step.state.rounds.set(task.queue, round);
+}
+
+/** The group of these that is next in its queue. */
+export function nextGroup<Group extends StandingGroup>(groups: readonly Group[]): Group | undefined {
+  return groups.reduce<Group | undefined>(
+    (best, group) => (best === undefined || isServedBefore(group, best) ? group : best),
+    undefined,
+  );
+}
+
+/** Where the group of a task stands; where no group ever was, all tasks are one. */
+export function standingOf(step: Step, queue: string, group: string | null): StandingGroup {
+  return { group, ...(step.state.rounds.get(queue)?.groups.get(group) ?? { turn: 0, since: 0 }) };
+}
+
+/** Counts the claimed task against its group. */
+export function serve(step: Step, { queue, group }: Task): void {
+  const round = step.state.rounds.get(queue);
+  if (round === undefined) return;
+  const weight = group === null ? 1 : (step.state.groups.get(group)?.weight ?? 1);
+  const next = takeTurn(round.turn, round.groups.get(group)?.turn ?? 0, weight);
+  round.turn = next.queue;
+  round.groups.set(group, { turn: next.group, since: step.now });
+}
+
+/** Once nothing is queued there is nothing to be fair about. */
+export function forgetRound(step: Step, queue: string): void {
+  const waits = [...step.state.rows.values()].some(({ task }) => task.queue === queue && task.state === 'queued');
+  if (!waits) step.state.rounds.delete(queue);
+}
+
+export function isPaused(step: Step, group: string | null): boolean {
+  return group !== null && (step.state.groups.get(group)?.pause ?? null) !== null;
+}
+
+function nameOf({ queue, group }: Task): string {
+  return JSON.stringify([queue, group]);
+}

@@ -1,0 +1,86 @@
+/** Which queued tasks a claim takes where groups or limits have a say: by turns, and on behind limits that are full. */
+
+import type { ClaimRequest } from '../broker.ts';
+import { type Candidate, type ClaimableRow, comesBefore, type Lane, readRows, remember } from './lanes.ts';
+import { createGate, type Gate } from './limits.ts';
+import { groupedLine, type Line, nextLane, plainLine, serve } from './lines.ts';
+import { decodeOptions } from './rows.ts';
+import type { Step } from './step.ts';
+import { endRounds, type Round } from './turns.ts';
+
+export interface Choice {
+  readonly rows: readonly ClaimableRow[];
+  /** Stores what depends on the tasks being claimed; after they are. */
+  end(): Promise<void>;
+}
+
+/** Takes slots, tokens and turns. `first` is what the plain claim found in the queues without a round, `limit` the most of all. */
+export async function choose(
+  step: Step,
+  request: ClaimRequest,
+  { first, rounds, limit }: { first: readonly ClaimableRow[]; rounds: readonly Round[]; limit: number },
+): Promise<Choice> {
+  const lines = linesOf(request, first, rounds, limit);
+  const gate = createGate(step);
+  await gate.load(lines.flatMap(({ lanes }) => lanes.flatMap((lane) => lane.candidates.flatMap(({ rules }) => rules))));
+  const taken: Candidate[] = [];
+  while (taken.length < limit) {
+    const next = await nextOf(step, lines, gate);
+    const candidate = next?.lane.candidates.shift();
+    if (next === null || candidate === undefined) break;
+    next.lane.looked = candidate.place;
+    if (!gate.admits(candidate.rules)) continue;
+    gate.take(candidate.rules);
+    serve(step, next.line, next.lane);
+    taken.push(candidate);
+  }
+  const lanes = lines.flatMap(({ read }) => read);
+  for (const lane of lanes) remember(step, lane);
+  const rows = await readRows(step, taken);
+  await gate.store(rows.map((row) => ({ id: row[0], limits: decodeOptions(row[29]).limits })));
+  return {
+    rows,
+    end: () =>
+      endRounds(step, {
+        rounds,
+        served: lanes.flatMap(({ queue, group, turn, since, served }) =>
+          served && group !== null ? [{ queue, group, turn, since }] : [],
+        ),
+        empty: lines.flatMap(({ queue, empty }) => empty.map((group) => ({ queue, group }))),
+      }),
+  };
+}
+
+function linesOf(
+  request: ClaimRequest,
+  first: readonly ClaimableRow[],
+  rounds: readonly Round[],
+  limit: number,
+): readonly Line[] {
+  const demands = new Map<string, number>();
+  for (const { name, limit: most } of request.queues) demands.set(name, Math.max(most, demands.get(name) ?? 0));
+  return [...demands].flatMap(([queue, left]) => {
+    const round = rounds.find((each) => each.queue === queue);
+    if (round !== undefined) return round.isPaused ? [] : [groupedLine(round, Math.min(left, limit))];
+    const rows = first.filter((row) => row[1] === queue);
+    // Fewer than were asked for: there are no others.
+    return [plainLine(queue, left, rows, first.length < limit && rows.length < left)];
+  });
+}
+
+/** The lane whose next candidate comes first of all; `null` when there is none. */
+async function nextOf(
+  step: Step,
+  lines: readonly Line[],
+  gate: Gate,
+): Promise<{ readonly line: Line; readonly lane: Lane } | null> {
+  let best: { readonly line: Line; readonly lane: Lane } | null = null;
+  for (const line of lines) {
+    if (line.left <= 0) continue;
+    const lane = await nextLane(step, line, gate);
+    const [place, other] = [lane?.candidates[0]?.place, best?.lane.candidates[0]?.place];
+    if (lane !== null && place !== undefined && (other === undefined || comesBefore(place, other)))
+      best = { line, lane };
+  }
+  return best;
+}

@@ -1,0 +1,176 @@
+/** The queued tasks of one group of one queue, read as far as a claim needs them: on behind those whose limits are full. */
+
+import { limits } from '../../core/limits.ts';
+import type { LimitRule } from '../../core/task.ts';
+import type { StandingGroup } from '../../core/turns.ts';
+import { statement } from './driver.ts';
+import type { Gate } from './limits.ts';
+import { decodeOptions, type TaskRow, taskColumns } from './rows.ts';
+import type { Step } from './step.ts';
+
+/** Where a task stands in its group: priority, due time, id. */
+export type Place = readonly [priority: number, dueAt: number, id: string];
+
+/** Before the first one. */
+export const start: Place = [-1, 0, ''];
+
+/** A whole row with its number. */
+export type ClaimableRow = readonly [...TaskRow, seq: number];
+
+/** A task that may be claimed. */
+export interface Candidate {
+  readonly seq: number;
+  readonly place: Place;
+  readonly rules: readonly LimitRule[];
+  /** What was read of it already. */
+  readonly row: ClaimableRow | null;
+}
+
+/** One group of a demanded queue, or what has no group in it, on the way through its tasks. */
+export interface Lane extends StandingGroup {
+  readonly queue: string;
+  readonly weight: number;
+  turn: number;
+  since: number;
+  served: boolean;
+  candidates: Candidate[];
+  /** The last place that was looked at, and that the next read begins behind. */
+  looked: Place;
+  after: Place;
+  /** Whether nothing more will be read from it. */
+  done: boolean;
+  /** Whether it was read on behind full limits, and whether that began where an earlier claim had stopped. */
+  hasLooked: boolean;
+  resumed: boolean;
+}
+
+/** Further inputs behind the condition for the group: now, queue, place. What is claimable behind the place, in claim order. */
+const behind = (group: string): string => `FROM tasks
+    WHERE queue = $2 AND ${group} AND state = 'queued' AND (priority, due_at, id) > ($3, $4, $5)
+      AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1)
+      AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)
+    ORDER BY priority, due_at, id`;
+
+type SlimRow = [seq: number, priority: number, dueAt: number, id: string, options: string | null];
+
+/** Inputs: now, queue, place, tasks to look through, list of closed limits, limit, group. Without those that carry a closed limit. */
+const tasksBehind = (name: string, group: string) =>
+  statement<SlimRow>(
+    name,
+    (dialect) => `SELECT seq, priority, due_at, id, options
+    FROM (SELECT seq, priority, due_at, id, options ${behind(group)} LIMIT $6) AS looked
+    WHERE NOT ${dialect.json.some('options', 'limitNames', (limit) => `${limit} IN ${dialect.list('$7')}`)}
+    ORDER BY priority, due_at, id LIMIT $8`,
+  );
+
+/** Inputs: now, queue, place, tasks to step over, group. */
+const placeBehind = (name: string, group: string) =>
+  statement<[priority: number, dueAt: number, id: string]>(
+    name,
+    () => `SELECT priority, due_at, id ${behind(group)} LIMIT 1 OFFSET $6`,
+  );
+
+const plain = {
+  tasks: tasksBehind('tasks_behind', 'grp IS NULL'),
+  place: placeBehind('place_behind', 'grp IS NULL'),
+} as const;
+const grouped = {
+  tasks: tasksBehind('group_tasks_behind', 'grp = $9'),
+  place: placeBehind('group_place_behind', 'grp = $7'),
+} as const;
+
+/** Whether a task carries limits, told from its text alone: most tasks do not, and pay no more than this. */
+export function carriesLimits(options: string | null): boolean {
+  // Within a string of JSON the quotes would be escaped.
+  return options?.includes('"limitNames":[') ?? false;
+}
+
+export function candidateOf(row: ClaimableRow): Candidate {
+  return { seq: row[36], place: [row[5], row[13], row[0]], rules: rulesOf(row[29]), row };
+}
+
+const noRules: readonly LimitRule[] = [];
+
+function rulesOf(options: string | null): readonly LimitRule[] {
+  return carriesLimits(options) ? decodeOptions(options).limits : noRules;
+}
+
+/** Whether the left place comes before the right one. */
+export function comesBefore([priority, dueAt, id]: Place, other: Place): boolean {
+  return priority < other[0] || (priority === other[0] && (dueAt < other[1] || (dueAt === other[1] && id < other[2])));
+}
+
+/** Reads the next tasks of the lane, `most` at a time, without those that carry a limit found full. */
+export async function readOn(step: Step, lane: Lane, gate: Gate, most: number): Promise<void> {
+  const closed = [...gate.closed];
+  if (closed.length > 0 && !lane.hasLooked) {
+    const earlier = step.places.get(keyOf(lane));
+    if (earlier !== undefined && comesBefore(lane.after, earlier)) {
+      lane.after = earlier;
+      lane.resumed = true;
+    }
+    lane.hasLooked = true;
+  }
+  lane.looked = lane.after;
+  const inputs = [step.now, lane.queue, ...lane.after] as const;
+  const wanted = [limits.claimScanMax, JSON.stringify(closed), most] as const;
+  const rows =
+    lane.group === null
+      ? await step.tx.query(plain.tasks, ...inputs, ...wanted)
+      : await step.tx.query(grouped.tasks, ...inputs, ...wanted, lane.group);
+  lane.candidates = rows.map(([seq, priority, dueAt, id, options]) => ({
+    seq,
+    place: [priority, dueAt, id],
+    rules: rulesOf(options),
+    row: null,
+  }));
+  await gate.load(lane.candidates.flatMap(({ rules }) => rules));
+  const last = lane.candidates.at(-1);
+  if (last !== undefined && rows.length === most) lane.after = last.place;
+  // Nothing was left out, and yet there were fewer than were asked for.
+  else if (closed.length === 0) endLane(step, lane);
+  else {
+    const [end] =
+      lane.group === null
+        ? await step.tx.query(plain.place, ...inputs, limits.claimScanMax - 1)
+        : await step.tx.query(grouped.place, ...inputs, limits.claimScanMax - 1, lane.group);
+    if (end === undefined) endLane(step, lane);
+    else lane.after = end;
+  }
+}
+
+function endLane(step: Step, lane: Lane): void {
+  lane.done = true;
+  lane.resumed = false;
+  step.places.delete(keyOf(lane));
+}
+
+/** Groups whose place is remembered: as many as a process may lose without a thought. */
+const placesMax = 1_000;
+
+/** Lets the next claim of this process go on behind what was looked through, until the end of the lane was seen. */
+export function remember(step: Step, lane: Lane): void {
+  if (!lane.resumed) return;
+  if (step.places.size >= placesMax) step.places.clear();
+  step.places.set(keyOf(lane), lane.candidates.length === 0 ? lane.after : lane.looked);
+}
+
+function keyOf({ queue, group }: Lane): string {
+  return group === null ? queue : `${queue}\0${group}`;
+}
+
+/** Input: list of row numbers. Locks: the rows. */
+const queuedRows = statement<[...TaskRow, seq: number]>(
+  'queued_rows',
+  (dialect) =>
+    `SELECT ${taskColumns}, seq FROM tasks WHERE seq IN ${dialect.list('$1', 'bigint')} AND state = 'queued'${dialect.skipLocked}`,
+);
+
+/** The whole rows, in the same order. Those that another transaction took in the meantime are not among them. */
+export async function readRows(step: Step, taken: readonly Candidate[]): Promise<readonly ClaimableRow[]> {
+  const further = taken.filter(({ row }) => row === null).map(({ seq }) => seq);
+  if (further.length === 0) return taken.flatMap(({ row }) => (row === null ? [] : [row]));
+  const read = new Map<number, ClaimableRow>();
+  for (const row of await step.tx.query(queuedRows, JSON.stringify(further))) read.set(row[36], row);
+  return taken.map(({ seq, row }) => row ?? read.get(seq)).filter((row) => row !== undefined);
+}

@@ -1,0 +1,204 @@
+/** One demanded queue during a claim: its groups in the order of their turns, read as far as they are needed. */
+
+import { limits } from '../../core/limits.ts';
+import { isServedBefore, type StandingGroup, takeTurn } from '../../core/turns.ts';
+import { statement } from './driver.ts';
+import { type ClaimableRow, candidateOf, type Lane, readOn, start } from './lanes.ts';
+import type { Gate } from './limits.ts';
+import { type TaskRow, taskColumns } from './rows.ts';
+import type { Step } from './step.ts';
+import type { Round } from './turns.ts';
+
+export interface Line {
+  readonly queue: string;
+  /** `null` where the queue has no groups: then it is one lane. */
+  readonly round: Round | null;
+  /** What may still be claimed from it. */
+  left: number;
+  /** In the order of their turns, those that may still have a task. */
+  readonly lanes: Lane[];
+  /** All that were read, also those that have nothing more. */
+  readonly read: Lane[];
+  /** Groups that were read and had nothing claimable. */
+  readonly empty: string[];
+  /** The last group that was read; `null` when there are no others. */
+  last: StandingGroup | null;
+  /** Groups asked for by the last read, and read by all of them. */
+  asked: number;
+  groups: number;
+  /** Reads behind full limits. */
+  reads: number;
+  /** Whether the reading of groups was resumed where an earlier claim had stopped, or stops before the end. */
+  resumed: boolean;
+}
+
+/** A queue without groups. `first` is what the plain claim found there; `done` when there is nothing else. */
+export function plainLine(queue: string, left: number, first: readonly ClaimableRow[], done: boolean): Line {
+  const candidates = first.map(candidateOf);
+  const lane = { ...newLane(queue, null, 0, 0, 1), candidates, after: candidates.at(-1)?.place ?? start, done };
+  return newLine(queue, null, left, lane, null);
+}
+
+/** A queue with groups: nothing is read yet. */
+export function groupedLine(round: Round, left: number): Line {
+  const { turn, since } = round.plain;
+  return newLine(round.queue, round, left, newLane(round.queue, null, turn, since, 1), {
+    group: null,
+    turn: -1,
+    since: 0,
+  });
+}
+
+function newLine(queue: string, round: Round | null, left: number, lane: Lane, last: StandingGroup | null): Line {
+  const lanes = [lane];
+  return { queue, round, left, lanes, read: [lane], empty: [], last, asked: 0, groups: 0, reads: 0, resumed: false };
+}
+
+function newLane(queue: string, group: string | null, turn: number, since: number, weight: number): Lane {
+  return {
+    queue,
+    group,
+    turn,
+    since,
+    weight,
+    served: false,
+    candidates: [],
+    looked: start,
+    after: start,
+    done: false,
+    hasLooked: false,
+    resumed: false,
+  };
+}
+
+/** The lane whose first candidate is next in this queue; `null` when there is none. */
+export async function nextLane(step: Step, line: Line, gate: Gate): Promise<Lane | null> {
+  for (;;) {
+    const [lane] = line.lanes;
+    if (line.last !== null && (lane === undefined || isServedBefore(line.last, lane)))
+      await readGroups(step, line, gate);
+    else if (lane === undefined) return null;
+    else if (lane.candidates.length > 0) return lane;
+    else if (lane.done) line.lanes.shift();
+    else await readLane(step, line, lane, gate);
+  }
+}
+
+/** Counts a claimed task against the group, which then stands elsewhere. */
+export function serve(step: Step, line: Line, lane: Lane): void {
+  line.left -= 1;
+  if (line.round === null) return;
+  const next = takeTurn(line.round.turn, lane.turn, lane.weight);
+  line.round.turn = next.queue;
+  line.round.isServed = true;
+  Object.assign(lane, { turn: next.group, since: step.now, served: true });
+  if (lane.group === null) line.round.plain = { turn: lane.turn, since: lane.since };
+  line.lanes.shift();
+  insert(line.lanes, lane);
+}
+
+/** By halves: a claim has up to a thousand lanes and moves one with every task. */
+function insert(lanes: Lane[], lane: Lane): void {
+  let from = 0;
+  for (let to = lanes.length; from < to; ) {
+    const middle = (from + to) >> 1;
+    const other = lanes[middle];
+    if (other !== undefined && isServedBefore(other, lane)) from = middle + 1;
+    else to = middle;
+  }
+  lanes.splice(from, 0, lane);
+}
+
+async function readLane(step: Step, line: Line, lane: Lane, gate: Gate): Promise<void> {
+  // With many groups each gives few tasks.
+  const share = line.round === null ? limits.claimChunkMax : Math.ceil((2 * line.left) / line.lanes.length) + 4;
+  if (gate.closed.size > 0) {
+    if (line.reads >= limits.claimReadsMax) {
+      lane.done = true;
+      lane.resumed = true;
+      return;
+    }
+    line.reads += 1;
+  }
+  await readOn(step, lane, gate, Math.min(share, limits.claimChunkMax));
+}
+
+type HeadRow = [...TaskRow, seq: number, grp: string, turn: number, since: number, weight: number];
+
+/** Inputs: now, queue, the last group (turn, since, name), limit. Each waiting group with its first claimable task, or NULLs. */
+const groupHeads = (name: string, head: (dialect: { readonly closed: string }) => string) =>
+  statement<HeadRow>(
+    name,
+    (dialect) => `SELECT ${taskColumns
+      .split(', ')
+      .map((column) => `head.${column.trim()}`)
+      .join(', ')}, head.seq, standing.grp, standing.turn, standing.since, COALESCE(groups.weight, 1)
+    FROM (SELECT grp, turn, since FROM turns WHERE queue = $2 AND standing = 0 AND (turn, since, grp) > ($3, $4, $5)
+        ORDER BY turn, since, grp LIMIT $6) AS standing
+      LEFT JOIN groups ON groups.name = standing.grp
+      LEFT JOIN tasks AS head ON head.seq = (${head({
+        closed: dialect.json.some('options', 'limitNames', (limit) => `${limit} IN ${dialect.list('$8')}`),
+      })})
+    ORDER BY standing.turn, standing.since, standing.grp`,
+  );
+
+const claimableOfGroup = `FROM tasks WHERE queue = $2 AND grp = standing.grp AND state = 'queued'
+  AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1) ORDER BY priority, due_at, id`;
+
+const firstHeads = groupHeads('first_heads', () => `SELECT seq ${claimableOfGroup} LIMIT 1`);
+
+/** Further inputs: tasks to look through in each group, list of closed limits. The first task that carries none of them. */
+const openHeads = groupHeads(
+  'open_heads',
+  ({ closed }) => `SELECT seq FROM (SELECT seq, options, priority, due_at, id ${claimableOfGroup} LIMIT $7) AS looked
+    WHERE NOT ${closed} ORDER BY priority, due_at, id LIMIT 1`,
+);
+
+/** Reads the next groups with their first tasks. */
+async function readGroups(step: Step, line: Line, gate: Gate): Promise<void> {
+  const after = resume(step, line);
+  // Groups whose limits are full are passed in larger and larger strides.
+  const most = Math.min(limits.batchMax, Math.max(line.left, 2 * line.asked));
+  const inputs = [step.now, line.queue, after.turn, after.since, after.group ?? '', most] as const;
+  const closed = JSON.stringify([...gate.closed]);
+  const rows =
+    gate.closed.size === 0
+      ? await step.tx.query(firstHeads, ...inputs)
+      : await step.tx.query(openHeads, ...inputs, limits.claimHeadMax, closed);
+  const lanes = rows.map((row) => laneOf(line, row, gate.closed.size === 0));
+  line.read.push(...lanes);
+  for (const lane of lanes) {
+    if (!lane.done) insert(line.lanes, lane);
+    else if (lane.group !== null) line.empty.push(lane.group);
+  }
+  await gate.load(lanes.flatMap(({ candidates }) => candidates.flatMap(({ rules }) => rules)));
+  line.asked = most;
+  line.groups += rows.length;
+  stop(step, line, rows.length < most ? null : (lanes.at(-1) ?? null));
+}
+
+function laneOf(line: Line, row: HeadRow, isAll: boolean): Lane {
+  const lane = newLane(line.queue, row[37], row[38], row[39], row[40]);
+  if (row[0] === null) return { ...lane, done: isAll };
+  const candidate = candidateOf(row as unknown as ClaimableRow);
+  return { ...lane, candidates: [candidate], after: candidate.place };
+}
+
+/** Where the next read begins: behind the last one, or further on, where an earlier claim of this process has stopped. */
+function resume(step: Step, line: Line): StandingGroup {
+  const last = line.last ?? { group: null, turn: -1, since: 0 };
+  const earlier = step.turnPlaces.get(line.queue);
+  if (line.groups === 0 || line.resumed || earlier === undefined || !isServedBefore(last, earlier)) return last;
+  line.resumed = true;
+  return earlier;
+}
+
+/** Remembers where the reading of groups ends, when it ends before the last of them. */
+function stop(step: Step, line: Line, last: StandingGroup | null): void {
+  line.last = last && { group: last.group, turn: last.turn, since: last.since };
+  if (line.last === null) step.turnPlaces.delete(line.queue);
+  else if (line.groups >= line.asked + limits.claimScanMax) {
+    step.turnPlaces.set(line.queue, line.last);
+    line.last = null;
+  }
+}
