@@ -16,6 +16,14 @@ import {
   taskRetry,
 } from '../operations/task.ts';
 import { workerList } from '../operations/worker.ts';
+import {
+  workerDrain,
+  workerGet,
+  workerRestart,
+  workerResume,
+  workerScale,
+  workerStack,
+} from '../operations/worker-control.ts';
 import { readJsonBody, readQuery } from './body.ts';
 
 /** One method on one path, in Hono's pattern language. */
@@ -42,6 +50,12 @@ export const apiRoutes: readonly Route[] = [
   changing('POST', '/api/v1/queues/:name/pause', queuePause),
   changing('POST', '/api/v1/queues/:name/resume', queueResume),
   reading('/api/v1/workers', workerList),
+  reading('/api/v1/workers/:id', workerGet),
+  changing('POST', '/api/v1/workers/:id/drain', workerDrain),
+  changing('POST', '/api/v1/workers/:id/resume', workerResume),
+  changing('POST', '/api/v1/workers/:id/scale', workerScale),
+  changing('POST', '/api/v1/workers/:id/stack', workerStack),
+  changing('POST', '/api/v1/workers/:id/restart', workerRestart),
   reading('/api/v1/counts', systemCounts),
   reading('/api/v1/activity', systemActivity),
   reading('/api/v1/health', systemHealth),

@@ -49,7 +49,7 @@ export const nouns: readonly Noun[] = [
   {
     name: 'worker',
     group: 'Processes',
-    usage: 'start|list',
+    usage: 'start|list|get|drain|resume|scale|stack|restart',
     alone: false,
     summary: 'Processes that run tasks',
     load: () => import('./commands/worker.ts'),

@@ -1,12 +1,14 @@
 /** A process that stays: server, worker or both, from its banner to its last settled task. */
 
 import type { RunningServer } from '../api/serve.ts';
+import type { WorkerCommand } from '../core/commands.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { parsePolicy } from '../core/policy.ts';
 import { systemClock } from '../core/time.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ServiceReport } from '../engine/service.ts';
 import type { Store } from '../history/history.ts';
+import { beginAnew, restartExitCode } from './anew.ts';
 import { bannerLines } from './banner.ts';
 import type { Call } from './command.ts';
 import { packageVersion } from './commands/version.ts';
@@ -63,7 +65,7 @@ export async function runProcess(call: Call, parts: Parts): Promise<number> {
     const lines = worker === null ? null : showRuns(call, store, worker);
     worker?.worker.start();
     await showReady(call, store, { version, url: server?.url ?? null, worker, tasks });
-    return await untilStopped(call, {
+    const exitCode = await untilStopped(call, {
       clock: systemClock,
       farewell: farewell(worker),
       async stop(drainMs) {
@@ -72,7 +74,11 @@ export async function runProcess(call: Call, parts: Parts): Promise<number> {
         removeServerRecord(recordPath);
         if (call.output.format === 'table') call.output.note('Stopped.');
       },
+      onRestart(begin) {
+        worker?.worker.on('command', ({ command }) => command.kind === 'restart' && begin());
+      },
     });
+    return exitCode === restartExitCode ? beginAnew() : exitCode;
   } catch (error) {
     await stopAll(call, { server, engine, worker, store }, 0);
     removeServerRecord(recordPath);
@@ -187,11 +193,29 @@ function showRuns(call: Call, store: Store, { worker }: ComposedWorker): ReturnT
   worker.on('dropped', (event) =>
     call.output.warn(`${event.name} ${event.id} ended too late: its lease was lost, another run counts.`),
   );
+  worker.on('command', ({ command, running }) => call.output.note(commandWords(command, running)));
   worker.on('trouble', ({ service, error, failures }) =>
     tellTrouble(call, { kind: 'failed', service, error, failures }),
   );
   worker.on('recovered', ({ service, failures }) => tellTrouble(call, { kind: 'recovered', service, failures }));
   return lines;
+}
+
+/** What the worker does because somebody told it to. */
+function commandWords(command: WorkerCommand, running: number): string {
+  const rest = running === 0 ? 'nothing runs' : `waiting for ${running} that ${running === 1 ? 'runs' : 'run'}`;
+  switch (command.kind) {
+    case 'drain':
+      return `Told to drain: no new tasks, ${rest}. It goes on with: taskflow worker resume`;
+    case 'resume':
+      return 'Told to resume: tasks begin again.';
+    case 'scale':
+      return `Told to scale: ${command.concurrency} ${command.concurrency === 1 ? 'slot' : 'slots'} now.`;
+    case 'stack':
+      return 'Told to show what its slots do.';
+    case 'restart':
+      return `Told to restart: no new tasks, ${rest}, then it begins anew.`;
+  }
 }
 
 /** Told once when it begins and once when it is over: a store that is away for an hour must not fill the screen. */

@@ -2,6 +2,7 @@
 
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
+import { restartExitCode } from './anew.ts';
 import type { Call } from './command.ts';
 import { showError, uncaught } from './problem.ts';
 
@@ -17,10 +18,12 @@ export interface RunUntilStopped {
   readonly farewell: string;
   /** Puts everything down within about `drainMs` (`null`: as configured). Never rejects. */
   stop(drainMs: number | null): Promise<void>;
+  /** Takes what to call when the process is to begin anew. */
+  onRestart?(begin: () => void): void;
 }
 
-/** Resolves to the exit code once everything is down: 0 after a signal, 1 after an uncaught error. */
-export function untilStopped(call: Call, { clock, farewell, stop }: RunUntilStopped): Promise<number> {
+/** Resolves to the exit code once everything is down: 0 after a signal, 1 after an uncaught error, 75 for a restart. */
+export function untilStopped(call: Call, { clock, farewell, stop, onRestart }: RunUntilStopped): Promise<number> {
   return new Promise((resolve) => {
     let stopping = false;
     let firstAt = 0;
@@ -38,6 +41,12 @@ export function untilStopped(call: Call, { clock, farewell, stop }: RunUntilStop
       call.output.warn(farewell);
       void stop(null).then(() => resolve(0));
     };
+
+    onRestart?.(() => {
+      if (stopping) return;
+      stopping = true;
+      void stop(null).then(() => resolve(restartExitCode));
+    });
 
     const onCrash = (error: unknown): void => {
       showError(call.stderr, call.output.notes, call.output.format, uncaught(error), true);

@@ -77,6 +77,7 @@ export const errorTable = {
     'It may have been removed after its retention: see keep.succeeded and keep.failed.',
   ),
   QUEUE_NOT_FOUND: kind(404, 4, 'There is no queue "{name}".'),
+  WORKER_NOT_FOUND: kind(404, 4, 'There is no worker "{name}".', 'taskflow worker list'),
   TASK_NOT_DEFINED: kind(404, 4, 'No task file of this project defines "{name}".', 'Name other folders with --tasks.'),
   SETTING_NOT_FOUND: kind(404, 4, 'There is no setting "{name}".', 'taskflow config list'),
   NOT_FOUND: kind(404, 4, 'There is nothing at {path}.'),

@@ -101,6 +101,9 @@ export const limits = {
   /** Slots that an answer to `stack` tells of, and characters of the whole answer: it lies beside the worker's presence. */
   stackSlotsMax: 100,
   stackTextMax: 64 * 1024,
+  /** How long a command waits for its worker's word before it is answered without, and how often it looks meanwhile. */
+  confirmMs: 3_000,
+  confirmLookMs: 50,
   /** Rows of one page of a list. */
   pageMax: 1_000,
   /** Tasks ahead are counted up to here, then shown as "1,000+". */

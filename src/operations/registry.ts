@@ -5,6 +5,7 @@ import { queueList, queuePause, queueResume } from './queue.ts';
 import { systemActivity, systemCounts, systemHealth } from './system.ts';
 import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
 import { workerList } from './worker.ts';
+import { workerDrain, workerGet, workerRestart, workerResume, workerScale, workerStack } from './worker-control.ts';
 
 /** By their names. */
 export const operations = {
@@ -20,6 +21,12 @@ export const operations = {
   'queue.pause': queuePause,
   'queue.resume': queueResume,
   'worker.list': workerList,
+  'worker.get': workerGet,
+  'worker.drain': workerDrain,
+  'worker.resume': workerResume,
+  'worker.scale': workerScale,
+  'worker.stack': workerStack,
+  'worker.restart': workerRestart,
   'system.health': systemHealth,
   'system.counts': systemCounts,
   'system.activity': systemActivity,

@@ -58,6 +58,10 @@ export const pauseInput = z.strictObject({
   name: text(limits.nameMax),
   reason: z.string().max(limits.errorMessageMax).optional(),
 });
+export const workerInput = z.strictObject({
+  id: text(limits.nameMax).describe('Its id, the beginning of it, or its name'),
+});
+export const scaleInput = workerInput.extend({ concurrency: z.int().min(1).max(limits.concurrencyMax) });
 export const nothing = z.strictObject({});
 export const activityInput = z.strictObject({ minutes: z.coerce.number().int().min(1).max(1_440).optional() });
 
@@ -68,5 +72,7 @@ export type CancelInput = z.output<typeof cancelInput>;
 export type LogsInput = z.output<typeof logsInput>;
 export type QueueInput = z.output<typeof queueInput>;
 export type PauseInput = z.output<typeof pauseInput>;
+export type WorkerInput = z.output<typeof workerInput>;
+export type ScaleInput = z.output<typeof scaleInput>;
 export type Nothing = z.output<typeof nothing>;
 export type ActivityInput = z.output<typeof activityInput>;

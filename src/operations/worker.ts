@@ -1,6 +1,7 @@
 /** Operations on workers. */
 
-import { isAlive, type WorkerRecord } from '../core/presence.ts';
+import type { SentCommand } from '../core/commands.ts';
+import { isAlive, type LoopBlock, type WorkerRecord } from '../core/presence.ts';
 import { isoTime } from '../core/time.ts';
 import type { Operation } from './operation.ts';
 import type { Nothing } from './schemas.ts';
@@ -27,6 +28,12 @@ export interface WorkerDocument {
   readonly beatAt: string;
   /** How long ago the last heartbeat was. */
   readonly silentMs: number;
+  /** How late its event loop turned lately, at worst; `null` when it does not say. */
+  readonly loopLagMs: number | null;
+  /** Given while its event loop does not turn, with the handlers that may be the cause. */
+  readonly blocked: LoopBlock | null;
+  /** What it was told and has not heard yet. */
+  readonly commands: readonly SentCommand[];
 }
 
 export const workerList: Operation<Nothing, { readonly workers: readonly WorkerDocument[] }> = {
@@ -41,7 +48,8 @@ export const workerList: Operation<Nothing, { readonly workers: readonly WorkerD
   },
 };
 
-function workerDocument(record: WorkerRecord, now: number): WorkerDocument {
+/** How a worker is shown at `now`, in ms of the store's clock. */
+export function workerDocument(record: WorkerRecord, now: number): WorkerDocument {
   const { name, host, pid, version, server, services, queues, concurrency, running } = record;
   const state = record.state === 'stopped' || isAlive(record, now) ? record.state : 'silent';
   return {
@@ -60,5 +68,8 @@ function workerDocument(record: WorkerRecord, now: number): WorkerDocument {
     startedAt: isoTime(record.startedAt),
     beatAt: isoTime(record.beatAt),
     silentMs: Math.max(0, now - record.beatAt),
+    loopLagMs: record.loopLagMs ?? null,
+    blocked: record.blocked ?? null,
+    commands: record.commands,
   };
 }

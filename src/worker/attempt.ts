@@ -51,6 +51,8 @@ export class Attempt implements Timed {
   logLines = 0;
   /** Made on the first step. */
   steps: Steps | null = null;
+  /** What its handler said last: a step, its progress, a line of its log. */
+  lastWords: string | null = null;
   bucket = -1;
   #controller: AbortController | null = null;
   readonly #onExpire: (attempt: Attempt) => void;

@@ -4,7 +4,7 @@ import type { Context, Log } from '../core/definition.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { AsJson } from '../core/json-type.ts';
 import { limits } from '../core/limits.ts';
-import type { LogLevel, LogLine } from '../core/task.ts';
+import type { LogLevel, LogLine, Progress } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
 import type { Attempt } from './attempt.ts';
 import { Steps } from './steps.ts';
@@ -86,6 +86,7 @@ class HandlerContext implements Context {
       note: note === undefined ? null : cut(String(note), limits.progressNoteMax),
     };
     attempt.progressChanged = true;
+    attempt.lastWords = progressWords(attempt.progress);
     this.#options.onNews();
   }
 
@@ -97,6 +98,7 @@ class HandlerContext implements Context {
       if (attempt.phase !== 'running') throw taskFlowError('LEASE_LOST', { id: attempt.task.id });
     };
     assertRuns();
+    attempt.lastWords = `step ${cut(String(name), limits.progressNoteMax)}`;
     attempt.steps ??= new Steps(attempt.task, this.#options.onStep);
     return (await attempt.steps.run(name, fn, assertRuns)) as AsJson<Value>;
   }
@@ -106,7 +108,9 @@ class HandlerContext implements Context {
     attempt.assertHeld();
     if (attempt.phase !== 'running' || attempt.logLines > limits.logLinesMax) return;
     attempt.logLines += 1;
-    attempt.logs.push(attempt.logLines > limits.logLinesMax ? this.#lastLine() : this.#line(level, message, fields));
+    const line = attempt.logLines > limits.logLinesMax ? this.#lastLine() : this.#line(level, message, fields);
+    attempt.logs.push(line);
+    attempt.lastWords = cut(line.message, limits.progressNoteMax);
     this.#options.onNews();
   }
 
@@ -126,6 +130,10 @@ class HandlerContext implements Context {
       undefined,
     );
   }
+}
+
+function progressWords({ done, total, note }: Progress): string {
+  return [total === null ? `${done}` : `${done} of ${total}`, ...(note === null ? [] : [note])].join(', ');
 }
 
 /** Logging must not fail the work: what is no JSON, or too much of it, is replaced by a word about that. */

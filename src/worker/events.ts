@@ -1,6 +1,7 @@
 /** What a worker tells those who listen to it. */
 
 import type { SettleResult } from '../broker/broker.ts';
+import type { WorkerCommand } from '../core/commands.ts';
 import type { Reason } from '../core/states.ts';
 import type { TaskError, Verdict } from '../core/task.ts';
 import type { Attempt } from './attempt.ts';
@@ -25,6 +26,13 @@ export interface TroubleEvent {
   readonly failures: number;
 }
 
+/** Somebody told this worker something. For `restart` its host ends it and begins anew; the rest it does itself. */
+export interface CommandEvent {
+  readonly command: WorkerCommand;
+  /** Handlers that ran then. */
+  readonly running: number;
+}
+
 export interface WorkerEvents {
   /** A handler is about to begin. */
   started: RunEvent;
@@ -41,6 +49,8 @@ export interface WorkerEvents {
   dropped: RunEvent;
   /** The handler ignored its abort; its slot was opened again. */
   stuck: RunEvent;
+  /** It was told to drain, resume, scale, tell its stacks or restart. */
+  command: CommandEvent;
   /** A call of the store failed; the worker goes on and tries again. */
   trouble: TroubleEvent;
   /** The store answers again. */

@@ -33,7 +33,8 @@ export interface HostedWorker extends AsyncDisposable {
   readonly id: string;
   /**
    * Claims and runs tasks until {@link stop}, SIGTERM or SIGINT; a second signal ends the process at once. Resolves when
-   * what was running has ended or was handed back, and the store is closed.
+   * what was running has ended or was handed back, and the store is closed. After a command to restart the process's
+   * exit code is 75: let its supervisor start it again.
    */
   run(): Promise<void>;
   /** Stops claiming, lets handlers end within `drain`, hands the rest back, closes the store. A second call is the same promise. */
@@ -54,6 +55,8 @@ const notYet = ['store', 'namespace', 'url', 'token', 'schedules'];
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 /** What a shell reports for a process that Ctrl-C ended. */
 const interruptedExitCode = 130;
+/** Asks a supervisor to start the program again: the "temporary failure" of sysexits. */
+const restartExitCode = 75;
 
 /** Opens the store and makes the worker; it begins with `run`. Rejects with INVALID_OPTION, NOT_SUPPORTED, DUPLICATE_TASK_NAME, STORE_*. */
 export async function hostWorker(
@@ -97,6 +100,13 @@ function host(worker: Worker, store: Store): HostedWorker {
     if (stopping !== null) process.exit(interruptedExitCode);
     void stop();
   }
+
+  // What runs this program starts it again, as any supervisor can be told to.
+  worker.on('command', ({ command }) => {
+    if (command.kind !== 'restart') return;
+    process.exitCode = restartExitCode;
+    stop().catch(() => undefined);
+  });
 
   const hosted: HostedWorker = {
     id: worker.id,

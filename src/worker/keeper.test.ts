@@ -5,6 +5,7 @@ import { createManualClock } from '../../test/support/manual-clock.ts';
 import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
 import { seededChance } from '../core/chance.ts';
 import { createKeeper, type LeaseHolder } from './keeper.ts';
+import { createMailbox } from './mailbox.ts';
 
 function keeperOf(ends: readonly number[]) {
   const clock = createManualClock();
@@ -23,6 +24,7 @@ function keeperOf(ends: readonly number[]) {
     chance,
     leaseMs: 30_000,
     holder,
+    mailbox: createMailbox(() => null),
     presence: () => {
       throw new Error('it never beats');
     },

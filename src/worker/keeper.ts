@@ -7,6 +7,7 @@ import { limits } from '../core/limits.ts';
 import type { Presence } from '../core/presence.ts';
 import type { Cancel, Clock } from '../core/time.ts';
 import { createService, type Report } from '../engine/service.ts';
+import type { Mailbox } from './mailbox.ts';
 
 /** Until when a lease is trusted without an answer, as a share of it: the rest covers a slow abort. */
 export const trustShare = 0.9;
@@ -34,6 +35,7 @@ export interface KeeperOptions {
   readonly chance: Chance;
   readonly leaseMs: number;
   readonly holder: LeaseHolder;
+  readonly mailbox: Mailbox;
   /** What to publish; `withDefinitions` when the store may not know them. */
   readonly presence: (withDefinitions: boolean) => Presence;
   readonly onAnswer: (answer: HeartbeatAnswer) => void;
@@ -49,6 +51,8 @@ export interface Keeper {
   watch(trustUntil: number): void;
   /** Something should reach the store now. `all`: renew every lease. */
   beatNow(all: boolean): void;
+  /** There may be something to hear, or the presence has changed: beats even when no lease has news. */
+  listenNow(): void;
   /** Ends the loop and says goodbye with the last presence; a store that does not answer is not waited for. */
   stop(): Promise<void>;
 }
@@ -61,6 +65,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   /** When the store last answered, by its clock, with the definitions in its hands. */
   let knownAt = -Infinity;
   let newsWaits = false;
+  let listens = false;
   let cancelTrust: Cancel | null = null;
   let trustWatchedAt = Infinity;
 
@@ -87,7 +92,8 @@ export function createKeeper(options: KeeperOptions): Keeper {
     const all = clock.elapsed() >= renewAt - renewMs / 5;
     newsWaits = false;
     const beats = holder.takeBeats(all);
-    if (!all && beats.length === 0) return;
+    if (!all && beats.length === 0 && !listens) return;
+    listens = false;
     const sentAt = clock.elapsed();
     let sent = 0;
     try {
@@ -96,6 +102,9 @@ export function createKeeper(options: KeeperOptions): Keeper {
         sent += batch.length;
         await send(batch);
       } while (sent < beats.length);
+    } catch (error) {
+      listens = true;
+      throw error;
     } finally {
       // Behind a call that failed nothing was sent: those beats take their news back as well.
       holder.failed(beats.slice(sent));
@@ -107,12 +116,16 @@ export function createKeeper(options: KeeperOptions): Keeper {
     // Noted before sending: an answer that comes late does not stretch the trust.
     const sentAt = clock.elapsed();
     const withDefinitions = knownAt === -Infinity;
-    const call = broker.heartbeat({ worker: options.presence(withDefinitions), leaseMs, beats }).then(
+    const mail = options.mailbox.outgoing();
+    const call = broker.heartbeat({ worker: options.presence(withDefinitions), leaseMs, beats, ...mail }).then(
       (answer) => {
         // By the store's clock, since ours stands still while a machine sleeps.
         const isRemembered = withDefinitions || answer.now - knownAt < limits.presenceMs;
         knownAt = isRemembered ? answer.now : -Infinity;
         holder.answered(beats, answer.beats, sentAt + leaseMs * trustShare);
+        options.mailbox.arrived(mail);
+        // Said at once: people wait to see that they were heard.
+        if (options.mailbox.take(answer.commands)) listenNow();
         options.onAnswer(answer);
       },
       (error: unknown) => {
@@ -121,6 +134,11 @@ export function createKeeper(options: KeeperOptions): Keeper {
       },
     );
     await withDeadline(clock, call, callMs);
+  }
+
+  function listenNow(): void {
+    listens = true;
+    service.wake();
   }
 
   function watchTrust(): void {
@@ -163,6 +181,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       if (all) renewAt = -Infinity;
       service.wake();
     },
+    listenNow,
     stop,
   };
 }

@@ -75,3 +75,24 @@ test('waiting tasks leave in the order they came', () => {
   expect(pool.remove((one) => one.arrivedAt % 2 === 0)).toHaveLength(250);
   expect([pool.waiting, pool.peek()?.arrivedAt]).toEqual([250, 1_501]);
 });
+
+test.each([
+  [{ a: 20, b: 5, c: 5 }, 12, { a: 8, b: 2, c: 2 }],
+  [{ a: 20, b: 5, c: 5 }, 3, { a: 1, b: 1, c: 1 }],
+  [{ a: 20, b: 5, c: 5 }, 1, { a: 1, b: 1, c: 1 }],
+  [{ a: 1, b: 1 }, 5, { a: 3, b: 2 }],
+  [{ a: 100, b: 1 }, 10, { a: 9, b: 1 }],
+  [{ a: 3 }, 10_000, { a: 10_000 }],
+])('%o scaled to %i slots is %o', (given, total, wanted) => {
+  const pools = createPools(given, 10);
+  pools.scale(total);
+  expect(pools.slotsByQueue).toEqual(wanted);
+  pools.scale(Object.values(given).reduce((sum, slots) => sum + slots, 0));
+  expect(pools.slotsByQueue).toEqual(given);
+});
+
+test('a shared pool has all the slots it is scaled to, for each of its queues', () => {
+  const pools = createPools(['a', 'b'], 10);
+  pools.scale(4);
+  expect([pools.concurrency, pools.slotsByQueue]).toEqual([4, { a: 4, b: 4 }]);
+});

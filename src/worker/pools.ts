@@ -11,7 +11,8 @@ export type QueueSlots = Readonly<Record<string, number>> | readonly string[];
 /** Slots that serve one or several queues. */
 export class Pool {
   readonly queues: readonly string[];
-  readonly slots: number;
+  /** Changed by a command; handlers beyond it end by themselves. */
+  slots: number;
   /** Handlers that have a slot, those that ignored their abort among them. */
   running = 0;
   stuck = 0;
@@ -97,8 +98,11 @@ export interface Pools {
   readonly concurrency: number;
   /** Slots by queue, as published. */
   readonly slotsByQueue: Readonly<Record<string, number>>;
+  serves(queue: string): boolean;
   /** The pool that serves `queue`; a queue nobody asked for is served by the first. */
   of(queue: string): Pool;
+  /** Gives the pools so many slots together, in the proportion they had at first; each keeps one at least. */
+  scale(concurrency: number): void;
 }
 
 /**
@@ -118,17 +122,37 @@ export function createPools(queues: QueueSlots, concurrency: number): Pools {
     });
   }
   const first = all[0] as Pool;
-  const slotsByQueue: Record<string, number> = {};
-  for (const [queue, pool] of byQueue) slotsByQueue[queue] = pool.slots;
+  const total = (): number => all.reduce((sum, pool) => sum + pool.slots, 0);
+  checkedSlots('concurrency', total());
+  const weights = all.map((pool) => pool.slots);
   return {
     all,
-    concurrency: checkedSlots(
-      'concurrency',
-      all.reduce((sum, pool) => sum + pool.slots, 0),
-    ),
-    slotsByQueue,
+    get concurrency() {
+      return total();
+    },
+    get slotsByQueue() {
+      return Object.fromEntries([...byQueue].map(([queue, pool]) => [queue, pool.slots]));
+    },
+    serves: (queue) => byQueue.has(queue),
     of: (queue) => byQueue.get(queue) ?? first,
+    scale(wanted) {
+      for (const [index, slots] of shareSlots(weights, wanted).entries()) (all[index] as Pool).slots = slots;
+    },
   };
+}
+
+/** `total` in whole parts as near to the weights as possible, none below one: then the sum is the number of parts. */
+function shareSlots(weights: readonly number[], total: number): number[] {
+  const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
+  const beyondOne = weights.map((weight) => Math.max(0, (weight * total) / sumOf(weights) - 1));
+  const left = total - weights.length;
+  if (left <= 0) return weights.map(() => 1);
+  const exact = beyondOne.map((wish) => (wish * left) / sumOf(beyondOne));
+  const shares = exact.map((share) => 1 + Math.floor(share));
+  const fraction = (index: number): number => (exact[index] ?? 0) % 1;
+  const byFraction = weights.map((_, index) => index).sort((one, other) => fraction(other) - fraction(one));
+  for (const index of byFraction.slice(0, total - sumOf(shares))) shares[index] = (shares[index] ?? 0) + 1;
+  return shares;
 }
 
 /** Demands of all pools; queues of one pool each get the demand of the pool, the request's limit bounds them together. */

@@ -37,6 +37,8 @@ export interface Settler {
   readonly pending: number;
   /** From now on nothing new is claimed. A claim whose answer was lost is asked again, to hand its tasks back. */
   close(): void;
+  /** Claims again. */
+  open(): void;
 }
 
 /** A claim that was sent; until it is answered, only the same one may be sent again. */
@@ -149,6 +151,9 @@ export function createSettler(options: SettlerOptions): Settler {
     },
     close() {
       closed = true;
+    },
+    open() {
+      closed = false;
     },
   };
 }

@@ -1,26 +1,28 @@
 /** A worker: claims tasks for its free slots, runs them, settles them, and stops without losing any. */
 
-import type { Broker, HeartbeatAnswer, SettleResult, Signal, Unsubscribe } from '../broker/broker.ts';
+import type { Broker, SettleResult, Signal, Unsubscribe } from '../broker/broker.ts';
 import { type Chance, systemChance } from '../core/chance.ts';
+import type { WorkerCommand, WorkerStack } from '../core/commands.ts';
 import { decide } from '../core/decide.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Presence } from '../core/presence.ts';
 import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
-import { createDepartedLook } from '../engine/departed.ts';
-import { createEngine, type Engine } from '../engine/engine.ts';
 import { createService, type Report, type Service, type ServiceReport, type TickResult } from '../engine/service.ts';
 import { Attempt } from './attempt.ts';
 import { createEmitter, eventOf, runEvent, type WorkerEventName, type WorkerEvents } from './events.ts';
 import { createKeeper, type Keeper, trustShare } from './keeper.ts';
 import { createLeases, type Leases } from './leases.ts';
+import { createMailbox } from './mailbox.ts';
 import { byName, checkedLease, factsOf, type WorkerOptions } from './options.ts';
 import { createPools, type Pool, type Pools } from './pools.ts';
 import { type WorkerFacts, workerPresence } from './presence.ts';
 import { createQuiet } from './quiet.ts';
 import { createRunner, type Runner } from './runner.ts';
+import { createServices, type Services } from './services.ts';
 import { createSettler, type Settler } from './settler.ts';
+import { slotStacks } from './slot-stacks.ts';
 import { createWheel, type Wheel } from './wheel.ts';
 
 export type { WorkerOptions } from './options.ts';
@@ -73,13 +75,11 @@ class LocalWorker implements Worker {
   readonly #runner: Runner;
   readonly #loop: Service;
   readonly #quiet: ReturnType<typeof createQuiet>;
-  readonly #lookForDeparted: () => Promise<boolean>;
+  readonly #services: Services;
   #state: Presence['state'] = 'ready';
   #started = false;
   #stopping: Promise<void> | null = null;
   #unsubscribe: Unsubscribe | null = null;
-  #engine: Engine | null = null;
-  #engineEnding: Promise<unknown> = Promise.resolve();
 
   constructor(options: WorkerOptions) {
     const { clock = systemClock, chance = systemChance } = options;
@@ -94,7 +94,13 @@ class LocalWorker implements Worker {
     this.id = this.#facts.workerId;
     this.#pools = createPools(options.queues ?? ['default'], options.concurrency ?? concurrencyDefault);
     this.#quiet = createQuiet(clock);
-    this.#lookForDeparted = createDepartedLook({ broker, clock });
+    this.#services = createServices({
+      ...options,
+      clock,
+      chance,
+      report,
+      onDeparted: () => this.#keeper.beatNow(true),
+    });
     this.#wheel = createWheel(clock);
     this.#leases = createLeases({
       clock,
@@ -120,23 +126,14 @@ class LocalWorker implements Worker {
       chance,
       leaseMs: this.#leaseMs,
       holder: this.#leases,
+      mailbox: createMailbox((command, id) => this.#obey(command, id)),
       presence: (withDefinitions) => this.#presence(withDefinitions),
-      onAnswer: (answer) => this.#followServer(answer),
+      onAnswer: (answer) => {
+        if (this.#stopping === null) this.#services.follow(answer);
+      },
       report,
     });
-    this.#runner = createRunner({
-      definitions: byName(options),
-      middleware: options.middleware ?? [],
-      clock,
-      wheel: this.#wheel,
-      graceMs: options.graceMs ?? limits.graceMs,
-      onStarted: (attempt) => this.#announce(attempt),
-      onNews: this.#keeper.news,
-      onStep: () => this.#keeper.beatNow(false),
-      onOutcome: (attempt, outcome) => this.#judge(attempt, outcome),
-      onEnded: (attempt) => this.#leaveSlot(attempt),
-      onStuck: (attempt) => this.#replaceSlot(attempt),
-    });
+    this.#runner = this.#createRunner();
     this.#loop = this.#createLoop(report);
   }
 
@@ -153,7 +150,7 @@ class LocalWorker implements Worker {
     if (this.#started || this.#stopping !== null) return;
     this.#started = true;
     this.#unsubscribe = this.#broker.subscribe((signal) => this.#listen(signal));
-    if (this.#options.services === 'always') this.#startEngine();
+    this.#services.start();
     this.#keeper.start();
     this.#loop.start();
   }
@@ -165,6 +162,22 @@ class LocalWorker implements Worker {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #createRunner(): Runner {
+    return createRunner({
+      definitions: byName(this.#options),
+      middleware: this.#options.middleware ?? [],
+      clock: this.#clock,
+      wheel: this.#wheel,
+      graceMs: this.#options.graceMs ?? limits.graceMs,
+      onStarted: (attempt) => this.#announce(attempt),
+      onNews: this.#keeper.news,
+      onStep: () => this.#keeper.beatNow(false),
+      onOutcome: (attempt, outcome) => this.#judge(attempt, outcome),
+      onEnded: (attempt) => this.#leaveSlot(attempt),
+      onStuck: (attempt) => this.#replaceSlot(attempt),
+    });
   }
 
   #createLoop(report: Report): Service {
@@ -200,8 +213,8 @@ class LocalWorker implements Worker {
       this.#leases.add(attempt);
       attempt.pool.push(attempt);
     }
-    if (this.#stopping === null) this.#fillAll();
-    else this.#handBack(() => true);
+    if (this.#isDraining) this.#handBack(() => true);
+    else this.#fillAll();
   }
 
   #fillAll(): void {
@@ -210,7 +223,7 @@ class LocalWorker implements Worker {
 
   /** Starts what waits while there are slots, unless too little of the lease is left: then the renewal starts it. */
   #fill(pool: Pool): void {
-    if (this.#stopping !== null) return;
+    if (this.#isDraining) return;
     while (pool.hasFreeSlot) {
       const attempt = pool.peek();
       if (attempt === undefined) return;
@@ -265,7 +278,7 @@ class LocalWorker implements Worker {
     this.#forget(attempt);
     const { verdict } = attempt;
     if (verdict === null) return;
-    if (verdict.to === 'scheduled') this.#engine?.dueIn(verdict.delayMs);
+    if (verdict.to === 'scheduled') this.#services.dueIn(verdict.delayMs);
     this.#emitter.emit(eventOf(verdict, result), () => runEvent(attempt));
   }
 
@@ -299,53 +312,49 @@ class LocalWorker implements Worker {
   #listen(signal: Signal): void {
     if (signal.kind === 'work' && this.#serves(signal.queues)) this.#loop.wake();
     if (signal.kind === 'cancel' && this.#leases.ask(signal.taskIds)) this.#keeper.beatNow(false);
+    if (signal.kind === 'command' && (signal.workerIds?.includes(this.id) ?? true)) this.#keeper.listenNow();
   }
 
   #serves(queues: readonly string[] | null): boolean {
-    return queues === null || queues.some((queue) => Object.hasOwn(this.#pools.slotsByQueue, queue));
+    return queues === null || queues.some((queue) => this.#pools.serves(queue));
+  }
+
+  get #isDraining(): boolean {
+    return this.#stopping !== null || this.#state !== 'ready';
+  }
+
+  /** A worker that stops does what it was told already, whatever else it is told. */
+  #obey(command: WorkerCommand, id: number): WorkerStack | null {
+    if (this.#stopping === null) {
+      if (command.kind === 'drain' || command.kind === 'restart') this.#drain();
+      if (command.kind === 'resume') this.#resume();
+      if (command.kind === 'scale') this.#pools.scale(command.concurrency);
+      this.#emitter.emit('command', () => ({ command, running: this.running }));
+      this.#fillAll();
+      this.#loop.wake();
+    }
+    return command.kind === 'stack'
+      ? { answers: id, slots: slotStacks(this.#leases.all, this.#clock.elapsed()), loop: null }
+      : null;
+  }
+
+  #drain(): void {
+    this.#state = 'draining';
+    this.#settler.close();
+    this.#handBack(() => true);
+  }
+
+  #resume(): void {
+    this.#state = 'ready';
+    this.#settler.open();
   }
 
   #presence(withDefinitions: boolean): Presence {
     return workerPresence(this.#facts, this.#pools, {
       state: this.#state,
-      services: this.#engine !== null,
+      services: this.#services.isRunning,
       withDefinitions,
     });
-  }
-
-  /** Servers run the services; a worker does it for as long as there is none. */
-  #followServer(answer: HeartbeatAnswer): void {
-    if ((this.#options.services ?? 'auto') !== 'auto' || this.#stopping !== null) return;
-    if (answer.noServer && this.#engine === null) this.#startEngine();
-    if (!answer.noServer && this.#engine !== null) {
-      this.#engineEnding = Promise.all([this.#engineEnding, this.#engine.stop()]);
-      this.#engine = null;
-    }
-    // Waited for by a stop, after which nothing may touch the store.
-    if (!answer.noServer) this.#engineEnding = Promise.all([this.#engineEnding, this.#askForServers()]);
-  }
-
-  /** The store takes a killed server for a living one until it was silent for long; a process of its machine knows better. */
-  async #askForServers(): Promise<void> {
-    try {
-      if (await this.#lookForDeparted()) this.#keeper.beatNow(true);
-    } catch {
-      // The next heartbeat asks again, and the store forgets the server by itself.
-    }
-  }
-
-  #startEngine(): void {
-    const { store, recoveryMs } = this.#options;
-    const report = (trouble: ServiceReport): void => this.#report(trouble);
-    const engine = createEngine({
-      store,
-      clock: this.#clock,
-      chance: this.#chance,
-      report,
-      ...(recoveryMs === undefined ? {} : { recoveryMs }),
-    });
-    engine.start();
-    this.#engine = engine;
   }
 
   #report(report: ServiceReport): void {
@@ -359,19 +368,14 @@ class LocalWorker implements Worker {
     await null;
     if (!this.#started) return;
     const hasRest = (): boolean => this.#pools.all.every((pool) => pool.running === pool.stuck);
-    this.#state = 'draining';
-    this.#settler.close();
-    this.#handBack(() => true);
+    this.#drain();
     this.#loop.wake();
     await this.#quiet.until(hasRest, drainMs);
     for (const attempt of this.#leases.all) this.#runner.abort(attempt, 'stopping');
     await this.#quiet.until(hasRest, limits.abortMs);
     await this.#quiet.until(() => this.#settler.pending === 0, limits.flushMs);
     // A call of the store that hangs must not keep the process.
-    await this.#quiet.within(
-      Promise.all([this.#loop.stop(), this.#engine?.stop(), this.#engineEnding]),
-      limits.flushMs,
-    );
+    await this.#quiet.within(Promise.all([this.#loop.stop(), this.#services.stop()]), limits.flushMs);
     this.#unsubscribe?.();
     this.#wheel.close();
     for (const attempt of this.#leases.all) attempt.abort('lost', taskFlowError('LEASE_LOST', { id: attempt.task.id }));

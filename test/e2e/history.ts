@@ -3,10 +3,11 @@
 import { readCounts } from '../../src/broker/sql/counts.ts';
 import { statement } from '../../src/broker/sql/driver.ts';
 import { readEvents } from '../../src/broker/sql/events.ts';
-import { getTasks } from '../../src/broker/sql/reads.ts';
+import { getTasks, getWorkers } from '../../src/broker/sql/reads.ts';
 import { createSqliteDriver, type SqliteDriver } from '../../src/broker/sqlite/driver.ts';
 import { systemChance } from '../../src/core/chance.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
+import type { WorkerRecord } from '../../src/core/presence.ts';
 import type { Task } from '../../src/core/task.ts';
 import { systemClock } from '../../src/core/time.ts';
 import type { RunHistory } from '../checker/run-history.ts';
@@ -20,6 +21,7 @@ export interface Look {
   task(taskId: string): Promise<Task>;
   /** The token of a running task's lease. */
   token(taskId: string): Promise<string | null>;
+  workers(): Promise<readonly WorkerRecord[]>;
   /** How many tasks are not final. */
   open(): Promise<number>;
   total(): Promise<number>;
@@ -60,6 +62,7 @@ export async function lookAt(scenario: Pick<Scenario, 'folder' | 'file'>): Promi
       return task;
     },
     token: async (taskId) => (await driver.read((tx) => tx.query(tokenOf, taskId)))[0]?.[0] ?? null,
+    workers: () => driver.read(getWorkers),
     open: () => count(unfinished),
     total: () => count(all),
     begun: () => count(begun),

@@ -1,11 +1,21 @@
-/** `taskflow worker start|list` */
+/** `taskflow worker start|list|get|drain|resume|scale|stack|restart` */
 
-import { systemClock } from '../../core/time.ts';
-import { type WorkerDocument, workerList } from '../../operations/worker.ts';
-import type { CommandSpec } from '../command.ts';
-import type { View } from '../output.ts';
+import { taskFlowError } from '../../core/errors.ts';
+import type { Operation } from '../../operations/operation.ts';
+import { workerList } from '../../operations/worker.ts';
+import {
+  type WorkerRecordDocument,
+  workerDrain,
+  workerGet,
+  workerRestart,
+  workerResume,
+  workerScale,
+  workerStack,
+} from '../../operations/worker-control.ts';
+import type { Call, CommandSpec } from '../command.ts';
+import { askEach } from '../each.ts';
 import { withSession } from '../session.ts';
-import { relativeTime } from '../times.ts';
+import { slotsText, workerLines, workerView } from '../worker-view.ts';
 
 const start: CommandSpec = {
   name: 'start',
@@ -13,51 +23,6 @@ const start: CommandSpec = {
   settings: ['tasks', 'worker.queues', 'worker.concurrency', 'worker.drain', 'worker.name', 'env'],
   example: 'taskflow worker start --queues email=20,default=5',
   run: async (call) => (await import('../process.ts')).runProcess(call, { server: false, worker: true }),
-};
-
-const workerView: View<WorkerDocument> = {
-  id: (worker) => worker.id,
-  columns: [
-    { title: 'Worker', text: (worker) => worker.name, style: () => 'bold', cutTo: 16 },
-    {
-      title: 'State',
-      text: (worker) => worker.state,
-      style: ({ state }) => (state === 'ready' ? 'ok' : state === 'silent' ? 'error' : 'warning'),
-    },
-    { title: 'Kind', text: (worker) => (worker.server ? 'server' : 'worker'), style: () => 'muted' },
-    {
-      title: 'Running',
-      align: 'right',
-      text: (worker) => (worker.concurrency === 0 ? '' : `${worker.running}/${worker.concurrency}`),
-    },
-    {
-      title: 'Queues',
-      cutTo: 12,
-      text: (worker) => Object.keys(worker.queues).join(','),
-      raw: (worker) =>
-        Object.entries(worker.queues)
-          .map(([name, slots]) => `${name}=${slots}`)
-          .join(','),
-    },
-    { title: 'Tasks', align: 'right', text: (worker) => String(worker.tasks.length) },
-    { title: 'Pid', align: 'right', text: (worker) => String(worker.pid), isSpare: true },
-    { title: 'Version', text: (worker) => worker.version, isSpare: true },
-    {
-      title: 'Started',
-      align: 'right',
-      isSpare: true,
-      text: (worker) => relativeTime(Date.parse(worker.startedAt), systemClock.now()),
-      raw: (worker) => worker.startedAt,
-      style: () => 'muted',
-    },
-    {
-      title: 'Heard of',
-      align: 'right',
-      text: (worker) => relativeTime(Date.parse(worker.beatAt), systemClock.now()),
-      raw: (worker) => worker.beatAt,
-      style: () => 'muted',
-    },
-  ],
 };
 
 const list: CommandSpec = {
@@ -73,4 +38,105 @@ const list: CommandSpec = {
     }),
 };
 
-export const commands = [start, list];
+const workerArguments = [{ syntax: '<worker...>', description: 'Names, ids, or beginnings of ids' }];
+
+const get: CommandSpec = {
+  name: 'get',
+  summary: 'Show workers: slots, process, event loop, and what they have not heard yet',
+  arguments: workerArguments,
+  example: 'taskflow worker get ada-mbp-4121',
+  run: (call) => eachWorker(call, workerGet, {}, (worker) => workerLines(call.output.terminal, worker)),
+};
+
+const drain = telling(workerDrain, {
+  summary: 'Let workers claim nothing more; what runs goes on',
+  example: 'taskflow worker drain ada-mbp-4121',
+  done: (worker) => `is draining: ${slotsText(worker)}, nothing new begins`,
+});
+
+const resume = telling(workerResume, {
+  summary: 'Let drained workers claim again',
+  example: 'taskflow worker resume ada-mbp-4121',
+  done: () => 'claims again',
+});
+
+const restart = telling(workerRestart, {
+  summary: 'Drain workers, end their processes and start them anew',
+  example: 'taskflow worker restart ada-mbp-4121',
+  done: ({ state }) => (state === 'stopped' ? 'has ended and starts anew' : 'starts anew once what runs has ended'),
+});
+
+const scale: CommandSpec = {
+  name: 'scale',
+  summary: 'Change the number of slots of workers until they restart',
+  arguments: workerArguments,
+  options: [{ flags: '--concurrency <n>', description: 'Tasks run at the same time, shared like those it began with' }],
+  example: 'taskflow worker scale ada-mbp-4121 --concurrency 40',
+  run: (call) => {
+    const text = call.text('concurrency');
+    if (text === undefined)
+      throw taskFlowError('USAGE', { problem: 'How many slots?' }, { hint: 'Say it with --concurrency 40.' });
+    const concurrency = Number(text);
+    return eachWorker(call, workerScale, { concurrency }, (worker) => [
+      answerLine(call, worker, `has ${worker.concurrency} ${worker.concurrency === 1 ? 'slot' : 'slots'} now`),
+    ]);
+  },
+};
+
+const stack: CommandSpec = {
+  name: 'stack',
+  summary: 'Show what each slot of workers does now, and where a blocked event loop stands',
+  arguments: workerArguments,
+  example: 'taskflow worker stack ada-mbp-4121',
+  run: (call) =>
+    eachWorker(call, workerStack, {}, (worker) =>
+      worker.stack === null ? [answerLine(call, worker, '')] : workerLines(call.output.terminal, worker),
+    ),
+};
+
+export const commands = [start, list, get, drain, resume, scale, stack, restart];
+
+interface Telling {
+  readonly summary: string;
+  readonly example: string;
+  /** What has become of the worker once it has heard. */
+  done(worker: WorkerRecordDocument): string;
+}
+
+function telling(
+  operation: Operation<{ id: string }, WorkerRecordDocument>,
+  { summary, example, done }: Telling,
+): CommandSpec {
+  return {
+    name: operation.name.slice('worker.'.length),
+    summary,
+    arguments: workerArguments,
+    example,
+    run: (call) => eachWorker(call, operation, {}, (worker) => [answerLine(call, worker, done(worker))]),
+  };
+}
+
+function answerLine({ output: { terminal } }: Call, worker: WorkerRecordDocument, done: string): string {
+  const isHeard = worker.commands.length === 0;
+  if (!terminal.isPerson) return [worker.id, worker.name, worker.state, isHeard ? 'heard' : 'waits'].join('\t');
+  return isHeard
+    ? `${worker.name} ${done}`
+    : `${worker.name} has not heard it yet (${worker.state}): it will with its next heartbeat`;
+}
+
+function eachWorker<Input>(
+  call: Call,
+  operation: Operation<Input, WorkerRecordDocument>,
+  more: object,
+  lines: (worker: WorkerRecordDocument) => readonly string[],
+): Promise<number> {
+  return withSession(call, (session) =>
+    askEach(call, {
+      items: call.args,
+      isOne: call.args.length === 1,
+      ask: (id) => session.ask(operation, { id, ...more }),
+      view: workerView,
+      lines,
+    }),
+  );
+}
