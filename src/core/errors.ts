@@ -138,6 +138,19 @@ export const errorTable = {
     'Free some space; running tasks can still end and nothing accepted is lost.',
     true,
   ),
+  STORE_OUT_OF_MEMORY: kind(
+    507,
+    6,
+    'Redis has no memory left for more tasks.',
+    'Raise its maxmemory, or let workers end what waits; running tasks can still end and nothing accepted is lost.',
+    true,
+  ),
+  STORE_EVICTS: kind(
+    500,
+    6,
+    'Redis would drop tasks when its memory is full: its maxmemory-policy is {policy}.',
+    'redis-cli config set maxmemory-policy noeviction, and the same line in redis.conf',
+  ),
   STORE_CORRUPT: kind(
     500,
     6,

@@ -161,6 +161,10 @@ export const limits = {
   promoteIdleMs: 1_000,
   reapMs: 5_000,
   pruneMs: 60_000,
+  /** Longest call to Redis, and longest wait for its connection: a script takes milliseconds, so longer is an outage. */
+  redisCallMs: 5_000,
+  /** First wait before another connection to Redis is tried; it grows by as much each time, up to `backoffMaxMs`. */
+  redisReconnectMs: 50,
   /** Longest back-off of a loop whose store fails: the work resumes within this time of its return. */
   backoffMaxMs: 5_000,
   /** Files and depth of folders looked through for tasks: a mistyped folder must not read a whole disk. */

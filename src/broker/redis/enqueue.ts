@@ -1,0 +1,92 @@
+/** enqueue: stores new tasks, each once, one at a time under its key (lua/enqueue.lua). */
+
+import type { TaskState } from '../../core/states.ts';
+import type { NewTask } from '../../core/task.ts';
+import type { EnqueueOptions, EnqueueResult, Signal } from '../broker.ts';
+import type { Connection } from './connection.ts';
+import { createForms } from './forms.ts';
+import { refuse, refuseTasks } from './refuse.ts';
+import { moreText, rulesText, shapeOf } from './rows.ts';
+
+type Reply = readonly [letters: Buffer, others: readonly (number | Buffer)[]];
+
+/** Answers the results, and the signals to send. */
+export async function enqueue(
+  connection: Connection,
+  tasks: readonly NewTask[],
+  options: EnqueueOptions = {},
+): Promise<{ readonly results: readonly EnqueueResult[]; readonly signals: readonly Signal[] }> {
+  refuseTasks(tasks);
+  if (options.tx !== undefined) refuse('tx');
+  if (tasks.length === 0) return { results: [], signals: [] };
+  const forms = createForms(isLike, formOf);
+  const ids: string[] = [];
+  const extras: unknown[] = [];
+  const payloads: string[] = [];
+  for (const task of tasks) {
+    forms.add(task);
+    ids.push(task.id);
+    payloads.push(task.payload);
+    const [rules, more] = [rulesText(task.limits), moreText(task)];
+    if (task.key !== null || rules !== false || more !== false)
+      extras.push([ids.length, task.key ?? false, rules, more]);
+  }
+  const [formList, formOfEach] = forms.args();
+  const args = [formList, ids.join(' '), formOfEach, JSON.stringify(extras), ...payloads];
+  const results = readResults(ids, await connection.run<Reply>('enqueue', args));
+  return { results, signals: signalsOf(tasks, results) };
+}
+
+function isLike(one: NewTask, other: NewTask): boolean {
+  return (
+    one.name === other.name &&
+    one.queue === other.queue &&
+    one.priority === other.priority &&
+    one.policy === other.policy &&
+    one.timeoutMs === other.timeoutMs &&
+    one.keepMs === other.keepMs &&
+    one.keyForMs === other.keyForMs &&
+    one.ifExists === other.ifExists &&
+    one.strictCancel === other.strictCancel &&
+    one.schemaVersion === other.schemaVersion &&
+    one.delayMs === other.delayMs &&
+    one.at === other.at &&
+    one.startWithinMs === other.startWithinMs &&
+    one.expiresInMs === other.expiresInMs &&
+    (one.tags === other.tags || (one.tags.length === 0 && other.tags.length === 0))
+  );
+}
+
+function formOf(task: NewTask): string {
+  const { delayMs, at, startWithinMs, expiresInMs } = task;
+  return JSON.stringify([shapeOf(task), delayMs, at ?? false, startWithinMs ?? false, expiresInMs ?? false]);
+}
+
+function readResults(ids: readonly string[], [letters, others]: Reply): readonly EnqueueResult[] {
+  const text = letters.toString('latin1');
+  const results = ids.map((taskId, place): EnqueueResult => {
+    const state = text[place] === 's' ? 'scheduled' : 'queued';
+    return { outcome: 'created', taskId, state };
+  });
+  for (let i = 0; i < others.length; i += 4) {
+    const place = (others[i] as number) - 1;
+    const [outcome, of, state] = [String(others[i + 1]), String(others[i + 2]), String(others[i + 3])];
+    const about = { outcome, taskId: ids[place], ...(of !== '' && { of }), ...(state !== '' && { state }) };
+    results[place] = about as EnqueueResult;
+  }
+  return results;
+}
+
+function signalsOf(tasks: readonly NewTask[], results: readonly EnqueueResult[]): readonly Signal[] {
+  const queues = new Set<string>();
+  const replaced: string[] = [];
+  for (const [place, result] of results.entries()) {
+    if (result.outcome !== 'created' && result.outcome !== 'replaced') continue;
+    if (result.state === ('queued' satisfies TaskState)) queues.add(tasks[place]?.queue ?? '');
+    if (result.outcome === 'replaced') replaced.push(result.of);
+  }
+  return [
+    ...(queues.size > 0 ? [{ kind: 'work', queues: [...queues] } as const] : []),
+    ...(replaced.length > 0 ? [{ kind: 'finished', taskIds: replaced } as const] : []),
+  ];
+}

@@ -1,0 +1,26 @@
+/** What Redis and its client say, in the words of TaskFlow. */
+
+import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
+
+/** Answers of a server that cannot serve now, or not this client. */
+const unavailable =
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|BUSY|UNKILLABLE) /;
+
+/** Whether the server does not know a script by its digest, and so has done nothing. */
+export function isUnknownScript(error: unknown): boolean {
+  return isReply(error) && error.message.startsWith('NOSCRIPT');
+}
+
+/** The TaskFlowError for an error of the server or of the way to it. A fault of a script is a bug and returned as it is. */
+export function translate(error: unknown): unknown {
+  if (error instanceof TaskFlowError || !(error instanceof Error)) return error;
+  if (!isReply(error)) return taskFlowError('STORE_UNREACHABLE', { problem: error.message }, { cause: error });
+  if (error.message.startsWith('OOM ')) return taskFlowError('STORE_OUT_OF_MEMORY', {}, { cause: error });
+  if (unavailable.test(error.message))
+    return taskFlowError('STORE_UNREACHABLE', { problem: error.message }, { cause: error });
+  return error;
+}
+
+function isReply(error: unknown): error is Error & { readonly name: 'ReplyError' } {
+  return error instanceof Error && error.name === 'ReplyError';
+}

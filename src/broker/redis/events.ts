@@ -1,0 +1,40 @@
+/** The events as the outbox keeps them: one entry of a stream for each kind of change in a call. */
+
+import type { BatchEvent, EventItem } from '../../core/events.ts';
+import type { Reason, TaskState } from '../../core/states.ts';
+
+/** What neighbours of one event share, then their ids: see `record` in lua/change.lua. */
+type Group = readonly [
+  name: string,
+  queue: string,
+  version: number,
+  from: TaskState | false,
+  to: TaskState | false,
+  reason: Reason | false,
+  attempt: number,
+  ids: readonly string[],
+];
+
+/** Reads one entry of the stream: its id, and its fields as Redis lists them. */
+export function readEvent(id: string, fields: readonly string[]): BatchEvent {
+  const [, at = '0', , kind = '', , items = '[]'] = fields;
+  return {
+    seq: Number.parseInt(id, 10),
+    at: Number(at),
+    kind: kind as BatchEvent['kind'],
+    items: (JSON.parse(items) as readonly Group[]).flatMap(readGroup),
+  };
+}
+
+function readGroup([name, queue, version, from, to, reason, attempt, ids]: Group): readonly EventItem[] {
+  return ids.map((taskId) => ({
+    taskId,
+    name,
+    queue,
+    version,
+    from: from === false ? null : from,
+    to: to === false ? null : to,
+    reason: reason === false ? null : reason,
+    attempt,
+  }));
+}

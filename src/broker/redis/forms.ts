@@ -1,0 +1,22 @@
+/** What the items of one batch share is sent once: each names its form by a number. */
+
+/** Collects forms. `isLike` is the cheap question whether two neighbours share theirs. */
+export function createForms<Item>(isLike: (one: Item, other: Item) => boolean, formOf: (item: Item) => string) {
+  const numbers = new Map<string, number>();
+  const of: number[] = [];
+  let last: Item | undefined;
+  let number = 0;
+  return {
+    add(item: Item): void {
+      if (last === undefined || !isLike(last, item)) {
+        const form = formOf(item);
+        number = numbers.get(form) ?? numbers.size + 1;
+        numbers.set(form, number);
+        last = item;
+      }
+      of.push(number);
+    },
+    /** All forms as a JSON list, and the number of each item with spaces between. */
+    args: (): readonly [forms: string, of: string] => [`[${[...numbers.keys()].join(',')}]`, of.join(' ')],
+  };
+}

@@ -1,0 +1,46 @@
+/** heartbeat: extends leases, stores what the runs and the process say, tells of cancel requests (lua/heartbeat.lua). */
+
+import type { Presence } from '../../core/presence.ts';
+import type { Beat, BeatAnswer, HeartbeatAnswer, HeartbeatRequest } from '../broker.ts';
+import type { Connection } from './connection.ts';
+import { refuse, refuseLargeBatch } from './refuse.ts';
+
+type Reply = readonly [now: number, letters: Buffer, noServer: number];
+
+const answers: Readonly<Record<string, BeatAnswer>> = { o: 'ok', c: 'cancel', l: 'lost' };
+
+export async function heartbeat(connection: Connection, request: HeartbeatRequest): Promise<HeartbeatAnswer> {
+  refuseLargeBatch(request.beats);
+  if (request.stack !== undefined) refuse('control of workers');
+  const { definitions, ...said } = request.worker;
+  const [now, letters, noServer] = await connection.run<Reply>('heartbeat', [
+    said.workerId,
+    JSON.stringify(said),
+    definitions === null ? '' : JSON.stringify(definitions),
+    roleOf(request.worker),
+    request.leaseMs,
+    JSON.stringify(request.beats.map(beatFields)),
+  ]);
+  return {
+    now,
+    beats: [...letters.toString('latin1')].map((letter) => answers[letter] ?? 'lost'),
+    commands: [],
+    noServer: noServer === 1,
+  };
+}
+
+function roleOf({ state, server }: Presence): 'stopped' | 'server' | 'worker' {
+  if (state === 'stopped') return 'stopped';
+  return server ? 'server' : 'worker';
+}
+
+function beatFields({ lease, ranMs, progress, logs, checkpoints }: Beat): readonly unknown[] {
+  return [
+    lease.taskId,
+    lease.token,
+    ranMs ?? false,
+    progress === null ? false : JSON.stringify(progress),
+    logs.length === 0 ? false : logs.map((line) => JSON.stringify(line)),
+    checkpoints.length === 0 ? false : checkpoints.map(({ name, value }) => [name, value]),
+  ];
+}

@@ -1,0 +1,145 @@
+-- How a task changes: out of the place where it is found and counted, and into the next one, with its event.
+
+local keysHeld, counted = {}, {}
+
+-- User-chosen names enter key names hashed.
+local function queueKey(name)
+  return 'queue:' .. redis.sha1hex(name)
+end
+
+-- One number for the order of claims: priority, then age; of equals, Redis puts the smaller id first. The largest due time
+-- is beyond the year 19,000, and the largest number below 2^53.
+local PRIORITY_STEP = 2 ^ 49
+local function orderOf(task)
+  return shapes[task[SHAPE]][PRIORITY] * PRIORITY_STEP + math.min(task[DUE_AT], PRIORITY_STEP - 1)
+end
+
+local function earlier(a, b)
+  if not a or (b and b < a) then return b end
+  return a
+end
+
+-- When somebody should look at a task for another reason than its lease; nil or false when there is none.
+local function deadlineOf(task)
+  local state = task[STATE]
+  if isWaiting(state) then return earlier(task[START_BY], task[EXPIRES_AT]) end
+  if state ~= 'running' then return nil end
+  local timeoutMs, at = shapes[task[SHAPE]][TIMEOUT_MS], earlier(task[EXPIRES_AT], task[CANCEL_AT])
+  if task[STARTED_AT] and timeoutMs then at = earlier(at, task[STARTED_AT] + timeoutMs) end
+  return at and at + limits.graceMs
+end
+
+-- By shape and view; the names of the counts are spelled out once a call.
+local function count(task, delta)
+  local views = counted[task[SHAPE]]
+  if not views then
+    views = {}
+    counted[task[SHAPE]] = views
+  end
+  local view = viewOf(task)
+  views[view] = (views[view] or 0) + delta
+end
+
+-- Neighbours that share everything but their ids are one group: the event of a batch is little more than its ids.
+local function record(kind, id, task, from, to)
+  local shape = shapes[task[SHAPE]]
+  local name, queue, version, reason, attempt = shape[NAME], shape[QUEUE], task[VERSION], task[REASON], task[ATTEMPT]
+  local groups = events[kind]
+  if not groups then
+    groups = {}
+    events[kind] = groups
+  end
+  local last = groups[#groups]
+  if
+    not last or last[1] ~= name or last[2] ~= queue or last[3] ~= version
+    or last[4] ~= from or last[5] ~= to or last[6] ~= reason or last[7] ~= attempt
+  then
+    last = { name, queue, version, from, to, reason, attempt, {} }
+    groups[#groups + 1] = last
+  end
+  local ids = last[8]
+  ids[#ids + 1] = id
+end
+
+-- Puts a task where its state is looked for.
+local function place(id, task, leaseUntil)
+  local state = task[STATE]
+  count(task, 1)
+  if state == 'queued' then
+    local queue = shapes[task[SHAPE]][QUEUE]
+    set(scores, queueKey(queue), id, orderOf(task))
+    work[queue] = true
+  elseif state == 'scheduled' then
+    set(scores, 'scheduled', id, task[DUE_AT])
+  elseif state == 'running' then
+    set(scores, 'leases', id, leaseUntil)
+  elseif state ~= 'blocked' then
+    set(scores, 'finished', id, task[PRUNE_AT])
+  end
+  local at = deadlineOf(task)
+  if at then set(scores, 'deadlines', id, at) end
+end
+
+-- Takes a task from where it is found; answers the state it leaves.
+local function leave(id, task)
+  local state = task[STATE]
+  count(task, -1)
+  if state == 'queued' then
+    set(scores, queueKey(shapes[task[SHAPE]][QUEUE]), id, false)
+  elseif state == 'scheduled' then
+    set(scores, 'scheduled', id, false)
+  elseif state == 'running' then
+    set(scores, 'leases', id, false)
+  elseif state ~= 'blocked' then
+    set(scores, 'finished', id, false)
+  end
+  if deadlineOf(task) then set(scores, 'deadlines', id, false) end
+  return state
+end
+
+local function enter(kind, id, task, from, leaseUntil)
+  task[VERSION] = task[VERSION] + 1
+  dirty[id] = task
+  place(id, task, leaseUntil)
+  record(kind, id, task, from, task[STATE])
+end
+
+-- Who has the key: { id, until }, `until` false for an unfinished holder; false when nobody. The time may be over.
+local function keyOf(key)
+  local held = keysHeld[key]
+  if held == nil then
+    local text = call('HGET', prefix .. 'keys', key)
+    held = text and cmsgpack.unpack(text) or false
+    keysHeld[key] = held
+  end
+  return held
+end
+
+local function loadKeys(keys)
+  if #keys == 0 then return end
+  for i, text in ipairs(call('HMGET', prefix .. 'keys', unpack(keys))) do
+    keysHeld[keys[i]] = text and cmsgpack.unpack(text) or false
+  end
+end
+
+local function holdKey(key, id, untilAt)
+  keysHeld[key] = { id, untilAt }
+  set(puts, 'keys', key, cmsgpack.pack(keysHeld[key]))
+  set(scores, 'keptKeys', key, untilAt)
+end
+
+-- Lets go of the task's key when the task is its holder.
+local function freeKey(id, task)
+  local key = task[KEY]
+  local held = key and keyOf(key)
+  if not held or held[1] ~= id then return end
+  keysHeld[key] = false
+  set(puts, 'keys', key, false)
+  set(scores, 'keptKeys', key, false)
+end
+
+-- The holder's id now, or nil when the key is free.
+local function holderOf(key)
+  local held = key and keyOf(key)
+  if held and (not held[2] or held[2] > now) then return held[1] end
+end

@@ -1,0 +1,29 @@
+#!lua flags=no-writes
+-- getQueues: the kept counts, the pauses, and of each queue the due time of its oldest queued task.
+--
+-- Answers counts, pauses (both as Redis lists a hash), then queue and due time of each that has queued tasks.
+
+local counts, pauses, oldest, seen = call('HGETALL', prefix .. 'counts'), call('HGETALL', prefix .. 'queues'), {}, {}
+
+local function oldestIn(queue)
+  local key, dueAt = prefix .. queueKey(queue), nil
+  for priority = 0, 9 do
+    local from = string.format('%.0f', priority * PRIORITY_STEP)
+    local to = string.format('(%.0f', (priority + 1) * PRIORITY_STEP)
+    local first = call('ZRANGEBYSCORE', key, from, to, 'WITHSCORES', 'LIMIT', 0, 1)
+    if first[2] then dueAt = earlier(dueAt, tonumber(first[2]) - priority * PRIORITY_STEP) end
+  end
+  return dueAt
+end
+
+for i = 1, #counts, 2 do
+  local queue = cjson.decode(counts[i])[1]
+  if not seen[queue] then
+    seen[queue] = true
+    local dueAt = oldestIn(queue)
+    if dueAt then
+      oldest[#oldest + 1], oldest[#oldest + 2] = queue, dueAt
+    end
+  end
+end
+return { counts, pauses, oldest }

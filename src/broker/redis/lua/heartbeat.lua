@@ -1,0 +1,81 @@
+#!lua flags=allow-oom
+-- heartbeat: extends leases, stores what the runs and the process say, tells of cancel requests and lost leases.
+--
+-- ARGV[2] id of the process, ARGV[3] what it says about itself (JSON), ARGV[4] its definitions (JSON) or nothing
+-- ARGV[5] "stopped", "server" or "worker"
+-- ARGV[6] leaseMs, ARGV[7] the beats, a JSON list of [id, token, ranMs, progress, logs, checkpoints], false for none
+-- Answers now, a letter for each beat (ok, cancel, lost), and whether no server is alive.
+
+local workerId, role, leaseMs = ARGV[2], ARGV[5], tonumber(ARGV[6])
+local BEAT_ID, BEAT_TOKEN, BEAT_RAN_MS, BEAT_PROGRESS, BEAT_LOGS, BEAT_CHECKPOINTS = 1, 2, 3, 4, 5, 6
+
+local function storePresence()
+  local isHere = role ~= 'stopped'
+  set(puts, 'presences', workerId, isHere and ARGV[3])
+  set(scores, 'beats', workerId, isHere and now)
+  set(scores, 'servers', workerId, role == 'server' and now)
+  if not isHere then
+    set(puts, 'definitions', workerId, false)
+    set(puts, 'firstBeats', workerId, false)
+    return
+  end
+  if ARGV[4] ~= '' then set(puts, 'definitions', workerId, ARGV[4]) end
+  if call('HEXISTS', prefix .. 'firstBeats', workerId) == 0 then set(puts, 'firstBeats', workerId, now) end
+end
+
+-- A known name keeps its place and takes the new value, so that a repeated beat is harmless.
+local function mergeCheckpoints(id, task, fresh)
+  local known = string.find(task[ASIDE], 'c', 1, true) and
+    (puts.checkpoints and puts.checkpoints[id] or call('HGET', prefix .. 'checkpoints', id))
+  local list, places = known and cjson.decode(known) or {}, {}
+  for i, checkpoint in ipairs(list) do
+    places[checkpoint[1]] = i
+  end
+  for _, checkpoint in ipairs(fresh) do
+    local i = places[checkpoint[1]] or #list + 1
+    places[checkpoint[1]], list[i] = i, checkpoint
+  end
+  setAside(id, task, 'c', cjson.encode(list))
+end
+
+local function storeNews(id, task, beat)
+  if beat[BEAT_PROGRESS] then setAside(id, task, 'p', beat[BEAT_PROGRESS]) end
+  if beat[BEAT_CHECKPOINTS] then mergeCheckpoints(id, task, beat[BEAT_CHECKPOINTS]) end
+  for _, line in ipairs(beat[BEAT_LOGS] or {}) do
+    push('logs:' .. id, task[EPOCH] .. ' ' .. line)
+  end
+  if beat[BEAT_PROGRESS] or beat[BEAT_CHECKPOINTS] then dirty[id] = task end
+end
+
+local function beatOne(beat)
+  local id = beat[BEAT_ID]
+  local task = tasks[id]
+  if not task or task[TOKEN] ~= beat[BEAT_TOKEN] then return 'l' end
+  set(scores, 'leases', id, now + leaseMs)
+  if not task[STARTED_AT] and beat[BEAT_RAN_MS] then
+    task[STARTED_AT] = now - beat[BEAT_RAN_MS]
+    dirty[id] = task
+    local at = deadlineOf(task)
+    if at then set(scores, 'deadlines', id, at) end
+  end
+  -- Who has just been told that it holds the task must not lose it to a judge who looked before.
+  if task[JUDGE_TOKEN] then
+    task[JUDGE_TOKEN], task[JUDGE_UNTIL] = false, false
+    dirty[id] = task
+  end
+  storeNews(id, task, beat)
+  return task[CANCEL_AT] and 'c' or 'o'
+end
+
+local beats, ids, letters = cjson.decode(ARGV[7]), {}, {}
+for i, beat in ipairs(beats) do
+  ids[i] = beat[BEAT_ID]
+end
+load(ids)
+storePresence()
+for i, beat in ipairs(beats) do
+  letters[i] = beatOne(beat)
+end
+write()
+local servers = call('ZCOUNT', prefix .. 'servers', '(' .. string.format('%.0f', now - limits.presenceMs), '+inf')
+return { now, table.concat(letters), servers == 0 and 1 or 0 }

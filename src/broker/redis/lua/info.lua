@@ -1,0 +1,5 @@
+#!lua flags=no-writes
+-- info: the store's clock, and whose data this is.
+
+local store = call('HMGET', prefix .. 'store', 'incarnation', 'protocol')
+return { now, store[1], store[2] }

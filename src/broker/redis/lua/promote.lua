@@ -1,0 +1,19 @@
+#!lua flags=allow-oom
+-- promote: scheduled → queued for what is due, the oldest first.
+--
+-- ARGV[2] how many at most. Answers how many, and the queues that got work.
+
+local ids = call('ZRANGEBYSCORE', prefix .. 'scheduled', '-inf', now, 'LIMIT', 0, ARGV[2])
+load(ids)
+for _, id in ipairs(ids) do
+  local task = tasks[id]
+  local from = leave(id, task)
+  task[STATE], task[REASON] = 'queued', false
+  enter('promote', id, task, from)
+end
+write()
+local signals = {}
+for queue in pairs(work) do
+  signals[#signals + 1] = queue
+end
+return { #ids, signals }

@@ -1,0 +1,134 @@
+#!lua flags=allow-oom
+-- settle: ends leases as the verdicts say, each at most once, then claims the next tasks.
+--
+-- ARGV[2] forms, a JSON list of [token, to, reason, charge, keepMs or delayMs, ranMs]: what verdicts of one batch share
+-- ARGV[3] ids, ARGV[4] the form of each
+-- ARGV[5] what only some have, a JSON list of [place, error, progress, logs]
+-- ARGV[6] the next claim as JSON (see claim.lua), or nothing
+-- ARGV[7 …] results, empty for none
+-- Answers a letter for each settlement, 1 when a slot was freed that somebody waits for, the queues that got work, and what
+-- a claim answers.
+
+local FORM_TOKEN, FORM_TO, FORM_REASON, FORM_CHARGE, FORM_MS, FORM_RAN_MS = 1, 2, 3, 4, 5, 6
+local counters = { crash = CRASHES, interruption = INTERRUPTIONS, snooze = SNOOZES }
+
+local forms, ids, formOf, extras = cjson.decode(ARGV[2]), words(ARGV[3]), words(ARGV[4]), {}
+for _, extra in ipairs(cjson.decode(ARGV[5])) do
+  extras[extra[1]] = extra
+end
+
+local function isDiverted(task, form)
+  if not task[CANCEL_AT] or form[FORM_TO] == 'cancelled' then return false end
+  return form[FORM_TO] ~= 'succeeded' or shapes[task[SHAPE]][STRICT_CANCEL]
+end
+
+-- A cancelled task in place of the verdict; its error is kept.
+local function divert(task, form)
+  local keepMs = isFinished(form[FORM_TO]) and form[FORM_MS] or shapes[task[SHAPE]][KEEP_MS]
+  return { form[FORM_TOKEN], 'cancelled', 'user', form[FORM_CHARGE], keepMs, form[FORM_RAN_MS] }
+end
+
+-- Every charge but `attempt` gives the attempt back and counts itself.
+local function charge(task, charged)
+  if charged == 'attempt' then return end
+  task[ATTEMPT] = task[ATTEMPT] - 1
+  local counter = counters[charged]
+  if counter then task[counter] = task[counter] + 1 end
+end
+
+-- A plain success is told by the task itself; a run that never began and costs nothing was no attempt.
+local function recordAttempt(id, task, form, startedAt, failure)
+  if form[FORM_TO] == 'succeeded' or (not form[FORM_RAN_MS] and form[FORM_CHARGE] == 'nothing') then return end
+  push('attempts:' .. id, cjson.encode({
+    task[EPOCH], task[ATTEMPT], task[WORKER_ID], task[CLAIMED_AT] or now, startedAt, now, form[FORM_TO],
+    form[FORM_REASON], failure,
+  }))
+end
+
+-- The run is over: what it cost, and what it held.
+local function endRun(id, task, form, failure)
+  local startedAt = form[FORM_RAN_MS] and (task[STARTED_AT] or now - form[FORM_RAN_MS])
+  recordAttempt(id, task, form, startedAt, failure)
+  charge(task, form[FORM_CHARGE])
+  task[STARTED_AT] = startedAt
+  if task[TOKEN] then add('openClaims', task[TOKEN], -1) end
+  if rulesOf[id] then leaveSlots(id, rulesOf[id]) end
+end
+
+-- The new place: an end with its retention, or a wait with its time.
+local function move(id, task, form, result)
+  local to = form[FORM_TO]
+  if isFinished(to) then
+    task[FINISHED_AT], task[PRUNE_AT] = now, now + form[FORM_MS]
+  else
+    if to == 'scheduled' then task[DUE_AT] = now + form[FORM_MS] end
+    task[WORKER_ID], task[CLAIMED_AT] = false, false
+  end
+  setAside(id, task, 'r', isFinished(to) and result ~= '' and result)
+  task[STATE], task[REASON] = to, form[FORM_REASON]
+  if form[FORM_RAN_MS] then task[START_BY] = false end
+end
+
+-- The end of a task frees its key; a success may keep it for a while.
+local function endKey(id, task)
+  local key, keyForMs = task[KEY], shapes[task[SHAPE]][KEY_FOR_MS]
+  local held = key and keyOf(key)
+  if not held or held[1] ~= id then return end
+  if task[STATE] == 'succeeded' and keyForMs then
+    holdKey(key, id, now + keyForMs)
+  else
+    freeKey(id, task)
+  end
+end
+
+local function apply(id, task, form, result, extra, kind)
+  local from, failure = leave(id, task), extra and extra[2] or false
+  local epoch = task[EPOCH]
+  if from == 'running' then endRun(id, task, form, failure) end
+  move(id, task, form, result)
+  setAside(id, task, 'e', failure)
+  if extra and extra[3] then setAside(id, task, 'p', extra[3]) end
+  for _, line in ipairs(extra and extra[4] or {}) do
+    push('logs:' .. id, epoch .. ' ' .. line)
+  end
+  task[TOKEN], task[JUDGE_TOKEN], task[JUDGE_UNTIL], task[SETTLED_TOKEN] = false, false, false, form[FORM_TOKEN]
+  enter(kind, id, task, from)
+  if isFinished(task[STATE]) then endKey(id, task) end
+end
+
+local function settleOne(i)
+  local id, form = ids[i], forms[tonumber(formOf[i])]
+  local task, token = tasks[id], form[FORM_TOKEN]
+  if not task then return 'u' end
+  local isOwn = task[TOKEN] == token
+  if not isOwn and (task[JUDGE_TOKEN] ~= token or isFinished(task[STATE])) then
+    return task[SETTLED_TOKEN] == token and 'a' or 's'
+  end
+  local diverts = isDiverted(task, form)
+  local result = not diverts and ARGV[6 + i] or ''
+  apply(id, task, diverts and divert(task, form) or form, result, extras[i], isOwn and 'settle' or 'judge')
+  return diverts and 'v' or 'd'
+end
+
+load(ids)
+local limited, letters = {}, {}
+for _, id in ipairs(ids) do
+  if tasks[id] and string.find(tasks[id][ASIDE], 'l', 1, true) then limited[#limited + 1] = id end
+end
+loadRules(limited)
+for i = 1, #ids do
+  letters[i] = settleOne(i)
+end
+
+local claimed = {}
+if ARGV[6] ~= '' then
+  -- The claim looks for tasks where these settlements have just put them.
+  writeTasks()
+  claimed = claim(cjson.decode(ARGV[6]))
+end
+write()
+local signals = {}
+for queue in pairs(work) do
+  signals[#signals + 1] = queue
+end
+return { table.concat(letters), next(freed) and 1 or 0, signals, { now, describe(claimed) } }

@@ -1,0 +1,74 @@
+/** getTasks, getQueues, getWorkers: what the store knows, nothing changed. */
+
+import type { Pause } from '../../core/facts.ts';
+import type { Definition, WorkerRecord } from '../../core/presence.ts';
+import type { TaskView } from '../../core/states.ts';
+import type { Task } from '../../core/task.ts';
+import type { QueueRecord } from '../broker.ts';
+import type { Connection } from './connection.ts';
+import { refuseLargeBatch } from './refuse.ts';
+import { type Described, readTasks } from './rows.ts';
+
+export async function getTasks(connection: Connection, ids: readonly string[]): Promise<readonly (Task | null)[]> {
+  refuseLargeBatch(ids);
+  if (ids.length === 0) return [];
+  const found = readTasks(await connection.run<Described>('get-tasks', [[...new Set(ids)].join(' ')]));
+  const tasks = new Map(found.map((task) => [task.id, task]));
+  return ids.map((id) => tasks.get(id) ?? null);
+}
+
+type QueuesReply = readonly [
+  counts: readonly Buffer[],
+  pauses: readonly Buffer[],
+  oldest: readonly (Buffer | number)[],
+];
+
+/** By name. The kept counts are read, not the tasks. */
+export async function getQueues(connection: Connection): Promise<readonly QueueRecord[]> {
+  const [countList, pauseList, oldestList] = await connection.run<QueuesReply>('get-queues', []);
+  const pauses = pairs(pauseList);
+  const oldest = new Map(pairs(oldestList).map(([queue, dueAt]) => [queue, Number(dueAt)]));
+  const counts = new Map<string, Partial<Record<TaskView, number>>>(pauses.map(([queue]) => [queue, {}]));
+  for (const [text, count] of pairs(countList)) {
+    const [queue, , view] = JSON.parse(text) as [string, string, TaskView];
+    const ofQueue = counts.get(queue) ?? {};
+    ofQueue[view] = (ofQueue[view] ?? 0) + Number(count);
+    counts.set(queue, ofQueue);
+  }
+  const pauseOf = new Map(pauses);
+  return [...counts]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([name, ofQueue]) => {
+      const pause = pauseOf.get(name) ?? '';
+      return {
+        name,
+        counts: ofQueue,
+        pause: pause === '' ? null : (JSON.parse(pause) as Pause),
+        oldestDueAt: oldest.get(name) ?? null,
+      };
+    });
+}
+
+/** By id. */
+export async function getWorkers(connection: Connection): Promise<readonly WorkerRecord[]> {
+  const lists = await connection.run<readonly (readonly Buffer[])[]>('get-workers', []);
+  const [said = [], definitions = [], first = [], beats = []] = lists.map(pairs);
+  const [definitionsOf, firstOf, beatOf] = [new Map(definitions), new Map(first), new Map(beats)];
+  return said
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([workerId, text]) => ({
+      ...(JSON.parse(text) as Omit<WorkerRecord, 'definitions' | 'startedAt' | 'beatAt' | 'commands' | 'stack'>),
+      definitions: JSON.parse(definitionsOf.get(workerId) ?? '[]') as Definition[],
+      startedAt: Number(firstOf.get(workerId)),
+      beatAt: Number(beatOf.get(workerId)),
+      commands: [],
+      stack: null,
+    }));
+}
+
+/** A flat list of names and values as Redis lists a hash. */
+function pairs(list: readonly (Buffer | number)[]): [name: string, value: string][] {
+  const found: [string, string][] = [];
+  for (let i = 0; i < list.length; i += 2) found.push([String(list[i]), String(list[i + 1])]);
+  return found;
+}

@@ -1,0 +1,148 @@
+/** RedisBroker: the hot half of the seam in Lua. What is missing refuses; no URL leads here until nothing does. */
+
+import { type Chance, createToken, systemChance } from '../../core/chance.ts';
+import { taskFlowError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { type Clock, systemClock } from '../../core/time.ts';
+import type { Broker, Signal } from '../broker.ts';
+import { claim } from './claim.ts';
+import { type Address, createConnection } from './connection.ts';
+import { detectDurability } from './durability.ts';
+import { enqueue } from './enqueue.ts';
+import { heartbeat } from './heartbeat.ts';
+import { getQueues, getTasks, getWorkers } from './reads.ts';
+import { refuse } from './refuse.ts';
+import { settle } from './settle.ts';
+
+/** The version of the protocol: what keys and scripts mean. */
+const protocol = 1;
+
+export interface RedisOptions {
+  readonly address: Address;
+  /** One of several systems in one server: all its keys begin with it, in one hash slot. */
+  readonly namespace: string;
+  readonly clock?: Clock;
+  readonly chance?: Chance;
+  /** For tests: what the scripts take for the time of the server. Its clock counts when this is absent. */
+  readonly now?: () => number;
+}
+
+export function createRedisBroker(options: RedisOptions): Broker {
+  const { clock = systemClock, chance = systemChance, now, ...place } = options;
+  const connection = createConnection({ ...place, clock, ...(now === undefined ? {} : { now }) });
+  const listeners = new Set<(signal: Signal) => void>();
+  let state: 'new' | 'open' | 'closed' = 'new';
+  let inFlight = 0;
+  let onIdle: (() => void) | null = null;
+  let opening: Promise<void> | null = null;
+  let closing: Promise<void> | null = null;
+  let durability: Awaited<ReturnType<typeof detectDurability>> = { durability: 'unverified', detail: 'not opened' };
+
+  /** Refuses calls outside open … close, and lets close wait for the others. */
+  const guarded = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
+    if (state === 'closed') throw taskFlowError('STORE_CLOSED');
+    if (state === 'new') throw new Error('Invariant broken: the broker is opened before it is used');
+    inFlight += 1;
+    try {
+      return await call();
+    } finally {
+      inFlight -= 1;
+      if (inFlight === 0) onIdle?.();
+    }
+  };
+
+  /** On their own turn: a listener that throws must not fail the call that was done. */
+  const emit = (signals: readonly Signal[]): void => {
+    for (const signal of signals) for (const listener of listeners) queueMicrotask(() => listener(signal));
+  };
+
+  const openOnce = async (): Promise<void> => {
+    await connection.connect();
+    durability = await detectDurability(connection);
+    await connection.run('open', [createToken(chance), protocol]);
+    state = 'open';
+  };
+
+  const closeOnce = async (): Promise<void> => {
+    await opening?.catch(() => {});
+    state = 'closed';
+    listeners.clear();
+    if (inFlight > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+    connection.close();
+  };
+
+  const unsupported = (what: string) => (): Promise<never> => guarded(async () => refuse(what));
+  const schedules = unsupported('schedules');
+
+  return {
+    open: () => {
+      if (closing !== null) return Promise.reject(taskFlowError('STORE_CLOSED'));
+      opening ??= openOnce();
+      return opening;
+    },
+    close: () => {
+      closing ??= closeOnce();
+      return closing;
+    },
+    info: () =>
+      guarded(async () => {
+        const [time, incarnation, known] = await connection.run<[number, Buffer, Buffer]>('info', []);
+        return {
+          kind: 'redis',
+          ...durability,
+          incarnation: String(incarnation),
+          protocol: Number(known),
+          now: time,
+        };
+      }),
+    subscribe: (listener) => {
+      const own = (signal: Signal): void => listener(signal);
+      listeners.add(own);
+      return () => void listeners.delete(own);
+    },
+    enqueue: (tasks, enqueueOptions) =>
+      guarded(async () => {
+        const { results, signals } = await enqueue(connection, tasks, enqueueOptions);
+        emit(signals);
+        return results;
+      }),
+    claim: (request) => guarded(() => claim(connection, request)),
+    heartbeat: (request) => guarded(() => heartbeat(connection, request)),
+    settle: (settlements, claimNext) =>
+      guarded(async () => {
+        const { answer, signals } = await settle(connection, settlements, claimNext);
+        emit(signals);
+        return answer;
+      }),
+    promote: (limit) =>
+      guarded(async () => {
+        const most = Math.min(limit, limits.batchMax);
+        const [count, queues] = await connection.run<[number, Buffer[]]>('promote', [most]);
+        if (count > 0) emit([{ kind: 'work', queues: queues.map(String) }]);
+        return count;
+      }),
+    getTasks: (taskIds) => guarded(() => getTasks(connection, taskIds)),
+    getQueues: () => guarded(() => getQueues(connection)),
+    getWorkers: () => guarded(() => getWorkers(connection)),
+    restore: unsupported('restore'),
+    claimOverdue: unsupported('claimOverdue'),
+    prune: unsupported('prune'),
+    cancel: unsupported('cancel'),
+    retry: unsupported('retry'),
+    remove: unsupported('remove'),
+    update: unsupported('update'),
+    configure: unsupported('configure'),
+    control: unsupported('control of workers'),
+    inspect: unsupported('inspect'),
+    schedules: {
+      put: schedules,
+      delete: schedules,
+      pause: schedules,
+      fire: schedules,
+      due: schedules,
+      get: schedules,
+      // Where none can be put there are none.
+      list: () => guarded(async () => []),
+    },
+  };
+}

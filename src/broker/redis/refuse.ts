@@ -1,0 +1,32 @@
+/** What is refused before anything is sent: calls that are too large, and what this adapter cannot do yet. */
+
+import { taskFlowError } from '../../core/errors.ts';
+import { checkLimitRules } from '../../core/limit-rules.ts';
+import { limits } from '../../core/limits.ts';
+import type { NewTask } from '../../core/task.ts';
+
+/** Throws BATCH_TOO_LARGE for more items than one call may carry. */
+export function refuseLargeBatch(items: readonly unknown[]): void {
+  if (items.length > limits.batchMax)
+    throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchMax} tasks`, actual: items.length });
+}
+
+/** Throws BATCH_TOO_LARGE, NOT_SUPPORTED and INVALID_OPTION for tasks that cannot be stored. */
+export function refuseTasks(tasks: readonly NewTask[]): void {
+  refuseLargeBatch(tasks);
+  let bytes = 0;
+  for (const task of tasks) {
+    bytes += Buffer.byteLength(task.payload);
+    if (task.group !== null) refuse('group');
+    if (task.dependsOn.length > 0) refuse('dependsOn');
+    if (task.blocks.length > 0) refuse('blocks');
+    if (task.limits.length > 0) checkLimitRules(task.limits);
+  }
+  if (bytes > limits.batchBytesMax)
+    throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
+}
+
+/** Throws NOT_SUPPORTED. */
+export function refuse(what: string): never {
+  throw taskFlowError('NOT_SUPPORTED', { what });
+}

@@ -1,0 +1,173 @@
+/** Tasks on their way through Redis: what they share and what is their own, and how they come back. */
+
+import type { Reason, TaskState } from '../../core/states.ts';
+import type { Checkpoint, FiredBy, IfExists, LimitRule, NewTask, Progress, Task, TaskError } from '../../core/task.ts';
+import { type Packed, unpack } from './packed.ts';
+
+/** See lua/prelude.lua. Lua has no null in a list, so false stands for it. */
+type Shape = readonly [
+  name: string,
+  queue: string,
+  priority: number,
+  timeoutMs: number | false,
+  keepMs: number,
+  strictCancel: boolean,
+  ifExists: IfExists,
+  keyForMs: number | false,
+  policy: string,
+  schemaVersion: string | false,
+  tags: readonly string[],
+];
+type Rule = readonly [name: string, max: number | false, count: number | false, perMs: number | false];
+type More = readonly [flowId: string | null, traceparent: string | null, firedBy: FiredBy | null];
+
+/** What tasks of one definition share, as the text that is stored once for all of them. */
+export function shapeOf(task: NewTask): string {
+  const shape: Shape = [
+    task.name,
+    task.queue,
+    task.priority,
+    task.timeoutMs ?? false,
+    task.keepMs,
+    task.strictCancel,
+    task.ifExists,
+    task.keyForMs ?? false,
+    task.policy,
+    task.schemaVersion ?? false,
+    task.tags,
+  ];
+  return JSON.stringify(shape);
+}
+
+export function rulesText(rules: readonly LimitRule[]): string | false {
+  if (rules.length === 0) return false;
+  return JSON.stringify(
+    rules.map(({ name, max, rate }): Rule => [name, max ?? false, rate?.count ?? false, rate?.perMs ?? false]),
+  );
+}
+
+export function moreText({ flowId, traceparent, firedBy }: NewTask): string | false {
+  if (flowId === null && traceparent === null && firedBy === null) return false;
+  const more: More = [flowId, traceparent, firedBy];
+  return JSON.stringify(more);
+}
+
+/** What lua/describe.lua answers. */
+export type Described = readonly [
+  ids: Buffer,
+  heads: readonly Buffer[],
+  rows: readonly Buffer[],
+  leases: readonly number[],
+  shapes: readonly (number | Buffer)[],
+  asides: readonly (number | Buffer)[],
+];
+
+/** Beside a head, by the letters of lua/prelude.lua. */
+type Asides = Partial<Record<'e' | 'r' | 'p' | 'c' | 'w' | 'l', string>>;
+
+/** The tasks of an answer, in its order. */
+export function readTasks([ids, heads, rows, leases, shapeList, asideList]: Described): readonly Task[] {
+  if (rows.length === 0) return [];
+  const shapes = new Map<Packed, Shape>();
+  for (let i = 0; i < shapeList.length; i += 2)
+    shapes.set(shapeList[i] as number, JSON.parse(String(shapeList[i + 1])) as Shape);
+  const asides = new Map<number, Asides>();
+  for (let i = 0; i < asideList.length; i += 3) {
+    const place = (asideList[i] as number) - 1;
+    asides.set(place, { ...asides.get(place), [String(asideList[i + 1])]: String(asideList[i + 2]) });
+  }
+  return ids
+    .toString('latin1')
+    .split(' ')
+    .map((id, place) =>
+      readTask({
+        id,
+        head: unpack(heads[place] ?? Buffer.alloc(0), 1).values[0] as readonly Packed[],
+        row: rows[place] ?? Buffer.alloc(0),
+        leaseUntil: leases[place] ?? 0,
+        shapes,
+        aside: asides.get(place) ?? none,
+      }),
+    );
+}
+
+const none: Asides = {};
+
+interface Found {
+  readonly id: string;
+  readonly head: readonly Packed[];
+  readonly row: Buffer;
+  readonly leaseUntil: number;
+  readonly shapes: ReadonlyMap<Packed, Shape>;
+  readonly aside: Asides;
+}
+
+const time = (value: Packed | undefined): number | null => (value === false ? null : (value as number));
+
+function readTask({ id, head, row, leaseUntil, shapes, aside }: Found): Task {
+  const { values, end } = unpack(row, 8);
+  const shape = shapes.get(head[1] ?? null);
+  if (shape === undefined) throw new Error(`Invariant broken: task ${id} has a shape that is not stored`);
+  const [flowId, traceparent, firedBy] =
+    typeof values[7] === 'string' ? (JSON.parse(values[7]) as More) : [null, null, null];
+  const state = head[0] as TaskState;
+  return {
+    id,
+    name: shape[0],
+    queue: shape[1],
+    payload: row.toString('utf8', end),
+    schemaVersion: shape[9] === false ? null : shape[9],
+    priority: shape[2],
+    timeoutMs: shape[3] === false ? null : shape[3],
+    policy: shape[8],
+    keepMs: shape[4],
+    strictCancel: shape[5],
+    group: null,
+    limits: aside.l === undefined ? [] : readRules(aside.l),
+    key: values[5] === false ? null : (values[5] as string),
+    keyForMs: shape[7] === false ? null : shape[7],
+    ifExists: shape[6],
+    dependsOn: [],
+    flowId,
+    tags: shape[10],
+    traceparent,
+    firedBy,
+    state,
+    reason: head[9] === false ? null : (head[9] as Reason),
+    version: head[2] as number,
+    epoch: head[3] as number,
+    attempt: head[4] as number,
+    generation: head[5] as number,
+    crashes: head[6] as number,
+    interruptions: head[7] as number,
+    snoozes: head[8] as number,
+    workerId: head[13] === false ? null : (head[13] as string),
+    leaseUntil: state === 'running' ? leaseUntil : null,
+    cancelRequestedAt: time(head[18]),
+    cancelReason: aside.w ?? null,
+    progress: aside.p === undefined ? null : (JSON.parse(aside.p) as Progress),
+    checkpoints: aside.c === undefined ? [] : readCheckpoints(aside.c),
+    result: aside.r ?? null,
+    error: aside.e === undefined ? null : (JSON.parse(aside.e) as TaskError),
+    createdAt: values[1] as number,
+    dueAt: head[10] as number,
+    startBy: time(head[11]),
+    expiresAt: time(head[12]),
+    claimedAt: time(head[14]),
+    startedAt: time(head[15]),
+    finishedAt: time(head[16]),
+    pruneAt: time(head[17]),
+  };
+}
+
+function readRules(text: string): readonly LimitRule[] {
+  return (JSON.parse(text) as readonly Rule[]).map(([name, max, count, perMs]) => ({
+    name,
+    max: max === false ? null : max,
+    rate: count === false || perMs === false ? null : { count, perMs },
+  }));
+}
+
+function readCheckpoints(text: string): readonly Checkpoint[] {
+  return (JSON.parse(text) as readonly (readonly [string, string | null])[]).map(([name, value]) => ({ name, value }));
+}

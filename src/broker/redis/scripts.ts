@@ -1,0 +1,52 @@
+/** The Lua scripts: one file for each operation of the seam, and the parts that it is built on. */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { limits } from '../../core/limits.ts';
+
+const base = ['prelude', 'change', 'write'];
+const claiming = ['limits', 'line', 'take', 'describe'];
+
+/** The parts of each operation, in the order in which they need one another. */
+const partsOf = {
+  open: ['prelude'],
+  info: ['prelude'],
+  enqueue: base,
+  claim: [...base, ...claiming],
+  heartbeat: base,
+  settle: [...base, ...claiming],
+  promote: base,
+  'get-tasks': ['prelude', 'describe'],
+  'get-queues': ['prelude', 'change'],
+  'get-workers': ['prelude'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export type ScriptName = keyof typeof partsOf;
+
+/** The text of a script and the digest by which Redis knows it. */
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+/** The limits that scripts keep: the same numbers as everywhere else. */
+const limitsInLua = (['graceMs', 'presenceMs', 'claimScanMax', 'claimReadsMax'] as const)
+  .map((name) => `${name} = ${limits[name]}`)
+  .join(', ');
+
+/** Reads all scripts. */
+export function loadScripts(): Readonly<Record<ScriptName, Script>> {
+  const entries = Object.entries(partsOf).map(([name, parts]) => [name, assemble(name, parts)] as const);
+  return Object.fromEntries(entries) as Record<ScriptName, Script>;
+}
+
+/** The first line of the operation says what Redis may let it do, and stays the first of all. */
+function assemble(name: string, parts: readonly string[]): Script {
+  const [flags = '', ...lines] = readLua(name).split('\n');
+  const text = [flags, `local limits = { ${limitsInLua} }`, ...parts.map(readLua), ...lines].join('\n');
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+function readLua(name: string): string {
+  return readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
+}

@@ -1,0 +1,97 @@
+/** settle: ends leases as the verdicts say, each at most once, then claims the next tasks (lua/settle.lua). */
+
+import { isFinished } from '../../core/states.ts';
+import type { Settlement } from '../../core/task.ts';
+import type { ClaimRequest, SettleAnswer, SettleResult, Signal } from '../broker.ts';
+import { type ClaimReply, readClaimed, requestText } from './claim.ts';
+import type { Connection } from './connection.ts';
+import { createForms } from './forms.ts';
+import { refuse, refuseLargeBatch } from './refuse.ts';
+
+type Reply = readonly [letters: Buffer, freed: number, work: readonly Buffer[], claimed: ClaimReply];
+
+/** Answers what became of each, and the signals to send. */
+export async function settle(
+  connection: Connection,
+  settlements: readonly Settlement[],
+  claimNext?: ClaimRequest,
+): Promise<{ readonly answer: SettleAnswer; readonly signals: readonly Signal[] }> {
+  refuseLargeBatch(settlements);
+  if (settlements.some(({ spawn }) => spawn.length > 0)) refuse('spawn');
+  const next = claimNext === undefined ? '' : requestText(claimNext);
+  const reply = await connection.run<Reply>('settle', argumentsOf(settlements, next));
+  const results = readResults(reply[0]);
+  const claimed = claimNext === undefined ? [] : readClaimed(reply[3], claimNext.token);
+  return { answer: { results, claimed }, signals: signalsOf(settlements, results, reply) };
+}
+
+function argumentsOf(settlements: readonly Settlement[], next: string): readonly string[] {
+  const forms = createForms(isLike, formOf);
+  const ids: string[] = [];
+  const extras: unknown[] = [];
+  const results: string[] = [];
+  for (const settlement of settlements) {
+    const { lease, verdict, progress, logs } = settlement;
+    forms.add(settlement);
+    ids.push(lease.taskId);
+    results.push('result' in verdict ? (verdict.result ?? '') : '');
+    if (verdict.error !== null || progress !== null || logs.length > 0)
+      extras.push([ids.length, textOf(verdict.error), textOf(progress), logs.map((line) => JSON.stringify(line))]);
+  }
+  const [formList, formOfEach] = forms.args();
+  return [formList, ids.join(' '), formOfEach, JSON.stringify(extras), next, ...results];
+}
+
+function textOf(value: object | null): string | false {
+  return value === null ? false : JSON.stringify(value);
+}
+
+function isLike(one: Settlement, other: Settlement): boolean {
+  const [a, b] = [one.verdict, other.verdict];
+  return (
+    one.lease.token === other.lease.token &&
+    one.ranMs === other.ranMs &&
+    a.to === b.to &&
+    a.reason === b.reason &&
+    a.charge === b.charge &&
+    lastingMs(a) === lastingMs(b)
+  );
+}
+
+/** How long the end is kept, or the wait lasts. */
+function lastingMs(verdict: Settlement['verdict']): number {
+  return 'keepMs' in verdict ? verdict.keepMs : verdict.delayMs;
+}
+
+function formOf({ lease, verdict, ranMs }: Settlement): string {
+  const { to, reason, charge } = verdict;
+  return JSON.stringify([lease.token, to, reason ?? false, charge, lastingMs(verdict), ranMs ?? false]);
+}
+
+const outcomes: Readonly<Record<string, SettleResult>> = {
+  d: { outcome: 'applied' },
+  v: { outcome: 'diverted', to: 'cancelled' },
+  a: { outcome: 'alreadyApplied' },
+  s: { outcome: 'stale' },
+  u: { outcome: 'unknown' },
+};
+
+function readResults(letters: Buffer): readonly SettleResult[] {
+  return [...letters.toString('latin1')].map((letter) => outcomes[letter] ?? { outcome: 'unknown' });
+}
+
+function signalsOf(
+  settlements: readonly Settlement[],
+  results: readonly SettleResult[],
+  [, freed, work]: Reply,
+): readonly Signal[] {
+  const finished = settlements.filter(({ verdict }, place) => {
+    const outcome = results[place]?.outcome;
+    return outcome === 'diverted' || (outcome === 'applied' && isFinished(verdict.to));
+  });
+  const signals: Signal[] = [];
+  if (freed === 1) signals.push({ kind: 'work', queues: null });
+  else if (work.length > 0) signals.push({ kind: 'work', queues: work.map(String) });
+  if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished.map(({ lease }) => lease.taskId) });
+  return signals;
+}

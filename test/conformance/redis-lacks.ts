@@ -1,0 +1,84 @@
+/** What the Redis adapter does not do yet. Each line goes when it is built; then its cases come by themselves. */
+
+import type { NewTask, Settlement } from '../../src/core/task.ts';
+import type { Lack } from './lack.ts';
+import {
+  claimRequest,
+  finish,
+  heartbeatRequest,
+  newTask,
+  overdueRequest,
+  sampleId,
+  sampleToken,
+  settlement,
+} from './samples.ts';
+
+const nextStep = 'the adapter begins with the hot half of the seam: this comes with the whole of it';
+
+/** A method that is missing altogether. */
+function method(name: string, ask: Lack['ask'], what = name): Lack {
+  return { what, why: nextStep, isAsked: (called) => called === name, ask };
+}
+
+/** A field of a task that is missing. */
+function field(what: 'group' | 'dependsOn' | 'blocks', why: string, given: Partial<NewTask>): Lack {
+  const isGiven = (task: Partial<NewTask>): boolean => {
+    const value = task[what] ?? null;
+    return value !== null && !(Array.isArray(value) && value.length === 0);
+  };
+  return {
+    what,
+    why,
+    isAsked: (called, [tasks]) => called === 'enqueue' && (tasks as readonly NewTask[]).some(isGiven),
+    ask: (broker) => broker.enqueue([newTask(sampleId(1), given)]),
+  };
+}
+
+const lease = { taskId: sampleId(1), token: sampleToken(1) };
+const parent = { taskId: sampleId(2), onFailure: 'fail' } as const;
+
+export const redisLacks: readonly Lack[] = [
+  method('restore', (broker) => broker.restore([])),
+  method('claimOverdue', (broker) => broker.claimOverdue(overdueRequest(sampleToken(1)))),
+  method('prune', (broker) => broker.prune(1)),
+  method('cancel', (broker) => broker.cancel({ taskIds: [], reason: null })),
+  method('retry', (broker) => broker.retry([])),
+  method('remove', (broker) => broker.remove([])),
+  method('update', (broker) => broker.update([])),
+  method('configure', (broker) => broker.configure('queue', 'q', {})),
+  method('inspect', (broker) => broker.inspect([])),
+  method('control', (broker) => broker.control([], { kind: 'drain' }), 'control of workers'),
+  {
+    what: 'control of workers',
+    why: nextStep,
+    isAsked: (called, [request]) => called === 'heartbeat' && (request as { stack?: unknown }).stack !== undefined,
+    ask: (broker) => broker.heartbeat(heartbeatRequest([], { stack: { answers: 1, slots: [], loop: null } })),
+  },
+  {
+    what: 'schedules',
+    why: nextStep,
+    isAsked: (called) => ['put', 'delete', 'pause', 'fire', 'due', 'get'].includes(called),
+    ask: (broker) => broker.schedules.get([]),
+  },
+  {
+    what: 'tx',
+    why: 'a transaction of SQL cannot hold a task of Redis: the relay does that',
+    isAsked: (called, [, options]) =>
+      called === 'enqueue' && (options as { tx?: unknown } | undefined)?.tx !== undefined,
+    ask: (broker) => broker.enqueue([newTask(sampleId(1))], { tx: {} }),
+  },
+  field('group', nextStep, { group: 'g' }),
+  field('dependsOn', nextStep, { dependsOn: [parent] }),
+  field('blocks', nextStep, { blocks: [sampleId(3)] }),
+  {
+    what: 'spawn',
+    why: nextStep,
+    isAsked: (called, [settlements]) =>
+      called === 'settle' && (settlements as readonly Settlement[]).some(({ spawn }) => spawn.length > 0),
+    ask: (broker) =>
+      broker.settle(
+        [settlement(lease.taskId, lease.token, finish('failed'), { spawn: [newTask(sampleId(9))] })],
+        claimRequest(sampleToken(2)),
+      ),
+  },
+];

@@ -1,0 +1,104 @@
+/** The Redis adapter as a store under test: a namespace for each store, and a look at its keys from outside. */
+
+import { createHash } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { readEvent } from '../../src/broker/redis/events.ts';
+import { unpack } from '../../src/broker/redis/packed.ts';
+import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
+import type { Attempt } from '../../src/core/events.ts';
+import type { TaskView } from '../../src/core/states.ts';
+import type { LogLine, TaskError } from '../../src/core/task.ts';
+import type { Contents, CreateStore } from './store.ts';
+
+let stores = 0;
+
+/** Makes stores on the server behind this socket. */
+export function redisStores(path: string): CreateStore {
+  return async ({ now, chance }) => {
+    stores += 1;
+    // Braces and colons mean something in a key: a namespace may have them all the same.
+    const namespace = `case:${stores}`;
+    const prefix = `{${namespace}}:`;
+    const look = new Redis({ path });
+    return {
+      connect: async () => {
+        const broker = createRedisBroker({ address: { path }, namespace, now, chance });
+        await broker.open();
+        return broker;
+      },
+      contents: () => readContents(look, prefix),
+      events: async () => (await look.xrange(`${prefix}events`, '-', '+')).map(([id, fields]) => readEvent(id, fields)),
+      record: async (taskId) => ({
+        attempts: (await look.lrange(`${prefix}attempts:${taskId}`, 0, -1)).map(readAttempt),
+        logs: (await look.lrange(`${prefix}logs:${taskId}`, 0, -1)).map(readLog),
+      }),
+      dispose: async () => {
+        await look.flushall();
+        look.disconnect();
+      },
+    };
+  };
+}
+
+async function readContents(look: Redis, prefix: string): Promise<Contents> {
+  const [keys, counts, rules, limits] = await Promise.all([
+    look.hgetallBuffer(`${prefix}keys`),
+    look.hgetall(`${prefix}counts`),
+    look.hgetall(`${prefix}rules`),
+    look.hgetall(`${prefix}limits`),
+  ]);
+  return {
+    taskIds: await look.hkeys(`${prefix}tasks`),
+    keys: Object.entries(keys).map(([key, packed]) => {
+      const [[taskId, until] = []] = unpack(packed, 1).values as unknown as [[string, number | false]];
+      return { key, taskId: taskId ?? '', until: until === false || until === undefined ? null : until };
+    }),
+    counts: Object.entries(counts).map(([text, count]) => {
+      const [queue, name, view] = JSON.parse(text) as [string, string, TaskView];
+      return { queue, name, view, count: Number(count) };
+    }),
+    turns: [],
+    slots: await readSlots(look, prefix, Object.values(rules)),
+    limits: Object.entries(limits).map(([name, text]) => {
+      const [max, count, perMs] = JSON.parse(text) as [number | false, number | false, number | false];
+      const rate = count === false || perMs === false ? null : { count, perMs };
+      return { name, settings: { max: max === false ? null : max, rate } };
+    }),
+  };
+}
+
+/** A set of slots is named by the digest of its limit: one without a task that carries it shows as just that. */
+async function readSlots(look: Redis, prefix: string, rules: readonly string[]): Promise<Contents['slots']> {
+  const names = new Map(
+    rules
+      .flatMap((text) => (JSON.parse(text) as readonly (readonly [string])[]).map(([name]) => name))
+      .map((name) => [createHash('sha1').update(name).digest('hex'), name]),
+  );
+  const slots: { name: string; taskId: string }[] = [];
+  for (const key of (await look.keys('*')).filter((each) => each.startsWith(`${prefix}slots:`))) {
+    const digest = key.slice(`${prefix}slots:`.length);
+    for (const taskId of await look.smembers(key)) slots.push({ name: names.get(digest) ?? digest, taskId });
+  }
+  return slots;
+}
+
+function readAttempt(text: string): Attempt {
+  const [epoch, attempt, workerId, claimedAt, startedAt, endedAt, to, reason, error] = JSON.parse(text);
+  const orNull = <Value>(value: Value | false): Value | null => (value === false ? null : value);
+  return {
+    epoch,
+    attempt,
+    workerId: orNull(workerId),
+    claimedAt,
+    startedAt: orNull(startedAt),
+    endedAt,
+    to,
+    reason: orNull(reason),
+    error: error === false ? null : (JSON.parse(error) as TaskError),
+  };
+}
+
+function readLog(text: string): LogLine & { readonly epoch: number } {
+  const space = text.indexOf(' ');
+  return { ...(JSON.parse(text.slice(space + 1)) as LogLine), epoch: Number(text.slice(0, space)) };
+}

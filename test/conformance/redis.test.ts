@@ -1,0 +1,8 @@
+/** The Redis adapter against the suite: what it can do, and that it refuses what it cannot. */
+
+import { onRedis } from '../support/redis-tests.ts';
+import { conformWithout } from './conform.ts';
+import { redisLacks } from './redis-lacks.ts';
+import { redisStores } from './redis-store.ts';
+
+await onRedis((server) => conformWithout(redisLacks, 'Redis', redisStores(server.path)));
