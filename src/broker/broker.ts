@@ -3,8 +3,10 @@
 import type { SentCommand, WorkerCommand, WorkerStack } from '../core/commands.ts';
 import type { BatchEvent } from '../core/events.ts';
 import type { Facts, Pause } from '../core/facts.ts';
+import type { LimitSettings, Rate } from '../core/limit-rules.ts';
 import type { Presence, WorkerRecord } from '../core/presence.ts';
 import type { Firing, NewSchedule, ScheduleRecord, SkipReason } from '../core/schedule.ts';
+import type { Scope, Settings } from '../core/settings.ts';
 import type { TaskState, TaskView } from '../core/states.ts';
 import type {
   Checkpoint,
@@ -182,20 +184,31 @@ export type UpdateResult =
 /** Whether a command waits for a worker now, and under which id. */
 export type ControlResult = { readonly outcome: 'sent'; readonly id: number } | { readonly outcome: 'unknown' };
 
-export type Scope = 'queue' | 'group' | 'limit';
+export type { Scope, Settings };
 
-/** Settings of a queue, group or limit. Absent means unchanged, `null` means back to the default. */
-export interface Settings {
-  readonly pause?: { readonly by: string; readonly reason: string | null } | null;
-  readonly max?: number | null;
-  readonly rate?: { readonly count: number; readonly perMs: number } | null;
-  readonly weight?: number | null;
+/** A group that was configured. */
+export interface GroupRecord {
+  readonly name: string;
+  /** `null` is 1. */
+  readonly weight: number | null;
+  readonly pause: Pause | null;
+}
+
+/** A limit that was configured, or that a running task holds. */
+export interface LimitRecord extends LimitSettings {
+  readonly name: string;
+  readonly pause: Pause | null;
+  /** Running tasks that carry it, counted up to `limits.limitSlotsMax`. */
+  readonly held: number;
 }
 
 /** A queue as the store knows it: any that holds a task or was configured. */
 export interface QueueRecord {
   readonly name: string;
   readonly pause: Pause | null;
+  /** Tasks of it that may run at once, and start in a time; `null` is any number. */
+  readonly max: number | null;
+  readonly rate: Rate | null;
   /** Kept, not counted. */
   readonly counts: Readonly<Partial<Record<TaskView, number>>>;
   /** Due time of the oldest queued task. */
@@ -287,6 +300,9 @@ export interface Broker {
 
   getTasks(taskIds: readonly string[]): Promise<readonly (Task | null)[]>;
   getQueues(): Promise<readonly QueueRecord[]>;
+  /** Those behind the name `after`, by name; at most `limit`. */
+  getGroups(after: string | null, limit: number): Promise<readonly GroupRecord[]>;
+  getLimits(after: string | null, limit: number): Promise<readonly LimitRecord[]>;
   getWorkers(): Promise<readonly WorkerRecord[]>;
   inspect(taskIds: readonly string[]): Promise<readonly (Facts | null)[]>;
 

@@ -1,7 +1,7 @@
 /** Says why a task waits: facts of the store turned into gates, each with who holds it, when it opens and what opens it. */
 import { formatDuration } from './duration.ts';
 import type { TimelineEntry } from './events.ts';
-import type { Facts, LimitFact, ParentFact, WorkerFact } from './facts.ts';
+import type { Facts, LimitFact, ParentFact, Pause, WorkerFact } from './facts.ts';
 import { limits } from './limits.ts';
 import { nearest } from './nearest.ts';
 import { isWaiting, type TaskView, viewOf } from './states.ts';
@@ -12,13 +12,18 @@ export const gateCodes = [
   'no_worker',
   'unknown_task',
   'queue_paused',
+  'group_paused',
   'not_due',
   'retry_wait',
   'dependency',
+  'limit_paused',
   'limit',
   'rate',
+  'queue_limit',
+  'queue_rate',
   'schema_differs',
   'slots_full',
+  'group_turn',
   'behind',
 ] as const;
 export type GateCode = (typeof gateCodes)[number];
@@ -72,11 +77,15 @@ function gatesOf(facts: Facts): Gate[] {
   const gates = [
     listening.length === 0 ? noWorker(facts, ready) : able.length === 0 ? unknownTask(facts, ready) : null,
     queuePaused(facts),
+    groupPaused(facts),
     beforeItsTime(facts),
     ...facts.parents.filter((parent) => parent.state !== 'succeeded').map((parent) => dependency(parent)),
-    ...facts.limits.flatMap((limit) => [limitFull(facts, limit), rateSpent(facts, limit)]),
+    ...facts.limits.flatMap((limit) => [limitPaused(facts, limit), limitFull(facts, limit), rateSpent(facts, limit)]),
+    queueFull(facts),
+    queueRateSpent(facts),
     schemaDiffers(facts, able),
     slotsFull(facts, listening),
+    groupTurn(facts),
     behind(facts),
   ];
   return gates.filter((gate) => gate !== null);
@@ -120,9 +129,18 @@ function unknownTask({ task }: Facts, ready: readonly WorkerFact[]): Gate {
 
 function queuePaused({ task, pause, now }: Facts): Gate | null {
   if (pause === null) return null;
-  const why = pause.reason === null ? '' : `: ${pause.reason}`;
-  const sentence = `Queue "${task.queue}" was paused ${ago(pause.at, now)} by ${pause.by}${why}.`;
+  const sentence = `Queue "${task.queue}" was ${pausedWords(pause, now)}.`;
   return gate('queue_paused', sentence, `taskflow queue resume ${shellWord(task.queue)}`, { holder: pause.by });
+}
+
+function groupPaused({ turn: { group, pause }, now }: Facts): Gate | null {
+  if (pause === null || group === null) return null;
+  const sentence = `Group "${group}" was ${pausedWords(pause, now)}.`;
+  return gate('group_paused', sentence, `taskflow group resume ${shellWord(group)}`, { holder: pause.by });
+}
+
+function pausedWords({ by, reason, at }: Pause, now: number): string {
+  return `paused ${ago(at, now)} by ${by}${reason === null ? '' : `: ${reason}`}`;
 }
 
 function beforeItsTime({ task, now }: Facts): Gate | null {
@@ -152,17 +170,47 @@ function dependency(parent: ParentFact): Gate {
   });
 }
 
-function limitFull({ now }: Facts, limit: LimitFact): Gate | null {
+function limitPaused({ now }: Facts, { name, pause }: LimitFact): Gate | null {
+  if (pause === null) return null;
+  const sentence = `Limit ${name} was ${pausedWords(pause, now)}.`;
+  return gate('limit_paused', sentence, `taskflow limit resume ${shellWord(name)}`, { holder: pause.by });
+}
+
+function limitFull(facts: Facts, limit: LimitFact): Gate | null {
   if (limit.max === null || limit.held < limit.max) return null;
+  const [first] = limit.holders;
+  const command = first === undefined ? null : `taskflow explain ${first.taskId}`;
+  return gate('limit', `Limit ${limit.name} is full: ${heldWords(facts, limit)}.`, command, {
+    holder: first?.taskId ?? null,
+  });
+}
+
+/** All running tasks of the queue hold its limit: a worker with free slots does not help. */
+function queueFull(facts: Facts): Gate | null {
+  const { task, queueLimit } = facts;
+  if (queueLimit === null || queueLimit.max === null || queueLimit.held < queueLimit.max) return null;
+  const sentence = `Queue "${task.queue}" may run ${queueLimit.max} at once: ${heldWords(facts, queueLimit)}.`;
+  return gate('queue_limit', sentence, `taskflow queue limit ${shellWord(task.queue)} --max ${queueLimit.max + 1}`, {
+    holder: queueLimit.holders[0]?.taskId ?? null,
+  });
+}
+
+function queueRateSpent({ task, queueLimit, now }: Facts): Gate | null {
+  if (queueLimit?.tokenAt == null || queueLimit.tokenAt <= now) return null;
+  const sentence = `The rate of queue "${task.queue}" is used up; the next start is allowed in ${formatDuration(queueLimit.tokenAt - now)}.`;
+  return gate('queue_rate', sentence, `taskflow queue limit ${shellWord(task.queue)} --rate none`, {
+    earliestAt: queueLimit.tokenAt,
+  });
+}
+
+/** "1/1 held by 01K8PZP1M4EJ9C7Y (running 12 s)" */
+function heldWords({ now }: Facts, limit: LimitFact): string {
   const [first] = limit.holders;
   const by =
     first === undefined
       ? ''
       : ` held by ${first.taskId.slice(0, 16)}${limit.held > 1 ? ` and ${limit.held - 1} more` : ` (running ${formatDuration(now - first.sinceAt)})`}`;
-  const command = first === undefined ? null : `taskflow explain ${first.taskId}`;
-  return gate('limit', `Limit ${limit.name} is full: ${limit.held}/${limit.max}${by}.`, command, {
-    holder: first?.taskId ?? null,
-  });
+  return `${limit.held}/${limit.max}${by}`;
 }
 
 function rateSpent({ now }: Facts, limit: LimitFact): Gate | null {
@@ -200,6 +248,17 @@ function slotsFull({ task }: Facts, listening: readonly WorkerFact[]): Gate | nu
     `${slots === 1 ? 'The only slot' : `All ${slots} slots`} of ${whose} ${slots === 1 ? 'is' : 'are'} busy.`,
     'taskflow worker list',
   );
+}
+
+function groupTurn({ task, turn }: Facts): Gate | null {
+  if (task.state !== 'queued' || turn.ahead === 0) return null;
+  const own = turn.group === null ? 'The tasks without a group' : `Group "${turn.group}"`;
+  const first = turn.first === null ? 'the tasks without a group' : `"${turn.first}"`;
+  const others = turn.ahead >= limits.aheadMax ? `${group(limits.aheadMax)}+` : group(turn.ahead - 1);
+  const more = turn.ahead === 1 ? '' : ` and ${others} ${turn.ahead === 2 ? 'other' : 'others'}`;
+  const sentence = `${own} ${turn.group === null ? 'are' : 'is'} served after ${first}${more} in queue "${task.queue}".`;
+  const command = turn.group === null ? null : `taskflow group weight ${shellWord(turn.group)} ${turn.weight + 1}`;
+  return gate('group_turn', sentence, command);
 }
 
 function behind({ task, ahead }: Facts): Gate | null {

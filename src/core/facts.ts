@@ -17,15 +17,28 @@ export interface ParentFact {
   readonly state: TaskState | null;
 }
 
-/** A limit of the task, and who fills it. */
+/** A limit of the task, or of its queue, and who fills it. */
 export interface LimitFact {
   readonly name: string;
+  readonly pause: Pause | null;
   readonly max: number | null;
   /** Running tasks that hold it, at most 20 of them. */
   readonly holders: readonly { readonly taskId: string; readonly workerId: string | null; readonly sinceAt: number }[];
   readonly held: number;
   /** When the rate gives the next token; `null` when it does not hold back. */
   readonly tokenAt: number | null;
+}
+
+/** Whose turn it is in the queue of a waiting task. */
+export interface TurnFact {
+  /** `null` are the tasks without a group. */
+  readonly group: string | null;
+  readonly weight: number;
+  readonly pause: Pause | null;
+  /** Groups with queued tasks that are served before it, counted up to `limits.aheadMax`; 0 unless the task is queued. */
+  readonly ahead: number;
+  /** The first of them; `null` is none, or the tasks without a group. */
+  readonly first: string | null;
 }
 
 /** A living worker, as far as it matters for a waiting task. */
@@ -50,5 +63,8 @@ export interface Facts {
   readonly ahead: number;
   readonly parents: readonly ParentFact[];
   readonly limits: readonly LimitFact[];
+  /** Of the queue; `null` when it has none. */
+  readonly queueLimit: LimitFact | null;
+  readonly turn: TurnFact;
   readonly workers: readonly WorkerFact[];
 }

@@ -20,6 +20,38 @@ export interface LimitTemplate extends LimitSettings {
   readonly key: string | null;
 }
 
+/** What the limits of the queues themselves are called: no limit of a task may begin like that. */
+const queueMark = '\u0001';
+
+/** The name of the limit that all tasks of a queue carry when the queue has a maximum or a rate. */
+export function queueLimitName(queue: string): string {
+  return queueMark + queue;
+}
+
+/** The rule every task of a limited queue carries: what it says is configured. */
+export function queueRule(queue: string): LimitRule {
+  return { name: queueLimitName(queue), max: null, rate: null };
+}
+
+/** What holds a task back: its own rules, and that of its queue where this is one of the limited. */
+export function rulesWithQueue(
+  rules: readonly LimitRule[],
+  queue: string,
+  limited: ReadonlySet<string>,
+): readonly LimitRule[] {
+  return limited.has(queue) ? [...rules, queueRule(queue)] : rules;
+}
+
+/** The queue a limit belongs to, or `null` for one of tasks. */
+export function queueOfLimit(name: string): string | null {
+  return name.startsWith(queueMark) ? name.slice(queueMark.length) : null;
+}
+
+/** Throws INVALID_OPTION for the name of a limit that could be taken for that of a queue. */
+export function checkOwnName(name: string, what: string): void {
+  if (queueOfLimit(name) !== null) throw invalid(what, 'it begins with a control character');
+}
+
 /** Nobody has configured it. */
 export const noSettings: LimitSettings = { max: null, rate: null };
 
@@ -30,6 +62,7 @@ export function checkLimitRules(rules: readonly LimitRule[]): readonly LimitRule
   for (const [index, { name, max, rate }] of rules.entries()) {
     const path = `limits[${index}]`;
     checkKey(name, `${path}.name`);
+    checkOwnName(name, `${path}.name`);
     if (rules.findIndex((rule) => rule.name === name) !== index)
       throw invalid(`${path}.name`, `${JSON.stringify(name)} is there twice`);
     checkLimitSettings({ max, rate }, path);

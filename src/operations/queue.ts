@@ -85,7 +85,7 @@ async function findQueue(context: OperationContext, name: string): Promise<Queue
 }
 
 function unstored(name: string): QueueRecord {
-  return { name, pause: null, counts: {}, oldestDueAt: null };
+  return { name, pause: null, max: null, rate: null, counts: {}, oldestDueAt: null };
 }
 
 function queueDocument(record: QueueRecord, workers: readonly WorkerRecord[], now: number): QueueDocument {

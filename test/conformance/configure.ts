@@ -14,7 +14,7 @@ export const configureCases: readonly Case[] = [
         'queue new': { ...pause, at: startAt },
       });
       expect(await world.broker().getQueues()).toEqual([
-        { name: 'new', pause: { ...pause, at: startAt }, counts: {}, oldestDueAt: null },
+        { name: 'new', pause: { ...pause, at: startAt }, max: null, rate: null, counts: {}, oldestDueAt: null },
       ]);
     },
   ],

@@ -23,6 +23,7 @@ import { restoreCases } from './restore.ts';
 import { retryCases } from './retry.ts';
 import { fireCases } from './schedule-fire.ts';
 import { scheduleCases } from './schedules.ts';
+import { settingCases } from './settings.ts';
 import { settleCases } from './settle.ts';
 import type { CreateStore } from './store.ts';
 import { subscribeCases } from './subscribe.ts';
@@ -51,6 +52,7 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   remove: removeCases,
   update: updateCases,
   configure: configureCases,
+  'configure of groups, limits and queues': settingCases,
   control: controlCases,
   schedules: scheduleCases,
   'firing schedules': fireCases,

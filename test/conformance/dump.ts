@@ -1,13 +1,12 @@
 /** The whole stored state in one comparable shape, and what changed between two of them. */
 
 import { isDeepStrictEqual } from 'node:util';
-import type { Broker, QueueRecord } from '../../src/broker/broker.ts';
-import type { LimitSettings } from '../../src/core/limit-rules.ts';
+import type { Broker, GroupRecord, QueueRecord } from '../../src/broker/broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { WorkerRecord } from '../../src/core/presence.ts';
 import type { ScheduleRecord } from '../../src/core/schedule.ts';
 import type { Task } from '../../src/core/task.ts';
-import type { Contents, StoreUnderTest } from './store.ts';
+import type { Contents, StoredLimit, StoreUnderTest } from './store.ts';
 
 export interface Dump {
   readonly tasks: Readonly<Record<string, Task>>;
@@ -19,7 +18,8 @@ export interface Dump {
   readonly workers: Readonly<Record<string, WorkerRecord>>;
   /** Holders of each limit's slots, by id. */
   readonly slots: Readonly<Record<string, readonly string[]>>;
-  readonly limits: Readonly<Record<string, LimitSettings>>;
+  readonly limits: Readonly<Record<string, StoredLimit>>;
+  readonly groups: Readonly<Record<string, GroupRecord>>;
   readonly schedules: Readonly<Record<string, ScheduleRecord>>;
   /** By queue: its groups with queued tasks, and how far each is ahead, in the order of their turns. */
   readonly turns: Readonly<Record<string, Contents['turns']>>;
@@ -48,9 +48,10 @@ export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dum
     queues: sorted((await broker.getQueues()).map((queue) => [queue.name, queue.pause] as const)),
     workers: sorted((await broker.getWorkers()).map((worker) => [worker.workerId, worker] as const)),
     slots: slotsOf(contents.slots),
+    groups: sorted((await broker.getGroups(null, limits.pageMax)).map((group) => [group.name, group] as const)),
     limits: sorted(
       contents.limits
-        .filter(({ settings }) => settings.max !== null || settings.rate !== null)
+        .filter(({ settings }) => settings.max !== null || settings.rate !== null || settings.pause !== undefined)
         .map(({ name, settings }) => [name, settings] as const),
     ),
     schedules: sorted(
@@ -97,6 +98,7 @@ export function changesBetween(before: Dump, after: Dump): Changes {
     ...differing(pausesOf(before), pausesOf(after), 'queue '),
     ...differing(before.workers, after.workers, 'worker '),
     ...differing(before.limits, after.limits, 'limit '),
+    ...differing(before.groups, after.groups, 'group '),
     ...differing(before.schedules, after.schedules, 'schedule ', changedOf),
   };
 }

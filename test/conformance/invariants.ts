@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { invariant } from '../../src/core/assert.ts';
 import type { BatchEvent, EventItem } from '../../src/core/events.ts';
+import { queueLimitName, queueOfLimit } from '../../src/core/limit-rules.ts';
 import { isFinished, isLegal, isWaiting, viewOf } from '../../src/core/states.ts';
 import type { LimitRule, Task } from '../../src/core/task.ts';
 import type { Dump } from './dump.ts';
@@ -81,8 +82,9 @@ function checkSlots(dump: Dump, earlier: Dump | undefined): void {
   const tasks = Object.values(dump.tasks);
   const running = tasks.filter(({ state }) => state === 'running');
   const names = new Set(tasks.flatMap(({ limits }) => limits.map(({ name }) => name)));
+  for (const { queue } of tasks) if (dump.limits[queueLimitName(queue)] !== undefined) names.add(queueLimitName(queue));
   for (const name of new Set([...names, ...Object.keys(dump.slots)])) {
-    const holders = running.filter(({ limits }) => limits.some((rule) => rule.name === name));
+    const holders = running.filter((task) => carries(task, name));
     const recount = holders.map(({ id }) => id).sort();
     invariant(
       isDeepStrictEqual(dump.slots[name] ?? [], recount),
@@ -90,12 +92,16 @@ function checkSlots(dump: Dump, earlier: Dump | undefined): void {
     );
     const fresh = holders.filter(({ id, epoch }) => epoch > (earlier?.tasks[id]?.epoch ?? epoch));
     if (fresh.length === 0) continue;
-    const maxima = fresh.flatMap(({ limits }) =>
-      limits.filter((rule) => rule.name === name).map(({ max }) => dump.limits[name]?.max ?? max ?? Infinity),
+    const maxima = fresh.map(
+      ({ limits }) => dump.limits[name]?.max ?? limits.find((rule) => rule.name === name)?.max ?? Infinity,
     );
     const max = Math.max(...maxima);
     invariant(holders.length <= max, `${holders.length} hold ${name}, where ${max} may when one is claimed`);
   }
+}
+
+function carries({ queue, limits }: Task, name: string): boolean {
+  return queueOfLimit(name) === queue || limits.some((rule) => rule.name === name);
 }
 
 /** A queued task whose group stands nowhere would never be claimed. */
@@ -104,17 +110,18 @@ function checkTurns(dump: Dump): void {
     if (state !== 'queued' || group === null) continue;
     const standing = dump.turns[queue]?.find((each) => each.group === group);
     invariant(standing !== undefined, `group ${group} of queue ${queue} stands somewhere: ${id} waits in it`);
-    invariant(standing.waits, `group ${group} of queue ${queue} waits for its turn: ${id} is in it`);
+    const paused = (dump.groups[group]?.pause ?? null) !== null;
+    invariant(standing.waits !== paused, `group ${group} of queue ${queue} waits for its turn: ${id} is in it`);
   }
 }
 
 /**
- * Asked where every task with the limit says the same rate, and nobody configured another. What is configured forgets the tokens
+ * Asked where one rate is configured, or every task with the limit says the same. What is configured forgets the tokens
  * that were taken: a look goes back as far as the last time.
  */
 function checkRates(dump: Dump, events: readonly BatchEvent[]): void {
   const rates = new Map<string, string>();
-  const mixed = new Set(Object.keys(dump.limits));
+  const mixed = new Set<string>();
   for (const { limits } of Object.values(dump.tasks)) {
     for (const { name, rate } of limits) {
       const text = JSON.stringify(rate);
@@ -122,17 +129,22 @@ function checkRates(dump: Dump, events: readonly BatchEvent[]): void {
       rates.set(name, text);
     }
   }
-  for (const [name, text] of rates) {
-    const rate = JSON.parse(text) as LimitRule['rate'];
-    if (rate === null || mixed.has(name)) continue;
-    const configured = events.findLastIndex(({ kind }) => kind === 'configure');
-    const starts = events
-      .slice(configured + 1)
-      .flatMap(({ at, kind, items }) =>
-        items
-          .filter(({ taskId }) => kind === 'claim' && dump.tasks[taskId]?.limits.some((rule) => rule.name === name))
-          .map(() => at),
-      );
+  const inForce = [...new Set([...rates.keys(), ...Object.keys(dump.limits)])].flatMap((name) => {
+    const configured = dump.limits[name]?.rate ?? null;
+    const own = mixed.has(name) ? null : (JSON.parse(rates.get(name) ?? 'null') as LimitRule['rate']);
+    const rate = configured ?? own;
+    return rate === null ? [] : [{ name, rate }];
+  });
+  const configured = events.findLastIndex(({ kind }) => kind === 'configure');
+  for (const { name, rate } of inForce) {
+    const starts = events.slice(configured + 1).flatMap(({ at, kind, items }) =>
+      items
+        .filter(({ taskId, queue }) => {
+          const task = dump.tasks[taskId];
+          return kind === 'claim' && task !== undefined && carries({ ...task, queue }, name);
+        })
+        .map(() => at),
+    );
     for (const [first, from] of starts.entries()) {
       for (const [more, to] of starts.slice(first).entries()) {
         const most = rate.count + ((to - from) * rate.count) / rate.perMs;

@@ -180,8 +180,8 @@ export const limitSettingCases: readonly Case[] = [
       world.clock.move(10);
       const holders = [{ taskId: id, workerId: 'worker-1', sinceAt: startAt }];
       expect(await limitFacts(world, waiting)).toEqual([
-        { name: 'user:1', max: 1, holders, held: 1, tokenAt: null },
-        { name: 'mail', max: null, holders, held: 1, tokenAt: startAt + 1_500 },
+        { name: 'user:1', pause: null, max: 1, holders, held: 1, tokenAt: null },
+        { name: 'mail', pause: null, max: null, holders, held: 1, tokenAt: startAt + 1_500 },
       ]);
       world.clock.move(1_490);
       await world.broker().configure('limit', 'user:1', { max: 7 });

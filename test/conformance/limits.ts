@@ -49,11 +49,6 @@ const unbuilt: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = 
   'restore with dependsOn': (broker) => broker.restore([storedTask(sampleId(9), { dependsOn: [parent] })]),
   'settle with spawn': (broker) =>
     broker.settle([settlement(lease.taskId, lease.token, finish('failed'), { spawn: [newTask(sampleId(9))] })]),
-  'a maximum of a queue': (broker) => broker.configure('queue', 'q', { pause: { by: 'a', reason: null }, max: 3 }),
-  'a rate of a queue': (broker) => broker.configure('queue', 'q', { rate: null }),
-  'a weight of a group': (broker) => broker.configure('group', 'g', { weight: 2 }),
-  'a pause of a limit': (broker) => broker.configure('limit', 'l', { max: 1, pause: null }),
-  'a weight of a limit': (broker) => broker.configure('limit', 'l', { weight: 2 }),
 };
 
 export const limitCases: readonly Case[] = [

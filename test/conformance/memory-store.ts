@@ -2,6 +2,7 @@
 
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { createMemoryState } from '../../src/broker/memory/state.ts';
+import { queueLimitName } from '../../src/core/limit-rules.ts';
 import type { TaskView } from '../../src/core/states.ts';
 import type { CreateStore } from './store.ts';
 
@@ -16,9 +17,13 @@ export const createMemoryStore: CreateStore = async ({ now, chance }) => {
         const [queue, name, view] = JSON.parse(text) as [string, string, TaskView];
         return { queue, name, view, count };
       }),
-      slots: [...state.rows.values()].flatMap(({ task }) =>
-        task.state === 'running' ? task.limits.map(({ name }) => ({ name, taskId: task.id })) : [],
-      ),
+      slots: [...state.rows.values()].flatMap(({ task }) => {
+        if (task.state !== 'running') return [];
+        const ofQueue = state.limits.get(queueLimitName(task.queue));
+        const names = task.limits.map(({ name }) => name);
+        if (ofQueue?.max ?? ofQueue?.rate) names.push(queueLimitName(task.queue));
+        return names.map((name) => ({ name, taskId: task.id }));
+      }),
       turns: [...state.rounds].flatMap(([queue, round]) =>
         [...round.groups].map(([group, { turn, since }]) => ({
           queue,
@@ -28,7 +33,10 @@ export const createMemoryStore: CreateStore = async ({ now, chance }) => {
           waits: group === null || (state.groups.get(group)?.pause ?? null) === null,
         })),
       ),
-      limits: [...state.limits].map(([name, { max, rate }]) => ({ name, settings: { max, rate } })),
+      limits: [...state.limits].map(([name, { max, rate, pause }]) => ({
+        name,
+        settings: { max, rate, ...(pause && { pause }) },
+      })),
     }),
     events: async () => [...state.events],
     record: async (taskId) => {

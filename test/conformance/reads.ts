@@ -52,10 +52,12 @@ export const readCases: readonly Case[] = [
         );
       await world.put({ queue: 'a', name: 'other' });
       expect(await world.broker().getQueues()).toEqual([
-        { name: 'a', pause: null, counts: { queued: 1 }, oldestDueAt: startAt },
+        { name: 'a', pause: null, max: null, rate: null, counts: { queued: 1 }, oldestDueAt: startAt },
         {
           name: 'default',
           pause: null,
+          max: null,
+          rate: null,
           oldestDueAt: startAt,
           counts: {
             retrying: 1,
@@ -114,6 +116,8 @@ export const readCases: readonly Case[] = [
         ahead: 2,
         parents: [],
         limits: [],
+        queueLimit: null,
+        turn: { group: null, weight: 1, pause: null, ahead: 0, first: null },
         workers: [
           {
             workerId: 'worker-1',

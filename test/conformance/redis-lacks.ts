@@ -46,6 +46,7 @@ export const redisLacks: readonly Lack[] = [
   method('remove', (broker) => broker.remove([])),
   method('update', (broker) => broker.update([])),
   method('configure', (broker) => broker.configure('queue', 'q', {})),
+  method('getLimits', (broker) => broker.getLimits(null, 1)),
   method('inspect', (broker) => broker.inspect([])),
   method('control', (broker) => broker.control([], { kind: 'drain' }), 'control of workers'),
   {

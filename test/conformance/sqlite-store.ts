@@ -23,10 +23,17 @@ const turns = statement<[queue: string, group: string | null, ahead: number, sin
   () => `SELECT rounds.queue, grp, turns.turn - rounds.turn, since, standing FROM turns JOIN rounds ON rounds.queue = turns.queue
     UNION ALL SELECT queue, NULL, plain_turn - turn, plain_since, 0 FROM rounds`,
 );
-const settings = statement<[name: string, max: number | null, count: number | null, perMs: number | null]>(
-  'all_limits',
-  () => 'SELECT name, max, rate_count, rate_per_ms FROM limits',
-);
+const settings = statement<
+  [
+    name: string,
+    max: number | null,
+    count: number | null,
+    perMs: number | null,
+    pausedAt: number | null,
+    pausedBy: string | null,
+    reason: string | null,
+  ]
+>('all_limits', () => 'SELECT name, max, rate_count, rate_per_ms, paused_at, paused_by, pause_reason FROM limits');
 
 /** In memory where the system has such a place: on a disk four fifths of the suite's time is spent waiting for it. */
 const root = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -60,9 +67,13 @@ export const createSqliteStore: CreateStore = async ({ now, chance }) => {
           since,
           waits: standing === 0,
         })),
-        limits: (await tx.query(settings)).map(([name, max, count, perMs]) => ({
+        limits: (await tx.query(settings)).map(([name, max, count, perMs, at, by, reason]) => ({
           name,
-          settings: { max, rate: count === null || perMs === null ? null : { count, perMs } },
+          settings: {
+            max,
+            rate: count === null || perMs === null ? null : { count, perMs },
+            ...(at !== null && { pause: { at, by: by ?? '', reason } }),
+          },
         })),
       })),
     events: async () => (await look()).read((tx) => readEvents(tx, 0, 100_000)),

@@ -3,9 +3,13 @@
 import type { Broker } from '../../src/broker/broker.ts';
 import type { Chance } from '../../src/core/chance.ts';
 import type { Attempt, BatchEvent } from '../../src/core/events.ts';
+import type { Pause } from '../../src/core/facts.ts';
 import type { LimitSettings } from '../../src/core/limit-rules.ts';
 import type { TaskView } from '../../src/core/states.ts';
 import type { LogLine } from '../../src/core/task.ts';
+
+/** What is configured for the name of a limit. */
+export type StoredLimit = LimitSettings & { readonly pause?: Pause };
 
 /** What `Broker` does not show of the stored state. Order does not matter. */
 export interface Contents {
@@ -31,7 +35,7 @@ export interface Contents {
     readonly waits: boolean;
   }[];
   /** The limits that were configured; others may be there too. */
-  readonly limits: readonly { readonly name: string; readonly settings: LimitSettings }[];
+  readonly limits: readonly { readonly name: string; readonly settings: StoredLimit }[];
 }
 
 export interface StoreUnderTest {

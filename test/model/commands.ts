@@ -22,6 +22,7 @@ import {
 import { type Book, freshId, freshToken, recent } from './book.ts';
 import { type Command, callCommand, worldCommand } from './command.ts';
 import { scheduleCommands } from './schedule-commands.ts';
+import { settingCommands } from './setting-commands.ts';
 
 const back = fc.nat({ max: 6 });
 const queue = fc.constantFrom('a', 'b');
@@ -278,16 +279,6 @@ const update = fc
     }),
   );
 
-const pause = queue.map((name) =>
-  callCommand(
-    `Pause ${name}`,
-    () => (broker) => broker.configure('queue', name, { pause: { by: 'ada', reason: null } }),
-  ),
-);
-const resume = queue.map((name) =>
-  callCommand(`Resume ${name}`, () => (broker) => broker.configure('queue', name, { pause: null })),
-);
-
 const control = fc
   .tuple(
     fc.constantFrom(['w1'], ['s1', 'w1'], ['w1', 'w1', 'w9']),
@@ -304,21 +295,6 @@ const control = fc
       `Control ${workerIds} ${command.kind}`,
       () => (broker) => broker.control(workerIds, command),
       (book, results) => book.commands.push(...results.flatMap((one) => (one.outcome === 'sent' ? [one.id] : []))),
-    ),
-  );
-
-const setLimit = fc
-  .tuple(
-    fc.constantFrom('one', 'two'),
-    fc.record(
-      { max: maybe(1, 3), rate: maybe({ count: 1, perMs: 2_000 }, { count: 5, perMs: 100 }) },
-      { requiredKeys: [] },
-    ),
-  )
-  .map(([name, settings]) =>
-    callCommand(
-      `Limit ${name} ${JSON.stringify(settings)}`,
-      () => (broker) => broker.configure('limit', name, settings),
     ),
   );
 
@@ -375,11 +351,9 @@ export const commandArbitraries: readonly Arbitrary<Command>[] = [
   retry,
   remove,
   update,
-  pause,
-  resume,
-  setLimit,
   control,
   ...scheduleCommands,
+  ...settingCommands,
   inspect,
   advance,
   advance,

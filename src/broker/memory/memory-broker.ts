@@ -7,6 +7,7 @@ import { claim } from './claim.ts';
 import { control } from './control.ts';
 import { enqueue } from './enqueue.ts';
 import { heartbeat } from './heartbeat.ts';
+import { getLimits } from './limits.ts';
 import { claimOverdue } from './overdue.ts';
 import { cancel, configure, remove, retry, update } from './people.ts';
 import { promote } from './promote.ts';
@@ -17,6 +18,7 @@ import { createSchedules } from './schedules.ts';
 import { settle } from './settle.ts';
 import { createMemoryState, type MemoryState } from './state.ts';
 import { beginStep, endStep, type Step } from './step.ts';
+import { getGroups } from './turns.ts';
 
 export interface MemoryBrokerOptions {
   /** Wall clock, milliseconds since the epoch; the store's clock does not follow it back. */
@@ -82,6 +84,8 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
     control: (workerIds, command) => run((step) => control(step, workerIds, command)),
     getTasks: (taskIds) => run((step) => getTasks(step, taskIds)),
     getQueues: () => run(getQueues),
+    getGroups: (after, limit) => run((step) => getGroups(step, after, limit)),
+    getLimits: (after, limit) => run((step) => getLimits(step, after, limit)),
     getWorkers: () => run(getWorkers),
     inspect: (taskIds) => run((step) => inspect(step, taskIds)),
     schedules: createSchedules(run),

@@ -1,6 +1,7 @@
 /** cancel, retry, remove, update, configure: what people ask for. */
 
-import { checkLimitRules } from '../../core/limit-rules.ts';
+import { checkLimitRules, queueLimitName } from '../../core/limit-rules.ts';
+import { checkSettings } from '../../core/settings.ts';
 import { isFinished, isWaiting, type TaskState } from '../../core/states.ts';
 import type { Task, TaskPatch } from '../../core/task.ts';
 import type {
@@ -14,9 +15,10 @@ import type {
   UpdateResult,
 } from '../broker.ts';
 import { freeKey, holderOf, takeKey } from './keys.ts';
-import { configureLimit } from './limits.ts';
-import { refuseLargeBatch, refuseSettings } from './refuse.ts';
+import { configureLimit, pauseOf } from './limits.ts';
+import { refuseLargeBatch } from './refuse.ts';
 import { changeTask, eraseTask, type Step } from './step.ts';
+import { configureGroup } from './turns.ts';
 
 export function cancel(step: Step, request: CancelRequest): readonly CancelResult[] {
   refuseLargeBatch(request.taskIds);
@@ -128,15 +130,21 @@ function patched(step: Step, task: Task, patch: TaskPatch): Partial<Task> {
 }
 
 export function configure(step: Step, scope: Scope, name: string, settings: Settings): void {
-  refuseSettings(scope, settings);
+  checkSettings(scope, name, settings);
   step.configured = true;
   if (scope === 'limit') configureLimit(step, name, settings);
+  else if (scope === 'group') configureGroup(step, name, settings);
   else configureQueue(step, name, settings);
 }
 
-function configureQueue(step: Step, name: string, { pause }: Settings): void {
+function configureQueue(step: Step, name: string, { pause, max, rate }: Settings): void {
   const known = step.state.queues.get(name)?.pause ?? null;
-  const next = pause === undefined ? known : pause && { by: pause.by, reason: pause.reason, at: step.now };
+  const next = pauseOf(step, known, pause);
+  if (max !== undefined || rate !== undefined)
+    configureLimit(step, queueLimitName(name), {
+      ...(max !== undefined && { max }),
+      ...(rate !== undefined && { rate }),
+    });
   step.state.queues.set(name, { pause: next });
   if (known !== null && next === null) step.work.add(name);
 }

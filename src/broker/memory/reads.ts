@@ -6,10 +6,11 @@ import { isAlive, type WorkerRecord } from '../../core/presence.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { QueueRecord } from '../broker.ts';
-import { limitFact } from './limits.ts';
+import { limitFact, queueLimitFact, queueSettings } from './limits.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { inClaimOrder, type MemoryState, type Row } from './state.ts';
 import type { Step } from './step.ts';
+import { turnFact } from './turns.ts';
 
 export function getTasks(step: Step, taskIds: readonly string[]): readonly (Task | null)[] {
   refuseLargeBatch(taskIds);
@@ -32,6 +33,7 @@ export function getQueues(step: Step): readonly QueueRecord[] {
       name,
       counts: ofQueue,
       pause: state.queues.get(name)?.pause ?? null,
+      ...queueSettings(step, name),
       oldestDueAt: oldestDueAt(state, name),
     }));
 }
@@ -75,6 +77,8 @@ function factsOf(step: Step, row: Row): Facts {
     ahead: Math.min(ahead, limits.aheadMax),
     parents: [],
     limits: task.limits.map((rule) => limitFact(step, rule)),
+    queueLimit: queueLimitFact(step, task.queue),
+    turn: turnFact(step, task),
     workers: workers.map((record) => workerFact(record, task.name)),
   };
 }

@@ -1,8 +1,11 @@
 /** Whose turn it is among the groups of a queue: plain maps, and a look at every task where the question is who waits. */
 
-import type { Pause } from '../../core/facts.ts';
+import type { Pause, TurnFact } from '../../core/facts.ts';
+import { limits } from '../../core/limits.ts';
 import type { Task } from '../../core/task.ts';
 import { isServedBefore, type StandingGroup, type Turn, takeTurn } from '../../core/turns.ts';
+import type { GroupRecord, Settings } from '../broker.ts';
+import { pauseOf } from './limits.ts';
 import type { Step } from './step.ts';
 
 /** What is configured for the name of a group. */
@@ -50,8 +53,7 @@ export function standingOf(step: Step, queue: string, group: string | null): Sta
 export function serve(step: Step, { queue, group }: Task): void {
   const round = step.state.rounds.get(queue);
   if (round === undefined) return;
-  const weight = group === null ? 1 : (step.state.groups.get(group)?.weight ?? 1);
-  const next = takeTurn(round.turn, round.groups.get(group)?.turn ?? 0, weight);
+  const next = takeTurn(round.turn, round.groups.get(group)?.turn ?? 0, groupOf(step, group).weight ?? 1);
   round.turn = next.queue;
   round.groups.set(group, { turn: next.group, since: step.now });
 }
@@ -63,7 +65,46 @@ export function forgetRound(step: Step, queue: string): void {
 }
 
 export function isPaused(step: Step, group: string | null): boolean {
-  return group !== null && (step.state.groups.get(group)?.pause ?? null) !== null;
+  return groupOf(step, group).pause !== null;
+}
+
+function groupOf(step: Step, group: string | null): GroupState {
+  return (group === null ? undefined : step.state.groups.get(group)) ?? { weight: null, pause: null };
+}
+
+export function configureGroup(step: Step, name: string, { pause, weight }: Settings): void {
+  const known = groupOf(step, name);
+  const next = {
+    weight: weight === undefined ? known.weight : weight,
+    pause: pauseOf(step, known.pause, pause),
+  };
+  if (next.weight === null && next.pause === null) step.state.groups.delete(name);
+  else step.state.groups.set(name, next);
+  if (known.pause !== null && next.pause === null) step.freed.add(name);
+}
+
+export function getGroups(step: Step, after: string | null, limit: number): readonly GroupRecord[] {
+  return [...step.state.groups]
+    .map(([name, { weight, pause }]) => ({ name, weight, pause }))
+    .filter(({ name }) => after === null || name > after)
+    .sort((left, right) => (left.name < right.name ? -1 : 1))
+    .slice(0, Math.min(limit, limits.pageMax));
+}
+
+export function turnFact(step: Step, { queue, group, state }: Task): TurnFact {
+  const { weight, pause } = groupOf(step, group);
+  const own = standingOf(step, queue, group);
+  const queued = [...step.state.rows.values()].filter(({ task }) => task.queue === queue && task.state === 'queued');
+  const others = [...new Set(queued.map(({ task }) => task.group))].filter((other) => !isPaused(step, other));
+  const before = others.map((other) => standingOf(step, queue, other)).filter((other) => isServedBefore(other, own));
+  const counts = state === 'queued' && pause === null && step.state.rounds.has(queue);
+  return {
+    group,
+    weight: weight ?? 1,
+    pause,
+    ahead: counts ? Math.min(before.length, limits.aheadMax) : 0,
+    first: counts ? (nextGroup(before)?.group ?? null) : null,
+  };
 }
 
 function nameOf({ queue, group }: Task): string {

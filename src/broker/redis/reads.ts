@@ -43,6 +43,8 @@ export async function getQueues(connection: Connection): Promise<readonly QueueR
       return {
         name,
         counts: ofQueue,
+        max: null,
+        rate: null,
         pause: pause === '' ? null : (JSON.parse(pause) as Pause),
         oldestDueAt: oldest.get(name) ?? null,
       };

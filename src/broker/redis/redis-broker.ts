@@ -4,7 +4,7 @@ import { type Chance, createToken, systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Clock, systemClock } from '../../core/time.ts';
-import type { Broker, Signal } from '../broker.ts';
+import type { Broker, Schedules, Signal } from '../broker.ts';
 import { claim } from './claim.ts';
 import { type Address, createConnection } from './connection.ts';
 import { detectDurability } from './durability.ts';
@@ -72,7 +72,6 @@ export function createRedisBroker(options: RedisOptions): Broker {
   };
 
   const unsupported = (what: string) => (): Promise<never> => guarded(async () => refuse(what));
-  const schedules = unsupported('schedules');
 
   return {
     open: () => {
@@ -124,6 +123,9 @@ export function createRedisBroker(options: RedisOptions): Broker {
     getTasks: (taskIds) => guarded(() => getTasks(connection, taskIds)),
     getQueues: () => guarded(() => getQueues(connection)),
     getWorkers: () => guarded(() => getWorkers(connection)),
+    // Where none can be configured there are none.
+    getGroups: () => guarded(async () => []),
+    getLimits: unsupported('getLimits'),
     restore: unsupported('restore'),
     claimOverdue: unsupported('claimOverdue'),
     prune: unsupported('prune'),
@@ -134,15 +136,21 @@ export function createRedisBroker(options: RedisOptions): Broker {
     configure: unsupported('configure'),
     control: unsupported('control of workers'),
     inspect: unsupported('inspect'),
-    schedules: {
-      put: schedules,
-      delete: schedules,
-      pause: schedules,
-      fire: schedules,
-      due: schedules,
-      get: schedules,
-      // Where none can be put there are none.
-      list: () => guarded(async () => []),
-    },
+    schedules: noSchedules(unsupported('schedules'), guarded),
+  };
+}
+
+type Guarded = <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
+
+function noSchedules(refused: () => Promise<never>, guarded: Guarded): Schedules {
+  return {
+    put: refused,
+    delete: refused,
+    pause: refused,
+    fire: refused,
+    due: refused,
+    get: refused,
+    // Where none can be put there are none.
+    list: () => guarded(async () => []),
   };
 }

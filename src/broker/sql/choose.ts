@@ -1,9 +1,11 @@
 /** Which queued tasks a claim takes where groups or limits have a say: by turns, and on behind limits that are full. */
 
+import { queueRule, rulesWithQueue } from '../../core/limit-rules.ts';
+import type { LimitRule } from '../../core/task.ts';
 import type { ClaimRequest } from '../broker.ts';
 import { type Candidate, type ClaimableRow, comesBefore, type Lane, readRows, remember } from './lanes.ts';
 import { createGate, type Gate } from './limits.ts';
-import { groupedLine, type Line, nextLane, plainLine, serve } from './lines.ts';
+import { groupedLine, type Line, limitedLine, nextLane, plainLine, serve } from './lines.ts';
 import { decodeOptions } from './rows.ts';
 import type { Step } from './step.ts';
 import { endRounds, type Round } from './turns.ts';
@@ -14,30 +16,50 @@ export interface Choice {
   end(): Promise<void>;
 }
 
-/** Takes slots, tokens and turns. `first` is what the plain claim found in the queues without a round, `limit` the most of all. */
-export async function choose(
-  step: Step,
-  request: ClaimRequest,
-  { first, rounds, limit }: { first: readonly ClaimableRow[]; rounds: readonly Round[]; limit: number },
-): Promise<Choice> {
-  const lines = linesOf(request, first, rounds, limit);
+/** What is known before. */
+export interface Found {
+  /** What the plain claim found in the queues that have neither round nor limit. */
+  readonly first: readonly ClaimableRow[];
+  readonly rounds: readonly Round[];
+  /** The queues with a limit of their own. */
+  readonly limited: ReadonlySet<string>;
+  /** The most of all queues together. */
+  readonly limit: number;
+}
+
+/** Takes slots, tokens and turns. */
+export async function choose(step: Step, request: ClaimRequest, found: Found): Promise<Choice> {
+  const { rounds, limit } = found;
+  const lines = linesOf(request, found);
   const gate = createGate(step);
-  await gate.load(lines.flatMap(({ lanes }) => lanes.flatMap((lane) => lane.candidates.flatMap(({ rules }) => rules))));
+  await gate.load(
+    lines.flatMap(({ rule, lanes }) => [
+      ...(rule === null ? [] : [rule]),
+      ...lanes.flatMap((lane) => lane.candidates.flatMap(({ rules }) => rules)),
+    ]),
+  );
   const taken: Candidate[] = [];
   while (taken.length < limit) {
     const next = await nextOf(step, lines, gate);
     const candidate = next?.lane.candidates.shift();
     if (next === null || candidate === undefined) break;
     next.lane.looked = candidate.place;
-    if (!gate.admits(candidate.rules)) continue;
-    gate.take(candidate.rules);
+    const rules = rulesOf(next.line, candidate);
+    if (!gate.admits(rules)) {
+      // Then no other task of the queue is let through either.
+      if (next.line.rule !== null && gate.closed.has(next.line.rule.name)) next.line.left = 0;
+      continue;
+    }
+    gate.take(rules);
     serve(step, next.line, next.lane);
     taken.push(candidate);
   }
   const lanes = lines.flatMap(({ read }) => read);
   for (const lane of lanes) remember(step, lane);
   const rows = await readRows(step, taken);
-  await gate.store(rows.map((row) => ({ id: row[0], limits: decodeOptions(row[29]).limits })));
+  await gate.store(
+    rows.map((row) => ({ id: row[0], limits: rulesWithQueue(decodeOptions(row[29]).limits, row[1], found.limited) })),
+  );
   return {
     rows,
     end: () =>
@@ -51,17 +73,18 @@ export async function choose(
   };
 }
 
-function linesOf(
-  request: ClaimRequest,
-  first: readonly ClaimableRow[],
-  rounds: readonly Round[],
-  limit: number,
-): readonly Line[] {
+function rulesOf({ rule }: Line, { rules }: Candidate): readonly LimitRule[] {
+  return rule === null ? rules : [...rules, rule];
+}
+
+function linesOf(request: ClaimRequest, { first, rounds, limited, limit }: Found): readonly Line[] {
   const demands = new Map<string, number>();
   for (const { name, limit: most } of request.queues) demands.set(name, Math.max(most, demands.get(name) ?? 0));
   return [...demands].flatMap(([queue, left]) => {
     const round = rounds.find((each) => each.queue === queue);
-    if (round !== undefined) return round.isPaused ? [] : [groupedLine(round, Math.min(left, limit))];
+    const rule = limited.has(queue) ? queueRule(queue) : null;
+    if (round !== undefined) return round.isPaused ? [] : [groupedLine(round, Math.min(left, limit), rule)];
+    if (rule !== null) return [limitedLine(queue, Math.min(left, limit), rule)];
     const rows = first.filter((row) => row[1] === queue);
     // Fewer than were asked for: there are no others.
     return [plainLine(queue, left, rows, first.length < limit && rows.length < left)];

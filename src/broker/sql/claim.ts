@@ -9,6 +9,7 @@ import { claimOf, storeClaims } from './claims.ts';
 import { statement } from './driver.ts';
 import { freeKeys } from './keys.ts';
 import { type ClaimableRow, carriesLimits } from './lanes.ts';
+import { readLimitedQueues } from './queue-limits.ts';
 import { inClaimOrder, type TaskRow, taskColumns, toTask } from './rows.ts';
 import { record, type Step } from './step.ts';
 import { readRounds } from './turns.ts';
@@ -26,7 +27,7 @@ const runningUnder = statement<TaskRow>(
 );
 
 /**
- * Inputs: now, queue, limit. The first claimable ones of a queue that is not paused and has no groups. Read first and changed by the next
+ * Inputs: now, queue, limit. The first claimable ones of a queue that is neither paused nor limited, and has no groups. Read first and changed by the next
  * statement: an UPDATE that returns whole rows keeps a copy of them, which cost a third of the claim. Locks: the rows.
  */
 const claimableTasks = statement<[...TaskRow, seq: number]>(
@@ -34,7 +35,7 @@ const claimableTasks = statement<[...TaskRow, seq: number]>(
   (dialect) =>
     `SELECT ${taskColumns}, seq FROM tasks
    WHERE queue = $2 AND state = 'queued' AND grp IS NULL AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1)
-     AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)
+     AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND (paused_at IS NOT NULL OR limited = 1))
      AND NOT EXISTS (SELECT 1 FROM rounds WHERE rounds.queue = $2)
    ORDER BY priority, due_at, id LIMIT $3${dialect.skipLocked}`,
 );
@@ -54,16 +55,12 @@ export async function claim(step: Step, request: ClaimRequest): Promise<readonly
   const limit = Math.min(request.limit, limits.batchMax);
   const { first, found } = await readFirst(step, request, limit);
   const quiet = limit <= 0 ? [] : request.queues.filter((demand) => demand.limit > 0 && !found.has(demand.name));
-  const rounds =
-    quiet.length === 0
-      ? []
-      : await readRounds(
-          step,
-          quiet.map(({ name }) => name),
-        );
-  const isPlain = rounds.length === 0 && !first.some((row) => carriesLimits(row[29]));
+  const names = quiet.map(({ name }) => name);
+  const rounds = names.length === 0 ? [] : await readRounds(step, names);
+  const limited = names.length === 0 ? noNames : await readLimitedQueues(step);
+  const isPlain = rounds.length === 0 && limited.size === 0 && !first.some((row) => carriesLimits(row[29]));
   if (isPlain) return await take(step, request, first);
-  const { rows, end } = await choose(step, request, { first, rounds, limit });
+  const { rows, end } = await choose(step, request, { first, rounds, limited, limit });
   const claimed = await take(step, request, rows);
   await end();
   return claimed;
@@ -106,6 +103,8 @@ async function take(step: Step, request: ClaimRequest, rows: readonly ClaimableR
   );
   return claimed;
 }
+
+const noNames: ReadonlySet<string> = new Set();
 
 const wasQueued: Stand = { state: 'queued', reason: null, attempt: 0 };
 

@@ -1,9 +1,11 @@
-/** configure: pauses and resumes queues, sets what limits allow. */
+/** configure: pauses and resumes, sets what queues and limits allow and what groups weigh. */
 
+import { checkSettings } from '../../core/settings.ts';
 import type { Scope, Settings } from '../broker.ts';
 import { statement } from './driver.ts';
+import { configureGroup } from './groups.ts';
 import { configureLimit } from './limits.ts';
-import { refuseSettings } from './refuse.ts';
+import { configureQueueLimit } from './queue-limits.ts';
 import type { Step } from './step.ts';
 
 /** Input: name. Locks: the row. */
@@ -23,15 +25,18 @@ const pauseQueue = statement(
 const noteQueue = statement('note_queue', () => 'INSERT INTO queues (name) VALUES ($1) ON CONFLICT (name) DO NOTHING');
 
 export async function configure(step: Step, scope: Scope, name: string, settings: Settings): Promise<void> {
-  refuseSettings(scope, settings);
+  checkSettings(scope, name, settings);
   step.configured = true;
   if (scope === 'limit') await configureLimit(step, name, settings);
+  else if (scope === 'group') await configureGroup(step, name, settings);
   else await configureQueue(step, name, settings);
 }
 
-async function configureQueue(step: Step, name: string, { pause }: Settings): Promise<void> {
+async function configureQueue(step: Step, name: string, { pause, max, rate }: Settings): Promise<void> {
   const [known] = await step.tx.query(knownQueue, name);
   if (pause === undefined) await step.tx.query(noteQueue, name);
   else await step.tx.query(pauseQueue, name, pause && step.now, pause?.by ?? null, pause?.reason ?? null);
+  if (max !== undefined || rate !== undefined)
+    await configureQueueLimit(step, name, { ...(max !== undefined && { max }), ...(rate !== undefined && { rate }) });
   if (pause === null && known !== undefined && known[0] !== null) step.resumed.push(name);
 }

@@ -1,10 +1,10 @@
 /** Limits: who holds their slots, when they have tokens, what is configured. Tasks without limits never come here. */
 
-import type { LimitFact } from '../../core/facts.ts';
-import { inForce, type LimitSettings, noSettings, takeToken, tokenAt } from '../../core/limit-rules.ts';
+import type { LimitFact, Pause } from '../../core/facts.ts';
+import { inForce, type LimitSettings, noSettings, queueLimitName, takeToken, tokenAt } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
 import type { LimitRule, Task } from '../../core/task.ts';
-import type { Settings } from '../broker.ts';
+import type { LimitRecord, Settings } from '../broker.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
 import type { Step } from './step.ts';
 
@@ -15,19 +15,24 @@ type LimitRow = [
   ratePerMs: number | null,
   tatUs: number,
   missed: number,
+  pausedAt: number | null,
+  pausedBy: string | null,
+  pauseReason: string | null,
 ];
+
+const limitColumns = 'name, max, rate_count, rate_per_ms, tat, missed, paused_at, paused_by, pause_reason';
 
 /** Input: list of names. Locks: the rows, in the order of their names, so that two claims do not wait for each other. */
 const lockedLimits = statement<LimitRow>(
   'locked_limits',
-  (dialect) => `SELECT name, max, rate_count, rate_per_ms, tat, missed FROM limits
+  (dialect) => `SELECT ${limitColumns} FROM limits
     WHERE name IN ${dialect.list('$1')} ORDER BY name${dialect.lock}`,
 );
 
 /** Input: list of names. The same for reading. */
 const limitsByName = statement<LimitRow>(
   'limits_by_name',
-  (dialect) => `SELECT name, max, rate_count, rate_per_ms, tat, missed FROM limits WHERE name IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT ${limitColumns} FROM limits WHERE name IN ${dialect.list('$1')}`,
 );
 
 /** Input: name. The row is there to be locked. */
@@ -87,6 +92,7 @@ const offerLimits = statement<[name: string]>(
 /** What is known of a limit during a claim. */
 interface Entry {
   readonly settings: LimitSettings;
+  readonly pause: Pause | null;
   /** `null` until it is asked for: only a maximum needs it. Those taken in this claim are in it. */
   held: number | null;
   taken: number;
@@ -138,7 +144,7 @@ export function createGate(step: Step): Gate {
       if (rules.some(({ name }) => closed.has(name))) return false;
       for (const rule of rules) {
         if (isFull(rule)) missed.add(rule.name);
-        if (isFull(rule) || isSpent(rule)) closed.add(rule.name);
+        if (isFull(rule) || isSpent(rule) || entryOf(rule.name).pause !== null) closed.add(rule.name);
       }
       return !rules.some(({ name }) => closed.has(name));
     },
@@ -197,15 +203,43 @@ async function lockLimits(step: Step, names: readonly string[]): Promise<Map<str
 }
 
 function entryOfRow(row: LimitRow): Entry {
-  return { settings: settingsOf(row), held: null, taken: 0, tatUs: row[4], spent: false };
+  return {
+    settings: settingsOf(row),
+    pause: pauseOfRow(row[6], row[7], row[8]),
+    held: null,
+    taken: 0,
+    tatUs: row[4],
+    spent: false,
+  };
+}
+
+/** A pause as its three columns tell it. */
+export function pauseOfRow(at: number | null, by: string | null, reason: string | null): Pause | null {
+  return at === null || by === null ? null : { by, reason, at };
+}
+
+/** What is configured for the name. */
+export async function readLimitSettings(tx: SqlTransaction, name: string): Promise<LimitSettings> {
+  const [row] = await tx.query(limitsByName, JSON.stringify([name]));
+  return row === undefined ? noSettings : settingsOf(row);
 }
 
 function settingsOf([, max, count, perMs]: LimitRow): LimitSettings {
   return { max, rate: count === null || perMs === null ? null : { count, perMs } };
 }
 
-/** Running tasks take their slots, whether they are free or not. */
-export async function storeSlots(step: Step, running: readonly Pick<Task, 'id' | 'limits'>[]): Promise<void> {
+/** Restored tasks that run take their slots, whether they are free or not. */
+export async function restoreSlots(step: Step, running: readonly Pick<Task, 'id' | 'limits'>[]): Promise<void> {
+  const names = new Set(running.flatMap(({ limits: rules }) => rules.map(({ name }) => name)));
+  if (names.size === 0) return;
+  await step.tx.each(
+    noteLimits,
+    [...names].sort().map((name) => [name]),
+  );
+  await storeSlots(step, running);
+}
+
+async function storeSlots(step: Step, running: readonly Pick<Task, 'id' | 'limits'>[]): Promise<void> {
   const slots = running.flatMap(({ id, limits: rules }) => rules.map(({ name }) => [name, id]));
   if (slots.length > 0) await step.tx.each(takeSlots, slots);
 }
@@ -227,10 +261,18 @@ const setRate = statement(
   () => 'UPDATE limits SET rate_count = $2, rate_per_ms = $3, tat = 0 WHERE name = $1',
 );
 
-export async function configureLimit(step: Step, name: string, { max, rate }: Settings): Promise<void> {
+/** Inputs: name, when, by whom, why. Locks: the row. */
+const pauseLimit = statement(
+  'pause_limit',
+  () => 'UPDATE limits SET paused_at = $2, paused_by = $3, pause_reason = $4 WHERE name = $1',
+);
+
+export async function configureLimit(step: Step, name: string, { max, rate, pause }: Settings): Promise<void> {
   await step.tx.each(noteLimits, [[name]]);
   if (max !== undefined) await step.tx.query(setMax, name, max);
   if (rate !== undefined) await step.tx.query(setRate, name, rate?.count ?? null, rate?.perMs ?? null);
+  if (pause !== undefined)
+    await step.tx.query(pauseLimit, name, pause && step.now, pause?.by ?? null, pause?.reason ?? null);
   step.freed.add(name);
 }
 
@@ -238,7 +280,7 @@ export async function configureLimit(step: Step, name: string, { max, rate }: Se
 const forgetLimits = statement(
   'forget_limits',
   (dialect) => `DELETE FROM limits WHERE name IN (SELECT name FROM limits
-    WHERE max IS NULL AND rate_count IS NULL AND tat <= $1 AND NOT EXISTS (SELECT 1 FROM slots WHERE slots.name = limits.name)
+    WHERE max IS NULL AND rate_count IS NULL AND paused_at IS NULL AND tat <= $1 AND NOT EXISTS (SELECT 1 FROM slots WHERE slots.name = limits.name)
     ORDER BY tat LIMIT $2${dialect.skipLocked})`,
 );
 
@@ -246,6 +288,37 @@ const forgetLimits = statement(
 export async function pruneLimits(step: Step): Promise<void> {
   await step.tx.query(forgetLimits, step.now * 1_000, limits.batchMax);
 }
+
+/** Inputs: name, limit, most that are counted. Those that are configured or held. Names of limits of queues come before all others. */
+const limitsBehind = statement<[...LimitRow, held: number]>(
+  'limits_behind',
+  () => `SELECT ${limitColumns}, (SELECT count(*) FROM (SELECT 1 FROM slots WHERE slots.name = limits.name LIMIT $3) AS counted)
+    FROM limits WHERE name > $1 AND (max IS NOT NULL OR rate_count IS NOT NULL OR paused_at IS NOT NULL
+      OR EXISTS (SELECT 1 FROM slots WHERE slots.name = limits.name)) ORDER BY name LIMIT $2`,
+);
+
+export async function getLimits(
+  tx: SqlTransaction,
+  after: string | null,
+  limit: number,
+): Promise<readonly LimitRecord[]> {
+  const rows = await tx.query(
+    limitsBehind,
+    after ?? lastQueueLimit,
+    Math.min(limit, limits.pageMax),
+    limits.limitSlotsMax,
+  );
+  return rows.map(([name, max, count, perMs, , , at, by, reason, held]) => ({
+    name,
+    max,
+    rate: count === null || perMs === null ? null : { count, perMs },
+    pause: pauseOfRow(at, by, reason),
+    held,
+  }));
+}
+
+/** Behind every name of a limit of a queue, before that of any other. */
+const lastQueueLimit = queueLimitName('\u{10FFFF}'.repeat(2));
 
 /** Inputs: name, limit. */
 const limitHolders = statement<[taskId: string, workerId: string | null, claimedAt: number]>(
@@ -271,13 +344,14 @@ export async function readLimitFacts(
   const facts: LimitFact[] = [];
   for (const rule of rules) {
     const { name } = rule;
-    const { settings, tatUs } = known.get(name) ?? { settings: noSettings, tatUs: 0 };
+    const { settings, tatUs, pause } = known.get(name) ?? { settings: noSettings, tatUs: 0, pause: null };
     const { max, rate } = inForce(rule, settings);
     const at = rate === null ? 0 : tokenAt(tatUs, rate);
     const holders = await tx.query(limitHolders, name, limits.holdersMax);
     const [held] = await tx.query(countSlots, name, limits.limitSlotsMax);
     facts.push({
       name,
+      pause,
       max,
       holders: holders.map(([taskId, workerId, sinceAt]) => ({ taskId, workerId, sinceAt })),
       held: held?.[0] ?? 0,

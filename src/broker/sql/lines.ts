@@ -1,6 +1,7 @@
 /** One demanded queue during a claim: its groups in the order of their turns, read as far as they are needed. */
 
 import { limits } from '../../core/limits.ts';
+import type { LimitRule } from '../../core/task.ts';
 import { isServedBefore, type StandingGroup, takeTurn } from '../../core/turns.ts';
 import { statement } from './driver.ts';
 import { type ClaimableRow, candidateOf, type Lane, readOn, start } from './lanes.ts';
@@ -13,6 +14,8 @@ export interface Line {
   readonly queue: string;
   /** `null` where the queue has no groups: then it is one lane. */
   readonly round: Round | null;
+  /** What every task of the queue carries beside its own limits. */
+  readonly rule: LimitRule | null;
   /** What may still be claimed from it. */
   left: number;
   /** In the order of their turns, those that may still have a task. */
@@ -36,22 +39,23 @@ export interface Line {
 export function plainLine(queue: string, left: number, first: readonly ClaimableRow[], done: boolean): Line {
   const candidates = first.map(candidateOf);
   const lane = { ...newLane(queue, null, 0, 0, 1), candidates, after: candidates.at(-1)?.place ?? start, done };
-  return newLine(queue, null, left, lane, null);
+  return newLine({ queue, round: null, rule: null, left }, lane, null);
+}
+
+/** A queue without groups that has a limit of its own: nothing is read yet. */
+export function limitedLine(queue: string, left: number, rule: LimitRule): Line {
+  return newLine({ queue, round: null, rule, left }, newLane(queue, null, 0, 0, 1), null);
 }
 
 /** A queue with groups: nothing is read yet. */
-export function groupedLine(round: Round, left: number): Line {
+export function groupedLine(round: Round, left: number, rule: LimitRule | null): Line {
   const { turn, since } = round.plain;
-  return newLine(round.queue, round, left, newLane(round.queue, null, turn, since, 1), {
-    group: null,
-    turn: -1,
-    since: 0,
-  });
+  const lane = newLane(round.queue, null, turn, since, 1);
+  return newLine({ queue: round.queue, round, rule, left }, lane, { group: null, turn: -1, since: 0 });
 }
 
-function newLine(queue: string, round: Round | null, left: number, lane: Lane, last: StandingGroup | null): Line {
-  const lanes = [lane];
-  return { queue, round, left, lanes, read: [lane], empty: [], last, asked: 0, groups: 0, reads: 0, resumed: false };
+function newLine(line: Pick<Line, 'queue' | 'round' | 'rule' | 'left'>, lane: Lane, last: StandingGroup | null): Line {
+  return { ...line, lanes: [lane], read: [lane], empty: [], last, asked: 0, groups: 0, reads: 0, resumed: false };
 }
 
 function newLane(queue: string, group: string | null, turn: number, since: number, weight: number): Lane {
@@ -111,7 +115,7 @@ function insert(lanes: Lane[], lane: Lane): void {
 
 async function readLane(step: Step, line: Line, lane: Lane, gate: Gate): Promise<void> {
   // With many groups each gives few tasks.
-  const share = line.round === null ? limits.claimChunkMax : Math.ceil((2 * line.left) / line.lanes.length) + 4;
+  const share = gate.closed.size > 0 ? limits.claimChunkMax : Math.ceil((2 * line.left) / line.lanes.length) + 4;
   if (gate.closed.size > 0) {
     if (line.reads >= limits.claimReadsMax) {
       lane.done = true;

@@ -1,7 +1,8 @@
 /** getTasks, getQueues, getWorkers, inspect: what the store knows, nothing changed. */
 
 import type { StoredStack } from '../../core/commands.ts';
-import type { Facts, Pause, WorkerFact } from '../../core/facts.ts';
+import type { Facts, LimitFact, Pause, WorkerFact } from '../../core/facts.ts';
+import { noSettings, queueLimitName, queueRule } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
 import type { Definition, Presence, WorkerRecord } from '../../core/presence.ts';
 import type { TaskView } from '../../core/states.ts';
@@ -10,7 +11,9 @@ import type { QueueRecord } from '../broker.ts';
 import { decodeCommands } from './control.ts';
 import { readCounts } from './counts.ts';
 import { type SqlTransaction, statement } from './driver.ts';
-import { readLimitFacts } from './limits.ts';
+import { readTurnFact } from './groups.ts';
+import { readLimitFacts, readLimitSettings } from './limits.ts';
+import { readLimitedQueues } from './queue-limits.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { idList, type TaskRow, taskColumns, toTask } from './rows.ts';
 
@@ -68,10 +71,12 @@ export async function getQueues(tx: SqlTransaction): Promise<readonly QueueRecor
     ofQueue[view] = (ofQueue[view] ?? 0) + count;
     counts.set(queue, ofQueue);
   }
+  const limited = await readLimitedQueues({ tx });
   const queues: QueueRecord[] = [];
   for (const [name, ofQueue] of [...counts].sort(([left], [right]) => (left < right ? -1 : 1))) {
+    const { max, rate } = limited.has(name) ? await readLimitSettings(tx, queueLimitName(name)) : noSettings;
     const oldestDueAt = (ofQueue.queued ?? 0) > 0 ? await readOldest(tx, name) : null;
-    queues.push({ name, pause: pauses.get(name) ?? null, counts: ofQueue, oldestDueAt });
+    queues.push({ name, pause: pauses.get(name) ?? null, max, rate, counts: ofQueue, oldestDueAt });
   }
   return queues;
 }
@@ -126,6 +131,7 @@ export async function inspect(
   const living = (await getWorkers(tx)).filter(
     ({ beatAt, queues }) => beatAt + limits.presenceMs > now && Object.keys(queues).length > 0,
   );
+  const limited = await readLimitedQueues({ tx });
   const facts: (Facts | null)[] = [];
   for (const task of tasks) {
     facts.push(
@@ -136,11 +142,18 @@ export async function inspect(
         ahead: await countAhead(tx, task),
         parents: [],
         limits: await readLimitFacts(tx, task.limits, now),
+        queueLimit: limited.has(task.queue) ? await readQueueLimitFact(tx, task.queue, now) : null,
+        turn: await readTurnFact(tx, task),
         workers: living.map((record) => workerFact(record, task.name)),
       },
     );
   }
   return facts;
+}
+
+async function readQueueLimitFact(tx: SqlTransaction, queue: string, now: number): Promise<LimitFact | null> {
+  const [fact] = await readLimitFacts(tx, [queueRule(queue)], now);
+  return fact === undefined ? null : { ...fact, name: queue };
 }
 
 async function countAhead(tx: SqlTransaction, task: Task): Promise<number> {

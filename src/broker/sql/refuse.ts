@@ -1,12 +1,10 @@
 /** What is refused before anything is done: calls that are too large, and what this version cannot do yet. */
 
 import { taskFlowError } from '../../core/errors.ts';
-import { checkLimitSettings } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
 import { checkKey } from '../../core/names.ts';
 import type { Firing } from '../../core/schedule.ts';
 import type { Dependency } from '../../core/task.ts';
-import type { Scope, Settings } from '../broker.ts';
 
 /** Throws BATCH_TOO_LARGE for more items than one call may carry. */
 export function refuseLargeBatch(items: readonly unknown[]): void {
@@ -38,16 +36,6 @@ export function refuseUnsupported(task: Unsupported): void {
   if (task.group !== null) checkKey(task.group, 'group');
   if (task.dependsOn.length > 0) refuse('dependsOn');
   if (task.blocks !== undefined && task.blocks.length > 0) refuse('blocks');
-}
-
-/** Throws NOT_SUPPORTED for settings that are not built yet, INVALID_OPTION for a maximum or rate that can never be met. */
-export function refuseSettings(scope: Scope, settings: Settings): void {
-  if (scope === 'group') refuse('settings of a group');
-  const known: readonly string[] = scope === 'queue' ? ['pause'] : ['max', 'rate'];
-  for (const [setting, value] of Object.entries(settings)) {
-    if (value !== undefined && !known.includes(setting)) refuse(`the setting ${setting} of a ${scope}`);
-  }
-  if (scope === 'limit') checkLimitSettings(settings, 'limit');
 }
 
 /** Throws INVALID_OPTION for a firing that would not move its schedule on: it would be fired for ever. */

@@ -1,12 +1,14 @@
 /** restore: inserts tasks with their state as they are. */
 
 import { type Chance, createToken } from '../../core/chance.ts';
+import { rulesWithQueue } from '../../core/limit-rules.ts';
 import { isFinished, isWaiting } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import { storeClaims } from './claims.ts';
 import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { readHolders, takeKeys } from './keys.ts';
-import { storeSlots } from './limits.ts';
+import { restoreSlots } from './limits.ts';
+import { readLimitedQueues } from './queue-limits.ts';
 import { refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
 import { encodeCheckpoints, encodeJson, encodeOptions, idList, runningCheckAt, waitingCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
@@ -75,15 +77,18 @@ export async function restore(step: Step, tasks: readonly Task[], chance: Chance
   );
   const fresh = tasks.filter((_task, index) => stored[index] === true);
   for (const task of fresh) record(step, 'restore', task, null, task, task.version);
-  await storeSlots(
-    step,
-    fresh.filter((task) => task.state === 'running' && task.limits.length > 0),
-  );
-  await restoreClaims(
-    step,
-    fresh.filter(({ state }) => state === 'running'),
-    token,
-  );
+  const running = fresh.filter(({ state }) => state === 'running');
+  if (running.length > 0) {
+    const limited = await readLimitedQueues(step);
+    await restoreSlots(
+      step,
+      running.map(({ id, limits, queue }) => ({
+        id,
+        limits: rulesWithQueue(limits, queue, limited),
+      })),
+    );
+  }
+  await restoreClaims(step, running, token);
   await restoreKeys(step, fresh);
   return fresh.length;
 }

@@ -35,7 +35,7 @@ CREATE TABLE limits (
   rate_count bigint,
   rate_per_ms bigint,
   tat bigint NOT NULL,
-  missed bigint NOT NULL,
+  missed bigint NOT NULL, paused_at bigint, paused_by text, pause_reason text,
   CONSTRAINT limits_rate CHECK ((rate_count IS NULL) = (rate_per_ms IS NULL))
 ) WITHOUT ROWID;
 
@@ -54,7 +54,9 @@ CREATE TABLE minutes (
   retried bigint NOT NULL, wait_ms bigint NOT NULL, run_ms bigint NOT NULL, PRIMARY KEY (at, queue, name)
 ) WITHOUT ROWID;
 
-CREATE TABLE queues (name text NOT NULL PRIMARY KEY, paused_at bigint, paused_by text, pause_reason text) WITHOUT ROWID;
+CREATE TABLE queues (name text NOT NULL PRIMARY KEY, paused_at bigint, paused_by text, pause_reason text, limited bigint NOT NULL DEFAULT 0) WITHOUT ROWID;
+
+CREATE INDEX queues_limited ON queues (name) WHERE limited = 1;
 
 CREATE TABLE rounds (queue text NOT NULL PRIMARY KEY, turn bigint NOT NULL, plain_turn bigint NOT NULL, plain_since bigint NOT NULL) WITHOUT ROWID;
 

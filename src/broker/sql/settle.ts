@@ -1,6 +1,7 @@
 /** settle: ends leases as the verdicts say, each at most once, then claims the next tasks. */
 
-import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
+import { rulesWithQueue } from '../../core/limit-rules.ts';
+import { isFinished } from '../../core/states.ts';
 import { type Charge, type LimitRule, leavesAttempt, type Settlement, type Verdict } from '../../core/task.ts';
 import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { type EndedRun, storeAttempts, storeLogs } from './attempts.ts';
@@ -11,69 +12,12 @@ import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { endKeys } from './keys.ts';
 import { carriesLimits } from './lanes.ts';
 import { leaveSlots } from './limits.ts';
+import { readLimitedQueues } from './queue-limits.ts';
 import { refuse, refuseLargeBatch } from './refuse.ts';
-import { decodeOptions, encodeJson, idList, waitingCheckAt } from './rows.ts';
+import { decodeOptions, encodeJson, waitingCheckAt } from './rows.ts';
+import { readSettledRows, type SettledRow } from './settled-rows.ts';
 import { record, type Step } from './step.ts';
 import { type Arriving, joinRounds } from './turns.ts';
-
-/** Input: list of ids. What a settlement needs of a task: no payload. Locks: the rows. */
-const settledTasks = statement<
-  [
-    id: string,
-    queue: string,
-    name: string,
-    state: TaskState,
-    reason: Reason | null,
-    attempt: number,
-    version: number,
-    epoch: number,
-    token: string | null,
-    settledToken: string | null,
-    judgeToken: string | null,
-    dueAt: number,
-    claimedAt: number | null,
-    startedAt: number | null,
-    startBy: number | null,
-    expiresAt: number | null,
-    cancelRequestedAt: number | null,
-    workerId: string | null,
-    keepMs: number,
-    key: string | null,
-    options: string | null,
-    seq: number,
-  ]
->(
-  'settled_tasks',
-  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, epoch, token, settled_token, judge_token,
-    due_at, claimed_at, started_at, start_by, expires_at, cancel_requested_at, worker_id, keep_ms, key, options, seq
-    FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
-);
-
-interface Row {
-  readonly id: string;
-  readonly queue: string;
-  readonly name: string;
-  readonly state: TaskState;
-  readonly reason: Reason | null;
-  readonly attempt: number;
-  readonly version: number;
-  readonly epoch: number;
-  readonly token: string | null;
-  readonly settledToken: string | null;
-  readonly judgeToken: string | null;
-  readonly dueAt: number;
-  readonly claimedAt: number | null;
-  readonly startedAt: number | null;
-  readonly startBy: number | null;
-  readonly expiresAt: number | null;
-  readonly cancelRequestedAt: number | null;
-  readonly workerId: string | null;
-  readonly keepMs: number;
-  readonly key: string | null;
-  readonly options: string | null;
-  /** The row's own number: writing by it saves the look-up in the index of ids. */
-  readonly seq: number;
-}
 
 /** The end of a life. A lease ends, a key is freed by its own statement; who ran it last stays. */
 const finishTasks = eachStatement(
@@ -174,6 +118,7 @@ interface Writes {
   readonly leases: Map<string, number>;
   readonly logs: SqlRow[];
   /** Runs that ended and held slots. */
+  readonly limitedQueues: ReadonlySet<string>;
   readonly limited: { readonly id: string; readonly limits: readonly LimitRule[] }[];
   /** Tasks that are queued again. */
   readonly queued: Arriving[];
@@ -186,7 +131,7 @@ export async function settle(
 ): Promise<SettleAnswer> {
   refuseLargeBatch(settlements);
   if (settlements.some(({ spawn }) => spawn.length > 0)) refuse('spawn');
-  const rows = settlements.length === 0 ? new Map<string, Row>() : await readRows(step, settlements);
+  const rows = settlements.length === 0 ? new Map<string, SettledRow>() : await readSettledRows(step, settlements);
   const writes: Writes = {
     succeeded: new Map(),
     finished: [],
@@ -195,6 +140,7 @@ export async function settle(
     ended: [],
     leases: new Map(),
     logs: [],
+    limitedQueues: settlements.length === 0 ? new Set() : await readLimitedQueues(step),
     limited: [],
     queued: [],
   };
@@ -212,62 +158,7 @@ export async function settle(
   return { results, claimed: claimNext === undefined ? [] : await claim(step, claimNext) };
 }
 
-async function readRows(step: Step, settlements: readonly Settlement[]): Promise<Map<string, Row>> {
-  const found = await step.tx.query(settledTasks, idList(settlements.map(({ lease }) => lease.taskId)));
-  const rows = new Map<string, Row>();
-  for (const [
-    id,
-    queue,
-    name,
-    state,
-    reason,
-    attempt,
-    version,
-    epoch,
-    token,
-    settledToken,
-    judgeToken,
-    dueAt,
-    claimedAt,
-    startedAt,
-    startBy,
-    expiresAt,
-    cancelRequestedAt,
-    workerId,
-    keepMs,
-    key,
-    options,
-    seq,
-  ] of found) {
-    rows.set(id, {
-      id,
-      queue,
-      name,
-      state,
-      reason,
-      attempt,
-      version,
-      epoch,
-      token,
-      settledToken,
-      judgeToken,
-      dueAt,
-      claimedAt,
-      startedAt,
-      startBy,
-      expiresAt,
-      cancelRequestedAt,
-      workerId,
-      keepMs,
-      key,
-      options,
-      seq,
-    });
-  }
-  return rows;
-}
-
-function settleOne(step: Step, rows: Map<string, Row>, settlement: Settlement, writes: Writes): SettleResult {
+function settleOne(step: Step, rows: Map<string, SettledRow>, settlement: Settlement, writes: Writes): SettleResult {
   const { taskId, token } = settlement.lease;
   const row = rows.get(taskId);
   if (row === undefined) return { outcome: 'unknown' };
@@ -291,24 +182,29 @@ function settleOne(step: Step, rows: Map<string, Row>, settlement: Settlement, w
 }
 
 /** The cancel rule: a person's wish wins over everything but a success, and over that too when the task says so. */
-function divert(row: Row, verdict: Verdict): Verdict {
+function divert(row: SettledRow, verdict: Verdict): Verdict {
   if (row.cancelRequestedAt === null || verdict.to === 'cancelled') return verdict;
   if (verdict.to === 'succeeded' && !decodeOptions(row.options).strictCancel) return verdict;
   const keepMs = 'keepMs' in verdict ? verdict.keepMs : row.keepMs;
   return { to: 'cancelled', reason: 'user', charge: verdict.charge, keepMs, result: null, error: verdict.error };
 }
 
-type After = Pick<Row, 'state' | 'reason' | 'attempt' | 'startedAt'>;
+type After = Pick<SettledRow, 'state' | 'reason' | 'attempt' | 'startedAt'>;
 
-function apply(step: Step, row: Row, settlement: Settlement, verdict: Verdict, writes: Writes): After {
+function apply(step: Step, row: SettledRow, settlement: Settlement, verdict: Verdict, writes: Writes): After {
   const { ranMs } = settlement;
+  const { limitedQueues } = writes;
   const ran = row.state === 'running';
   const startedAt = !ran ? row.startedAt : ranMs === null ? null : (row.startedAt ?? step.now - ranMs);
   const charge = ran ? verdict.charge : 'attempt';
   const attempt = charge === 'attempt' ? row.attempt : row.attempt - 1;
   const after = { state: verdict.to, reason: verdict.reason, attempt, startedAt };
   write(step, row, settlement, verdict, { ...after, counted: countedEnds(charge) }, writes);
-  if (ran && carriesLimits(row.options)) writes.limited.push({ id: row.id, limits: decodeOptions(row.options).limits });
+  if (ran && (carriesLimits(row.options) || limitedQueues.has(row.queue)))
+    writes.limited.push({
+      id: row.id,
+      limits: rulesWithQueue(decodeOptions(row.options).limits, row.queue, limitedQueues),
+    });
   if (row.token !== null) writes.leases.set(row.token, (writes.leases.get(row.token) ?? 0) + 1);
   for (const line of settlement.logs) {
     writes.logs.push([row.id, row.epoch, line.at, line.level, line.message, line.fields]);
@@ -318,7 +214,7 @@ function apply(step: Step, row: Row, settlement: Settlement, verdict: Verdict, w
 
 function write(
   step: Step,
-  row: Row,
+  row: SettledRow,
   settlement: Settlement,
   verdict: Verdict,
   after: After & { readonly counted: readonly number[] },
@@ -368,7 +264,7 @@ function addSuccess(
 }
 
 /** Whether {@link succeedTasks} says all there is to say. */
-function isPlainSuccess(row: Row, { lease, ranMs, progress }: Settlement, verdict: Verdict): boolean {
+function isPlainSuccess(row: SettledRow, { lease, ranMs, progress }: Settlement, verdict: Verdict): boolean {
   return (
     verdict.to === 'succeeded' &&
     row.token === lease.token &&
@@ -385,7 +281,7 @@ function countedEnds(charge: Charge): [crashes: number, interruptions: number, s
   return [charge === 'crash' ? 1 : 0, charge === 'interruption' ? 1 : 0, charge === 'snooze' ? 1 : 0];
 }
 
-function runNumbers(step: Step, row: Row, verdict: Verdict, startedAt: number | null): RunNumbers {
+function runNumbers(step: Step, row: SettledRow, verdict: Verdict, startedAt: number | null): RunNumbers {
   const retried =
     row.state === 'running' && (verdict.charge === 'attempt' || verdict.charge === 'crash') && !isFinished(verdict.to);
   return {

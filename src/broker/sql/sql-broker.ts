@@ -10,7 +10,9 @@ import { control } from './control.ts';
 import { fold } from './counts.ts';
 import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
 import { enqueue } from './enqueue.ts';
+import { getGroups } from './groups.ts';
 import { heartbeat } from './heartbeat.ts';
+import { getLimits } from './limits.ts';
 import { readIncarnation } from './migrate.ts';
 import { claimOverdue } from './overdue.ts';
 import { promote } from './promote.ts';
@@ -178,6 +180,8 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     control: (workerIds, command) => change((step) => control(step, workerIds, command)),
     getTasks: (taskIds) => read((tx) => getTasks(tx, taskIds)),
     getQueues: () => read(getQueues),
+    getGroups: (after, limit) => read((tx) => getGroups(tx, after, limit)),
+    getLimits: (after, limit) => read((tx) => getLimits(tx, after, limit)),
     getWorkers: () => read(getWorkers),
     inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await readNow(tx))),
     schedules: createSchedules(change, read, readNow),

@@ -1,4 +1,4 @@
-/** Groups: the queued tasks of each in order, and whose turn it is. Queues without groups have no row in the new tables. */
+/** Groups: the queued tasks of each in order, and whose turn it is; limits of queues, and pauses of limits. Nothing has a row where it is not used. */
 
 import type { Dialect } from '../driver.ts';
 
@@ -31,5 +31,12 @@ export function up(dialect: Dialect): readonly string[] {
       PRIMARY KEY (queue, grp)
     )${narrow}`,
     'CREATE INDEX turns_next ON turns (queue, standing, turn, since, grp)',
+
+    // 1 while the queue has a maximum or a rate of its own; they are in the row of limits that it has then.
+    'ALTER TABLE queues ADD COLUMN limited bigint NOT NULL DEFAULT 0',
+    'CREATE INDEX queues_limited ON queues (name) WHERE limited = 1',
+    'ALTER TABLE limits ADD COLUMN paused_at bigint',
+    'ALTER TABLE limits ADD COLUMN paused_by text',
+    'ALTER TABLE limits ADD COLUMN pause_reason text',
   ];
 }

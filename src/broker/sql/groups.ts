@@ -1,0 +1,121 @@
+/** What is configured for groups, and where one stands among the others of its queue. */
+
+import type { Pause, TurnFact } from '../../core/facts.ts';
+import { limits } from '../../core/limits.ts';
+import type { Task } from '../../core/task.ts';
+import type { GroupRecord, Settings } from '../broker.ts';
+import { type SqlTransaction, statement } from './driver.ts';
+import { pauseOfRow } from './limits.ts';
+import type { Step } from './step.ts';
+
+type GroupRow = [
+  name: string,
+  weight: number | null,
+  pausedAt: number | null,
+  pausedBy: string | null,
+  pauseReason: string | null,
+];
+
+/** Input: name. Locks: the row. */
+const knownGroup = statement<GroupRow>(
+  'known_group',
+  (dialect) => `SELECT name, weight, paused_at, paused_by, pause_reason FROM groups WHERE name = $1${dialect.lock}`,
+);
+
+/** Inputs: name, weight, when it was paused, by whom, why. Locks: the row. */
+const setGroup = statement(
+  'set_group',
+  () => `INSERT INTO groups (name, weight, paused_at, paused_by, pause_reason) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (name) DO UPDATE SET weight = excluded.weight, paused_at = excluded.paused_at, paused_by = excluded.paused_by,
+      pause_reason = excluded.pause_reason`,
+);
+
+/** Input: name. */
+const dropGroup = statement('drop_group', () => 'DELETE FROM groups WHERE name = $1');
+
+/** Inputs: group, how it stands in its queues, how it has stood. One look-up a queue with groups. */
+const standGroup = statement(
+  'stand_group',
+  () => 'UPDATE turns SET standing = $2 WHERE grp = $1 AND standing = $3 AND queue IN (SELECT queue FROM rounds)',
+);
+
+/** A group with neither weight nor pause leaves nothing behind. */
+export async function configureGroup(step: Step, name: string, { pause, weight }: Settings): Promise<void> {
+  const { tx, now } = step;
+  const [row] = await tx.query(knownGroup, name);
+  const known = row === undefined ? null : recordOf(row);
+  const nextPause: Pause | null =
+    pause === undefined ? (known?.pause ?? null) : pause && { by: pause.by, reason: pause.reason, at: now };
+  const nextWeight = weight === undefined ? (known?.weight ?? null) : weight;
+  if (nextPause === null && nextWeight === null) await tx.query(dropGroup, name);
+  else
+    await tx.query(setGroup, name, nextWeight, nextPause?.at ?? null, nextPause?.by ?? null, nextPause?.reason ?? null);
+  const wasPaused = known !== null && known.pause !== null;
+  if (wasPaused === (nextPause !== null)) return;
+  await tx.query(standGroup, name, wasPaused ? 0 : 1, wasPaused ? 1 : 0);
+  if (wasPaused) step.freed.add(name);
+}
+
+function recordOf([name, weight, at, by, reason]: Readonly<GroupRow>): GroupRecord {
+  return { name, weight, pause: pauseOfRow(at, by, reason) };
+}
+
+/** Inputs: name, limit. */
+const groupsBehind = statement<GroupRow>(
+  'groups_behind',
+  () => 'SELECT name, weight, paused_at, paused_by, pause_reason FROM groups WHERE name > $1 ORDER BY name LIMIT $2',
+);
+
+export async function getGroups(
+  tx: SqlTransaction,
+  after: string | null,
+  limit: number,
+): Promise<readonly GroupRecord[]> {
+  return (await tx.query(groupsBehind, after ?? '', Math.min(limit, limits.pageMax))).map(recordOf);
+}
+
+/** Inputs: queue, group. Nothing where the queue has no groups. */
+const ownTurn = statement<[turn: number, since: number, plainTurn: number, plainSince: number]>(
+  'own_turn',
+  () => `SELECT COALESCE(turns.turn, plain_turn), COALESCE(since, plain_since), plain_turn, plain_since
+    FROM rounds LEFT JOIN turns ON turns.queue = rounds.queue AND grp = $2 WHERE rounds.queue = $1`,
+);
+
+/** Inputs: queue, where the own group stands (turn, since, name), limit. Groups with queued tasks that come before, in order. */
+const turnsBefore = statement<[grp: string, turn: number, since: number]>(
+  'turns_before',
+  () => `SELECT grp, turn, since FROM turns WHERE queue = $1 AND standing = 0 AND (turn, since, grp) < ($2, $3, $4)
+    AND EXISTS (SELECT 1 FROM tasks WHERE tasks.queue = turns.queue AND tasks.grp = turns.grp AND state = 'queued')
+    ORDER BY turn, since, grp LIMIT $5`,
+);
+
+/** Input: queue. */
+const plainWaits = statement<[waits: number]>(
+  'plain_waits',
+  () => "SELECT EXISTS (SELECT 1 FROM tasks WHERE queue = $1 AND state = 'queued' AND grp IS NULL)",
+);
+
+export async function readTurnFact(tx: SqlTransaction, { queue, group, state }: Task): Promise<TurnFact> {
+  const [row] = group === null ? [] : await tx.query(knownGroup, group);
+  const { weight, pause } = row === undefined ? { weight: null, pause: null } : recordOf(row);
+  const fact = { group, weight: weight ?? 1, pause, ahead: 0, first: null };
+  if (state !== 'queued' || pause !== null) return fact;
+  const [own] = await tx.query(ownTurn, queue, group);
+  if (own === undefined) return fact;
+  const [turn, since, plainTurn, plainSince] = own;
+  const before = await tx.query(turnsBefore, queue, turn, since, group ?? '', limits.aheadMax);
+  // The tasks without a group stand beside the table.
+  const isPlainBefore =
+    group !== null &&
+    (plainTurn < turn || (plainTurn === turn && plainSince <= since)) &&
+    Boolean((await tx.query(plainWaits, queue))[0]?.[0]);
+  const [first] = before;
+  const isPlainFirst =
+    isPlainBefore &&
+    (first === undefined || plainTurn < first[1] || (plainTurn === first[1] && plainSince <= first[2]));
+  return {
+    ...fact,
+    ahead: Math.min(before.length + (isPlainBefore ? 1 : 0), limits.aheadMax),
+    first: isPlainFirst ? null : (first?.[0] ?? null),
+  };
+}
