@@ -189,7 +189,7 @@ export const limits = {
   /** Due schedules one tick looks at: its firings are one transaction. */
   schedulesPerTickMax: 500,
   /** The poll of schedules when none is due sooner: new ones are signalled, so this is for lost signals and clocks that step. */
-  schedulePollMs: 5_000,
+  schedulePollMs: 10_000,
   /** How long events and minute buckets are kept. */
   eventsKeepMs: 24 * 3_600_000,
   minutesKeepMs: 30 * 24 * 3_600_000,

@@ -11,6 +11,7 @@ import { createPromoter } from './promoter.ts';
 import { createPruner } from './pruner.ts';
 import { createReaper } from './reaper.ts';
 import { createSampler } from './sampler.ts';
+import { createScheduler } from './scheduler.ts';
 import { createService, type Report, type Service } from './service.ts';
 
 export interface EngineOptions {
@@ -51,6 +52,7 @@ export function createEngine(options: EngineOptions): Engine {
     }),
     createPruner(store.broker, loop),
     createSampler(store, loop),
+    createScheduler(store.broker, loop),
   ];
   const { presence } = options;
   const serverPresence = (state: Presence['state']): Presence | null =>
