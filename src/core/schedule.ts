@@ -47,9 +47,9 @@ export interface NextFiring {
 /** A schedule on its way into the store. */
 export interface NewSchedule {
   readonly name: string;
-  /** {@link ScheduleDefinition} as JSON text, opaque to the store. */
+  /** {@link ScheduleDefinition} as JSON text, opaque to the store but for `hasSameTimes`. */
   readonly definition: string;
-  /** Taken when the schedule is new or has changed. */
+  /** Taken when the schedule is new or has other times than before. */
   readonly next: NextFiring | null;
 }
 
@@ -132,6 +132,18 @@ export function encodeSchedule(definition: ScheduleDefinition): string {
 
 export function parseSchedule(text: string): ScheduleDefinition {
   return JSON.parse(text) as ScheduleDefinition;
+}
+
+/**
+ * Whether two definitions are due at the same times. Then a change keeps the next time: what was missed while a new
+ * version was rolled out is still caught up on.
+ */
+export function hasSameTimes(former: string, definition: string): boolean {
+  const times = (text: string): string => {
+    const { timing, jitterMs } = parseSchedule(text);
+    return JSON.stringify([timing, jitterMs]);
+  };
+  return times(former) === times(definition);
 }
 
 /** A definition as it is put into the store at `now`. */

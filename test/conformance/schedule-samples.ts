@@ -15,7 +15,7 @@ export function minute(number: number): NextFiring {
 
 /** Due in a minute. */
 export function newSchedule(name: string, given: Partial<NewSchedule> = {}): NewSchedule {
-  return { name, definition: '{"a":1}', next: minute(1), ...given };
+  return { name, definition: '{"timing":{"everyMs":60000},"jitterMs":0}', next: minute(1), ...given };
 }
 
 export function storedSchedule(name: string, given: Partial<ScheduleRecord> = {}): ScheduleRecord {

@@ -38,6 +38,21 @@ export const scheduleCases: readonly Case[] = [
     },
   ],
   [
+    'a change that keeps the times keeps the next one, past or not',
+    async (world) => {
+      await putAll(world, 'a');
+      world.clock.move(minuteMs * 3);
+      const definition = newSchedule('a').definition.replace(/}$/, ',"overlap":"allow"}');
+      await world.check(
+        (broker) => broker.schedules.put([newSchedule('a', { definition, next: minute(9) })]),
+        ['changed'],
+        {
+          'schedule a': { definition, version: 2, changedAt: minute(3).at },
+        },
+      );
+    },
+  ],
+  [
     'a change keeps the pause, the last task and what is remembered',
     async (world) => {
       await putAll(world, 'a');

@@ -13,8 +13,11 @@ export interface Book {
   readonly commands: number[];
   /** Of claims. */
   readonly tokens: string[];
-  /** Version and next time of the schedules that are there. */
-  readonly schedules: Map<string, { readonly version: number; readonly at: number | null }>;
+  /** Version, next time and definition of the schedules that are there. */
+  readonly schedules: Map<
+    string,
+    { readonly version: number; readonly at: number | null; readonly definition: string }
+  >;
   numbers: number;
   /** The reply of the next call is lost, and the call sent again. */
   loseNext: boolean;

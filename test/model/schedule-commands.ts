@@ -2,7 +2,7 @@
 
 import fc, { type Arbitrary } from 'fast-check';
 import type { FireResult, PutResult } from '../../src/broker/broker.ts';
-import type { Firing } from '../../src/core/schedule.ts';
+import { type Firing, hasSameTimes } from '../../src/core/schedule.ts';
 import type { NewTask } from '../../src/core/task.ts';
 import { startAt } from '../conformance/samples.ts';
 import { firedTask, newSchedule } from '../conformance/schedule-samples.ts';
@@ -13,7 +13,7 @@ const schedule = fc.constantFrom('s', 't');
 const stepMs = 1_000;
 
 const put = fc
-  .tuple(schedule, fc.constantFrom('{}', '{"v":2}'), fc.constantFrom(null, 1, 5, 300))
+  .tuple(schedule, fc.constantFrom('{}', '{"v":2}', '{"timing":1}'), fc.constantFrom(null, 1, 5, 300))
   .map(([name, definition, steps]) =>
     callCommand<readonly PutResult[]>(
       `PutSchedule ${name} ${definition} ${steps}`,
@@ -23,8 +23,10 @@ const put = fc
       },
       (book, [result]) => {
         const version = (book.schedules.get(name)?.version ?? 0) + 1;
-        const at = steps === null ? null : startAt + steps * stepMs;
-        if (result !== 'unchanged') book.schedules.set(name, { version, at });
+        const known = book.schedules.get(name);
+        const keepsNext = known !== undefined && hasSameTimes(known.definition, definition);
+        const at = keepsNext ? known.at : steps === null ? null : startAt + steps * stepMs;
+        if (result !== 'unchanged') book.schedules.set(name, { version, at, definition });
       },
     ),
   );

@@ -5,6 +5,7 @@ import { limits } from '../../core/limits.ts';
 import {
   type Firing,
   type FiringRecord,
+  hasSameTimes,
   type NewSchedule,
   remember,
   type ScheduleRecord,
@@ -40,10 +41,11 @@ function putOne(step: Step, { name, definition, next }: NewSchedule): PutResult 
   const known = step.state.schedules.get(name);
   if (known?.definition === definition) return 'unchanged';
   step.configured = true;
+  const keepsNext = known !== undefined && hasSameTimes(known.definition, definition);
   step.state.schedules.set(name, {
     name,
     definition,
-    next,
+    next: keepsNext ? known.next : next,
     version: (known?.version ?? 0) + 1,
     pause: known?.pause ?? null,
     lastTaskId: known?.lastTaskId ?? null,

@@ -1,7 +1,7 @@
 /** Schedules: put, pause and read. Firing them is in fire.ts. */
 
 import { limits } from '../../core/limits.ts';
-import type { NewSchedule, ScheduleRecord } from '../../core/schedule.ts';
+import { hasSameTimes, type NewSchedule, type ScheduleRecord } from '../../core/schedule.ts';
 import type { DueSchedules, PutResult, Schedules } from '../broker.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
 import { fire } from './fire.ts';
@@ -34,10 +34,10 @@ const earliestDue = statement<[dueAt: number]>(
 );
 
 /** Input: list of names. Locks: the rows. */
-const lockedDefinitions = statement<[name: string, definition: string]>(
+const lockedDefinitions = statement<[name: string, definition: string, nextAt: number | null, dueAt: number | null]>(
   'locked_definitions',
   (dialect) =>
-    `SELECT name, definition FROM schedules WHERE name IN ${dialect.list('$1')} ORDER BY name${dialect.lock}`,
+    `SELECT name, definition, next_at, due_at FROM schedules WHERE name IN ${dialect.list('$1')} ORDER BY name${dialect.lock}`,
 );
 
 /** Inputs: name, definition, next time, when it is due, now. Locks: the row. What is paused stays so. */
@@ -89,13 +89,17 @@ async function put(step: Step, schedules: readonly NewSchedule[]): Promise<reado
   refuseLargeBatch(schedules);
   refuseLargePayloads(schedules.map(({ definition }) => ({ payload: definition })));
   const names = JSON.stringify(schedules.map(({ name }) => name));
-  const known = new Map(await step.tx.query(lockedDefinitions, names));
+  const known = new Map<string, NewSchedule>();
+  for (const [name, definition, at, dueAt] of await step.tx.query(lockedDefinitions, names))
+    known.set(name, { name, definition, next: at === null || dueAt === null ? null : { at, dueAt } });
   const changed: NewSchedule[] = [];
   const results = schedules.map((schedule): PutResult => {
     const former = known.get(schedule.name);
-    if (former === schedule.definition) return 'unchanged';
-    known.set(schedule.name, schedule.definition);
-    changed.push(schedule);
+    if (former?.definition === schedule.definition) return 'unchanged';
+    const keepsNext = former !== undefined && hasSameTimes(former.definition, schedule.definition);
+    const stored = keepsNext ? { ...schedule, next: former.next } : schedule;
+    known.set(schedule.name, stored);
+    changed.push(stored);
     return former === undefined ? 'created' : 'changed';
   });
   if (changed.length === 0) return results;
