@@ -52,12 +52,14 @@ import * as taskflow from 'taskflowjs';
 import * as testing from 'taskflowjs/testing';
 import * as zod from 'zod';
 import * as emails from './tasks/email.ts';
+import * as reports from './tasks/reports.ts';
 declare global {
   var { task, contract, createClient, createWorker, fatal, snooze, defineConfig }: typeof taskflow;
   var testKit: typeof testing.testKit;
   var z: typeof zod.z;
   var email: typeof emails;
   var sendWelcome: typeof emails.sendWelcome;
+  var buildReport: typeof reports.buildReport;
   var userId: string;
   var user: object | null;
   var report: { ready: boolean };

@@ -7,6 +7,7 @@ import { makeClient } from '../client/client.ts';
 import { replaceDefaultClient } from '../client/default-client.ts';
 import type { Config } from '../config/load.ts';
 import { createToken, systemChance } from '../core/chance.ts';
+import type { CodeSchedule } from '../core/code-schedule.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import type { TaskFlowError } from '../core/errors.ts';
 import { systemClock } from '../core/time.ts';
@@ -22,6 +23,7 @@ export interface ProjectTasks {
   readonly definitions: readonly TaskDefinition[];
   /** File by task name, relative to the project. */
   readonly files: Readonly<Record<string, string>>;
+  readonly schedules: readonly CodeSchedule[];
   readonly failures: readonly TaskFlowError[];
 }
 
@@ -30,13 +32,14 @@ export async function loadTasks(config: Config): Promise<ProjectTasks> {
   const { discoverTasks } = await import('../worker/discovery.ts');
   // Folders that were asked for must exist; those of the default need not.
   const isAsked = config.origins.tasks.kind !== 'default';
-  const { tasks, failures } = await discoverTasks({
+  const { tasks, schedules, failures } = await discoverTasks({
     root: config.folder,
     ...(isAsked ? { folders: config.settings.tasks } : {}),
   });
   return {
     definitions: tasks.map((task) => task.definition),
     files: Object.fromEntries(tasks.map((task) => [task.definition.name, task.file])),
+    schedules: schedules.map(({ schedule }) => schedule),
     failures,
   };
 }

@@ -62,6 +62,7 @@ export async function runProcess(call: Call, parts: Parts): Promise<number> {
     shareStore(store, server?.url ?? null);
     if (tasks !== null)
       worker = composeWorker({ config, store, tasks, version, services: parts.server ? 'never' : 'auto' });
+    if (tasks !== null) await storeSchedules(call, store, tasks);
     const lines = worker === null ? null : showRuns(call, store, worker);
     worker?.worker.start();
     await showReady(call, store, { version, url: server?.url ?? null, worker, tasks });
@@ -90,6 +91,14 @@ async function loadAllTasks(call: Call): Promise<ProjectTasks> {
   const tasks = await loadTasks(await call.config());
   for (const failure of tasks.failures) showError(call.stderr, call.output.notes, call.output.format, failure, false);
   return tasks;
+}
+
+/** Before the worker starts: what it fires is known to the store from then on. What is wrong is told, and keeps nothing else. */
+async function storeSchedules(call: Call, store: Store, { schedules }: ProjectTasks): Promise<void> {
+  if (schedules.length === 0) return;
+  const { putSchedules } = await import('../client/put-schedules.ts');
+  const { failures } = await putSchedules(store.broker, schedules);
+  for (const failure of failures) showError(call.stderr, call.output.notes, call.output.format, failure, false);
 }
 
 interface Running {

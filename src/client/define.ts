@@ -1,5 +1,6 @@
 /** Defines tasks: `task()` with its handler, `contract()` for producers that must not load it. */
 
+import { type CodeSchedule, scheduleBrand } from '../core/code-schedule.ts';
 import { type Context, definitionBrand, type TaskDefinition } from '../core/definition.ts';
 import type { Duration } from '../core/duration.ts';
 import type { AsJson, Frozen } from '../core/json-type.ts';
@@ -8,6 +9,7 @@ import type { EnqueueItem } from './client.ts';
 import { defaultClient } from './default-client.ts';
 import type { Handle } from './handle.ts';
 import type { EnqueueOptions } from './options.ts';
+import { defineSchedule, type ScheduleOptions } from './schedule-options.ts';
 import type { AnySchema, In, Out } from './schema.ts';
 import { defineTask, type TaskOptions } from './task-options.ts';
 
@@ -41,6 +43,28 @@ export interface TaskRef<Name extends string, Input, Parsed, Output> {
    * {@link Handle.result}; the end of the wait does not end the task.
    */
   run(input: Input, options?: EnqueueOptions & { readonly wait?: Duration }): Promise<Output>;
+  /**
+   * Makes a schedule of this task. Export it: it is stored when a server or worker with its file starts, and fires from then
+   * on, whether that process lives or not. A changed one takes the place of the stored one. Throws INVALID_OPTION and
+   * INVALID_INPUT for whatever is wrong: a time that never comes, a zone that nobody knows, a jitter that reaches the next
+   * run, an input the task refuses.
+   *
+   * @example
+   * export const nightly = buildReport.schedule('report.nightly', {
+   *   cron: '30 2 * * *',
+   *   timezone: 'Europe/Berlin',
+   *   input: ({ at }) => ({ kind: 'daily', day: at.toISOString().slice(0, 10) }),
+   *   overlap: 'skip',
+   *   catchUp: 'latest',
+   * });
+   */
+  schedule(name: string, options: ScheduleOptions<Input>): Schedule;
+}
+
+/** A schedule as code refers to it: something to export. */
+export interface Schedule {
+  readonly name: string;
+  readonly [scheduleBrand]: CodeSchedule;
 }
 
 /** A task without its handler: safe to import where the handler's code must not be. */
@@ -107,7 +131,11 @@ export function task(name: string, options: { readonly run?: unknown }): unknown
   const run = options?.run;
   if (typeof run !== 'function')
     throw invalidOption(`The task ${String(name)}`, 'it needs a run function; a task without one is a contract(…)');
-  return taskRef(defineTask(name, options, (input, context) => run.call(options, input, context)));
+  const schedules = new Map<string, CodeSchedule>();
+  return taskRef(
+    defineTask(name, options, (input, context) => run.call(options, input, context), schedules),
+    schedules,
+  );
 }
 
 /**
@@ -135,17 +163,24 @@ export function contract<
 export function contract(name: string, options: object): unknown {
   if (typeof options === 'object' && options !== null && 'run' in options)
     throw invalidOption(`The contract ${String(name)}`, 'it has no run function: give it to .implement(…)');
-  const definition = defineTask(name, options, null);
+  // One map for both: what is scheduled through the contract runs in its implementation.
+  const schedules = new Map<string, CodeSchedule>();
   return {
-    ...taskRef(definition),
+    ...taskRef(defineTask(name, options, null, schedules), schedules),
     implement(run: unknown) {
       if (typeof run !== 'function') throw invalidOption(`The contract ${name}`, 'implement(…) needs a function');
-      return taskRef(defineTask(name, options, (input, context) => run(input, context)));
+      return taskRef(
+        defineTask(name, options, (input, context) => run(input, context), schedules),
+        schedules,
+      );
     },
   };
 }
 
-function taskRef(definition: TaskDefinition): Omit<TaskRef<string, unknown, unknown, unknown>, '~types'> {
+function taskRef(
+  definition: TaskDefinition,
+  schedules: Map<string, CodeSchedule>,
+): Omit<TaskRef<string, unknown, unknown, unknown>, '~types'> {
   return {
     name: definition.name,
     [definitionBrand]: definition,
@@ -155,6 +190,13 @@ function taskRef(definition: TaskDefinition): Omit<TaskRef<string, unknown, unkn
       const { wait, ...rest } = options;
       const handle = await defaultClient().enqueue(definition, input, rest);
       return handle.result(wait === undefined ? {} : { timeout: wait });
+    },
+    schedule(name, options) {
+      const schedule = defineSchedule(definition, name, options);
+      if (schedules.has(schedule.name))
+        throw invalidOption(`Schedule ${schedule.name}`, `${definition.name} has one of this name already`);
+      schedules.set(schedule.name, schedule);
+      return { name: schedule.name, [scheduleBrand]: schedule };
     },
   };
 }

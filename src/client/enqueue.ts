@@ -35,12 +35,7 @@ const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
  * to wait for.
  */
 export function prepareInput(definition: TaskDefinition, input: unknown): PreparedInput | Promise<PreparedInput> {
-  const bounds = {
-    what: `The input of ${definition.name}`,
-    bytesMax: limits.payloadBytesMax,
-    depthMax: limits.jsonDepthMax,
-  };
-  const payload = encodeJson(input, bounds);
+  const payload = encodeInput(definition.name, input);
   try {
     const parsed = definition.parseInput(JSON.parse(payload));
     if (!(parsed instanceof Promise)) return { payload, parsed };
@@ -51,6 +46,15 @@ export function prepareInput(definition: TaskDefinition, input: unknown): Prepar
   } catch (error) {
     return refuse(definition, input, error);
   }
+}
+
+/** An input as JSON text. Throws PAYLOAD_TOO_LARGE, PAYLOAD_TOO_DEEP or PAYLOAD_NOT_JSON. */
+export function encodeInput(taskName: string, input: unknown): string {
+  return encodeJson(input, {
+    what: `The input of ${taskName}`,
+    bytesMax: limits.payloadBytesMax,
+    depthMax: limits.jsonDepthMax,
+  });
 }
 
 /** Rejects with the error, which gets a hint where only the JSON form is refused. */
@@ -102,6 +106,19 @@ export function newTask(
     traceparent: readTraceparent(options.traceparent),
     firedBy: null,
   };
+}
+
+/**
+ * Throws what `newTask` would throw for these options, without asking for the project's defaults: modules with schedules
+ * load before there is a configuration.
+ */
+export function checkOptions(options: EnqueueOptions): void {
+  checkEnqueueOptions(options);
+  readTimes(options);
+  readTags(options.tags);
+  if (options.queue !== undefined) checkName(options.queue, 'queue');
+  if (options.priority !== undefined) parsePriority(options.priority);
+  if (options.retry !== undefined) policyOf({ retry: options.retry });
 }
 
 /** The error for a task that was not stored because `of` has its id or its key: ID_CONFLICT or KEY_CONFLICT. */

@@ -1,5 +1,6 @@
 /** The options of `task()` and `contract()`: their types, and how they become one normalised definition. */
 
+import type { CodeSchedule } from '../core/code-schedule.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import type { Duration } from '../core/duration.ts';
 import { parseDuration } from '../core/duration.ts';
@@ -110,7 +111,12 @@ const schemaVersionLength = 12;
  * the option. What it does not say is taken from the project's defaults when somebody first reads its policy or timeout:
  * modules with tasks load before there is a configuration. The JSON Schema of the input is made when it is first read.
  */
-export function defineTask(name: unknown, options: unknown, run: TaskDefinition['run']): TaskDefinition {
+export function defineTask(
+  name: unknown,
+  options: unknown,
+  run: TaskDefinition['run'],
+  schedules: ReadonlyMap<string, CodeSchedule> = new Map(),
+): TaskDefinition {
   const taskName = checkName(name, 'The name of the task');
   const given = readOptions(taskName, options);
   return aboutTask(taskName, () => {
@@ -144,6 +150,7 @@ export function defineTask(name: unknown, options: unknown, run: TaskDefinition[
       parseInput: (value) => parseWith(input, value, taskName, 'INVALID_INPUT'),
       parseOutput: output === null ? (value) => value : (value) => parseWith(output, value, taskName, 'INVALID_OUTPUT'),
       retryOn: readRetryOn(given.retry),
+      schedules,
       run,
     };
   });

@@ -1,5 +1,6 @@
 /** A task definition in a process that has its code, and what a handler is given. */
 
+import type { CodeSchedule } from './code-schedule.ts';
 import type { Duration } from './duration.ts';
 import type { AsJson } from './json-type.ts';
 import type { LimitTemplate } from './limit-rules.ts';
@@ -86,6 +87,11 @@ export interface TaskDefinition {
    * policy, a duration is the delay before the next attempt. `null`: every error follows the policy.
    */
   readonly retryOn: ((error: unknown, attempt: number) => boolean | Duration) | null;
+  /**
+   * The schedules that were made of it, by name: how a worker finds the function that makes an input. Absent where no code
+   * of this process made the definition.
+   */
+  readonly schedules?: ReadonlyMap<string, CodeSchedule>;
   /** `null` for a contract that nobody has implemented here. */
   readonly run: ((input: unknown, context: Context) => unknown) | null;
 }

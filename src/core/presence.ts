@@ -23,6 +23,8 @@ export interface Definition {
   readonly group: string | null;
   /** Absent from workers of versions before limits. */
   readonly limits?: readonly LimitTemplate[];
+  /** Names of its schedules that this process has the code of. Absent from workers of versions before schedules. */
+  readonly schedules?: readonly string[];
   /** File it came from, relative to the project, or `null`. */
   readonly file: string | null;
 }

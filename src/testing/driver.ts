@@ -1,13 +1,16 @@
 /** Drives the real worker and the real services over a clock that stands still, until nothing is left to do now. */
 
+import type { Broker } from '../broker/broker.ts';
 import { type Chance, createToken } from '../core/chance.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { NewTask } from '../core/task.ts';
 import { systemClock } from '../core/time.ts';
 import { createPromoter } from '../engine/promoter.ts';
 import { createPruner } from '../engine/pruner.ts';
 import { createReaper } from '../engine/reaper.ts';
+import { createScheduler } from '../engine/scheduler.ts';
 import type { Service } from '../engine/service.ts';
 import type { Store } from '../history/history.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
@@ -18,12 +21,14 @@ export interface DriverOptions {
   readonly clock: ManualClock;
   readonly chance: Chance;
   readonly definitions: readonly TaskDefinition[];
+  /** Told of every task that a schedule has fired. */
+  readonly onFired: (task: NewTask) => void;
 }
 
 export interface Driver {
   /** Runs what is runnable now, and what that makes runnable. Rejects with DRAIN_UNFINISHED after `max` runs. */
   drain(max: number): Promise<void>;
-  /** Lets the services look once: what is due is promoted, what is overdue is judged, what is past its time is pruned. */
+  /** Lets the services look once: what is due is promoted, what is overdue is judged, what is past its time is pruned, schedules are fired. */
   tick(): Promise<void>;
   /** A worker takes everything runnable, reports that it began, and dies; its leases run out. Answers how many tasks it had. */
   crash(): Promise<number>;
@@ -41,8 +46,9 @@ const outsideMs = 1;
 /** Turns without any run after which a worker is replaced: it may have missed a signal. */
 const idleTurns = 50;
 
-export function createDriver({ store, clock, chance, definitions }: DriverOptions): Driver {
+export function createDriver({ store, clock, chance, definitions, onFired }: DriverOptions): Driver {
   const { broker } = store;
+  const scheduled = withFirings(broker, onFired);
   let worker: Worker | null = null;
   let draining = false;
   let waiting = false;
@@ -59,6 +65,8 @@ export function createDriver({ store, clock, chance, definitions }: DriverOption
     // Nothing but this kit uses the store, so no lease needs the benefit of the doubt after an outage.
     const reaper = createReaper({ broker, isGone: () => false, recoveryMs: 0, ...loop });
     for (const service of [reaper, createPromoter(broker, loop), createPruner(broker, loop)]) await tickOnce(service);
+    while ((await broker.schedules.due(1)).schedules.length > 0 && failures.length === 0)
+      await tickOnce(createScheduler(scheduled, loop));
     if (failures.length > 0) throw failures[0];
   }
 
@@ -173,6 +181,24 @@ export function createDriver({ store, clock, chance, definitions }: DriverOption
   }
 
   return { drain, tick, crash, isWaiting: () => waiting, close };
+}
+
+/** The broker, telling of the tasks that its schedules fire. */
+function withFirings(broker: Broker, onFired: (task: NewTask) => void): Broker {
+  return {
+    ...broker,
+    schedules: {
+      ...broker.schedules,
+      async fire(firings) {
+        const results = await broker.schedules.fire(firings);
+        for (const [index, firing] of firings.entries()) {
+          const result = results[index];
+          if (firing.kind !== 'skip' && result?.outcome === 'fired' && result.created) onFired(firing.task);
+        }
+        return results;
+      },
+    },
+  };
 }
 
 /** One tick of a service: it runs when the service starts. */

@@ -49,8 +49,9 @@ export function createRecord(): EnqueueRecord {
     get tasks() {
       return tasks;
     },
-    add: (task) => void enqueued.push({ id: task.id, name: task.name, input: JSON.parse(task.payload) }),
-    inputsOf: <Input>(name: string) => enqueued.filter((each) => each.name === name).map((each) => each.input as Input),
+    add: (task) => void enqueued.push({ id: task.id, name: task.name, input: inputOf(task) }),
+    inputsOf: <Input>(name: string) =>
+      enqueued.filter((each) => each.name === name && each.input !== undefined).map((each) => each.input as Input),
     async refresh({ broker }) {
       const ids = enqueued.map((each) => each.id);
       const known = new Map(tasks.map((task) => [task.id, task]));
@@ -68,6 +69,11 @@ export function createRecord(): EnqueueRecord {
       return tasks;
     },
   };
+}
+
+/** `undefined` where a schedule makes the input when the task runs. No JSON is that. */
+function inputOf({ payload, firedBy }: NewTask): unknown {
+  return firedBy?.input === 'made' ? undefined : JSON.parse(payload);
 }
 
 /** The store of the kit's client: what it stores is recorded. */

@@ -3,8 +3,10 @@
 import { makeClient } from '../client/client.ts';
 import { replaceDefaultClient } from '../client/default-client.ts';
 import type { TaskRef } from '../client/define.ts';
+import { putSchedules } from '../client/put-schedules.ts';
 import { invariant } from '../core/assert.ts';
 import { seededChance } from '../core/chance.ts';
+import { schedulesIn } from '../core/code-schedule.ts';
 import { definitionsIn } from '../core/collect.ts';
 import { definitionBrand } from '../core/definition.ts';
 import { type Duration, parseDuration } from '../core/duration.ts';
@@ -31,7 +33,7 @@ type OutputOf<Ref extends AnyTask> = Ref['~types']['output'];
 /** The clock of a kit. It stands still until it is moved. */
 export interface TestClock {
   now(): Date;
-  /** Moves on; what falls due becomes runnable and is run by the next `drain`. Timers of handlers that run now fire on the way. */
+  /** Moves on; what falls due becomes runnable and is run by the next `drain`, or at the next time of a schedule. Timers of handlers that run now fire on the way. */
   advance(duration: Duration): Promise<void>;
   /** Moves to a time that is not in the past. */
   set(time: Date): Promise<void>;
@@ -40,6 +42,11 @@ export interface TestClock {
 export interface TestKitOptions {
   /** Modules with tasks, or tasks. */
   readonly tasks: object | readonly object[];
+  /**
+   * Modules with schedules, or schedules. They fire as the clock moves: it stops at each of their times, and what is runnable
+   * then is run before it moves on. Without them nothing fires.
+   */
+  readonly schedules?: object | readonly object[];
   /** What the clock shows at first; 2026-01-01T00:00Z when not given. */
   readonly now?: Date | string;
   /** `memory`, the default: SQLite in memory. `sqlite`: a file in a temporary folder. */
@@ -48,7 +55,7 @@ export interface TestKitOptions {
 
 /** One kit at a time is behind all tasks of a process: `enqueue` and `run` of any task use it until it is disposed. */
 export interface TestKit extends AsyncDisposable {
-  /** The inputs this task was enqueued with, in order, also of finished ones. */
+  /** The inputs this task was enqueued with, in order, also of finished ones. Not those that a function of a schedule makes. */
   enqueued<Ref extends AnyTask>(ref: Ref): InputOf<Ref>[];
   /** How the tasks of this definition stood after the last call of the kit, in the order of their enqueue, those that ever began to run. */
   runs<Ref extends AnyTask>(ref: Ref): Run<OutputOf<Ref>>[];
@@ -102,9 +109,10 @@ async function openKit(options: TestKitOptions): Promise<TestKit> {
   const chance = seededChance(1);
   const handlers = createHandlers(definitionsIn(options.tasks));
   const store = await openTestStore(options.store ?? 'memory', clock.now, chance);
+  await storeSchedules(store, options.schedules);
   const record = createRecord();
   const client = makeClient({ open: async () => recordingStore(store, record), clock, chance });
-  const driver = createDriver({ store, clock, chance, definitions: handlers.definitions });
+  const driver = createDriver({ store, clock, chance, definitions: handlers.definitions, onFired: record.add });
   const formerClient = replaceDefaultClient(client);
   let walking: Promise<unknown> = Promise.resolve();
   let walks = 0;
@@ -124,9 +132,25 @@ async function openKit(options: TestKitOptions): Promise<TestKit> {
   async function moveTo(atMs: number): Promise<void> {
     // What a walk in flight can do without the clock comes first: a handler's timeout counts from its start.
     while (walks > 0 && !driver.isWaiting()) await turn();
-    await clock.moveTo(atMs);
+    await fireUntil(atMs);
+    await clock.moveTo(Math.max(atMs, clock.now()));
     // That walk looks for itself; waiting for it here would wait for a handler that waits for this clock.
     if (walks === 0) await walk(driver.tick);
+  }
+
+  /** Stops at each time of a schedule on the way: the next one may depend on whether this run has ended. */
+  async function fireUntil(atMs: number): Promise<void> {
+    for (;;) {
+      const { schedules, nextDueAt } = await store.broker.schedules.due(1);
+      const dueAt = schedules[0]?.next?.dueAt ?? nextDueAt;
+      if (dueAt === null || dueAt > atMs) return;
+      await clock.moveTo(Math.max(dueAt, clock.now()));
+      // A handler that waits for this clock must not keep it from moving.
+      const walked = walks === 0 ? walk(() => driver.drain(drainMaxDefault)) : driver.tick();
+      walked.catch(() => undefined);
+      while (walks > 0 && !driver.isWaiting()) await turn();
+      if (walks === 0) await walked;
+    }
   }
 
   async function execute(ref: AnyTask, input: unknown): Promise<Run<unknown>> {
@@ -183,6 +207,17 @@ async function openKit(options: TestKitOptions): Promise<TestKit> {
     },
   };
   return kit;
+}
+
+/** Rejects with the first thing that is wrong with them. */
+async function storeSchedules(store: Store, schedules: TestKitOptions['schedules']): Promise<void> {
+  try {
+    const { failures } = await putSchedules(store.broker, schedulesIn(schedules));
+    if (failures[0] !== undefined) throw failures[0];
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 async function taskOf({ broker }: Store, id: string): Promise<Task> {

@@ -21,6 +21,7 @@ async function write(files: Readonly<Record<string, string>>): Promise<void> {
 
 interface Answer {
   readonly tasks: readonly (readonly [name: string, file: string])[];
+  readonly schedules: readonly (readonly [name: string, file: string])[];
   readonly failures: readonly { readonly code: string; readonly message: string }[];
   readonly files: readonly string[];
 }
@@ -30,10 +31,15 @@ const script = `
   const { discoverTasks } = await import(${JSON.stringify(new URL('./discovery.ts', import.meta.url).href)});
   process.on('message', async (options) => {
     try {
-      const { tasks, failures, files } = await discoverTasks(options);
-      process.send({ tasks: tasks.map(({ definition, file }) => [definition.name, file]), failures, files });
+      const { tasks, schedules, failures, files } = await discoverTasks(options);
+      process.send({
+        tasks: tasks.map(({ definition, file }) => [definition.name, file]),
+        schedules: schedules.map(({ schedule, file }) => [schedule.name, file]),
+        failures,
+        files,
+      });
     } catch (error) {
-      process.send({ tasks: [], failures: [error], files: [] });
+      process.send({ tasks: [], schedules: [], failures: [error], files: [] });
     }
   });
   process.send('ready');`;
@@ -74,6 +80,23 @@ test('every exported task in every kind of file is found, in both folders', asyn
     ['c', 'tasks/c.js'],
     ['d', 'tasks/d.mjs'],
     ['e', 'src/tasks/e.cjs'],
+  ]);
+});
+
+const scheduleText = (name: string): string =>
+  `export const s = { [Symbol.for('taskflow.schedule')]: { name: '${name}', task: { name: 't' } } };\n`;
+
+test('schedules are found in files of their own too, and no two of one name', async () => {
+  await write({
+    'tasks/a.mjs': scheduleText('nightly'),
+    'tasks/again.mjs': `export { s } from './a.mjs';`,
+    'tasks/b.mjs': scheduleText('twice'),
+    'tasks/c.mjs': scheduleText('twice'),
+  });
+  const { schedules, failures } = await discover();
+  expect(schedules).toEqual([['nightly', 'tasks/a.mjs']]);
+  expect(failures).toMatchObject([
+    { message: 'Two schedules are named "twice": of t in tasks/b.mjs and t in tasks/c.mjs.' },
   ]);
 });
 
@@ -150,7 +173,7 @@ test('two tasks with one name are both refused, with both files', async () => {
 });
 
 test('no folder is fine by default, and a mistake when it was asked for', async () => {
-  expect(await discover()).toEqual({ tasks: [], failures: [], files: [] });
+  expect(await discover()).toEqual({ tasks: [], schedules: [], failures: [], files: [] });
   expect((await discover(['nowhere'])).failures).toMatchObject([{ code: 'INVALID_OPTION' }]);
 });
 

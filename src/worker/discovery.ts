@@ -2,6 +2,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
+import { type CodeSchedule, schedulesIn } from '../core/code-schedule.ts';
 import { definitionOf, type TaskDefinition } from '../core/definition.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -23,10 +24,19 @@ export interface FoundTask {
   readonly file: string;
 }
 
+/** A schedule is any export that a task's `schedule()` made. */
+export interface FoundSchedule {
+  readonly schedule: CodeSchedule;
+  /** Relative to the project. */
+  readonly file: string;
+}
+
 export interface Discovery {
   /** In the order of their names. Only tasks with a handler: a contract alone cannot run. */
   readonly tasks: readonly FoundTask[];
-  /** TASK_FILE_FAILED for each file that did not load, DUPLICATE_TASK_NAME for each name that is taken twice. */
+  /** In the order of their names. */
+  readonly schedules: readonly FoundSchedule[];
+  /** TASK_FILE_FAILED for each file that did not load, DUPLICATE_TASK_NAME and DUPLICATE_SCHEDULE_NAME for each name that is taken twice. */
   readonly failures: readonly TaskFlowError[];
   /** Every file that was looked at, relative to the project. */
   readonly files: readonly string[];
@@ -44,6 +54,7 @@ export async function discoverTasks(options: DiscoveryOptions): Promise<Discover
   const files = await findFiles(options);
   const failures: TaskFlowError[] = [];
   const found: FoundTask[] = [];
+  const schedules = new Map<CodeSchedule, FoundSchedule>();
   // One after the other: modules share state, and their order should be the same every time.
   for (const path of files) {
     const file = relative(options.root, path);
@@ -52,10 +63,21 @@ export async function discoverTasks(options: DiscoveryOptions): Promise<Discover
       const details = loaded.frame === null ? { file } : { file, frame: loaded.frame };
       const problem = loaded.frame === null ? loaded.problem : `${loaded.problem}\n${loaded.frame}`;
       failures.push(taskFlowError('TASK_FILE_FAILED', { file, problem }, { cause: loaded.cause, details }));
-    } else found.push(...definitionsOf(loaded.exports).map((definition) => ({ definition, file })));
+    } else {
+      const values = valuesOf(loaded.exports);
+      found.push(...definitionsOf(values).map((definition) => ({ definition, file })));
+      for (const schedule of schedulesIn(values))
+        if (!schedules.has(schedule)) schedules.set(schedule, { schedule, file });
+    }
   }
   const { tasks, duplicates } = separateDuplicates(found);
-  return { tasks, failures: [...failures, ...duplicates], files: files.map((path) => relative(options.root, path)) };
+  const unique = separateSchedules([...schedules.values()]);
+  return {
+    tasks,
+    schedules: unique.schedules,
+    failures: [...failures, ...duplicates, ...unique.duplicates],
+    files: files.map((path) => relative(options.root, path)),
+  };
 }
 
 async function findFiles({ root, folders }: DiscoveryOptions): Promise<readonly string[]> {
@@ -88,14 +110,14 @@ async function walk(folder: string, depth: number, found: Set<string>): Promise<
   }
 }
 
-function definitionsOf(exports: Readonly<Record<string, unknown>>): TaskDefinition[] {
-  const definitions = new Set<TaskDefinition>();
+function valuesOf(exports: Readonly<Record<string, unknown>>): readonly unknown[] {
   // Node gives the object of a CommonJS module under this name, for exports that it could not name itself.
   const { 'module.exports': whole } = exports;
-  const values = [
-    ...Object.values(exports),
-    ...(typeof whole === 'object' && whole !== null ? Object.values(whole) : []),
-  ];
+  return [...Object.values(exports), ...(typeof whole === 'object' && whole !== null ? Object.values(whole) : [])];
+}
+
+function definitionsOf(values: readonly unknown[]): TaskDefinition[] {
+  const definitions = new Set<TaskDefinition>();
   for (const value of values) {
     const definition = definitionOf(value);
     if (definition !== null && definition.run !== null) definitions.add(definition);
@@ -124,4 +146,22 @@ function separateDuplicates(found: readonly FoundTask[]): {
       );
   }
   return { tasks, duplicates };
+}
+
+/** Of two schedules with one name neither is stored: nobody could say which one would fire. */
+function separateSchedules(found: readonly FoundSchedule[]): {
+  readonly schedules: readonly FoundSchedule[];
+  readonly duplicates: readonly TaskFlowError[];
+} {
+  const byName = Map.groupBy(found, ({ schedule }) => schedule.name);
+  const schedules: FoundSchedule[] = [];
+  const duplicates: TaskFlowError[] = [];
+  for (const [name, same] of [...byName].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (same.length === 1) schedules.push(...same);
+    else {
+      const tasks = same.map(({ schedule, file }) => `${schedule.task.name} in ${file}`).join(' and ');
+      duplicates.push(taskFlowError('DUPLICATE_SCHEDULE_NAME', { name, tasks }));
+    }
+  }
+  return { schedules, duplicates };
 }

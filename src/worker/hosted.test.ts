@@ -114,7 +114,7 @@ test('a signal stops it', async () => {
 
 const wrong: readonly (readonly [string, object, string])[] = [
   ['a misspelt option', { concurency: 3 }, 'INVALID_OPTION'],
-  ['an option of a later version', { schedules: {} }, 'NOT_SUPPORTED'],
+  ['an option of a later version', { namespace: 'x' } as object, 'NOT_SUPPORTED'],
   ['a weight', { queues: { gpu: { concurrency: 1, weight: 4 } } }, 'NOT_SUPPORTED'],
   ['slots that are none', { queues: { gpu: 'many' } }, 'INVALID_OPTION'],
   ['a bad duration', { drain: '5 mins' }, 'INVALID_OPTION'],

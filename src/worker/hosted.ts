@@ -1,6 +1,8 @@
 /** A worker for a program of one's own: it opens its store, heeds the signals of the process, and closes what it opened. */
 
 import process from 'node:process';
+import { putSchedules } from '../client/put-schedules.ts';
+import { schedulesIn } from '../core/code-schedule.ts';
 import { definitionsIn } from '../core/collect.ts';
 import type { Middleware } from '../core/definition.ts';
 import { type Duration, parseDuration } from '../core/duration.ts';
@@ -17,6 +19,8 @@ export interface HostedWorkerOptions {
   readonly broker?: string;
   /** Modules with tasks (`import * as email from './email.ts'`), or tasks. */
   readonly tasks: object | readonly object[];
+  /** Modules with schedules, or schedules: they are stored when it is made. None when not given. */
+  readonly schedules?: object | readonly object[];
   /** Names that share `concurrency` slots, or slots for each: `{ email: 20, gpu: { concurrency: 1 } }`. The queues of its tasks when not given. */
   readonly queues?: readonly string[] | Readonly<Record<string, number | { readonly concurrency: number }>>;
   /** Tasks run at the same time by a list of queues; 10 when not given. */
@@ -45,20 +49,21 @@ export interface HostedWorker extends AsyncDisposable {
 const optionNames: Readonly<Record<keyof HostedWorkerOptions, true>> = {
   broker: true,
   tasks: true,
+  schedules: true,
   queues: true,
   concurrency: true,
   drain: true,
   name: true,
   middleware: true,
 };
-const notYet = ['store', 'namespace', 'url', 'token', 'schedules'];
+const notYet = ['store', 'namespace', 'url', 'token'];
 const stopSignals = ['SIGTERM', 'SIGINT'] as const;
 /** What a shell reports for a process that Ctrl-C ended. */
 const interruptedExitCode = 130;
 /** Asks a supervisor to start the program again: the "temporary failure" of sysexits. */
 const restartExitCode = 75;
 
-/** Opens the store and makes the worker; it begins with `run`. Rejects with INVALID_OPTION, NOT_SUPPORTED, DUPLICATE_TASK_NAME, STORE_*. */
+/** Opens the store and makes the worker; it begins with `run`. Rejects with INVALID_OPTION, INVALID_INPUT, NOT_SUPPORTED, DUPLICATE_TASK_NAME, DUPLICATE_SCHEDULE_NAME, STORE_*. */
 export async function hostWorker(
   options: HostedWorkerOptions,
   open: (broker: string | null) => Promise<Store>,
@@ -71,6 +76,8 @@ export async function hostWorker(
   try {
     const { concurrency, name, middleware } = options;
     const worker = createWorker({ store, definitions, queues, drainMs, ...given({ concurrency, name, middleware }) });
+    const { failures } = await putSchedules(store.broker, schedulesIn(options.schedules));
+    if (failures[0] !== undefined) throw failures[0];
     return host(worker, store);
   } catch (error) {
     await store.close();

@@ -31,6 +31,8 @@ export function publishedDefinition(definition: TaskDefinition, file: string | n
     ifExists,
     group: definition.group,
     limits: definition.limits,
+    ...(definition.schedules !== undefined &&
+      definition.schedules.size > 0 && { schedules: [...definition.schedules.keys()] }),
     file,
   };
 }

@@ -4,13 +4,14 @@ import type { Context, Middleware, TaskDefinition } from '../core/definition.ts'
 import { formatDuration, parseDuration } from '../core/duration.ts';
 import { toTaskError } from '../core/error-facts.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
-import { decodeJson, encodeJson } from '../core/json.ts';
+import { encodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import type { Outcome } from '../core/task.ts';
 import { type Clock, onNextTurn } from '../core/time.ts';
 import { isFatal, isSnooze } from '../core/verdicts.ts';
 import type { Attempt } from './attempt.ts';
 import { createContext } from './context.ts';
+import { lacksSchedule, readInput } from './input.ts';
 import type { Wheel } from './wheel.ts';
 
 export interface RunnerOptions {
@@ -60,16 +61,11 @@ export function createRunner(options: RunnerOptions): Runner {
   async function execute(attempt: Attempt): Promise<Outcome> {
     const { task } = attempt;
     const definition = options.definitions.get(task.name);
-    if (definition === undefined || definition.run === null) return { kind: 'unknownTask' };
+    if (definition === undefined || definition.run === null || lacksSchedule(task, definition))
+      return { kind: 'unknownTask' };
     let input: unknown;
     try {
-      input = await definition.parseInput(
-        decodeJson(task.payload, {
-          what: `The payload of ${task.name}`,
-          bytesMax: limits.payloadBytesMax,
-          depthMax: limits.jsonDepthMax,
-        }),
-      );
+      input = await readInput(task, definition);
     } catch (thrown) {
       return inputOutcome(attempt, thrown);
     }

@@ -35,6 +35,28 @@ export async function follow(handle: Handle<{ bytes: number }>): Promise<string>
   }
 }
 
+export const nightly = image.buildReport.schedule('report.nightly', {
+  cron: '30 2 * * *',
+  timezone: 'Europe/Berlin',
+  input: ({ at }) => ({ day: at.toISOString().slice(0, 10) }),
+  overlap: 'queue',
+  catchUp: { all: 10, within: '2d' },
+  priority: 'low',
+  startWithin: '6h',
+});
+
+export const heartbeat = email.sendWelcome.schedule('greet', {
+  every: '15m',
+  jitter: '30s',
+  input: { userId: 'ada', locale: 'de' },
+  retry: { attempts: 2 },
+});
+
+export const resized = image.resizeImage.schedule('image.logo', {
+  cron: '@daily',
+  input: async () => ({ src: 'https://x.test/logo.png', width: 640 }),
+});
+
 export async function byName(): Promise<void> {
   await using client = createClient<typeof email & typeof image>({ broker: 'sqlite:./taskflow.db' });
   const sent = await client.enqueue('email.welcome', { userId: 'ada' }, { priority: 'urgent' });
@@ -61,6 +83,7 @@ export async function work(): Promise<void> {
   const worker = await createWorker({
     broker: process.env.TASKFLOW_BROKER ?? 'sqlite:./taskflow.db',
     tasks: [email, image],
+    schedules: [nightly, { heartbeat }],
     queues: { email: 20, media: { concurrency: 2 }, default: 10 },
     drain: '30s',
     middleware: [timing],

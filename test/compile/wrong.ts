@@ -100,8 +100,30 @@ void image.resizeImage.implement(async ({ height }) => ({ url: 'https://x.test',
 task('a', { input, run, isolate: 'process' });
 // @ts-expect-error groups come with a later version
 task('a', { input, run, group: '{userId}' });
-// @ts-expect-error schedules come with a later version
-void email.sendWelcome.schedule('s', { cron: '* * * * *', input: { userId: 'x' } });
+
+// schedules
+// @ts-expect-error a wrong literal in an input
+email.sendWelcome.schedule('s', { cron: '* * * * *', input: { userId: 'x', locale: 'fr' } });
+// @ts-expect-error the same from a function
+email.sendWelcome.schedule('s', { cron: '* * * * *', input: () => ({ userId: 'x', locale: 'fr' }) });
+// @ts-expect-error a function that forgets a field
+email.sendWelcome.schedule('s', { cron: '* * * * *', input: ({ at }) => ({ sendAt: at }) });
+// @ts-expect-error two kinds of times
+email.sendWelcome.schedule('s', { cron: '* * * * *', every: '1m', input: { userId: 'x' } });
+// @ts-expect-error no time
+email.sendWelcome.schedule('s', { input: { userId: 'x' } });
+// @ts-expect-error no input
+email.sendWelcome.schedule('s', { every: '1m' });
+// @ts-expect-error an interval has no zone
+email.sendWelcome.schedule('s', { every: '1m', timezone: 'UTC', input: { userId: 'x' } });
+// @ts-expect-error not a duration
+email.sendWelcome.schedule('s', { every: 'daily', input: { userId: 'x' } });
+// @ts-expect-error not a word of overlap
+email.sendWelcome.schedule('s', { every: '1m', input: { userId: 'x' }, overlap: 'wait' });
+// @ts-expect-error not a word of catchUp
+email.sendWelcome.schedule('s', { every: '1m', input: { userId: 'x' }, catchUp: 'one' });
+// @ts-expect-error an option typo
+email.sendWelcome.schedule('s', { every: '1m', input: { userId: 'x' }, jiter: '1s' });
 // @ts-expect-error not a duration
 void snooze('10 minutes');
 
