@@ -153,7 +153,7 @@ class HistoryJudge implements Judge {
     const story = this.#storyOf(effect.taskId);
     remember(story, effect);
     this.#census.effect(effect);
-    takeEffect(story, effect, this.#saysOf(story));
+    takeEffect(story, effect);
   }
 
   process(entry: ProcessEntry): void {
@@ -353,14 +353,14 @@ function takeClient(story: TaskStory, entry: ClientEntry): void {
   else story.isRefused = true;
 }
 
-function takeEffect(story: TaskStory, effect: Effect, says: Says): void {
+function takeEffect(story: TaskStory, effect: Effect): void {
   const run = runOf(story, effect.epoch);
   if (effect.what === 'step' || effect.what === 'kept') {
     story.steps ??= [];
     story.steps.push(effect);
   } else if (effect.what === 'begin') {
     if (run.begin === null) run.begin = effect;
-    else says('S3', `it ran twice in epoch ${effect.epoch}, in ${run.begin.pid} and ${effect.pid}`);
+    else run.again ??= effect;
   } else if (run.begin !== null) run[effect.what] ??= effect;
 }
 

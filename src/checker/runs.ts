@@ -22,6 +22,8 @@ export function checkRuns(story: TaskStory, rules: RunRules, says: Says): void {
     if (run.begin !== null && run.begin.n !== story.n && story.n !== null)
       says('S2', `it ran with ${run.begin.n} and was asked for with ${story.n}`);
     if (story.reborn) continue;
+    if (run.begin !== null && run.again !== null)
+      says('S3', `it ran twice in epoch ${epoch}, in ${run.begin.pid} and ${run.again.pid}`);
     if (run.begin !== null && epoch > claims) says('S6', `it ran in epoch ${epoch} without a claim`);
     checkEnd(epoch, run, says);
     checkOverlap(

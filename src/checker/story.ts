@@ -20,6 +20,8 @@ export interface Run {
   isClaimed: boolean;
   ended: RunEnd | null;
   begin: Effect | null;
+  /** Another beginning in the same epoch: of the next life of a removed id, or a mistake. */
+  again: Effect | null;
   /** When it was told to end. */
   abort: Effect | null;
   end: Effect | null;
@@ -104,7 +106,7 @@ const unheardOf = {
 /** The run of an epoch; claims and handlers may be heard of in any order. */
 export function runOf(story: TaskStory, epoch: number): Run {
   while (story.runs.length < epoch)
-    story.runs.push({ isClaimed: false, ended: null, begin: null, abort: null, end: null });
+    story.runs.push({ isClaimed: false, ended: null, begin: null, again: null, abort: null, end: null });
   return story.runs[epoch - 1] as Run;
 }
 
