@@ -93,6 +93,8 @@ export function composeWorker({ config, store, tasks, version, services, queues 
     name,
     version,
     drainMs: settings['worker.drain'],
+    leaseMs: settings['worker.lease'],
+    recoveryMs: settings['worker.lease'],
     services,
   });
   return {
@@ -106,7 +108,8 @@ export function composeWorker({ config, store, tasks, version, services, queues 
 /** The engine's services under the presence of a server; not started. */
 export function composeEngine(config: Config, store: Store, version: string, report: Report): Engine {
   const name = `${config.settings['worker.name'] ?? hostname()}-server`;
-  return createEngine({ store, report, presence: { workerId: createToken(systemChance), name, version } });
+  const recoveryMs = config.settings['worker.lease'];
+  return createEngine({ store, report, recoveryMs, presence: { workerId: createToken(systemChance), name, version } });
 }
 
 export interface ServerParts {

@@ -29,6 +29,8 @@ export interface ConfigFile {
     readonly concurrency?: number | undefined;
     /** How long a stopping worker waits for running tasks. Default: `30s`. */
     readonly drain?: string | number | undefined;
+    /** How long a silent worker keeps its tasks, the same for all workers and servers of a store: 1 s to 1 h. Default: `30s`. */
+    readonly lease?: string | number | undefined;
     readonly name?: string | undefined;
   };
   readonly defaults?: {

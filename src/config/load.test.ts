@@ -93,7 +93,7 @@ test('every mistake is told at once, with its place and the nearest known name',
   expect(
     await mistakes({
       env: { TASKFLOW_PORTT: '1', TASKFLOW_LOG_LEVEL: 'loud' },
-      flags: [flag('worker.drain', '--drain', '5 mins')],
+      flags: [flag('worker.drain', '--drain', '5 mins'), flag('worker.lease', '--lease', '100ms')],
     }),
   ).toEqual([
     'TASKFLOW_PORTT is not a variable of TaskFlow. Did you mean TASKFLOW_PORT?',
@@ -103,6 +103,7 @@ test('every mistake is told at once, with its place and the nearest known name',
     'taskflow.config.json: worker.queue is not a setting. Did you mean worker.queues?',
     'taskflow.config.json: port is not a setting. Did you mean server.port?',
     `--drain must be a duration: "5 mins" is not a duration. Did you mean '5m'?`,
+    "--lease must be a duration: \"100ms\" is shorter than 1s. Write a number and a unit: '500ms', '30s', '10m', '2h', '7d'.",
     'taskflow.config.json: defaults.retry has no key "attemps". Did you mean attempts?',
     'TASKFLOW_LOG_LEVEL must be one of debug, info, warn, error, not "loud"',
   ]);

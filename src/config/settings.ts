@@ -119,6 +119,15 @@ export const settings = {
     duration: true,
     shape: (z) => shape.duration(z),
   },
+  'worker.lease': {
+    description:
+      'How long a silent worker keeps its tasks, and how long the living have to renew theirs after an outage',
+    flag: '--lease <duration>',
+    default: '30s',
+    example: '2m',
+    duration: true,
+    shape: (z) => shape.duration(z, limits.leaseMinMs, limits.leaseMaxMs),
+  },
   'worker.name': {
     description: 'Name of the worker in lists',
     flag: '--name <name>',

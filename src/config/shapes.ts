@@ -47,11 +47,12 @@ export const whole = (z: ZodLibrary, min: number, max: number) => {
 };
 
 /** A duration such as `30s`, as milliseconds. */
-export const duration = (z: ZodLibrary, minMs = 0) =>
+export const duration = (z: ZodLibrary, minMs = 0, maxMs: number = limits.durationMaxMs) =>
   z.unknown().transform((value, context): number => {
     try {
       return parseDuration(typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value, '', {
         min: minMs,
+        max: maxMs,
       });
     } catch (error) {
       if (!(error instanceof TaskFlowError)) throw error;

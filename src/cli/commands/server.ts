@@ -16,7 +16,7 @@ const start: CommandSpec = {
     { flags: '--detach', description: 'Go on in the background; taskflow server stop ends it' },
     { flags: '--insecure', description: 'Listen beyond this machine without authentication' },
   ],
-  settings: ['server.port', 'server.host', 'server.hosts', 'env'],
+  settings: ['server.port', 'server.host', 'server.hosts', 'worker.lease', 'env'],
   example: 'taskflow server start --port 8001 --detach',
   run: async (call) =>
     call.has('detach')

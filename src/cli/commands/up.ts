@@ -14,6 +14,7 @@ const up: CommandSpec = {
     'worker.queues',
     'worker.concurrency',
     'worker.drain',
+    'worker.lease',
     'worker.name',
     'env',
   ],
