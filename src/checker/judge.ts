@@ -50,7 +50,7 @@ export interface Judge {
   refusal(entry: KeyRefusal): void;
   /** A promise that somebody else saw broken. */
   readonly tell: Tell;
-  /** Forgets what nobody will speak of again; to be called now and then. */
+  /** Takes note that nothing more is there right now, and forgets what nobody will speak of again. */
   sweep(): void;
   /** A task as the store has it at the end. */
   row(task: Task): void;
@@ -60,6 +60,8 @@ export interface Judge {
   /** Tasks that are remembered, and those of them that are not final. */
   readonly remembered: number;
   readonly open: number;
+  /** Ids of some that are not final. */
+  openIds(limit: number): readonly string[];
   readonly broken: number;
 }
 
@@ -122,6 +124,15 @@ class HistoryJudge implements Judge {
     return this.#open;
   }
 
+  openIds(limit: number): readonly string[] {
+    const ids: string[] = [];
+    for (const { taskId, state } of this.#stories.values()) {
+      if (ids.length >= limit) break;
+      if (isOpen(state)) ids.push(taskId);
+    }
+    return ids;
+  }
+
   get broken(): number {
     return this.#broken;
   }
@@ -173,6 +184,7 @@ class HistoryJudge implements Judge {
   }
 
   sweep(): void {
+    this.#takeHeld(null);
     for (const [story, since] of this.#leaving) {
       const isQuiet = story.runs.every(({ begin, end }) => begin === null || end !== null);
       if ((isQuiet && this.#at - since > limboMs) || this.#canForget(story)) this.#forget(story);

@@ -4,7 +4,7 @@ import type { CommandFile } from './command.ts';
 
 export interface Noun {
   readonly name: string;
-  readonly group: 'Getting started' | 'Processes' | 'Tasks' | 'Other';
+  readonly group: 'Getting started' | 'Processes' | 'Tasks' | 'Other' | 'Proof';
   readonly summary: string;
   /** What stands behind the noun in the overview: verbs or arguments. */
   readonly usage: string;
@@ -85,6 +85,14 @@ export const nouns: readonly Noun[] = [
     alone: false,
     summary: 'The database behind the store',
     load: () => import('./commands/db.ts'),
+  },
+  {
+    name: 'torture',
+    group: 'Proof',
+    usage: '',
+    alone: true,
+    summary: 'Kill and starve real processes, and have a judge look for broken promises',
+    load: () => import('./commands/torture.ts'),
   },
   {
     name: 'version',

@@ -14,8 +14,6 @@ function stream(changes: readonly Change[], late: Parameters<typeof effect>[] = 
   for (const each of effects) judging.effect(each);
   judging.process({ pid: 1, at: 18, what: 'gone' });
   for (const event of eventsOf(changes)) judging.event(event);
-  // The last event is held back until the next one comes.
-  judging.event({ seq: 100, at: 5_000, kind: 'configure', items: [] });
   judging.sweep();
   const { remembered } = judging;
   for (const each of late) judging.effect(effect(...each));

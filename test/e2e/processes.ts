@@ -30,6 +30,8 @@ export interface Child {
   readonly said: readonly Said[];
   /** What it wrote to stderr so far. */
   readonly complaints: () => string;
+  /** What it wrote to stdout so far, in whole lines. */
+  readonly output: () => string;
   readonly exited: Promise<Exit>;
   readonly isRunning: () => boolean;
   send(signal: NodeJS.Signals): void;
@@ -135,7 +137,9 @@ function startChild(
   const pid = child.pid ?? 0;
   const said: Said[] = [];
   let complaints = '';
+  const lines: string[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => {
+    lines.push(line);
     if (line.startsWith('{"event":')) said.push(JSON.parse(line) as Said);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -159,6 +163,7 @@ function startChild(
     pid,
     said,
     complaints: () => complaints,
+    output: () => lines.join('\n'),
     exited,
     isRunning,
     send(signal) {

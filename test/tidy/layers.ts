@@ -51,6 +51,8 @@ export const layers: readonly Layer[] = [
     typesFrom: [seam],
   },
   { of: ['src/api/', 'src/dashboard/'], from: ['src/operations/', 'src/core/'] },
+  // It starts whole setups and looks behind every seam.
+  { of: ['src/torture/'], from: ['src/'] },
   { of: ['src/cli/', 'src/index.ts', 'src/testing/'], from: ['src/'] },
 ];
 

@@ -1,0 +1,127 @@
+/** Follows a run while it goes on: hands events and notes to the judge, each note before the event it led to. */
+
+import { appendFileSync } from 'node:fs';
+import type { ProcessEntry, SettingEntry } from '../checker/evidence.ts';
+import type { Judge } from '../checker/judge.ts';
+import type { BatchEvent } from '../core/events.ts';
+import { isFinished } from '../core/states.ts';
+import type { History } from '../history/history.ts';
+import { readClientNote, readHandlerNote } from './note-reader.ts';
+import { type Author, type Doing, fatesPath, notesPath, settingsPath } from './notes.ts';
+import { createTail, type Tail } from './tail.ts';
+
+/** A setting that was asked for; its event will come. */
+export type Wish = SettingEntry extends infer Entry ? (Entry extends unknown ? Omit<Entry, 'seq'> : never) : never;
+
+export interface Follower {
+  /** Reads the notes of a process from now on. */
+  follow(author: Author, number: number): void;
+  /** What became of a process. When it is gone, what it has written by now is all. */
+  fate(entry: ProcessEntry): void;
+  /** A setting is about to change, in the order of the calls. Answers what to call when it was not. */
+  expect(wish: Wish): () => void;
+  /** Takes in what there is. Answers how many events that were. */
+  look(): Promise<number>;
+  /** Ids of tasks that were lately stored, and lately finished, newest last. */
+  readonly fresh: readonly string[];
+  readonly finished: readonly string[];
+  /** How often handlers did something to their process. */
+  readonly done: Readonly<Record<Doing, number>>;
+  /** Answers that were no answers, by their code. */
+  readonly codes: Readonly<Record<string, number>>;
+}
+
+/** Events of one look, each of many tasks. */
+const pageMax = 500;
+const idsKept = 400;
+
+export function createFollower(folder: string, history: Pick<History, 'events'>, judge: Judge): Follower {
+  const tails = new Map<string, { readonly tail: Tail; readonly author: Author; readonly number: number }>();
+  const left = new Set<number>();
+  const wishes: Wish[] = [];
+  const fresh: string[] = [];
+  const finished: string[] = [];
+  let after = 0;
+  const done = { block: 0, free: 0, bomb: 0, exit: 0 };
+  const codes: Record<string, number> = {};
+
+  function readNotes(): void {
+    for (const [path, { tail, author, number }] of tails) {
+      const isOver = left.has(number);
+      tail.read((line) => takeNote(author, number, line));
+      if (!isOver) continue;
+      tail.close();
+      tails.delete(path);
+    }
+  }
+
+  function takeNote(author: Author, number: number, line: string): void {
+    if (author === 'client') {
+      const entry = readClientNote(number, line);
+      if (entry.step === 'info') codes[entry.code ?? ''] = (codes[entry.code ?? ''] ?? 0) + 1;
+      judge.client(entry);
+      return;
+    }
+    const note = readHandlerNote(number, line);
+    if ('taskId' in note) {
+      judge.effect(note);
+      return;
+    }
+    const { at, doing } = note;
+    done[doing] += 1;
+    // While its loop is blocked a process can act no more than a stopped one.
+    if (doing === 'block') judge.process({ at, pid: number, what: 'frozen' });
+    if (doing === 'free') judge.process({ at, pid: number, what: 'thawed' });
+  }
+
+  function takeEvent(event: BatchEvent): void {
+    const wish = event.kind === 'configure' ? wishes.shift() : undefined;
+    if (wish !== undefined) {
+      const setting: SettingEntry = { ...wish, seq: event.seq };
+      appendFileSync(settingsPath(folder), `${JSON.stringify(setting)}\n`);
+      judge.setting(setting);
+    }
+    for (const { taskId, from, to } of event.items) {
+      if (from === null) keep(fresh, taskId);
+      else if (to !== null && isFinished(to)) keep(finished, taskId);
+    }
+    judge.event(event);
+  }
+
+  return {
+    fresh,
+    finished,
+    done,
+    codes,
+    follow(author, number) {
+      const path = notesPath(folder, author, number);
+      tails.set(path, { tail: createTail(path), author, number });
+    },
+    fate(entry) {
+      appendFileSync(fatesPath(folder), `${JSON.stringify(entry)}\n`);
+      judge.process(entry);
+      if (entry.what === 'gone') left.add(entry.pid);
+    },
+    expect(wish) {
+      wishes.push(wish);
+      return () => {
+        const index = wishes.indexOf(wish);
+        if (index >= 0) wishes.splice(index, 1);
+      };
+    },
+    async look() {
+      const events = await history.events(after, pageMax);
+      // After the events: what a process wrote before it made one of them is there now.
+      readNotes();
+      for (const event of events) takeEvent(event);
+      after = events.at(-1)?.seq ?? after;
+      if (events.length < pageMax) judge.sweep();
+      return events.length;
+    },
+  };
+}
+
+function keep(ids: string[], taskId: string): void {
+  ids.push(taskId);
+  if (ids.length > 2 * idsKept) ids.splice(0, idsKept);
+}

@@ -1,0 +1,75 @@
+/** How the processes under torture are started: servers and workers as people start them, clients as programs of our own. */
+
+import { once } from 'node:events';
+import module from 'node:module';
+import { createServer } from 'node:net';
+import { extname } from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import type { Launch, Seat } from './crew.ts';
+import type { LoadSettings } from './load.ts';
+import type { Plan } from './plan.ts';
+
+export interface LaunchOptions {
+  readonly plan: Plan;
+  readonly folder: string;
+  readonly file: string;
+  /** Where the first server listens. */
+  readonly port: number;
+}
+
+/** Sources when this is one, else what they were compiled to. */
+const beside = (path: string): string => fileURLToPath(new URL(`${path}${extname(import.meta.url)}`, import.meta.url));
+
+/** So small that a memory bomb goes off before the machine feels it. */
+const heapMb = 256;
+
+export function createLaunch({ plan, folder, file, port }: LaunchOptions): (seat: Seat, number: number) => Launch {
+  const broker = `sqlite:${file}`;
+  const command = beside('../cli/main');
+  const cache = module.getCompileCacheDir?.();
+  const env = (number: number): Readonly<Record<string, string>> => ({
+    TASKFLOW_BROKER: broker,
+    TASKFLOW_TASKS: fileURLToPath(new URL('./tasks/', import.meta.url)),
+    TASKFLOW_WORKER_LEASE: `${plan.leaseMs}ms`,
+    TASKFLOW_WORKER_DRAIN: '3s',
+    TASKFLOW_WORKER_CONCURRENCY: String(plan.slots),
+    TORTURE_FOLDER: folder,
+    TORTURE_PROCESS: String(number),
+    NODE_OPTIONS:
+      `${process.env.NODE_OPTIONS ?? ''} --max-old-space-size=${heapMb} --disable-warning=ExperimentalWarning`.trim(),
+    ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
+  });
+  return (seat, number) => {
+    if (seat.kind === 'worker') return { argv: [command, 'worker', 'start', '--name', seat.name], env: env(number) };
+    if (seat.kind === 'client') {
+      const index = Number(seat.name.split('-')[1]) - 1;
+      return { argv: [beside('./load'), JSON.stringify(loadOf(index, number))], env: env(number) };
+    }
+    // A folder has one server of its own; another one is `up`, with a worker beside it.
+    const argv =
+      seat.name === 'server-1'
+        ? ['server', 'start', '--port', String(port)]
+        : ['up', '--port', '0', '--name', seat.name];
+    return { argv: [command, ...argv], env: env(number) };
+  };
+
+  function loadOf(index: number, number: number): LoadSettings {
+    const client = plan.clients[index];
+    if (client === undefined) throw new Error(`There is no client ${index}.`);
+    const { isRemote, ...rest } = client;
+    const url = isRemote ? `http://127.0.0.1:${port}` : null;
+    return { ...rest, url, folder, number, broker, leaseMs: plan.leaseMs };
+  }
+}
+
+/** A port nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('A TCP server has a port.');
+  return address.port;
+}

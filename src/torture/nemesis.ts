@@ -1,0 +1,199 @@
+/** Does to the processes, and to the store, what the plan says. */
+
+import type { Broker, Settings } from '../broker/broker.ts';
+import { type Clock, sleep } from '../core/time.ts';
+import type { Crew, Seat, SeatKind } from './crew.ts';
+import type { Follower, Wish } from './follower.ts';
+import type { FaultKind, Plan, Strike } from './plan.ts';
+import type { Work } from './tasks/work.ts';
+
+export interface NemesisOptions {
+  readonly plan: Plan;
+  readonly clock: Clock;
+  readonly crew: Crew;
+  readonly follower: Follower;
+  readonly broker: Broker;
+  /** Holds the write lock of the store while `work` goes on: no other process is in the middle of a write then. */
+  readonly alone: (work: () => Promise<void>) => Promise<void>;
+  /** Enqueues a task that does something to its process. */
+  readonly plant: (work: Omit<Work, 'n'>) => Promise<void>;
+}
+
+export interface Nemesis {
+  /** Strikes at the planned times. Resolves at the end of the storm, or once `signal` is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Takes back what lasts: pauses and changed limits. */
+  heal(): Promise<void>;
+  /** How often each kind has happened. What handlers do is counted where it is seen. */
+  readonly fired: Readonly<Partial<Record<FaultKind, number>>>;
+  /** Why others could not be done. */
+  readonly missed: readonly string[];
+}
+
+const queues = ['default', 'bulk'] as const;
+const limitNames = ['a', 'b', 'c', 'd', 'e', 'f'].flatMap((lane) => [`torture.slots:${lane}`, `torture.rated:${lane}`]);
+/** How long a fault waits for somebody whom it can hit, and how often it looks. */
+const victimMs = 8_000;
+const lookMs = 250;
+/** Handlers do it; it is counted when they say so. */
+const isPlanted = (kind: FaultKind): boolean => kind === 'blockLoop' || kind === 'bombMemory' || kind === 'exitProcess';
+const person = { by: 'torture', reason: null } as const;
+
+export function createNemesis(options: NemesisOptions): Nemesis {
+  const { plan, clock, crew, follower, broker } = options;
+  const fired: Partial<Record<FaultKind, number>> = {};
+  const missed: string[] = [];
+  const changed = new Set<string>();
+  /** One call of a person at a time: their events come in the order of their calls. */
+  let people: Promise<unknown> = Promise.resolve();
+
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const turn = people.then(work);
+    people = turn.catch(() => undefined);
+    return turn;
+  };
+
+  /** Tries until the store has it: a setting that nobody knows of would be taken for a fault of the store. */
+  async function configure(scope: 'queue' | 'limit', name: string, settings: Settings, wish: Wish): Promise<void> {
+    for (;;) {
+      const forget = follower.expect(wish);
+      try {
+        await broker.configure(scope, name, settings);
+        return;
+      } catch {
+        // Its transaction did not begin, or was taken back: the store is locked or full.
+        forget();
+        await sleep(clock, 200);
+      }
+    }
+  }
+
+  const pause = (queue: string, isPaused: boolean): Promise<void> =>
+    inTurn(() => configure('queue', queue, { pause: isPaused ? person : null }, { queue, paused: isPaused }));
+
+  const limit = (name: string, settings: Pick<Settings, 'max' | 'rate'>): Promise<void> =>
+    inTurn(() => configure('limit', name, settings, { limit: name, ...settings }));
+
+  function victim(kind: SeatKind, roll: number, hits: (seat: Seat) => boolean): boolean {
+    const seats = crew.seats.filter((seat) => seat.kind === kind);
+    const first = Math.floor(roll * seats.length);
+    // The next one when the first is away.
+    return seats.some((_, index) => hits(seats[(first + index) % seats.length] as Seat));
+  }
+
+  /** Whoever it should hit may be away: then it waits for somebody to come. */
+  async function insist(one: Strike, signal: AbortSignal): Promise<boolean> {
+    for (let waitedMs = 0; !(await strike(one)); waitedMs += lookMs) {
+      if (waitedMs >= victimMs || isPlanted(one.kind) || signal.aborted) return false;
+      await sleep(clock, lookMs);
+    }
+    return true;
+  }
+
+  async function strike({ kind, roll, ms }: Strike): Promise<boolean> {
+    switch (kind) {
+      case 'killWorker':
+        return victim('worker', roll, crew.kill);
+      case 'killServer':
+        return victim('server', roll, crew.kill);
+      case 'killClient':
+        return victim('client', roll, crew.kill);
+      case 'freezeWorker':
+        return freezeAlone('worker', roll, ms);
+      case 'freezeServer':
+        return freezeAlone('server', roll, ms);
+      case 'freezeAnywhere':
+        return victim(roll < 0.8 ? 'worker' : 'client', (roll * 10) % 1, (seat) => crew.freeze(seat, ms));
+      case 'restartWorker':
+        return victim('worker', roll, crew.restart);
+      case 'restartServer':
+        return victim('server', roll, crew.restart);
+      case 'blockLoop':
+        return planted({ does: 'block', ms: Math.round(ms), times: 2 });
+      case 'bombMemory':
+        return planted({ does: 'bomb', times: roll < 0.3 ? 9 : 2 });
+      case 'exitProcess':
+        return planted({ does: 'exit', times: roll < 0.3 ? 9 : 2 });
+      case 'lockStore':
+        await options.alone(() => sleep(clock, ms));
+        return true;
+      case 'pauseQueue':
+        return pauseFor(queues[Math.floor(roll * queues.length)] as string, ms);
+      case 'changeLimit':
+        return changeLimit(roll);
+      case 'cancelTasks':
+        return people_(() => broker.cancel({ taskIds: someOf(follower.fresh, roll, 3), reason: 'torture' }));
+      case 'retryTasks':
+        return people_(() => broker.retry(someOf(follower.finished, roll, 2)));
+    }
+  }
+
+  /** Who is stopped within a transaction stops everybody: here only the one is to fall behind. */
+  async function freezeAlone(kind: SeatKind, roll: number, ms: number): Promise<boolean> {
+    let hit = false;
+    await options.alone(async () => {
+      hit = victim(kind, roll, (seat) => crew.freeze(seat, ms));
+    });
+    return hit;
+  }
+
+  async function planted(work: Omit<Work, 'n'>): Promise<boolean> {
+    await options.plant(work);
+    // Seen when it happens.
+    return false;
+  }
+
+  async function pauseFor(queue: string, ms: number): Promise<boolean> {
+    await pause(queue, true);
+    await sleep(clock, ms);
+    await pause(queue, false);
+    return true;
+  }
+
+  async function changeLimit(roll: number): Promise<boolean> {
+    const name = limitNames[Math.floor(roll * limitNames.length)] as string;
+    const size = 1 + Math.floor(((roll * 1_000) % 1) * 5);
+    changed.add(name);
+    if (name.startsWith('torture.slots')) await limit(name, { max: size });
+    else await limit(name, { rate: { count: 10 * size, perMs: 1_000 } });
+    return true;
+  }
+
+  async function people_(call: () => Promise<unknown>): Promise<boolean> {
+    await inTurn(async () => void (await call()));
+    return true;
+  }
+
+  return {
+    fired,
+    missed,
+    async run(signal) {
+      const startedAt = clock.elapsed();
+      const until = (atMs: number): Promise<void> =>
+        sleep(clock, Math.max(0, startedAt + atMs - clock.elapsed()), signal);
+      try {
+        for (const one of plan.strikes) {
+          await until(one.atMs);
+          // Those that last go on beside the next ones; what could not be done has not happened.
+          void insist(one, signal)
+            .then((happened) => {
+              if (happened) fired[one.kind] = (fired[one.kind] ?? 0) + 1;
+            })
+            .catch((error: unknown) => void missed.push(`${one.kind}: ${String(error)}`));
+        }
+        await until(plan.stormMs);
+      } catch {
+        // Aborted: the storm is over early.
+      }
+    },
+    async heal() {
+      for (const queue of queues) await pause(queue, false);
+      for (const name of changed) await limit(name, name.startsWith('torture.slots') ? { max: null } : { rate: null });
+    },
+  };
+}
+
+function someOf(ids: readonly string[], roll: number, count: number): readonly string[] {
+  const from = Math.floor(roll * Math.max(1, ids.length - count));
+  return [...new Set(ids.slice(from, from + count))];
+}

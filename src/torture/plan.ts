@@ -1,0 +1,159 @@
+/** What a seed decides before anything starts: who is there, how much work comes, and what goes wrong when. */
+
+import { type Chance, seededChance } from '../core/chance.ts';
+import { between, nextIn, pick } from './draw.ts';
+
+/** What may go wrong, how often while it is on (ms between two of a kind), and in words. */
+export const faults = {
+  killWorker: { everyMs: 4_000, says: 'kill -9 of a worker' },
+  killServer: { everyMs: 10_000, says: 'kill -9 of a server' },
+  killClient: { everyMs: 12_000, says: 'kill -9 of a client' },
+  freezeWorker: { everyMs: 9_000, says: 'a worker stopped beyond its lease (SIGSTOP, SIGCONT)' },
+  freezeServer: { everyMs: 12_000, says: 'a server stopped (SIGSTOP, SIGCONT)' },
+  freezeAnywhere: { everyMs: 10_000, says: 'a process stopped wherever it was, in a transaction too' },
+  restartWorker: { everyMs: 9_000, says: 'SIGTERM of a worker, and its next start' },
+  restartServer: { everyMs: 14_000, says: 'SIGTERM of a server, and its next start' },
+  blockLoop: { everyMs: 5_000, says: 'a handler that blocks its event loop' },
+  bombMemory: { everyMs: 9_000, says: 'a handler that takes memory until its process dies' },
+  exitProcess: { everyMs: 8_000, says: 'a handler that ends its process' },
+  lockStore: { everyMs: 10_000, says: 'somebody else holds the write lock of the store' },
+  pauseQueue: { everyMs: 7_000, says: 'a queue paused and resumed' },
+  changeLimit: { everyMs: 5_000, says: 'a limit changed while it is in use' },
+  cancelTasks: { everyMs: 400, says: 'tasks cancelled by a person' },
+  retryTasks: { everyMs: 1_000, says: 'finished tasks retried by a person' },
+} as const satisfies Record<string, { readonly everyMs: number; readonly says: string }>;
+
+export type FaultKind = keyof typeof faults;
+export const faultKinds = Object.keys(faults) as readonly FaultKind[];
+
+/** One fault at its time. What it hits depends on who is there then; `roll`, from 0 to 1, says which of them. */
+export interface Strike {
+  readonly atMs: number;
+  readonly kind: FaultKind;
+  readonly roll: number;
+  /** How long it lasts, where it lasts. */
+  readonly ms: number;
+}
+
+/** How the work comes in. */
+export const shapes = ['steady', 'burst', 'sawtooth'] as const;
+export type Shape = (typeof shapes)[number];
+
+export interface ClientPlan {
+  readonly shape: Shape;
+  /** Tasks a second. */
+  readonly rate: number;
+  /** Over HTTP, or in the store itself. */
+  readonly isRemote: boolean;
+  readonly seed: number;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly stormMs: number;
+  readonly periodMs: number;
+  /** The kinds that are on, by period; none in a calm one. */
+  readonly periods: readonly (readonly FaultKind[])[];
+  readonly strikes: readonly Strike[];
+  readonly leaseMs: number;
+  readonly workers: number;
+  readonly slots: number;
+  /** The second of two has a worker in its process. */
+  readonly servers: number;
+  readonly clients: readonly ClientPlan[];
+  /** How long what died stays away, at most. */
+  readonly awayMs: number;
+}
+
+export interface PlanOptions {
+  readonly seed: number;
+  readonly minutes: number;
+  /** Tasks a second of all clients together. */
+  readonly rate: number;
+}
+
+const periodMs = 20_000;
+const calmShare = 1 / 4;
+/** Share of one client over HTTP: each of its tasks is a request of its own. */
+const remoteShare = 0.08;
+
+export function drawPlan({ seed, minutes, rate }: PlanOptions): Plan {
+  const chance = seededChance(seed);
+  const stormMs = Math.round(minutes * 60_000);
+  // A run too short for three periods of the usual length has shorter ones.
+  const length = Math.min(periodMs, Math.max(2_000, stormMs / 3));
+  const leaseMs = drawLease(chance, stormMs);
+  const periods = Array.from({ length: Math.ceil(stormMs / length) }, (_, index) =>
+    index > 0 && chance.float() < calmShare ? [] : drawSubset(chance),
+  );
+  const strikes = periods.flatMap((kinds, index) =>
+    kinds.flatMap((kind) => drawStrikes(chance, kind, { from: index * length, length, leaseMs })),
+  );
+  return {
+    seed,
+    stormMs,
+    periodMs: length,
+    periods,
+    strikes: strikes.filter(({ atMs }) => atMs < stormMs).sort((left, right) => left.atMs - right.atMs),
+    leaseMs,
+    workers: 3,
+    slots: 20,
+    servers: chance.float() < 0.5 ? 1 : 2,
+    clients: [
+      { shape: pick(chance, shapes), rate: rate * (1 - remoteShare), isRemote: false, seed: drawSeed(chance) },
+      { shape: pick(chance, shapes), rate: rate * remoteShare, isRemote: true, seed: drawSeed(chance) },
+    ],
+    awayMs: Math.min(10_000, length / 2),
+  };
+}
+
+/** Short leases raise the density of races; the default of 30 s is what most people run. */
+function drawLease(chance: Chance, stormMs: number): number {
+  const roll = chance.float();
+  if (stormMs < 60_000 || roll < 0.3) return 2_000;
+  return roll < 0.8 ? 5_000 : 30_000;
+}
+
+function drawSubset(chance: Chance): readonly FaultKind[] {
+  const share = between(chance, 0.15, 0.7);
+  const kinds = faultKinds.filter(() => chance.float() < share);
+  return kinds.length > 0 ? kinds : [pick(chance, faultKinds)];
+}
+
+interface Stretch {
+  readonly from: number;
+  readonly length: number;
+  readonly leaseMs: number;
+}
+
+/** At least one, so that a kind that is on is seen. */
+function drawStrikes(chance: Chance, kind: FaultKind, { from, length, leaseMs }: Stretch): readonly Strike[] {
+  const { everyMs } = faults[kind];
+  const strikes: Strike[] = [];
+  const draw = (atMs: number): Strike => ({ atMs, kind, roll: chance.float(), ms: drawLength(chance, kind, leaseMs) });
+  for (let at = nextIn(chance, everyMs); at < length; at += nextIn(chance, everyMs)) strikes.push(draw(from + at));
+  return strikes.length > 0 ? strikes : [draw(from + between(chance, 0, length * 0.8))];
+}
+
+function drawLength(chance: Chance, kind: FaultKind, leaseMs: number): number {
+  switch (kind) {
+    case 'freezeWorker':
+      // The longest lease outlasts a period; a worker that is stopped for 35 s is still one that came back.
+      return between(chance, 1.1, 2.2) * Math.min(leaseMs, 16_000);
+    case 'freezeServer':
+      return between(chance, 500, 12_000);
+    case 'freezeAnywhere':
+    case 'lockStore':
+      return between(chance, 200, 3_000);
+    case 'blockLoop':
+      return between(chance, 200, 1.5 * leaseMs);
+    case 'pauseQueue':
+      return between(chance, 200, 5_000);
+    default:
+      return 0;
+  }
+}
+
+function drawSeed(chance: Chance): number {
+  return Math.floor(chance.float() * 2 ** 31);
+}

@@ -1,0 +1,314 @@
+/**
+ * A torture: real servers, workers and clients on a store of their own, with everything going wrong that a seed can draw.
+ * Then it heals, every task must come to its end, and a judge who has followed all of it says whether a promise was broken.
+ */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSqliteStore } from '../broker/connect.ts';
+import { createSqliteDriver, type SqliteDriver } from '../broker/sqlite/driver.ts';
+import { createJudge, type Judge } from '../checker/judge.ts';
+import type { Verdict } from '../checker/verdict.ts';
+import { seededChance, systemChance } from '../core/chance.ts';
+import { explain } from '../core/explain.ts';
+import { limits } from '../core/limits.ts';
+import { systemClock as clock, sleep } from '../core/time.ts';
+import type { Store } from '../history/history.ts';
+import { type Crew, createCrew, type Exit } from './crew.ts';
+import { between } from './draw.ts';
+import { createFollower, type Follower } from './follower.ts';
+import { createLaunch, freePort } from './launch.ts';
+import { createNemesis, type Nemesis } from './nemesis.ts';
+import { drawPlan, type FaultKind, faults, type Plan, type PlanOptions } from './plan.ts';
+import { createPlanter } from './planter.ts';
+import { checkFile, checkIndexes, heldKeys, showRows } from './remains.ts';
+import { leaveCode } from './tasks/work.ts';
+
+export type Phase = 'storm' | 'drain' | 'check';
+
+/** How far a run is, told about once a second. */
+export interface Progress {
+  readonly phase: Phase;
+  readonly ms: number;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly open: number;
+  readonly fired: Readonly<Partial<Record<FaultKind, number>>>;
+  /** The faults that are on now. */
+  readonly on: readonly FaultKind[];
+  readonly broken: number;
+}
+
+export interface TortureOptions extends PlanOptions {
+  readonly onProgress: (progress: Progress) => void;
+  /** Ends the storm early. */
+  readonly signal: AbortSignal;
+  /** Keeps the folder of a run that was good, too. */
+  readonly keep: boolean;
+}
+
+export interface Report {
+  readonly plan: Plan;
+  readonly verdict: Verdict;
+  /** Where everything that is left of it lies; `null` when it was removed. */
+  readonly folder: string | null;
+  readonly fired: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly codes: Readonly<Record<string, number>>;
+  /** Faults that could not be done, and why. */
+  readonly missed: readonly string[];
+  /** How processes ended, such as `worker SIGKILL`. */
+  readonly exits: Readonly<Record<string, number>>;
+  readonly stormMs: number;
+  readonly drainMs: number;
+  readonly totalMs: number;
+  /** Rows that were counted again, all recounts together. */
+  readonly recounted: number;
+  readonly durability: string;
+}
+
+const lookMs = 200;
+const recountMs = 20_000;
+/** Clients rest while more tasks than these are not final: the longest that the rate could need to catch up. */
+const openSeconds = 8;
+
+/** Runs it from its first process to its verdict; no process is left, whatever happens. */
+export async function torture(options: TortureOptions): Promise<Report> {
+  const plan = drawPlan(options);
+  const folder = mkdtempSync(join(tmpdir(), 'taskflow-torture-'));
+  for (const name of ['notes', 'logs']) mkdirSync(join(folder, name));
+  const run = await prepare(plan, folder);
+  try {
+    const report = await run.play(options);
+    const isGood = report.verdict.result === 'valid' && !options.keep;
+    await run.end();
+    writeFileSync(join(folder, 'report.json'), JSON.stringify(report, null, 2));
+    if (isGood) rmSync(folder, { recursive: true, force: true });
+    return { ...report, folder: isGood ? null : folder };
+  } finally {
+    await run.end();
+  }
+}
+
+interface Run {
+  play(options: TortureOptions): Promise<Omit<Report, 'folder'>>;
+  end(): Promise<void>;
+}
+
+async function prepare(plan: Plan, folder: string): Promise<Run> {
+  const file = join(folder, 'store.db');
+  const store = createSqliteStore({ file });
+  await store.broker.open();
+  const driver = createSqliteDriver({ file, now: clock.now, clock, chance: systemChance });
+  await driver.open();
+  const judge = createJudge({ toldWithinMs: 5_000 });
+  const follower = createFollower(folder, store.history, judge);
+  const chance = seededChance(plan.seed + 1);
+  const exits: Record<string, number> = {};
+  const port = await freePort();
+  const launch = createLaunch({ plan, folder, file, port });
+  const crew = createCrew({
+    folder,
+    clock,
+    launch: (seat, number) => {
+      follower.follow(seat.kind === 'client' ? 'client' : 'handlers', number);
+      return launch(seat, number);
+    },
+    onFate: follower.fate,
+    onExit: (exit) => noteExit(exit, exits, judge),
+    awayMs: () => between(chance, 0, plan.awayMs),
+  });
+  const planter = createPlanter({ folder, store, follower });
+  const alone = (work: () => Promise<void>): Promise<void> => driver.transaction(work);
+  const nemesis = createNemesis({
+    plan,
+    clock,
+    crew,
+    follower,
+    broker: store.broker,
+    alone,
+    plant: planter.plant,
+  });
+  let ended: Promise<void> | null = null;
+  return {
+    play: (options) => play({ plan, store, driver, judge, follower, crew, nemesis, exits }, options),
+    end() {
+      ended ??= crew.end().then(async () => {
+        driver.close();
+        await store.close();
+      });
+      return ended;
+    },
+  };
+}
+
+/** Processes end when they are killed, when they are asked to, and when a handler ends them: by a signal or with a code of its own. */
+function noteExit(exit: Exit, exits: Record<string, number>, judge: Judge): void {
+  const { seat, code, signal, wasAsked, wasStopping } = exit;
+  const how = `${seat.kind} ${signal ?? `exit ${code}`}`;
+  exits[how] = (exits[how] ?? 0) + 1;
+  const log = `see logs/${exit.number}-${seat.name}.log`;
+  if (wasStopping && signal === null && code !== 0)
+    judge.tell('stop', null, `${seat.name} stopped with ${code}, ${log}`);
+  if (!wasAsked && signal === null && code !== leaveCode)
+    judge.tell('stop', null, `${seat.name} ended by itself with ${code}, ${log}`);
+}
+
+interface Scene {
+  readonly plan: Plan;
+  readonly store: Store;
+  readonly driver: SqliteDriver;
+  readonly judge: Judge;
+  readonly follower: Follower;
+  readonly crew: Crew;
+  readonly nemesis: Nemesis;
+  readonly exits: Readonly<Record<string, number>>;
+}
+
+async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promise<Omit<Report, 'folder'>> {
+  const { plan, judge, crew, nemesis, driver, follower } = scene;
+  const startedAt = clock.elapsed();
+  let phase: Phase = 'storm';
+  const watch = createWatch(scene, () =>
+    onProgress({
+      phase,
+      ms: clock.elapsed() - startedAt,
+      counts: judge.counts,
+      open: judge.open,
+      fired: nemesis.fired,
+      on: phase === 'storm' ? (plan.periods[Math.floor((clock.elapsed() - startedAt) / plan.periodMs)] ?? []) : [],
+      broken: judge.broken,
+    }),
+  );
+  const [firstServer = 'server', ...moreServers] = Array.from({ length: plan.servers }, (_, at) => `server-${at + 1}`);
+  crew.add('server', firstServer);
+  for (const name of moreServers) crew.add('server', name);
+  for (let index = 1; index <= plan.workers; index++) crew.add('worker', `worker-${index}`);
+  for (const [index] of plan.clients.entries()) crew.add('client', `client-${index + 1}`);
+  await nemesis.run(signal);
+  const stormMs = clock.elapsed() - startedAt;
+
+  phase = 'drain';
+  crew.thawAll();
+  crew.hurry();
+  await nemesis.heal();
+  const late = [...(await crew.stop('client', patienceOf('client')))];
+  const drainMs = await drain(scene);
+  await explainRest(scene);
+  for (const kind of ['worker', 'server'] as const) late.push(...(await crew.stop(kind, patienceOf(kind))));
+  for (const name of late) judge.tell('stop', null, `${name} did not stop in time and was killed`);
+
+  phase = 'check';
+  await watch.end();
+  while ((await follower.look()) > 0);
+  await showRows(driver, judge);
+  const recounted = watch.recounted + (await checkIndexes(driver, judge));
+  await checkFile(driver, judge);
+  const fired = firedOf(scene);
+  const verdict = judge.finish({ heldKeys: await heldKeys(driver), doubts: doubtsOf(scene, fired, stormMs) });
+  return {
+    plan,
+    verdict,
+    fired,
+    codes: follower.codes,
+    missed: nemesis.missed,
+    exits: scene.exits,
+    stormMs,
+    drainMs,
+    totalMs: clock.elapsed() - startedAt,
+    recounted,
+    durability: driver.durability().detail,
+  };
+}
+
+/** How long an orderly end may take: the drain of a worker, its aborts and its last settlements; the patience of a client. */
+function patienceOf(kind: 'client' | 'worker' | 'server'): number {
+  return kind === 'client' ? 30_000 : 25_000;
+}
+
+/** Looks at the run for as long as it lasts, holds the clients back when they are too fast, and counts again now and then. */
+function createWatch({ follower, judge, crew, driver, plan }: Scene, tick: () => void) {
+  const rate = plan.clients.reduce((sum, client) => sum + client.rate, 0);
+  const openMax = Math.max(500, openSeconds * rate);
+  let isOver = false;
+  let recounted = 0;
+  let isHeld = false;
+
+  function hold(): void {
+    const wanted = judge.open > (isHeld ? openMax / 2 : openMax);
+    // Also told to a client that has just come.
+    for (const { kind, member } of crew.seats)
+      if (kind === 'client' && member?.isAlive === true) member.child.stdin?.write(wanted ? 'hold\n' : 'go\n');
+    isHeld = wanted;
+  }
+
+  async function loop(): Promise<void> {
+    let [tickAt, recountAt] = [0, clock.elapsed() + recountMs];
+    while (!isOver) {
+      // A look that the store refuses, locked by somebody, is made up for by the next.
+      const seen = await follower.look().catch(() => 0);
+      if (clock.elapsed() >= tickAt) {
+        tickAt = clock.elapsed() + 1_000;
+        hold();
+        tick();
+      }
+      if (clock.elapsed() >= recountAt) {
+        recounted += await checkIndexes(driver, judge).catch(() => 0);
+        recountAt = clock.elapsed() + recountMs;
+      }
+      if (seen === 0) await sleep(clock, lookMs);
+    }
+  }
+
+  const looping = loop();
+  return {
+    get recounted() {
+      return recounted;
+    },
+    end(): Promise<void> {
+      isOver = true;
+      return looping;
+    },
+  };
+}
+
+/** Waits until everything is final, for as long as that may take. Answers how long it took. */
+async function drain({ judge, follower, plan }: Scene): Promise<number> {
+  const startedAt = clock.elapsed();
+  const rate = plan.clients.reduce((sum, client) => sum + client.rate, 0);
+  const backlogMs = (1_000 * judge.open) / Math.max(25, rate / 4);
+  // The longest back-off is 2 s, the longest run 30 s and its grace; then what is due has to be noticed and run.
+  const withinMs = 60_000 + 2 * plan.leaseMs + 30_000 + limits.graceMs + backlogMs;
+  // What was stored last has to be seen before its end can be.
+  await sleep(clock, 3 * lookMs);
+  while (clock.elapsed() - startedAt < withinMs) {
+    await sleep(clock, lookMs);
+    if (judge.open === 0 && (await follower.look()) === 0) break;
+  }
+  return clock.elapsed() - startedAt;
+}
+
+/** Says of what should be final by now why it is not. */
+async function explainRest({ judge, store }: Scene): Promise<void> {
+  const ids = judge.openIds(20);
+  if (ids.length === 0) return;
+  for (const facts of await store.broker.inspect(ids)) {
+    if (facts === null) continue;
+    judge.tell('L4', facts.task.id, `it is ${facts.task.state} after the drain: ${explain(facts).summary}`);
+  }
+}
+
+function firedOf({ nemesis, follower }: Scene): Report['fired'] {
+  const { block, bomb, exit } = follower.done;
+  return { ...nemesis.fired, blockLoop: block, bombMemory: bomb, exitProcess: exit };
+}
+
+function doubtsOf({ plan, judge }: Scene, fired: Report['fired'], stormMs: number): readonly string[] {
+  const due = new Set(plan.strikes.filter(({ atMs }) => atMs < stormMs - 2_000).map(({ kind }) => kind));
+  const missing = [...due].filter((kind) => (fired[kind] ?? 0) === 0);
+  const { claims = 0 } = judge.counts;
+  const least = Math.min(100, stormMs / 100);
+  return [
+    ...missing.map((kind) => `it never happened: ${faults[kind].says}`),
+    ...(claims < least ? [`only ${claims} tasks were claimed`] : []),
+  ];
+}
