@@ -145,6 +145,8 @@ export interface OverdueRequest {
 
 export interface CancelRequest {
   readonly taskIds: readonly string[];
+  /** Every unfinished task of this flow too (at most `limits.flowCancelMax` a call), and those that come to it later. */
+  readonly flowId?: string | null;
   /** Words for people: who and why. */
   readonly reason: string | null;
 }
@@ -158,6 +160,8 @@ export type CancelResult =
 
 export type RetryResult =
   | { readonly outcome: 'queued'; readonly generation: number }
+  /** One of its parents has not succeeded: it waits for it, or is judged by it. */
+  | { readonly outcome: 'blocked'; readonly generation: number }
   | { readonly outcome: 'already'; readonly state: TaskState }
   /** Its key is held by another unfinished task. */
   | { readonly outcome: 'conflict'; readonly of: string }
@@ -288,8 +292,9 @@ export interface Broker {
   /** Removes at most `limit` finished tasks past their retention (and what else is past its time); answers how many tasks. */
   prune(limit: number): Promise<number>;
 
+  /** Answers for `taskIds`, and after them for each task of the flow that was unfinished. */
   cancel(request: CancelRequest): Promise<readonly CancelResult[]>;
-  /** A person's retry: finished → queued, generation + 1, attempt 0. */
+  /** A person's retry: finished → queued (blocked while a parent holds it), generation + 1, attempt 0. */
   retry(taskIds: readonly string[]): Promise<readonly RetryResult[]>;
   remove(taskIds: readonly string[]): Promise<readonly RemoveResult[]>;
   update(changes: readonly TaskChange[]): Promise<readonly UpdateResult[]>;

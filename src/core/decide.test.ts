@@ -143,6 +143,21 @@ describe('an overdue task', () => {
     expect(told(judged({ overdue: reason }, change))).toBe(expected);
   });
 
+  test('is judged by the parents that failed, not by the others it has', () => {
+    const dependsOn = on('fail', 'cancel', 'ignore');
+    const failedParents = [{ taskId: 'p', onFailure: 'cancel', name: 'video.probe', state: 'failed' }] as const;
+    const verdict = judged({ overdue: 'dependency_failed', failedParents }, { state: 'blocked', dependsOn });
+    expect(verdict).toMatchObject({ to: 'cancelled', reason: 'dependency' });
+  });
+
+  test('names the parent that failed', () => {
+    const failed = { taskId: 'p', onFailure: 'fail', name: 'video.probe', state: 'cancelled' } as const;
+    const verdict = judged({ overdue: 'dependency_failed', failedParents: [failed] }, { state: 'blocked' });
+    expect(verdict).toMatchObject({
+      error: { name: 'DependencyError', message: 'It depends on video.probe p, which was cancelled.' },
+    });
+  });
+
   test('says in its error what was overrun', () => {
     expect(judged({ overdue: 'timeout' })).toMatchObject({
       error: { name: 'TimeoutError', message: expect.stringContaining('30 s') },

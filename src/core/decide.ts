@@ -6,13 +6,17 @@ import { formatDuration } from './duration.ts';
 import { toTaskError } from './error-facts.ts';
 import { limits } from './limits.ts';
 import { type Policy, parsePolicy } from './policy.ts';
-import type { FinishedState, Reason } from './states.ts';
-import type { Charge, Outcome, OverdueReason, Task, TaskError, Verdict } from './task.ts';
+import type { FinishedState, Reason, WaitingState } from './states.ts';
+import type { Charge, FailedParent, Outcome, OverdueReason, Task, TaskError, Verdict } from './task.ts';
 
 /** What there is to judge: a run that ended as its worker reports it, or a task that `claimOverdue` handed out. */
 export type Ending =
   /** `ranMs`: how long the handler ran, null when it never began; the settlement carries the same number. */
-  { readonly outcome: Outcome; readonly ranMs: number | null } | { readonly overdue: OverdueReason };
+  | { readonly outcome: Outcome; readonly ranMs: number | null }
+  /** `failedParents` as `OverdueTask` has them; without them every parent counts as failed. */
+  | { readonly overdue: OverdueReason; readonly failedParents?: readonly FailedParent[] };
+
+type OverdueEnding = Extract<Ending, { readonly overdue: OverdueReason }>;
 
 /** What of a task a verdict depends on: nothing that only a clock or a store could tell. */
 export type JudgedTask = Pick<
@@ -44,7 +48,7 @@ interface Case {
  */
 export function decide(task: JudgedTask, ending: Ending, chance: Pick<Chance, 'float'>): Verdict {
   const judged = { task, policy: parsePolicy(task.policy), chance };
-  return 'overdue' in ending ? ofOverdue(judged, ending.overdue) : ofOutcome(judged, ending.outcome, ending.ranMs);
+  return 'overdue' in ending ? ofOverdue(judged, ending) : ofOutcome(judged, ending.outcome, ending.ranMs);
 }
 
 function ofOutcome(judged: Case, outcome: Outcome, ranMs: number | null): Verdict {
@@ -70,6 +74,8 @@ function ofOutcome(judged: Case, outcome: Outcome, ranMs: number | null): Verdic
       return released(judged, ranMs !== null);
     case 'crashed':
       return crashed(judged, outcome.error);
+    case 'waits':
+      return waiting('blocked', null, 'nothing', 0, null);
     case 'unknownTask':
       return waiting('scheduled', 'unknown_task', 'nothing', limits.unknownTaskDelayMs, null);
     default:
@@ -77,7 +83,7 @@ function ofOutcome(judged: Case, outcome: Outcome, ranMs: number | null): Verdic
   }
 }
 
-function ofOverdue(judged: Case, reason: OverdueReason): Verdict {
+function ofOverdue(judged: Case, { overdue: reason, failedParents }: OverdueEnding): Verdict {
   const { task } = judged;
   const ran: Charge = task.state === 'running' ? 'attempt' : 'nothing';
   switch (reason) {
@@ -91,7 +97,7 @@ function ofOverdue(judged: Case, reason: OverdueReason): Verdict {
     case 'lease_expired':
       return leaseExpired(judged);
     case 'dependency_failed':
-      return dependencyFailed(judged, ran);
+      return dependencyFailed(judged, ran, failedParents ?? allParents(task));
     default:
       return unreachable(reason);
   }
@@ -147,14 +153,25 @@ function crashed(judged: Case, error: TaskError): Verdict {
   return waiting('queued', 'lease_lost', 'crash', 0, error);
 }
 
-function dependencyFailed(judged: Case, charge: Charge): Verdict {
-  const policies = judged.task.dependsOn.map((dependency) => dependency.onFailure);
-  if (policies.includes('fail')) {
-    const error = errorOf(judged, 'DependencyError', 'A task it depends on did not succeed.');
+/** Of several failed parents the strictest decides. */
+function dependencyFailed(judged: Case, charge: Charge, failed: readonly FailedParent[]): Verdict {
+  const fatal = failed.find(({ onFailure }) => onFailure === 'fail');
+  if (fatal !== undefined) {
+    const error = errorOf(judged, 'DependencyError', `It depends on ${parentWords(fatal)}.`);
     return finished(judged, 'failed', 'dependency', charge, error);
   }
-  if (policies.includes('cancel')) return finished(judged, 'cancelled', 'dependency', charge);
+  if (failed.some(({ onFailure }) => onFailure === 'cancel'))
+    return finished(judged, 'cancelled', 'dependency', charge);
   return waiting('queued', null, 'nothing', 0, null);
+}
+
+function allParents(task: JudgedTask): readonly FailedParent[] {
+  return task.dependsOn.map((dependency) => ({ ...dependency, name: null, state: null }));
+}
+
+function parentWords({ taskId, name, state }: FailedParent): string {
+  const ended = state === 'failed' ? 'failed' : state === 'cancelled' ? 'was cancelled' : 'did not succeed';
+  return `${name === null ? taskId : `${name} ${taskId}`}, which ${ended}`;
 }
 
 type FinishedVerdict = Extract<Verdict, { readonly to: FinishedState }>;
@@ -171,7 +188,7 @@ function finished(
 }
 
 function waiting(
-  to: 'scheduled' | 'queued',
+  to: WaitingState,
   reason: Reason | null,
   charge: Charge,
   delayMs: number,

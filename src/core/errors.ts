@@ -26,6 +26,7 @@ export const errorTable = {
   // input
   INVALID_INPUT: kind(400, 2, 'The input of {name} is not valid: {problems}'),
   INVALID_OPTION: kind(400, 2, '{what} is not valid: {problem}'),
+  INVALID_FLOW: kind(400, 2, 'The flow is not valid at {path}: {problem}.', 'Nothing of it was stored.'),
   INVALID_ID: kind(
     400,
     2,

@@ -3,7 +3,12 @@
 import { describe, expect, test } from 'vitest';
 import { now, open, parentId, task, turn, worker } from '../../test/support/explain-samples.ts';
 import { explain, type Gate, type GateCode, gateCodes } from './explain.ts';
-import type { Facts } from './facts.ts';
+import type { Facts, ParentFact } from './facts.ts';
+
+const parent: ParentFact = { taskId: parentId, name: 'report.build', state: 'running', edge: 'open' };
+const blockedBy = (...parents: readonly ParentFact[]): Partial<Facts> => {
+  return { task: { ...task, state: 'blocked' }, parents, parentsLeft: parents.length };
+};
 
 const provoked: readonly [GateCode, string, Partial<Facts>, Partial<Gate>][] = [
   [
@@ -109,14 +114,20 @@ const provoked: readonly [GateCode, string, Partial<Facts>, Partial<Gate>][] = [
   [
     'dependency',
     'It depends on report.build 01K8PZP1M4EJ9C7Y, which is running.',
-    { task: { ...task, state: 'blocked' }, parents: [{ taskId: parentId, name: 'report.build', state: 'running' }] },
+    blockedBy(parent),
     { holder: parentId, command: `taskflow explain ${parentId}` },
   ],
   [
     'dependency',
     `It depends on ${parentId}, which is not in the store.`,
-    { task: { ...task, state: 'blocked' }, parents: [{ taskId: parentId, name: null, state: null }] },
-    {},
+    blockedBy({ ...parent, name: null, state: null }),
+    { command: `taskflow task cancel ${task.id}` },
+  ],
+  [
+    'dependency',
+    'It depends on report.build 01K8PZP1M4EJ9C7Y, which failed: it ends too, unless that task is retried within seconds.',
+    blockedBy({ ...parent, state: 'failed', edge: 'failed' }),
+    { holder: parentId, command: `taskflow task retry ${parentId}` },
   ],
   [
     'limit_paused',
@@ -252,7 +263,7 @@ describe('a waiting task', () => {
   test('is not held by a parent that succeeded, a limit with room, or a schema it shares with one worker', () => {
     const change: Partial<Facts> = {
       task: { ...task, schemaVersion: 'b2' },
-      parents: [{ taskId: parentId, name: 'x', state: 'succeeded' }],
+      parents: [{ taskId: parentId, name: 'x', state: 'succeeded', edge: 'done' }],
       limits: [{ name: 'l', pause: null, max: 2, held: 1, holders: [], tokenAt: now }],
       workers: [
         { ...worker, schemaVersion: 'a1' },
@@ -260,6 +271,13 @@ describe('a waiting task', () => {
       ],
     };
     expect(explain({ ...open, ...change }).gates).toEqual([]);
+  });
+
+  test('names ten of many parents, and counts the rest', () => {
+    const change = blockedBy(...Array.from({ length: 100 }, () => parent));
+    const { gates } = explain({ ...open, ...change, parentsLeft: 999 });
+    expect(gates).toHaveLength(11);
+    expect(gates.at(-1)?.sentence).toBe('It depends on 989 more tasks that are not done.');
   });
 
   test('names all gates, in their order', () => {

@@ -79,7 +79,7 @@ function gatesOf(facts: Facts): Gate[] {
     queuePaused(facts),
     groupPaused(facts),
     beforeItsTime(facts),
-    ...facts.parents.filter((parent) => parent.state !== 'succeeded').map((parent) => dependency(parent)),
+    ...dependencies(facts),
     ...facts.limits.flatMap((limit) => [limitPaused(facts, limit), limitFull(facts, limit), rateSpent(facts, limit)]),
     queueFull(facts),
     queueRateSpent(facts),
@@ -162,12 +162,35 @@ function beforeItsTime({ task, now }: Facts): Gate | null {
   return gate('not_due', `It is scheduled to run ${wait}.`, null, { earliestAt });
 }
 
-function dependency(parent: ParentFact): Gate {
-  const name = parent.name === null ? parent.taskId : `${parent.name} ${parent.taskId.slice(0, 16)}`;
-  const state = parent.state === null ? 'which is not in the store' : `which is ${parent.state}`;
-  return gate('dependency', `It depends on ${name}, ${state}.`, `taskflow explain ${parent.taskId}`, {
-    holder: parent.taskId,
-  });
+/** Parents told one by one; beyond, they are counted. */
+const parentsToldMax = 10;
+
+function dependencies(facts: Facts): Gate[] {
+  const told = facts.parents.filter(({ edge }) => edge !== 'done').slice(0, parentsToldMax);
+  const gates = told.map((parent) => dependency(facts, parent));
+  const more = facts.parentsLeft - told.length;
+  if (more <= 0) return gates;
+  const words = `It depends on ${group(more)} more ${more === 1 ? 'task that is' : 'tasks that are'} not done.`;
+  return [...gates, gate('dependency', words, `taskflow task get ${facts.task.id}`)];
+}
+
+function dependency({ task }: Facts, parent: ParentFact): Gate {
+  const { taskId, state } = parent;
+  const name = parent.name === null ? taskId : `${parent.name} ${taskId.slice(0, 16)}`;
+  const holder = { holder: taskId };
+  if (parent.edge === 'failed') {
+    const ended = state === null ? 'which is gone' : state === 'failed' ? 'which failed' : `which was ${state}`;
+    const sentence = `It depends on ${name}, ${ended}: it ends too, unless that task is retried within seconds.`;
+    return gate('dependency', sentence, state === null ? null : `taskflow task retry ${taskId}`, holder);
+  }
+  if (state === null)
+    return gate(
+      'dependency',
+      `It depends on ${name}, which is not in the store.`,
+      `taskflow task cancel ${task.id}`,
+      holder,
+    );
+  return gate('dependency', `It depends on ${name}, which is ${state}.`, `taskflow explain ${taskId}`, holder);
 }
 
 function limitPaused({ now }: Facts, { name, pause }: LimitFact): Gate | null {

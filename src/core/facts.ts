@@ -1,5 +1,6 @@
 /** What a broker knows about why a task waits; core/explain.ts turns it into gates. */
 
+import type { EdgeState } from './dependencies.ts';
 import type { TaskState } from './states.ts';
 import type { Task } from './task.ts';
 
@@ -10,11 +11,16 @@ export interface Pause {
   readonly at: number;
 }
 
-/** A parent that is not done, or failed. */
-export interface ParentFact {
+/** Another end of an edge of the task. Name and state are `null` when that task is not in the store. */
+export interface RelativeFact {
   readonly taskId: string;
   readonly name: string | null;
   readonly state: TaskState | null;
+}
+
+/** A parent, and whether it holds the task back: see core/dependencies.ts. */
+export interface ParentFact extends RelativeFact {
+  readonly edge: EdgeState;
 }
 
 /** A limit of the task, or of its queue, and who fills it. */
@@ -61,7 +67,12 @@ export interface Facts {
   readonly pause: Pause | null;
   /** Queued tasks that come before it, counted up to `limits.aheadMax`. */
   readonly ahead: number;
+  /** Those that hold it back first, in the order of their ids; at most `limits.relativesMax` of them. */
   readonly parents: readonly ParentFact[];
+  /** How many parents hold it back, among those named or not. */
+  readonly parentsLeft: number;
+  /** Tasks that have it as a parent, by id; at most `limits.relativesMax` of them. */
+  readonly children: readonly RelativeFact[];
   readonly limits: readonly LimitFact[];
   /** Of the queue; `null` when it has none. */
   readonly queueLimit: LimitFact | null;

@@ -43,8 +43,12 @@ export const limits = {
   claimReadsMax: 5,
   /** Queued tasks of one group that are looked through for the first one without a full limit, group after group. */
   claimHeadMax: 16,
-  /** Parents of one task. */
+  /** Parents a task may be enqueued with: they are looked through when it is stored. */
   dependenciesMax: 1_000,
+  /** Unfinished tasks of a flow that one call cancels: some 300 ms of the store; the next call goes on. */
+  flowCancelMax: 10_000,
+  /** Parents and children of a task that are named to a person. */
+  relativesMax: 100,
   /** Characters of an error message, frames and characters per frame: a 100 MB stack must not reach the store. */
   errorMessageMax: 1_000,
   errorFramesMax: 50,

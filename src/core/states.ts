@@ -66,6 +66,7 @@ interface Transition {
 export const transitions = {
   enqueue: { from: [null], to: ['blocked', 'scheduled', 'queued'] },
   restore: { from: [null], to: taskStates },
+  block: { from: ['blocked', 'scheduled', 'queued'], to: ['blocked'] },
   unblock: { from: ['blocked'], to: ['scheduled', 'queued', 'cancelled'] },
   promote: { from: ['scheduled'], to: ['queued'] },
   claim: { from: ['queued'], to: ['running'] },
@@ -74,7 +75,7 @@ export const transitions = {
   cancel: { from: ['blocked', 'scheduled', 'queued'], to: ['cancelled'] },
   replace: { from: ['blocked', 'scheduled', 'queued'], to: ['cancelled'] },
   update: { from: ['scheduled', 'queued'], to: ['scheduled', 'queued'] },
-  retry: { from: finishedStates, to: ['queued'] },
+  retry: { from: finishedStates, to: ['blocked', 'queued'] },
   remove: { from: finishedStates, to: [null] },
   prune: { from: finishedStates, to: [null] },
 } as const satisfies Record<string, Transition>;

@@ -14,11 +14,13 @@ export interface LimitRule {
   readonly rate: { readonly count: number; readonly perMs: number } | null;
 }
 
-/** A parent a task waits for. */
+/** What the end of a parent in another state than succeeded means for the task that waits: `ignore` counts it as done. */
+export type OnFailure = 'fail' | 'cancel' | 'ignore';
+
+/** One end of an edge between two tasks, and what a failure of the parent means for the child. */
 export interface Dependency {
   readonly taskId: string;
-  /** What the parent's end in another state than succeeded means for this task. */
-  readonly onFailure: 'fail' | 'cancel' | 'ignore';
+  readonly onFailure: OnFailure;
 }
 
 /** Which schedule a task comes from. */
@@ -68,9 +70,11 @@ export interface NewTask {
   readonly keyForMs: number | null;
   /** `replace` and `debounce` let go of the key when the task is claimed. */
   readonly ifExists: IfExists;
+  /** The parents it waits for; kept as a set. */
   readonly dependsOn: readonly Dependency[];
-  /** Unfinished tasks that gain this one as a parent (tasks spawned into a flow). */
-  readonly blocks: readonly string[];
+  /** Waiting tasks that gain this one as a parent, and what its failure means for them. Others are left alone. */
+  readonly blocks: readonly Dependency[];
+  /** The task that stands for the flow this one belongs to; may be its own id. */
   readonly flowId: string | null;
   readonly tags: readonly string[];
   readonly traceparent: string | null;
@@ -167,8 +171,18 @@ export interface ClaimedTask {
   readonly runMs: number | null;
   /** Whether the rest of the task's life is what bounds `runMs`. */
   readonly boundByLife: boolean;
-  /** Results of the parents, in the order of `dependsOn`. */
-  readonly parents: readonly { readonly taskId: string; readonly result: string | null }[];
+  /** How the parents stand, in the order of `dependsOn`. */
+  readonly parents: readonly ParentResult[];
+}
+
+/** A parent as its child sees it when it runs. Name and state are `null` when it is gone from the store. */
+export interface ParentResult {
+  readonly taskId: string;
+  readonly name: string | null;
+  readonly state: TaskState | null;
+  /** JSON text. */
+  readonly result: string | null;
+  readonly error: TaskError | null;
 }
 
 /** Why a task needs a verdict of the engine, in order of precedence. */
@@ -188,6 +202,14 @@ export interface OverdueTask {
   /** The judge's lease: `settle` accepts its token while the verdict is due. */
   readonly lease: Lease;
   readonly reason: OverdueReason;
+  /** The parents whose end holds it back for good; empty for every reason but `dependency_failed`. */
+  readonly failedParents: readonly FailedParent[];
+}
+
+/** A parent that ended without success. Name and state are `null` when it is gone from the store. */
+export interface FailedParent extends Dependency {
+  readonly name: string | null;
+  readonly state: TaskState | null;
 }
 
 /** How a run ended, as the worker saw it. */
@@ -210,6 +232,8 @@ export type Outcome =
   /** The process that ran it died, as its parent saw. */
   | { readonly kind: 'crashed'; readonly error: TaskError }
   | { readonly kind: 'undecodable'; readonly error: TaskError }
+  /** It runs again when the tasks it spawned, which hold it back, have ended. */
+  | { readonly kind: 'waits' }
   | { readonly kind: 'unknownTask' };
 
 /** What a run uses up. Anything but `attempt` gives the attempt back. */

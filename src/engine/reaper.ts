@@ -92,10 +92,10 @@ export function createReaper(options: ReaperOptions): Service {
     return workers.filter((worker) => options.isGone(worker)).map((worker) => worker.workerId);
   }
 
-  function verdictOn({ task, lease, reason }: OverdueTask): Settlement {
+  function verdictOn({ task, lease, reason, failedParents }: OverdueTask): Settlement {
     return {
       lease,
-      verdict: decide(task, { overdue: reason }, chance),
+      verdict: decide(task, { overdue: reason, failedParents }, chance),
       ranMs: null,
       progress: null,
       logs: [],

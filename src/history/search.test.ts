@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { newTask, sampleId, startAt, storedTask } from '../../test/conformance/samples.ts';
+import { awaited, newTask, sampleId, startAt, storedTask } from '../../test/conformance/samples.ts';
 import type { Broker } from '../broker/broker.ts';
 import { migrate } from '../broker/sql/migrate.ts';
 import { createSqlBroker } from '../broker/sql/sql-broker.ts';
@@ -120,6 +120,8 @@ const task: fc.Arbitrary<Task> = fc
       expiresAt: null,
       ...rest,
       state,
+      // A parent that never comes, or it would not stay blocked.
+      dependsOn: state === 'blocked' ? [awaited] : [],
       error: error === null ? null : { name: 'Error', stack: null, ...error },
       payload: JSON.stringify(payload),
       result: result === null ? null : JSON.stringify(result),

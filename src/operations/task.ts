@@ -98,7 +98,8 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
 
 export interface RetryDocument {
   readonly id: string;
-  readonly outcome: 'queued';
+  /** `blocked`: a task it depends on has not succeeded. */
+  readonly outcome: 'queued' | 'blocked';
   readonly generation: number;
 }
 
@@ -113,7 +114,8 @@ export const taskRetry: Operation<TaskInput, RetryDocument> = {
     const [result] = await store.broker.retry([taskId]);
     switch (result?.outcome) {
       case 'queued':
-        return { id: taskId, outcome: 'queued', generation: result.generation };
+      case 'blocked':
+        return { id: taskId, outcome: result.outcome, generation: result.generation };
       case 'already':
         throw taskFlowError('TASK_NOT_FINISHED', { id: taskId, state: result.state });
       case 'conflict': {

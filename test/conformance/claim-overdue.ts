@@ -4,7 +4,18 @@ import { expect } from 'vitest';
 import type { OverdueRequest } from '../../src/broker/broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { NewTask, OverdueReason } from '../../src/core/task.ts';
-import { beat, finish, heartbeatRequest, leaseMs, overdueRequest, settlement, startAt, wait } from './samples.ts';
+import {
+  awaited,
+  beat,
+  finish,
+  heartbeatRequest,
+  leaseMs,
+  overdueRequest,
+  settlement,
+  startAt,
+  storedTask,
+  wait,
+} from './samples.ts';
 import type { Case, World } from './world.ts';
 
 const grace = limits.graceMs;
@@ -91,20 +102,35 @@ const waitingCases: readonly Case[] = (['blocked', 'scheduled', 'queued'] as con
         ]);
       },
     ],
-    [
-      `a ${state} task past its start deadline is found`,
-      async (world) => {
-        await world.bring(state, { startWithinMs: 100, ...(state === 'scheduled' && { delayMs: 20 }) });
-        world.clock.move(state === 'scheduled' ? 119 : 99);
-        expect(await world.broker().claimOverdue(overdueRequest(world.nextToken()))).toEqual([]);
-        world.clock.move(1);
-        expect(await world.broker().claimOverdue(overdueRequest(world.nextToken()))).toMatchObject([
-          { reason: 'start_deadline', task: { state } },
-        ]);
-      },
-    ],
   ],
 );
+
+const startCases: readonly Case[] = (['scheduled', 'queued'] as const).map(
+  (state): Case => [
+    `a ${state} task past its start deadline is found`,
+    async (world) => {
+      await world.bring(state, { startWithinMs: 100, ...(state === 'scheduled' && { delayMs: 20 }) });
+      world.clock.move(state === 'scheduled' ? 119 : 99);
+      expect(await world.broker().claimOverdue(overdueRequest(world.nextToken()))).toEqual([]);
+      world.clock.move(1);
+      expect(await world.broker().claimOverdue(overdueRequest(world.nextToken()))).toMatchObject([
+        { reason: 'start_deadline', task: { state } },
+      ]);
+    },
+  ],
+);
+
+const blockedCase: Case = [
+  'a blocked task has no start deadline yet: it is counted from the end of its last parent',
+  async (world) => {
+    const { id } = await world.bring('blocked', { startWithinMs: 100 });
+    world.clock.move(5_000);
+    expect(await world.broker().claimOverdue(overdueRequest(world.nextToken()))).toEqual([]);
+    const parent = storedTask(awaited.taskId, { state: 'succeeded', finishedAt: startAt, pruneAt: startAt });
+    await world.broker().restore([parent]);
+    expect(await world.task(id)).toMatchObject({ state: 'queued', dueAt: startAt + 5_000, startBy: startAt + 5_100 });
+  },
+];
 
 /** A running task whose lease is over. */
 async function overdueTask(world: World): Promise<{ id: string; token: string }> {
@@ -260,5 +286,7 @@ export const claimOverdueCases: readonly Case[] = [
     ],
   ),
   ...waitingCases,
+  ...startCases,
+  blockedCase,
   ...judgeCases,
 ];

@@ -6,7 +6,9 @@ import { claimCases } from './claim.ts';
 import { claimOverdueCases } from './claim-overdue.ts';
 import { configureCases } from './configure.ts';
 import { controlCases } from './control.ts';
+import { dependencyCases } from './dependencies.ts';
 import { enqueueCases } from './enqueue.ts';
+import { flowCases } from './flow.ts';
 import { groupCases } from './groups.ts';
 import { heartbeatCases } from './heartbeat.ts';
 import { infoCases } from './info.ts';
@@ -15,6 +17,7 @@ import { findApplicable, type Lack } from './lack.ts';
 import { limitSettingCases } from './limit-settings.ts';
 import { limitCases } from './limits.ts';
 import { matrixCases } from './matrix.ts';
+import { parentEndCases } from './parent-ends.ts';
 import { promoteCases } from './promote.ts';
 import { pruneCases } from './prune.ts';
 import { readCases } from './reads.ts';
@@ -44,6 +47,9 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   'limits of tasks': taskLimitCases,
   groups: groupCases,
   'rates and settings of limits': limitSettingCases,
+  dependencies: dependencyCases,
+  'the ends of parents': parentEndCases,
+  'spawned tasks and flows': flowCases,
   promote: promoteCases,
   claimOverdue: claimOverdueCases,
   prune: pruneCases,

@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import type { Broker, GroupRecord, QueueRecord } from '../../src/broker/broker.ts';
+import type { EdgeState } from '../../src/core/dependencies.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { WorkerRecord } from '../../src/core/presence.ts';
 import type { ScheduleRecord } from '../../src/core/schedule.ts';
@@ -23,6 +24,9 @@ export interface Dump {
   readonly schedules: Readonly<Record<string, ScheduleRecord>>;
   /** By queue: its groups with queued tasks, and how far each is ahead, in the order of their turns. */
   readonly turns: Readonly<Record<string, Contents['turns']>>;
+  /** By "child <- parent". */
+  readonly edges: Readonly<Record<string, EdgeState>>;
+  readonly cancelledFlows: readonly string[];
 }
 
 export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dump> {
@@ -47,6 +51,8 @@ export async function dumpOf(store: StoreUnderTest, broker: Broker): Promise<Dum
     counts: sorted(counts),
     queues: sorted((await broker.getQueues()).map((queue) => [queue.name, queue.pause] as const)),
     workers: sorted((await broker.getWorkers()).map((worker) => [worker.workerId, worker] as const)),
+    edges: sorted(contents.edges.map(({ childId, parentId, state }) => [`${childId} <- ${parentId}`, state] as const)),
+    cancelledFlows: [...contents.cancelledFlows].sort(),
     slots: slotsOf(contents.slots),
     groups: sorted((await broker.getGroups(null, limits.pageMax)).map((group) => [group.name, group] as const)),
     limits: sorted(

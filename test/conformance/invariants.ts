@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { invariant } from '../../src/core/assert.ts';
+import { edgeState } from '../../src/core/dependencies.ts';
 import type { BatchEvent, EventItem } from '../../src/core/events.ts';
 import { queueLimitName, queueOfLimit } from '../../src/core/limit-rules.ts';
 import { isFinished, isLegal, isWaiting, viewOf } from '../../src/core/states.ts';
@@ -16,6 +17,7 @@ export function checkInvariants(dump: Dump, events: readonly BatchEvent[], earli
   checkEvents(dump, events);
   checkSlots(dump, earlier);
   checkTurns(dump);
+  checkEdges(dump);
   checkRates(dump, events);
   for (const [id, old] of Object.entries(earlier?.tasks ?? {})) {
     const version = dump.tasks[id]?.version ?? old.version;
@@ -112,6 +114,32 @@ function checkTurns(dump: Dump): void {
     invariant(standing !== undefined, `group ${group} of queue ${queue} stands somewhere: ${id} waits in it`);
     const paused = (dump.groups[group]?.pause ?? null) !== null;
     invariant(standing.waits !== paused, `group ${group} of queue ${queue} waits for its turn: ${id} is in it`);
+  }
+}
+
+/** Edges follow their parents; who has an open or failed one waits, and nobody else is blocked. */
+function checkEdges(dump: Dump): void {
+  const held = new Set<string>();
+  for (const [name, state] of Object.entries(dump.edges)) {
+    const [childId = '', parentId = ''] = name.split(' <- ');
+    const [child, parent] = [dump.tasks[childId], dump.tasks[parentId]];
+    invariant(child !== undefined, `the edge ${name} has a child`);
+    const dependency = child.dependsOn.find(({ taskId }) => taskId === parentId);
+    invariant(dependency !== undefined, `the edge ${name} is among the dependencies of its child`);
+    if (state !== 'done') held.add(childId);
+    if (state === 'open')
+      invariant(parent === undefined || !isFinished(parent.state), `the edge ${name} is open while its parent is`);
+    // Another task may have come under the id of a parent that is gone.
+    const ended = parent !== undefined && isFinished(parent.state) && child.state === 'blocked';
+    if (state === 'failed' && ended)
+      invariant(edgeState(parent.state, dependency.onFailure) === 'failed', `the edge ${name} failed with its parent`);
+  }
+  for (const { id, state } of Object.values(dump.tasks)) {
+    invariant(state !== 'blocked' || held.has(id), `blocked ${id} has a parent that holds it back`);
+    invariant(
+      (state !== 'scheduled' && state !== 'queued' && state !== 'running') || !held.has(id),
+      `${state} ${id} is held back by no parent`,
+    );
   }
 }
 

@@ -34,21 +34,14 @@ const largeCalls: Readonly<Record<string, (broker: Broker) => Promise<unknown>>>
   control: (broker) => broker.control(tooMany, { kind: 'drain' }),
 };
 
-const parent = { taskId: sampleId(2), onFailure: 'fail' } as const;
 const unbuilt: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = {
   ...Object.fromEntries(
-    Object.entries<Partial<NewTask>>({
-      dependsOn: { dependsOn: [parent] },
-      blocks: { blocks: [sampleId(3)] },
-    }).map(([what, given]) => [
+    Object.entries<Partial<NewTask>>({}).map(([what, given]) => [
       `enqueue with ${what}`,
       (broker: Broker) => broker.enqueue([newTask(sampleId(8)), newTask(sampleId(9), given)]),
     ]),
   ),
   'enqueue in a transaction': (broker) => broker.enqueue([newTask(sampleId(9))], { tx: {} }),
-  'restore with dependsOn': (broker) => broker.restore([storedTask(sampleId(9), { dependsOn: [parent] })]),
-  'settle with spawn': (broker) =>
-    broker.settle([settlement(lease.taskId, lease.token, finish('failed'), { spawn: [newTask(sampleId(9))] })]),
 };
 
 export const limitCases: readonly Case[] = [

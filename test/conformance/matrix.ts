@@ -10,15 +10,12 @@ import type { Case, Subject, World } from './world.ts';
 const places: readonly Place[] = ['absent', ...taskStates];
 
 /** Rows of the table that nothing can exercise yet, each with its reason. */
-const unreachable: Partial<Record<TransitionName, string>> = {
-  unblock: 'dependencies come with the next version; until then a blocked task is left by people and judges only',
-};
+const unreachable: Partial<Record<TransitionName, string>> = {};
 
 /** Ends of a row that cannot be reached yet, each with its reason. */
 const unreachableTo: Partial<Record<TransitionName, Partial<Record<TaskState, string>>>> = {
-  enqueue: {
-    blocked: 'dependencies come with the next version; until then a task is blocked by restore or by a verdict',
-  },
+  unblock: { cancelled: 'a flow is cancelled with all that waits; what is let go later is shown among the flows' },
+  retry: { blocked: 'a finished task with an unfinished parent takes two tasks; shown among the dependencies' },
 };
 
 function takesEffect(move: Move, place: Place): boolean {

@@ -33,6 +33,10 @@ export const createMemoryStore: CreateStore = async ({ now, chance }) => {
           waits: group === null || (state.groups.get(group)?.pause ?? null) === null,
         })),
       ),
+      edges: [...state.edges].flatMap(([childId, parents]) =>
+        [...parents].map(([parentId, edge]) => ({ parentId, childId, state: edge })),
+      ),
+      cancelledFlows: [...state.cancelledFlows.keys()],
       limits: [...state.limits].map(([name, { max, rate, pause }]) => ({
         name,
         settings: { max, rate, ...(pause && { pause }) },

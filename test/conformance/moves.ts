@@ -1,75 +1,45 @@
 /** Each method of the seam as moves of one task, with the answers and effects docs/seam.md gives for every state. */
 
-import { expect } from 'vitest';
 import type { UpdateResult } from '../../src/broker/broker.ts';
 import { isFinished, isWaiting, taskStates } from '../../src/core/states.ts';
 import type { Task } from '../../src/core/task.ts';
+import { enqueueMoves } from './enqueue-moves.ts';
 import type { Move, Place } from './move.ts';
-import { isPlaceFinished, isPlaceWaiting, key, keyFreed, moveToken, otherId } from './move.ts';
+import { isPlaceFinished, isPlaceWaiting, key, keyFreed, moveToken } from './move.ts';
 import {
+  awaited,
   beat,
   claimRequest,
   heartbeatRequest,
   keepMs,
   leaseMs,
-  newTask,
   overdueRequest,
   startAt,
   storedTask,
 } from './samples.ts';
 import { foreignSettleMove, judgeMoves, settleMoves } from './verdict-moves.ts';
 
-const enqueueMoves: readonly Move[] = [
-  ...(['queued', 'scheduled'] as const).map(
-    (to): Move => ({
-      name: `enqueue to ${to}`,
-      transition: 'enqueue',
-      to,
-      call: (broker, { id }) => broker.enqueue([newTask(id, { key, delayMs: to === 'queued' ? 0 : 1_000 })]),
-      answer: (place, { id }) => [
-        place === 'absent'
-          ? { outcome: 'created', taskId: id, state: to }
-          : { outcome: 'existing', taskId: id, state: place },
-      ],
-      again: (_place, { id }) => [{ outcome: 'existing', taskId: id, state: to }],
-      effect: (_place, { id }) => ({
-        [id]: expect.objectContaining({ state: to, version: 1, dueAt: startAt + (to === 'queued' ? 0 : 1_000) }),
-        [`key ${key}`]: { taskId: id, until: null },
-      }),
-    }),
-  ),
-  {
-    name: 'enqueue of another body',
-    transition: null,
-    to: null,
-    call: (broker, { id }) => broker.enqueue([newTask(id, { key: null, payload: '{"to":"bob"}' })]),
-    exceptIn: { absent: 'an unknown task has no body to differ from' },
-    answer: (_place, { id }) => [{ outcome: 'conflict', taskId: id, of: id }],
-    effect: () => ({}),
-  },
-  {
-    name: 'enqueue that replaces',
-    transition: 'replace',
-    to: 'cancelled',
-    alsoIn: ['absent', 'succeeded', 'failed', 'cancelled'],
-    call: (broker) => broker.enqueue([newTask(otherId, { key, ifExists: 'replace' })]),
-    answer: (place, { id }) => [
-      isPlaceWaiting(place)
-        ? { outcome: 'replaced', taskId: otherId, of: id, state: 'queued' }
-        : place === 'running'
-          ? { outcome: 'duplicate', taskId: otherId, of: id }
-          : { outcome: 'created', taskId: otherId, state: 'queued' },
-    ],
-    again: () => [{ outcome: 'existing', taskId: otherId, state: 'queued' }],
+const notDue = 'a task does not run before its time';
+const everywhere: readonly Place[] = ['absent', ...taskStates];
+const lastParent = storedTask(awaited.taskId, { state: 'succeeded', finishedAt: startAt, pruneAt: startAt + keepMs });
+
+const unblockMoves: readonly Move[] = (['queued', 'scheduled'] as const).map(
+  (to): Move => ({
+    name: `the end of its last parent, ${to === 'queued' ? 'past' : 'before'} its time,`,
+    transition: 'unblock',
+    to,
+    alsoIn: everywhere,
+    given: to === 'queued' ? {} : { delayMs: 1_000 },
+    exceptIn: to === 'queued' ? {} : { running: notDue, succeeded: notDue, failed: notDue, cancelled: notDue },
+    call: (broker) => broker.restore([lastParent]),
+    answer: () => 1,
+    again: () => 0,
     effect: (place, { id }) => ({
-      ...(isPlaceWaiting(place) && {
-        [id]: { state: 'cancelled', reason: 'replaced', finishedAt: startAt, pruneAt: startAt + keepMs },
-      }),
-      [otherId]: expect.objectContaining({ state: 'queued', key, version: 1 }),
-      [`key ${key}`]: { taskId: otherId, until: null },
+      [lastParent.id]: lastParent,
+      ...(place === 'blocked' && { [id]: { state: to } }),
     }),
-  },
-];
+  }),
+);
 
 const restoreMoves: readonly Move[] = taskStates.map((state): Move => {
   const task = (id: string): Task =>
@@ -362,6 +332,7 @@ const otherMoves: readonly Move[] = [
 export const moves: readonly Move[] = [
   ...enqueueMoves,
   ...restoreMoves,
+  ...unblockMoves,
   claimMove,
   ...heartbeatMoves,
   ...settleMoves,

@@ -115,6 +115,8 @@ export const readCases: readonly Case[] = [
         pause: { by: 'ada', reason: null, at: startAt },
         ahead: 2,
         parents: [],
+        parentsLeft: 0,
+        children: [],
         limits: [],
         queueLimit: null,
         turn: { group: null, weight: 1, pause: null, ahead: 0, first: null },

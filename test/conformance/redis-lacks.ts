@@ -11,6 +11,7 @@ import {
   sampleId,
   sampleToken,
   settlement,
+  wait,
 } from './samples.ts';
 
 const nextStep = 'the adapter begins with the hot half of the seam: this comes with the whole of it';
@@ -70,7 +71,14 @@ export const redisLacks: readonly Lack[] = [
   },
   field('group', nextStep, { group: 'g' }),
   field('dependsOn', nextStep, { dependsOn: [parent] }),
-  field('blocks', nextStep, { blocks: [sampleId(3)] }),
+  field('blocks', nextStep, { blocks: [parent] }),
+  {
+    what: 'a verdict to blocked',
+    why: 'it waits for what was spawned',
+    isAsked: (called, [settlements]) =>
+      called === 'settle' && (settlements as readonly Settlement[]).some(({ verdict }) => verdict.to === 'blocked'),
+    ask: (broker) => broker.settle([settlement(lease.taskId, lease.token, wait('blocked'))]),
+  },
   {
     what: 'spawn',
     why: nextStep,

@@ -58,6 +58,8 @@ async function readContents(look: Redis, prefix: string): Promise<Contents> {
       return { queue, name, view, count: Number(count) };
     }),
     turns: [],
+    edges: [],
+    cancelledFlows: [],
     slots: await readSlots(look, prefix, Object.values(rules)),
     limits: Object.entries(limits).map(([name, text]) => {
       const [max, count, perMs] = JSON.parse(text) as [number | false, number | false, number | false];

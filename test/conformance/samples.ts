@@ -3,7 +3,7 @@
 import type { Beat, ClaimRequest, HeartbeatRequest, OverdueRequest } from '../../src/broker/broker.ts';
 import type { Presence } from '../../src/core/presence.ts';
 import type { FinishedState, Reason, WaitingState } from '../../src/core/states.ts';
-import type { Lease, NewTask, Settlement, Task, TaskError, Verdict } from '../../src/core/task.ts';
+import type { Dependency, Lease, NewTask, Settlement, Task, TaskError, Verdict } from '../../src/core/task.ts';
 
 /** Where the hand-moved clocks begin. */
 export const startAt = 1_750_000_000_000;
@@ -50,7 +50,10 @@ export function newTask(id: string, given: Partial<NewTask> = {}): NewTask {
   };
 }
 
-/** A task as `restore` takes it: blocked when nothing else is given. */
+/** A parent that is in no store: whoever waits for it is blocked until it is restored. */
+export const awaited: Dependency = { taskId: sampleId(999_999), onFailure: 'fail' };
+
+/** A task as `restore` takes it: blocked by {@link awaited} when nothing else is given. */
 export function storedTask(id: string, given: Partial<Task> = {}): Task {
   const {
     delayMs: _delayMs,
@@ -63,6 +66,7 @@ export function storedTask(id: string, given: Partial<Task> = {}): Task {
   return {
     ...body,
     state: 'blocked',
+    dependsOn: (given.state ?? 'blocked') === 'blocked' ? [awaited] : [],
     reason: null,
     version: 1,
     epoch: 0,

@@ -312,7 +312,7 @@ export const fireCases: readonly Case[] = [
     },
   ],
   [
-    'too many firings, and tasks of a later version, are refused whole',
+    'too many firings, and tasks with parents, are refused whole',
     async (world) => {
       await due(world);
       const many = Array.from({ length: limits.batchMax + 1 }, () => fireOf('a'));

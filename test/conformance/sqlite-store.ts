@@ -9,6 +9,7 @@ import { readEvents } from '../../src/broker/sql/events.ts';
 import { readAttempts, readLogs } from '../../src/broker/sql/record.ts';
 import { createSqliteDriver } from '../../src/broker/sqlite/driver.ts';
 import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
+import type { EdgeState } from '../../src/core/dependencies.ts';
 import { systemClock } from '../../src/core/time.ts';
 import type { CreateStore } from './store.ts';
 
@@ -23,6 +24,11 @@ const turns = statement<[queue: string, group: string | null, ahead: number, sin
   () => `SELECT rounds.queue, grp, turns.turn - rounds.turn, since, standing FROM turns JOIN rounds ON rounds.queue = turns.queue
     UNION ALL SELECT queue, NULL, plain_turn - turn, plain_since, 0 FROM rounds`,
 );
+const edges = statement<[parentId: string, childId: string, state: EdgeState]>(
+  'all_edges',
+  () => 'SELECT parent_id, child_id, state FROM edges',
+);
+const cancelledFlows = statement<[flowId: string]>('all_cancelled_flows', () => 'SELECT flow_id FROM flows');
 const settings = statement<
   [
     name: string,
@@ -67,6 +73,8 @@ export const createSqliteStore: CreateStore = async ({ now, chance }) => {
           since,
           waits: standing === 0,
         })),
+        edges: (await tx.query(edges)).map(([parentId, childId, state]) => ({ parentId, childId, state })),
+        cancelledFlows: (await tx.query(cancelledFlows)).map(([flowId]) => flowId),
         limits: (await tx.query(settings)).map(([name, max, count, perMs, at, by, reason]) => ({
           name,
           settings: {

@@ -2,6 +2,7 @@
 
 import type { Broker } from '../../src/broker/broker.ts';
 import type { Chance } from '../../src/core/chance.ts';
+import type { EdgeState } from '../../src/core/dependencies.ts';
 import type { Attempt, BatchEvent } from '../../src/core/events.ts';
 import type { Pause } from '../../src/core/facts.ts';
 import type { LimitSettings } from '../../src/core/limit-rules.ts';
@@ -34,6 +35,13 @@ export interface Contents {
     /** Whether a claim looks at it: a paused one is passed. */
     readonly waits: boolean;
   }[];
+  readonly edges: readonly {
+    readonly parentId: string;
+    readonly childId: string;
+    readonly state: EdgeState;
+  }[];
+  /** Flows that were cancelled. */
+  readonly cancelledFlows: readonly string[];
   /** The limits that were configured; others may be there too. */
   readonly limits: readonly { readonly name: string; readonly settings: StoredLimit }[];
 }

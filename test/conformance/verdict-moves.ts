@@ -4,11 +4,11 @@ import { expect } from 'vitest';
 import { isFinished, transitions } from '../../src/core/states.ts';
 import type { Task, Verdict } from '../../src/core/task.ts';
 import type { Move, Place } from './move.ts';
-import { isPlaceFinished, keyFreed, moveToken } from './move.ts';
-import { finish, overdueRequest, settlement, startAt, wait } from './samples.ts';
+import { isPlaceFinished, keyFreed, moveToken, otherId } from './move.ts';
+import { finish, newTask, overdueRequest, settlement, startAt, wait } from './samples.ts';
 
 /** Where a task settled by its worker is, in the fields that change from a first run without a beat. */
-function settledFields(verdict: Verdict): Partial<Task> {
+function settledFields(verdict: Verdict): object {
   const shared = { state: verdict.to, leaseUntil: null, startedAt: startAt - 10 };
   if (verdict.to === 'succeeded' || verdict.to === 'failed' || verdict.to === 'cancelled') {
     const told = {
@@ -19,7 +19,10 @@ function settledFields(verdict: Verdict): Partial<Task> {
     return { ...shared, ...told, finishedAt: startAt, pruneAt: startAt + verdict.keepMs };
   }
   const due = verdict.to === 'scheduled' ? { dueAt: startAt + verdict.delayMs } : {};
-  return { ...shared, ...due, reason: verdict.reason!, error: verdict.error!, workerId: null, claimedAt: null };
+  const waits = { ...shared, ...due, reason: verdict.reason!, error: verdict.error!, workerId: null, claimedAt: null };
+  // What it spawned holds it back: that is a change of its own.
+  const held = { dependsOn: [{ taskId: otherId, onFailure: 'fail' }], version: '+2' };
+  return verdict.to === 'blocked' ? { ...waits, ...held } : waits;
 }
 
 const verdicts: readonly Verdict[] = [
@@ -36,7 +39,10 @@ export const settleMoves: readonly Move[] = verdicts.map(
     name: `settle to ${verdict.to}`,
     transition: 'settle',
     to: verdict.to,
-    call: async (broker, { id, token }) => (await broker.settle([settlement(id, token, verdict)])).results,
+    call: async (broker, { id, token }) => {
+      const spawn = verdict.to === 'blocked' ? [newTask(otherId, { blocks: [{ taskId: id, onFailure: 'fail' }] })] : [];
+      return (await broker.settle([settlement(id, token, verdict, { spawn })])).results;
+    },
     answer: (place) => [
       {
         outcome:
@@ -50,7 +56,11 @@ export const settleMoves: readonly Move[] = verdicts.map(
       },
     ],
     again: () => [{ outcome: 'alreadyApplied' }],
-    effect: (_place, { id }) => ({ [id]: settledFields(verdict), ...(isFinished(verdict.to) && keyFreed) }),
+    effect: (_place, { id }) => ({
+      [id]: settledFields(verdict),
+      ...(isFinished(verdict.to) && keyFreed),
+      ...(verdict.to === 'blocked' && { [otherId]: expect.objectContaining({ state: 'queued', version: 1 }) }),
+    }),
   }),
 );
 

@@ -143,9 +143,10 @@ async function bring(world: World, state: TaskState | 'absent', given: Partial<N
   const foreign = world.nextToken();
   if (state === 'absent') return { id: world.nextId(), token: foreign };
   if (state === 'blocked') {
-    const { key = null, queue = 'default', expiresInMs, startWithinMs } = given;
+    const { key = null, queue = 'default', expiresInMs, startWithinMs, delayMs = 0 } = given;
     const id = world.nextId();
     const times = {
+      dueAt: startAt + delayMs,
       expiresAt: expiresInMs == null ? null : startAt + expiresInMs,
       startBy: startWithinMs == null ? null : startAt + startWithinMs,
     };

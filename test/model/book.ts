@@ -11,6 +11,8 @@ export interface Book {
   readonly settlements: Settlement[];
   /** Ids of commands for workers. */
   readonly commands: number[];
+  /** Parents that restored tasks wait for, and that are not there yet. */
+  readonly awaited: string[];
   /** Of claims. */
   readonly tokens: string[];
   /** Version, next time and definition of the schedules that are there. */
@@ -30,6 +32,7 @@ export function createBook(): Book {
     judgements: [],
     settlements: [],
     commands: [],
+    awaited: [],
     tokens: [],
     schedules: new Map(),
     numbers: 0,

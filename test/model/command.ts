@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AsyncCommand } from 'fast-check';
 import { expect } from 'vitest';
 import type { Broker } from '../../src/broker/broker.ts';
+import { TaskFlowError } from '../../src/core/errors.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import { limits } from '../../src/core/limits.ts';
 import { Lacking } from '../conformance/lack.ts';
@@ -31,21 +32,46 @@ export function callCommand<Answer>(
     check: () => true,
     toString: () => words,
     run: leavingOut(async ({ world, book }, real) => {
-      const call = plan(book);
-      if (call === null) return;
+      const planned = plan(book);
+      if (planned === null) return;
+      const call = orRefusal(planned);
+      const learnAnswer = (answer: Answer | Refusal): void => {
+        if (!isRefusal(answer)) learn(book, answer);
+      };
       if (book.loseNext) {
         const unheard = await call(world.broker());
         book.loseNext = false;
-        learn(book, unheard);
-        real.loseNextReply();
-        await expect(call(real.broker())).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+        learnAnswer(unheard);
+        if (isRefusal(unheard)) same(await call(real.broker()), unheard, `the refusal of ${words}`);
+        else {
+          real.loseNextReply();
+          await expect(call(real.broker())).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+        }
       }
       const expected = await call(world.broker());
-      learn(book, expected);
+      learnAnswer(expected);
       same(await call(real.broker()), expected, `the answer of ${words}`);
       await compare(world, real, words);
     }),
   };
+}
+
+interface Refusal {
+  readonly refused: string;
+  readonly because: string;
+}
+
+/** What a store refuses for the call's own sake is an answer like any other; a lost reply is not. */
+function orRefusal<Answer>(call: (broker: Broker) => Promise<Answer>): (broker: Broker) => Promise<Answer | Refusal> {
+  return (broker) =>
+    call(broker).catch((error: unknown) => {
+      if (!(error instanceof TaskFlowError) || error.code === 'STORE_UNREACHABLE') throw error;
+      return { refused: error.code, because: error.message };
+    });
+}
+
+function isRefusal<Answer>(answer: Answer | Refusal): answer is Refusal {
+  return typeof answer === 'object' && answer !== null && 'refused' in answer;
 }
 
 /** A command that does something to both sides other than a call. */

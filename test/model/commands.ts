@@ -16,11 +16,20 @@ import {
   presence,
   settlement,
   startAt,
-  storedTask,
   wait,
 } from '../conformance/samples.ts';
 import { type Book, freshId, freshToken, recent } from './book.ts';
 import { type Command, callCommand, worldCommand } from './command.ts';
+import {
+  cancelFlow,
+  enqueueFlow,
+  enqueueLinked,
+  type LinkedGiven,
+  linkedGiven,
+  linkedTask,
+  retryTwo,
+} from './flow-commands.ts';
+import { restore, restoreAwaited, rules } from './restore-commands.ts';
 import { scheduleCommands } from './schedule-commands.ts';
 import { settingCommands } from './setting-commands.ts';
 
@@ -32,25 +41,6 @@ const maybe = <Value>(...values: Value[]): Arbitrary<Value | null> => fc.constan
 const ranMs = maybe(0, 40);
 const progress = maybe({ done: 1, total: 2, note: null }, { done: 2, total: null, note: 'half' });
 const line = { at: 1, level: 'info', message: 'hello', fields: null } as const;
-
-/** One name with several maxima, one with its maximum left to people, and one whose rate never changes. */
-const rules: Arbitrary<NewTask['limits']> = fc.constantFrom<NewTask['limits']>(
-  [],
-  [],
-  [],
-  [{ name: 'one', max: 1, rate: null }],
-  [{ name: 'one', max: 2, rate: null }],
-  [
-    { name: 'one', max: 1, rate: null },
-    { name: 'two', max: 2, rate: { count: 1, perMs: 3_000 } },
-  ],
-  [{ name: 'two', max: null, rate: null }],
-  [{ name: 'steady', max: null, rate: { count: 2, perMs: 7_000 } }],
-  [
-    { name: 'steady', max: 3, rate: { count: 2, perMs: 7_000 } },
-    { name: 'two', max: 3, rate: null },
-  ],
-);
 
 const enqueueGiven: Arbitrary<Partial<NewTask>> = fc.record({
   queue,
@@ -90,17 +80,6 @@ const enqueueAgain = fc.tuple(back, maybe('{"to":"eve"}')).map(([index, payload]
     return (broker) => broker.enqueue([payload === null ? task : { ...task, payload }]);
   }),
 );
-
-const restore = fc
-  .tuple(fc.constantFrom('blocked', 'scheduled', 'queued'), maybe('k', 'l'), queue, rules, maybe('g', 'h'))
-  .map(([state, key, name, limitRules, group]) =>
-    callCommand(`Restore ${state} ${key} ${name} ${group} ${JSON.stringify(limitRules)}`, (book) => {
-      const task = newTask(freshId(book), { key, queue: name, group });
-      book.tasks.push(task);
-      return (broker) =>
-        broker.restore([storedTask(task.id, { state, key, queue: name, version: 4, limits: limitRules, group })]);
-    }),
-  );
 
 interface ClaimGiven {
   readonly limit: number;
@@ -179,7 +158,13 @@ function settleCommand(words: string, lease: (book: Book) => Lease | undefined, 
       const target = lease(book);
       if (target === undefined) return null;
       const { verdict, next, times } = given;
-      const one = settlement(target.taskId, target.token, verdict, { ...given.told, logs: [line] });
+      const self = { taskId: target.taskId, onFailure: 'ignore' } as const;
+      const spawn = given.spawn.map(([child, holdsBack]) => {
+        const task = linkedTask(book, child);
+        return holdsBack ? { ...task, blocks: [...task.blocks, self] } : task;
+      });
+      book.tasks.push(...spawn);
+      const one = settlement(target.taskId, target.token, verdict, { ...given.told, logs: [line], spawn });
       book.settlements.push(one);
       const request = next === null ? undefined : claimOf(book, next);
       return (broker) =>
@@ -198,6 +183,8 @@ interface SettleGiven {
   readonly next: ClaimGiven | null;
   /** How often the settlement is in the batch. */
   readonly times: number;
+  /** What it spawns, and whether the settled task waits for it. */
+  readonly spawn: readonly (readonly [LinkedGiven, holdsBack: boolean])[];
 }
 
 const settleGiven = (verdict: Arbitrary<Verdict>): Arbitrary<SettleGiven> =>
@@ -206,6 +193,10 @@ const settleGiven = (verdict: Arbitrary<Verdict>): Arbitrary<SettleGiven> =>
     told: fc.record({ ranMs, progress }),
     next: fc.option(claimGiven),
     times: fc.constantFrom(1, 1, 2),
+    spawn: fc.oneof(
+      { weight: 4, arbitrary: fc.constant([]) },
+      { weight: 1, arbitrary: fc.array(fc.tuple(linkedGiven, fc.boolean()), { maxLength: 2 }) },
+    ),
   });
 
 const settle = fc
@@ -326,8 +317,15 @@ export const commandArbitraries: readonly Arbitrary<Command>[] = [
   enqueue,
   enqueue,
   enqueue,
+  enqueueLinked,
+  enqueueLinked,
+  enqueueLinked,
+  enqueueFlow,
+  enqueueFlow,
   enqueueAgain,
   restore,
+  restore,
+  restoreAwaited,
   claim,
   claim,
   claim,
@@ -348,7 +346,9 @@ export const commandArbitraries: readonly Arbitrary<Command>[] = [
   promote,
   prune,
   cancel,
+  cancelFlow,
   retry,
+  retryTwo,
   remove,
   update,
   control,

@@ -89,6 +89,7 @@ async function useAll(broker: Broker): Promise<void> {
   await broker.configure('queue', 'default', { pause: { by: 'a', reason: null } });
   await broker.configure('queue', 'default', {});
   await useLimits(broker, id);
+  await useDependencies(broker, id);
   await useControl(broker);
   await useSchedules(broker);
   await useGroups(broker, id);
@@ -145,6 +146,40 @@ async function useGroups(broker: Broker, id: (number: number) => string): Promis
   await broker.getQueues();
   await broker.cancel({ taskIds: [30, 31, 32].map(id), reason: null });
   await broker.claim(claimRequest('y', { queues, limit: 2 }));
+}
+
+/** Parents and children in every way they are tied and let go. */
+async function useDependencies(broker: Broker, id: (number: number) => string): Promise<void> {
+  const on = (number: number) => ({ taskId: id(number), onFailure: 'fail' }) as const;
+  const given = { queue: 'flow', flowId: 'f' };
+  await broker.enqueue([newTask(id(50), given), newTask(id(51), { ...given, dependsOn: [on(50)] })]);
+  await broker.enqueue([newTask(id(52), { queue: 'flow', dependsOn: [on(51)] })]);
+  const queues = [{ name: 'flow', limit: 5 }];
+  const [first] = await broker.claim(claimRequest('fw', { queues }));
+  const spawn = [
+    newTask(id(53), { ...given, dependsOn: [on(50)], blocks: [on(51)] }),
+    newTask(id(56), { ...given, dependsOn: [on(52)], blocks: [on(54)] }),
+  ];
+  await broker.enqueue([newTask(id(54), { queue: 'flow', delayMs: 5 })]);
+  if (first === undefined) throw new Error('the first task of the flow is claimed');
+  const next = claimRequest('fx', { queues });
+  const { claimed } = await broker.settle(
+    [settlement(first.task.id, first.lease.token, finish('succeeded'), { spawn })],
+    next,
+  );
+  await broker.settle(claimed.map(({ task, lease }) => settlement(task.id, lease.token, finish('failed'))));
+  await broker.enqueue([newTask(id(57), { queue: 'flow', dependsOn: [{ ...on(53), onFailure: 'ignore' }] })]);
+  await broker.enqueue([
+    newTask(id(58), { queue: 'flow', delayMs: 5 }),
+    newTask(id(59), { dependsOn: [{ ...on(58), onFailure: 'ignore' }] }),
+  ]);
+  await broker.cancel({ taskIds: [id(58)], reason: null });
+  await broker.claimOverdue(overdueRequest('fk'));
+  await broker.retry(claimed.map(({ task }) => task.id));
+  await broker.inspect([id(51)]);
+  await broker.cancel({ taskIds: [], flowId: 'f', reason: null });
+  await broker.enqueue([newTask(id(55), given)]);
+  await broker.remove([id(51)]);
 }
 
 beforeAll(async () => {
@@ -236,6 +271,19 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   commanded_workers: ['SEARCH workers USING PRIMARY KEY (worker_id=?)'],
   leave_commands: ['SEARCH workers USING PRIMARY KEY (worker_id=?)'],
   keep_commands: ['SEARCH workers USING PRIMARY KEY (worker_id=?)'],
+  parent_rows: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  children_of_tasks: ['SEARCH edges USING PRIMARY KEY (parent_id=?)'],
+  set_edges: ['SEARCH edges USING PRIMARY KEY (parent_id=? AND child_id=?)'],
+  blocked_tasks: ['SEARCH tasks USING INDEX tasks_state (state=? AND id=?)'],
+  unblock_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  block_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  waiting_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  parent_results: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  failed_edges: ['SEARCH edges USING INDEX edges_child (child_id=? AND state=?)'],
+  parents_of_task: ['SEARCH edges USING COVERING INDEX edges_child (child_id=? AND state=?)'],
+  children_of_task: ['SEARCH edges USING PRIMARY KEY (parent_id=?)'],
+  unfinished_members: ['SEARCH members USING PRIMARY KEY (flow_id=?)'],
+  wishes_of_flows: ['SEARCH flows USING PRIMARY KEY (flow_id=?)'],
   schedules_by_due: ['SEARCH schedules USING INDEX schedules_due (due_at>?)'],
   earliest_due: ['SEARCH schedules USING COVERING INDEX schedules_due (due_at>?)'],
   locked_schedules: ['SEARCH schedules USING INDEX sqlite_autoindex_schedules_1 (name=?)'],
@@ -250,7 +298,9 @@ test.each(Object.entries(hot))('%s uses its index', (name, wanted) => {
   const plan = plans.get(name);
   expect(plan).toBeDefined();
   const steps =
-    plan?.filter((step) => /\b(tasks|claims|limits|slots|rounds|turns|workers|schedules)\b/.test(step)) ?? [];
+    plan?.filter((step) =>
+      /\b(tasks|claims|limits|slots|rounds|turns|workers|schedules|edges|members|flows)\b/.test(step),
+    ) ?? [];
   if (wanted.length === 0) expect(steps).toEqual([]);
   else expect(wanted).toEqual(expect.arrayContaining([steps[0]]));
 });
@@ -258,7 +308,7 @@ test.each(Object.entries(hot))('%s uses its index', (name, wanted) => {
 test('no statement walks all tasks, attempts, logs or events', () => {
   const walks = [...plans].flatMap(([name, plan]) =>
     plan
-      .filter((step) => /SCAN (tasks|attempts|logs|timeline|slots|turns)/.test(step))
+      .filter((step) => /SCAN (tasks|attempts|logs|timeline|slots|turns|edges|members)/.test(step))
       .map((step) => `${name}: ${step}`),
   );
   expect(walks).toEqual([]);

@@ -69,6 +69,8 @@ export const open: Facts = {
   pause: null,
   ahead: 0,
   parents: [],
+  parentsLeft: 0,
+  children: [],
   limits: [],
   queueLimit: null,
   turn,

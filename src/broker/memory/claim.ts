@@ -3,6 +3,7 @@
 import { limits } from '../../core/limits.ts';
 import type { ClaimedTask, Task } from '../../core/task.ts';
 import type { ClaimRequest, QueueDemand } from '../broker.ts';
+import { parentResults } from './edges.ts';
 import { freeKey } from './keys.ts';
 import { createGate, takeTokens } from './limits.ts';
 import { inClaimOrder, type Row } from './state.ts';
@@ -96,6 +97,6 @@ function claimedTask(step: Step, row: Row, token: string): ClaimedTask {
     lease: { taskId: task.id, token },
     runMs: boundByLife ? lifeMs : task.timeoutMs,
     boundByLife,
-    parents: [],
+    parents: parentResults(step, task),
   };
 }

@@ -1,12 +1,14 @@
 /** enqueue: stores new tasks, each once, one at a time under its key. */
 
+import { inOrder, isLinked } from '../../core/dependencies.ts';
 import { checkLimitRules } from '../../core/limit-rules.ts';
-import { isWaiting } from '../../core/states.ts';
-import type { NewTask, Task } from '../../core/task.ts';
+import type { NewTask } from '../../core/task.ts';
 import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
-import { freeKey, holderOf, takeKey } from './keys.ts';
+import { enqueueOne } from './arrive.ts';
+import { enqueueLinked } from './link.ts';
 import { refuse, refuseLargeBatch, refuseUnsupported } from './refuse.ts';
-import { changeTask, insertTask, type Step } from './step.ts';
+import type { Step } from './step.ts';
+import { atomically } from './undo.ts';
 
 export function enqueue(step: Step, tasks: readonly NewTask[], options: EnqueueOptions = {}): readonly EnqueueResult[] {
   refuseLargeBatch(
@@ -16,81 +18,23 @@ export function enqueue(step: Step, tasks: readonly NewTask[], options: EnqueueO
   if (options.tx !== undefined) refuse('tx');
   tasks.forEach(refuseUnsupported);
   for (const task of tasks) checkLimitRules(task.limits);
-  return tasks.map((task) => enqueueOne(step, task));
+  return tasks.some(isLinked)
+    ? atomically(step, () => enqueueLinked(step, tasks, 'refuse'))
+    : tasks.map((task) => enqueueOne(step, task));
 }
 
-/** Stores one task, whose batch was found to be sound. */
-export function enqueueOne(step: Step, task: NewTask): EnqueueResult {
-  const known = step.state.rows.get(task.id)?.task;
-  if (known !== undefined) {
-    return hasSameBody(known, task)
-      ? { outcome: 'existing', taskId: task.id, state: known.state }
-      : { outcome: 'conflict', taskId: task.id, of: task.id };
-  }
-  const holder = holderOf(step, task.key);
-  if (holder === null) return { outcome: 'created', taskId: task.id, state: insert(step, task, dueAtOf(step, task)) };
-  if (task.ifExists === 'error') return { outcome: 'conflict', taskId: task.id, of: holder.taskId };
-  if (task.ifExists === 'return') return { outcome: 'duplicate', taskId: task.id, of: holder.taskId };
-  return replace(step, task, holder.taskId);
+/** Throws for tasks that wait for each other: before the settlements that spawn them have taken effect. */
+export function checkSpawned(tasks: readonly NewTask[]): void {
+  refuseLargeBatch(
+    tasks,
+    tasks.map((task) => task.payload),
+  );
+  tasks.forEach(refuseUnsupported);
+  for (const task of tasks) checkLimitRules(task.limits);
+  inOrder(tasks);
 }
 
-/** Only a waiting holder can be replaced: what runs, or ran within `keyForMs`, stands. */
-function replace(step: Step, task: NewTask, holderId: string): EnqueueResult {
-  const holder = step.state.rows.get(holderId);
-  if (holder === undefined || !isWaiting(holder.task.state))
-    return { outcome: 'duplicate', taskId: task.id, of: holderId };
-  const dueAt = dueAtOf(step, task);
-  const formerDueAt = holder.task.dueAt;
-  freeKey(step, holder.task);
-  changeTask(step, 'replace', holder, {
-    state: 'cancelled',
-    reason: 'replaced',
-    finishedAt: step.now,
-    pruneAt: step.now + holder.task.keepMs,
-  });
-  const state = insert(step, task, task.ifExists === 'replace' ? Math.min(dueAt, formerDueAt) : dueAt);
-  return { outcome: 'replaced', taskId: task.id, of: holderId, state };
-}
-
-function insert(step: Step, newTask: NewTask, dueAt: number): Task['state'] {
-  const { delayMs: _delayMs, at: _at, startWithinMs, expiresInMs, blocks: _blocks, ...body } = newTask;
-  const task: Task = {
-    ...body,
-    state: dueAt > step.now ? 'scheduled' : 'queued',
-    reason: null,
-    version: 1,
-    epoch: 0,
-    attempt: 0,
-    generation: 1,
-    crashes: 0,
-    interruptions: 0,
-    snoozes: 0,
-    workerId: null,
-    leaseUntil: null,
-    cancelRequestedAt: null,
-    cancelReason: null,
-    progress: null,
-    checkpoints: [],
-    result: null,
-    error: null,
-    createdAt: step.now,
-    dueAt,
-    startBy: startWithinMs === null ? null : dueAt + startWithinMs,
-    expiresAt: expiresInMs === null ? null : step.now + expiresInMs,
-    claimedAt: null,
-    startedAt: null,
-    finishedAt: null,
-    pruneAt: null,
-  };
-  insertTask(step, 'enqueue', task);
-  takeKey(step, task);
-  return task.state;
-}
-
-function dueAtOf(step: Step, task: NewTask): number {
-  return task.at === null ? step.now + task.delayMs : Math.max(task.at, step.now);
-}
-
-function hasSameBody(known: Task, task: NewTask): boolean {
-  return known.name === task.name && known.payload === task.payload && known.key === task.key;
+/** Stores what settlements spawned. An unknown parent is one that failed: a settlement is not refused for it. */
+export function spawn(step: Step, tasks: readonly NewTask[]): void {
+  if (tasks.length > 0) enqueueLinked(step, tasks, 'fail');
 }

@@ -3,17 +3,20 @@
 import { type Chance, createToken } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import type { Broker, Signal } from '../broker.ts';
+import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
 import { control } from './control.ts';
 import { enqueue } from './enqueue.ts';
 import { heartbeat } from './heartbeat.ts';
 import { getLimits } from './limits.ts';
 import { claimOverdue } from './overdue.ts';
-import { cancel, configure, remove, retry, update } from './people.ts';
+import { configure, remove, update } from './people.ts';
 import { promote } from './promote.ts';
 import { prune } from './prune.ts';
 import { getQueues, getTasks, getWorkers, inspect } from './reads.ts';
+import { release } from './release.ts';
 import { restore } from './restore.ts';
+import { retry } from './retry.ts';
 import { createSchedules } from './schedules.ts';
 import { settle } from './settle.ts';
 import { createMemoryState, type MemoryState } from './state.ts';
@@ -40,6 +43,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
     if (closed) throw taskFlowError('STORE_CLOSED');
     const step = beginStep(state, options.now());
     const answer = call(step);
+    release(step);
     for (const signal of endStep(step)) {
       // On their own turn: a listener that throws must not fail the call that was done.
       for (const listener of listeners) queueMicrotask(() => listener(signal));

@@ -4,12 +4,13 @@ import { limits } from '../../core/limits.ts';
 import { isFinished } from '../../core/states.ts';
 import type { OverdueReason, OverdueTask, Task } from '../../core/task.ts';
 import type { OverdueRequest } from '../broker.ts';
+import { failedParents } from './edges.ts';
 import type { Row } from './state.ts';
 import type { Step } from './step.ts';
 
 export function claimOverdue(step: Step, request: OverdueRequest): readonly OverdueTask[] {
   const overdue = [...step.state.rows.values()].filter(
-    (row) => overdueReason(row.task, step.now, request.deadWorkers) !== null,
+    (row) => overdueReason(step, row.task, request.deadWorkers) !== null,
   );
   const repeated = overdue.filter((row) => row.judgeToken === request.token);
   if (repeated.length > 0) return repeated.map((row) => overdueTask(step, row, request));
@@ -26,16 +27,20 @@ function hasJudge(row: Row, now: number): boolean {
 }
 
 function overdueTask(step: Step, row: Row, request: OverdueRequest): OverdueTask {
-  const reason = overdueReason(row.task, step.now, request.deadWorkers);
+  const { task } = row;
+  const reason = overdueReason(step, task, request.deadWorkers) ?? 'lease_expired';
   // Both lists hold only rows with a reason; the fallback keeps the type honest.
-  return { task: row.task, lease: { taskId: row.task.id, token: request.token }, reason: reason ?? 'lease_expired' };
+  const failed = reason === 'dependency_failed' ? failedParents(step.state, task) : [];
+  return { task, lease: { taskId: task.id, token: request.token }, reason, failedParents: failed };
 }
 
 /** The first reason that holds, or `null`. */
-function overdueReason(task: Task, now: number, deadWorkers: readonly string[]): OverdueReason | null {
+function overdueReason(step: Step, task: Task, deadWorkers: readonly string[]): OverdueReason | null {
+  const { now } = step;
   if (isFinished(task.state)) return null;
   if (task.state !== 'running') {
     if (isPast(task.expiresAt, now)) return 'expired';
+    if (task.state === 'blocked') return failedParents(step.state, task).length > 0 ? 'dependency_failed' : null;
     return isPast(task.startBy, now) ? 'start_deadline' : null;
   }
   const grace = limits.graceMs;

@@ -1,95 +1,15 @@
-/** cancel, retry, remove, update, configure: what people ask for. */
+/** remove, update, configure: what people ask for. */
 
 import { checkLimitRules, queueLimitName } from '../../core/limit-rules.ts';
 import { checkSettings } from '../../core/settings.ts';
 import { isFinished, isWaiting, type TaskState } from '../../core/states.ts';
 import type { Task, TaskPatch } from '../../core/task.ts';
-import type {
-  CancelRequest,
-  CancelResult,
-  RemoveResult,
-  RetryResult,
-  Scope,
-  Settings,
-  TaskChange,
-  UpdateResult,
-} from '../broker.ts';
-import { freeKey, holderOf, takeKey } from './keys.ts';
+import type { RemoveResult, Scope, Settings, TaskChange, UpdateResult } from '../broker.ts';
+import { freeKey } from './keys.ts';
 import { configureLimit, pauseOf } from './limits.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { changeTask, eraseTask, type Step } from './step.ts';
 import { configureGroup } from './turns.ts';
-
-export function cancel(step: Step, request: CancelRequest): readonly CancelResult[] {
-  refuseLargeBatch(request.taskIds);
-  return request.taskIds.map((taskId) => cancelOne(step, taskId, request.reason));
-}
-
-function cancelOne(step: Step, taskId: string, cancelReason: string | null): CancelResult {
-  const row = step.state.rows.get(taskId);
-  if (row === undefined) return { outcome: 'unknown' };
-  const { task } = row;
-  if (isFinished(task.state)) return { outcome: 'already', state: task.state };
-  if (task.state !== 'running') {
-    freeKey(step, task);
-    changeTask(step, 'cancel', row, {
-      state: 'cancelled',
-      reason: 'user',
-      cancelReason,
-      finishedAt: step.now,
-      pruneAt: step.now + task.keepMs,
-    });
-    return { outcome: 'cancelled' };
-  }
-  if (task.cancelRequestedAt === null) {
-    changeTask(step, 'cancelRequest', row, { cancelRequestedAt: step.now, cancelReason });
-    step.cancels.push(taskId);
-  }
-  return { outcome: 'requested' };
-}
-
-export function retry(step: Step, taskIds: readonly string[]): readonly RetryResult[] {
-  refuseLargeBatch(taskIds);
-  return taskIds.map((taskId) => retryOne(step, taskId));
-}
-
-function retryOne(step: Step, taskId: string): RetryResult {
-  const row = step.state.rows.get(taskId);
-  if (row === undefined) return { outcome: 'unknown' };
-  const { task } = row;
-  if (!isFinished(task.state)) return { outcome: 'already', state: task.state };
-  const holder = holderOf(step, task.key);
-  if (holder !== null && holder.taskId !== taskId) return { outcome: 'conflict', of: holder.taskId };
-  const generation = task.generation + 1;
-  changeTask(step, 'retry', row, {
-    state: 'queued',
-    reason: 'retry',
-    generation,
-    attempt: 0,
-    crashes: 0,
-    interruptions: 0,
-    snoozes: 0,
-    dueAt: step.now,
-    result: null,
-    error: null,
-    progress: null,
-    checkpoints: [],
-    workerId: null,
-    leaseUntil: null,
-    startBy: null,
-    expiresAt: null,
-    cancelRequestedAt: null,
-    cancelReason: null,
-    claimedAt: null,
-    startedAt: null,
-    finishedAt: null,
-    pruneAt: null,
-  });
-  // Neither a late repetition nor a judge of the former generation may speak about this one.
-  Object.assign(row, { settledToken: null, judgeToken: null, judgeUntil: null });
-  takeKey(step, task);
-  return { outcome: 'queued', generation };
-}
 
 export function remove(step: Step, taskIds: readonly string[]): readonly RemoveResult[] {
   refuseLargeBatch(taskIds);

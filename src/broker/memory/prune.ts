@@ -1,6 +1,7 @@
 /** prune: removes what is past its time. */
 
 import { limits } from '../../core/limits.ts';
+import { isNeeded } from './edges.ts';
 import { forgetWorker } from './heartbeat.ts';
 import { eraseTask, type Step } from './step.ts';
 
@@ -10,11 +11,15 @@ const presenceFactor = 3;
 export function prune(step: Step, limit: number): number {
   const { state, now } = step;
   const rows = [...state.rows.values()]
-    .filter(({ task }) => task.pruneAt !== null && task.pruneAt <= now)
+    .filter(({ task }) => task.pruneAt !== null && task.pruneAt <= now && !isNeeded(state, task.id))
     .slice(0, Math.min(limit, limits.batchMax));
   for (const row of rows) eraseTask(step, 'prune', row);
   for (const [key, held] of state.keys) {
     if (held.until !== null && held.until <= now) state.keys.delete(key);
+  }
+  const flows = new Set([...state.rows.values()].map(({ task }) => task.flowId));
+  for (const [flowId, { at }] of state.cancelledFlows) {
+    if (at + limits.eventsKeepMs <= now && !flows.has(flowId)) state.cancelledFlows.delete(flowId);
   }
   for (const [workerId, record] of state.presences) {
     if (record.beatAt + presenceFactor * limits.presenceMs <= now) forgetWorker(step, workerId);

@@ -6,6 +6,7 @@ import { isAlive, type WorkerRecord } from '../../core/presence.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { QueueRecord } from '../broker.ts';
+import { childFacts, parentFacts, parentsLeft } from './edges.ts';
 import { limitFact, queueLimitFact, queueSettings } from './limits.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { inClaimOrder, type MemoryState, type Row } from './state.ts';
@@ -75,7 +76,9 @@ function factsOf(step: Step, row: Row): Facts {
     task,
     pause: state.queues.get(task.queue)?.pause ?? null,
     ahead: Math.min(ahead, limits.aheadMax),
-    parents: [],
+    parents: parentFacts(state, task),
+    parentsLeft: parentsLeft(state, task),
+    children: childFacts(state, task.id),
     limits: task.limits.map((rule) => limitFact(step, rule)),
     queueLimit: queueLimitFact(step, task.queue),
     turn: turnFact(step, task),

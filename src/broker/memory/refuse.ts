@@ -4,7 +4,6 @@ import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { checkKey } from '../../core/names.ts';
 import type { Firing } from '../../core/schedule.ts';
-import type { Dependency } from '../../core/task.ts';
 
 /** Throws BATCH_TOO_LARGE for more tasks, or more bytes of payload, than one call may carry. */
 export function refuseLargeBatch(items: readonly unknown[], payloads: readonly string[] = []): void {
@@ -20,20 +19,19 @@ export function refuseLargeBatch(items: readonly unknown[], payloads: readonly s
 /** The fields of a task that need what is not built yet. */
 interface Unsupported {
   readonly group: string | null;
-  readonly dependsOn: readonly Dependency[];
-  readonly blocks?: readonly string[];
 }
 
-/** Throws NOT_SUPPORTED for a task with dependencies, INVALID_OPTION for a group that is no name. */
+/** Throws INVALID_OPTION for a group that is no name. */
 export function refuseUnsupported(task: Unsupported): void {
   if (task.group !== null) checkKey(task.group, 'group');
-  if (task.dependsOn.length > 0) refuse('dependsOn');
-  if (task.blocks !== undefined && task.blocks.length > 0) refuse('blocks');
 }
 
 /** Throws INVALID_OPTION for a firing that would not move its schedule on: it would be fired for ever. */
 export function refuseFirings(firings: readonly Firing[]): void {
   for (const [index, firing] of firings.entries()) {
+    // A time comes for itself: what has to come after something else is spawned by the task that was fired.
+    if (firing.kind !== 'skip' && firing.task.dependsOn.length + firing.task.blocks.length > 0)
+      refuse('a firing of a task with parents or children');
     if (firing.kind === 'ask' || firing.next === null || firing.next.at > firing.at) continue;
     throw taskFlowError('INVALID_OPTION', {
       what: `firings[${index}].next`,

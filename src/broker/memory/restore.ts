@@ -1,9 +1,12 @@
 /** restore: inserts tasks with their state as they are. */
 
+import { edgeState } from '../../core/dependencies.ts';
 import { isFinished } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
+import { setEdge } from './edges.ts';
 import { holderOf, takeKey } from './keys.ts';
 import { refuseLargeBatch, refuseUnsupported } from './refuse.ts';
+import { closeEdges } from './release.ts';
 import { insertTask, type Step } from './step.ts';
 
 export function restore(step: Step, tasks: readonly Task[]): number {
@@ -18,8 +21,20 @@ export function restore(step: Step, tasks: readonly Task[]): number {
 function restoreOne(step: Step, task: Task): boolean {
   if (step.state.rows.has(task.id)) return false;
   insertTask(step, 'restore', { ...task });
+  restoreEdges(step, task);
   restoreKey(step, task);
   return true;
+}
+
+/** A parent that is not here may come by a later call: it is waited for. Who runs, or has, holds nothing back any more. */
+function restoreEdges(step: Step, task: Task): void {
+  const { state } = step;
+  for (const { taskId, onFailure } of task.dependsOn) {
+    const parent = state.rows.get(taskId)?.task.state;
+    const edge = task.state !== 'blocked' ? 'done' : parent === undefined ? 'open' : edgeState(parent, onFailure);
+    setEdge(state, task.id, taskId, edge);
+  }
+  if (isFinished(task.state)) closeEdges(step, task.id);
 }
 
 /** The task takes its key when it would hold it and nobody else does; a task never comes back without its row. */

@@ -12,7 +12,7 @@ import {
 } from '../../core/schedule.ts';
 import { isFinished } from '../../core/states.ts';
 import type { DueSchedules, FireResult, PutResult, Schedules } from '../broker.ts';
-import { enqueueOne } from './enqueue.ts';
+import { enqueueOne } from './arrive.ts';
 import { refuseFirings, refuseLargeBatch, refuseUnsupported } from './refuse.ts';
 import type { Step } from './step.ts';
 

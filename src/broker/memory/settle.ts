@@ -1,19 +1,36 @@
 /** settle: ends leases as the verdicts say, each at most once, then claims the next tasks. */
 
-import { isFinished } from '../../core/states.ts';
-import { type Charge, leavesAttempt, type Settlement, type Task, type Verdict } from '../../core/task.ts';
+import { isFinished, isWaiting } from '../../core/states.ts';
+import { type Charge, leavesAttempt, type NewTask, type Settlement, type Task, type Verdict } from '../../core/task.ts';
 import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { claim } from './claim.ts';
+import { letGo } from './edges.ts';
+import { checkSpawned, spawn } from './enqueue.ts';
 import { endKey } from './keys.ts';
 import { leaveSlots } from './limits.ts';
-import { refuse, refuseLargeBatch } from './refuse.ts';
+import { refuseLargeBatch } from './refuse.ts';
+import { release } from './release.ts';
 import type { Row } from './state.ts';
 import { changeTask, type Step } from './step.ts';
+import { atomically } from './undo.ts';
 
 export function settle(step: Step, settlements: readonly Settlement[], claimNext?: ClaimRequest): SettleAnswer {
   refuseLargeBatch(settlements);
-  if (settlements.some((settlement) => settlement.spawn.length > 0)) refuse('spawn');
-  const results = settlements.map((settlement) => settleOne(step, settlement));
+  const spawns = settlements.flatMap((settlement) => settlement.spawn);
+  if (spawns.length === 0) return settleAll(step, settlements, claimNext);
+  checkSpawned(spawns);
+  return atomically(step, () => settleAll(step, settlements, claimNext));
+}
+
+function settleAll(step: Step, settlements: readonly Settlement[], claimNext?: ClaimRequest): SettleAnswer {
+  const spawned: NewTask[] = [];
+  const results = settlements.map((settlement) => {
+    const result = settleOne(step, settlement);
+    if (result.outcome === 'applied') spawned.push(...settlement.spawn);
+    return result;
+  });
+  spawn(step, spawned);
+  release(step);
   return { results, claimed: claimNext === undefined ? [] : claim(step, claimNext) };
 }
 
@@ -71,6 +88,7 @@ function apply(step: Step, row: Row, settlement: Settlement, kind: 'settle' | 'j
   }
   Object.assign(row, { token: null, judgeToken: null, judgeUntil: null, settledToken: settlement.lease.token });
   if (isFinished(verdict.to)) endKey(step, row);
+  if (task.state === 'blocked' && isWaiting(verdict.to) && verdict.to !== 'blocked') letGo(step.state, task.id);
 }
 
 /** What the new place asks for: an end with its retention, or a wait with its time. */

@@ -1,5 +1,6 @@
 /** What the memory store holds: plain maps, found by scanning, so that nobody has to believe in an index. */
 
+import type { EdgeState } from '../../core/dependencies.ts';
 import type { Attempt, BatchEvent } from '../../core/events.ts';
 import type { Pause } from '../../core/facts.ts';
 import type { WorkerRecord } from '../../core/presence.ts';
@@ -44,6 +45,10 @@ export interface MemoryState {
   /** Limits that were configured, or whose tokens or slots were asked for. */
   readonly limits: Map<string, LimitState>;
   readonly schedules: Map<string, ScheduleRecord>;
+  /** Child to parent to how the edge between them stands. */
+  readonly edges: Map<string, Map<string, EdgeState>>;
+  /** Flows that were cancelled: what comes to them later is cancelled too. */
+  readonly cancelledFlows: Map<string, { readonly at: number; readonly reason: string | null }>;
   /** By the JSON text of [queue, task name, view]: how many tasks, kept with every change. */
   readonly counts: Map<string, number>;
   readonly presences: Map<string, WorkerRecord>;
@@ -67,6 +72,8 @@ export function createMemoryState(): MemoryState {
     groups: new Map(),
     limits: new Map(),
     schedules: new Map(),
+    edges: new Map(),
+    cancelledFlows: new Map(),
     counts: new Map(),
     presences: new Map(),
     lastCommands: new Map(),

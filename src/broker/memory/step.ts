@@ -4,6 +4,7 @@ import type { BatchEvent, EventItem } from '../../core/events.ts';
 import { isFinished, viewOf } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { Signal } from '../broker.ts';
+import { forgetEdges } from './edges.ts';
 import type { MemoryState, Row } from './state.ts';
 import { joinRound, noteStanding } from './turns.ts';
 
@@ -13,12 +14,13 @@ type Kind = BatchEvent['kind'];
 const eventOrder: readonly Kind[] = [
   'restore',
   'enqueue',
-  'replace',
   'settle',
   'judge',
+  'replace',
+  'block',
+  'unblock',
   'claim',
   'promote',
-  'unblock',
   'cancel',
   'cancelRequest',
   'update',
@@ -41,6 +43,10 @@ export interface Step {
   readonly freed: Set<string>;
   readonly cancels: string[];
   readonly finished: string[];
+  /** Blocked tasks whose parents may all be done. */
+  readonly blocked: Set<string>;
+  /** Of `finished`, how many have released their children. */
+  released: number;
   configured: boolean;
   /** Workers that a command was left for. */
   readonly commanded: string[];
@@ -60,6 +66,8 @@ export function beginStep(state: MemoryState, clockNow: number): Step {
     freed: new Set(),
     cancels: [],
     finished: [],
+    blocked: new Set(),
+    released: 0,
     configured: false,
     commanded: [],
     fired: false,
@@ -105,6 +113,7 @@ export function insertTask(step: Step, kind: 'enqueue' | 'restore', task: Task):
     logs: [],
   });
   record(step, kind, null, task, task.version);
+  if (task.state === 'blocked') step.blocked.add(task.id);
 }
 
 /** Replaces a task by its next version. */
@@ -114,11 +123,13 @@ export function changeTask(step: Step, kind: Kind, row: Row, patch: Partial<Task
   row.task = { ...before, ...patch, version: before.version + 1 };
   record(step, kind, before, row.task, row.task.version);
   if (!isFinished(before.state) && isFinished(row.task.state)) step.finished.push(before.id);
+  if (row.task.state === 'blocked') step.blocked.add(before.id);
 }
 
 /** Removes a task with its attempts and logs. */
 export function eraseTask(step: Step, kind: 'remove' | 'prune', row: Row): void {
   step.state.rows.delete(row.task.id);
+  forgetEdges(step.state, row.task.id);
   record(step, kind, row.task, null, row.task.version + 1);
 }
 

@@ -18,6 +18,7 @@ export async function settle(
 ): Promise<{ readonly answer: SettleAnswer; readonly signals: readonly Signal[] }> {
   refuseLargeBatch(settlements);
   if (settlements.some(({ spawn }) => spawn.length > 0)) refuse('spawn');
+  if (settlements.some(({ verdict }) => verdict.to === 'blocked')) refuse('a verdict to blocked');
   const next = claimNext === undefined ? '' : requestText(claimNext);
   const reply = await connection.run<Reply>('settle', argumentsOf(settlements, next));
   const results = readResults(reply[0]);

@@ -1,12 +1,14 @@
-/** cancel: ends what waits, asks what runs. */
+/** cancel: ends what waits, asks what runs; of a flow also what comes to it later. */
 
 import { limits } from '../../core/limits.ts';
 import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
 import type { CancelRequest, CancelResult } from '../broker.ts';
 import { checkBy } from './claims.ts';
 import { eachStatement, statement } from './driver.ts';
-import { freeKeys } from './keys.ts';
+import { endWaiting, type WaitingRow } from './end-waiting.ts';
+import { readUnfinishedMembers, storeWish } from './flows.ts';
 import { refuseLargeBatch } from './refuse.ts';
+import { release } from './release.ts';
 import { idList } from './rows.ts';
 import { record, type Step } from './step.ts';
 
@@ -31,14 +33,6 @@ const cancelledTasks = statement<
     FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
 );
 
-const cancelWaiting = eachStatement(
-  'cancel_waiting',
-  { now: 'bigint', pruneAt: 'bigint', reason: 'text', id: 'text' },
-  (value, from) =>
-    `UPDATE tasks SET state = 'cancelled', reason = 'user', version = version + 1, finished_at = ${value.now}, prune_at = ${value.pruneAt},
-     cancel_reason = ${value.reason}, check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
-);
-
 const requestCancel = eachStatement(
   'request_cancel',
   { now: 'bigint', reason: 'text', id: 'text' },
@@ -48,7 +42,14 @@ const requestCancel = eachStatement(
 
 export async function cancel(step: Step, request: CancelRequest): Promise<readonly CancelResult[]> {
   refuseLargeBatch(request.taskIds);
-  const rows = await step.tx.query(cancelledTasks, idList(request.taskIds));
+  const taskIds = [...request.taskIds];
+  if (request.flowId != null) {
+    await storeWish(step, request.flowId, request.reason);
+    const named = new Set(taskIds);
+    const members = await readUnfinishedMembers(step, request.flowId);
+    taskIds.push(...members.filter((taskId) => !named.has(taskId)));
+  }
+  const rows = await step.tx.query(cancelledTasks, idList(taskIds));
   const known = new Map(
     rows.map(([id, queue, name, state, reason, attempt, version, keepMs, key, token, cancelRequestedAt]) => [
       id,
@@ -56,33 +57,33 @@ export async function cancel(step: Step, request: CancelRequest): Promise<readon
     ]),
   );
   type Row = typeof known extends Map<string, infer Value> ? Value : never;
-  const waiting: Row[] = [];
+  const waiting: WaitingRow[] = [];
   const running: Row[] = [];
-  const results = request.taskIds.map((taskId): CancelResult => {
+  const results = taskIds.map((taskId): CancelResult => {
     const row = known.get(taskId);
     if (row === undefined) return { outcome: 'unknown' };
     if (isFinished(row.state)) return { outcome: 'already', state: row.state };
     const isRunning = row.state === 'running';
     if (isRunning && row.cancelRequestedAt !== null) return { outcome: 'requested' };
-    const after = isRunning
-      ? { ...row, cancelRequestedAt: step.now }
-      : { ...row, state: 'cancelled' as const, reason: 'user' as const };
-    record(step, isRunning ? 'cancelRequest' : 'cancel', row, row, after, row.version + 1);
-    (isRunning ? running : waiting).push(row);
-    if (isRunning) step.cancels.push(taskId);
+    if (!isRunning) {
+      waiting.push({ ...row, cancelReason: request.reason });
+      known.set(taskId, { ...row, state: 'cancelled' });
+      return { outcome: 'cancelled' };
+    }
+    const after = { ...row, cancelRequestedAt: step.now };
+    record(step, 'cancelRequest', row, row, after, row.version + 1);
+    running.push(row);
+    step.cancels.push(taskId);
     known.set(taskId, after);
-    return { outcome: isRunning ? 'requested' : 'cancelled' };
+    return { outcome: 'requested' };
   });
-  await step.tx.each(
-    cancelWaiting,
-    waiting.map(({ id, keepMs }) => [step.now, step.now + keepMs, request.reason, id]),
-  );
+  await endWaiting(step, 'cancel', waiting);
   await step.tx.each(
     requestCancel,
     running.map(({ id }) => [step.now, request.reason, id]),
   );
-  await freeKeys(step, waiting);
   const checkAt = step.now + limits.graceMs;
   await checkBy(step, new Map(running.flatMap(({ token }) => (token === null ? [] : [[token, checkAt]]))));
+  await release(step);
   return results;
 }

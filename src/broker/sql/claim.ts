@@ -7,6 +7,7 @@ import type { Stand } from './changes.ts';
 import { choose } from './choose.ts';
 import { claimOf, storeClaims } from './claims.ts';
 import { statement } from './driver.ts';
+import { readParentResults } from './edges.ts';
 import { freeKeys } from './keys.ts';
 import { type ClaimableRow, carriesLimits } from './lanes.ts';
 import { readLimitedQueues } from './queue-limits.ts';
@@ -51,7 +52,11 @@ const claimTasks = statement(
 
 export async function claim(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
   const repeated = await readRepeated(step, request.token);
-  if (repeated.length > 0) return repeated.map((task) => claimedTask(task, request.token, step.now));
+  if (repeated.length > 0)
+    return await withParents(
+      step,
+      repeated.map((task) => claimedTask(task, request.token, step.now)),
+    );
   const limit = Math.min(request.limit, limits.batchMax);
   const { first, found } = await readFirst(step, request, limit);
   const quiet = limit <= 0 ? [] : request.queues.filter((demand) => demand.limit > 0 && !found.has(demand.name));
@@ -101,7 +106,15 @@ async function take(step: Step, request: ClaimRequest, rows: readonly ClaimableR
     step,
     claimed.flatMap(({ task }) => (letsGo(task) ? [task] : [])),
   );
-  return claimed;
+  return await withParents(step, claimed);
+}
+
+/** Most tasks have no parents, and ask nothing here. */
+async function withParents(step: Step, claimed: readonly ClaimedTask[]): Promise<readonly ClaimedTask[]> {
+  const children = claimed.flatMap(({ task }) => (task.dependsOn.length > 0 ? [task] : []));
+  if (children.length === 0) return claimed;
+  const results = await readParentResults(step.tx, children);
+  return claimed.map((one) => ({ ...one, parents: results.get(one.task.id) ?? noParents }));
 }
 
 const noNames: ReadonlySet<string> = new Set();

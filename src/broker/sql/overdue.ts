@@ -1,9 +1,10 @@
 /** claimOverdue: hands whatever needs a verdict to one judge at a time; the reason is read from the row on every look. */
 
 import { limits } from '../../core/limits.ts';
-import type { OverdueReason, OverdueTask, Task } from '../../core/task.ts';
+import type { FailedParent, OverdueReason, OverdueTask, Task } from '../../core/task.ts';
 import type { OverdueRequest } from '../broker.ts';
 import { eachStatement, statement } from './driver.ts';
+import { readFailedParents } from './edges.ts';
 import { idList, runningCheckAt, type TaskRow, taskColumns, toTask } from './rows.ts';
 import type { Step } from './step.ts';
 
@@ -56,11 +57,15 @@ const postponeClaims = eachStatement(
 export async function claimOverdue(step: Step, request: OverdueRequest): Promise<readonly OverdueTask[]> {
   const dead = new Set(request.deadWorkers);
   const judged = (await step.tx.query(judgedTasks, request.token)).map(toTask);
-  const repeated = judged.flatMap((task) => overdueTask(step, task, dead, request.token) ?? []);
+  const repeated = await withFailedParents(step, judged, (task, failed) =>
+    overdueTask(step, task, dead, request.token, failed),
+  );
   if (repeated.length > 0) return repeated;
   const limit = Math.min(request.limit, limits.batchMax);
   const waiting = (await step.tx.query(waitingOverdue, step.now, limit)).map(toTask);
-  const found = waiting.flatMap((task) => overdueTask(step, task, dead, request.token) ?? []);
+  const found = await withFailedParents(step, waiting, (task, failed) =>
+    overdueTask(step, task, dead, request.token, failed),
+  );
   found.push(...(await findRunning(step, request, dead, limit - found.length)));
   await step.tx.each(
     judgeTasks,
@@ -107,16 +112,37 @@ async function findRunning(
   return found;
 }
 
-function overdueTask(step: Step, task: Task, dead: ReadonlySet<string>, token: string): OverdueTask | null {
-  const reason = overdueReason(task, step.now, dead);
-  return reason === null ? null : { task, lease: { taskId: task.id, token }, reason };
+/** Finds the overdue among the tasks; the failed parents of those that are blocked are read once for all. */
+async function withFailedParents(
+  step: Step,
+  tasks: readonly Task[],
+  find: (task: Task, failed: readonly FailedParent[]) => OverdueTask | null,
+): Promise<OverdueTask[]> {
+  const failed = await readFailedParents(
+    step,
+    tasks.filter(({ state }) => state === 'blocked'),
+  );
+  return tasks.flatMap((task) => find(task, failed.get(task.id) ?? []) ?? []);
+}
+
+function overdueTask(
+  step: Step,
+  task: Task,
+  dead: ReadonlySet<string>,
+  token: string,
+  failed: readonly FailedParent[] = [],
+): OverdueTask | null {
+  const reason = overdueReason(task, step.now, dead) ?? (failed.length > 0 ? 'dependency_failed' : null);
+  if (reason === null) return null;
+  const failedParents = reason === 'dependency_failed' ? failed : [];
+  return { task, lease: { taskId: task.id, token }, reason, failedParents };
 }
 
 /** The first reason that holds, or `null`. */
 function overdueReason(task: Task, now: number, dead: ReadonlySet<string>): OverdueReason | null {
   if (task.state !== 'running') {
     if (isPast(task.expiresAt, now)) return 'expired';
-    return isPast(task.startBy, now) ? 'start_deadline' : null;
+    return task.state !== 'blocked' && isPast(task.startBy, now) ? 'start_deadline' : null;
   }
   const grace = limits.graceMs;
   const leaseOver = isPast(task.leaseUntil, now) || (task.workerId !== null && dead.has(task.workerId));

@@ -4,19 +4,32 @@ import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import { fold } from './counts.ts';
 import { statement } from './driver.ts';
+import { pruneWishes } from './flows.ts';
 import { pruneLimits } from './limits.ts';
 import { erase } from './remove.ts';
+import { decodeOptions } from './rows.ts';
 import { record, type Step } from './step.ts';
 
 /** A process that was silent for this many times `presenceMs` has gone for good. */
 const presenceFactor = 3;
 
-/** Inputs: now, limit. Locks: the rows. */
+/** Inputs: now, limit. A task whose result an unfinished one may still ask for stays. Locks: the rows. */
 const prunableTasks = statement<
-  [id: string, queue: string, name: string, state: TaskState, reason: Reason | null, attempt: number, version: number]
+  [
+    id: string,
+    queue: string,
+    name: string,
+    state: TaskState,
+    reason: Reason | null,
+    attempt: number,
+    version: number,
+    options: string | null,
+  ]
 >(
   'prunable_tasks',
-  (dialect) => `SELECT id, queue, name, state, reason, attempt, version FROM tasks WHERE prune_at <= $1
+  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, options FROM tasks WHERE prune_at <= $1
+    AND NOT EXISTS (SELECT 1 FROM edges JOIN tasks AS child ON child.id = edges.child_id
+      WHERE edges.parent_id = tasks.id AND child.finished_at IS NULL)
     ORDER BY prune_at LIMIT $2${dialect.skipLocked}`,
 );
 
@@ -40,10 +53,11 @@ export async function prune(step: Step, limit: number): Promise<number> {
   }
   await erase(
     step,
-    rows.map(([id]) => id),
+    rows.map((row) => ({ id: row[0], flowId: decodeOptions(row[7]).flowId })),
   );
   await tx.query(pruneKeys, now);
   await pruneLimits(step);
+  await pruneWishes(step);
   await tx.query(pruneWorkers, now - presenceFactor * limits.presenceMs);
   await tx.query(pruneEvents, now - limits.eventsKeepMs, limits.batchMax);
   await tx.query(pruneMinutes, now - limits.minutesKeepMs);

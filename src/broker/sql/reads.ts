@@ -11,6 +11,7 @@ import type { QueueRecord } from '../broker.ts';
 import { decodeCommands } from './control.ts';
 import { readCounts } from './counts.ts';
 import { type SqlTransaction, statement } from './driver.ts';
+import { readRelatives } from './edges.ts';
 import { readTurnFact } from './groups.ts';
 import { readLimitFacts, readLimitSettings } from './limits.ts';
 import { readLimitedQueues } from './queue-limits.ts';
@@ -140,7 +141,7 @@ export async function inspect(
         task,
         pause: pauses.get(task.queue) ?? null,
         ahead: await countAhead(tx, task),
-        parents: [],
+        ...(await readRelatives(tx, task)),
         limits: await readLimitFacts(tx, task.limits, now),
         queueLimit: limited.has(task.queue) ? await readQueueLimitFact(tx, task.queue, now) : null,
         turn: await readTurnFact(tx, task),

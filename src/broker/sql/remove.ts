@@ -3,9 +3,11 @@
 import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
 import type { RemoveResult } from '../broker.ts';
 import { statement } from './driver.ts';
+import { eraseEdges } from './edges.ts';
+import { eraseMembers } from './flows.ts';
 import { freeKeys } from './keys.ts';
 import { refuseLargeBatch } from './refuse.ts';
-import { idList } from './rows.ts';
+import { decodeOptions, idList } from './rows.ts';
 import { record, type Step } from './step.ts';
 
 /** Input: list of ids. Locks: the rows. */
@@ -19,10 +21,11 @@ const removedTasks = statement<
     attempt: number,
     version: number,
     key: string | null,
+    options: string | null,
   ]
 >(
   'removed_tasks',
-  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, key FROM tasks
+  (dialect) => `SELECT id, queue, name, state, reason, attempt, version, key, options FROM tasks
     WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
 );
 
@@ -37,9 +40,15 @@ const eraseTimeline = statement(
   (dialect) => `DELETE FROM timeline WHERE task_id IN ${dialect.list('$1')}`,
 );
 
-/** Deletes tasks with their attempts, logs and timeline. */
-export async function erase(step: Step, taskIds: readonly string[]): Promise<void> {
-  if (taskIds.length === 0) return;
+/** Deletes tasks with their attempts, logs, timeline and edges. */
+export async function erase(
+  step: Step,
+  tasks: readonly { readonly id: string; readonly flowId: string | null }[],
+): Promise<void> {
+  if (tasks.length === 0) return;
+  const taskIds = tasks.map(({ id }) => id);
+  await eraseEdges(step, taskIds);
+  await eraseMembers(step, tasks);
   const ids = idList(taskIds);
   for (const erasing of [eraseTasks, eraseAttempts, eraseLogs, eraseTimeline]) await step.tx.query(erasing, ids);
 }
@@ -48,12 +57,12 @@ export async function remove(step: Step, taskIds: readonly string[]): Promise<re
   refuseLargeBatch(taskIds);
   const rows = await step.tx.query(removedTasks, idList(taskIds));
   const known = new Map(
-    rows.map(([id, queue, name, state, reason, attempt, version, key]) => [
+    rows.map(([id, queue, name, state, reason, attempt, version, key, options]) => [
       id,
-      { id, queue, name, state, reason, attempt, version, key },
+      { id, queue, name, state, reason, attempt, version, key, flowId: decodeOptions(options).flowId },
     ]),
   );
-  const removed: { readonly id: string; readonly key: string | null }[] = [];
+  const removed: { readonly id: string; readonly key: string | null; readonly flowId: string | null }[] = [];
   const results = taskIds.map((taskId): RemoveResult => {
     const row = known.get(taskId);
     if (row === undefined) return { outcome: 'unknown' };
@@ -64,9 +73,6 @@ export async function remove(step: Step, taskIds: readonly string[]): Promise<re
     return { outcome: 'removed' };
   });
   await freeKeys(step, removed);
-  await erase(
-    step,
-    removed.map(({ id }) => id),
-  );
+  await erase(step, removed);
   return results;
 }

@@ -1,16 +1,20 @@
 /** restore: inserts tasks with their state as they are. */
 
 import { type Chance, createToken } from '../../core/chance.ts';
+import { edgeState } from '../../core/dependencies.ts';
 import { rulesWithQueue } from '../../core/limit-rules.ts';
 import { isFinished, isWaiting } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import { storeClaims } from './claims.ts';
 import { eachStatement, type SqlRow, statement } from './driver.ts';
+import { type Edge, markParents, readChildren, readParentRows, storeEdges } from './edges.ts';
+import { storeMembers } from './flows.ts';
 import { readHolders, takeKeys } from './keys.ts';
 import { restoreSlots } from './limits.ts';
 import { readLimitedQueues } from './queue-limits.ts';
 import { refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
-import { encodeCheckpoints, encodeJson, encodeOptions, idList, runningCheckAt, waitingCheckAt } from './rows.ts';
+import { release } from './release.ts';
+import { checkAtOf, encodeCheckpoints, encodeJson, encodeOptions, idList, runningCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
 
@@ -90,6 +94,8 @@ export async function restore(step: Step, tasks: readonly Task[], chance: Chance
   }
   await restoreClaims(step, running, token);
   await restoreKeys(step, fresh);
+  await restoreEdges(step, fresh);
+  await release(step);
   return fresh.length;
 }
 
@@ -109,6 +115,36 @@ async function joinQueued(step: Step, tasks: readonly Task[]): Promise<void> {
     step,
     queued.filter(({ id }) => !known.has(id)),
   );
+}
+
+/**
+ * A parent that is not here may come by a later call: it is waited for. Who runs, or has, holds nothing back any more.
+ * Children that came by an earlier call see the end of their parents now.
+ */
+async function restoreEdges(step: Step, fresh: readonly Task[]): Promise<void> {
+  await storeMembers(step, fresh);
+  const children = fresh.filter(({ dependsOn }) => dependsOn.length > 0);
+  const rows = await readParentRows(
+    step,
+    children.flatMap(({ dependsOn }) => dependsOn.map(({ taskId }) => taskId)),
+  );
+  const edges = children.flatMap(({ id, state, dependsOn }) =>
+    dependsOn.map(({ taskId, onFailure }): Edge => {
+      const parent = rows.get(taskId)?.state;
+      const edge = state !== 'blocked' ? 'done' : parent === undefined ? 'open' : edgeState(parent, onFailure);
+      return { parentId: taskId, childId: id, onFailure, state: edge };
+    }),
+  );
+  await storeEdges(step, edges);
+  const freshIds = fresh.map(({ id }) => id);
+  const earlier = new Set((await readChildren(step, freshIds)).map(({ parentId }) => parentId));
+  const unmarked = [...earlier].filter((taskId) => !rows.has(taskId));
+  for (const [taskId, row] of await readParentRows(step, unmarked)) rows.set(taskId, row);
+  await markParents(step, rows);
+  for (const { id, state } of fresh) {
+    if (state === 'blocked') step.blocked.add(id);
+    if (isFinished(state) && earlier.has(id)) step.ended.set(id, state);
+  }
 }
 
 function tokenOf(task: Task, token: string): string | null {
@@ -141,7 +177,7 @@ function rowOf(task: Task, token: string): SqlRow {
     task.workerId,
     task.startBy,
     task.expiresAt,
-    isWaiting(task.state) ? waitingCheckAt(task.startBy, task.expiresAt) : null,
+    isWaiting(task.state) ? checkAtOf(task.state, task.startBy, task.expiresAt) : null,
     task.timeoutMs,
     task.keepMs,
     task.key,

@@ -77,6 +77,8 @@ interface Options {
   readonly tags: readonly string[];
   readonly traceparent: string | null;
   readonly firedBy: FiredBy | null;
+  /** Whether others wait, or have waited, for it: what ends it looks for them. Of the row, not of the task. */
+  readonly hasChildren?: boolean;
 }
 
 const plain: Options = {
@@ -95,7 +97,7 @@ const plain: Options = {
 /** The rare fields of a task as JSON text, `null` when it has none of them. */
 export function encodeOptions(task: Options): string | null {
   if (isPlain(task)) return null;
-  const { strictCancel, group, keyForMs, ifExists, dependsOn, flowId, tags, traceparent, firedBy } = task;
+  const { strictCancel, group, keyForMs, ifExists, dependsOn, flowId, tags, traceparent, firedBy, hasChildren } = task;
   return JSON.stringify({
     strictCancel,
     group,
@@ -109,7 +111,13 @@ export function encodeOptions(task: Options): string | null {
     tags,
     traceparent,
     ...(firedBy !== null && { firedBy }),
+    ...(hasChildren === true && { hasChildren }),
   });
+}
+
+/** Whether others wait, or have waited, for a task, told from its text alone: within a string of JSON the quotes would be escaped. */
+export function carriesChildren(options: string | null): boolean {
+  return options?.includes('"hasChildren":true') ?? false;
 }
 
 function isPlain(task: Options): boolean {
@@ -123,7 +131,8 @@ function isPlain(task: Options): boolean {
     task.flowId === null &&
     task.tags.length === 0 &&
     task.traceparent === null &&
-    task.firedBy === null
+    task.firedBy === null &&
+    task.hasChildren !== true
   );
 }
 
@@ -202,6 +211,11 @@ export function toTask(row: TaskRow): Task {
 export function waitingCheckAt(startBy: number | null, expiresAt: number | null): number | null {
   if (startBy === null) return expiresAt;
   return expiresAt === null ? startBy : Math.min(startBy, expiresAt);
+}
+
+/** The same by state: what is blocked is not due, so that its start deadline has not begun. */
+export function checkAtOf(state: TaskState, startBy: number | null, expiresAt: number | null): number | null {
+  return state === 'blocked' ? expiresAt : waitingCheckAt(startBy, expiresAt);
 }
 
 /** When a running task may need one, at the earliest: heartbeats only move that later. */

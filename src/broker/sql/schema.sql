@@ -21,7 +21,21 @@ CREATE TABLE counts (queue text NOT NULL, name text NOT NULL, view text NOT NULL
 
 CREATE TABLE deltas (seq INTEGER PRIMARY KEY, at bigint NOT NULL, counts text NOT NULL, minutes text);
 
+CREATE TABLE edges (
+  parent_id text NOT NULL,
+  child_id text NOT NULL,
+  state text NOT NULL,
+  on_failure text NOT NULL,
+  PRIMARY KEY (parent_id, child_id),
+  CONSTRAINT edges_state CHECK (state = 'open' OR state = 'done' OR state = 'failed'),
+  CONSTRAINT edges_policy CHECK (on_failure = 'fail' OR on_failure = 'cancel' OR on_failure = 'ignore')
+) WITHOUT ROWID;
+
+CREATE INDEX edges_child ON edges (child_id, state);
+
 CREATE TABLE events (seq INTEGER PRIMARY KEY, at bigint NOT NULL, kind text NOT NULL, items text NOT NULL);
+
+CREATE TABLE flows (flow_id text NOT NULL PRIMARY KEY, cancelled_at bigint NOT NULL, cancel_reason text) WITHOUT ROWID;
 
 CREATE TABLE groups (name text NOT NULL PRIMARY KEY, weight bigint, paused_at bigint, paused_by text, pause_reason text) WITHOUT ROWID;
 
@@ -44,6 +58,8 @@ CREATE INDEX limits_tat ON limits (tat) WHERE max IS NULL AND rate_count IS NULL
 CREATE TABLE logs (seq INTEGER PRIMARY KEY, task_id text NOT NULL, epoch bigint NOT NULL, at bigint NOT NULL, level text NOT NULL, message text NOT NULL, fields text);
 
 CREATE INDEX logs_task ON logs (task_id, seq);
+
+CREATE TABLE members (flow_id text NOT NULL, task_id text NOT NULL, PRIMARY KEY (flow_id, task_id)) WITHOUT ROWID;
 
 CREATE TABLE meta (name text NOT NULL PRIMARY KEY, value text NOT NULL);
 

@@ -2,19 +2,29 @@
 
 import { rulesWithQueue } from '../../core/limit-rules.ts';
 import { isFinished } from '../../core/states.ts';
-import { type Charge, type LimitRule, leavesAttempt, type Settlement, type Verdict } from '../../core/task.ts';
+import {
+  type Charge,
+  type LimitRule,
+  leavesAttempt,
+  type NewTask,
+  type Settlement,
+  type Verdict,
+} from '../../core/task.ts';
 import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { type EndedRun, storeAttempts, storeLogs } from './attempts.ts';
 import type { RunNumbers } from './changes.ts';
 import { claim } from './claim.ts';
 import { endClaims } from './claims.ts';
 import { eachStatement, type SqlRow, statement } from './driver.ts';
+import { letGo } from './edges.ts';
+import { spawn } from './enqueue.ts';
 import { endKeys } from './keys.ts';
 import { carriesLimits } from './lanes.ts';
 import { leaveSlots } from './limits.ts';
 import { readLimitedQueues } from './queue-limits.ts';
-import { refuse, refuseLargeBatch } from './refuse.ts';
-import { decodeOptions, encodeJson, waitingCheckAt } from './rows.ts';
+import { refuseLargeBatch } from './refuse.ts';
+import { release } from './release.ts';
+import { carriesChildren, checkAtOf, decodeOptions, encodeJson } from './rows.ts';
 import { readSettledRows, type SettledRow } from './settled-rows.ts';
 import { record, type Step } from './step.ts';
 import { type Arriving, joinRounds } from './turns.ts';
@@ -122,6 +132,10 @@ interface Writes {
   readonly limited: { readonly id: string; readonly limits: readonly LimitRule[] }[];
   /** Tasks that are queued again. */
   readonly queued: Arriving[];
+  /** What the settlements that took effect as they were meant brought along. */
+  readonly spawned: NewTask[];
+  /** Blocked tasks that a judge lets go. */
+  readonly letGo: string[];
 }
 
 export async function settle(
@@ -130,7 +144,6 @@ export async function settle(
   claimNext?: ClaimRequest,
 ): Promise<SettleAnswer> {
   refuseLargeBatch(settlements);
-  if (settlements.some(({ spawn }) => spawn.length > 0)) refuse('spawn');
   const rows = settlements.length === 0 ? new Map<string, SettledRow>() : await readSettledRows(step, settlements);
   const writes: Writes = {
     succeeded: new Map(),
@@ -143,6 +156,8 @@ export async function settle(
     limitedQueues: settlements.length === 0 ? new Set() : await readLimitedQueues(step),
     limited: [],
     queued: [],
+    spawned: [],
+    letGo: [],
   };
   const results = settlements.map((settlement) => settleOne(step, rows, settlement, writes));
   if (writes.queued.length > 0) await joinRounds(step, writes.queued);
@@ -155,6 +170,9 @@ export async function settle(
   if (writes.limited.length > 0) await leaveSlots(step, writes.limited);
   await storeAttempts(step, writes.runs);
   await storeLogs(step, writes.logs);
+  if (writes.letGo.length > 0) await letGo(step, writes.letGo);
+  if (writes.spawned.length > 0) await spawn(step, writes.spawned);
+  if (step.ended.size > 0 || step.blocked.size > 0) await release(step);
   return { results, claimed: claimNext === undefined ? [] : await claim(step, claimNext) };
 }
 
@@ -167,6 +185,10 @@ function settleOne(step: Step, rows: Map<string, SettledRow>, settlement: Settle
   if (!isLease && !isJudge) return { outcome: row.settledToken === token ? 'alreadyApplied' : 'stale' };
   const verdict = divert(row, settlement.verdict);
   const after = apply(step, row, settlement, verdict, writes);
+  if (verdict === settlement.verdict) for (const task of settlement.spawn) writes.spawned.push(task);
+  if (row.state === 'blocked' && verdict.to !== 'blocked' && !isFinished(verdict.to)) writes.letGo.push(row.id);
+  if (verdict.to === 'blocked') step.blocked.add(row.id);
+  else if (isFinished(verdict.to) && carriesChildren(row.options)) step.ended.set(row.id, verdict.to);
   record(
     step,
     isLease ? 'settle' : 'judge',
@@ -241,7 +263,8 @@ function write(
   } else {
     const dueAt = verdict.to === 'scheduled' ? step.now + verdict.delayMs : row.dueAt;
     if (verdict.to === 'queued') writes.queued.push({ queue: row.queue, group: decodeOptions(row.options).group });
-    writes.returned.push([...stood, dueAt, lease.token, startBy, waitingCheckAt(startBy, row.expiresAt), ...said, seq]);
+    const checkAt = checkAtOf(verdict.to, startBy, row.expiresAt);
+    writes.returned.push([...stood, dueAt, lease.token, startBy, checkAt, ...said, seq]);
   }
   if (row.state !== 'running' || !leavesAttempt(verdict, ranMs)) return;
   const { to, reason } = verdict;

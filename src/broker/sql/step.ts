@@ -1,5 +1,6 @@
 /** One atomic step: every change of a task is recorded here, so that events, counts and minutes cannot differ from it. */
 
+import type { TaskState } from '../../core/states.ts';
 import type { StandingGroup } from '../../core/turns.ts';
 import type { Signal } from '../broker.ts';
 import {
@@ -27,6 +28,10 @@ export interface Step {
   readonly cancels: string[];
   /** Limits that may let waiting tasks through now. */
   readonly freed: Set<string>;
+  /** Tasks that ended and may have children, with their last state, until those were released. */
+  readonly ended: Map<string, TaskState>;
+  /** Blocked tasks whose parents may all be done. */
+  readonly blocked: Set<string>;
   /**
    * Where the claims of this process go on behind tasks with full limits, by queue and group, and behind groups whose
    * first tasks have such, by queue. Forgetting them costs time only.
@@ -55,6 +60,8 @@ export function createStep(
     resumed: [],
     cancels: [],
     freed: new Set(),
+    ended: new Map(),
+    blocked: new Set(),
     places,
     turnPlaces,
     configured: false,
@@ -81,12 +88,13 @@ export function record(
 const eventOrder: readonly EventKind[] = [
   'restore',
   'enqueue',
-  'replace',
   'settle',
   'judge',
+  'replace',
+  'block',
+  'unblock',
   'claim',
   'promote',
-  'unblock',
   'cancel',
   'cancelRequest',
   'update',

@@ -3,6 +3,7 @@
 import type { Dialect } from '../driver.ts';
 import * as tasks from './0001_tasks.ts';
 import * as limits from './0002_limits.ts';
+import * as dependencies from './0003_dependencies.ts';
 import * as groups from './0004_groups.ts';
 import * as schedules from './0005_schedules.ts';
 import * as commands from './0006_commands.ts';
@@ -14,4 +15,4 @@ export interface Migration {
   readonly up: (dialect: Dialect) => readonly string[];
 }
 
-export const migrations: readonly Migration[] = [tasks, limits, groups, schedules, commands];
+export const migrations: readonly Migration[] = [tasks, limits, dependencies, groups, schedules, commands];

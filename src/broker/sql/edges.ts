@@ -1,0 +1,257 @@
+/** Edges between tasks: who waits for whom. Tasks without parents and children never come here. */
+
+import type { EdgeState } from '../../core/dependencies.ts';
+import type { ParentFact, RelativeFact } from '../../core/facts.ts';
+import { limits } from '../../core/limits.ts';
+import type { TaskState } from '../../core/states.ts';
+import type { FailedParent, OnFailure, ParentResult, Task, TaskError } from '../../core/task.ts';
+import { eachStatement, type SqlTransaction, statement } from './driver.ts';
+import { carriesChildren, decodeOptions, encodeOptions, idList } from './rows.ts';
+import type { Step } from './step.ts';
+
+export interface Edge {
+  readonly parentId: string;
+  readonly childId: string;
+  readonly state: EdgeState;
+  readonly onFailure: OnFailure;
+}
+
+/** Inputs: an edge. Locks: none beyond the new row. */
+const insertEdges = eachStatement(
+  'insert_edges',
+  { parentId: 'text', childId: 'text', state: 'text', onFailure: 'text' },
+  (value, from) => `INSERT INTO edges (parent_id, child_id, state, on_failure)
+    SELECT ${value.parentId}, ${value.childId}, ${value.state}, ${value.onFailure} ${from} WHERE true
+    ON CONFLICT (parent_id, child_id) DO NOTHING`,
+);
+
+/** Answers for each whether it is new. */
+export async function storeEdges(step: Step, edges: readonly Edge[]): Promise<readonly boolean[]> {
+  if (edges.length === 0) return [];
+  return await step.tx.each(
+    insertEdges,
+    edges.map(({ parentId, childId, state, onFailure }) => [parentId, childId, state, onFailure]),
+  );
+}
+
+/** Inputs: state, parent, child. Locks: the row. */
+const setEdgeStates = eachStatement(
+  'set_edges',
+  { state: 'text', parentId: 'text', childId: 'text' },
+  (value, from) =>
+    `UPDATE edges SET state = ${value.state} ${from} WHERE parent_id = ${value.parentId} AND child_id = ${value.childId}`,
+);
+
+export async function setEdges(step: Step, edges: readonly Omit<Edge, 'onFailure'>[]): Promise<void> {
+  if (edges.length > 0)
+    await step.tx.each(
+      setEdgeStates,
+      edges.map(({ state, parentId, childId }) => [state, parentId, childId]),
+    );
+}
+
+/** Input: list of ids. Locks: the rows. */
+const closeAbove = statement(
+  'close_edges_above',
+  (dialect) =>
+    `UPDATE edges SET state = 'done' WHERE child_id IN ${dialect.list('$1')} AND (state = 'open' OR state = 'failed')`,
+);
+
+/** A judge has decided that no parent holds these tasks back any more. */
+export async function letGo(step: Step, childIds: readonly string[]): Promise<void> {
+  await step.tx.query(closeAbove, idList(childIds));
+}
+
+/** How a task stands that is, or becomes, a parent. */
+export interface ParentRow {
+  readonly state: TaskState;
+  readonly options: string | null;
+}
+
+/** Input: list of ids. Locks: the rows: a parent that ends at the same time ends before, or sees its child after. */
+const parentRows = statement<[id: string, state: TaskState, options: string | null]>(
+  'parent_rows',
+  (dialect) => `SELECT id, state, options FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+);
+
+export async function readParentRows(step: Step, taskIds: Iterable<string>): Promise<Map<string, ParentRow>> {
+  const ids = [...new Set(taskIds)];
+  if (ids.length === 0) return new Map();
+  const rows = await step.tx.query(parentRows, idList(ids));
+  return new Map(rows.map(([id, state, options]) => [id, { state, options }]));
+}
+
+/** Inputs: options, task. */
+const markParentRows = eachStatement(
+  'mark_parents',
+  { options: 'text', id: 'text' },
+  (value, from) => `UPDATE tasks SET options = ${value.options} ${from} WHERE id = ${value.id}`,
+);
+
+/** Notes on rows that exist that they have children now: what ends them looks for those. */
+export async function markParents(step: Step, rows: ReadonlyMap<string, ParentRow>): Promise<void> {
+  const fresh = [...rows].filter(([, { options }]) => !carriesChildren(options));
+  if (fresh.length === 0) return;
+  await step.tx.each(
+    markParentRows,
+    fresh.map(([id, { options }]) => [encodeOptions({ ...decodeOptions(options), hasChildren: true }), id]),
+  );
+}
+
+/** Input: list of ids. */
+const childrenOfTasks = statement<
+  [parentId: string, childId: string, state: EdgeState, onFailure: OnFailure, childState: TaskState | null]
+>(
+  'children_of_tasks',
+  (dialect) => `SELECT parent_id, child_id, edges.state, on_failure, tasks.state FROM edges
+    LEFT JOIN tasks ON id = child_id WHERE parent_id IN ${dialect.list('$1')}`,
+);
+
+/** The edges below these tasks, each with the state of its child. */
+export async function readChildren(
+  step: Step,
+  parentIds: readonly string[],
+): Promise<readonly (Edge & { readonly childState: TaskState | null })[]> {
+  if (parentIds.length === 0) return [];
+  const rows = await step.tx.query(childrenOfTasks, idList(parentIds));
+  return rows.map(([parentId, childId, state, onFailure, childState]) => ({
+    parentId,
+    childId,
+    state,
+    onFailure,
+    childState,
+  }));
+}
+
+/** Input: list of ids. */
+const failedEdges = statement<
+  [childId: string, parentId: string, onFailure: OnFailure, name: string | null, state: TaskState | null]
+>(
+  'failed_edges',
+  (dialect) => `SELECT child_id, parent_id, on_failure, name, tasks.state FROM edges LEFT JOIN tasks ON id = parent_id
+    WHERE child_id IN ${dialect.list('$1')} AND edges.state = 'failed'`,
+);
+
+/** By child: the parents whose end holds it back for good, in the order of its `dependsOn`. */
+export async function readFailedParents(
+  step: Step,
+  children: readonly Task[],
+): Promise<ReadonlyMap<string, readonly FailedParent[]>> {
+  if (children.length === 0) return new Map();
+  const rows = await step.tx.query(failedEdges, idList(children.map(({ id }) => id)));
+  const failed = Map.groupBy(rows, ([childId]) => childId);
+  return new Map(
+    children.map(({ id, dependsOn }) => {
+      const found = new Map(
+        (failed.get(id) ?? []).map(([, taskId, onFailure, name, state]) => [
+          taskId,
+          { taskId, onFailure, name, state },
+        ]),
+      );
+      return [id, dependsOn.flatMap(({ taskId }) => found.get(taskId) ?? [])];
+    }),
+  );
+}
+
+/** Input: list of ids. */
+const resultsOfTasks = statement<
+  [id: string, name: string, state: TaskState, result: string | null, error: string | null]
+>('parent_results', (dialect) => `SELECT id, name, state, result, error FROM tasks WHERE id IN ${dialect.list('$1')}`);
+
+/** What a claim tells of the parents, by child. */
+export async function readParentResults(
+  tx: SqlTransaction,
+  children: readonly Task[],
+): Promise<ReadonlyMap<string, readonly ParentResult[]>> {
+  const ids = new Set(children.flatMap(({ dependsOn }) => dependsOn.map(({ taskId }) => taskId)));
+  const known = new Map<string, ParentResult>();
+  for (const [taskId, name, state, result, error] of await tx.query(resultsOfTasks, idList([...ids]))) {
+    known.set(taskId, { taskId, name, state, result, error: error === null ? null : (JSON.parse(error) as TaskError) });
+  }
+  return new Map(
+    children.map(({ id, dependsOn }) => [id, dependsOn.map(({ taskId }) => known.get(taskId) ?? gone(taskId))]),
+  );
+}
+
+function gone(taskId: string): ParentResult {
+  return { taskId, name: null, state: null, result: null, error: null };
+}
+
+/** Inputs: child, limit. Those that hold it back are few, or come first anyway. */
+const parentsOfTask = statement<[parentId: string, edge: EdgeState, name: string | null, state: TaskState | null]>(
+  'parents_of_task',
+  () => `SELECT parent_id, edges.state, name, tasks.state FROM edges LEFT JOIN tasks ON id = parent_id
+    WHERE child_id = $1 AND edges.state = $2 ORDER BY parent_id LIMIT $3`,
+);
+/** Input: child. */
+const parentsLeft = statement<[left: number]>(
+  'parents_left',
+  () => `SELECT (SELECT count(*) FROM edges WHERE child_id = $1 AND state = 'open')
+    + (SELECT count(*) FROM edges WHERE child_id = $1 AND state = 'failed')`,
+);
+/** Inputs: parent, limit. */
+const childrenOfTask = statement<[childId: string, name: string | null, state: TaskState | null]>(
+  'children_of_task',
+  () => `SELECT child_id, name, tasks.state FROM edges LEFT JOIN tasks ON id = child_id
+    WHERE parent_id = $1 ORDER BY child_id LIMIT $2`,
+);
+
+/** The relatives of one task, as far as people are told. */
+export async function readRelatives(
+  tx: SqlTransaction,
+  task: Task,
+): Promise<{ parents: readonly ParentFact[]; parentsLeft: number; children: readonly RelativeFact[] }> {
+  const children = await tx.query(childrenOfTask, task.id, limits.relativesMax);
+  const relatives = children.map(([taskId, name, state]) => ({ taskId, name, state }));
+  if (task.dependsOn.length === 0) return { parents: [], parentsLeft: 0, children: relatives };
+  const [left] = await tx.query(parentsLeft, task.id);
+  return { parents: await readParentFacts(tx, task), parentsLeft: left?.[0] ?? 0, children: relatives };
+}
+
+async function readParentFacts(tx: SqlTransaction, task: Task): Promise<readonly ParentFact[]> {
+  const held: ParentFact[] = [];
+  const rest: ParentFact[] = [];
+  for (const edge of ['open', 'failed', 'done'] as const) {
+    const rows = await tx.query(parentsOfTask, task.id, edge, limits.relativesMax);
+    const facts = rows.map(([taskId, , name, state]) => ({ taskId, name, state, edge }));
+    (edge === 'done' ? rest : held).push(...facts);
+  }
+  // A parent that was removed may have left no edge: it holds nothing back.
+  const known = new Set([...held, ...rest].map(({ taskId }) => taskId));
+  for (const { taskId } of task.dependsOn) {
+    if (!known.has(taskId) && known.size < limits.relativesMax)
+      rest.push({ taskId, name: null, state: null, edge: 'done' });
+  }
+  return [...held.sort(byId), ...rest.sort(byId)].slice(0, limits.relativesMax);
+}
+
+function byId(left: RelativeFact, right: RelativeFact): number {
+  return left.taskId < right.taskId ? -1 : 1;
+}
+
+/** Inputs: list of ids. An edge that failed outlives its parent, for the verdict on the child; every edge goes with its child. */
+const eraseChildEdges = statement(
+  'erase_child_edges',
+  (dialect) => `DELETE FROM edges WHERE child_id IN ${dialect.list('$1')}`,
+);
+const eraseParentEdges = statement(
+  'erase_parent_edges',
+  (dialect) => `DELETE FROM edges WHERE parent_id IN ${dialect.list('$1')} AND state = 'done'`,
+);
+
+export async function eraseEdges(step: Step, taskIds: readonly string[]): Promise<void> {
+  for (const erasing of [eraseChildEdges, eraseParentEdges]) await step.tx.query(erasing, idList(taskIds));
+}
+
+/** Inputs: task, other task. Whether the other must end before the task may run, by way of open edges. */
+const ancestor = statement<[id: string]>(
+  'ancestor',
+  () => `WITH RECURSIVE above (id) AS (
+      SELECT $1
+      UNION SELECT parent_id FROM above JOIN edges ON child_id = above.id AND edges.state = 'open'
+    ) SELECT id FROM above WHERE id = $2 LIMIT 1`,
+);
+
+export async function waitsFor(step: Step, taskId: string, otherId: string): Promise<boolean> {
+  return (await step.tx.query(ancestor, taskId, otherId)).length > 0;
+}
