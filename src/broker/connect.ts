@@ -45,7 +45,14 @@ export function createSqliteStore(options: SqliteOptions): Store {
     await history.close();
     await broker.close();
   };
-  return { broker, history, close };
+  const { file, now, clock } = options;
+  const isShared = file !== ':memory:' && now === undefined && clock === undefined;
+  return {
+    broker,
+    history,
+    close,
+    ...(isShared ? { address: { module: import.meta.url, url: `sqlite:${resolve(file)}` } } : {}),
+  };
 }
 
 function fileOf(url: string): string {

@@ -2,7 +2,9 @@
 
 import type { RunningServer } from '../api/serve.ts';
 import type { WorkerCommand } from '../core/commands.ts';
+import { formatDuration } from '../core/duration.ts';
 import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { parsePolicy } from '../core/policy.ts';
 import { systemClock } from '../core/time.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -203,6 +205,13 @@ function showRuns(call: Call, store: Store, { worker }: ComposedWorker): ReturnT
     call.output.warn(`${event.name} ${event.id} ended too late: its lease was lost, another run counts.`),
   );
   worker.on('command', ({ command, running }) => call.output.note(commandWords(command, running)));
+  worker.on('blocked', ({ blockedMs, handlers, at }) => {
+    if (blockedMs < limits.loopWarnMs) return;
+    const who = handlers.length === 0 ? '' : ` by ${handlers.join(' or ')}`;
+    call.output.warn(
+      `The event loop turns again: it was blocked for ${formatDuration(blockedMs)}${who}${at === null ? '' : `, at ${at}`}. Its leases were kept.`,
+    );
+  });
   worker.on('trouble', ({ service, error, failures }) =>
     tellTrouble(call, { kind: 'failed', service, error, failures }),
   );

@@ -150,6 +150,18 @@ export const limits = {
   turnMs: 10,
   /** Longest heartbeat call: after this the next one is tried, while there is still time before the lease ends. */
   beatMs: 5_000,
+  /**
+   * The guard of a worker's event loop: how often the loop counts its turns and the guard looks, how often it beats while the
+   * loop stands, and how long a stop waits for its thread. Four wake-ups a second in all, and no call of the store.
+   */
+  guardMs: 500,
+  guardBeatMs: 1_000,
+  guardStopMs: 1_000,
+  /** A loop that stood for this long is told to people, with the place where it stands; and how long to look for that place. */
+  loopWarnMs: 5_000,
+  loopStackMs: 500,
+  /** A process whose loop stood for this long ends itself: nothing else can stop a handler that computes for ever. */
+  loopBlockMaxMs: 10 * 60_000,
   /** How long news of a run (start, progress, logs) gathers before it is sent ahead of the next heartbeat. */
   newsMs: 1_000,
   /** Stopping: how long handlers are waited for, how long after their abort, and how long settlements are flushed. */

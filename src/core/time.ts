@@ -59,6 +59,11 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   });
 }
 
+/** Monotonic milliseconds that the threads of a process have in common, where `elapsed` begins with each thread. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 /** An epoch time in milliseconds as a Date, for users who think in those. */
 export function dateOf(atMs: number): Date {
   return new Date(atMs);

@@ -2,6 +2,7 @@
 
 import { formatDuration } from '../core/duration.ts';
 import type { QueueDocument } from '../operations/queue.ts';
+import type { WorkerDocument } from '../operations/worker.ts';
 import { Glyph, type ShownView } from './glyphs.tsx';
 import { count } from './words.ts';
 
@@ -20,9 +21,10 @@ export function NeedsAttention({
   workers,
 }: {
   readonly queues: readonly QueueDocument[];
-  readonly workers: number;
+  readonly workers: readonly WorkerDocument[];
 }) {
-  const concerns = queues.flatMap((queue) => concernsOf(queue, workers));
+  const listening = workers.filter(({ state, concurrency }) => state !== 'silent' && concurrency > 0).length;
+  const concerns = [...workers.flatMap(blockOf), ...queues.flatMap((queue) => concernsOf(queue, listening))];
   if (concerns.length === 0) return null;
   return (
     <section class="card">
@@ -43,6 +45,23 @@ export function NeedsAttention({
       ))}
     </section>
   );
+}
+
+/** A loop that stands for a second or two is nobody's concern. */
+const blockShownMs = 3_000;
+
+function blockOf({ name, state, blocked }: WorkerDocument): readonly Concern[] {
+  if (blocked === null || blocked.forMs < blockShownMs || state === 'silent') return [];
+  const { forMs, handlers, at } = blocked;
+  const who = handlers.length === 0 ? 'No handler is in flight' : `In flight: ${handlers.join(', ')}`;
+  return [
+    {
+      look: 'failed',
+      title: `The event loop of ${name} has not turned for ${formatDuration(forMs)}`,
+      more: `${who}${at === null ? '' : `; it stands at ${at}`}. Where exactly:`,
+      command: `taskflow worker stack ${shellWord(name)}`,
+    },
+  ];
 }
 
 function concernsOf(queue: QueueDocument, workers: number): readonly Concern[] {

@@ -4,6 +4,7 @@ import { formatDuration } from '../core/duration.ts';
 import type { QueueDocument } from '../operations/queue.ts';
 import type { CountsDocument, HealthDocument, MinuteDocument } from '../operations/system.ts';
 import type { ListedTaskDocument } from '../operations/task-document.ts';
+import type { WorkerDocument } from '../operations/worker.ts';
 import { NeedsAttention } from './attention.tsx';
 import { ActivityChart, countsByLook, ProgressBar, sumOf } from './components.tsx';
 import { FirstSteps } from './first-steps.tsx';
@@ -19,6 +20,7 @@ export interface OverviewProps {
   readonly counts: CountsDocument['counts'];
   readonly minutes: readonly MinuteDocument[];
   readonly queues: readonly QueueDocument[];
+  readonly workers: readonly WorkerDocument[];
   readonly running: readonly ListedTaskDocument[];
   readonly tasks: TaskQuery;
   /** Whether a living worker knows the task that greets newcomers. */
@@ -26,7 +28,7 @@ export interface OverviewProps {
 }
 
 export function Overview(props: OverviewProps) {
-  const { frame, health, counts, minutes, queues, running, tasks, helloKnown } = props;
+  const { frame, health, counts, minutes, queues, workers, running, tasks, helloKnown } = props;
   const empty = Object.values(counts).every((number) => number === 0);
   return (
     <Layout title="Overview" current="overview" frame={frame} store={storeWords(health)}>
@@ -41,7 +43,7 @@ export function Overview(props: OverviewProps) {
         <FirstSteps root={frame.root} workers={health.workers} helloKnown={helloKnown} />
       ) : (
         <>
-          <NeedsAttention queues={queues} workers={health.workers} />
+          <NeedsAttention queues={queues} workers={workers} />
           <div class="columns">
             <Activity minutes={minutes} />
             <RunningNow tasks={running} total={counts.running ?? 0} root={frame.root} now={frame.now} />

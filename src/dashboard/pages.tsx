@@ -78,11 +78,12 @@ const runningMax = 100;
 async function answerOverview(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
   // The box of an earlier version, a bookmark or a person who edits the address: a filter is always the list.
   if (visit.query.q !== undefined) return answerTasks(visit, context, options);
-  const [health, { counts }, { minutes }, { queues }, running, tasks, hello] = await Promise.all([
+  const [health, { counts }, { minutes }, { queues }, { workers }, running, tasks, hello] = await Promise.all([
     perform(systemHealth, context, {}),
     perform(systemCounts, context, {}),
     perform(systemActivity, context, { minutes: 60 }),
     perform(queueList, context, {}),
+    perform(workerList, context, {}),
     perform(taskList, context, { q: 'state:running', limit: runningMax }),
     findTasks({ limit: newestMax }, context),
     context.definitions.find('demo.hello'),
@@ -95,6 +96,7 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
       counts={counts}
       minutes={minutes}
       queues={queues}
+      workers={workers}
       running={running.tasks}
       tasks={tasks}
       helloKnown={hello !== null && health.workers > 0}

@@ -68,7 +68,8 @@ export function createReaper(options: ReaperOptions): Service {
     // A clock that stepped forward makes every lease look over: it has to be noticed before anything is settled.
     if (overdue.length > 0) await checkHealth();
     signal.throwIfAborted();
-    if (clock.elapsed() - lookedAt > lookGapMaxMs) healthySince = null;
+    // It waited for somebody's lock, and so did every renewal meanwhile.
+    if (clock.elapsed() - lookedAt > Math.min(lookGapMaxMs, recoveryMs / 3)) healthySince = null;
     healthySince ??= clock.elapsed();
     const recovering = clock.elapsed() - healthySince < recoveryMs;
     const dead = new Set(deadWorkers);

@@ -96,9 +96,18 @@ export interface History {
   lagMs(): Promise<number>;
 }
 
+/** From where another thread of this process opens the same store for itself: plain data. */
+export interface StoreAddress {
+  /** URL of a module whose `connect(url)` gives the store, not yet opened. */
+  readonly module: string;
+  readonly url: string;
+}
+
 /** The two halves of a setup, opened and closed together. */
 export interface Store {
   readonly broker: Broker;
   readonly history: History;
+  /** Absent where nobody else can open it: in memory, or on a clock of its own. */
+  readonly address?: StoreAddress;
   close(): Promise<void>;
 }

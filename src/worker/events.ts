@@ -5,6 +5,7 @@ import type { WorkerCommand } from '../core/commands.ts';
 import type { Reason } from '../core/states.ts';
 import type { TaskError, Verdict } from '../core/task.ts';
 import type { Attempt } from './attempt.ts';
+import type { Standstill } from './guard-watch.ts';
 
 /** One run of one task. */
 export interface RunEvent {
@@ -49,6 +50,8 @@ export interface WorkerEvents {
   dropped: RunEvent;
   /** The handler ignored its abort; its slot was opened again. */
   stuck: RunEvent;
+  /** Its event loop turns again after a standstill that its guard noticed. */
+  blocked: Standstill;
   /** It was told to drain, resume, scale, tell its stacks or restart. */
   command: CommandEvent;
   /** A call of the store failed; the worker goes on and tries again. */

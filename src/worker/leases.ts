@@ -9,6 +9,8 @@ import { bytesOf } from './steps.ts';
 
 export interface LeasesOptions {
   readonly clock: Pick<Clock, 'elapsed'>;
+  /** Until when what was held before may be trusted because the guard renewed it; see guard.ts. */
+  readonly renewal?: () => { readonly before: number; readonly trustUntil: number } | null;
   readonly onCancel: (attempt: Attempt) => void;
   /** `forSure`: the store said so; else the trust in the lease ran out here. */
   readonly onLost: (attempt: Attempt, forSure: boolean) => void;
@@ -70,6 +72,14 @@ export function createLeases(options: LeasesOptions): Leases {
     for (const beat of beats) sent.get(beat)?.restoreBeat(beat);
   }
 
+  /** While the loop stood still, the guard has kept the leases: that is found out before any trust is taken for ended. */
+  function takeRenewal(): void {
+    const renewal = options.renewal?.() ?? null;
+    if (renewal === null) return;
+    for (const attempt of all)
+      if (attempt.arrivedAt <= renewal.before) attempt.trustUntil = Math.max(attempt.trustUntil, renewal.trustUntil);
+  }
+
   function trustEndsAt(): number {
     let endsAt = Infinity;
     for (const attempt of all) if (isTrusted(attempt)) endsAt = Math.min(endsAt, attempt.trustUntil);
@@ -77,6 +87,7 @@ export function createLeases(options: LeasesOptions): Leases {
   }
 
   function endTrust(elapsed: number): void {
+    takeRenewal();
     for (const attempt of all) if (isTrusted(attempt) && attempt.trustUntil <= elapsed) options.onLost(attempt, false);
   }
 

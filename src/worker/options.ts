@@ -1,4 +1,4 @@
-/** What a worker is made of, checked before anything begins. */
+/** What a worker is made of, checked before anything begins, and what one can do with it. */
 
 import { type Chance, createToken } from '../core/chance.ts';
 import type { Middleware, TaskDefinition } from '../core/definition.ts';
@@ -7,6 +7,7 @@ import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import { readPlace } from '../engine/host.ts';
 import type { Store } from '../history/history.ts';
+import type { WorkerEventName, WorkerEvents } from './events.ts';
 import type { QueueSlots } from './pools.ts';
 import { publishedDefinition, type WorkerFacts } from './presence.ts';
 
@@ -36,8 +37,30 @@ export interface WorkerOptions {
   readonly chance?: Chance;
   /** How long a handler may take to end after its abort; `limits.graceMs` when left out. */
   readonly graceMs?: number;
+  /** How long a handler may keep the event loop from turning before the process ends itself; `limits.loopBlockMaxMs` when left out. */
+  readonly blockMaxMs?: number;
   /** Passed to the engine; see `EngineOptions.recoveryMs`. */
   readonly recoveryMs?: number;
+}
+
+export interface StopOptions {
+  /** Replaces `drainMs`. */
+  readonly drainMs?: number;
+}
+
+export interface Worker extends AsyncDisposable {
+  readonly id: string;
+  /** Begins to claim. Starting twice is one start; a worker that was stopped stays stopped. */
+  start(): void;
+  /**
+   * Stops claiming, gives back what has not begun, waits for handlers up to `drainMs`, aborts them with
+   * WORKER_STOPPING, settles what ended. What still runs after that keeps its lease, which runs out. Resolves when
+   * the worker touches the store no more; a second call is the same promise.
+   */
+  stop(options?: StopOptions): Promise<void>;
+  on<Name extends WorkerEventName>(name: Name, listener: (event: WorkerEvents[Name]) => void): Worker;
+  /** Handlers that have a slot now. */
+  readonly running: number;
 }
 
 /** The definitions by name. Throws DUPLICATE_TASK_NAME for two with one name. */

@@ -41,7 +41,12 @@ export function publishedDefinition(definition: TaskDefinition, file: string | n
 export function workerPresence(
   facts: WorkerFacts,
   pools: Pools,
-  now: { readonly state: Presence['state']; readonly services: boolean; readonly withDefinitions: boolean },
+  now: {
+    readonly state: Presence['state'];
+    readonly services: boolean;
+    readonly loopLagMs: number | null;
+    readonly withDefinitions: boolean;
+  },
 ): Presence {
   const { definitions, ...place } = facts;
   return {
@@ -53,5 +58,6 @@ export function workerPresence(
     services: now.services,
     server: false,
     definitions: now.withDefinitions ? definitions : null,
+    ...(now.loopLagMs === null ? {} : { loopLagMs: now.loopLagMs }),
   };
 }

@@ -12,10 +12,11 @@ import { type Clock, systemClock } from '../core/time.ts';
 import { createService, type Report, type Service, type ServiceReport, type TickResult } from '../engine/service.ts';
 import { Attempt } from './attempt.ts';
 import { createEmitter, eventOf, runEvent, type WorkerEventName, type WorkerEvents } from './events.ts';
+import { createGuard, type Guard } from './guard.ts';
 import { createKeeper, type Keeper, trustShare } from './keeper.ts';
 import { createLeases, type Leases } from './leases.ts';
 import { createMailbox } from './mailbox.ts';
-import { byName, checkedLease, factsOf, type WorkerOptions } from './options.ts';
+import { byName, checkedLease, factsOf, type StopOptions, type Worker, type WorkerOptions } from './options.ts';
 import { createPools, type Pool, type Pools } from './pools.ts';
 import { type WorkerFacts, workerPresence } from './presence.ts';
 import { createQuiet } from './quiet.ts';
@@ -25,27 +26,7 @@ import { createSettler, type Settler } from './settler.ts';
 import { slotStacks } from './slot-stacks.ts';
 import { createWheel, type Wheel } from './wheel.ts';
 
-export type { WorkerOptions } from './options.ts';
-
-export interface StopOptions {
-  /** Replaces `drainMs`. */
-  readonly drainMs?: number;
-}
-
-export interface Worker extends AsyncDisposable {
-  readonly id: string;
-  /** Begins to claim. Starting twice is one start; a worker that was stopped stays stopped. */
-  start(): void;
-  /**
-   * Stops claiming, gives back what has not begun, waits for handlers up to `drainMs`, aborts them with
-   * WORKER_STOPPING, settles what ended. What still runs after that keeps its lease, which runs out. Resolves when
-   * the worker touches the store no more; a second call is the same promise.
-   */
-  stop(options?: StopOptions): Promise<void>;
-  on<Name extends WorkerEventName>(name: Name, listener: (event: WorkerEvents[Name]) => void): Worker;
-  /** Handlers that have a slot now. */
-  readonly running: number;
-}
+export type { StopOptions, Worker, WorkerOptions } from './options.ts';
 
 /** Makes a worker over an open store; nothing happens before `start`. Throws INVALID_OPTION and DUPLICATE_TASK_NAME. */
 export function createWorker(options: WorkerOptions): Worker {
@@ -72,6 +53,7 @@ class LocalWorker implements Worker {
   readonly #leases: Leases;
   readonly #settler: Settler;
   readonly #keeper: Keeper;
+  readonly #guard: Guard;
   readonly #runner: Runner;
   readonly #loop: Service;
   readonly #quiet: ReturnType<typeof createQuiet>;
@@ -104,6 +86,7 @@ class LocalWorker implements Worker {
     this.#wheel = createWheel(clock);
     this.#leases = createLeases({
       clock,
+      renewal: () => this.#guard.renewal(),
       onCancel: (attempt) => this.#cancel(attempt),
       onLost: (attempt, forSure) => this.#lose(attempt, forSure),
       onRenewed: () => this.#fillAll(),
@@ -133,6 +116,7 @@ class LocalWorker implements Worker {
       },
       report,
     });
+    this.#guard = this.#createGuard(report);
     this.#runner = this.#createRunner();
     this.#loop = this.#createLoop(report);
   }
@@ -152,6 +136,7 @@ class LocalWorker implements Worker {
     this.#unsubscribe = this.#broker.subscribe((signal) => this.#listen(signal));
     this.#services.start();
     this.#keeper.start();
+    this.#guard.start();
     this.#loop.start();
   }
 
@@ -162,6 +147,26 @@ class LocalWorker implements Worker {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #createGuard(report: Report): Guard {
+    return createGuard({
+      // Its thread has the clock of the system.
+      address: this.#clock === systemClock ? this.#options.store.address : undefined,
+      clock: this.#clock,
+      leaseMs: this.#leaseMs,
+      trustMs: this.#leaseMs * trustShare,
+      blockMaxMs: this.#options.blockMaxMs ?? limits.loopBlockMaxMs,
+      names: this.#options.definitions.map(({ name }) => name),
+      presence: () => this.#presence(false),
+      slots: () => slotStacks(this.#leases.all, this.#clock.elapsed()),
+      held: () => this.#leases.all,
+      onStandstill: (standstill) => {
+        this.#emitter.emit('blocked', () => standstill);
+        this.#keeper.listenNow();
+      },
+      report,
+    });
   }
 
   #createRunner(): Runner {
@@ -213,6 +218,7 @@ class LocalWorker implements Worker {
       this.#leases.add(attempt);
       attempt.pool.push(attempt);
     }
+    this.#guard.hold(claimed);
     if (this.#isDraining) this.#handBack(() => true);
     else this.#fillAll();
   }
@@ -239,6 +245,7 @@ class LocalWorker implements Worker {
   }
 
   #announce(attempt: Attempt): void {
+    this.#guard.begin(attempt);
     this.#keeper.watch(attempt.trustUntil);
     this.#keeper.news();
     this.#emitter.emit('started', () => runEvent(attempt));
@@ -259,6 +266,7 @@ class LocalWorker implements Worker {
   #leaveSlot(attempt: Attempt): void {
     const { pool } = attempt;
     pool.running -= 1;
+    if (attempt.startedAt !== null) this.#guard.end(attempt);
     if (attempt.stuck) pool.stuck -= 1;
     this.#fill(pool);
     // Ordinarily the settlement claims the next; those that leave none free their slot all the same.
@@ -333,7 +341,7 @@ class LocalWorker implements Worker {
       this.#fillAll();
       this.#loop.wake();
     }
-    return command.kind === 'stack'
+    return command.kind === 'stack' && id > this.#guard.answered
       ? { answers: id, slots: slotStacks(this.#leases.all, this.#clock.elapsed()), loop: null }
       : null;
   }
@@ -353,6 +361,7 @@ class LocalWorker implements Worker {
     return workerPresence(this.#facts, this.#pools, {
       state: this.#state,
       services: this.#services.isRunning,
+      loopLagMs: this.#guard.loopLagMs,
       withDefinitions,
     });
   }
@@ -380,6 +389,7 @@ class LocalWorker implements Worker {
     this.#wheel.close();
     for (const attempt of this.#leases.all) attempt.abort('lost', taskFlowError('LEASE_LOST', { id: attempt.task.id }));
     this.#state = 'stopped';
+    await this.#quiet.within(this.#guard.stop(), limits.flushMs);
     await this.#keeper.stop();
   }
 }

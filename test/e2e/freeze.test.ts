@@ -1,40 +1,19 @@
 /** A worker that stands still beyond its leases: another one takes over, and what the first says afterwards is refused. */
 
-import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
 import type { Settlement } from '../../src/core/task.ts';
 import { assertValid } from '../checker/run-history.ts';
+import { freeze } from './frozen.ts';
 import { lookAt } from './history.ts';
 import { readEffects } from './logs.ts';
-import { type Child, createScenario, type Scenario, until } from './processes.ts';
+import { createScenario, type Scenario, until } from './processes.ts';
 
 let scenario: Scenario;
 beforeEach(() => {
   scenario = createScenario();
 });
 afterEach(() => scenario.end());
-
-/** Stops the process while it is not writing: frozen within a transaction it would hold the file's one lock, and all others with it. */
-async function freeze(child: Child, file: string): Promise<void> {
-  const database = new DatabaseSync(file);
-  try {
-    database.exec('PRAGMA busy_timeout = 500');
-    for (;;) {
-      child.send('SIGSTOP');
-      try {
-        database.exec('BEGIN IMMEDIATE; ROLLBACK');
-        return;
-      } catch {
-        child.send('SIGCONT');
-        await wait(5);
-      }
-    }
-  } finally {
-    database.close();
-  }
-}
 
 test('a worker frozen beyond its lease finds its tasks taken, its handlers aborted and its reports refused', async () => {
   const { file, folder } = scenario;
