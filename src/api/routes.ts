@@ -4,6 +4,16 @@ import type { HonoRequest } from 'hono';
 import { taskFlowError } from '../core/errors.ts';
 import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
+import {
+  scheduleBackfill,
+  scheduleDelete,
+  scheduleGet,
+  scheduleList,
+  scheduleNext,
+  schedulePause,
+  scheduleResume,
+  scheduleRun,
+} from '../operations/schedule.ts';
 import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
 import {
   taskCancel,
@@ -49,6 +59,14 @@ export const apiRoutes: readonly Route[] = [
   reading('/api/v1/queues', queueList),
   changing('POST', '/api/v1/queues/:name/pause', queuePause),
   changing('POST', '/api/v1/queues/:name/resume', queueResume),
+  reading('/api/v1/schedules', scheduleList),
+  reading('/api/v1/schedules/:name', scheduleGet),
+  changing('DELETE', '/api/v1/schedules/:name', scheduleDelete),
+  reading('/api/v1/schedules/:name/next', scheduleNext),
+  changing('POST', '/api/v1/schedules/:name/run', scheduleRun),
+  changing('POST', '/api/v1/schedules/:name/pause', schedulePause),
+  changing('POST', '/api/v1/schedules/:name/resume', scheduleResume),
+  changing('POST', '/api/v1/schedules/:name/backfill', scheduleBackfill),
   reading('/api/v1/workers', workerList),
   reading('/api/v1/workers/:id', workerGet),
   changing('POST', '/api/v1/workers/:id/drain', workerDrain),

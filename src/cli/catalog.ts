@@ -71,6 +71,14 @@ export const nouns: readonly Noun[] = [
     load: () => import('./commands/queue.ts'),
   },
   {
+    name: 'schedule',
+    group: 'Tasks',
+    usage: 'list|get|run|pause|resume|delete|next|backfill',
+    alone: false,
+    summary: 'Tasks that run by the clock',
+    load: () => import('./commands/schedule.ts'),
+  },
+  {
     name: 'config',
     group: 'Other',
     usage: 'list|get|validate',
@@ -114,4 +122,5 @@ export const verbAliases: Readonly<Record<string, readonly string[]>> = {
   list: ['ls'],
   get: ['show'],
   run: ['new', 'add'],
+  delete: ['rm'],
 };

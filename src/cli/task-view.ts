@@ -113,6 +113,7 @@ function taskFields(task: TaskRecordDocument, why: string | null): Field[] {
     { label: 'Took', text: task.tookMs === null ? null : formatDuration(task.tookMs), raw: String(task.tookMs ?? '') },
     { label: 'Worker', ...set(task.workerName ?? task.worker) },
     { label: 'Key', ...set(task.key) },
+    { label: 'Schedule', ...set(task.schedule && `${task.schedule.name} for ${task.schedule.at}`) },
     { label: 'Tags', ...set(task.tags.join(', ')) },
     { label: 'Input', text: jsonText(task.input) },
     { label: 'Result', ...set(task.state === 'succeeded' ? jsonText(task.result) : null) },

@@ -202,6 +202,8 @@ export const limits = {
   missedMax: 1_000,
   /** What is remembered of the last firings and skips of a schedule: a row must not grow for ever. */
   firingsKept: 20,
+  /** Times one backfill may ask for: more are several calls, so that a slip of the year is not a million tasks. */
+  backfillMax: 1_000,
   /** Due schedules one tick looks at: its firings are one transaction. */
   schedulesPerTickMax: 500,
   /** The poll of schedules when none is due sooner: new ones are signalled, so this is for lost signals and clocks that step. */

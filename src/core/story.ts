@@ -6,6 +6,7 @@ import { waitedMs } from './filter-match.ts';
 import { limits } from './limits.ts';
 import { parsePolicy } from './policy.ts';
 import type { Task } from './task.ts';
+import { isoTime } from './time.ts';
 
 /** One sentence and the steps behind it, oldest first. */
 export interface Story {
@@ -93,7 +94,7 @@ function workerOf(task: Task, workers: Facts['workers']): string | null {
 
 function timelineOf(task: Task, workers: Facts['workers']): TimelineEntry[] {
   const again = task.generation > 1 ? ` A person retried it; this is generation ${task.generation}.` : '';
-  const entries: TimelineEntry[] = [{ at: task.createdAt, kind: 'created', text: `Enqueued.${again}` }];
+  const entries: TimelineEntry[] = [{ at: task.createdAt, kind: 'created', text: `${enqueuedWords(task)}${again}` }];
   // What ended before its time was never due.
   if (task.dueAt > task.createdAt && (task.finishedAt === null || task.dueAt <= task.finishedAt))
     entries.push({
@@ -122,6 +123,14 @@ function timelineOf(task: Task, workers: Facts['workers']): TimelineEntry[] {
     });
   // Equal times keep the order above, which is the order of events.
   return entries.sort((a, b) => a.at - b.at);
+}
+
+/** Who enqueued it, as far as the task knows. */
+export function enqueuedWords({ firedBy, createdAt }: Pick<Task, 'firedBy' | 'createdAt'>): string {
+  if (firedBy === null) return 'Enqueued.';
+  const late = createdAt - firedBy.at;
+  const when = late < 1_000 ? '' : `, ${formatDuration(late)} after its time`;
+  return `Enqueued by schedule ${firedBy.schedule} for ${isoTime(firedBy.at)}${when}.`;
 }
 
 /** `by ada` goes on with the sentence, what a person wrote stands for itself. */

@@ -1,5 +1,6 @@
 /** Time zones: what a clock on the wall shows at an instant, and the instant at which it shows a time. */
 
+import { formatCivil } from './civil.ts';
 import { taskFlowError } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -45,6 +46,20 @@ export function localTime(zone: string, wallMs: number): LocalTime {
   if (isEarly) return { at: early, kind: 'once' };
   if (isLate) return { at: late, kind: 'once' };
   return { at: changeBetween(zone, Math.min(early, late), Math.max(early, late)), kind: 'gap' };
+}
+
+/** Whether a change of clocks is at work at an instant: it is the first one after a gap, or its local time comes again. */
+export function clockChange(zone: string, at: number): 'forward' | 'twice' | null {
+  if (offsetMs(zone, at) > offsetMs(zone, at - 1)) return 'forward';
+  return localTime(zone, wallTime(zone, at)).kind === 'twice' ? 'twice' : null;
+}
+
+/** "Sun 2026-03-29 03:00" on the clocks of the zone, with seconds where there are any. */
+export function localTimeText(zone: string, at: number): string {
+  const wallMs = wallTime(zone, at);
+  const weekday = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed'][((Math.floor(wallMs / dayMs) % 7) + 7) % 7];
+  const text = formatCivil({ ms: wallMs, lengthMs: wallMs % 60_000 === 0 ? 60_000 : 1_000 });
+  return `${weekday} ${text.replace('T', ' ').replace('Z', '')}`;
 }
 
 /** The instant after `low`, up to `high`, from which the offset is no longer that of `low`. */

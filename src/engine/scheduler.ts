@@ -20,7 +20,7 @@ export function createScheduler(broker: Broker, loop: Pick<ServiceOptions, 'cloc
     ...loop,
     async tick(signal) {
       const { now, schedules, nextDueAt } = await broker.schedules.due(limits.schedulesPerTickMax);
-      for (const firings of batchesOf(schedules.flatMap((schedule) => planFirings(schedule, now)))) {
+      for (const firings of firingBatches(schedules.flatMap((schedule) => planFirings(schedule, now)))) {
         signal.throwIfAborted();
         await broker.schedules.fire(firings);
       }
@@ -47,7 +47,7 @@ export function createScheduler(broker: Broker, loop: Pick<ServiceOptions, 'cloc
 }
 
 /** Calls of the seam in the order of the firings, each within its limits. */
-function* batchesOf(firings: readonly Firing[]): Generator<readonly Firing[]> {
+export function* firingBatches(firings: readonly Firing[]): Generator<readonly Firing[]> {
   let batch: Firing[] = [];
   let bytes = 0;
   for (const firing of firings) {

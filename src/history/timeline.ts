@@ -3,7 +3,7 @@
 import { formatDuration } from '../core/duration.ts';
 import type { Attempt, TimelineEntry } from '../core/events.ts';
 import { isFinished } from '../core/states.ts';
-import { story } from '../core/story.ts';
+import { enqueuedWords, story } from '../core/story.ts';
 import type { Task } from '../core/task.ts';
 
 /** The whole timeline, oldest first. A waiting task's due time may lie ahead. Equal times keep the order of events. */
@@ -12,7 +12,7 @@ export function timelineOf(
   attempts: readonly Attempt[],
   notes: readonly TimelineEntry[],
 ): readonly TimelineEntry[] {
-  const entries: TimelineEntry[] = [{ at: task.createdAt, kind: 'created', text: 'Enqueued.' }];
+  const entries: TimelineEntry[] = [{ at: task.createdAt, kind: 'created', text: enqueuedWords(task) }];
   for (const attempt of attempts) entries.push(...entriesOf(attempt, task));
   entries.push(...notes.map(({ at, kind, text }) => ({ at, kind, text: /[.!?]$/.test(text) ? text : `${text}.` })));
   entries.push(...lastRun(task, attempts));

@@ -2,6 +2,16 @@
 
 import type { Operation } from './operation.ts';
 import { queueList, queuePause, queueResume } from './queue.ts';
+import {
+  scheduleBackfill,
+  scheduleDelete,
+  scheduleGet,
+  scheduleList,
+  scheduleNext,
+  schedulePause,
+  scheduleResume,
+  scheduleRun,
+} from './schedule.ts';
 import { systemActivity, systemCounts, systemHealth } from './system.ts';
 import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
 import { workerList } from './worker.ts';
@@ -20,6 +30,14 @@ export const operations = {
   'queue.list': queueList,
   'queue.pause': queuePause,
   'queue.resume': queueResume,
+  'schedule.list': scheduleList,
+  'schedule.get': scheduleGet,
+  'schedule.next': scheduleNext,
+  'schedule.run': scheduleRun,
+  'schedule.pause': schedulePause,
+  'schedule.resume': scheduleResume,
+  'schedule.delete': scheduleDelete,
+  'schedule.backfill': scheduleBackfill,
   'worker.list': workerList,
   'worker.get': workerGet,
   'worker.drain': workerDrain,

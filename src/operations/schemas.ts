@@ -54,6 +54,26 @@ export const taskInput = z.strictObject({ id: taskId });
 export const cancelInput = z.strictObject({ id: taskId, reason: z.string().max(limits.errorMessageMax).optional() });
 export const logsInput = z.strictObject({ id: taskId, level: z.enum(['debug', 'info', 'warn', 'error']).optional() });
 export const queueInput = z.strictObject({ name: text(limits.nameMax) });
+export const scheduleInput = z.strictObject({ name: text(limits.nameMax) });
+export const scheduleListInput = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(limits.pageMax).optional(),
+  after: text(limits.nameMax).optional().describe('The `next` of the page before'),
+});
+export const nextInput = z.strictObject({
+  name: text(limits.nameMax),
+  count: z.coerce.number().int().min(1).max(100).optional(),
+});
+const time = z.string().min(1).max(60);
+export const scheduleRunInput = z.strictObject({
+  name: text(limits.nameMax),
+  at: time.optional().describe('The time the task is told; the same time again is the same task. Now when left out'),
+});
+export const backfillInput = z.strictObject({
+  name: text(limits.nameMax),
+  from: time.describe('A time in ISO 8601, or how long ago: 7d'),
+  until: time.optional().describe('Without it; now when left out'),
+  dryRun: z.union([z.boolean(), z.stringbool()]).optional().describe('Count the times and do nothing'),
+});
 export const pauseInput = z.strictObject({
   name: text(limits.nameMax),
   reason: z.string().max(limits.errorMessageMax).optional(),
@@ -72,6 +92,11 @@ export type CancelInput = z.output<typeof cancelInput>;
 export type LogsInput = z.output<typeof logsInput>;
 export type QueueInput = z.output<typeof queueInput>;
 export type PauseInput = z.output<typeof pauseInput>;
+export type ScheduleInput = z.output<typeof scheduleInput>;
+export type ScheduleListInput = z.output<typeof scheduleListInput>;
+export type NextInput = z.output<typeof nextInput>;
+export type ScheduleRunInput = z.output<typeof scheduleRunInput>;
+export type BackfillInput = z.output<typeof backfillInput>;
 export type WorkerInput = z.output<typeof workerInput>;
 export type ScaleInput = z.output<typeof scaleInput>;
 export type Nothing = z.output<typeof nothing>;

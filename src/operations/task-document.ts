@@ -27,6 +27,8 @@ export interface TaskSummaryDocument {
   readonly generation: number;
   readonly key: string | null;
   readonly tags: readonly string[];
+  /** The schedule it comes from, and the time of that which it is for. */
+  readonly schedule: { readonly name: string; readonly at: string } | null;
   /** The worker that runs it or ran it last. */
   readonly worker: string | null;
   readonly progress: Progress | null;
@@ -161,7 +163,22 @@ export function logDocument(line: LogLine & { readonly epoch: number }): LogDocu
 }
 
 function summary(task: Omit<TaskSummary, 'view' | 'preview'>): TaskSummaryDocument {
-  const { id, name, queue, state, reason, priority, attempt, generation, key, tags, progress, error, timeoutMs } = task;
+  const {
+    id,
+    name,
+    queue,
+    state,
+    reason,
+    priority,
+    attempt,
+    generation,
+    key,
+    tags,
+    progress,
+    error,
+    timeoutMs,
+    firedBy,
+  } = task;
   const ended = task.finishedAt !== null && task.startedAt !== null;
   return {
     id,
@@ -176,6 +193,7 @@ function summary(task: Omit<TaskSummary, 'view' | 'preview'>): TaskSummaryDocume
     generation,
     key,
     tags,
+    schedule: firedBy === null ? null : { name: firedBy.schedule, at: isoTime(firedBy.at) },
     worker: task.workerId,
     progress,
     error,

@@ -1,0 +1,231 @@
+/** Operations on schedules. */
+
+import { parseCivil } from '../core/civil.ts';
+import { parseDuration } from '../core/duration.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { didYouMean } from '../core/nearest.ts';
+import { invalidOption } from '../core/option-names.ts';
+import { askFor, type Firing, parseSchedule, type ScheduleRecord, timesBetween } from '../core/schedule.ts';
+import { nextTimes } from '../core/schedule-timing.ts';
+import { isoTime } from '../core/time.ts';
+import { firingBatches } from '../engine/scheduler.ts';
+import type { Operation, OperationContext } from './operation.ts';
+import {
+  type ScheduleDocument,
+  type ScheduleTimeDocument,
+  scheduleDocument,
+  timeDocument,
+} from './schedule-document.ts';
+import type {
+  BackfillInput,
+  NextInput,
+  PauseInput,
+  ScheduleInput,
+  ScheduleListInput,
+  ScheduleRunInput,
+} from './schemas.ts';
+
+export interface SchedulePage {
+  readonly schedules: readonly ScheduleDocument[];
+  /** What `after` of the next page is; `null` when this is the last one. */
+  readonly next: string | null;
+}
+
+/** What became of one time that a person asked for. */
+export interface AskedFiringDocument {
+  readonly schedule: string;
+  readonly at: string;
+  /** `existing`: the task of this time was there before, from the schedule or from an earlier call. `skipped`: its key is held. */
+  readonly outcome: 'created' | 'existing' | 'skipped';
+  readonly taskId: string | null;
+}
+
+export interface BackfillDocument {
+  readonly schedule: string;
+  readonly from: string;
+  readonly until: string;
+  /** Times of the schedule in this stretch. */
+  readonly times: number;
+  readonly created: number;
+  readonly existing: number;
+  readonly skipped: number;
+  /** Whether nothing was done but counting. */
+  readonly dryRun: boolean;
+}
+
+const listDefault = 100;
+const nextDefault = 10;
+
+export const scheduleList: Operation<ScheduleListInput, SchedulePage> = {
+  name: 'schedule.list',
+  summary: 'List the schedules with their next and last runs',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).scheduleListInput,
+  async run({ store: { broker } }, { after = null, limit = listDefault }) {
+    const [found, { now }, workers] = await Promise.all([
+      broker.schedules.list(after, limit + 1 > limits.batchMax ? limits.batchMax : limit + 1),
+      broker.info(),
+      broker.getWorkers(),
+    ]);
+    const shown = found.slice(0, limit);
+    const schedules = await Promise.all(shown.map((schedule) => scheduleDocument(schedule, now, workers)));
+    return { schedules, next: found.length > limit ? (shown.at(-1)?.name ?? null) : null };
+  },
+};
+
+export const scheduleGet: Operation<ScheduleInput, ScheduleDocument> = {
+  name: 'schedule.get',
+  summary: 'Show one schedule with its next times and what became of its last ones',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).scheduleInput,
+  run: (context, { name }) => documentOf(context, name),
+};
+
+export const scheduleNext: Operation<NextInput, { readonly times: readonly ScheduleTimeDocument[] }> = {
+  name: 'schedule.next',
+  summary: 'Show the next times of a schedule, also where clocks change',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).nextInput,
+  async run(context, { name, count = nextDefault }) {
+    const { next, definition } = await find(context, name);
+    const { timing } = parseSchedule(definition);
+    const times = next === null ? [] : [next.at, ...nextTimes(timing, next.at, count - 1)];
+    return { times: times.map((at) => timeDocument(timing, at)) };
+  },
+};
+
+export const scheduleRun: Operation<ScheduleRunInput, AskedFiringDocument> = {
+  name: 'schedule.run',
+  summary: 'Run the task of a schedule now, whatever its time, pause or overlap',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).scheduleRunInput,
+  async run(context, { name, at }) {
+    const schedule = await find(context, name);
+    const { now } = await context.store.broker.info();
+    const time = at === undefined ? now : readTime(at, 'at', now);
+    const [asked] = await fireAll(context, [askFor(schedule, time)]);
+    if (asked === undefined) throw taskFlowError('INTERNAL', { problem: 'the store did not answer for a firing' });
+    return asked;
+  },
+};
+
+export const schedulePause: Operation<PauseInput, ScheduleDocument> = {
+  name: 'schedule.pause',
+  summary: 'Leave out the times of a schedule until it is resumed',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).pauseInput,
+  async run(context, { name, reason }) {
+    await find(context, name);
+    await context.store.broker.schedules.pause([name], { by: context.actor.name, reason: reason ?? null });
+    return documentOf(context, name);
+  },
+};
+
+export const scheduleResume: Operation<ScheduleInput, ScheduleDocument> = {
+  name: 'schedule.resume',
+  summary: 'Fire a paused schedule again, from its next time on',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).scheduleInput,
+  async run(context, { name }) {
+    await find(context, name);
+    await context.store.broker.schedules.pause([name], null);
+    return documentOf(context, name);
+  },
+};
+
+export const scheduleDelete: Operation<ScheduleInput, { readonly name: string; readonly deleted: boolean }> = {
+  name: 'schedule.delete',
+  summary: 'Delete a schedule; its tasks stay, and code that still has it stores it again when it starts',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).scheduleInput,
+  async run(context, { name }) {
+    await find(context, name);
+    const [deleted = false] = await context.store.broker.schedules.delete([name]);
+    return { name, deleted };
+  },
+};
+
+export const scheduleBackfill: Operation<BackfillInput, BackfillDocument> = {
+  name: 'schedule.backfill',
+  summary: 'Run the task of a schedule for its times of a past stretch, each once',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).backfillInput,
+  async run(context, { name, from, until, dryRun = false }) {
+    const schedule = await find(context, name);
+    const { now } = await context.store.broker.info();
+    const [start, end] = [readTime(from, 'from', now), until === undefined ? now : readTime(until, 'until', now)];
+    if (end > now) throw invalidOption('until', 'it is in the future, where the schedule itself will fire');
+    if (start >= end) throw invalidOption('from', 'it is not before until');
+    const { times, more } = timesBetween(parseSchedule(schedule.definition), start, end, limits.backfillMax);
+    if (more)
+      throw invalidOption(
+        'from',
+        `there are more than ${limits.backfillMax} times from then on: use a shorter stretch`,
+      );
+    const asked = dryRun
+      ? []
+      : await fireAll(
+          context,
+          times.map((at) => askFor(schedule, at)),
+        );
+    const count = (outcome: AskedFiringDocument['outcome']): number =>
+      asked.filter((one) => one.outcome === outcome).length;
+    return {
+      schedule: name,
+      from: isoTime(start),
+      until: isoTime(end),
+      times: times.length,
+      created: count('created'),
+      existing: count('existing'),
+      skipped: count('skipped'),
+      dryRun,
+    };
+  },
+};
+
+async function documentOf(context: OperationContext, name: string): Promise<ScheduleDocument> {
+  const { broker } = context.store;
+  const [schedule, { now }, workers] = await Promise.all([find(context, name), broker.info(), broker.getWorkers()]);
+  return scheduleDocument(schedule, now, workers);
+}
+
+async function find({ store: { broker } }: OperationContext, name: string): Promise<ScheduleRecord> {
+  const [found] = await broker.schedules.get([name]);
+  if (found != null) return found;
+  const known = await broker.schedules.list(null, limits.batchMax);
+  const near = didYouMean(
+    name,
+    known.map((schedule) => schedule.name),
+  ).trim();
+  const hint = near === '' ? 'A schedule is stored when a worker or server with its code starts.' : near;
+  throw taskFlowError('SCHEDULE_NOT_FOUND', { name }, { hint });
+}
+
+/** Asks the store for all of them. A schedule that is deleted in the meantime throws SCHEDULE_NOT_FOUND. */
+async function fireAll(context: OperationContext, firings: readonly Firing[]): Promise<readonly AskedFiringDocument[]> {
+  const asked: AskedFiringDocument[] = [];
+  for (const batch of firingBatches(firings)) {
+    const results = await context.store.broker.schedules.fire(batch);
+    for (const [index, firing] of batch.entries()) {
+      const result = results[index];
+      const { schedule, at } = firing;
+      if (result?.outcome === 'unknown') throw taskFlowError('SCHEDULE_NOT_FOUND', { name: schedule });
+      const isFired = result?.outcome === 'fired';
+      const outcome = !isFired ? 'skipped' : result.created ? 'created' : 'existing';
+      asked.push({ schedule, at: isoTime(at), outcome, taskId: isFired ? result.taskId : null });
+    }
+  }
+  return asked;
+}
+
+/** A time in ISO 8601, or how long ago. */
+function readTime(text: string, what: string, now: number): number {
+  const civil = parseCivil(text);
+  if (civil !== null) return civil.ms;
+  if (/^\d/.test(text) && /[a-z]$/.test(text)) return now - parseDuration(text, what);
+  throw invalidOption(
+    what,
+    `${JSON.stringify(text.slice(0, 60))} is neither a time such as 2026-11-24T00:00Z nor a duration such as 7d`,
+  );
+}
