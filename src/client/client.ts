@@ -184,7 +184,9 @@ function* batchesOf(tasks: readonly NewTask[]): Generator<readonly NewTask[]> {
   let batch: NewTask[] = [];
   let bytes = 0;
   for (const task of tasks) {
-    const size = utf8Length(task.payload);
+    // At most three bytes a UTF-16 unit: what is short is not counted, and a batch of it is full by its number.
+    const bound = task.payload.length * 3;
+    const size = bound * limits.batchMax <= limits.batchBytesMax ? bound : utf8Length(task.payload);
     if (batch.length === limits.batchMax || (batch.length > 0 && bytes + size > limits.batchBytesMax)) {
       yield batch;
       batch = [];

@@ -74,7 +74,8 @@ export function newTask(
   id: string,
 ): NewTask {
   checkEnqueueOptions(options);
-  const base = parsePolicy(definition.policy);
+  const { policy: policyText } = definition;
+  const base = parsePolicy(policyText);
   const policy = options.retry === undefined ? base : policyOf({ retry: options.retry }, base);
   const { delayMs, at, startWithinMs, expiresInMs } = readTimes(options);
   const { key, keyForMs, ifExists } = readKey(definition, input.parsed, options);
@@ -91,7 +92,7 @@ export function newTask(
     startWithinMs,
     expiresInMs,
     timeoutMs: definition.timeoutMs,
-    policy: options.retry === undefined ? definition.policy : encodePolicy(policy),
+    policy: options.retry === undefined ? policyText : encodePolicy(policy),
     keepMs: policy.keepFailedMs,
     strictCancel: policy.strictCancel,
     group: null,
@@ -99,8 +100,8 @@ export function newTask(
     key,
     keyForMs,
     ifExists,
-    dependsOn: [],
-    blocks: [],
+    dependsOn: none,
+    blocks: none,
     flowId: null,
     tags: readTags(options.tags),
     traceparent: readTraceparent(options.traceparent),
@@ -136,16 +137,25 @@ async function isValidUnencoded(definition: TaskDefinition, input: unknown): Pro
   }
 }
 
-function readTimes(options: EnqueueOptions): Pick<NewTask, 'delayMs' | 'at' | 'startWithinMs' | 'expiresInMs'> {
-  if (options.at !== undefined && options.delay !== undefined)
+type Times = Pick<NewTask, 'delayMs' | 'at' | 'startWithinMs' | 'expiresInMs'>;
+
+/** Of the many tasks that say nothing: nothing is made for each of them. */
+const noTimes: Times = { delayMs: 0, at: null, startWithinMs: null, expiresInMs: null };
+const noKey = { key: null, keyForMs: null, ifExists: 'return' } as const;
+const none: readonly never[] = [];
+
+function readTimes(options: EnqueueOptions): Times {
+  const { at, delay, startWithin, expiresIn } = options;
+  if (at === undefined && delay === undefined && startWithin === undefined && expiresIn === undefined) return noTimes;
+  if (at !== undefined && delay !== undefined)
     throw invalidOption('at', 'a task has either a delay or a time, not both');
   const optional = (value: EnqueueOptions['delay'], what: string) =>
     value === undefined ? null : parseDuration(value, what, { min: 1 });
   return {
-    delayMs: options.delay === undefined ? 0 : parseDuration(options.delay, 'delay'),
-    at: options.at === undefined ? null : readTime(options.at),
-    startWithinMs: optional(options.startWithin, 'startWithin'),
-    expiresInMs: optional(options.expiresIn, 'expiresIn'),
+    delayMs: delay === undefined ? 0 : parseDuration(delay, 'delay'),
+    at: at === undefined ? null : readTime(at),
+    startWithinMs: optional(startWithin, 'startWithin'),
+    expiresInMs: optional(expiresIn, 'expiresIn'),
   };
 }
 
@@ -170,7 +180,7 @@ function readKey(
   if (key === null) {
     const alone = options.keyFor !== undefined ? 'keyFor' : options.ifExists !== undefined ? 'ifExists' : null;
     if (alone !== null) throw invalidOption(alone, 'it says what a key means, and there is no key');
-    return { key, keyForMs: null, ifExists: 'return' };
+    return noKey;
   }
   return { key, keyForMs, ifExists: readIfExists(options.ifExists ?? definition.ifExists, keyForMs) };
 }
@@ -186,7 +196,7 @@ function renderKey(definition: TaskDefinition, parsed: unknown): string | null {
 }
 
 function readTags(tags: unknown): readonly string[] {
-  if (tags === undefined) return [];
+  if (tags === undefined) return none;
   if (!Array.isArray(tags)) throw invalidOption('tags', 'a list of words is needed');
   const words = [...new Set(tags.map((tag: unknown) => checkName(tag, 'A tag')))];
   if (words.length > limits.tagsMax)

@@ -124,6 +124,7 @@ export function defineTask(
     // Now, so that a mistake is told where it was made; and once more when the project's defaults are known.
     const { policy } = readRules(given);
     const rules = once(() => aboutTask(taskName, () => readRules(given)));
+    const policyText = once(() => encodePolicy(rules().policy));
     const schema = once(() => jsonSchemaOf(input));
     const version = once(() => versionOf(schema()));
     return {
@@ -134,7 +135,7 @@ export function defineTask(
         return rules().timeoutMs;
       },
       get policy() {
-        return encodePolicy(rules().policy);
+        return policyText();
       },
       isolate: 'none',
       ...readKey(given, schema),

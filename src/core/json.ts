@@ -157,7 +157,9 @@ function isInstance(object: object): boolean {
 
 /** Whether the text may hold something refused: an escape (NUL, a lone surrogate, a disguised key) or a dangerous key. */
 function isSuspicious(text: string): boolean {
-  return text.includes('\\u') || text.includes('"__proto__"') || text.includes('"prototype"');
+  if (text.includes('\\u')) return true;
+  // One look for both keys: hardly any text has even this.
+  return text.includes('proto') && (text.includes('"__proto__"') || text.includes('"prototype"'));
 }
 
 /** Whether brackets nest deeper than `depthMax`, by counting them outside of strings; exact for valid JSON. */
