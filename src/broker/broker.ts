@@ -40,6 +40,8 @@ export interface BrokerInfo {
 export type Signal =
   /** Tasks may be claimable now; `null` is "in some queue". */
   | { readonly kind: 'work'; readonly queues: readonly string[] | null }
+  /** Tasks were scheduled, of which the first is due in so many ms. */
+  | { readonly kind: 'due'; readonly inMs: number }
   | { readonly kind: 'cancel'; readonly taskIds: readonly string[] }
   /** Tasks finished; `null` is "some". */
   | { readonly kind: 'finished'; readonly taskIds: readonly string[] | null }
@@ -131,6 +133,12 @@ export interface SettleAnswer {
   readonly results: readonly SettleResult[];
   /** Answer of `claimNext`; empty without it. */
   readonly claimed: readonly ClaimedTask[];
+}
+
+export interface PromoteAnswer {
+  readonly promoted: number;
+  /** Until the first task that is still scheduled is due, 0 when it is already; `null` when there is none. */
+  readonly nextInMs: number | null;
 }
 
 export interface OverdueRequest {
@@ -286,8 +294,8 @@ export interface Broker {
   /** `claimNext` is claimed in the same step, after the settlements freed their slots. */
   settle(settlements: readonly Settlement[], claimNext?: ClaimRequest): Promise<SettleAnswer>;
 
-  /** scheduled → queued for at most `limit` due tasks; answers how many. */
-  promote(limit: number): Promise<number>;
+  /** scheduled → queued for at most `limit` due tasks. */
+  promote(limit: number): Promise<PromoteAnswer>;
   claimOverdue(request: OverdueRequest): Promise<readonly OverdueTask[]>;
   /** Removes at most `limit` finished tasks past their retention (and what else is past its time); answers how many tasks. */
   prune(limit: number): Promise<number>;

@@ -172,9 +172,10 @@ export const limits = {
   refusalsMax: 5,
   /** Share of a worker's slots that may be opened in place of handlers which ignore their abort. */
   stuckShareMax: 0.1,
-  /** Periods of the engine's services. Promotion is felt as latency, the others only as disk or recovery time. */
-  promoteMs: 500,
-  promoteIdleMs: 1_000,
+  /** Tasks that are due within this time of one another are promoted together: each alone would be a commit. */
+  promoteGrainMs: 10,
+  /** Periods of the engine's services. What is due is promoted at its time; its period is for hints that were lost. */
+  promoteMs: 1_000,
   reapMs: 5_000,
   pruneMs: 60_000,
   /** Longest call to Redis, and longest wait for its connection: a script takes milliseconds, so longer is an outage. */

@@ -1,5 +1,6 @@
 /** The engine: every service a setup needs to move by itself, over one store. Any number of engines may run at once. */
 
+import type { Unsubscribe } from '../broker/broker.ts';
 import type { Chance } from '../core/chance.ts';
 import { systemChance } from '../core/chance.ts';
 import { limits } from '../core/limits.ts';
@@ -33,8 +34,6 @@ export interface Engine {
   start(): void;
   /** Resolves when no service touches the store any more. The store stays open. */
   stop(): Promise<void>;
-  /** A hint that a task will be due in `delayMs`: it is promoted at its time rather than within the period. */
-  dueIn(delayMs: number): void;
 }
 
 export function createEngine(options: EngineOptions): Engine {
@@ -73,7 +72,11 @@ export function createEngine(options: EngineOptions): Engine {
 
   if (presence !== undefined) services.push(createPresence(store, loop, () => serverPresence('ready')));
 
+  let unsubscribe: Unsubscribe | null = null;
+
   async function stop(): Promise<void> {
+    unsubscribe?.();
+    unsubscribe = null;
     await Promise.all(services.map((service) => service.stop()));
     const goodbye = serverPresence('stopped');
     // The store forgets a silent server by itself; this only makes it sooner.
@@ -83,10 +86,12 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     start() {
+      unsubscribe ??= store.broker.subscribe((signal) => {
+        if (signal.kind === 'due') promoter.dueIn(signal.inMs);
+      });
       for (const service of services) service.start();
     },
     stop,
-    dueIn: promoter.dueIn,
   };
 }
 

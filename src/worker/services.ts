@@ -14,8 +14,6 @@ export interface Services {
   /** What a heartbeat told of servers: starts or stops what is not needed twice. */
   follow(answer: HeartbeatAnswer): void;
   readonly isRunning: boolean;
-  /** A hint that a task will be due in `delayMs`. */
-  dueIn(delayMs: number): void;
   /** Resolves when nothing of it touches the store any more; it does not begin again. */
   stop(): Promise<void>;
 }
@@ -70,7 +68,6 @@ export function createServices(options: ServicesOptions): Services {
     get isRunning() {
       return engine !== null;
     },
-    dueIn: (delayMs) => engine?.dueIn(delayMs),
     async stop() {
       stopped = true;
       stopEngine();

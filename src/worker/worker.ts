@@ -286,7 +286,6 @@ class LocalWorker implements Worker {
     this.#forget(attempt);
     const { verdict } = attempt;
     if (verdict === null) return;
-    if (verdict.to === 'scheduled') this.#services.dueIn(verdict.delayMs);
     this.#emitter.emit(eventOf(verdict, result), () => runEvent(attempt));
   }
 

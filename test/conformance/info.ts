@@ -79,7 +79,7 @@ export const infoCases: readonly Case[] = [
       const connection = await world.store.connect();
       const call = connection.promote(1);
       await connection.close();
-      expect(await call).toBe(0);
+      expect(await call).toEqual({ promoted: 0, nextInMs: null });
     },
   ],
   [

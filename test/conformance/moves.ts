@@ -1,5 +1,6 @@
 /** Each method of the seam as moves of one task, with the answers and effects docs/seam.md gives for every state. */
 
+import { expect } from 'vitest';
 import type { UpdateResult } from '../../src/broker/broker.ts';
 import { isFinished, isWaiting, taskStates } from '../../src/core/states.ts';
 import type { Task } from '../../src/core/task.ts';
@@ -119,8 +120,8 @@ const serviceMoves: readonly Move[] = [
     to: 'queued',
     prepare: async (world) => world.clock.move(60_000),
     call: (broker) => broker.promote(100),
-    answer: (place) => (place === 'scheduled' ? 1 : 0),
-    again: () => 0,
+    answer: (place) => ({ promoted: place === 'scheduled' ? 1 : 0, nextInMs: null }),
+    again: () => ({ promoted: 0, nextInMs: null }),
     effect: (_place, { id }) => ({ [id]: { state: 'queued' } }),
   },
   {
@@ -128,7 +129,7 @@ const serviceMoves: readonly Move[] = [
     transition: null,
     to: null,
     call: (broker) => broker.promote(100),
-    answer: () => 0,
+    answer: (place) => ({ promoted: 0, nextInMs: place === 'scheduled' ? expect.any(Number) : null }),
     effect: () => ({}),
   },
   {

@@ -10,9 +10,9 @@ export const promoteCases: readonly Case[] = [
     async (world) => {
       const id = await world.put({ delayMs: 100 });
       world.clock.move(99);
-      expect(await world.broker().promote(10)).toBe(0);
+      expect(await world.broker().promote(10)).toEqual({ promoted: 0, nextInMs: 1 });
       world.clock.move(1);
-      await world.check((broker) => broker.promote(10), 1, { [id]: { state: 'queued' } });
+      await world.check((broker) => broker.promote(10), { promoted: 1, nextInMs: null }, { [id]: { state: 'queued' } });
     },
   ],
   [
@@ -24,13 +24,25 @@ export const promoteCases: readonly Case[] = [
         await world.put({ delayMs: 20, priority: 0 }),
       ];
       world.clock.move(50);
-      expect(await world.broker().promote(2)).toBe(2);
+      expect(await world.broker().promote(2)).toEqual({ promoted: 2, nextInMs: 0 });
       expect((await world.broker().getTasks([a, b, c])).map((task) => task?.state)).toEqual([
         'queued',
         'queued',
         'scheduled',
       ]);
-      expect(await world.broker().promote(2)).toBe(1);
+      expect(await world.broker().promote(2)).toEqual({ promoted: 1, nextInMs: null });
+    },
+  ],
+  [
+    'the answer says when the next task is due, waiting ones apart',
+    async (world) => {
+      await world.put({ delayMs: 40 });
+      await world.put({ delayMs: 10 });
+      await world.put({ delayMs: 70 });
+      await world.put();
+      world.clock.move(15);
+      expect(await world.broker().promote(10)).toEqual({ promoted: 1, nextInMs: 25 });
+      expect(await world.broker().promote(10)).toEqual({ promoted: 0, nextInMs: 25 });
     },
   ],
   [
@@ -48,7 +60,11 @@ export const promoteCases: readonly Case[] = [
       const subject = await world.bring('running');
       await world.settle(subject, wait('scheduled', { delayMs: 1_000 }));
       world.clock.move(5_000);
-      await world.check((broker) => broker.promote(10), 1, { [subject.id]: { state: 'queued', reason: null } });
+      await world.check(
+        (broker) => broker.promote(10),
+        { promoted: 1, nextInMs: null },
+        { [subject.id]: { state: 'queued', reason: null } },
+      );
       expect(await world.task(subject.id)).toMatchObject({ dueAt: startAt + 1_000 });
     },
   ],
@@ -58,7 +74,7 @@ export const promoteCases: readonly Case[] = [
       await world.put({ delayMs: 1 });
       await world.broker().configure('queue', 'default', { pause: { by: 'ada', reason: null } });
       world.clock.move(1);
-      expect(await world.broker().promote(10)).toBe(1);
+      expect(await world.broker().promote(10)).toEqual({ promoted: 1, nextInMs: null });
     },
   ],
   [
@@ -67,7 +83,7 @@ export const promoteCases: readonly Case[] = [
       for (let count = 0; count < 25; count++) await world.put({ delayMs: 1 });
       world.clock.move(1);
       const promoted = await Promise.all(Array.from({ length: 10 }, () => world.broker().promote(4)));
-      expect(promoted.reduce((sum, count) => sum + count, 0)).toBe(25);
+      expect(promoted.reduce((sum, answer) => sum + answer.promoted, 0)).toBe(25);
     },
   ],
   [
@@ -75,7 +91,7 @@ export const promoteCases: readonly Case[] = [
     async (world) => {
       await world.put({ delayMs: 1 });
       world.clock.move(1);
-      await world.check((broker) => broker.promote(0), 0);
+      await world.check((broker) => broker.promote(0), { promoted: 0, nextInMs: 0 });
     },
   ],
 ];

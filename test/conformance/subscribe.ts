@@ -21,10 +21,22 @@ export const subscribeCases: readonly Case[] = [
     'queued tasks are work for their queues',
     async (world) => {
       const tasks = ['a', 'b', 'a'].map((queue) => newTask(world.nextId(), { queue }));
-      const signals = await signalsOf(world, () =>
-        world.broker().enqueue([...tasks, newTask(world.nextId(), { queue: 'later', delayMs: 9 })]),
-      );
-      expect(signals).toEqual([{ kind: 'work', queues: ['a', 'b'] }]);
+      expect(await signalsOf(world, () => world.broker().enqueue(tasks))).toEqual([
+        { kind: 'work', queues: ['a', 'b'] },
+      ]);
+    },
+  ],
+  [
+    'scheduled tasks are told with the time to the first of them',
+    async (world) => {
+      const tasks = [90, 30, 60].map((delayMs) => newTask(world.nextId(), { delayMs }));
+      expect(await signalsOf(world, () => world.broker().enqueue(tasks))).toEqual([{ kind: 'due', inMs: 30 }]);
+      const taskId = tasks[2]!.id;
+      const edit = { taskId, version: null, patch: { delayMs: 5 } };
+      expect(await signalsOf(world, () => world.broker().update([edit]))).toEqual([{ kind: 'due', inMs: 5 }]);
+      const running = await world.bring('running');
+      const retry = settlement(running.id, running.token, wait('scheduled', { delayMs: 7 }));
+      expect(await signalsOf(world, () => world.broker().settle([retry]))).toEqual([{ kind: 'due', inMs: 7 }]);
     },
   ],
   [

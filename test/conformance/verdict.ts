@@ -241,7 +241,7 @@ const fieldCases: readonly Case[] = [
       const subject = await world.bring('running');
       await world.settle(subject, wait('scheduled', { delayMs: 0 }));
       expect(await world.task(subject.id)).toMatchObject({ state: 'scheduled', dueAt: startAt });
-      expect(await world.broker().promote(10)).toBe(1);
+      expect(await world.broker().promote(10)).toMatchObject({ promoted: 1 });
     },
   ],
   [

@@ -13,6 +13,7 @@ import { migrations } from '../../src/broker/sql/migrations/index.ts';
 import { createSqliteDriver } from '../../src/broker/sqlite/driver.ts';
 import { systemChance } from '../../src/core/chance.ts';
 import { systemClock } from '../../src/core/time.ts';
+import { newTask, sampleId } from '../conformance/samples.ts';
 import { readSchema } from './sqlite-schema.ts';
 
 const child = join(import.meta.dirname, 'sqlite-child.ts');
@@ -60,6 +61,21 @@ test('work that another process enqueues is noticed in a few milliseconds', asyn
   delays.sort((left, right) => left - right);
   // The poll would take up to a second. The figure itself is measured in bench/, on a quiet machine.
   expect(delays[15]).toBeLessThan(100);
+});
+
+test('a task that another connection schedules is told with the time to it', async () => {
+  const file = join(folder, 'scheduled.db');
+  const [store, other] = [createSqliteStore({ file }), createSqliteStore({ file })];
+  await store.broker.open();
+  await other.broker.open();
+  const heard: Signal[] = [];
+  store.broker.subscribe((signal) => heard.push(signal));
+  await other.broker.enqueue([newTask(sampleId(1), { delayMs: 90_000 }), newTask(sampleId(2), { delayMs: 60_000 })]);
+  const due = (): number => heard.reduce((first, one) => (one.kind === 'due' ? one.inMs : first), 0);
+  await expect.poll(due, { interval: 1, timeout: 5_000 }).toBeGreaterThan(50_000);
+  expect(due()).toBeLessThanOrEqual(60_000);
+  await other.close();
+  await store.close();
 });
 
 /** Milliseconds from the commit elsewhere to the signal here. */

@@ -250,6 +250,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
     'SEARCH tasks USING COVERING INDEX tasks_due (due_at<?)',
     'SEARCH tasks USING INDEX tasks_due (due_at<?)',
   ],
+  next_due: ['SEARCH tasks USING COVERING INDEX tasks_due'],
   promote_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
   waiting_overdue: ['SEARCH tasks USING INDEX tasks_check_at (check_at<?)'],
   judged_tasks: ['SEARCH tasks USING INDEX tasks_judge (judge_token=?)'],

@@ -47,6 +47,8 @@ export interface Step {
   readonly blocked: Set<string>;
   /** Of `finished`, how many have released their children. */
   released: number;
+  /** When the first of the tasks is due that it has scheduled. */
+  dueAt: number;
   configured: boolean;
   /** Workers that a command was left for. */
   readonly commanded: string[];
@@ -68,6 +70,7 @@ export function beginStep(state: MemoryState, clockNow: number): Step {
     finished: [],
     blocked: new Set(),
     released: 0,
+    dueAt: Infinity,
     configured: false,
     commanded: [],
     fired: false,
@@ -86,6 +89,7 @@ export function endStep(step: Step): readonly Signal[] {
   const signals: Signal[] = [];
   if (step.freed.size > 0) signals.push({ kind: 'work', queues: null });
   else if (step.work.size > 0) signals.push({ kind: 'work', queues: [...step.work] });
+  if (step.dueAt < Infinity) signals.push({ kind: 'due', inMs: Math.max(0, step.dueAt - step.now) });
   if (step.cancels.length > 0) signals.push({ kind: 'cancel', taskIds: step.cancels });
   if (step.finished.length > 0) signals.push({ kind: 'finished', taskIds: step.finished });
   if (step.configured) signals.push({ kind: 'settings' });
@@ -140,6 +144,8 @@ function record(step: Step, kind: Kind, before: Task | null, after: Task | null,
     step.work.add(after.queue);
     if (before?.state !== 'queued' || before.queue !== after.queue) joinRound(step, after);
   }
+  if (after?.state === 'scheduled' && (before?.state !== 'scheduled' || before.dueAt !== after.dueAt))
+    step.dueAt = Math.min(step.dueAt, after.dueAt);
   const task = after ?? before;
   if (task === null) return;
   const item: EventItem = {

@@ -80,13 +80,19 @@ function readResults(ids: readonly string[], [letters, others]: Reply): readonly
 function signalsOf(tasks: readonly NewTask[], results: readonly EnqueueResult[]): readonly Signal[] {
   const queues = new Set<string>();
   const replaced: string[] = [];
+  let dueInMs = Infinity;
   for (const [place, result] of results.entries()) {
     if (result.outcome !== 'created' && result.outcome !== 'replaced') continue;
     if (result.state === ('queued' satisfies TaskState)) queues.add(tasks[place]?.queue ?? '');
+    const task = tasks[place];
+    // When a given time comes only the store knows; the promoter finds those by its own look.
+    if (result.state === ('scheduled' satisfies TaskState) && task?.at === null)
+      dueInMs = Math.min(dueInMs, task.delayMs);
     if (result.outcome === 'replaced') replaced.push(result.of);
   }
   return [
     ...(queues.size > 0 ? [{ kind: 'work', queues: [...queues] } as const] : []),
+    ...(dueInMs < Infinity ? [{ kind: 'due', inMs: dueInMs } as const] : []),
     ...(replaced.length > 0 ? [{ kind: 'finished', taskIds: replaced } as const] : []),
   ];
 }

@@ -116,9 +116,9 @@ export function createRedisBroker(options: RedisOptions): Broker {
     promote: (limit) =>
       guarded(async () => {
         const most = Math.min(limit, limits.batchMax);
-        const [count, queues] = await connection.run<[number, Buffer[]]>('promote', [most]);
-        if (count > 0) emit([{ kind: 'work', queues: queues.map(String) }]);
-        return count;
+        const [promoted, queues, nextInMs] = await connection.run<[number, Buffer[], number]>('promote', [most]);
+        if (promoted > 0) emit([{ kind: 'work', queues: queues.map(String) }]);
+        return { promoted, nextInMs: nextInMs < 0 ? null : nextInMs };
       }),
     getTasks: (taskIds) => guarded(() => getTasks(connection, taskIds)),
     getQueues: () => guarded(() => getQueues(connection)),

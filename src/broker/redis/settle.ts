@@ -90,9 +90,14 @@ function signalsOf(
     const outcome = results[place]?.outcome;
     return outcome === 'diverted' || (outcome === 'applied' && isFinished(verdict.to));
   });
+  const dueInMs = settlements.map(({ verdict }, place) =>
+    verdict.to === 'scheduled' && results[place]?.outcome === 'applied' ? verdict.delayMs : Infinity,
+  );
+  const first = dueInMs.reduce((least, each) => Math.min(least, each), Infinity);
   const signals: Signal[] = [];
   if (freed === 1) signals.push({ kind: 'work', queues: null });
   else if (work.length > 0) signals.push({ kind: 'work', queues: work.map(String) });
+  if (first < Infinity) signals.push({ kind: 'due', inMs: first });
   if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished.map(({ lease }) => lease.taskId) });
   return signals;
 }

@@ -6,7 +6,7 @@ import type { EnqueueResult } from '../broker.ts';
 import { eachStatement, manyStatement, type SqlRow, statement } from './driver.ts';
 import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from './keys.ts';
 import { checkAtOf, encodeOptions, hasSameBody, idList } from './rows.ts';
-import { record, type Step } from './step.ts';
+import { noteDue, record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
 
 /** An id that is there already stays as it is. Locks: none but on the new rows. */
@@ -179,8 +179,10 @@ export async function insert(step: Step, arrivals: readonly Arrival[]): Promise<
   for (const run of runsOf(step, arrivals)) count += await step.tx.many(insertTasks, run.shared, run.rows);
   const stored =
     count === arrivals.length ? arrivals.map(() => true) : await findStored(step, arrivals, last?.[0] ?? 0);
-  arrivals.forEach(({ task, state }, index) => {
-    if (stored[index] === true) record(step, 'enqueue', task, null, { state, reason: null, attempt: 0 }, 1);
+  arrivals.forEach(({ task, state, dueAt }, index) => {
+    if (stored[index] !== true) return;
+    if (state === 'scheduled') noteDue(step, dueAt);
+    record(step, 'enqueue', task, null, { state, reason: null, attempt: 0 }, 1);
   });
   return stored;
 }

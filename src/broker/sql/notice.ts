@@ -4,6 +4,7 @@ import { isFinished } from '../../core/states.ts';
 import type { Signal } from '../broker.ts';
 import { type SqlTransaction, statement } from './driver.ts';
 import { readEvents } from './events.ts';
+import { readNextDue } from './promote.ts';
 
 /** Events do not name workers. */
 const command: Signal = { kind: 'command', workerIds: null };
@@ -33,13 +34,19 @@ export interface Notice {
 export async function readNotice(tx: SqlTransaction, seq: number): Promise<Notice> {
   const last = await readLastSeq(tx);
   if (last - seq > noticedMax) {
+    const some: Signal[] = [
+      { kind: 'work', queues: null },
+      { kind: 'finished', taskIds: null },
+      { kind: 'settings' },
+      ...(await readDue(tx)),
+    ];
     const isControlled = (await tx.query(laterControl, seq)).length > 0;
-    const some: Signal[] = [{ kind: 'work', queues: null }, { kind: 'finished', taskIds: null }, { kind: 'settings' }];
     return { signals: isControlled ? [...some, command] : some, seq: last };
   }
   const work = new Set<string>();
   const cancels: string[] = [];
   const finished: string[] = [];
+  let scheduled = false;
   let configured = false;
   let controlled = false;
   for (const event of await readEvents(tx, seq, noticedMax)) {
@@ -48,15 +55,23 @@ export async function readNotice(tx: SqlTransaction, seq: number): Promise<Notic
     for (const { taskId, queue, to } of event.items) {
       if (event.kind === 'cancelRequest') cancels.push(taskId);
       else if (to === 'queued') work.add(queue);
+      else if (to === 'scheduled') scheduled = true;
       else if (to !== null && isFinished(to)) finished.push(taskId);
     }
   }
   const signals: Signal[] = [];
   // A resumed queue is named by no item.
   if (work.size > 0 || configured) signals.push({ kind: 'work', queues: configured ? null : [...work] });
+  if (scheduled) signals.push(...(await readDue(tx)));
   if (cancels.length > 0) signals.push({ kind: 'cancel', taskIds: cancels });
   if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished });
   if (configured) signals.push({ kind: 'settings' });
   if (controlled) signals.push(command);
   return { signals, seq: last };
+}
+
+/** Events do not say when their tasks are due; the first of all tells more anyway. */
+async function readDue(tx: SqlTransaction): Promise<readonly Signal[]> {
+  const dueAt = await readNextDue(tx);
+  return dueAt === null ? [] : [{ kind: 'due', inMs: Math.max(0, dueAt - (await tx.wallMs())) }];
 }

@@ -2,7 +2,8 @@
 
 import { limits } from '../../core/limits.ts';
 import type { Reason } from '../../core/states.ts';
-import { statement } from './driver.ts';
+import type { PromoteAnswer } from '../broker.ts';
+import { type SqlTransaction, statement } from './driver.ts';
 import { record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
 
@@ -26,6 +27,18 @@ const dueTasks = statement<
     ORDER BY due_at, id LIMIT $2${dialect.skipLocked}`,
 );
 
+/** The time of the first task that is still to come, or was left behind by the limit. */
+const nextDue = statement<[dueAt: number | null]>(
+  'next_due',
+  () => "SELECT min(due_at) FROM tasks WHERE state = 'scheduled'",
+);
+
+/** When the first scheduled task is due, or `null`. */
+export async function readNextDue(tx: SqlTransaction): Promise<number | null> {
+  const [row] = await tx.query(nextDue);
+  return row?.[0] ?? null;
+}
+
 /** Input: list of row numbers. */
 const promoteTasks = statement(
   'promote_tasks',
@@ -33,8 +46,14 @@ const promoteTasks = statement(
     `UPDATE tasks SET state = 'queued', reason = NULL, version = version + 1 WHERE seq IN ${dialect.list('$1', 'bigint')}`,
 );
 
-export async function promote(step: Step, limit: number): Promise<number> {
-  const due = await step.tx.query(dueTasks, step.now, Math.min(limit, limits.batchMax));
+export async function promote(step: Step, limit: number): Promise<PromoteAnswer> {
+  const promoted = await promoteDue(step, Math.min(limit, limits.batchMax));
+  const nextAt = await readNextDue(step.tx);
+  return { promoted, nextInMs: nextAt === null ? null : Math.max(0, nextAt - step.now) };
+}
+
+async function promoteDue(step: Step, limit: number): Promise<number> {
+  const due = await step.tx.query(dueTasks, step.now, limit);
   if (due.length === 0) return 0;
   await joinRounds(
     step,

@@ -7,7 +7,7 @@ import { readChildren, setEdges } from './edges.ts';
 import { endWaiting } from './end-waiting.ts';
 import { readWishes } from './flows.ts';
 import { decodeOptions, idList, waitingCheckAt } from './rows.ts';
-import { record, type Step } from './step.ts';
+import { noteDue, record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
 
 /**
@@ -142,6 +142,7 @@ async function moveOn(step: Step, rows: readonly BlockedRow[]): Promise<void> {
       const dueAt = Math.max(row.dueAt, step.now);
       const startBy = row.startBy === null ? null : row.startBy + dueAt - row.dueAt;
       const after = { state: isDue(row) ? 'queued' : 'scheduled', reason: null, attempt: row.attempt } as const;
+      if (after.state === 'scheduled') noteDue(step, dueAt);
       record(step, 'unblock', row, { ...after, state: 'blocked', reason: row.reason }, after, row.version + 1);
       return [after.state, dueAt, startBy, waitingCheckAt(startBy, row.expiresAt), row.id];
     }),

@@ -26,7 +26,7 @@ import { refuseLargeBatch } from './refuse.ts';
 import { release } from './release.ts';
 import { carriesChildren, checkAtOf, decodeOptions, encodeJson } from './rows.ts';
 import { readSettledRows, type SettledRow } from './settled-rows.ts';
-import { record, type Step } from './step.ts';
+import { noteDue, record, type Step } from './step.ts';
 import { type Arriving, joinRounds } from './turns.ts';
 
 /** The end of a life. A lease ends, a key is freed by its own statement; who ran it last stays. */
@@ -262,6 +262,7 @@ function write(
     writes.finished.push([...stood, step.now, pruneAt, lease.token, startBy, ...said, verdict.result, seq]);
   } else {
     const dueAt = verdict.to === 'scheduled' ? step.now + verdict.delayMs : row.dueAt;
+    if (verdict.to === 'scheduled') noteDue(step, dueAt);
     if (verdict.to === 'queued') writes.queued.push({ queue: row.queue, group: decodeOptions(row.options).group });
     const checkAt = checkAtOf(verdict.to, startBy, row.expiresAt);
     writes.returned.push([...stood, dueAt, lease.token, startBy, checkAt, ...said, seq]);

@@ -38,6 +38,8 @@ export interface Step {
    */
   readonly places: Map<string, Place>;
   readonly turnPlaces: Map<string, StandingGroup>;
+  /** When the first of the tasks is due that were scheduled. */
+  dueAt: number;
   configured: boolean;
   /** Workers that a command was left for. */
   readonly commanded: string[];
@@ -64,10 +66,16 @@ export function createStep(
     blocked: new Set(),
     places,
     turnPlaces,
+    dueAt: Infinity,
     configured: false,
     commanded: [],
     fired: false,
   };
+}
+
+/** Notes that a task was scheduled for then, so that somebody is awake at its time. */
+export function noteDue(step: Step, dueAt: number): void {
+  if (dueAt < step.dueAt) step.dueAt = dueAt;
 }
 
 /** Records a change: see {@link addChange}. */
@@ -160,6 +168,7 @@ export function signalsOf(step: Step): readonly Signal[] {
   const signals: Signal[] = [];
   if (step.freed.size > 0) signals.push({ kind: 'work', queues: null });
   else if (work.size > 0) signals.push({ kind: 'work', queues: [...work] });
+  if (step.dueAt < Infinity) signals.push({ kind: 'due', inMs: Math.max(0, step.dueAt - step.now) });
   if (step.cancels.length > 0) signals.push({ kind: 'cancel', taskIds: step.cancels });
   if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished });
   if (step.configured) signals.push({ kind: 'settings' });

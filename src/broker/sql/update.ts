@@ -8,7 +8,7 @@ import { storeTimeline } from './attempts.ts';
 import { eachStatement, statement } from './driver.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { decodeOptions, encodeOptions, idList } from './rows.ts';
-import { record, type Step } from './step.ts';
+import { noteDue, record, type Step } from './step.ts';
 import { type Arriving, joinRounds } from './turns.ts';
 
 /** Input: list of ids. Locks: the rows. */
@@ -75,6 +75,7 @@ export async function update(step: Step, changes: readonly TaskChange[]): Promis
     const after = patched(step, row, change.patch);
     record(step, 'update', after, row, after, after.version, undefined, row.queue);
     known.set(row.id, after);
+    if (after.state === 'scheduled' && change.patch.delayMs !== undefined) noteDue(step, after.dueAt);
     changed.set(row.id, after);
     if (after.state === 'queued') queued.push({ queue: after.queue, group: decodeOptions(after.options).group });
     notes.push({ task: after, kind: 'edited', text: `Edited by hand: ${describe(change.patch)}` });
