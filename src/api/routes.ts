@@ -2,8 +2,10 @@
 
 import type { HonoRequest } from 'hono';
 import { taskFlowError } from '../core/errors.ts';
+import { groupList, groupPause, groupResume, groupWeight } from '../operations/group.ts';
+import { limitList, limitPause, limitResume, limitSet } from '../operations/limit.ts';
 import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
-import { queueList, queuePause, queueResume } from '../operations/queue.ts';
+import { queueLimit, queueList, queuePause, queueResume } from '../operations/queue.ts';
 import {
   scheduleBackfill,
   scheduleDelete,
@@ -59,6 +61,15 @@ export const apiRoutes: readonly Route[] = [
   reading('/api/v1/queues', queueList),
   changing('POST', '/api/v1/queues/:name/pause', queuePause),
   changing('POST', '/api/v1/queues/:name/resume', queueResume),
+  changing('POST', '/api/v1/queues/:name/limit', queueLimit),
+  reading('/api/v1/groups', groupList),
+  changing('POST', '/api/v1/groups/:name/weight', groupWeight),
+  changing('POST', '/api/v1/groups/:name/pause', groupPause),
+  changing('POST', '/api/v1/groups/:name/resume', groupResume),
+  reading('/api/v1/limits', limitList),
+  changing('POST', '/api/v1/limits/:name/set', limitSet),
+  changing('POST', '/api/v1/limits/:name/pause', limitPause),
+  changing('POST', '/api/v1/limits/:name/resume', limitResume),
   reading('/api/v1/schedules', scheduleList),
   reading('/api/v1/schedules/:name', scheduleGet),
   changing('DELETE', '/api/v1/schedules/:name', scheduleDelete),

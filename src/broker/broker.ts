@@ -313,9 +313,9 @@ export interface Broker {
 
   getTasks(taskIds: readonly string[]): Promise<readonly (Task | null)[]>;
   getQueues(): Promise<readonly QueueRecord[]>;
-  /** Those behind the name `after`, by name; at most `limit`. */
-  getGroups(after: string | null, limit: number): Promise<readonly GroupRecord[]>;
-  getLimits(after: string | null, limit: number): Promise<readonly LimitRecord[]>;
+  /** Those from the name `from` on, it included, by name; at most `limit`. */
+  getGroups(from: string | null, limit: number): Promise<readonly GroupRecord[]>;
+  getLimits(from: string | null, limit: number): Promise<readonly LimitRecord[]>;
   getWorkers(): Promise<readonly WorkerRecord[]>;
   inspect(taskIds: readonly string[]): Promise<readonly (Facts | null)[]>;
 

@@ -65,10 +65,26 @@ export const nouns: readonly Noun[] = [
   {
     name: 'queue',
     group: 'Tasks',
-    usage: 'list|pause|resume',
+    usage: 'list|pause|resume|limit',
     alone: false,
     summary: 'Lines of waiting tasks',
     load: () => import('./commands/queue.ts'),
+  },
+  {
+    name: 'group',
+    group: 'Tasks',
+    usage: 'list|weight|pause|resume',
+    alone: false,
+    summary: 'Whose turn it is within a queue',
+    load: () => import('./commands/group.ts'),
+  },
+  {
+    name: 'limit',
+    group: 'Tasks',
+    usage: 'list|set|pause|resume',
+    alone: false,
+    summary: 'How many tasks run at once, and how fast they start',
+    load: () => import('./commands/limit.ts'),
   },
   {
     name: 'schedule',

@@ -112,6 +112,7 @@ function taskFields(task: TaskRecordDocument, why: string | null): Field[] {
     { label: 'Finished', ...time(task.finishedAt) },
     { label: 'Took', text: task.tookMs === null ? null : formatDuration(task.tookMs), raw: String(task.tookMs ?? '') },
     { label: 'Worker', ...set(task.workerName ?? task.worker) },
+    { label: 'Group', ...set(task.group) },
     { label: 'Key', ...set(task.key) },
     { label: 'Schedule', ...set(task.schedule && `${task.schedule.name} for ${task.schedule.at}`) },
     { label: 'Tags', ...set(task.tags.join(', ')) },

@@ -131,7 +131,8 @@ const wrong: readonly (readonly [string, object, string, RegExp])[] = [
   ['a rate beyond a year', { rateLimit: { limit: 1, per: '400d' } }, 'INVALID_OPTION', /rateLimit\.per/],
   ['a rate finer than the clock', { rateLimit: { limit: 2_000, per: 1 } }, 'INVALID_OPTION', /rateLimit\.count/],
   ['a rate by a list', { rateLimit: { limit: 1, per: '1s', key: '{tags}' } }, 'INVALID_OPTION', /tags/],
-  ['a group of a later version', { group: '{userId}' }, 'NOT_SUPPORTED', /group/],
+  ['a group of a field the input has not', { group: '{user}' }, 'INVALID_OPTION', /group/],
+  ['a group that is no text', { group: 5 }, 'INVALID_OPTION', /group/],
   ['isolation of a later version', { isolate: 'process' }, 'NOT_SUPPORTED', /isolate/],
   ['no handler', { run: undefined }, 'INVALID_OPTION', /run function/],
 ];

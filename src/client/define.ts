@@ -105,10 +105,11 @@ export function task<
   const Key extends string,
   const Slots extends string,
   const Rate extends string,
+  const Group extends string,
   const Result extends Frozen<In<Output>>,
 >(
   name: Name,
-  options: TaskOptions<Input, Key, Slots, Rate> & {
+  options: TaskOptions<Input, Key, Slots, Rate, Group> & {
     readonly output: Output;
     run(input: Out<Input>, context: Context): Promise<Result> | Result;
   },
@@ -120,9 +121,10 @@ export function task<
   const Key extends string,
   const Slots extends string,
   const Rate extends string,
+  const Group extends string,
 >(
   name: Name,
-  options: TaskOptions<Input, Key, Slots, Rate> & {
+  options: TaskOptions<Input, Key, Slots, Rate, Group> & {
     readonly output?: RunReturnsWhatItsOutputSchemaRefuses;
     run(input: Out<Input>, context: Context): Promise<Result> | Result;
   },
@@ -156,9 +158,10 @@ export function contract<
   const Key extends string,
   const Slots extends string,
   const Rate extends string,
+  const Group extends string,
 >(
   name: Name,
-  options: TaskOptions<Input, Key, Slots, Rate> & { readonly output: Output },
+  options: TaskOptions<Input, Key, Slots, Rate, Group> & { readonly output: Output },
 ): Contract<Name, Input, Output>;
 export function contract(name: string, options: object): unknown {
   if (typeof options === 'object' && options !== null && 'run' in options)

@@ -11,7 +11,7 @@ import { encodePolicy, parsePolicy, policyOf } from '../core/policy.ts';
 import { parsePriority, priorities } from '../core/priority.ts';
 import type { NewTask } from '../core/task.ts';
 import { type CompiledTemplate, compileTemplate } from '../core/template.ts';
-import { renderLimits } from './limit-options.ts';
+import { readEnqueueLimits, renderLimits } from './limit-options.ts';
 import { checkEnqueueOptions, type EnqueueOptions, readIfExists } from './options.ts';
 
 /** An input that was encoded and validated. */
@@ -24,6 +24,7 @@ export interface PreparedInput {
 
 /** What templates, checked once, compile to. */
 const compiledKeys = new WeakMap<TaskDefinition, CompiledTemplate>();
+const compiledGroups = new WeakMap<TaskDefinition, CompiledTemplate>();
 
 /** Latest time a Date of four-digit years has. */
 const atMaxMs = Date.UTC(9999, 11, 31);
@@ -95,8 +96,8 @@ export function newTask(
     policy: options.retry === undefined ? policyText : encodePolicy(policy),
     keepMs: policy.keepFailedMs,
     strictCancel: policy.strictCancel,
-    group: null,
-    limits: renderLimits(definition, input.parsed),
+    group: readGroup(definition, input.parsed, options),
+    limits: readEnqueueLimits(renderLimits(definition, input.parsed), options.limits),
     key,
     keyForMs,
     ifExists,
@@ -186,13 +187,27 @@ function readKey(
 }
 
 function renderKey(definition: TaskDefinition, parsed: unknown): string | null {
-  if (definition.key === null) return null;
-  let template = compiledKeys.get(definition);
+  return definition.key === null ? null : checkKey(render(compiledKeys, definition, 'key', parsed), 'key');
+}
+
+/** A group given with the enqueue takes the place of the definition's template. */
+function readGroup(definition: TaskDefinition, parsed: unknown, { group }: EnqueueOptions): string | null {
+  if (group !== undefined) return checkKey(group, 'group');
+  return definition.group === null ? null : checkKey(render(compiledGroups, definition, 'group', parsed), 'group');
+}
+
+function render(
+  compiled: WeakMap<TaskDefinition, CompiledTemplate>,
+  definition: TaskDefinition,
+  what: 'key' | 'group',
+  parsed: unknown,
+): string {
+  let template = compiled.get(definition);
   if (template === undefined) {
-    template = compileTemplate(definition.key, { what: 'key' });
-    compiledKeys.set(definition, template);
+    template = compileTemplate(definition[what] ?? '', { what });
+    compiled.set(definition, template);
   }
-  return checkKey(template.render(parsed), 'key');
+  return template.render(parsed);
 }
 
 function readTags(tags: unknown): readonly string[] {

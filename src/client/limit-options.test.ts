@@ -62,3 +62,39 @@ test('an input without the field, and a name that is too long, are refused', () 
   expect(() => rulesOf(mail, {})).toThrow(/rateLimit\.key.*no field userId/);
   expect(() => rulesOf(mail, { userId: 'x'.repeat(499) })).toThrow(/name of the limit.*504 characters/);
 });
+
+/** What an enqueue with these options makes. */
+function enqueued(
+  options: object,
+  defined: unknown = task('mail', { input, run, group: 'of:{plan}', concurrency: 3 }),
+) {
+  return newTask(definitionOf(defined)!, { payload: '{}', parsed: { userId: 'ada', plan: 'free' } }, options, id);
+}
+
+test('a group is rendered from the input, or given with the enqueue', () => {
+  expect(enqueued({}).group).toBe('of:free');
+  expect(enqueued({ group: 'team:7' }).group).toBe('team:7');
+  expect(enqueued({}, task('mail', { input, run })).group).toBeNull();
+});
+
+test('limits of an enqueue are added to those of the definition, and take the place of one with the same name', () => {
+  const smtp = { name: 'smtp', max: 2, rate: { limit: 10, per: '1m' } };
+  expect(enqueued({ limits: [smtp] }).limits).toEqual([
+    { name: 'mail', max: 3, rate: null },
+    { name: 'smtp', max: 2, rate },
+  ]);
+  expect(enqueued({ limits: [{ name: 'mail', max: 1 }] }).limits).toEqual([{ name: 'mail', max: 1, rate: null }]);
+});
+
+test.each<[what: string, options: object, path: RegExp]>([
+  ['four limits', { limits: ['a', 'b', 'c'].map((name) => ({ name, max: 1 })) }, /there are 4, at most 3/],
+  ['no list', { limits: { name: 'a' } }, /a list such as/],
+  ['a max of 0', { limits: [{ name: 'a', max: 0 }] }, /limits\[0\]\.max/],
+  ['a rate without a time', { limits: [{ name: 'a', rate: { limit: 1 } }] }, /limits\[0\]\.rate\.per/],
+  ['a limit without a name', { limits: [{ max: 1 }] }, /limits\[0\]\.name/],
+  ['an unknown field', { limits: [{ name: 'a', maximum: 1 }] }, /maximum/],
+  ['the name of a queue limit', { limits: [{ name: '\u0001q', max: 1 }] }, /control character/],
+  ['an empty group', { group: '' }, /group/],
+])('%s is refused with the path', (_what, options, path) => {
+  expect(() => enqueued(options)).toThrow(path);
+});

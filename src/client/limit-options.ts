@@ -2,10 +2,11 @@
 
 import type { TaskDefinition } from '../core/definition.ts';
 import { type Duration, parseDuration } from '../core/duration.ts';
-import { checkRate, checkWhole, type LimitTemplate } from '../core/limit-rules.ts';
+import { checkLimitRules, checkRate, checkWhole, type LimitTemplate } from '../core/limit-rules.ts';
 import { limits } from '../core/limits.ts';
 import { checkKey } from '../core/names.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
+import { readRate } from '../core/rate-text.ts';
 import type { LimitRule } from '../core/task.ts';
 import { type CheckedTemplate, type CompiledTemplate, compileTemplate } from '../core/template.ts';
 
@@ -89,6 +90,28 @@ export function renderLimits({ name, limits: templates }: TaskDefinition, parsed
     else rules.push(rule);
   }
   return rules;
+}
+
+/** Adds the limits given with an enqueue to those of the definition. Throws INVALID_OPTION with the path of what is wrong. */
+export function readEnqueueLimits(rules: readonly LimitRule[], given: unknown): readonly LimitRule[] {
+  if (given === undefined) return rules;
+  if (!Array.isArray(given)) throw invalidOption('limits', "a list such as [{ name: 'provider', max: 5 }] is needed");
+  const own = given.map((each: unknown, index): LimitRule => {
+    const path = `limits[${index}]`;
+    const { name, max, rate } = fieldsOf(each, ['name', 'max', 'rate'], path);
+    return {
+      name: checkKey(name, `${path}.name`),
+      max: max === undefined ? null : checkWhole(max, `${path}.max`, limits.limitSlotsMax),
+      rate: rate === undefined ? null : readGivenRate(rate, `${path}.rate`),
+    };
+  });
+  const names = new Set(own.map(({ name }) => name));
+  return checkLimitRules([...rules.filter(({ name }) => !names.has(name)), ...own]);
+}
+
+function readGivenRate(given: unknown, path: string): LimitRule['rate'] {
+  const { limit, per } = fieldsOf(given, ['limit', 'per'], path);
+  return readRate({ limit: checkWhole(limit, `${path}.limit`, limits.rateCountMax), per }, path);
 }
 
 function render(template: LimitTemplate, key: string, parsed: unknown): string {

@@ -7,6 +7,15 @@ import type { Priority } from '../core/priority.ts';
 import type { IfExists } from '../core/task.ts';
 import type { RetryOptions } from './task-options.ts';
 
+/** A limit given with an enqueue. Its name means the same in the whole namespace. */
+export interface EnqueueLimit {
+  readonly name: string;
+  /** Tasks with this limit that run at once, in all workers together. */
+  readonly max?: number;
+  /** Their starts in a time. */
+  readonly rate?: { readonly limit: number; readonly per: Duration };
+}
+
 /** How one enqueue differs from its task's definition. */
 export interface EnqueueOptions {
   /** Runs it after this time. Not together with `at`. */
@@ -18,6 +27,13 @@ export interface EnqueueOptions {
   readonly queue?: string;
   /** At most 16 words to find it by. */
   readonly tags?: readonly string[];
+  /** Takes turns with the other groups of its queue; replaces what the definition's template would render. */
+  readonly group?: string;
+  /**
+   * Limits beside those of the definition, by name; together at most three. One whose name the definition renders too
+   * takes its place.
+   */
+  readonly limits?: readonly EnqueueLimit[];
   /** Unique among unfinished tasks; replaces what the definition's template would render. */
   readonly key?: string;
   /** Keeps the key for this long after success. Not with `ifExists` replace or debounce. */
@@ -45,6 +61,8 @@ const optionNames = {
   priority: true,
   queue: true,
   tags: true,
+  group: true,
+  limits: true,
   key: true,
   keyFor: true,
   ifExists: true,
@@ -58,7 +76,7 @@ const optionNames = {
 const knownNames: readonly string[] = Object.keys(optionNames);
 
 /** Named in the design, refused until they work: silence would be a promise. */
-const notYet = ['tx', 'group', 'concurrency', 'rateLimit'];
+const notYet = ['tx'];
 
 const ifExistsWords: readonly IfExists[] = ['return', 'replace', 'debounce', 'error'];
 

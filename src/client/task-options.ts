@@ -43,12 +43,13 @@ export interface KeepOptions {
   readonly failed?: Duration;
 }
 
-/** What a definition says beside its handler. `Key`, `Slots` and `Rate` are the texts of its templates. */
+/** What a definition says beside its handler. `Key`, `Slots`, `Rate` and `Group` are the texts of its templates. */
 export interface TaskOptions<
   Input extends AnySchema,
   Key extends string,
   Slots extends string = string,
   Rate extends string = string,
+  Group extends string = string,
 > {
   /** Standard Schema of the input: checked on enqueue and again before each run. */
   readonly input: Input;
@@ -62,6 +63,11 @@ export interface TaskOptions<
   readonly timeout?: Duration | null;
   /** Template over the input, such as 'welcome:{userId}': unique among unfinished tasks. */
   readonly key?: CheckedTemplate<Key, Out<Input>>;
+  /**
+   * Template over the input, such as '{customerId}': the groups of a queue take turns, so that a long backlog of one holds up
+   * no other. Priority orders within a group. A fixed text is one group.
+   */
+  readonly group?: CheckedTemplate<Group, Out<Input>>;
   /** Keeps the key for this long after success. Needs `key`; not with `ifExists` replace or debounce. */
   readonly keyFor?: Duration;
   /** What an enqueue does when the key is held: `return` (the default), `replace`, `debounce` or `error`. */
@@ -92,6 +98,7 @@ const optionNames: Readonly<Record<keyof TaskOptions<AnySchema, string>, true>> 
   retry: true,
   timeout: true,
   key: true,
+  group: true,
   keyFor: true,
   ifExists: true,
   concurrency: true,
@@ -101,7 +108,7 @@ const optionNames: Readonly<Record<keyof TaskOptions<AnySchema, string>, true>> 
 };
 
 /** Named in the design, refused until they work: a limit that is not kept would be a lie. */
-const notYet = ['group', 'isolate', 'redact'];
+const notYet = ['isolate', 'redact'];
 const descriptionMax = 1_000;
 /** Enough to tell apart the versions of one schema. */
 const schemaVersionLength = 12;
@@ -140,7 +147,7 @@ export function defineTask(
       isolate: 'none',
       ...readKey(given, schema),
       strictCancel: policy.strictCancel,
-      group: null,
+      group: readGroup(given, schema),
       limits: readLimits(given, schema),
       get inputSchema() {
         return schema();
@@ -228,6 +235,13 @@ function readKey(
   if (typeof key !== 'string') throw invalidOption('key', "a template such as 'welcome:{userId}' is needed");
   compileTemplate(key, key.includes('{') ? { what: 'key', inputSchema: schema() } : { what: 'key' });
   return { key, keyForMs, ifExists };
+}
+
+function readGroup({ group = null }: LooseTaskOptions, schema: () => unknown): string | null {
+  if (group === null) return null;
+  if (typeof group !== 'string') throw invalidOption('group', "a template such as '{customerId}' is needed");
+  compileTemplate(group, group.includes('{') ? { what: 'group', inputSchema: schema() } : { what: 'group' });
+  return group;
 }
 
 /** Changes when the input schema does; `null` when the library cannot tell. */

@@ -1,6 +1,7 @@
 /** The queues: what waits in them, who listens, and the buttons that hold them and let them go. */
 
 import { formatDuration } from '../core/duration.ts';
+import { rateText } from '../core/rate-text.ts';
 import type { QueueDocument } from '../operations/queue.ts';
 import { ProportionBar } from './components.tsx';
 import { count, exactTime } from './words.ts';
@@ -53,6 +54,7 @@ function QueueRow({ queue, root }: { readonly queue: QueueDocument; readonly roo
             title={exactTime(pause.at)}
           >{`paused by ${pause.by}${pause.reason === null ? '' : `: ${pause.reason}`}`}</span>
         )}
+        {queue.max === null && queue.rate === null ? null : <span class="under">{`at most ${limitWords(queue)}`}</span>}
       </td>
       <td class="hide">
         <ProportionBar counts={queue.counts} />
@@ -73,6 +75,11 @@ function QueueRow({ queue, root }: { readonly queue: QueueDocument; readonly roo
       </td>
     </tr>
   );
+}
+
+/** "20 at once, 100/1m" */
+function limitWords({ max, rate }: QueueDocument): string {
+  return [max === null ? [] : [`${count(max)} at once`], rate === null ? [] : [rateText(rate)]].flat().join(', ');
 }
 
 /** A name as a value of the filter language. */

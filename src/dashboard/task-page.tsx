@@ -142,6 +142,7 @@ function Facts({ task, worker, now }: FactsProps) {
     ...(task.finishedAt === null ? [] : [['Finished', <When at={task.finishedAt} now={now} />] as const]),
     ...(task.reason === null ? [] : [['Reason', task.reason.replaceAll('_', ' ')] as const]),
     ...(task.cancelReason === null ? [] : [['Cancelled', task.cancelReason] as const]),
+    ...(task.group === null ? [] : [['Group', <code>{task.group}</code>] as const]),
     ...(task.key === null ? [] : [['Key', <code>{task.key}</code>] as const]),
     ...(task.generation === 1 ? [] : [['Retried by hand', count(task.generation - 1)] as const]),
     ...(task.startBy === null ? [] : [['Start by', <When at={task.startBy} now={now} />] as const]),

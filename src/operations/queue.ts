@@ -2,18 +2,23 @@
 
 import type { QueueRecord } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
+import type { Rate } from '../core/limit-rules.ts';
 import { nearest } from '../core/nearest.ts';
 import { isAlive, type WorkerRecord } from '../core/presence.ts';
 import type { TaskView } from '../core/states.ts';
-import { isoTime } from '../core/time.ts';
+import { limitSettings } from './limit.ts';
 import type { Operation, OperationContext } from './operation.ts';
-import type { Nothing, PauseInput, QueueInput } from './schemas.ts';
+import { type PauseDocument, pauseDocument } from './pause-document.ts';
+import type { Nothing, PauseInput, QueueInput, QueueLimitInput } from './schemas.ts';
 
 /** A queue as every surface shows it. */
 export interface QueueDocument {
   readonly name: string;
   readonly state: 'active' | 'paused';
-  readonly pause: { readonly by: string; readonly reason: string | null; readonly at: string } | null;
+  readonly pause: PauseDocument | null;
+  /** Tasks of it that may run at once in all workers together, and start in a time; `null` is any number. */
+  readonly max: number | null;
+  readonly rate: Rate | null;
   readonly counts: Readonly<Partial<Record<TaskView, number>>>;
   /** Queued and not yet claimed. */
   readonly waiting: number;
@@ -57,6 +62,18 @@ export const queueResume: Operation<QueueInput, QueueDocument> = {
   },
 };
 
+export const queueLimit: Operation<QueueLimitInput, QueueDocument> = {
+  name: 'queue.limit',
+  summary: 'Say how many tasks of a queue run at once or start in a time, in all workers together',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).queueLimitInput,
+  async run(context, input) {
+    await findQueue(context, input.name);
+    await context.store.broker.configure('queue', input.name, limitSettings(input));
+    return findQueue(context, input.name);
+  },
+};
+
 /** Every queue that holds a task, was configured, or has a living worker; by name. */
 export async function listQueues({ store }: Pick<OperationContext, 'store'>): Promise<readonly QueueDocument[]> {
   const [info, records, everyone] = await Promise.all([
@@ -94,7 +111,9 @@ function queueDocument(record: QueueRecord, workers: readonly WorkerRecord[], no
   return {
     name,
     state: pause === null ? 'active' : 'paused',
-    pause: pause === null ? null : { by: pause.by, reason: pause.reason, at: isoTime(pause.at) },
+    pause: pauseDocument(pause),
+    max: record.max,
+    rate: record.rate,
     counts,
     waiting: counts.queued ?? 0,
     running: counts.running ?? 0,

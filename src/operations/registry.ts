@@ -1,7 +1,9 @@
 /** The registry: every operation there is. Routes, commands, pages and documents derive from this list. */
 
+import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
+import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
 import type { Operation } from './operation.ts';
-import { queueList, queuePause, queueResume } from './queue.ts';
+import { queueLimit, queueList, queuePause, queueResume } from './queue.ts';
 import {
   scheduleBackfill,
   scheduleDelete,
@@ -30,6 +32,15 @@ export const operations = {
   'queue.list': queueList,
   'queue.pause': queuePause,
   'queue.resume': queueResume,
+  'queue.limit': queueLimit,
+  'group.list': groupList,
+  'group.weight': groupWeight,
+  'group.pause': groupPause,
+  'group.resume': groupResume,
+  'limit.list': limitList,
+  'limit.set': limitSet,
+  'limit.pause': limitPause,
+  'limit.resume': limitResume,
   'schedule.list': scheduleList,
   'schedule.get': scheduleGet,
   'schedule.next': scheduleNext,

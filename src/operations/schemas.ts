@@ -22,6 +22,10 @@ const retry = z.union([
   }),
 ]);
 
+const most = z.int().min(1).max(limits.limitSlotsMax);
+const rate = z.strictObject({ limit: z.int().min(1).max(limits.rateCountMax), per: duration });
+const taskLimit = z.strictObject({ name: text(limits.keyMax), max: most.optional(), rate: rate.optional() });
+
 export const enqueueInput = z.strictObject({
   name: text(limits.nameMax).describe('Name of the task'),
   input: z.unknown().optional().describe('Its input, any JSON; {} when left out'),
@@ -41,6 +45,8 @@ export const enqueueInput = z.strictObject({
   traceparent: z.string().max(100).optional().describe('W3C trace context of the caller'),
   keyFor: duration.optional().describe('Keep the key this long after success'),
   ifExists: z.enum(['return', 'replace', 'debounce', 'error']).optional(),
+  group: text(limits.keyMax).optional().describe('Takes turns with the other groups of its queue'),
+  limits: z.array(taskLimit).max(limits.limitsPerTaskMax).optional().describe('Limits beside those of the definition'),
   tags: z.array(text(limits.nameMax)).max(limits.tagsMax).optional(),
 });
 
@@ -82,6 +88,28 @@ export const workerInput = z.strictObject({
   id: text(limits.nameMax).describe('Its id, the beginning of it, or its name'),
 });
 export const scaleInput = workerInput.extend({ concurrency: z.int().min(1).max(limits.concurrencyMax) });
+const key = text(limits.keyMax);
+const rules = {
+  max: most.nullable().optional().describe('Tasks that may run at once; null takes the setting away'),
+  rate: rate.nullable().optional().describe('Starts in a time; null takes the setting away'),
+};
+export const queueLimitInput = z.strictObject({ name: text(limits.nameMax), ...rules });
+export const limitInput = z.strictObject({ name: key, ...rules });
+export const keyInput = z.strictObject({ name: key });
+export const pauseKeyInput = z.strictObject({ name: key, reason: z.string().max(limits.errorMessageMax).optional() });
+export const weightInput = z.strictObject({
+  name: key,
+  weight: z.int().min(1).max(limits.groupWeightMax).nullable().describe('1 where it is null'),
+});
+export const namesInput = z.strictObject({
+  from: key.optional().describe('The `next` of the page before'),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(limits.pageMax - 1)
+    .optional(),
+});
 export const nothing = z.strictObject({});
 export const activityInput = z.strictObject({ minutes: z.coerce.number().int().min(1).max(1_440).optional() });
 
@@ -99,5 +127,11 @@ export type ScheduleRunInput = z.output<typeof scheduleRunInput>;
 export type BackfillInput = z.output<typeof backfillInput>;
 export type WorkerInput = z.output<typeof workerInput>;
 export type ScaleInput = z.output<typeof scaleInput>;
+export type QueueLimitInput = z.output<typeof queueLimitInput>;
+export type LimitInput = z.output<typeof limitInput>;
+export type KeyInput = z.output<typeof keyInput>;
+export type PauseKeyInput = z.output<typeof pauseKeyInput>;
+export type WeightInput = z.output<typeof weightInput>;
+export type NamesInput = z.output<typeof namesInput>;
 export type Nothing = z.output<typeof nothing>;
 export type ActivityInput = z.output<typeof activityInput>;

@@ -64,6 +64,8 @@ export interface TaskDocument extends TaskSummaryDocument {
   readonly interruptions: number;
   readonly snoozes: number;
   readonly version: number;
+  /** With whose tasks it shares its turns; `null` is with all that have no group. */
+  readonly group: string | null;
   /** What holds it back while others run: at most `max` at once, at most `count` starts per `perMs`. */
   readonly limits: readonly LimitRule[];
   /** What its steps left, in the order they were kept; later attempts of this generation do not run them again. */
@@ -122,6 +124,7 @@ export function taskDocument(task: Task): TaskDocument {
     interruptions: task.interruptions,
     snoozes: task.snoozes,
     version: task.version,
+    group: task.group,
     limits: task.limits,
     steps: task.checkpoints.map(({ name, value }) => ({ name, value: value === null ? null : readStoredJson(value) })),
   };

@@ -8,7 +8,15 @@ export async function enqueue(): Promise<void> {
   await email.sendWelcome.enqueue({ userId: 'ada' });
   const reminder = await email.sendWelcome.enqueue(
     { userId: 'ada', locale: 'de' },
-    { delay: '3d', priority: 'low', key: 'remind:ada', ifExists: 'return', tags: ['onboarding'] },
+    {
+      delay: '3d',
+      priority: 'low',
+      key: 'remind:ada',
+      ifExists: 'return',
+      group: 'team:7',
+      limits: [{ name: 'smtp', max: 5, rate: { limit: 100, per: '1m' } }],
+      tags: ['onboarding'],
+    },
   );
   if (!reminder.created) console.log('already queued as', reminder.id, reminder.url);
   await email.sendWelcome.enqueueMany([{ userId: 'ada' }, { userId: 'bob', locale: 'ja' }]);

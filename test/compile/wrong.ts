@@ -58,6 +58,8 @@ task('a', { input, run, key: 'welcome:{list}' });
 contract('a', { input, output: z.null(), key: '{userid}' });
 // @ts-expect-error keyFor is a duration
 task('a', { input, run, key: '{userId}', keyFor: 'a month' });
+// @ts-expect-error a group is named by a field the input has
+task('a', { input, run, group: '{userid}' });
 // @ts-expect-error a limit is counted by a field the input has
 task('a', { input, run, concurrency: { limit: 1, key: '{userid}' } });
 // @ts-expect-error a limit has a number
@@ -98,8 +100,6 @@ void image.resizeImage.implement(async () => ({ url: 'https://x.test', bytes: 'm
 void image.resizeImage.implement(async ({ height }) => ({ url: 'https://x.test', bytes: height }));
 // @ts-expect-error isolation comes with a later version
 task('a', { input, run, isolate: 'process' });
-// @ts-expect-error groups come with a later version
-task('a', { input, run, group: '{userId}' });
 
 // schedules
 // @ts-expect-error a wrong literal in an input

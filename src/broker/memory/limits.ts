@@ -83,12 +83,12 @@ export function pauseOf(step: Step, known: Pause | null, pause: Settings['pause'
   return pause === undefined ? known : pause && { by: pause.by, reason: pause.reason, at: step.now };
 }
 
-export function getLimits(step: Step, after: string | null, limit: number): readonly LimitRecord[] {
+export function getLimits(step: Step, from: string | null, limit: number): readonly LimitRecord[] {
   const running = [...step.state.rows.values()].filter(({ task }) => task.state === 'running');
   const held = running.flatMap(({ task }) => task.limits.map(({ name }) => name));
   const configured = [...step.state.limits].filter(([, { max, rate, pause }]) => max ?? rate ?? pause);
   return [...new Set([...held, ...configured.map(([name]) => name)])]
-    .filter((name) => queueOfLimit(name) === null && (after === null || name > after))
+    .filter((name) => queueOfLimit(name) === null && (from === null || name >= from))
     .sort((left, right) => (left < right ? -1 : 1))
     .slice(0, Math.min(limit, limits.pageMax))
     .map((name) => {

@@ -83,10 +83,10 @@ export function configureGroup(step: Step, name: string, { pause, weight }: Sett
   if (known.pause !== null && next.pause === null) step.freed.add(name);
 }
 
-export function getGroups(step: Step, after: string | null, limit: number): readonly GroupRecord[] {
+export function getGroups(step: Step, from: string | null, limit: number): readonly GroupRecord[] {
   return [...step.state.groups]
     .map(([name, { weight, pause }]) => ({ name, weight, pause }))
-    .filter(({ name }) => after === null || name > after)
+    .filter(({ name }) => from === null || name >= from)
     .sort((left, right) => (left.name < right.name ? -1 : 1))
     .slice(0, Math.min(limit, limits.pageMax));
 }

@@ -61,17 +61,17 @@ function recordOf([name, weight, at, by, reason]: Readonly<GroupRow>): GroupReco
 }
 
 /** Inputs: name, limit. */
-const groupsBehind = statement<GroupRow>(
-  'groups_behind',
-  () => 'SELECT name, weight, paused_at, paused_by, pause_reason FROM groups WHERE name > $1 ORDER BY name LIMIT $2',
+const groupsFrom = statement<GroupRow>(
+  'groups_from',
+  () => 'SELECT name, weight, paused_at, paused_by, pause_reason FROM groups WHERE name >= $1 ORDER BY name LIMIT $2',
 );
 
 export async function getGroups(
   tx: SqlTransaction,
-  after: string | null,
+  from: string | null,
   limit: number,
 ): Promise<readonly GroupRecord[]> {
-  return (await tx.query(groupsBehind, after ?? '', Math.min(limit, limits.pageMax))).map(recordOf);
+  return (await tx.query(groupsFrom, from ?? '', Math.min(limit, limits.pageMax))).map(recordOf);
 }
 
 /** Inputs: queue, group. Nothing where the queue has no groups. */

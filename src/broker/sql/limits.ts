@@ -290,21 +290,21 @@ export async function pruneLimits(step: Step): Promise<void> {
 }
 
 /** Inputs: name, limit, most that are counted. Those that are configured or held. Names of limits of queues come before all others. */
-const limitsBehind = statement<[...LimitRow, held: number]>(
-  'limits_behind',
+const limitsFrom = statement<[...LimitRow, held: number]>(
+  'limits_from',
   () => `SELECT ${limitColumns}, (SELECT count(*) FROM (SELECT 1 FROM slots WHERE slots.name = limits.name LIMIT $3) AS counted)
-    FROM limits WHERE name > $1 AND (max IS NOT NULL OR rate_count IS NOT NULL OR paused_at IS NOT NULL
+    FROM limits WHERE name >= $1 AND (max IS NOT NULL OR rate_count IS NOT NULL OR paused_at IS NOT NULL
       OR EXISTS (SELECT 1 FROM slots WHERE slots.name = limits.name)) ORDER BY name LIMIT $2`,
 );
 
 export async function getLimits(
   tx: SqlTransaction,
-  after: string | null,
+  from: string | null,
   limit: number,
 ): Promise<readonly LimitRecord[]> {
   const rows = await tx.query(
-    limitsBehind,
-    after ?? lastQueueLimit,
+    limitsFrom,
+    from ?? lastQueueLimit,
     Math.min(limit, limits.pageMax),
     limits.limitSlotsMax,
   );

@@ -1,9 +1,13 @@
-/** `taskflow queue list|pause|resume` */
+/** `taskflow queue list|pause|resume|limit` */
 
-import { type QueueDocument, queueList, queuePause, queueResume } from '../../operations/queue.ts';
+import type { Rate } from '../../core/limit-rules.ts';
+import { rateText } from '../../core/rate-text.ts';
+import { type QueueDocument, queueLimit, queueList, queuePause, queueResume } from '../../operations/queue.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { askEach } from '../each.ts';
 import type { View } from '../output.ts';
+import { pausedColumn } from '../pause-words.ts';
+import { readRuleOptions, ruleOptions } from '../rule-options.ts';
 import { type Session, withSession } from '../session.ts';
 import { durationWords } from '../times.ts';
 
@@ -23,13 +27,11 @@ const queueView: View<QueueDocument> = {
     },
     { title: 'Workers', align: 'right', text: (queue) => String(queue.workers) },
     {
-      title: 'Paused',
-      cutTo: 10,
-      text: (queue) =>
-        queue.pause === null
-          ? ''
-          : `by ${queue.pause.by}${queue.pause.reason === null ? '' : `: ${queue.pause.reason}`}`,
+      title: 'Limit',
+      isSpare: true,
+      text: ({ max, rate }) => limitText(max, rate),
     },
+    pausedColumn(),
   ],
 };
 
@@ -75,7 +77,24 @@ const resume: CommandSpec = {
   run: (call) => eachQueue(call, (session, name) => session.ask(queueResume, { name })),
 };
 
-export const commands = [list, pause, resume];
+const limit: CommandSpec = {
+  name: 'limit',
+  summary: 'Say how many tasks of queues run at once or start in a time, in all workers together',
+  arguments: [{ syntax: '<queue...>', description: 'Names of queues' }],
+  options: ruleOptions,
+  example: 'taskflow queue limit email --max 20 --rate 100/1m',
+  run(call) {
+    const rules = readRuleOptions(call);
+    return eachQueue(call, (session, name) => session.ask(queueLimit, { name, ...rules }));
+  },
+};
+
+export const commands = [list, pause, resume, limit];
+
+/** "20, 100/1m"; empty for a queue without. */
+function limitText(max: number | null, rate: Rate | null): string {
+  return [max === null ? [] : [String(max)], rate === null ? [] : [rateText(rate)]].flat().join(', ');
+}
 
 function eachQueue(call: Call, ask: (session: Session, name: string) => Promise<QueueDocument>): Promise<number> {
   const { terminal } = call.output;
@@ -85,9 +104,9 @@ function eachQueue(call: Call, ask: (session: Session, name: string) => Promise<
       isOne: call.args.length === 1,
       ask: (name) => ask(session, name),
       view: queueView,
-      lines: ({ name, state, waiting, running }) => [
+      lines: ({ name, state, waiting, running, max, rate }) => [
         terminal.isPerson
-          ? `${name} is ${state}: ${count(waiting)} waiting, ${count(running)} running`
+          ? `${name} is ${state}: ${count(waiting)} waiting, ${count(running)} running${max === null && rate === null ? '' : `, at most ${limitText(max, rate)}`}`
           : `${name}\t${state}`,
       ],
     }),
