@@ -1,20 +1,11 @@
 /** What the Redis adapter does not do yet. Each line goes when it is built; then its cases come by themselves. */
 
+import type { CancelRequest, Settings } from '../../src/broker/broker.ts';
 import type { NewTask, Settlement } from '../../src/core/task.ts';
 import type { Lack } from './lack.ts';
-import {
-  claimRequest,
-  finish,
-  heartbeatRequest,
-  newTask,
-  overdueRequest,
-  sampleId,
-  sampleToken,
-  settlement,
-  wait,
-} from './samples.ts';
+import { claimRequest, finish, heartbeatRequest, newTask, sampleId, sampleToken, settlement, wait } from './samples.ts';
 
-const nextStep = 'the adapter begins with the hot half of the seam: this comes with the whole of it';
+const nextStep = 'the adapter begins with single tasks: this comes with the whole of it';
 
 /** A method that is missing altogether. */
 function method(name: string, ask: Lack['ask'], what = name): Lack {
@@ -30,23 +21,45 @@ function field(what: 'group' | 'dependsOn' | 'blocks', why: string, given: Parti
   return {
     what,
     why,
-    isAsked: (called, [tasks]) => called === 'enqueue' && (tasks as readonly NewTask[]).some(isGiven),
+    isAsked: (called, [tasks]) =>
+      (called === 'enqueue' || called === 'restore') && (tasks as readonly NewTask[]).some(isGiven),
     ask: (broker) => broker.enqueue([newTask(sampleId(1), given)]),
   };
+}
+
+function hasAny(settings: unknown, ...names: (keyof Settings)[]): boolean {
+  return names.some((name) => (settings as Settings)[name] !== undefined);
 }
 
 const lease = { taskId: sampleId(1), token: sampleToken(1) };
 const parent = { taskId: sampleId(2), onFailure: 'fail' } as const;
 
 export const redisLacks: readonly Lack[] = [
-  method('restore', (broker) => broker.restore([])),
-  method('claimOverdue', (broker) => broker.claimOverdue(overdueRequest(sampleToken(1)))),
-  method('prune', (broker) => broker.prune(1)),
-  method('cancel', (broker) => broker.cancel({ taskIds: [], reason: null })),
-  method('retry', (broker) => broker.retry([])),
-  method('remove', (broker) => broker.remove([])),
-  method('update', (broker) => broker.update([])),
-  method('configure', (broker) => broker.configure('queue', 'q', {})),
+  {
+    what: 'settings of a group',
+    why: nextStep,
+    isAsked: (called, [scope]) => called === 'configure' && scope === 'group',
+    ask: (broker) => broker.configure('group', 'g', { weight: 2 }),
+  },
+  {
+    what: 'a limit of a whole queue',
+    why: nextStep,
+    isAsked: (called, [scope, , settings]) =>
+      called === 'configure' && scope === 'queue' && hasAny(settings, 'max', 'rate'),
+    ask: (broker) => broker.configure('queue', 'q', { max: 1 }),
+  },
+  {
+    what: 'the pause of a limit',
+    why: nextStep,
+    isAsked: (called, [scope, , settings]) => called === 'configure' && scope === 'limit' && hasAny(settings, 'pause'),
+    ask: (broker) => broker.configure('limit', 'l', { pause: null }),
+  },
+  {
+    what: 'cancel of a flow',
+    why: nextStep,
+    isAsked: (called, [request]) => called === 'cancel' && ((request as CancelRequest).flowId ?? null) !== null,
+    ask: (broker) => broker.cancel({ taskIds: [], flowId: sampleId(1), reason: null }),
+  },
   method('getLimits', (broker) => broker.getLimits(null, 1)),
   method('inspect', (broker) => broker.inspect([])),
   method('control', (broker) => broker.control([], { kind: 'drain' }), 'control of workers'),

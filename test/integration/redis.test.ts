@@ -86,6 +86,32 @@ await onRedis((server) => {
     });
   });
 
+  describe('the outbox', () => {
+    test('gives the events behind a number, and keeps them until they are trimmed', async () => {
+      const broker = await open();
+      for (const number of [1, 2, 3]) await broker.enqueue([newTask(sampleId(number))]);
+      const numbers = async (after: number, limit = 10): Promise<readonly number[]> =>
+        ((await broker.outbox?.read(after, limit, 0)) ?? []).map(({ seq }) => seq);
+      expect(await numbers(0)).toEqual([1, 2, 3]);
+      expect(await numbers(1, 1)).toEqual([2]);
+      await broker.outbox?.trim(2);
+      expect(await numbers(0)).toEqual([3]);
+      await broker.outbox?.trim(3);
+      await broker.enqueue([newTask(sampleId(4))]);
+      expect(await numbers(3)).toEqual([4]);
+      await broker.close();
+    });
+
+    test('waits for the first event, and other calls do not wait behind it', async () => {
+      const broker = await open();
+      const read = broker.outbox?.read(0, 10, 5_000);
+      await broker.enqueue([newTask(sampleId(1))]);
+      expect(await read).toMatchObject([{ seq: 1, kind: 'enqueue', items: [{ taskId: sampleId(1), to: 'queued' }] }]);
+      expect(await broker.outbox?.read(1, 10, 1)).toEqual([]);
+      await broker.close();
+    });
+  });
+
   describe('the way to it', () => {
     test('a server that is not there is told with its address', async () => {
       const broker = createRedisBroker({ address: { url: 'redis://127.0.0.1:1' }, namespace: 'none' });

@@ -17,10 +17,16 @@ export interface Connection {
   connect(): Promise<void>;
   /** Runs a script over the namespace. What it answers is for the caller to know: `Reply` is not checked. */
   run<Reply>(script: ScriptName, args: readonly Argument[]): Promise<Reply>;
+  /** Entries of the stream behind number `after`; waits up to `waitMs` for the first, on a connection of its own. */
+  readStream(name: string, after: number, limit: number, waitMs: number): Promise<readonly StreamEntry[]>;
+  /** Removes the entries up to this number. */
+  trimStream(name: string, upTo: number): Promise<void>;
   /** A setting of the server, or `null` when it may not be read. */
   readSetting(name: string): Promise<string | null>;
   close(): void;
 }
+
+export type StreamEntry = readonly [id: string, fields: readonly string[]];
 
 export interface ConnectionOptions {
   readonly address: Address;
@@ -50,18 +56,25 @@ export function createConnection({ address, namespace, clock, now }: ConnectionO
     connectTimeout: limits.redisCallMs,
     retryStrategy: (times: number) => Math.min(limits.redisReconnectMs * times, limits.backoffMaxMs),
   };
-  const client = 'url' in address ? new Redis(address.url, settings) : new Redis({ ...settings, path: address.path });
   let problem = 'not connected';
-  // Every call that meets a dead connection says so itself.
-  client.on('error', (error: Error) => {
-    problem = error.message;
-  });
+  const createClient = (): Redis => {
+    const made = 'url' in address ? new Redis(address.url, settings) : new Redis({ ...settings, path: address.path });
+    // Every call that meets a dead connection says so itself.
+    made.on('error', (error: Error) => {
+      problem = error.message;
+    });
+    return made;
+  };
+  const client = createClient();
+  /** For reads that wait: whatever came behind one on the same connection would wait as well. */
+  let waiting: Redis | null = null;
 
   /** The answer, or STORE_UNREACHABLE once the server has been silent for too long. */
-  const inTime = <Answer>(answer: Promise<Answer>): Promise<Answer> =>
+  const inTime = <Answer>(answer: Promise<Answer>, waitMs = 0): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      const cancel = clock.schedule(limits.redisCallMs, () =>
-        reject(taskFlowError('STORE_UNREACHABLE', { problem: `no answer within ${limits.redisCallMs} ms` })),
+      const patienceMs = limits.redisCallMs + waitMs;
+      const cancel = clock.schedule(patienceMs, () =>
+        reject(taskFlowError('STORE_UNREACHABLE', { problem: `no answer within ${patienceMs} ms` })),
       );
       const end = (settle: () => void): void => {
         cancel();
@@ -91,10 +104,26 @@ export function createConnection({ address, namespace, clock, now }: ConnectionO
       }),
     run: async <Reply>(script: ScriptName, args: readonly Argument[]) =>
       (await inTime(evaluate(script, args))) as Reply,
+    readStream: async (name, after, limit, waitMs) => {
+      const key = `${prefix}${name}`;
+      if (waitMs <= 0) return inTime(client.xrange(key, `(${after}-0`, '+', 'COUNT', limit));
+      if (waiting === null) {
+        waiting = createClient();
+        await inTime(waiting.connect());
+      }
+      const found = await inTime(waiting.xread('COUNT', limit, 'BLOCK', waitMs, 'STREAMS', key, `${after}-0`), waitMs);
+      return found?.[0]?.[1] ?? [];
+    },
+    trimStream: async (name, upTo) => {
+      await inTime(client.xtrim(`${prefix}${name}`, 'MINID', `${upTo + 1}-0`));
+    },
     readSetting: async (name) => {
       const answer = await inTime(client.config('GET', name)).catch(() => []);
       return (answer as readonly string[])[1] ?? null;
     },
-    close: () => client.disconnect(),
+    close: () => {
+      client.disconnect();
+      waiting?.disconnect();
+    },
   };
 }

@@ -1,24 +1,23 @@
 /** enqueue: stores new tasks, each once, one at a time under its key (lua/enqueue.lua). */
 
-import type { TaskState } from '../../core/states.ts';
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueOptions, EnqueueResult, Signal } from '../broker.ts';
 import type { Connection } from './connection.ts';
 import { createForms } from './forms.ts';
 import { refuse, refuseTasks } from './refuse.ts';
 import { moreText, rulesText, shapeOf } from './rows.ts';
+import { type Hints, signalsOf, type Told } from './signals.ts';
 
-type Reply = readonly [letters: Buffer, others: readonly (number | Buffer)[]];
+type Reply = readonly [letters: Buffer, others: readonly (number | Buffer)[], hints: Hints];
 
-/** Answers the results, and the signals to send. */
 export async function enqueue(
   connection: Connection,
   tasks: readonly NewTask[],
   options: EnqueueOptions = {},
-): Promise<{ readonly results: readonly EnqueueResult[]; readonly signals: readonly Signal[] }> {
+): Promise<Told<readonly EnqueueResult[]>> {
   refuseTasks(tasks);
   if (options.tx !== undefined) refuse('tx');
-  if (tasks.length === 0) return { results: [], signals: [] };
+  if (tasks.length === 0) return { answer: [], signals: [] };
   const forms = createForms(isLike, formOf);
   const ids: string[] = [];
   const extras: unknown[] = [];
@@ -33,8 +32,9 @@ export async function enqueue(
   }
   const [formList, formOfEach] = forms.args();
   const args = [formList, ids.join(' '), formOfEach, JSON.stringify(extras), ...payloads];
-  const results = readResults(ids, await connection.run<Reply>('enqueue', args));
-  return { results, signals: signalsOf(tasks, results) };
+  const reply = await connection.run<Reply>('enqueue', args);
+  const answer = readResults(ids, reply);
+  return { answer, signals: [...signalsOf(reply[2]), ...replacedSignals(answer)] };
 }
 
 function isLike(one: NewTask, other: NewTask): boolean {
@@ -77,22 +77,8 @@ function readResults(ids: readonly string[], [letters, others]: Reply): readonly
   return results;
 }
 
-function signalsOf(tasks: readonly NewTask[], results: readonly EnqueueResult[]): readonly Signal[] {
-  const queues = new Set<string>();
-  const replaced: string[] = [];
-  let dueInMs = Infinity;
-  for (const [place, result] of results.entries()) {
-    if (result.outcome !== 'created' && result.outcome !== 'replaced') continue;
-    if (result.state === ('queued' satisfies TaskState)) queues.add(tasks[place]?.queue ?? '');
-    const task = tasks[place];
-    // When a given time comes only the store knows; the promoter finds those by its own look.
-    if (result.state === ('scheduled' satisfies TaskState) && task?.at === null)
-      dueInMs = Math.min(dueInMs, task.delayMs);
-    if (result.outcome === 'replaced') replaced.push(result.of);
-  }
-  return [
-    ...(queues.size > 0 ? [{ kind: 'work', queues: [...queues] } as const] : []),
-    ...(dueInMs < Infinity ? [{ kind: 'due', inMs: dueInMs } as const] : []),
-    ...(replaced.length > 0 ? [{ kind: 'finished', taskIds: replaced } as const] : []),
-  ];
+/** Those whose place a new task has taken. */
+function replacedSignals(results: readonly EnqueueResult[]): readonly Signal[] {
+  const taskIds = results.flatMap((result) => (result.outcome === 'replaced' ? [result.of] : []));
+  return taskIds.length > 0 ? [{ kind: 'finished', taskIds }] : [];
 }

@@ -1,7 +1,24 @@
 /** The events as the outbox keeps them: one entry of a stream for each kind of change in a call. */
 
 import type { BatchEvent, EventItem } from '../../core/events.ts';
+import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
+import type { Outbox } from '../broker.ts';
+import type { Connection } from './connection.ts';
+
+const stream = 'events';
+
+/** The events until their reader trims them: nobody else does, or the record would have a hole. */
+export function createOutbox(connection: Connection): Outbox {
+  return {
+    read: async (after, limit, waitMs) => {
+      const most = Math.min(limit, limits.batchMax);
+      const entries = await connection.readStream(stream, after, most, waitMs);
+      return entries.map(([id, fields]) => readEvent(id, fields));
+    },
+    trim: (upTo) => connection.trimStream(stream, upTo),
+  };
+}
 
 /** What neighbours of one event share, then their ids: see `record` in lua/change.lua. */
 type Group = readonly [

@@ -1,4 +1,4 @@
-/** RedisBroker: the hot half of the seam in Lua. What is missing refuses; no URL leads here until nothing does. */
+/** RedisBroker: the seam in Lua, without what its list of lacks names. What is missing refuses; no URL leads here until nothing does. */
 
 import { type Chance, createToken, systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
@@ -9,10 +9,16 @@ import { claim } from './claim.ts';
 import { type Address, createConnection } from './connection.ts';
 import { detectDurability } from './durability.ts';
 import { enqueue } from './enqueue.ts';
+import { createOutbox } from './events.ts';
 import { heartbeat } from './heartbeat.ts';
+import { claimOverdue } from './overdue.ts';
+import { cancel, configure, remove, retry, update } from './people.ts';
+import { promote } from './promote.ts';
 import { getQueues, getTasks, getWorkers } from './reads.ts';
 import { refuse } from './refuse.ts';
+import { restore } from './restore.ts';
 import { settle } from './settle.ts';
+import type { Told } from './signals.ts';
 
 /** The version of the protocol: what keys and scripts mean. */
 const protocol = 1;
@@ -30,6 +36,7 @@ export interface RedisOptions {
 export function createRedisBroker(options: RedisOptions): Broker {
   const { clock = systemClock, chance = systemChance, now, ...place } = options;
   const connection = createConnection({ ...place, clock, ...(now === undefined ? {} : { now }) });
+  const outbox = createOutbox(connection);
   const listeners = new Set<(signal: Signal) => void>();
   let state: 'new' | 'open' | 'closed' = 'new';
   let inFlight = 0;
@@ -55,6 +62,13 @@ export function createRedisBroker(options: RedisOptions): Broker {
   const emit = (signals: readonly Signal[]): void => {
     for (const signal of signals) for (const listener of listeners) queueMicrotask(() => listener(signal));
   };
+
+  const telling = <Answer>(call: () => Promise<Told<Answer>>): Promise<Answer> =>
+    guarded(async () => {
+      const { answer, signals } = await call();
+      emit(signals);
+      return answer;
+    });
 
   const openOnce = async (): Promise<void> => {
     await connection.connect();
@@ -99,41 +113,29 @@ export function createRedisBroker(options: RedisOptions): Broker {
       listeners.add(own);
       return () => void listeners.delete(own);
     },
-    enqueue: (tasks, enqueueOptions) =>
-      guarded(async () => {
-        const { results, signals } = await enqueue(connection, tasks, enqueueOptions);
-        emit(signals);
-        return results;
-      }),
+    enqueue: (tasks, enqueueOptions) => telling(() => enqueue(connection, tasks, enqueueOptions)),
     claim: (request) => guarded(() => claim(connection, request)),
     heartbeat: (request) => guarded(() => heartbeat(connection, request)),
-    settle: (settlements, claimNext) =>
-      guarded(async () => {
-        const { answer, signals } = await settle(connection, settlements, claimNext);
-        emit(signals);
-        return answer;
-      }),
-    promote: (limit) =>
-      guarded(async () => {
-        const most = Math.min(limit, limits.batchMax);
-        const [promoted, queues, nextInMs] = await connection.run<[number, Buffer[], number]>('promote', [most]);
-        if (promoted > 0) emit([{ kind: 'work', queues: queues.map(String) }]);
-        return { promoted, nextInMs: nextInMs < 0 ? null : nextInMs };
-      }),
+    settle: (settlements, claimNext) => telling(() => settle(connection, settlements, claimNext)),
+    promote: (limit) => telling(() => promote(connection, limit)),
     getTasks: (taskIds) => guarded(() => getTasks(connection, taskIds)),
     getQueues: () => guarded(() => getQueues(connection)),
     getWorkers: () => guarded(() => getWorkers(connection)),
     // Where none can be configured there are none.
     getGroups: () => guarded(async () => []),
     getLimits: unsupported('getLimits'),
-    restore: unsupported('restore'),
-    claimOverdue: unsupported('claimOverdue'),
-    prune: unsupported('prune'),
-    cancel: unsupported('cancel'),
-    retry: unsupported('retry'),
-    remove: unsupported('remove'),
-    update: unsupported('update'),
-    configure: unsupported('configure'),
+    restore: (tasks) => telling(() => restore(connection, tasks)),
+    claimOverdue: (request) => guarded(() => claimOverdue(connection, request)),
+    prune: (limit) => guarded(() => connection.run<number>('prune', [Math.min(limit, limits.batchMax)])),
+    cancel: (request) => telling(() => cancel(connection, request)),
+    retry: (taskIds) => telling(() => retry(connection, taskIds)),
+    remove: (taskIds) => guarded(() => remove(connection, taskIds)),
+    update: (changes) => telling(() => update(connection, changes)),
+    configure: (scope, name, settings) => guarded(async () => emit(await configure(connection, scope, name, settings))),
+    outbox: {
+      read: (after, limit, waitMs) => guarded(() => outbox.read(after, limit, waitMs)),
+      trim: (upTo) => guarded(() => outbox.trim(upTo)),
+    },
     control: unsupported('control of workers'),
     inspect: unsupported('inspect'),
     schedules: noSchedules(unsupported('schedules'), guarded),

@@ -3,7 +3,8 @@
 import { taskFlowError } from '../../core/errors.ts';
 import { checkLimitRules } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
-import type { NewTask } from '../../core/task.ts';
+import { checkSettings, type Scope, type Settings } from '../../core/settings.ts';
+import type { NewTask, Task } from '../../core/task.ts';
 
 /** Throws BATCH_TOO_LARGE for more items than one call may carry. */
 export function refuseLargeBatch(items: readonly unknown[]): void {
@@ -12,18 +13,27 @@ export function refuseLargeBatch(items: readonly unknown[]): void {
 }
 
 /** Throws BATCH_TOO_LARGE, NOT_SUPPORTED and INVALID_OPTION for tasks that cannot be stored. */
-export function refuseTasks(tasks: readonly NewTask[]): void {
+export function refuseTasks(tasks: readonly (NewTask | Task)[]): void {
   refuseLargeBatch(tasks);
   let bytes = 0;
   for (const task of tasks) {
     bytes += Buffer.byteLength(task.payload);
     if (task.group !== null) refuse('group');
     if (task.dependsOn.length > 0) refuse('dependsOn');
-    if (task.blocks.length > 0) refuse('blocks');
+    if ('blocks' in task && task.blocks.length > 0) refuse('blocks');
     if (task.limits.length > 0) checkLimitRules(task.limits);
   }
   if (bytes > limits.batchBytesMax)
     throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
+}
+
+/** Throws INVALID_OPTION for settings that can never work, NOT_SUPPORTED for those that are not built yet. */
+export function refuseSettings(scope: Scope, name: string, settings: Settings): void {
+  checkSettings(scope, name, settings);
+  if (scope === 'group') refuse('settings of a group');
+  if (scope === 'queue' && (settings.max !== undefined || settings.rate !== undefined))
+    refuse('a limit of a whole queue');
+  if (scope === 'limit' && settings.pause !== undefined) refuse('the pause of a limit');
 }
 
 /** Throws NOT_SUPPORTED. */

@@ -4,7 +4,7 @@ import type { Reason, TaskState } from '../../core/states.ts';
 import type { Checkpoint, FiredBy, IfExists, LimitRule, NewTask, Progress, Task, TaskError } from '../../core/task.ts';
 import { type Packed, unpack } from './packed.ts';
 
-/** See lua/prelude.lua. Lua has no null in a list, so false stands for it. */
+/** See lua/prelude.lua. Lua has no null in a list, and no empty list: false stands for both. */
 type Shape = readonly [
   name: string,
   queue: string,
@@ -16,13 +16,13 @@ type Shape = readonly [
   keyForMs: number | false,
   policy: string,
   schemaVersion: string | false,
-  tags: readonly string[],
+  tags: readonly string[] | false,
 ];
 type Rule = readonly [name: string, max: number | false, count: number | false, perMs: number | false];
 type More = readonly [flowId: string | null, traceparent: string | null, firedBy: FiredBy | null];
 
 /** What tasks of one definition share, as the text that is stored once for all of them. */
-export function shapeOf(task: NewTask): string {
+export function shapeOf(task: NewTask | Task): string {
   const shape: Shape = [
     task.name,
     task.queue,
@@ -34,9 +34,14 @@ export function shapeOf(task: NewTask): string {
     task.keyForMs ?? false,
     task.policy,
     task.schemaVersion ?? false,
-    task.tags,
+    textsOf(task.tags),
   ];
   return JSON.stringify(shape);
+}
+
+/** An empty list as Lua can keep it. */
+export function textsOf(texts: readonly string[]): readonly string[] | false {
+  return texts.length > 0 && texts;
 }
 
 export function rulesText(rules: readonly LimitRule[]): string | false {
@@ -46,7 +51,7 @@ export function rulesText(rules: readonly LimitRule[]): string | false {
   );
 }
 
-export function moreText({ flowId, traceparent, firedBy }: NewTask): string | false {
+export function moreText({ flowId, traceparent, firedBy }: NewTask | Task): string | false {
   if (flowId === null && traceparent === null && firedBy === null) return false;
   const more: More = [flowId, traceparent, firedBy];
   return JSON.stringify(more);
@@ -129,7 +134,7 @@ function readTask({ id, head, row, leaseUntil, shapes, aside }: Found): Task {
     ifExists: shape[6],
     dependsOn: [],
     flowId,
-    tags: shape[10],
+    tags: shape[10] === false ? [] : shape[10],
     traceparent,
     firedBy,
     state,

@@ -7,15 +7,15 @@ import { type ClaimReply, readClaimed, requestText } from './claim.ts';
 import type { Connection } from './connection.ts';
 import { createForms } from './forms.ts';
 import { refuse, refuseLargeBatch } from './refuse.ts';
+import { type Hints, signalsOf, type Told } from './signals.ts';
 
-type Reply = readonly [letters: Buffer, freed: number, work: readonly Buffer[], claimed: ClaimReply];
+type Reply = readonly [letters: Buffer, freed: number, hints: Hints, claimed: ClaimReply];
 
-/** Answers what became of each, and the signals to send. */
 export async function settle(
   connection: Connection,
   settlements: readonly Settlement[],
   claimNext?: ClaimRequest,
-): Promise<{ readonly answer: SettleAnswer; readonly signals: readonly Signal[] }> {
+): Promise<Told<SettleAnswer>> {
   refuseLargeBatch(settlements);
   if (settlements.some(({ spawn }) => spawn.length > 0)) refuse('spawn');
   if (settlements.some(({ verdict }) => verdict.to === 'blocked')) refuse('a verdict to blocked');
@@ -23,7 +23,7 @@ export async function settle(
   const reply = await connection.run<Reply>('settle', argumentsOf(settlements, next));
   const results = readResults(reply[0]);
   const claimed = claimNext === undefined ? [] : readClaimed(reply[3], claimNext.token);
-  return { answer: { results, claimed }, signals: signalsOf(settlements, results, reply) };
+  return { answer: { results, claimed }, signals: signalsIn(settlements, results, reply) };
 }
 
 function argumentsOf(settlements: readonly Settlement[], next: string): readonly string[] {
@@ -81,23 +81,19 @@ function readResults(letters: Buffer): readonly SettleResult[] {
   return [...letters.toString('latin1')].map((letter) => outcomes[letter] ?? { outcome: 'unknown' });
 }
 
-function signalsOf(
+function signalsIn(
   settlements: readonly Settlement[],
   results: readonly SettleResult[],
-  [, freed, work]: Reply,
+  [, freed, hints]: Reply,
 ): readonly Signal[] {
   const finished = settlements.filter(({ verdict }, place) => {
     const outcome = results[place]?.outcome;
     return outcome === 'diverted' || (outcome === 'applied' && isFinished(verdict.to));
   });
-  const dueInMs = settlements.map(({ verdict }, place) =>
-    verdict.to === 'scheduled' && results[place]?.outcome === 'applied' ? verdict.delayMs : Infinity,
-  );
-  const first = dueInMs.reduce((least, each) => Math.min(least, each), Infinity);
-  const signals: Signal[] = [];
-  if (freed === 1) signals.push({ kind: 'work', queues: null });
-  else if (work.length > 0) signals.push({ kind: 'work', queues: work.map(String) });
-  if (first < Infinity) signals.push({ kind: 'due', inMs: first });
+  const told = signalsOf(hints);
+  // A freed slot may let through what waits in any queue: that says more than the queues.
+  const signals: Signal[] =
+    freed === 1 ? [{ kind: 'work', queues: null }, ...told.filter(({ kind }) => kind !== 'work')] : [...told];
   if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished.map(({ lease }) => lease.taskId) });
   return signals;
 }

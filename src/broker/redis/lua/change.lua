@@ -1,6 +1,6 @@
 -- How a task changes: out of the place where it is found and counted, and into the next one, with its event.
 
-local keysHeld, counted = {}, {}
+local keysHeld, counted, dueBefore = {}, {}, {}
 
 -- User-chosen names enter key names hashed.
 local function queueKey(name)
@@ -22,6 +22,7 @@ end
 -- When somebody should look at a task for another reason than its lease; nil or false when there is none.
 local function deadlineOf(task)
   local state = task[STATE]
+  if state == 'blocked' then return task[EXPIRES_AT] end
   if isWaiting(state) then return earlier(task[START_BY], task[EXPIRES_AT]) end
   if state ~= 'running' then return nil end
   local timeoutMs, at = shapes[task[SHAPE]][TIMEOUT_MS], earlier(task[EXPIRES_AT], task[CANCEL_AT])
@@ -68,9 +69,13 @@ local function place(id, task, leaseUntil)
   if state == 'queued' then
     local queue = shapes[task[SHAPE]][QUEUE]
     set(scores, queueKey(queue), id, orderOf(task))
-    work[queue] = true
+    if not hasWork[queue] then
+      hasWork[queue] = true
+      work[#work + 1] = queue
+    end
   elseif state == 'scheduled' then
     set(scores, 'scheduled', id, task[DUE_AT])
+    if dueBefore[id] ~= task[DUE_AT] then firstDueAt = earlier(firstDueAt, task[DUE_AT]) end
   elseif state == 'running' then
     set(scores, 'leases', id, leaseUntil)
   elseif state ~= 'blocked' then
@@ -88,6 +93,7 @@ local function leave(id, task)
     set(scores, queueKey(shapes[task[SHAPE]][QUEUE]), id, false)
   elseif state == 'scheduled' then
     set(scores, 'scheduled', id, false)
+    dueBefore[id] = task[DUE_AT]
   elseif state == 'running' then
     set(scores, 'leases', id, false)
   elseif state ~= 'blocked' then
@@ -102,6 +108,11 @@ local function enter(kind, id, task, from, leaseUntil)
   dirty[id] = task
   place(id, task, leaseUntil)
   record(kind, id, task, from, task[STATE])
+end
+
+-- What to tell whoever waits: the queues that got work, and the time to the first task that was scheduled, -1 without one.
+local function signals()
+  return { work, firstDueAt and math.max(0, firstDueAt - now) or -1 }
 end
 
 -- Who has the key: { id, until }, `until` false for an unfinished holder; false when nobody. The time may be over.

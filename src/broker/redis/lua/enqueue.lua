@@ -6,7 +6,7 @@
 -- ARGV[5] what only some have, a JSON list of [place, key, rules, more]
 -- ARGV[6 …] payloads
 -- Answers a letter for each task (queued and scheduled ones that were simply created, else a dot), and the others as
--- place, outcome, the other task, state.
+-- place, outcome, the other task, state; then the signals.
 
 local forms, ids, formOf, extras, keys = cjson.decode(ARGV[2]), words(ARGV[3]), words(ARGV[4]), {}, {}
 for _, extra in ipairs(cjson.decode(ARGV[5])) do
@@ -100,4 +100,4 @@ for i = 1, #ids do
   end
 end
 write()
-return { table.concat(letters), others }
+return { table.concat(letters), others, signals() }

@@ -10,15 +10,10 @@ local workerId, role, leaseMs = ARGV[2], ARGV[5], tonumber(ARGV[6])
 local BEAT_ID, BEAT_TOKEN, BEAT_RAN_MS, BEAT_PROGRESS, BEAT_LOGS, BEAT_CHECKPOINTS = 1, 2, 3, 4, 5, 6
 
 local function storePresence()
-  local isHere = role ~= 'stopped'
-  set(puts, 'presences', workerId, isHere and ARGV[3])
-  set(scores, 'beats', workerId, isHere and now)
+  if role == 'stopped' then return forgetWorker(workerId) end
+  set(puts, 'presences', workerId, ARGV[3])
+  set(scores, 'beats', workerId, now)
   set(scores, 'servers', workerId, role == 'server' and now)
-  if not isHere then
-    set(puts, 'definitions', workerId, false)
-    set(puts, 'firstBeats', workerId, false)
-    return
-  end
   if ARGV[4] ~= '' then set(puts, 'definitions', workerId, ARGV[4]) end
   if call('HEXISTS', prefix .. 'firstBeats', workerId) == 0 then set(puts, 'firstBeats', workerId, now) end
 end

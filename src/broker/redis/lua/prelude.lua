@@ -33,13 +33,16 @@ end
 now = math.max(tonumber(now), tonumber(stored[1]) or 0)
 local seq, shapeCount = tonumber(stored[2]) or 0, tonumber(stored[3]) or 0
 
--- What `write` will do: fields of hashes, members of sorted sets and sets (false is gone), sums, ends of lists.
-local puts, scores, members, sums, pushes = {}, {}, {}, {}, {}
+-- What `write` will do: fields of hashes, members of sorted sets and sets (false is gone), sums, ends of lists, whole keys
+-- that go.
+local puts, scores, members, sums, pushes, gone = {}, {}, {}, {}, {}, {}
 -- Tasks as they are now, false for unknown ones; which of them have a new head; rows that were read.
 local tasks, dirty, rows = {}, {}, {}
 local shapes, shapeTexts = {}, {}
--- By kind: groups of { what the items share …, their ids }. By name: queues in which tasks may be claimable.
-local events, work = {}, {}
+-- By kind: groups of { what the items share …, their ids }.
+local events = {}
+-- For whoever waits: queues that got work, each once, and the time of the first task that was scheduled.
+local work, hasWork, firstDueAt = {}, {}, nil
 
 local function set(tables, name, field, value)
   local fields = tables[name]

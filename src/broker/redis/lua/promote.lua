@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- promote: scheduled → queued for what is due, the oldest first.
 --
--- ARGV[2] how many at most. Answers how many, the queues that got work, and the time to the next due one, -1 without one.
+-- ARGV[2] how many at most. Answers how many, the signals, and the time to the next due one, -1 without one.
 
 local ids = call('ZRANGEBYSCORE', prefix .. 'scheduled', '-inf', now, 'LIMIT', 0, ARGV[2])
 load(ids)
@@ -12,9 +12,5 @@ for _, id in ipairs(ids) do
   enter('promote', id, task, from)
 end
 write()
-local signals = {}
-for queue in pairs(work) do
-  signals[#signals + 1] = queue
-end
 local first = call('ZRANGE', prefix .. 'scheduled', 0, 0, 'WITHSCORES')
-return { #ids, signals, first[2] and math.max(0, tonumber(first[2]) - now) or -1 }
+return { #ids, signals(), first[2] and math.max(0, tonumber(first[2]) - now) or -1 }

@@ -6,8 +6,8 @@
 -- ARGV[5] what only some have, a JSON list of [place, error, progress, logs]
 -- ARGV[6] the next claim as JSON (see claim.lua), or nothing
 -- ARGV[7 …] results, empty for none
--- Answers a letter for each settlement, 1 when a slot was freed that somebody waits for, the queues that got work, and what
--- a claim answers.
+-- Answers a letter for each settlement, 1 when a slot was freed that somebody waits for, the signals, and what a claim
+-- answers.
 
 local FORM_TOKEN, FORM_TO, FORM_REASON, FORM_CHARGE, FORM_MS, FORM_RAN_MS = 1, 2, 3, 4, 5, 6
 local counters = { crash = CRASHES, interruption = INTERRUPTIONS, snooze = SNOOZES }
@@ -127,8 +127,4 @@ if ARGV[6] ~= '' then
   claimed = claim(cjson.decode(ARGV[6]))
 end
 write()
-local signals = {}
-for queue in pairs(work) do
-  signals[#signals + 1] = queue
-end
-return { table.concat(letters), next(freed) and 1 or 0, signals, { now, describe(claimed) } }
+return { table.concat(letters), next(freed) and 1 or 0, signals(), { now, describe(claimed) } }

@@ -4,7 +4,7 @@
 local function claimedBefore(token)
   local text = call('HGET', prefix .. 'claims', token)
   if not text then return nil end
-  local ids, mine = words(text), {}
+  local ids, mine = words(string.sub(text, 42)), {}
   load(ids, true)
   for _, id in ipairs(ids) do
     if tasks[id] and tasks[id][TOKEN] == token then mine[#mine + 1] = id end
@@ -80,7 +80,10 @@ local function claim(request)
     lease(id, request)
   end
   if #ids > 0 then
-    set(puts, 'claims', request.token, table.concat(ids, ' '))
+    -- By worker too, so that the tasks of a dead one are found: one member a batch, gone when all of it is settled.
+    local worker = redis.sha1hex(request.workerId)
+    set(members, 'worker:' .. worker, request.token, true)
+    set(puts, 'claims', request.token, worker .. ' ' .. table.concat(ids, ' '))
     add('openClaims', request.token, #ids)
   end
   return ids

@@ -3,7 +3,7 @@
 -- Within a call these follow each other so that along the events every task's versions grow.
 local eventOrder = {
   'restore', 'enqueue', 'replace', 'settle', 'judge', 'claim', 'promote', 'unblock', 'cancel', 'cancelRequest', 'update',
-  'retry', 'remove', 'prune', 'configure',
+  'retry', 'remove', 'prune', 'configure', 'control', 'fire',
 }
 
 -- `unpack` fails near 8,000 values.
@@ -57,7 +57,9 @@ local function writeSums()
       if delta ~= 0 and call('HINCRBY', prefix .. name, field, delta) == 0 then
         call('HDEL', prefix .. name, field)
         if name == 'openClaims' then
+          local worker = string.sub(call('HGET', prefix .. 'claims', field), 1, 40)
           call('HDEL', prefix .. 'claims', field)
+          call('SREM', prefix .. 'worker:' .. worker, field)
         elseif name == 'shapeUses' then
           call('HDEL', prefix .. 'shapeIds', call('HGET', prefix .. 'shapes', field))
           call('HDEL', prefix .. 'shapes', field)
@@ -88,7 +90,8 @@ local function writeTasks()
   for name, texts in pairs(pushes) do
     variadic('RPUSH', name, texts)
   end
-  puts, scores, members, pushes, dirty = {}, {}, {}, {}, {}
+  if #gone > 0 then call('DEL', unpack(gone)) end
+  puts, scores, members, pushes, gone, dirty = {}, {}, {}, {}, {}, {}
 end
 
 -- Nothing changed, nothing is written, not even the clock: an idle poll costs a look.

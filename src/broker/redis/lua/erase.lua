@@ -1,0 +1,17 @@
+-- How a task is forgotten: with all that it left.
+
+local function erase(kind, id, task)
+  local from = leave(id, task)
+  local _, rowShape = cmsgpack.unpack_limit(rows[id], 1, 0)
+  add('shapeUses', rowShape, -1)
+  if task[SHAPE] ~= rowShape then add('shapeUses', task[SHAPE], -1) end
+  for letter in string.gmatch(task[ASIDE], '.') do
+    setAside(id, task, letter, false)
+  end
+  set(puts, 'tasks', id, false)
+  set(puts, 'heads', id, false)
+  gone[#gone + 1], gone[#gone + 2] = prefix .. 'attempts:' .. id, prefix .. 'logs:' .. id
+  task[VERSION] = task[VERSION] + 1
+  record(kind, id, task, from, false)
+  tasks[id], rows[id] = false, nil
+end

@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- remove: finished tasks go, with all they left, and the keys they kept.
+--
+-- ARGV[2] ids. Answers a word for each: "removed", "already" and the state, "unknown".
+
+local function removeOne(id)
+  local task = tasks[id]
+  if not task then return 'unknown' end
+  if not isFinished(task[STATE]) then return 'already ' .. task[STATE] end
+  freeKey(id, task)
+  erase('remove', id, task)
+  return 'removed'
+end
+
+local ids, answers = words(ARGV[2]), {}
+load(ids, true)
+for i, id in ipairs(ids) do
+  answers[i] = removeOne(id)
+end
+write()
+return answers

@@ -1,0 +1,45 @@
+#!lua
+-- restore: inserts tasks with their state as they are; an id that is known is left alone.
+--
+-- ARGV[2] tasks, a JSON list of { id, shape, createdAt, more, head, leaseUntil, asides, takes, untilAt }: `head` as prelude.lua
+-- describes it, without its shape; `asides` texts by their letters; `takes` whether it would hold its key, until when
+-- ARGV[3 …] payloads
+-- Answers how many were new, and the signals.
+
+local given, ids, count = cjson.decode(ARGV[2]), {}, 0
+
+local function restoreOne(i, task)
+  local id, head, payload = task.id, task.head, ARGV[2 + i]
+  head[SHAPE] = shapeIdOf(task.shape)
+  local key, aside = head[KEY], head[ASIDE]
+  local values = cmsgpack.pack(
+    head[SHAPE], task.createdAt, head[DUE_AT], head[START_BY], head[EXPIRES_AT], key, aside, task.more
+  )
+  set(puts, 'tasks', id, values .. payload)
+  add('shapeUses', head[SHAPE], 1)
+  for letter, text in pairs(task.asides) do
+    set(puts, besides[letter], id, text)
+  end
+  tasks[id], dirty[id] = head, head
+  place(id, head, task.leaseUntil)
+  record('restore', id, head, false, head[STATE])
+  if task.takes and not holderOf(key) and (not task.untilAt or task.untilAt > now) then holdKey(key, id, task.untilAt) end
+  if task.asides.l and head[STATE] == 'running' then
+    for _, rule in ipairs(cjson.decode(task.asides.l)) do
+      set(members, slotsKey(rule[RULE_NAME]), id, true)
+    end
+  end
+end
+
+for i, task in ipairs(given) do
+  ids[i] = task.id
+end
+load(ids)
+for i, task in ipairs(given) do
+  if not tasks[task.id] then
+    count = count + 1
+    restoreOne(i, task)
+  end
+end
+write()
+return { count, signals() }
