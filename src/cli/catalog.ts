@@ -19,7 +19,7 @@ export const nouns: readonly Noun[] = [
     group: 'Getting started',
     usage: '',
     alone: true,
-    summary: 'Start server and worker in one process',
+    summary: 'Start server, dashboard and worker; code is reloaded',
     load: () => import('./commands/up.ts'),
   },
   {

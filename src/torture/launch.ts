@@ -50,7 +50,7 @@ export function createLaunch({ plan, folder, file, port }: LaunchOptions): (seat
     const argv =
       seat.name === 'server-1'
         ? ['server', 'start', '--port', String(port)]
-        : ['up', '--port', '0', '--name', seat.name];
+        : ['up', '--no-reload', '--port', '0', '--name', seat.name];
     return { argv: [command, ...argv], env: env(number) };
   };
 

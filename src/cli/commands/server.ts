@@ -21,7 +21,7 @@ const start: CommandSpec = {
   run: async (call) =>
     call.has('detach')
       ? (await import('../detach.ts')).startDetached(call)
-      : (await import('../process.ts')).runProcess(call, { server: true, worker: false }),
+      : (await import('../process.ts')).runProcess(call, { server: true, worker: 'none' }),
 };
 
 /** How long a stop may take beyond the drain of a worker in the same process. */

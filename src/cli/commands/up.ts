@@ -1,11 +1,18 @@
 /** `taskflow up` */
 
-import type { CommandSpec } from '../command.ts';
+import type { Call, CommandSpec } from '../command.ts';
+import { workerVariable } from '../worker-process.ts';
 
 const up: CommandSpec = {
   name: 'up',
-  summary: 'Start server and worker in one process',
-  options: [{ flags: '--insecure', description: 'Listen beyond this machine without authentication' }],
+  summary: 'Start server, dashboard and a worker that follows changes of the task files',
+  options: [
+    {
+      flags: '--no-reload',
+      description: 'Keep the code that was loaded, in one process (as with NODE_ENV=production)',
+    },
+    { flags: '--insecure', description: 'Listen beyond this machine without authentication' },
+  ],
   settings: [
     'tasks',
     'server.port',
@@ -19,7 +26,22 @@ const up: CommandSpec = {
     'env',
   ],
   example: 'taskflow up --tasks examples/tasks --port 8001',
-  run: async (call) => (await import('../process.ts')).runProcess(call, { server: true, worker: true }),
+  async run(call) {
+    if (isUpWorker()) return (await import('../up-worker.ts')).runUpWorker(call);
+    const worker = (await isReloading(call)) ? 'apart' : 'here';
+    return (await import('../process.ts')).runProcess(call, { server: true, worker });
+  },
 };
+
+function isUpWorker(): boolean {
+  return process.env[workerVariable] !== undefined && process.send !== undefined;
+}
+
+/** In production code changes by a deploy, which restarts what it deployed; half of it must not be loaded before. */
+async function isReloading(call: Call): Promise<boolean> {
+  if (call.has('no-reload') || call.env.NODE_ENV === 'production') return false;
+  const { env } = (await call.config()).settings;
+  return env === null || !/prod/i.test(env);
+}
 
 export const commands = [up];

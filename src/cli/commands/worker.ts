@@ -22,7 +22,7 @@ const start: CommandSpec = {
   summary: 'Start a worker that runs tasks until it is stopped',
   settings: ['tasks', 'worker.queues', 'worker.concurrency', 'worker.drain', 'worker.lease', 'worker.name', 'env'],
   example: 'taskflow worker start --queues email=20,default=5',
-  run: async (call) => (await import('../process.ts')).runProcess(call, { server: false, worker: true }),
+  run: async (call) => (await import('../process.ts')).runProcess(call, { server: false, worker: 'here' }),
 };
 
 const list: CommandSpec = {
