@@ -5,6 +5,7 @@ import type { Context, TaskDefinition } from '../../src/core/definition.ts';
 import { sleep } from '../../src/core/time.ts';
 import { fatal, snooze } from '../../src/core/verdicts.ts';
 import { createDefinition } from '../support/worker-rig.ts';
+import { codeSchedules } from './code-schedules.ts';
 import type { SimProcess } from './sim-process.ts';
 
 /** One run: `ms` is how long it takes. */
@@ -38,8 +39,8 @@ export function createHandlers(
   names: readonly string[],
   note: (effect: Omit<Effect, 'at' | 'pid'>) => void,
 ): readonly TaskDefinition[] {
-  return names.map((name) =>
-    createDefinition(name, async (input, context) => {
+  return names.map((name) => ({
+    ...createDefinition(name, async (input, context) => {
       const { n, runs } = input as SimPayload;
       const run = { taskId: context.id, epoch: context.fencingToken, attempt: context.attempt, n };
       const step: Step = async (name, ms) => {
@@ -62,7 +63,8 @@ export function createHandlers(
       note({ what: 'end', how: 'returned', ...run });
       return { epoch: context.fencingToken };
     }),
-  );
+    schedules: codeSchedules,
+  }));
 }
 
 type Step = (name: string, ms: number) => Promise<void>;

@@ -7,6 +7,7 @@ import type { Charge, Lease, Settlement, Task, Verdict } from '../../src/core/ta
 import { memberMutations } from './member-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { calmRates } from './network.ts';
+import { scheduleMutations } from './schedule-mutations.ts';
 import type { SimStore } from './sim-store.ts';
 import type { Swarm } from './swarm.ts';
 
@@ -259,4 +260,4 @@ function withoutDelay(verdict: Verdict): Verdict {
 }
 
 /** Every planted bug, in a fixed order. */
-export const mutations: readonly Mutation[] = [...storeMutations, ...memberMutations];
+export const mutations: readonly Mutation[] = [...storeMutations, ...memberMutations, ...scheduleMutations];

@@ -1,6 +1,6 @@
 /** The way between a process and the store: it loses, delays, repeats and hangs; the store itself may be away. */
 
-import type { Broker, ClaimRequest, Signal } from '../../src/broker/broker.ts';
+import type { Broker, ClaimRequest, Schedules, Signal } from '../../src/broker/broker.ts';
 import type { Tell } from '../../src/checker/verdict.ts';
 import type { Chance } from '../../src/core/chance.ts';
 import { taskFlowError } from '../../src/core/errors.ts';
@@ -159,9 +159,16 @@ export function createNetwork(options: NetworkOptions): Network {
       listeners.get(process)?.add(listener);
       return () => void listeners.get(process)?.delete(listener);
     };
+    const schedules = new Proxy({} as Schedules, {
+      get:
+        (_target, name: string) =>
+        (...given: unknown[]) =>
+          call(process, `schedules.${name}` as Method, given),
+    });
     return new Proxy({} as Broker, {
       get(_target, name: string) {
         if (name === 'subscribe') return subscribe;
+        if (name === 'schedules') return schedules;
         return (...given: unknown[]) => {
           const sent = name === 'heartbeat' ? placed(process, given) : given;
           return watch(name, sent, call(process, name as Method, sent));

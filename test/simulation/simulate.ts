@@ -5,6 +5,7 @@ import { explain } from '../../src/core/explain.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Task } from '../../src/core/task.ts';
 import { judge, type RunHistory } from '../checker/run-history.ts';
+import { scheduleNames } from './code-schedules.ts';
 import { unleash } from './nemesis.ts';
 import { createWorld, heal, type World, type WorldOptions } from './world.ts';
 
@@ -26,6 +27,8 @@ export interface Verdict {
 
 /** Longest that a healed world may take: what is delayed, backs off and times out included. */
 const livenessMs = 30 * 60_000;
+/** Servers that died are taken for living ones for a while; then a worker fires the schedules. */
+const keepingUpMs = 2 * limits.presenceMs;
 /** Calls that were under way when the world was healed have arrived after this. */
 const settledMs = 25_000;
 
@@ -39,6 +42,7 @@ export async function simulate(options: WorldOptions): Promise<Verdict> {
     await timeline.run(timeline.now + settledMs);
     for (const queue of await world.store.broker.getQueues())
       if (queue.pause !== null) await witness.execute('configure', ['queue', queue.name, { pause: null }]);
+    await endSchedules(world);
     await timeline.run(timeline.now + livenessMs, () => witness.open.size === 0);
     const history = await historyOf(world);
     if (options.trace === true) world.lines.push(...history.events.map((event) => JSON.stringify(event)));
@@ -56,6 +60,14 @@ export async function simulate(options: WorldOptions): Promise<Verdict> {
   } finally {
     await world.close();
   }
+}
+
+/** In a healthy world every schedule keeps up with its time. Then they have to go, or there would never be an end. */
+async function endSchedules({ swarm, timeline, witness }: World): Promise<void> {
+  if (swarm.schedules === 0) return;
+  await timeline.run(timeline.now + keepingUpMs);
+  witness.schedulesStandStill();
+  await witness.execute('schedules.delete', [scheduleNames]);
 }
 
 async function historyOf({ store, witness, client, effects, processes }: World): Promise<RunHistory> {

@@ -8,6 +8,8 @@ export interface Swarm {
   readonly workers: number;
   readonly producers: number;
   readonly people: number;
+  /** Schedules that somebody deploys: as many at most. */
+  readonly schedules: number;
   /** Enqueued in all, and the time over which clients act. */
   readonly tasks: number;
   readonly safetyMs: number;
@@ -58,6 +60,7 @@ export function drawSwarm(seed: number): Swarm {
     workers: whole(chance, 1, 4),
     producers: whole(chance, 1, 3),
     people: whole(chance, 0, 3),
+    schedules: whole(chance, 0, 2),
     tasks: whole(chance, 10, 60),
     safetyMs: between(chance, 20_000, 150_000),
     leaseMs: pick(chance, [2_000, 5_000, 10_000, 30_000]),

@@ -3,17 +3,20 @@
  * Keeps a small model of leases, judges and pauses of its own, and tells every answer that does not agree with it.
  */
 
-import type { Broker } from '../../src/broker/broker.ts';
+import type { Broker, Schedules } from '../../src/broker/broker.ts';
 import type { KeyRefusal, PatchEntry, SettingEntry } from '../../src/checker/evidence.ts';
 import type { Tell } from '../../src/checker/verdict.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import { isFinished } from '../../src/core/states.ts';
 import type { NewTask } from '../../src/core/task.ts';
 import { createLeaseBook, type LeaseBook } from './lease-book.ts';
+import { isOfSchedules, watchSchedules } from './schedule-watch.ts';
 import type { SimStore } from './sim-store.ts';
 
 /** The calls of the seam that processes make. */
-export type Method = Exclude<keyof Broker, 'open' | 'close' | 'subscribe' | 'schedules' | 'outbox'>;
+export type Method =
+  | Exclude<keyof Broker, 'open' | 'close' | 'subscribe' | 'schedules' | 'outbox'>
+  | `schedules.${keyof Schedules}`;
 
 export interface Witness {
   /** Executes a call in the store and looks at what it did. */
@@ -25,23 +28,28 @@ export interface Witness {
   readonly settings: readonly SettingEntry[];
   readonly patches: readonly PatchEntry[];
   readonly refusals: readonly KeyRefusal[];
+  /** Tells every schedule that is behind its time, when nothing bad has happened for a while. */
+  schedulesStandStill(): void;
   /** Tasks whose worker was proved dead when their judges looked, and other counters worth a line. */
   readonly counts: Readonly<Record<string, number>>;
 }
 
-type Given<Name extends Method> = Parameters<Broker[Name]>;
-type Answer<Name extends Method> = Awaited<ReturnType<Broker[Name]>>;
+type PlainMethod = Extract<Method, keyof Broker>;
+type Given<Name extends PlainMethod> = Parameters<Broker[Name]>;
+type Answer<Name extends PlainMethod> = Awaited<ReturnType<Broker[Name]>>;
 
 export interface WitnessOptions {
   readonly store: SimStore;
   /** What the store's wall clock says. */
   readonly storeNow: () => number;
+  /** Hears of every task that a schedule has fired. */
+  readonly onFired: (task: NewTask) => void;
   /** Whether the process with this number has ended. */
   readonly isDead: (pid: number) => boolean;
   readonly tell: Tell;
 }
 
-export function createWitness({ store, storeNow, isDead, tell }: WitnessOptions): Witness {
+export function createWitness({ store, storeNow, onFired, isDead, tell }: WitnessOptions): Witness {
   const { broker } = store;
   const events: BatchEvent[] = [];
   const open = new Set<string>();
@@ -51,14 +59,24 @@ export function createWitness({ store, storeNow, isDead, tell }: WitnessOptions)
   const refusals: KeyRefusal[] = [];
   const counts: Record<string, number> = {};
   const book = createLeaseBook(asked, isDead, tell);
+  const schedules = watchSchedules({
+    tell,
+    isOpen: (taskId) => open.has(taskId),
+    onFired(task) {
+      counts.fired = (counts.fired ?? 0) + 1;
+      asked.set(task.id, task);
+      onFired(task);
+    },
+  });
   /** The store's clock does not go back. */
   let now = 0;
 
   async function execute(method: Method, given: readonly unknown[]): Promise<unknown> {
     now = Math.max(now, storeNow());
     if (method === 'enqueue') for (const task of (given as Given<'enqueue'>)[0]) asked.set(task.id, task);
-    const call = broker[method] as (...given: readonly unknown[]) => Promise<unknown>;
-    const answer = await call(...given);
+    const scheduled = isOfSchedules(method) ? schedules.before(method, given) : null;
+    const answer = await callOf(broker, method)(...given);
+    scheduled?.(answer, now);
     const fresh = await store.events(events.at(-1)?.seq ?? 0);
     for (const event of fresh) take(event);
     look(method, given, answer, fresh);
@@ -108,7 +126,22 @@ export function createWitness({ store, storeNow, isDead, tell }: WitnessOptions)
     if (pause !== undefined) settings.push({ seq, queue, paused: pause !== null });
   }
 
-  return { execute, events, open, asked, settings, patches, refusals, counts };
+  return {
+    execute,
+    events,
+    open,
+    asked,
+    schedulesStandStill: () => schedules.end(now),
+    settings,
+    patches,
+    refusals,
+    counts,
+  };
+}
+
+function callOf(broker: Broker, method: Method): (...given: readonly unknown[]) => Promise<unknown> {
+  const call = isOfSchedules(method) ? Reflect.get(broker.schedules, method.slice(10)) : Reflect.get(broker, method);
+  return call as (...given: readonly unknown[]) => Promise<unknown>;
 }
 
 function lookAtLeases(

@@ -3,8 +3,11 @@
 import type { ClientEntry, Effect } from '../../src/checker/evidence.ts';
 import type { Tell, Violation } from '../../src/checker/verdict.ts';
 import { type Chance, seededChance } from '../../src/core/chance.ts';
+import type { NewTask } from '../../src/core/task.ts';
 import type { Clock } from '../../src/core/time.ts';
 import { type ClientOptions, interfere, produce } from './clients.ts';
+import { numberOf } from './code-schedules.ts';
+import { deploy } from './deployer.ts';
 import { drawSeat, type Seat, startMember } from './members.ts';
 import { type Mutation, withCalls } from './mutation.ts';
 import { calmRates, createNetwork, type Network } from './network.ts';
@@ -64,6 +67,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const { mutation } = options;
   const store = await openMutated(options, storeClock, chance);
   const violations: Violation[] = [];
+  const client: ClientEntry[] = [];
   const tell: Tell = (rule, taskId, sentence) => void violations.push({ rule, taskId, sentence });
   const lines: string[] = [];
   const trace = (who: string, line: string): void => {
@@ -71,11 +75,18 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   };
   const processes: SimProcess[] = [];
   const isDead = (pid: number): boolean => processes[pid - 1]?.isAlive === false;
-  const witness = createWitness({ store, storeNow, isDead, tell });
+  const onFired = (task: NewTask): void => {
+    // Nobody but the schedule has asked for it, and its answer is the store's own.
+    const entry = { taskId: task.id, n: numberOf(task.firedBy?.schedule ?? '', task.firedBy?.at ?? 0), pid: 0 };
+    client.push(
+      { at: timeline.now, step: 'invoke', asked: task, ...entry },
+      { at: timeline.now, step: 'ok', ...entry },
+    );
+  };
+  const witness = createWitness({ store, storeNow, onFired, isDead, tell });
   const network = createNetwork({ timeline, chance, witness, tell, trace });
   store.broker.subscribe((signal) => network.signal(signal));
   const seats: Seat[] = [];
-  const client: ClientEntry[] = [];
   const effects: Effect[] = [];
 
   function spawn(name: string, host: string): SimProcess {
@@ -139,6 +150,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const share = Math.ceil(swarm.tasks / swarm.producers);
   for (let index = 0; index < swarm.producers; index++) void produce(open(`producer${index}`), share);
   for (let index = 0; index < swarm.people; index++) void interfere(open(`person${index}`));
+  if (swarm.schedules > 0) void deploy(open('deployer'));
   return world;
 }
 
