@@ -188,7 +188,7 @@ function ended(story: TaskStory, event: BatchEvent, kind: 'settle' | 'judge', it
   checkCancel(story, item, says);
   if (item.reason === 'crash_loop' && story.lost < limits.crashesMax - 1)
     says('S8', `quarantined after ${story.lost} lost leases`);
-  if (item.reason === 'lease_lost') story.lost += 1;
+  if (item.reason === 'lease_lost' || item.reason === 'crashed') story.lost += 1;
   if (item.reason === 'released') story.released += 1;
   if (item.to !== 'scheduled') return;
   // Chance only lengthens the shortest delay the policy allows.
@@ -211,8 +211,8 @@ function checkCancel(story: TaskStory, item: EventItem, says: Says): void {
 function chargeOf(story: TaskStory, { to, reason }: EventItem): boolean | null {
   if (to === 'succeeded') return true;
   if (reason === 'error' || reason === 'timeout') return true;
-  if (reason === 'lease_lost' || reason === 'crash_loop' || reason === 'snooze' || reason === 'unknown_task')
-    return false;
+  if (reason === 'lease_lost' || reason === 'crashed' || reason === 'crash_loop') return false;
+  if (reason === 'snooze' || reason === 'unknown_task') return false;
   // Free until a task was interrupted too often.
   return reason === 'released' && story.lost + story.released < limits.interruptionsMax ? false : null;
 }

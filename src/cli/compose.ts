@@ -1,6 +1,7 @@
 /** The composition root: puts store, tasks, worker, engine and server of a process together from its configuration. */
 
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import type { FetchHandler } from '../api/app.ts';
 import type { RunningServer } from '../api/serve.ts';
 import { makeClient } from '../client/client.ts';
@@ -16,7 +17,7 @@ import type { Report } from '../engine/service.ts';
 import type { Store } from '../history/history.ts';
 import type { QueueSlots } from '../worker/pools.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
-import type { Session } from './session.ts';
+import { type Session, storeFile } from './session.ts';
 
 /** The tasks of a project, with the files they came from and what could not be loaded. */
 export interface ProjectTasks {
@@ -24,6 +25,8 @@ export interface ProjectTasks {
   /** File by task name, relative to the project. */
   readonly files: Readonly<Record<string, string>>;
   readonly schedules: readonly CodeSchedule[];
+  /** Its absolute path. */
+  readonly modules: Readonly<Record<string, string>>;
   readonly failures: readonly TaskFlowError[];
 }
 
@@ -40,6 +43,7 @@ export async function loadTasks(config: Config): Promise<ProjectTasks> {
     definitions: tasks.map((task) => task.definition),
     files: Object.fromEntries(tasks.map((task) => [task.definition.name, task.file])),
     schedules: schedules.map(({ schedule }) => schedule),
+    modules: Object.fromEntries(tasks.map((task) => [task.definition.name, resolve(config.folder, task.file)])),
     failures,
   };
 }
@@ -88,6 +92,9 @@ export function composeWorker({ config, store, tasks, version, services, queues 
     store,
     definitions: tasks.definitions,
     files: tasks.files,
+    modules: tasks.modules,
+    memoryMb: settings['worker.memory'],
+    childEnv: childEnvironment(config),
     queues: slots,
     concurrency,
     name,
@@ -103,6 +110,14 @@ export function composeWorker({ config, store, tasks, version, services, queues 
     isShared: isList(slots),
     queues: isList(slots) ? Object.fromEntries(slots.map((queue) => [queue, concurrency])) : slots,
   };
+}
+
+/** What tasks in processes of their own enqueue goes to the same store, whatever flags this process was given. */
+function childEnvironment(config: Config): Readonly<Record<string, string>> {
+  const { settings, folder } = config;
+  const file = storeFile(config);
+  const broker = file === null ? settings.broker : `sqlite:${resolve(folder, file)}`;
+  return { TASKFLOW_BROKER: broker, TASKFLOW_NAMESPACE: settings.namespace };
 }
 
 /** The engine's services under the presence of a server; not started. */

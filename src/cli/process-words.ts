@@ -101,6 +101,9 @@ export function showRuns(call: Call, store: Store, { worker }: ComposedWorker): 
       `The event loop turns again: it was blocked for ${formatDuration(blockedMs)}${who}${at === null ? '' : `, at ${at}`}. Its leases were kept.`,
     );
   });
+  worker.on('stray', (event) =>
+    call.output.warn(`${event.name} ${event.id} left something behind: ${event.error?.message ?? 'nobody knows what'}`),
+  );
   worker.on('trouble', ({ service, error, failures }) =>
     tellTrouble(call, { kind: 'failed', service, error, failures }),
   );

@@ -2,6 +2,7 @@
 
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
+import { isOfHandler } from '../worker/strays.ts';
 import { restartExitCode } from './anew.ts';
 import type { Call } from './command.ts';
 import { showError, uncaught } from './problem.ts';
@@ -49,6 +50,8 @@ export function untilStopped(call: Call, { clock, farewell, stop, onRestart }: R
     });
 
     const onCrash = (error: unknown): void => {
+      // Its run fails for it; the runs beside it go on.
+      if (isOfHandler()) return;
       showError(call.stderr, call.output.notes, call.output.format, uncaught(error), true);
       if (stopping) return;
       stopping = true;

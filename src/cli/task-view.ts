@@ -1,6 +1,7 @@
 /** How tasks look in lists and alone. */
 
 import { formatDuration } from '../core/duration.ts';
+import { limits } from '../core/limits.ts';
 import { preview } from '../core/preview.ts';
 import { systemClock } from '../core/time.ts';
 import type { ListedTaskDocument, TaskRecordDocument, TaskSummaryDocument } from '../operations/task-document.ts';
@@ -104,6 +105,7 @@ function taskFields(task: TaskRecordDocument, why: string | null): Field[] {
       text: `${task.attempt} of ${task.attempts}${task.generation > 1 ? `, generation ${task.generation}` : ''}`,
       raw: `${task.attempt}/${task.attempts}`,
     },
+    { label: 'Crashes', ...set(task.crashes === 0 ? null : `${task.crashes} of ${limits.crashesMax}`) },
     { label: 'Progress', ...set(progressText(task)) },
     { label: 'Steps', ...set(stepsText(task)) },
     { label: 'Created', ...time(task.createdAt) },

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { limits } from '../core/limits.ts';
 import { sleep, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
+import { isOfHandler } from '../worker/strays.ts';
 import { restartExitCode } from './anew.ts';
 import type { Call } from './command.ts';
 import { packageVersion } from './commands/version.ts';
@@ -101,6 +102,8 @@ async function untilKnown(store: Store, workerId: string): Promise<void> {
 function untilBroken(call: Call): Promise<{ readonly kind: 'broken' }> {
   return new Promise((resolve) => {
     const onCrash = (error: unknown): void => {
+      // Its run fails for it; the runs beside it go on.
+      if (isOfHandler()) return;
       showError(call.stderr, call.output.notes, call.output.format, uncaught(error), true);
       resolve({ kind: 'broken' });
     };

@@ -133,7 +133,10 @@ const wrong: readonly (readonly [string, object, string, RegExp])[] = [
   ['a rate by a list', { rateLimit: { limit: 1, per: '1s', key: '{tags}' } }, 'INVALID_OPTION', /tags/],
   ['a group of a field the input has not', { group: '{user}' }, 'INVALID_OPTION', /group/],
   ['a group that is no text', { group: 5 }, 'INVALID_OPTION', /group/],
-  ['isolation of a later version', { isolate: 'process' }, 'NOT_SUPPORTED', /isolate/],
+  ['an unknown isolation', { isolate: 'proces' }, 'INVALID_OPTION', /Did you mean process/],
+  ['memory of the worker itself', { memoryMb: 100 }, 'INVALID_OPTION', /isolate is not 'process'/],
+  ['memory that nothing runs in', { isolate: 'process', memoryMb: 8 }, 'INVALID_OPTION', /32 to/],
+  ['a file that is relative', { file: './tasks.ts' }, 'INVALID_OPTION', /import\.meta\.url/],
   ['no handler', { run: undefined }, 'INVALID_OPTION', /run function/],
 ];
 

@@ -6,10 +6,11 @@ import type { Duration } from '../core/duration.ts';
 import { parseDuration } from '../core/duration.ts';
 import { retold, TaskFlowError } from '../core/errors.ts';
 import { sha256Hex } from '../core/hash.ts';
+import { limits } from '../core/limits.ts';
 import { checkName } from '../core/names.ts';
 import { once } from '../core/once.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
-import { encodePolicy, type PolicyOptions, policyOf } from '../core/policy.ts';
+import { encodePolicy, type Policy, type PolicyOptions, policyOf } from '../core/policy.ts';
 import type { IfExists } from '../core/task.ts';
 import { type CheckedTemplate, compileTemplate } from '../core/template.ts';
 import { type ConcurrencyOptions, type RateLimitOptions, readLimits } from './limit-options.ts';
@@ -86,6 +87,15 @@ export interface TaskOptions<
   readonly keep?: KeepOptions;
   /** `strict`: after a request to cancel even a success counts as cancelled; `normal` when not given. */
   readonly cancel?: 'normal' | 'strict';
+  /**
+   * `process`: each run has a process of its own, with a memory limit; what it prints is its log, and a run that ignores
+   * its timeout or its cancellation is killed. The task must be exported by a file that the worker knows.
+   */
+  readonly isolate?: 'none' | 'process';
+  /** Memory of that process in MB: 32 to 1,048,576; the worker's default (512) when not given. Needs `isolate: 'process'`. */
+  readonly memoryMb?: number;
+  /** `import.meta.url`: the file that exports the task. Needed only where nobody else knows it: by `createWorker`. */
+  readonly file?: string;
 }
 
 /** The same at run time, where nothing is known yet. */
@@ -105,10 +115,13 @@ const optionNames: Readonly<Record<keyof TaskOptions<AnySchema, string>, true>> 
   rateLimit: true,
   keep: true,
   cancel: true,
+  isolate: true,
+  memoryMb: true,
+  file: true,
 };
 
 /** Named in the design, refused until they work: a limit that is not kept would be a lie. */
-const notYet = ['isolate', 'redact'];
+const notYet = ['redact'];
 const descriptionMax = 1_000;
 /** Enough to tell apart the versions of one schema. */
 const schemaVersionLength = 12;
@@ -144,7 +157,8 @@ export function defineTask(
       get policy() {
         return policyText();
       },
-      isolate: 'none',
+      isolate: policy.isolate,
+      ...readProcess(given, policy),
       ...readKey(given, schema),
       strictCancel: policy.strictCancel,
       group: readGroup(given, schema),
@@ -198,12 +212,12 @@ function readDescription(value: unknown): string | null {
 }
 
 /** What the defaults are part of. */
-function readRules({ retry, keep, cancel, timeout }: LooseTaskOptions): TaskDefaults {
+function readRules({ retry, keep, cancel, isolate, timeout }: LooseTaskOptions): TaskDefaults {
   if (keep !== undefined && !isObject(keep))
     throw invalidOption('keep', 'an object with succeeded and failed is needed');
   const defaults = taskDefaults();
   return {
-    policy: policyOf({ retry, keep, cancel } as PolicyOptions, defaults.policy),
+    policy: policyOf({ retry, keep, cancel, isolate } as PolicyOptions, defaults.policy),
     timeoutMs:
       timeout === undefined
         ? defaults.timeoutMs
@@ -211,6 +225,20 @@ function readRules({ retry, keep, cancel, timeout }: LooseTaskOptions): TaskDefa
           ? null
           : parseDuration(timeout, 'timeout', { min: 1 }),
   };
+}
+
+function readProcess(
+  { memoryMb = null, file = null }: LooseTaskOptions,
+  { isolate }: Policy,
+): Pick<TaskDefinition, 'memoryMb' | 'file'> {
+  const { isolateMemoryMinMb: min, isolateMemoryMaxMb: max } = limits;
+  if (memoryMb !== null && isolate !== 'process')
+    throw invalidOption('memoryMb', "it is for a process of its own, and isolate is not 'process'");
+  if (memoryMb !== null && !(Number.isInteger(memoryMb) && Number(memoryMb) >= min && Number(memoryMb) <= max))
+    throw invalidOption('memoryMb', `a whole number from ${min} to ${max} is needed`);
+  if (file !== null && (typeof file !== 'string' || !/^(file:|\/|[A-Za-z]:\\)/.test(file)))
+    throw invalidOption('file', 'import.meta.url, or an absolute path, is needed');
+  return { memoryMb: memoryMb as number | null, file };
 }
 
 function readRetryOn(retry: unknown): TaskDefinition['retryOn'] {

@@ -31,6 +31,8 @@ export interface ConfigFile {
     readonly drain?: string | number | undefined;
     /** How long a silent worker keeps its tasks, the same for all workers and servers of a store: 1 s to 1 h. Default: `30s`. */
     readonly lease?: string | number | undefined;
+    /** Memory of a process of an isolated task that does not say, in MB. Default: 512. */
+    readonly memory?: number | undefined;
     readonly name?: string | undefined;
   };
   readonly defaults?: {

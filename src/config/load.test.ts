@@ -44,6 +44,7 @@ test('without anything every setting has its default', async () => {
     broker: `sqlite:${join(folder, '.taskflow/taskflow.db')}`,
     'server.port': 8000,
     'worker.drain': 30_000,
+    'worker.memory': 512,
     'defaults.timeout': 3_600_000,
     'worker.queues': null,
   });

@@ -128,6 +128,12 @@ export const settings = {
     duration: true,
     shape: (z) => shape.duration(z, limits.leaseMinMs, limits.leaseMaxMs),
   },
+  'worker.memory': {
+    description: 'Memory of a process of an isolated task that does not say, in MB',
+    default: 512,
+    example: '1024',
+    shape: (z) => shape.whole(z, limits.isolateMemoryMinMb, limits.isolateMemoryMaxMb),
+  },
   'worker.name': {
     description: 'Name of the worker in lists',
     flag: '--name <name>',

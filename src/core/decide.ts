@@ -73,7 +73,7 @@ function ofOutcome(judged: Case, outcome: Outcome, ranMs: number | null): Verdic
     case 'released':
       return released(judged, ranMs !== null);
     case 'crashed':
-      return crashed(judged, outcome.error);
+      return crashed(judged, 'crashed', outcome.error);
     case 'waits':
       return waiting('blocked', null, 'nothing', 0, null);
     case 'unknownTask':
@@ -143,14 +143,18 @@ function leaseExpired(judged: Case): Verdict {
     return waiting('queued', 'lease_lost', 'interruption', 0, null);
   return crashed(
     judged,
+    'lease_lost',
     errorOf(judged, 'WorkerLostError', 'The worker stopped sending heartbeats while it ran the task.'),
   );
 }
 
-/** Again at once, since the delay of a lost lease has passed already; with a budget of its own, since it may be the task's fault. */
-function crashed(judged: Case, error: TaskError): Verdict {
+/**
+ * Its process died: the worker under it, or its own. Again at once, in a process of its own; with a budget of its own, since
+ * it may be the task's fault, and who ends three processes ends the next one too.
+ */
+function crashed(judged: Case, reason: 'crashed' | 'lease_lost', error: TaskError): Verdict {
   if (judged.task.crashes + 1 >= limits.crashesMax) return finished(judged, 'failed', 'crash_loop', 'crash', error);
-  return waiting('queued', 'lease_lost', 'crash', 0, error);
+  return waiting('queued', reason, 'crash', 0, error);
 }
 
 /** Of several failed parents the strictest decides. */

@@ -63,6 +63,10 @@ export interface TaskDefinition {
   /** Normalised policy as JSON text (core/policy.ts). */
   readonly policy: string;
   readonly isolate: 'none' | 'process';
+  /** Memory of the process of an isolated task, or `null` for the worker's default. */
+  readonly memoryMb: number | null;
+  /** The file that exports the task, as its own code says (`import.meta.url`), or `null`. */
+  readonly file: string | null;
   /** Templates over the input, or `null`. */
   readonly key: string | null;
   readonly keyForMs: number | null;

@@ -106,6 +106,12 @@ export const errorTable = {
   LEASE_LOST: kind(409, 1, 'The lease of task {id} was lost; another worker may run it.'),
   HANDLER_TIMEOUT: kind(422, 3, 'The run took longer than {timeout}.'),
   WORKER_STOPPING: kind(503, 1, 'The worker is stopping.', undefined, true),
+  ISOLATION_NEEDS_FILE: kind(
+    422,
+    2,
+    'The task {name} is to run in a process of its own, and its file is not known.',
+    'Add file: import.meta.url to its options, or put it into a folder that taskflow looks through.',
+  ),
   TASK_FILE_FAILED: kind(422, 2, 'The task file {file} could not be loaded: {problem}'),
   DRAIN_UNFINISHED: kind(
     500,

@@ -184,6 +184,25 @@ export const limits = {
   redisReconnectMs: 50,
   /** Longest back-off of a loop whose store fails: the work resumes within this time of its return. */
   backoffMaxMs: 5_000,
+  /** Memory of a process of an isolated task, MB: of its values, and with all that Node itself and buffers need. */
+  isolateMemoryMb: 512,
+  isolateMemoryMinMb: 32,
+  isolateMemoryMaxMb: 1024 * 1024,
+  isolateOverheadMb: 128,
+  /** How often its watching thread looks at memory and parent: a bomb of 1 GB a second is found within half of one. */
+  isolateLookMs: 250,
+  /** How long a process may take to start and load its task's file. */
+  isolateStartMs: 30_000,
+  /** Runs of one process: what a library leaks in each of them must not add up for ever. */
+  isolateRunsMax: 1_000,
+  /** A process that has used more than this share of its memory after a run is not used again. */
+  isolateFullShare: 0.75,
+  /** A spare process that was not needed for this long ends. */
+  isolateIdleMs: 30_000,
+  /** How long an idle process may take to end by itself, and the last output of a dead one to arrive. */
+  isolateExitMs: 1_000,
+  /** Last lines of stderr that are kept with the error of a process that died. */
+  isolateTailLines: 20,
   /** Files and depth of folders looked through for tasks: a mistyped folder must not read a whole disk. */
   taskFilesMax: 10_000,
   taskFolderDepthMax: 16,

@@ -23,6 +23,7 @@ export type TaskView = (typeof taskViews)[number];
 export const reasons = [
   'error',
   'timeout',
+  'crashed',
   'crash_loop',
   'dependency',
   'user',

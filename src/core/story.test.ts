@@ -44,7 +44,10 @@ describe('a running or finished task', () => {
     ['Succeeded in 1.2 s after waiting 4.2 s, at attempt 3.', { ...ended, state: 'succeeded', attempt: 3 }],
     ['Failed at attempt 5 of 5: SMTP 451', { ...ended, state: 'failed', reason: 'error', attempt: 5, error }],
     ['Timed out at attempt 5 of 5: SMTP 451', { ...ended, state: 'failed', reason: 'timeout', attempt: 5, error }],
-    ['Quarantined: 3 times its worker died while it ran.', { ...ended, state: 'failed', reason: 'crash_loop', error }],
+    [
+      'Quarantined: 3 times the process that ran it died: SMTP 451',
+      { ...ended, state: 'failed', reason: 'crash_loop', error },
+    ],
     ['Failed: a task it depends on did not succeed.', { state: 'failed', reason: 'dependency', finishedAt: now }],
     ['Expired: it was not started in time.', { state: 'cancelled', reason: 'expired', finishedAt: now }],
     ['Expired: it was not finished within its life.', { ...ended, state: 'cancelled', reason: 'expired' }],

@@ -52,14 +52,18 @@ function running(task: Task, now: number, worker: string | null): string {
     task.cancelRequestedAt === null
       ? ''
       : `; its cancellation was requested ${formatDuration(Math.max(0, now - task.cancelRequestedAt))} ago`;
-  return `${where}, ${attempt}${lease}${cancel}.`;
+  const poison =
+    task.crashes === 0
+      ? ''
+      : `; ${task.crashes} of ${limits.crashesMax} times the process that ran it died, so it runs in one of its own where its file is known`;
+  return `${where}, ${attempt}${poison}${lease}${cancel}.`;
 }
 
 function failed(task: Task): string {
   const message = task.error === null ? '' : `: ${firstLine(task.error.message)}`;
   switch (task.reason) {
     case 'crash_loop':
-      return `Quarantined: ${limits.crashesMax} times its worker died while it ran.`;
+      return `Quarantined: ${limits.crashesMax} times the process that ran it died${message}`;
     case 'dependency':
       return 'Failed: a task it depends on did not succeed.';
     case 'timeout':

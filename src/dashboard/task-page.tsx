@@ -1,6 +1,7 @@
 /** One task: why it waits, what happened to it, what went in and what came out. */
 
 import { formatDuration } from '../core/duration.ts';
+import { limits } from '../core/limits.ts';
 import { priorities } from '../core/priority.ts';
 import { isFinished } from '../core/states.ts';
 import type { ExplanationDocument } from '../operations/task.ts';
@@ -136,6 +137,7 @@ function Facts({ task, worker, now }: FactsProps) {
     ['Queue', task.queue],
     ['Priority', priorityWords(task.priority)],
     ['Attempt', `${task.attempt} of ${task.attempts}`],
+    ...(task.crashes === 0 ? [] : [['Crashes', `${task.crashes} of ${limits.crashesMax}`] as const]),
     ['Worker', <span title={task.worker ?? undefined}>{worker}</span>],
     ['Timeout', task.timeoutMs === null ? 'none' : formatDuration(task.timeoutMs)],
     ['Due', <When at={task.dueAt} now={now} />],

@@ -79,8 +79,10 @@ function endOf({ attempt, reason, error, workerId }: Attempt): string {
       return `Attempt ${attempt} ran out of time`;
     case 'lease_lost':
       return `Attempt ${attempt} lost its lease: ${workerId ?? 'its worker'} fell silent`;
+    case 'crashed':
+      return `Attempt ${attempt} ended its process${message}`;
     case 'crash_loop':
-      return `The worker died under attempt ${attempt}, and not for the first time`;
+      return `The process of attempt ${attempt} died, and not for the first time${message}`;
     case 'snooze':
       return `Attempt ${attempt} went to sleep`;
     case 'released':

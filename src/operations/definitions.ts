@@ -92,6 +92,8 @@ function fromPublished(definition: Definition): TaskDefinition {
     timeoutMs,
     policy,
     isolate,
+    memoryMb: null,
+    file: null,
     key,
     keyForMs,
     strictCancel,

@@ -49,6 +49,8 @@ const idleTurns = 50;
 export function createDriver({ store, clock, chance, definitions, onFired }: DriverOptions): Driver {
   const { broker } = store;
   const scheduled = withFirings(broker, onFired);
+  // A test has its stubs and its spies in this process, and so it runs its tasks here.
+  const definitionsHere = definitions.map((definition) => ({ ...definition, isolate: 'none' as const }));
   let worker: Worker | null = null;
   let draining = false;
   let waiting = false;
@@ -86,7 +88,15 @@ export function createDriver({ store, clock, chance, definitions, onFired }: Dri
       const queues = await runnableQueues();
       if (queues.length === 0) return;
       const before = runs;
-      worker = createWorker({ store, definitions, queues, clock, chance, services: 'never', name: 'test kit' });
+      worker = createWorker({
+        store,
+        definitions: definitionsHere,
+        queues,
+        clock,
+        chance,
+        services: 'never',
+        name: 'test kit',
+      });
       worker.on('started', () => {
         runs += 1;
       });

@@ -1,10 +1,12 @@
 /** One claimed task in this worker, from its claim until its settlement was answered. */
 
 import type { Beat } from '../broker/broker.ts';
-import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { ClaimedTask, Lease, LogLine, Progress, Settlement, Task, Verdict } from '../core/task.ts';
 import type { Pool } from './pools.ts';
 import type { Steps } from './steps.ts';
+import type { StrayKind } from './strays.ts';
 import type { Timed } from './wheel.ts';
 
 /**
@@ -13,8 +15,16 @@ import type { Timed } from './wheel.ts';
  */
 export type Phase = 'waiting' | 'running' | 'settling' | 'over';
 
-/** Why a run was told to end. */
-export type AbortKind = 'timeout' | 'life' | 'cancel' | 'lost' | 'stopping';
+/** Why a run was told to end. `stray`: it left an error behind that nobody caught; `exit`: it called `process.exit`. */
+export type AbortKind = 'timeout' | 'life' | 'cancel' | 'lost' | 'stopping' | 'stray' | 'exit';
+
+/** Who runs an attempt. */
+export interface AttemptOwner {
+  /** A deadline has passed. */
+  expire(attempt: Attempt): void;
+  /** Its handler, or something that handler left behind, did what nobody caught. */
+  stray(attempt: Attempt, kind: StrayKind, thrown: unknown): void;
+}
 
 /** Plain fields and no closures: thousands of these are made each second. */
 export class Attempt implements Timed {
@@ -35,7 +45,7 @@ export class Attempt implements Timed {
   verdict: Verdict | null = null;
   /** Why it was told to end, with the error its signal carries; the lost lease outranks every other reason. */
   abortKind: AbortKind | null = null;
-  abortReason: TaskFlowError | null = null;
+  abortReason: unknown = null;
   /** Whether the store itself said that the lease is gone. */
   lostForSure = false;
   /** Whether the handler ignored its abort for longer than the grace, so that its slot was opened again. */
@@ -55,7 +65,9 @@ export class Attempt implements Timed {
   lastWords: string | null = null;
   bucket = -1;
   #controller: AbortController | null = null;
-  readonly #onExpire: (attempt: Attempt) => void;
+  /** Ends the process of an isolated run at once; `null` for a run in this process. */
+  kill: (() => void) | null = null;
+  readonly owner: AttemptOwner;
 
   constructor(
     claimed: ClaimedTask,
@@ -63,7 +75,7 @@ export class Attempt implements Timed {
     claimedAt: number,
     arrivedAt: number,
     trustUntil: number,
-    onExpire: (attempt: Attempt) => void,
+    owner: AttemptOwner,
   ) {
     this.task = claimed.task;
     this.lease = claimed.lease;
@@ -73,20 +85,20 @@ export class Attempt implements Timed {
     this.claimedAt = claimedAt;
     this.arrivedAt = arrivedAt;
     this.trustUntil = trustUntil;
-    this.#onExpire = onExpire;
+    this.owner = owner;
   }
 
   /** Made on first use: most handlers never look at it. */
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      if (this.abortReason !== null) this.#controller.abort(this.abortReason);
+      if (this.abortKind !== null) this.#controller.abort(this.abortReason);
     }
     return this.#controller.signal;
   }
 
   /** Tells the handler to end. The first reason stays, unless the lease is lost. */
-  abort(kind: AbortKind, reason: TaskFlowError): void {
+  abort(kind: AbortKind, reason: unknown): void {
     if (this.abortKind !== null && kind !== 'lost') return;
     this.abortKind = kind;
     this.abortReason = reason;
@@ -100,7 +112,21 @@ export class Attempt implements Timed {
   }
 
   expire(): void {
-    this.#onExpire(this);
+    this.owner.expire(this);
+  }
+
+  /** Whether another log line of it is kept. */
+  get takesLogs(): boolean {
+    return this.phase === 'running' && this.logLines <= limits.logLinesMax;
+  }
+
+  /** Keeps a log line, or a word in place of the first one too many. */
+  keepLog(line: LogLine): void {
+    if (!this.takesLogs) return;
+    this.logLines += 1;
+    const message = `Only ${limits.logLinesMax} lines of an attempt are kept; the rest was dropped.`;
+    this.logs.push(this.logLines > limits.logLinesMax ? { ...line, level: 'warn', message, fields: null } : line);
+    this.lastWords = line.message.slice(0, limits.progressNoteMax).toWellFormed();
   }
 
   /** Throws LEASE_LOST when the handler no longer speaks for the task. */

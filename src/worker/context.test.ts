@@ -16,7 +16,7 @@ function running(): { readonly attempt: Attempt; readonly context: ReturnType<ty
     boundByLife: false,
     parents: [],
   } as unknown as ClaimedTask;
-  const attempt = new Attempt(claimed, createPools(['q'], 1).of('q'), 0, 0, 1_000, () => {});
+  const attempt = new Attempt(claimed, createPools(['q'], 1).of('q'), 0, 0, 1_000, { expire() {}, stray() {} });
   attempt.phase = 'running';
   return {
     attempt,

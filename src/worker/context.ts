@@ -106,11 +106,8 @@ class HandlerContext implements Context {
   #write(level: LogLevel, message: string, fields: object | undefined): void {
     const attempt = this.#attempt;
     attempt.assertHeld();
-    if (attempt.phase !== 'running' || attempt.logLines > limits.logLinesMax) return;
-    attempt.logLines += 1;
-    const line = attempt.logLines > limits.logLinesMax ? this.#lastLine() : this.#line(level, message, fields);
-    attempt.logs.push(line);
-    attempt.lastWords = cut(line.message, limits.progressNoteMax);
+    if (!attempt.takesLogs) return;
+    attempt.keepLog(this.#line(level, message, fields));
     this.#options.onNews();
   }
 
@@ -121,14 +118,6 @@ class HandlerContext implements Context {
       message: cut(String(message), limits.logLineMax),
       fields: fields === undefined ? null : fieldsText(fields),
     };
-  }
-
-  #lastLine(): LogLine {
-    return this.#line(
-      'warn',
-      `Only ${limits.logLinesMax} lines of an attempt are kept; the rest was dropped.`,
-      undefined,
-    );
   }
 }
 

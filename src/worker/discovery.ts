@@ -110,13 +110,15 @@ async function walk(folder: string, depth: number, found: Set<string>): Promise<
   }
 }
 
-function valuesOf(exports: Readonly<Record<string, unknown>>): readonly unknown[] {
+/** Everything that a module exports, of CommonJS too. */
+export function valuesOf(exports: Readonly<Record<string, unknown>>): readonly unknown[] {
   // Node gives the object of a CommonJS module under this name, for exports that it could not name itself.
   const { 'module.exports': whole } = exports;
   return [...Object.values(exports), ...(typeof whole === 'object' && whole !== null ? Object.values(whole) : [])];
 }
 
-function definitionsOf(values: readonly unknown[]): TaskDefinition[] {
+/** The tasks with a handler among these. */
+export function definitionsOf(values: readonly unknown[]): TaskDefinition[] {
   const definitions = new Set<TaskDefinition>();
   for (const value of values) {
     const definition = definitionOf(value);

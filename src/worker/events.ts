@@ -2,6 +2,7 @@
 
 import type { SettleResult } from '../broker/broker.ts';
 import type { WorkerCommand } from '../core/commands.ts';
+import { toTaskError } from '../core/error-facts.ts';
 import type { Reason } from '../core/states.ts';
 import type { TaskError, Verdict } from '../core/task.ts';
 import type { Attempt } from './attempt.ts';
@@ -54,6 +55,8 @@ export interface WorkerEvents {
   blocked: Standstill;
   /** It was told to drain, resume, scale, tell its stacks or restart. */
   command: CommandEvent;
+  /** Its handler, or something that handler left behind, failed and nobody caught it, or it called `process.exit`. */
+  stray: RunEvent;
   /** A call of the store failed; the worker goes on and tries again. */
   trouble: TroubleEvent;
   /** The store answers again. */
@@ -110,4 +113,9 @@ export function eventOf(
 export function runEvent({ task, ranMs, verdict }: Attempt): RunEvent {
   const { id, name, queue, attempt } = task;
   return { id, name, queue, attempt, ms: ranMs ?? 0, reason: verdict?.reason ?? null, error: verdict?.error ?? null };
+}
+
+/** A run and what it left behind, whatever its own end was. */
+export function strayEvent(attempt: Attempt, thrown: unknown): RunEvent {
+  return { ...runEvent(attempt), error: toTaskError(attempt.task.name, thrown) };
 }

@@ -17,6 +17,8 @@ function defined(name: string, queue: string, run: TaskDefinition['run']): objec
     timeoutMs: 60_000,
     policy: '{}',
     isolate: 'none',
+    memoryMb: null,
+    file: null,
     key: null,
     keyForMs: null,
     ifExists: 'return',

@@ -75,7 +75,18 @@ export async function hostWorker(
   const store = await open(options.broker ?? null);
   try {
     const { concurrency, name, middleware } = options;
-    const worker = createWorker({ store, definitions, queues, drainMs, ...given({ concurrency, name, middleware }) });
+    const modules = Object.fromEntries(definitions.flatMap((one) => (one.file == null ? [] : [[one.name, one.file]])));
+    const childEnv: Readonly<Record<string, string>> =
+      options.broker === undefined ? {} : { TASKFLOW_BROKER: options.broker };
+    const worker = createWorker({
+      store,
+      definitions,
+      modules,
+      childEnv,
+      queues,
+      drainMs,
+      ...given({ concurrency, name, middleware }),
+    });
     const { failures } = await putSchedules(store.broker, schedulesIn(options.schedules));
     if (failures[0] !== undefined) throw failures[0];
     return host(worker, store);

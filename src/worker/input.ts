@@ -20,15 +20,19 @@ export function readInput(task: Payload, definition: TaskDefinition): unknown {
   return definition.parseInput(decodeJson(task.payload, { what: `The payload of ${task.name}`, ...bounds }));
 }
 
-/** Goes through JSON, so that a schema sees the same whether an input was stored or made. */
-async function makeInput({ name, firedBy }: Payload, definition: TaskDefinition): Promise<unknown> {
-  if (firedBy === null) throw new Error('Invariant broken: only a firing has a schedule');
+/** What its handler is given as text, wherever it runs: a schedule may stand in another file than its task. */
+export async function payloadOf({ name, payload, firedBy }: Payload, definition: TaskDefinition): Promise<string> {
+  if (firedBy?.input !== 'made') return payload;
   const schedule = definition.schedules?.get(firedBy.schedule);
   const made = await schedule?.makeInput?.({ at: dateOf(firedBy.at) });
-  const payload = encodeJson(made, {
+  return encodeJson(made, {
     what: `The input that schedule ${firedBy.schedule} makes for ${name}`,
     bytesMax: limits.payloadBytesMax,
     depthMax: limits.jsonDepthMax,
   });
-  return definition.parseInput(JSON.parse(payload));
+}
+
+/** Goes through JSON, so that a schema sees the same whether an input was stored or made. */
+async function makeInput(task: Payload, definition: TaskDefinition): Promise<unknown> {
+  return definition.parseInput(JSON.parse(await payloadOf(task, definition)));
 }

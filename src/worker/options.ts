@@ -18,6 +18,15 @@ export interface WorkerOptions {
   readonly definitions: readonly TaskDefinition[];
   /** Files of definitions by task name, for publishing. */
   readonly files?: Readonly<Record<string, string>>;
+  /**
+   * Absolute path or URL of the file that exports a task, by name: what runs in a process of its own is loaded from there.
+   * Left out, every task runs in this process.
+   */
+  readonly modules?: Readonly<Record<string, string>>;
+  /** Memory of the process of an isolated task that says nothing, MB; `limits.isolateMemoryMb` when left out. */
+  readonly memoryMb?: number;
+  /** Added to the environment of such processes. */
+  readonly childEnv?: Readonly<Record<string, string>>;
   /** `{ email: 20, default: 5 }` gives each queue its slots; a list shares `concurrency`. `['default']` when left out. */
   readonly queues?: QueueSlots;
   /** Slots shared by a list of queues; 10 when left out. */

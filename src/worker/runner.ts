@@ -1,52 +1,55 @@
 /** Runs one attempt: payload, input, middleware, handler, output, outcome. Whatever a handler does, the worker lives on. */
 
-import type { Context, Middleware, TaskDefinition } from '../core/definition.ts';
+import type { Middleware, TaskDefinition } from '../core/definition.ts';
 import { formatDuration, parseDuration } from '../core/duration.ts';
 import { toTaskError } from '../core/error-facts.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { encodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import type { Outcome } from '../core/task.ts';
-import { type Clock, onNextTurn } from '../core/time.ts';
+import { type Cancel, type Clock, onNextTurn } from '../core/time.ts';
 import { isFatal, isSnooze } from '../core/verdicts.ts';
-import type { Attempt } from './attempt.ts';
+import type { Attempt, AttemptOwner } from './attempt.ts';
 import { createContext } from './context.ts';
-import { lacksSchedule, readInput } from './input.ts';
+import { lacksSchedule, payloadOf, readInput } from './input.ts';
+import type { Isolation, RunParts } from './isolation.ts';
+import { callWatched, type StrayKind, watchStrays } from './strays.ts';
 import type { Wheel } from './wheel.ts';
 
-export interface RunnerOptions {
-  readonly definitions: ReadonlyMap<string, TaskDefinition>;
+export interface RunnerOptions extends RunParts {
   readonly middleware: readonly Middleware[];
-  readonly clock: Clock;
   readonly wheel: Wheel;
-  /** How long a handler may take to end after its abort. */
-  readonly graceMs: number;
   /** The handler is about to begin. */
   readonly onStarted: (attempt: Attempt) => void;
-  /** Something should reach the store before the next renewal. */
-  readonly onNews: () => void;
-  /** A handler waits until the store has its step. */
-  readonly onStep: () => void;
   /** The outcome is known; called exactly once for an attempt. */
   readonly onOutcome: (attempt: Attempt, outcome: Outcome) => void;
   /** The slot is free again; for a stuck handler long after its outcome, or never. */
   readonly onEnded: (attempt: Attempt) => void;
   /** The handler ignored its abort for longer than the grace. */
   readonly onStuck: (attempt: Attempt) => void;
+  /** Runs tasks in processes of their own; without it all run here. */
+  readonly isolation: Isolation | null;
 }
 
-export interface Runner {
+export interface Runner extends AttemptOwner {
+  /** From now on it takes care of what handlers leave behind, and has a process ready where tasks want one. */
+  start(): void;
+  /** Ends every process, those that run something too, and resolves when they are gone. */
+  stop(): Promise<void>;
   /** Takes the slot and runs; returns at once and never throws. */
   run(attempt: Attempt): void;
   /** Tells the handler to end, and stops waiting for it after the grace. */
   abort(attempt: Attempt, kind: 'cancel' | 'lost' | 'stopping'): void;
   /** The deadline of the attempt passed: first the run's, then the grace's. */
   expire(attempt: Attempt): void;
+  /** Tells the handler to end as well: its run has failed, whatever it returns. */
+  stray(attempt: Attempt, kind: StrayKind, thrown: unknown): void;
 }
 
 export function createRunner(options: RunnerOptions): Runner {
   const { clock, wheel } = options;
   const turn = createTurn(clock);
+  let unwatch: Cancel = () => {};
 
   function run(attempt: Attempt): void {
     attempt.phase = 'running';
@@ -58,11 +61,17 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   /** Rejects only when what was thrown throws again as it is looked at. */
-  async function execute(attempt: Attempt): Promise<Outcome> {
+  function execute(attempt: Attempt): Promise<Outcome> {
+    const definition = options.definitions.get(attempt.task.name);
+    if (definition === undefined || definition.run === null || lacksSchedule(attempt.task, definition))
+      return Promise.resolve({ kind: 'unknownTask' });
+    return options.isolation?.wants(attempt, definition) === true
+      ? executeApart(attempt, definition, options.isolation)
+      : executeHere(attempt, definition);
+  }
+
+  async function executeHere(attempt: Attempt, definition: TaskDefinition): Promise<Outcome> {
     const { task } = attempt;
-    const definition = options.definitions.get(task.name);
-    if (definition === undefined || definition.run === null || lacksSchedule(task, definition))
-      return { kind: 'unknownTask' };
     let input: unknown;
     try {
       input = await readInput(task, definition);
@@ -71,18 +80,61 @@ export function createRunner(options: RunnerOptions): Runner {
     }
     if (turn.isLong()) await turn.next();
     // A validation that waits can outlive the right to run.
-    if (attempt.abortKind !== null) return abortedOutcome(attempt, attempt.abortReason);
-    attempt.startedAt = clock.elapsed();
-    options.onStarted(attempt);
+    if (attempt.abortKind !== null) return abortedOutcome(attempt, definition, attempt.abortReason);
+    begin(attempt);
     try {
       const context = createContext(attempt, options);
-      const output = await (options.middleware.length === 0
-        ? definition.run(input, context)
-        : wrapped(options.middleware, definition, input, context));
-      return { kind: 'done', result: encodeResult(task.name, await definition.parseOutput(output)) };
+      const handler = (): unknown => definition.run?.(input, context);
+      const output = await callWatched(
+        attempt,
+        options.middleware.length === 0 ? handler : () => wrapped(options.middleware, attempt, input, handler),
+      );
+      const result = encodeResult(task.name, await definition.parseOutput(output));
+      if (isFailed(attempt)) return abortedOutcome(attempt, definition, attempt.abortReason);
+      return { kind: 'done', result };
     } catch (thrown) {
       return errorOutcome(attempt, definition, thrown);
     }
+  }
+
+  /** Middleware stays here, around a run that is elsewhere: it is given the result as JSON, and may replace it. */
+  async function executeApart(attempt: Attempt, definition: TaskDefinition, isolation: Isolation): Promise<Outcome> {
+    const runApart = async (): Promise<Outcome> => {
+      let payload: string;
+      try {
+        payload = await payloadOf(attempt.task, definition);
+      } catch (thrown) {
+        return inputOutcome(attempt, thrown);
+      }
+      const outcome = await isolation.run(attempt, payload, () => begin(attempt));
+      return outcome ?? abortedOutcome(attempt, definition, attempt.abortReason);
+    };
+    if (options.middleware.length === 0) return runApart();
+    let outcome: Outcome | null = null;
+    let value: unknown;
+    const told = new Error(`${attempt.task.name} did not succeed in its process.`);
+    try {
+      const input = await readInput(attempt.task, definition);
+      const output = await wrapped(options.middleware, attempt, input, async () => {
+        outcome = await runApart();
+        if (outcome.kind !== 'done') throw told;
+        value = outcome.result === null ? undefined : JSON.parse(outcome.result);
+        return value;
+      });
+      return outcome !== null && output === value
+        ? outcome
+        : { kind: 'done', result: encodeResult(attempt.task.name, output) };
+    } catch (thrown) {
+      return outcome !== null && thrown === told ? outcome : errorOutcome(attempt, definition, thrown);
+    }
+  }
+
+  function begin(attempt: Attempt): void {
+    attempt.startedAt = clock.elapsed();
+    // Its time begins with the handler: a process may have had to start first.
+    if (attempt.kill !== null && attempt.runMs !== null && !attempt.boundByLife && attempt.abortKind === null)
+      wheel.set(attempt, attempt.startedAt + attempt.runMs);
+    options.onStarted(attempt);
   }
 
   function end(attempt: Attempt, outcome: Outcome): void {
@@ -109,17 +161,45 @@ export function createRunner(options: RunnerOptions): Runner {
       wheel.set(attempt, clock.elapsed() + options.graceMs);
       return;
     }
+    // What has its own process ends with it, and tells how when it has.
+    if (attempt.kill !== null) {
+      attempt.kill();
+      return;
+    }
     // A stopping worker ends soon and must not hand back what still runs: its lease has to run out.
     if (attempt.abortKind === 'stopping') return;
     attempt.ranMs = attempt.startedAt === null ? null : Math.max(0, Math.round(clock.elapsed() - attempt.startedAt));
-    const outcome = abortedOutcome(attempt, attempt.abortReason);
+    const definition = options.definitions.get(attempt.task.name);
+    const outcome = abortedOutcome(attempt, definition, attempt.abortReason);
     attempt.stuck = true;
     attempt.refuseSteps();
     options.onOutcome(attempt, outcome);
     options.onStuck(attempt);
   }
 
-  return { run, abort, expire };
+  function stray(attempt: Attempt, kind: StrayKind, thrown: unknown): void {
+    const { name, message } = toTaskError(attempt.task.name, thrown);
+    const what = kind === 'exit' ? message : `Nobody caught an error of this run: ${name}: ${message}`;
+    attempt.keepLog({ at: clock.now(), level: 'error', message: what, fields: null });
+    options.onNews();
+    if (attempt.phase === 'running' && attempt.abortKind === null) {
+      attempt.abort(kind === 'exit' ? 'exit' : 'stray', thrown);
+      wheel.set(attempt, clock.elapsed() + options.graceMs);
+    }
+    options.onStray(attempt, thrown);
+  }
+
+  function start(): void {
+    unwatch = watchStrays();
+    options.isolation?.start();
+  }
+
+  async function stop(): Promise<void> {
+    await options.isolation?.stop();
+    unwatch();
+  }
+
+  return { start, stop, run, abort, expire, stray };
 }
 
 /**
@@ -142,14 +222,14 @@ function createTurn(clock: Pick<Clock, 'elapsed'>): { isLong(): boolean; next():
 
 function wrapped(
   middleware: readonly Middleware[],
-  definition: TaskDefinition,
+  { task }: Attempt,
   input: unknown,
-  context: Context,
+  handler: () => unknown,
 ): Promise<unknown> {
-  const run = { id: context.id, name: context.name, attempt: context.attempt, input };
+  const run = { id: task.id, name: task.name, attempt: task.attempt, input };
   const call = (index: number): Promise<unknown> => {
     const layer = middleware[index];
-    if (layer === undefined) return Promise.resolve(definition.run?.(input, context));
+    if (layer === undefined) return Promise.resolve(handler());
     let called = false;
     return layer(run, async () => {
       if (called) throw new Error('A middleware called next() twice.');
@@ -194,13 +274,19 @@ const hopeless: ReadonlySet<string> = new Set([
 ]);
 
 function errorOutcome(attempt: Attempt, definition: TaskDefinition, thrown: unknown): Outcome {
-  const { task } = attempt;
-  if (isFatal(thrown)) return { kind: 'giveUp', error: toTaskError(task.name, thrown) };
-  if (attempt.abortKind !== null) return abortedOutcome(attempt, thrown);
+  if (isFatal(thrown)) return { kind: 'giveUp', error: toTaskError(attempt.task.name, thrown) };
+  if (attempt.abortKind !== null) return abortedOutcome(attempt, definition, thrown);
   if (isSnooze(thrown)) return { kind: 'snooze', delayMs: thrown.delayMs };
-  const { retryable, retryAfterMs } = retryOf(definition, thrown, task.attempt);
+  return failedOutcome(attempt, definition, thrown);
+}
+
+function failedOutcome({ task }: Attempt, definition: TaskDefinition | undefined, thrown: unknown): Outcome {
+  const { retryable, retryAfterMs } = retryOf(definition?.retryOn ?? null, thrown, task.attempt);
   return { kind: 'error', error: toTaskError(task.name, thrown), retryable, retryAfterMs };
 }
+
+/** Whether the run has failed, whatever its handler returns: work that nobody waited for went wrong. */
+const isFailed = ({ abortKind }: Attempt): boolean => abortKind === 'stray' || abortKind === 'exit';
 
 /** What was thrown is a revoked proxy, or has fields that throw: all there is to tell is that it failed. */
 function unreadableOutcome(attempt: Attempt, thrown: unknown): Outcome {
@@ -208,7 +294,7 @@ function unreadableOutcome(attempt: Attempt, thrown: unknown): Outcome {
 }
 
 /** What a run that was told to end amounts to. */
-function abortedOutcome(attempt: Attempt, thrown: unknown): Outcome {
+function abortedOutcome(attempt: Attempt, definition: TaskDefinition | undefined, thrown: unknown): Outcome {
   const { name } = attempt.task;
   switch (attempt.abortKind) {
     case 'timeout':
@@ -219,6 +305,11 @@ function abortedOutcome(attempt: Attempt, thrown: unknown): Outcome {
       return isAbort(attempt, thrown)
         ? { kind: 'aborted' }
         : { kind: 'error', error: toTaskError(name, thrown), retryable: true, retryAfterMs: null };
+    case 'stray':
+      if (isFatal(attempt.abortReason)) return { kind: 'giveUp', error: toTaskError(name, attempt.abortReason) };
+      return failedOutcome(attempt, definition, attempt.abortReason);
+    case 'exit':
+      return { kind: 'crashed', error: toTaskError(name, attempt.abortReason) };
     default:
       return { kind: 'released' };
   }
@@ -232,15 +323,15 @@ function isAbort(attempt: Attempt, thrown: unknown): boolean {
 }
 
 function retryOf(
-  definition: TaskDefinition,
+  retryOn: TaskDefinition['retryOn'],
   thrown: unknown,
   attempt: number,
 ): { readonly retryable: boolean; readonly retryAfterMs: number | null } {
   if (thrown instanceof TaskFlowError && hopeless.has(thrown.code)) return { retryable: false, retryAfterMs: null };
   const retryAfterMs = askedDelayMs(thrown);
-  if (definition.retryOn === null) return { retryable: true, retryAfterMs };
+  if (retryOn === null) return { retryable: true, retryAfterMs };
   try {
-    const answer = definition.retryOn(thrown, attempt);
+    const answer = retryOn(thrown, attempt);
     if (typeof answer === 'boolean') return { retryable: answer, retryAfterMs };
     return { retryable: true, retryAfterMs: parseDuration(answer, 'retry.on') };
   } catch {

@@ -44,7 +44,7 @@ export class Steps {
       const output = await fn();
       assertHeld();
       const checkpoint = this.#checkpoint(name, output);
-      await this.#send(checkpoint);
+      await this.keep(checkpoint);
       return decoded(checkpoint.value);
     } catch (error) {
       // Nothing of it is kept, so the same step may be tried again in the same run.
@@ -52,6 +52,21 @@ export class Steps {
       this.#count -= 1;
       throw error;
     }
+  }
+
+  /** Resolves when the store has it; throws STEP_TOO_LARGE. */
+  keep(checkpoint: Checkpoint): Promise<void> {
+    const bytes = this.#bytes + bytesOf(checkpoint);
+    if (bytes > limits.stepsBytesMax)
+      throw taskFlowError('STEP_TOO_LARGE', {
+        what: `What the steps of ${this.#taskName} keep`,
+        max: formatBytes(limits.stepsBytesMax),
+      });
+    this.#bytes = bytes;
+    return new Promise((resolve, reject) => {
+      this.#unsent.push({ checkpoint, resolve, reject });
+      this.#onNews();
+    });
   }
 
   get hasUnsent(): boolean {
@@ -115,20 +130,6 @@ export class Steps {
     const what = `The step "${name}" of ${this.#taskName}`;
     const { stepBytesMax: bytesMax, jsonDepthMax: depthMax } = limits;
     return { name, value: encodeJson(output, { what, bytesMax, depthMax, tooLarge: 'STEP_TOO_LARGE' }) };
-  }
-
-  #send(checkpoint: Checkpoint): Promise<void> {
-    const bytes = this.#bytes + bytesOf(checkpoint);
-    if (bytes > limits.stepsBytesMax)
-      throw taskFlowError('STEP_TOO_LARGE', {
-        what: `What the steps of ${this.#taskName} keep`,
-        max: formatBytes(limits.stepsBytesMax),
-      });
-    this.#bytes = bytes;
-    return new Promise((resolve, reject) => {
-      this.#unsent.push({ checkpoint, resolve, reject });
-      this.#onNews();
-    });
   }
 }
 

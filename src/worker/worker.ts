@@ -11,8 +11,9 @@ import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import { createService, type Report, type Service, type ServiceReport, type TickResult } from '../engine/service.ts';
 import { Attempt } from './attempt.ts';
-import { createEmitter, eventOf, runEvent, type WorkerEventName, type WorkerEvents } from './events.ts';
+import { createEmitter, eventOf, runEvent, strayEvent, type WorkerEventName, type WorkerEvents } from './events.ts';
 import { createGuard, type Guard } from './guard.ts';
+import { isolationOf } from './isolation.ts';
 import { createKeeper, type Keeper, trustShare } from './keeper.ts';
 import { createLeases, type Leases } from './leases.ts';
 import { createMailbox } from './mailbox.ts';
@@ -135,6 +136,7 @@ class LocalWorker implements Worker {
     this.#started = true;
     this.#unsubscribe = this.#broker.subscribe((signal) => this.#listen(signal));
     this.#services.start();
+    this.#runner.start();
     this.#keeper.start();
     this.#guard.start();
     this.#loop.start();
@@ -170,15 +172,20 @@ class LocalWorker implements Worker {
   }
 
   #createRunner(): Runner {
-    return createRunner({
+    const runs = {
       definitions: byName(this.#options),
-      middleware: this.#options.middleware ?? [],
       clock: this.#clock,
-      wheel: this.#wheel,
       graceMs: this.#options.graceMs ?? limits.graceMs,
-      onStarted: (attempt) => this.#announce(attempt),
       onNews: this.#keeper.news,
       onStep: () => this.#keeper.beatNow(false),
+      onStray: (attempt: Attempt, error: unknown) => this.#emitter.emit('stray', () => strayEvent(attempt, error)),
+    };
+    return createRunner({
+      ...runs,
+      isolation: isolationOf(this.#options, { ...runs, slots: () => this.#pools.concurrency }),
+      middleware: this.#options.middleware ?? [],
+      wheel: this.#wheel,
+      onStarted: (attempt) => this.#announce(attempt),
       onOutcome: (attempt, outcome) => this.#judge(attempt, outcome),
       onEnded: (attempt) => this.#leaveSlot(attempt),
       onStuck: (attempt) => this.#replaceSlot(attempt),
@@ -207,14 +214,7 @@ class LocalWorker implements Worker {
     const arrivedAt = this.#clock.elapsed();
     const trustUntil = firstSentAt + this.#leaseMs * trustShare;
     for (const one of claimed) {
-      const attempt = new Attempt(
-        one,
-        this.#pools.of(one.task.queue),
-        sentAt,
-        arrivedAt,
-        trustUntil,
-        this.#runner.expire,
-      );
+      const attempt = new Attempt(one, this.#pools.of(one.task.queue), sentAt, arrivedAt, trustUntil, this.#runner);
       this.#leases.add(attempt);
       attempt.pool.push(attempt);
     }
@@ -381,6 +381,8 @@ class LocalWorker implements Worker {
     await this.#quiet.until(hasRest, drainMs);
     for (const attempt of this.#leases.all) this.#runner.abort(attempt, 'stopping');
     await this.#quiet.until(hasRest, limits.abortMs);
+    // Whose process is gone runs no more, and can be given back.
+    await this.#runner.stop();
     await this.#quiet.until(() => this.#settler.pending === 0, limits.flushMs);
     // A call of the store that hangs must not keep the process.
     await this.#quiet.within(Promise.all([this.#loop.stop(), this.#services.stop()]), limits.flushMs);

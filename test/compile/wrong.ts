@@ -98,8 +98,10 @@ contract('a', { input, output: z.null(), run: () => null });
 void image.resizeImage.implement(async () => ({ url: 'https://x.test', bytes: 'many' }));
 // @ts-expect-error an implementation may not invent input
 void image.resizeImage.implement(async ({ height }) => ({ url: 'https://x.test', bytes: height }));
-// @ts-expect-error isolation comes with a later version
-task('a', { input, run, isolate: 'process' });
+// @ts-expect-error a kind of isolation that there is not
+task('a', { input, run, isolate: 'thread' });
+// @ts-expect-error memory is a number of megabytes
+task('a', { input, run, isolate: 'process', memoryMb: '256mb' });
 
 // schedules
 // @ts-expect-error a wrong literal in an input

@@ -104,6 +104,8 @@ export function createDefinition(name: string, run: Handler): TaskDefinition {
     timeoutMs: null,
     policy: '{}',
     isolate: 'none',
+    memoryMb: null,
+    file: null,
     key: null,
     keyForMs: null,
     ifExists: 'return',
