@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checksum, inParallel } from '../examples/lib/checksum.ts';
+import { countPrimes } from '../examples/lib/primes.ts';
 import { inUnits, parseSale, salesLines, sumSales, writeSales } from '../examples/lib/sales.ts';
 import { walk } from '../examples/lib/walk.ts';
 import { addLine, noText, readingMinutes } from '../examples/lib/words.ts';
@@ -209,4 +210,13 @@ test('demo.order reserves and charges once, and sends when the service is open',
   await expect(attempt(1)).rejects.toThrow('closed');
   expect(await attempt(2)).toEqual({ receipt: 'R-TTTTTT', attempts: 2 });
   expect(ran).toEqual(['reserving', 'charging', 'sent']);
+});
+
+test.each([
+  [2, 0],
+  [3, 1],
+  [100, 25],
+  [1_000_000, 78_498],
+])('there are as many primes below %i as there are', (below, primes) => {
+  expect(countPrimes(below)).toBe(primes);
 });
