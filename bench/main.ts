@@ -6,6 +6,7 @@ import { listSettings } from './settings.ts';
 const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promise<void> }>>> = {
   sqlite: () => import('./sqlite.ts'),
   pickup: () => import('./pickup.ts'),
+  isolate: () => import('./isolate.ts'),
   'worker-loop': () => import('./worker-loop.ts'),
 };
 
