@@ -114,9 +114,9 @@ function prepareNow(task: TaskDefinition, input: unknown): PreparedInput | Promi
   return prepared;
 }
 
-/** Key and limits are rendered where the task is enqueued, and there is no input yet. */
+/** Key, group and limits are rendered where the task is enqueued, and there is no input yet. */
 function refuseTemplates(task: TaskDefinition): void {
-  const template = [task.key, ...task.limits.map(({ key }) => key)].find((each) => each?.includes('{'));
+  const template = [task.key, task.group, ...task.limits.map(({ key }) => key)].find((each) => each?.includes('{'));
   if (template == null) return;
   throw invalidOption(
     'input',

@@ -96,6 +96,11 @@ test('a function cannot make an input that a template needs before', () => {
   expect(() => made({ every: '1m', input: () => ({ day: 'x' }) }, keyed)).toThrow('keyed has the template "day:{day}"');
 });
 
+test('nor one that a template of a group needs', () => {
+  const grouped = task('grouped', { input, group: '{day}', run: () => {} });
+  expect(() => made({ every: '1m', input: () => ({ day: 'x' }) }, grouped)).toThrow('grouped has the template "{day}"');
+});
+
 test('one task has no two schedules of one name', () => {
   report.schedule('twice', { every: '1m', input: { day: 'x' } });
   expect(() => report.schedule('twice', { every: '2m', input: { day: 'x' } })).toThrow('has one of this name already');

@@ -22,7 +22,7 @@ export interface PageFrame {
 
 interface LayoutProps {
   readonly title: string;
-  readonly current: 'overview' | 'tasks' | null;
+  readonly current: 'overview' | 'tasks' | 'schedules' | null;
   readonly frame: PageFrame;
   /** What the store is, for the footer. */
   readonly store?: string;
@@ -57,6 +57,9 @@ export function Layout({ title, current, frame, store, children }: LayoutProps) 
             </a>
             <a href={`${root}tasks`} aria-current={current === 'tasks' ? 'page' : undefined}>
               Tasks
+            </a>
+            <a href={`${root}schedules`} aria-current={current === 'schedules' ? 'page' : undefined}>
+              Schedules
             </a>
           </nav>
           {environment === null ? null : (

@@ -7,6 +7,14 @@ import { limits } from '../core/limits.ts';
 import { sharedLook } from '../operations/context.ts';
 import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
+import {
+  scheduleGet,
+  scheduleList,
+  scheduleNext,
+  schedulePause,
+  scheduleResume,
+  scheduleRun,
+} from '../operations/schedule.ts';
 import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
 import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRetry } from '../operations/task.ts';
 import { workerList } from '../operations/worker.ts';
@@ -14,6 +22,8 @@ import { assetResponse, icon, styleSheet } from './assets.ts';
 import { ErrorPage } from './error-page.tsx';
 import type { PageFrame } from './layout.tsx';
 import { Overview } from './overview.tsx';
+import { SchedulePage } from './schedule-page.tsx';
+import { Schedules } from './schedules.tsx';
 import { TaskPage } from './task-page.tsx';
 import type { TaskQuery } from './task-table.tsx';
 import { Tasks } from './tasks.tsx';
@@ -59,6 +69,19 @@ export function createPages(options: PageOptions): Pages {
       },
       { method: 'POST', path: '/tasks/:id/cancel', answer: action(taskCancel, ({ id }) => `tasks/${id}`) },
       { method: 'POST', path: '/tasks/:id/retry', answer: action(taskRetry, ({ id }) => `tasks/${id}`) },
+      {
+        method: 'GET',
+        path: '/schedules',
+        answer: (visit, context) => answerSchedules(visit, sharedLook(context), options),
+      },
+      {
+        method: 'GET',
+        path: '/schedules/:name',
+        answer: (visit, context) => answerSchedule(visit, sharedLook(context), options),
+      },
+      { method: 'POST', path: '/schedules/:name/run', answer: action(scheduleRun, schedulePath) },
+      { method: 'POST', path: '/schedules/:name/pause', answer: action(schedulePause, schedulePath) },
+      { method: 'POST', path: '/schedules/:name/resume', answer: action(scheduleResume, schedulePath) },
       { method: 'POST', path: '/queues/:name/pause', answer: action(queuePause, () => '#queues') },
       { method: 'POST', path: '/queues/:name/resume', answer: action(queueResume, () => '#queues') },
       { method: 'GET', path: `/${styleSheet.path}`, answer: async () => assetResponse(styleSheet) },
@@ -153,6 +176,30 @@ async function answerTask(visit: Visit, context: OperationContext, options: Page
     />,
   );
 }
+
+async function answerSchedules(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
+  const { after } = visit.query;
+  const [health, { schedules, next }] = await Promise.all([
+    perform(systemHealth, context, {}),
+    perform(scheduleList, context, { limit: listMax, ...(after === undefined ? {} : { after }) }),
+  ]);
+  const frame = frameOf(visit, options, Date.parse(health.now));
+  return html(<Schedules frame={frame} schedules={schedules} next={next} />);
+}
+
+async function answerSchedule(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
+  const { name } = visit.params;
+  const [health, schedule, { times }] = await Promise.all([
+    perform(systemHealth, context, {}),
+    perform(scheduleGet, context, { name }),
+    perform(scheduleNext, context, { name }),
+  ]);
+  const frame = frameOf(visit, options, Date.parse(health.now));
+  return html(<SchedulePage frame={frame} schedule={schedule} times={times} />);
+}
+
+const schedulePath = ({ name = '' }: Readonly<Record<string, string>>): string =>
+  `schedules/${encodeURIComponent(name)}`;
 
 /** The form that runs a task by name; its input is JSON text. */
 async function answerRun(visit: Visit, context: OperationContext): Promise<Response> {

@@ -140,7 +140,7 @@ function firingDocument(record: FiringRecord): FiringDocument {
 
 /** Loaded here and not above: only people read words. */
 async function wordsOf(timing: Timing): Promise<string> {
-  if ('everyMs' in timing) return `Every ${formatDuration(timing.everyMs)}`;
+  if ('everyMs' in timing) return `Every ${formatDuration(timing.everyMs).replace('.0 ', ' ')}`;
   const { cron, timezone } = timing;
   try {
     const { default: cronstrue } = await import('cronstrue');
