@@ -2,6 +2,7 @@
 
 import type { Broker } from '../../src/broker/broker.ts';
 import type { ClientEntry } from '../../src/checker/evidence.ts';
+import type { WorkerCommand } from '../../src/core/commands.ts';
 import { TaskFlowError } from '../../src/core/errors.ts';
 import { createIds } from '../../src/core/ids.ts';
 import type { NewTask } from '../../src/core/task.ts';
@@ -91,27 +92,30 @@ async function enqueue(options: ClientOptions, first: readonly NewTask[], nextId
   }
 }
 
-/** Cancels, retries, updates and removes tasks, pauses and resumes queues. */
+/** Cancels, retries, updates and removes tasks, pauses and resumes queues, drains and scales workers. */
 export async function interfere(options: ClientOptions): Promise<void> {
-  const { process, broker, swarm, known } = options;
+  const { process, swarm, known } = options;
   const { clock, chance } = process;
   for (let actions = whole(chance, 5, 40); actions > 0 && !options.isOver(); actions--) {
     await sleep(clock, between(chance, 0, swarm.safetyMs / 12));
+    if (options.isOver()) return;
     // Mostly those that may still run.
     const near = chance.float() < 0.7 ? known.slice(-8) : known;
     const ids = near.length === 0 ? [] : Array.from({ length: whole(chance, 1, 3) }, () => pick(chance, near));
     try {
-      await act(broker, process, [...new Set(ids)]);
+      await act(options, [...new Set(ids)]);
     } catch {
       // A person sees the error and goes on; what the call did, the events tell.
     }
   }
 }
 
-function act(broker: Broker, { chance }: SimProcess, ids: readonly string[]): Promise<unknown> {
+function act(options: ClientOptions, ids: readonly string[]): Promise<unknown> {
+  const { broker } = options;
+  const { chance } = options.process;
   const taskIds = [...ids];
   const queue = pick(chance, queueNames);
-  switch (whole(chance, 0, 9)) {
+  switch (whole(chance, 0, 12)) {
     case 0:
     case 1:
     case 8:
@@ -125,10 +129,30 @@ function act(broker: Broker, { chance }: SimProcess, ids: readonly string[]): Pr
       return broker.configure('queue', queue, { pause: null });
     case 5:
       return broker.remove(taskIds);
+    case 10:
+    case 11:
+    case 12:
+      return tellWorkers(options);
     default: {
       const delayMs = whole(chance, 0, 10_000);
       const patches = [{ delayMs: 0 }, { delayMs }, { priority: 0 }, { queue }, { tags: ['seen'] }];
       return broker.update(taskIds.map((taskId) => ({ taskId, version: null, patch: pick(chance, patches) })));
     }
   }
+}
+
+/** Often one that is gone by now, and a drain more often than its end: then only the healed world has somebody to work. */
+async function tellWorkers({ broker, process: { chance }, isOver }: ClientOptions): Promise<unknown> {
+  const workers = (await broker.getWorkers()).filter(({ server }) => !server);
+  // Whoever was found after the healing is the one who has to work.
+  if (workers.length === 0 || isOver()) return [];
+  const workerIds = Array.from({ length: whole(chance, 1, 2) }, () => pick(chance, workers).workerId);
+  const commands: readonly WorkerCommand[] = [
+    { kind: 'drain' },
+    { kind: 'drain' },
+    { kind: 'resume' },
+    { kind: 'stack' },
+    { kind: 'scale', concurrency: whole(chance, 1, 8) },
+  ];
+  return broker.control(workerIds, pick(chance, commands));
 }

@@ -72,6 +72,21 @@ export const memberMutations: readonly Mutation[] = [
     beforeRepeat: (task, nextId) => ({ ...task, id: nextId() }),
   },
   {
+    name: 'drain-ignored',
+    says: 'a worker confirms that it drains and goes on claiming',
+    swarm: { people: 3, workers: 3 },
+    member: (broker) => {
+      let heard = 0;
+      return {
+        heartbeat: async (request) => {
+          const answer = await broker.heartbeat({ ...request, heard: Math.max(heard, request.heard ?? 0) });
+          heard = Math.max(heard, ...answer.commands.map(({ id }) => id));
+          return { ...answer, commands: answer.commands.filter(({ command }) => command.kind !== 'drain') };
+        },
+      };
+    },
+  },
+  {
     name: 'lease-cut',
     says: 'a lease is shorter than its worker believes',
     member: (broker) => ({

@@ -118,6 +118,31 @@ const storeMutations: readonly Mutation[] = [
       return { ...answer, beats: answer.beats.map((beat) => (beat === 'cancel' ? 'ok' : beat)) };
     },
   })),
+  inStore(
+    'command-told-once',
+    'a command is forgotten when it was answered, also when the reply was lost',
+    (broker, state) => ({
+      heartbeat: async (request) => {
+        const answer = await broker.heartbeat(request);
+        const record = state.presences.get(request.worker.workerId);
+        if (record !== undefined) state.presences.set(record.workerId, { ...record, commands: [] });
+        return answer;
+      },
+    }),
+    { people: 3, rates: { ...calmRates, replyLost: 0.3 } },
+  ),
+  inStore(
+    'command-ids-again',
+    'the ids of commands begin anew when all were confirmed',
+    (broker, state) => ({
+      control: (workerIds, command) => {
+        for (const workerId of workerIds)
+          if (state.presences.get(workerId)?.commands.length === 0) state.lastCommands.delete(workerId);
+        return broker.control(workerIds, command);
+      },
+    }),
+    { people: 3 },
+  ),
   inStore('heartbeat-revives', 'a heartbeat of a lost lease is answered as if it held', (broker) => ({
     heartbeat: async (request) => {
       const answer = await broker.heartbeat(request);
@@ -156,7 +181,8 @@ const storeMutations: readonly Mutation[] = [
         return answer;
       },
     }),
-    silentWorkers,
+    // Many chances in each seed: the beat has to come between a judge's look and its verdict.
+    { ...silentWorkers, freezeEveryMs: 1_500, people: 0, workers: 4, tasks: 60 },
   ),
   inStore('release-charged', 'a run that is handed back costs an attempt', (broker) =>
     settleEach(broker, (one) => (one.verdict.reason === 'released' ? withCharge(one, 'attempt') : one)),

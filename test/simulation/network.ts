@@ -5,6 +5,7 @@ import type { Tell } from '../../src/checker/verdict.ts';
 import type { Chance } from '../../src/core/chance.ts';
 import { taskFlowError } from '../../src/core/errors.ts';
 import type { Presence } from '../../src/core/presence.ts';
+import { watchDrain } from './command-book.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { Timeline } from './timeline.ts';
 import type { Method, Witness } from './witness.ts';
@@ -154,6 +155,7 @@ export function createNetwork(options: NetworkOptions): Network {
 
   function connect(process: SimProcess): Broker {
     const watch = watchClaims(options.tell);
+    const drainWatch = watchDrain(options.tell);
     listeners.set(process, new Set());
     const subscribe = (listener: (signal: Signal) => void) => {
       listeners.get(process)?.add(listener);
@@ -171,7 +173,7 @@ export function createNetwork(options: NetworkOptions): Network {
         if (name === 'schedules') return schedules;
         return (...given: unknown[]) => {
           const sent = name === 'heartbeat' ? placed(process, given) : given;
-          return watch(name, sent, call(process, name as Method, sent));
+          return watch(name, sent, drainWatch(name, sent, call(process, name as Method, sent)));
         };
       },
     });

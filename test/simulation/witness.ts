@@ -9,6 +9,7 @@ import type { Tell } from '../../src/checker/verdict.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import { isFinished } from '../../src/core/states.ts';
 import type { NewTask } from '../../src/core/task.ts';
+import { createCommandBook } from './command-book.ts';
 import { createLeaseBook, type LeaseBook } from './lease-book.ts';
 import { isOfSchedules, watchSchedules } from './schedule-watch.ts';
 import type { SimStore } from './sim-store.ts';
@@ -58,6 +59,7 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
   const settings: SettingEntry[] = [];
   const refusals: KeyRefusal[] = [];
   const counts: Record<string, number> = {};
+  const commands = createCommandBook(tell);
   const book = createLeaseBook(asked, isDead, tell);
   const schedules = watchSchedules({
     tell,
@@ -81,6 +83,7 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
     for (const event of fresh) take(event);
     look(method, given, answer, fresh);
     book.end(fresh);
+    await lookAtCommands(method, given, answer);
     return answer;
   }
 
@@ -101,6 +104,12 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
     if (method === 'configure') lookAtPause(given as Given<'configure'>);
     // A clock that was stepped back may have been seen further on than anything was stored.
     lookAtLeases(book, fresh[0]?.at ?? now, method, given, answer, fresh);
+  }
+
+  async function lookAtCommands(method: Method, given: readonly unknown[], answer: unknown): Promise<void> {
+    if (method === 'control') commands.control(...(given as Given<'control'>), answer as Answer<'control'>);
+    if (method === 'heartbeat') commands.heartbeat((given as Given<'heartbeat'>)[0], answer as Answer<'heartbeat'>);
+    if (method === 'prune') commands.forgetOthers(new Set((await broker.getWorkers()).map(({ workerId }) => workerId)));
   }
 
   function lookAtEnqueue(tasks: readonly NewTask[], results: Answer<'enqueue'>): void {
