@@ -13,6 +13,7 @@ import type { HostedWorker, HostedWorkerOptions } from './worker/hosted.ts';
 
 export type { EnqueueItem } from './client/client.ts';
 export { type Contract, contract, type Schedule, type TaskRef, task } from './client/define.ts';
+export { type Flow, type FlowFailure, type FlowOptions, flow } from './client/flow.ts';
 export type { CancelAnswer, Handle, ResultOptions } from './client/handle.ts';
 export type { EnqueueOptions } from './client/options.ts';
 export type { CatchUpOption, ScheduleOptions, ScheduleTimes } from './client/schedule-options.ts';
@@ -20,7 +21,16 @@ export type { KeepOptions, RetryOptions, TaskOptions } from './client/task-optio
 export type { TypedClient } from './client/typed-client.ts';
 export { type ConfigFile, defineConfig } from './config/define.ts';
 export type { ScheduleFiring } from './core/code-schedule.ts';
-export type { Context, Log, Middleware, MiddlewareRun } from './core/definition.ts';
+export type {
+  Context,
+  Log,
+  Middleware,
+  MiddlewareRun,
+  Parent,
+  Spawned,
+  SpawnOptions,
+} from './core/definition.ts';
+export type { DependsOn } from './core/dependency-option.ts';
 export type { Duration } from './core/duration.ts';
 export { type ErrorCode, type ErrorDocument, TaskFlowError } from './core/errors.ts';
 export type { Priority } from './core/priority.ts';

@@ -12,12 +12,14 @@ import { inUnits, parseSale, salesLines, sumSales, writeSales } from '../example
 import { walk } from '../examples/lib/walk.ts';
 import { addLine, noText, readingMinutes } from '../examples/lib/words.ts';
 import { flaky, hello, order } from '../examples/tasks/demo.ts';
+import { docsDigest } from '../examples/tasks/docs-digest.ts';
 import { filesChecksum } from '../examples/tasks/files-checksum.ts';
 import { httpCheck } from '../examples/tasks/http-check.ts';
 import { reportSales } from '../examples/tasks/report-sales.ts';
 import { textStatsTask } from '../examples/tasks/text-stats.ts';
 import { type Context, definitionOf } from '../src/core/definition.ts';
 import { isFatal } from '../src/core/verdicts.ts';
+import { testKit } from '../src/testing/test-kit.ts';
 
 const never = new AbortController().signal;
 let folder = '';
@@ -118,6 +120,24 @@ describe('text.stats', () => {
   test('counts words as people do', () => {
     expect(addLine(noText, "Don't panic: 42 is the well-known answer — naïve, 日本語.").words).toBe(9);
     expect(readingMinutes(noText)).toBe(0);
+  });
+});
+
+describe('docs.digest', () => {
+  test('counts every text of a folder in a task of its own, and adds them up', async () => {
+    await using kit = await testKit({ tasks: [{ docsDigest }] });
+    const run = await docsDigest.enqueue({ path: join(folder, 'docs') });
+    await kit.drain();
+    const { count, total } = await run.result();
+    expect(count.map(({ words }) => words)).toEqual([6, 2]);
+    expect(total).toMatchObject({ files: 2, words: 8, lines: 4, longest: 'a.md' });
+  });
+
+  test('says what it could not do', async () => {
+    await using kit = await testKit({ tasks: [{ docsDigest }] });
+    const run = await docsDigest.enqueue({ path: join(folder, 'nowhere') });
+    await kit.drain();
+    await expect(run.result()).rejects.toThrow(/Step list failed: There is nothing at/);
   });
 });
 

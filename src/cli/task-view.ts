@@ -4,7 +4,12 @@ import { formatDuration } from '../core/duration.ts';
 import { limits } from '../core/limits.ts';
 import { preview } from '../core/preview.ts';
 import { systemClock } from '../core/time.ts';
-import type { ListedTaskDocument, TaskRecordDocument, TaskSummaryDocument } from '../operations/task-document.ts';
+import type {
+  ListedTaskDocument,
+  RelativeDocument,
+  TaskRecordDocument,
+  TaskSummaryDocument,
+} from '../operations/task-document.ts';
 import { jsonText, type View } from './output.ts';
 import { type Field, fieldLines } from './table.ts';
 import { glyphOf, mark, paint, type Terminal } from './terminal.ts';
@@ -118,6 +123,12 @@ function taskFields(task: TaskRecordDocument, why: string | null): Field[] {
     { label: 'Key', ...set(task.key) },
     { label: 'Schedule', ...set(task.schedule && `${task.schedule.name} for ${task.schedule.at}`) },
     { label: 'Tags', ...set(task.tags.join(', ')) },
+    {
+      label: 'Flow',
+      ...set(task.flow === task.id ? `stands for one: taskflow task list --filter flow:${task.id}` : task.flow),
+    },
+    { label: 'Parents', ...set(relativesText(task.parents)) },
+    { label: 'Children', ...set(relativesText(task.children)) },
     { label: 'Input', text: jsonText(task.input) },
     { label: 'Result', ...set(task.state === 'succeeded' ? jsonText(task.result) : null) },
   ];
@@ -135,6 +146,19 @@ function progressText({ progress }: TaskSummaryDocument): string | null {
 /** Their names; `--json` has the values. */
 function stepsText({ steps }: TaskRecordDocument): string | null {
   return steps.length === 0 ? null : `${steps.length} done: ${steps.map(({ name }) => name).join(', ')}`;
+}
+
+/** As many as a person reads; `--json` has more. */
+const relativesTold = 5;
+
+function relativesText(relatives: readonly RelativeDocument[]): string {
+  const told = relatives
+    .slice(0, relativesTold)
+    .map(
+      ({ id, name, state }) => `${name ?? 'gone'} ${id.slice(0, shortIdLength)}${state === null ? '' : ` ${state}`}`,
+    );
+  const more = relatives.length - told.length;
+  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
 }
 
 function runLines(terminal: Terminal, task: TaskRecordDocument): string[] {

@@ -70,6 +70,8 @@ export function makeClient(options: ClientOptions): Client {
       const prepared = await prepareInput(definition, input);
       await ready();
       const task = newTask(definition, prepared, enqueueOptions, idFor(enqueueOptions, ids));
+      // Alone: a parent that does not exist would be the refusal of whatever else is in the batch.
+      if (task.dependsOn.length > 0) return handleOf(context, task, (await sendMany(store.broker, [task]))[0]);
       return handleOf(context, task, await batcher.enqueue(task));
     },
     async enqueueMany(definition, items) {

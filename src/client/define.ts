@@ -180,7 +180,8 @@ export function contract(name: string, options: object): unknown {
   };
 }
 
-function taskRef(
+/** What is the same of every task: how it is enqueued and scheduled. */
+export function taskRef(
   definition: TaskDefinition,
   schedules: Map<string, CodeSchedule>,
 ): Omit<TaskRef<string, unknown, unknown, unknown>, '~types'> {

@@ -1,6 +1,7 @@
 /** Turns an input and options into the task that crosses the seam: checked, rendered, complete. */
 
 import type { TaskDefinition } from '../core/definition.ts';
+import { readDependencies } from '../core/dependency-option.ts';
 import { parseDuration } from '../core/duration.ts';
 import { retold, TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { encodeJson } from '../core/json.ts';
@@ -101,9 +102,9 @@ export function newTask(
     key,
     keyForMs,
     ifExists,
-    dependsOn: none,
+    dependsOn: readDependencies(options.dependsOn, 'dependsOn'),
     blocks: none,
-    flowId: null,
+    flowId: definition.isFlow === true ? id : null,
     tags: readTags(options.tags),
     traceparent: readTraceparent(options.traceparent),
     firedBy: null,

@@ -1,5 +1,6 @@
 /** The options of an enqueue: their types, and how they are read and refused. */
 
+import type { DependsOn } from '../core/dependency-option.ts';
 import type { Duration } from '../core/duration.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
@@ -49,6 +50,11 @@ export interface EnqueueOptions {
   readonly expiresIn?: Duration;
   /** A number of attempts, or the parts of the definition's policy to change. */
   readonly retry?: number | Partial<Omit<RetryOptions, 'on'>>;
+  /**
+   * Tasks it waits for, by id or handle: it becomes due when the last of them has succeeded, and fails when one does not,
+   * or what `{ task, onFailure }` says. At most 1,000, which exist: INVALID_FLOW.
+   */
+  readonly dependsOn?: readonly DependsOn[];
   /** W3C trace context of the caller. */
   readonly traceparent?: string;
   /** The id of an earlier try of this same call, whose answer was lost. Leave it out otherwise. */
@@ -69,6 +75,7 @@ const optionNames = {
   startWithin: true,
   expiresIn: true,
   retry: true,
+  dependsOn: true,
   traceparent: true,
   id: true,
 } as const satisfies Record<keyof EnqueueOptions, true>;

@@ -133,8 +133,9 @@ function templateOf(
 ): TaskTemplate {
   const { id: _id, firedBy: _firedBy, delayMs: _delayMs, at: _at, ...rest } = newTask(definition, input, options, '');
   const { dependsOn: _dependsOn, blocks: _blocks, flowId: _flowId, ...task } = rest;
-  if (overlap !== 'queue') return task;
-  return { ...task, limits: [...task.limits, { name: `schedule:${schedule}`, max: 1, rate: null }] };
+  const template = definition.isFlow === true ? { ...task, isFlow: true } : task;
+  if (overlap !== 'queue') return template;
+  return { ...template, limits: [...task.limits, { name: `schedule:${schedule}`, max: 1, rate: null }] };
 }
 
 function readOptions(options: unknown): Readonly<Record<string, unknown>> {

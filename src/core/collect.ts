@@ -1,6 +1,6 @@
 /** Finds the tasks among the exports of modules. */
 
-import { definitionOf, type TaskDefinition } from './definition.ts';
+import { definitionOf, type TaskDefinition, withParts } from './definition.ts';
 import { taskFlowError } from './errors.ts';
 
 /**
@@ -24,6 +24,9 @@ export function definitionsIn(tasks: object | readonly object[]): TaskDefinition
 
 function definitionsOf(source: object): readonly TaskDefinition[] {
   const own = definitionOf(source);
-  if (own !== null) return [own];
-  return Object.values(source).flatMap((value: unknown) => definitionOf(value) ?? []);
+  const values: readonly unknown[] = own === null ? Object.values(source) : [source];
+  return values.flatMap((value) => {
+    const definition = definitionOf(value);
+    return definition === null ? [] : withParts(definition);
+  });
 }

@@ -1,10 +1,13 @@
 /** A task definition in a process that has its code, and what a handler is given. */
 
 import type { CodeSchedule } from './code-schedule.ts';
+import type { DependsOn } from './dependency-option.ts';
 import type { Duration } from './duration.ts';
 import type { AsJson } from './json-type.ts';
 import type { LimitTemplate } from './limit-rules.ts';
-import type { IfExists } from './task.ts';
+import type { Priority } from './priority.ts';
+import type { TaskState } from './states.ts';
+import type { IfExists, NewTask, ParentResult, Task } from './task.ts';
 
 /**
  * Where a value made by `task()` or `contract()` carries its {@link TaskDefinition}: how discovery tells a task from
@@ -49,7 +52,80 @@ export interface Context {
    * await ctx.step('mail', () => mailer.receipt(order.email, charge.receiptUrl));
    */
   step<Value>(name: string, fn: () => Value | Promise<Value>): Promise<AsJson<Value>>;
+  /** The tasks it waited for, as they stood when it was claimed, in the order of `dependsOn`. */
+  readonly parents: readonly Parent[];
+  /** What those parents returned that are tasks of `ref` and succeeded, in their order. */
+  resultsOf<Output>(ref: TaskLike<unknown, Output>): Output[];
+  /**
+   * Brings a task along, which is stored in the same step as the success of this run: when the run fails, or somebody else
+   * has taken it over, there is no such task. It belongs to the flow of this one. At most 1,000 in a run, of 4 MiB together.
+   *
+   * Rejects like `enqueue`; a key that is held is not an error, and stores nothing unless `ifExists` says so.
+   *
+   * @example
+   * const parts = await Promise.all(pages.map((page) => ctx.spawn(renderPage, { page })));
+   * await ctx.spawn(bindBook, { bookId }, { dependsOn: parts });
+   */
+  spawn<Input>(ref: TaskLike<Input, unknown>, input: Input, options?: SpawnOptions): Promise<Spawned>;
 }
+
+/** Any task or contract, as far as types go. */
+export interface TaskLike<Input, Output> {
+  readonly name: string;
+  readonly '~types': { readonly input: Input; readonly output: Output };
+}
+
+/** A task that was waited for. */
+export interface Parent {
+  readonly id: string;
+  /** `null`, like the rest, when it was removed. */
+  readonly name: string | null;
+  readonly state: TaskState | null;
+  /** What it returned; `undefined` when it did not succeed. */
+  readonly result: unknown;
+  /** What it failed with, with its name, words and stack of the worker. */
+  readonly error: Error | null;
+}
+
+/** How a spawned task differs from its definition: the options of `enqueue` that make sense for it. */
+export interface SpawnOptions {
+  readonly delay?: Duration;
+  readonly at?: Date;
+  readonly priority?: Priority;
+  readonly queue?: string;
+  readonly tags?: readonly string[];
+  readonly key?: string;
+  readonly keyFor?: Duration;
+  readonly ifExists?: IfExists;
+  readonly startWithin?: Duration;
+  readonly expiresIn?: Duration;
+  readonly group?: string;
+  /** Number of attempts. */
+  readonly retry?: number;
+  /** Tasks it waits for: others spawned here, or any that exist. */
+  readonly dependsOn?: readonly DependsOn[];
+  /** Waiting tasks that wait for it from now on, and what its failure means for them. Those that run or have ended do not. */
+  readonly blocks?: readonly DependsOn[];
+}
+
+/** A task that will be there when this run has succeeded. */
+export interface Spawned {
+  readonly id: string;
+}
+
+/** Where a context keeps what only the parts of TaskFlow need. */
+export const contextInternals = Symbol('taskflow.contextInternals');
+
+/** What a flow needs of its run. */
+export interface ContextInternals {
+  readonly task: Task;
+  readonly parents: readonly ParentResult[];
+  /** Adds a task that is complete. Throws BATCH_TOO_LARGE. */
+  add(task: NewTask): void;
+}
+
+/** What a handler returns to run again when the tasks that it spawned, and that hold it back, have ended. */
+export const waits = Symbol('taskflow.waits');
 
 /**
  * One task as the code defines it, with everything normalised. Made by `task()` and `contract()`; read by the client
@@ -96,6 +172,10 @@ export interface TaskDefinition {
    * of this process made the definition.
    */
   readonly schedules?: ReadonlyMap<string, CodeSchedule>;
+  /** Whether it stands for a flow: its id is the name of that. */
+  readonly isFlow?: boolean;
+  /** Further tasks that a worker needs to run it: the steps of a flow. */
+  readonly parts?: readonly TaskDefinition[];
   /** `null` for a contract that nobody has implemented here. */
   readonly run: ((input: unknown, context: Context) => unknown) | null;
 }
@@ -105,6 +185,11 @@ export function definitionOf(value: unknown): TaskDefinition | null {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function') || !(definitionBrand in value))
     return null;
   return value[definitionBrand] as TaskDefinition;
+}
+
+/** The definition with all that it needs to run, each once. */
+export function withParts(definition: TaskDefinition): readonly TaskDefinition[] {
+  return [definition, ...(definition.parts ?? [])];
 }
 
 /** What a middleware sees of a run. */

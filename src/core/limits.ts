@@ -45,6 +45,8 @@ export const limits = {
   claimHeadMax: 16,
   /** Parents a task may be enqueued with: they are looked through when it is stored. */
   dependenciesMax: 1_000,
+  /** Steps of a flow: each is a task of its own beside those it brings along, and all begin in one call. */
+  flowStepsMax: 500,
   /** Unfinished tasks of a flow that one call cancels: some 300 ms of the store; the next call goes on. */
   flowCancelMax: 10_000,
   /** Parents and children of a task that are named to a person. */

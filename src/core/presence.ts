@@ -25,6 +25,8 @@ export interface Definition {
   readonly limits?: readonly LimitTemplate[];
   /** Names of its schedules that this process has the code of. Absent from workers of versions before schedules. */
   readonly schedules?: readonly string[];
+  /** Present for a flow. */
+  readonly isFlow?: boolean;
   /** File it came from, relative to the project, or `null`. */
   readonly file: string | null;
 }

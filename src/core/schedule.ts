@@ -24,7 +24,11 @@ export type CatchUp =
   | { readonly kind: 'all'; readonly max: number; readonly withinMs: number };
 
 /** Everything of a task that is the same for each firing. */
-export type TaskTemplate = Omit<NewTask, 'id' | 'firedBy' | 'delayMs' | 'at' | 'dependsOn' | 'blocks' | 'flowId'>;
+export interface TaskTemplate
+  extends Omit<NewTask, 'id' | 'firedBy' | 'delayMs' | 'at' | 'dependsOn' | 'blocks' | 'flowId'> {
+  /** Whether each firing stands for a flow. */
+  readonly isFlow?: boolean;
+}
 
 /** A schedule, normalised. The store keeps it as text: an equal text is the same schedule. */
 export interface ScheduleDefinition {
@@ -154,17 +158,19 @@ export function newSchedule(name: string, definition: ScheduleDefinition, now: n
 
 /** The task of a schedule for one of its times. Everybody who makes it makes the same one, whichever version he knows. */
 export function taskOf(name: string, definition: ScheduleDefinition, at: number): NewTask {
-  const { task, input } = definition;
+  const { input } = definition;
+  const { isFlow = false, ...task } = definition.task;
+  const id = derivedId(at, `schedule|${name}`);
   return {
     ...task,
-    id: derivedId(at, `schedule|${name}`),
+    id,
     payload: input === 'made' ? JSON.stringify({ at: isoTime(at) }) : task.payload,
     firedBy: { schedule: name, at, input },
     delayMs: 0,
     at: null,
     dependsOn: [],
     blocks: [],
-    flowId: null,
+    flowId: isFlow ? id : null,
   };
 }
 

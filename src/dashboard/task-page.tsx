@@ -11,6 +11,7 @@ import { ProgressBar, When } from './components.tsx';
 import { Glyph, lookOf, StateWord } from './glyphs.tsx';
 import { JsonCard } from './json-card.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
+import { RelativesCards } from './relatives-card.tsx';
 import { StepsCard } from './steps-card.tsx';
 import { clockTime, count, exactTime, tookOrWaits } from './words.ts';
 
@@ -35,6 +36,7 @@ export function TaskPage({ frame, task, why, workers, logs }: TaskPageProps) {
       </section>
       {task.error === null ? null : <ErrorCard error={task.error} />}
       {task.runs.length === 0 ? null : <Runs runs={task.runs} attempts={task.attempts} nameOf={nameOf} />}
+      <RelativesCards task={task} root={frame.root} />
       <StepsCard steps={task.steps} />
       <JsonCard title="Input" value={task.input} href={`${frame.root}api/v1/tasks/${task.id}`} />
       {task.state === 'succeeded' ? (

@@ -76,7 +76,9 @@ export function createReaper(options: ReaperOptions): Service {
     const judged = recovering ? overdue.filter((one) => isAbandoned(one, dead)) : overdue;
     if (judged.length > 0) await broker.settle(judged.map((one) => verdictOn(one)));
     token = createToken(chance);
-    return overdue.length >= limits.tickMax ? 'full' : 'done';
+    // The end of a task for its parent's sake may be the end of its children: a chain must not take a period for each link.
+    const mayFollow = judged.some(({ reason }) => reason === 'dependency_failed');
+    return mayFollow || overdue.length >= limits.tickMax ? 'full' : 'done';
   }
 
   async function checkHealth(): Promise<void> {

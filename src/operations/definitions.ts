@@ -106,6 +106,7 @@ function fromPublished(definition: Definition): TaskDefinition {
       inputSchema === null ? input : (await import('./json-schema.ts')).parseWithJsonSchema(definition, input),
     parseOutput: async (output) => output,
     retryOn: null,
+    ...(definition.isFlow === true && { isFlow: true }),
     run: null,
   };
 }

@@ -48,6 +48,13 @@ export const enqueueInput = z.strictObject({
   group: text(limits.keyMax).optional().describe('Takes turns with the other groups of its queue'),
   limits: z.array(taskLimit).max(limits.limitsPerTaskMax).optional().describe('Limits beside those of the definition'),
   tags: z.array(text(limits.nameMax)).max(limits.tagsMax).optional(),
+  dependsOn: z
+    .array(z.union([taskId, z.strictObject({ task: taskId, onFailure: z.enum(['fail', 'cancel', 'ignore']) })]))
+    .max(limits.dependenciesMax)
+    .optional()
+    .describe(
+      'Ids of tasks it waits for; { task, onFailure } says what a failure of one means: fail, cancel or ignore',
+    ),
 });
 
 export const listInput = z.strictObject({

@@ -1,6 +1,7 @@
 /** The one public shape of a task: API answers, `--json`, pages and exports show exactly this. */
 
 import type { Attempt, TimelineEntry } from '../core/events.ts';
+import type { Facts, RelativeFact } from '../core/facts.ts';
 import { parsePolicy } from '../core/policy.ts';
 import type { WorkerRecord } from '../core/presence.ts';
 import { type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
@@ -98,11 +99,30 @@ export interface TimelineDocument {
 }
 
 /** One task with what happened to it, oldest first. */
-export interface TaskRecordDocument extends TaskDocument {
+export interface TaskRecordDocument extends TaskDocument, RelativesDocument {
   /** The name of `worker`, while the store still knows it. */
   readonly workerName: string | null;
   readonly runs: readonly RunDocument[];
   readonly timeline: readonly TimelineDocument[];
+}
+
+/** The other end of a dependency. */
+export interface RelativeDocument {
+  readonly id: string;
+  /** `null`, like `state`, when it is not in the store. */
+  readonly name: string | null;
+  readonly state: TaskState | null;
+}
+
+/** Whom a task waits for, and who waits for it; at most 100 of each. */
+export interface RelativesDocument {
+  /** The task that stands for the flow it belongs to; its own id where it is that. */
+  readonly flow: string | null;
+  /** Those that hold it back first. */
+  readonly parents: readonly (RelativeDocument & { readonly holdsBack: boolean })[];
+  /** How many parents hold it back, named or not. */
+  readonly parentsLeft: number;
+  readonly children: readonly RelativeDocument[];
 }
 
 export interface LogDocument {
@@ -138,16 +158,22 @@ export function listedTaskDocument(task: TaskSummary): ListedTaskDocument {
 
 /**
  * `live` is what the live store says of it now, when it still holds the task: the record may be behind. `workers` are
- * those the store knows, for their names.
+ * those the store knows, for their names; `facts` of the store know its relatives.
  */
 export function taskRecordDocument(
   record: TaskRecord,
   live: Task | null,
   workers: readonly NamedWorker[],
+  facts: Pick<Facts, 'parents' | 'parentsLeft' | 'children'> | null,
 ): TaskRecordDocument {
-  const document = taskDocument(live ?? record.task);
+  const task = live ?? record.task;
+  const document = taskDocument(task);
   return {
     ...document,
+    flow: task.flowId,
+    parents: (facts?.parents ?? []).map((parent) => ({ ...relative(parent), holdsBack: parent.edge !== 'done' })),
+    parentsLeft: facts?.parentsLeft ?? 0,
+    children: (facts?.children ?? []).map(relative),
     workerName: workers.find(({ workerId }) => workerId === document.worker)?.name ?? null,
     runs: record.attempts.map(runDocument),
     timeline: timelineDocuments(record.timeline, workers),
@@ -212,6 +238,10 @@ function summary(task: Omit<TaskSummary, 'view' | 'preview'>): TaskSummaryDocume
     timeoutMs,
     tookMs: ended ? (task.finishedAt ?? 0) - (task.startedAt ?? 0) : null,
   };
+}
+
+function relative({ taskId, name, state }: RelativeFact): RelativeDocument {
+  return { id: taskId, name, state };
 }
 
 function runDocument(run: Attempt): RunDocument {

@@ -7,9 +7,10 @@ import { explain, type GateCode } from '../core/explain.ts';
 import { parseFilter } from '../core/filter-parse.ts';
 import { parseId } from '../core/ids.ts';
 import type { TaskState, TaskView } from '../core/states.ts';
-import type { LogLevel } from '../core/task.ts';
+import type { LogLevel, Task } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type { TaskRecord } from '../history/history.ts';
+import type { Definitions } from './definitions.ts';
 import { type EnqueueDocument, enqueueByName } from './enqueue.ts';
 import type { Operation } from './operation.ts';
 import type { CancelInput, EnqueueInput, ListInput, LogsInput, TaskInput } from './schemas.ts';
@@ -64,21 +65,22 @@ export const taskGet: Operation<TaskInput, TaskRecordDocument> = {
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
-    const [[live], record, workers] = await Promise.all([
-      store.broker.getTasks([taskId]),
+    const [[facts], record, workers] = await Promise.all([
+      store.broker.inspect([taskId]),
       store.history.task(taskId),
       store.broker.getWorkers(),
     ]);
+    const live = facts?.task ?? null;
     const known: TaskRecord | null =
-      record ?? (live == null ? null : { task: live, attempts: [], logs: [], timeline: [] });
+      record ?? (live === null ? null : { task: live, attempts: [], logs: [], timeline: [] });
     if (known === null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
-    return taskRecordDocument(known, live ?? null, workers);
+    return taskRecordDocument(known, live, workers, facts ?? null);
   },
 };
 
 export interface CancelDocument {
   readonly id: string;
-  /** `requested`: it runs, and its worker was told. */
+  /** `requested`: it runs, and its worker was told. Of a flow, its other tasks are ended, or asked, too. */
   readonly outcome: 'cancelled' | 'requested';
 }
 
@@ -88,13 +90,21 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
   summary: 'Cancel a task that has not finished',
   role: 'operator',
   schema: async () => (await import('./schemas.ts')).cancelInput,
-  async run({ store, actor }, { id, reason }) {
+  async run({ store, actor, definitions }, { id, reason }) {
     const taskId = parseId(id);
     const words = reason === undefined ? `by ${actor.name}` : `by ${actor.name}: ${reason}`;
-    const [result] = await store.broker.cancel({ taskIds: [taskId], reason: words });
+    const [task] = await store.broker.getTasks([taskId]);
+    const flowId = task != null && (await standsForFlow(task, definitions)) ? taskId : null;
+    const [result] = await store.broker.cancel({ taskIds: [taskId], flowId, reason: words });
     return { id: taskId, outcome: cancelOutcome(taskId, result) };
   },
 };
+
+/** One that was enqueued before any worker had told that its name is that of a flow does not say so itself; under way it is blocked. */
+async function standsForFlow(task: Task, definitions: Definitions): Promise<boolean> {
+  if (task.flowId === task.id || task.state === 'blocked') return true;
+  return (await definitions.find(task.name))?.isFlow === true;
+}
 
 export interface RetryDocument {
   readonly id: string;

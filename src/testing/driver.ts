@@ -21,8 +21,8 @@ export interface DriverOptions {
   readonly clock: ManualClock;
   readonly chance: Chance;
   readonly definitions: readonly TaskDefinition[];
-  /** Told of every task that a schedule has fired. */
-  readonly onFired: (task: NewTask) => void;
+  /** Told of every task that a schedule has fired, or a run has brought along. */
+  readonly onNewTask: (task: NewTask) => void;
 }
 
 export interface Driver {
@@ -46,9 +46,10 @@ const outsideMs = 1;
 /** Turns without any run after which a worker is replaced: it may have missed a signal. */
 const idleTurns = 50;
 
-export function createDriver({ store, clock, chance, definitions, onFired }: DriverOptions): Driver {
+export function createDriver({ store, clock, chance, definitions, onNewTask }: DriverOptions): Driver {
   const { broker } = store;
-  const scheduled = withFirings(broker, onFired);
+  const scheduled = withFirings(broker, onNewTask);
+  const running = { ...store, broker: withSpawned(broker, onNewTask) };
   // A test has its stubs and its spies in this process, and so it runs its tasks here.
   const definitionsHere = definitions.map((definition) => ({ ...definition, isolate: 'none' as const }));
   let worker: Worker | null = null;
@@ -66,10 +67,19 @@ export function createDriver({ store, clock, chance, definitions, onFired }: Dri
     };
     // Nothing but this kit uses the store, so no lease needs the benefit of the doubt after an outage.
     const reaper = createReaper({ broker, isGone: () => false, recoveryMs: 0, ...loop });
+    // The end of a task for its parent's sake may be the end of its children: as often as that is so.
+    for (let before = Infinity, now = await countBlocked(); now > 0 && now < before; now = await countBlocked()) {
+      before = now;
+      await tickOnce(reaper);
+    }
     for (const service of [reaper, createPromoter(broker, loop), createPruner(broker, loop)]) await tickOnce(service);
     while ((await broker.schedules.due(1)).schedules.length > 0 && failures.length === 0)
       await tickOnce(createScheduler(scheduled, loop));
     if (failures.length > 0) throw failures[0];
+  }
+
+  async function countBlocked(): Promise<number> {
+    return (await broker.getQueues()).reduce((sum, { counts }) => sum + (counts.blocked ?? 0), 0);
   }
 
   async function drain(max: number): Promise<void> {
@@ -89,7 +99,7 @@ export function createDriver({ store, clock, chance, definitions, onFired }: Dri
       if (queues.length === 0) return;
       const before = runs;
       worker = createWorker({
-        store,
+        store: running,
         definitions: definitionsHere,
         queues,
         clock,
@@ -191,6 +201,19 @@ export function createDriver({ store, clock, chance, definitions, onFired }: Dri
   }
 
   return { drain, tick, crash, isWaiting: () => waiting, close };
+}
+
+/** The same broker, which tells of the tasks that settlements have brought along. */
+function withSpawned(broker: Broker, onSpawned: (task: NewTask) => void): Broker {
+  return {
+    ...broker,
+    async settle(settlements, claimNext) {
+      const answer = await broker.settle(settlements, claimNext);
+      for (const [index, { spawn }] of settlements.entries())
+        if (answer.results[index]?.outcome === 'applied') spawn.forEach(onSpawned);
+      return answer;
+    },
+  };
 }
 
 /** The broker, telling of the tasks that its schedules fire. */

@@ -1,6 +1,6 @@
 /** Puts something else in the place of a task's handler, and remembers what its runs logged. */
 
-import type { Context, Log, TaskDefinition } from '../core/definition.ts';
+import { type Context, contextInternals, type Log, type TaskDefinition } from '../core/definition.ts';
 import type { LogLevel } from '../core/task.ts';
 import { fatal } from '../core/verdicts.ts';
 
@@ -67,6 +67,11 @@ function answerOf(standing: Standing, input: unknown): { readonly value: unknown
   return 'return' in stub ? { value: stub.return } : null;
 }
 
+/** What a flow needs, and nobody else knows of. */
+function internalsOf(context: Context): object {
+  return contextInternals in context ? { [contextInternals]: context[contextInternals] } : {};
+}
+
 /** The context, whose log is also remembered here. */
 function withLog(context: Context, logs: Map<string, LoggedLine[]>): Context {
   const lines = logs.get(context.id) ?? [];
@@ -92,5 +97,11 @@ function withLog(context: Context, logs: Map<string, LoggedLine[]>): Context {
     },
     progress: (done, total, note) => context.progress(done, total, note),
     step: (name, fn) => context.step(name, fn),
+    get parents() {
+      return context.parents;
+    },
+    resultsOf: (ref) => context.resultsOf(ref),
+    spawn: (ref, input, options) => context.spawn(ref, input, options),
+    ...internalsOf(context),
   };
 }

@@ -112,7 +112,7 @@ async function openKit(options: TestKitOptions): Promise<TestKit> {
   await storeSchedules(store, options.schedules);
   const record = createRecord();
   const client = makeClient({ open: async () => recordingStore(store, record), clock, chance });
-  const driver = createDriver({ store, clock, chance, definitions: handlers.definitions, onFired: record.add });
+  const driver = createDriver({ store, clock, chance, definitions: handlers.definitions, onNewTask: record.add });
   const formerClient = replaceDefaultClient(client);
   let walking: Promise<unknown> = Promise.resolve();
   let walks = 0;

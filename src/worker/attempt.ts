@@ -2,8 +2,9 @@
 
 import type { Beat } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
+import { utf8Length } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
-import type { ClaimedTask, Lease, LogLine, Progress, Settlement, Task, Verdict } from '../core/task.ts';
+import type { ClaimedTask, Lease, LogLine, NewTask, Progress, Settlement, Task, Verdict } from '../core/task.ts';
 import type { Pool } from './pools.ts';
 import type { Steps } from './steps.ts';
 import type { StrayKind } from './strays.ts';
@@ -59,6 +60,12 @@ export class Attempt implements Timed {
   progressChanged = false;
   logs: LogLine[] = [];
   logLines = 0;
+  /** How the tasks stood that it waited for. */
+  readonly parents: ClaimedTask['parents'];
+  /** What its handler brings along, when it succeeds; bytes of their payloads. */
+  spawned: NewTask[] | null = null;
+  spawnedBytes = 0;
+  spawnCalls = 0;
   /** Made on the first step. */
   steps: Steps | null = null;
   /** What its handler said last: a step, its progress, a line of its log. */
@@ -79,6 +86,7 @@ export class Attempt implements Timed {
   ) {
     this.task = claimed.task;
     this.lease = claimed.lease;
+    this.parents = claimed.parents;
     this.runMs = claimed.runMs;
     this.boundByLife = claimed.boundByLife;
     this.pool = pool;
@@ -168,7 +176,33 @@ export class Attempt implements Timed {
 
   /** What to tell the store; only with a verdict. Made anew for each sending, so that it carries the latest news. */
   settlement(verdict: Verdict): Settlement {
-    return { lease: this.lease, verdict, ranMs: this.ranMs, progress: this.progress, logs: this.logs, spawn: noTasks };
+    const { lease, ranMs, progress, logs } = this;
+    return { lease, verdict, ranMs, progress, logs, spawn: this.spawnedWith(verdict) };
+  }
+
+  /** A run that fails brings nothing along. */
+  spawnedWith({ to }: Verdict): Settlement['spawn'] {
+    return this.spawned !== null && (to === 'succeeded' || to === 'blocked') ? this.spawned : noTasks;
+  }
+
+  /** What a handler elsewhere has brought along. */
+  takeSpawned(tasks: readonly NewTask[]): void {
+    if (tasks.length === 0) return;
+    this.spawned = [...tasks];
+    this.spawnedBytes = tasks.reduce((bytes, { payload }) => bytes + utf8Length(payload), 0);
+  }
+
+  /** Throws BATCH_TOO_LARGE for more than one settlement may carry. */
+  spawn(task: NewTask): void {
+    const spawned = this.spawned ?? [];
+    const bytes = this.spawnedBytes + utf8Length(task.payload);
+    if (spawned.length >= limits.batchMax)
+      throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchMax} tasks`, actual: spawned.length + 1 });
+    if (bytes > limits.batchBytesMax)
+      throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
+    spawned.push(task);
+    this.spawned = spawned;
+    this.spawnedBytes = bytes;
   }
 }
 

@@ -10,7 +10,7 @@ import { limits } from '../core/limits.ts';
 import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { systemClock } from '../core/time.ts';
 import { Attempt } from './attempt.ts';
-import { type Birth, type ChildTask, endMark, type FromChild, type ToChild } from './child-messages.ts';
+import { type Birth, endMark, type FromChild, type ToChild } from './child-messages.ts';
 import { definitionsOf, valuesOf } from './discovery.ts';
 import { loadModule } from './load.ts';
 import { Pool } from './pools.ts';
@@ -72,7 +72,7 @@ watchStrays({ keepsExit: true });
 
 process.on('message', (message: ToChild) => {
   if (message.kind === 'load') void load(message.file);
-  else if (message.kind === 'run') void begin(message.run, message.file, message.task);
+  else if (message.kind === 'run') void begin(message);
   else if (message.run === run && current !== null) {
     if (message.kind === 'kept') current.steps?.kept(message.names.map((name) => ({ name, value: null })));
     else {
@@ -83,11 +83,11 @@ process.on('message', (message: ToChild) => {
   }
 });
 
-async function begin(number: number, file: string, task: ChildTask): Promise<void> {
+async function begin({ run: number, file, task, parents }: Extract<ToChild, { kind: 'run' }>): Promise<void> {
   run = number;
   printed.reset();
   const lease = { taskId: task.id, token: '' };
-  const claimed = { task, lease, runMs: null, boundByLife: false, parents: [] } as unknown as ClaimedTask;
+  const claimed = { task, lease, runMs: null, boundByLife: false, parents } as unknown as ClaimedTask;
   const attempt = new Attempt(claimed, new Pool([task.queue], 1), 0, 0, Infinity, runner);
   numbers.set(attempt, number);
   current = attempt;
@@ -129,9 +129,10 @@ function tellNews(): void {
 
 function end(outcome: Outcome): void {
   tellNews();
+  const spawned = current?.spawned ?? [];
   if (current !== null) current.phase = 'over';
   current = null;
-  tell({ kind: 'ended', run, outcome, wrote: printed.mark(endMark(run)), isSpent });
+  tell({ kind: 'ended', run, outcome, spawned, wrote: printed.mark(endMark(run)), isSpent });
 }
 
 function tell(message: FromChild): void {

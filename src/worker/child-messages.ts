@@ -1,13 +1,23 @@
 /** What a worker and the processes of its isolated tasks say to each other. Plain JSON, one run at a time. */
 
 import type { ErrorCode } from '../core/errors.ts';
-import type { Checkpoint, LogLine, Outcome, Progress, Task, TaskError } from '../core/task.ts';
+import type { Checkpoint, LogLine, NewTask, Outcome, ParentResult, Progress, Task, TaskError } from '../core/task.ts';
 import type { AbortKind } from './attempt.ts';
 
 /** What of a task its handler, or the rules about its end, look at. */
 export type ChildTask = Pick<
   Task,
-  'id' | 'name' | 'queue' | 'attempt' | 'generation' | 'epoch' | 'payload' | 'checkpoints'
+  | 'id'
+  | 'name'
+  | 'queue'
+  | 'attempt'
+  | 'generation'
+  | 'epoch'
+  | 'payload'
+  | 'checkpoints'
+  | 'claimedAt'
+  | 'flowId'
+  | 'traceparent'
 >;
 
 /** What a process is told when it is made, in its environment. */
@@ -23,7 +33,13 @@ export interface Birth {
 export type ToChild =
   /** Loads a file before somebody waits for it. */
   | { readonly kind: 'load'; readonly file: string }
-  | { readonly kind: 'run'; readonly run: number; readonly file: string; readonly task: ChildTask }
+  | {
+      readonly kind: 'run';
+      readonly run: number;
+      readonly file: string;
+      readonly task: ChildTask;
+      readonly parents: readonly ParentResult[];
+    }
   | {
       readonly kind: 'abort';
       readonly run: number;
@@ -51,6 +67,8 @@ export type FromChild =
       readonly kind: 'ended';
       readonly run: number;
       readonly outcome: Outcome;
+      /** What its handler brings along. */
+      readonly spawned: readonly NewTask[];
       readonly wrote: boolean;
       /** Something of a run goes on, or went wrong behind its back: no other run should meet it. */
       readonly isSpent: boolean;

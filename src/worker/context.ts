@@ -1,12 +1,22 @@
 /** What a handler is given: facts about its run, a signal, two ways to speak, and a way to remember. */
 
-import type { Context, Log } from '../core/definition.ts';
+import {
+  type Context,
+  type ContextInternals,
+  contextInternals,
+  type Log,
+  type Parent,
+  type Spawned,
+  type SpawnOptions,
+  type TaskLike,
+} from '../core/definition.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { AsJson } from '../core/json-type.ts';
 import { limits } from '../core/limits.ts';
 import type { LogLevel, LogLine, Progress } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
 import type { Attempt } from './attempt.ts';
+import { parentOf, prepareSpawn } from './relatives.ts';
 import { Steps } from './steps.ts';
 
 /** Whom a context calls when the store should hear something before the next renewal. */
@@ -28,6 +38,7 @@ class HandlerContext implements Context {
   readonly #attempt: Attempt;
   readonly #options: ContextOptions;
   #log: Log | null = null;
+  #parents: readonly Parent[] | null = null;
 
   constructor(attempt: Attempt, options: ContextOptions) {
     this.#attempt = attempt;
@@ -93,14 +104,46 @@ class HandlerContext implements Context {
   /** An async function, so that whatever is wrong rejects and nothing throws. */
   async step<Value>(name: string, fn: () => Value | Promise<Value>): Promise<AsJson<Value>> {
     const attempt = this.#attempt;
-    const assertRuns = (): void => {
-      attempt.assertHeld();
-      if (attempt.phase !== 'running') throw taskFlowError('LEASE_LOST', { id: attempt.task.id });
-    };
+    const assertRuns = (): void => this.#assertRuns();
     assertRuns();
     attempt.lastWords = `step ${cut(String(name), limits.progressNoteMax)}`;
     attempt.steps ??= new Steps(attempt.task, this.#options.onStep);
     return (await attempt.steps.run(name, fn, assertRuns)) as AsJson<Value>;
+  }
+
+  get parents(): readonly Parent[] {
+    this.#parents ??= this.#attempt.parents.map(parentOf);
+    return this.#parents;
+  }
+
+  resultsOf<Output>({ name }: TaskLike<unknown, Output>): Output[] {
+    return this.parents.filter((parent) => parent.name === name && parent.state === 'succeeded').map(resultOf<Output>);
+  }
+
+  async spawn<Input>(ref: TaskLike<Input, unknown>, input: Input, options: SpawnOptions = {}): Promise<Spawned> {
+    const attempt = this.#attempt;
+    this.#assertRuns();
+    const task = await prepareSpawn(attempt, ref, input, options);
+    this.#assertRuns();
+    attempt.spawn(task);
+    return { id: task.id };
+  }
+
+  get [contextInternals](): ContextInternals {
+    const attempt = this.#attempt;
+    return {
+      task: attempt.task,
+      parents: attempt.parents,
+      add: (task) => {
+        this.#assertRuns();
+        attempt.spawn(task);
+      },
+    };
+  }
+
+  #assertRuns(): void {
+    this.#attempt.assertHeld();
+    if (this.#attempt.phase !== 'running') throw taskFlowError('LEASE_LOST', { id: this.#attempt.task.id });
   }
 
   #write(level: LogLevel, message: string, fields: object | undefined): void {
@@ -119,6 +162,10 @@ class HandlerContext implements Context {
       fields: fields === undefined ? null : fieldsText(fields),
     };
   }
+}
+
+function resultOf<Output>({ result }: Parent): Output {
+  return result as Output;
 }
 
 function progressWords({ done, total, note }: Progress): string {

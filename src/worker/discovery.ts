@@ -3,13 +3,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve } from 'node:path';
 import { type CodeSchedule, schedulesIn } from '../core/code-schedule.ts';
-import { definitionOf, type TaskDefinition } from '../core/definition.ts';
+import { definitionOf, type TaskDefinition, withParts } from '../core/definition.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { loadModule } from './load.ts';
 
 /** Where tasks are looked for when nobody says otherwise; those that do not exist are skipped. */
-export const defaultFolders: readonly string[] = ['tasks', 'src/tasks'];
+export const defaultFolders: readonly string[] = ['tasks', 'src/tasks', 'flows', 'src/flows'];
 
 export interface DiscoveryOptions {
   /** The project; file names are shown relative to it. */
@@ -122,7 +122,8 @@ export function definitionsOf(values: readonly unknown[]): TaskDefinition[] {
   const definitions = new Set<TaskDefinition>();
   for (const value of values) {
     const definition = definitionOf(value);
-    if (definition !== null && definition.run !== null) definitions.add(definition);
+    if (definition === null) continue;
+    for (const part of withParts(definition)) if (part.run !== null) definitions.add(part);
   }
   return [...definitions];
 }

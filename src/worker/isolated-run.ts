@@ -74,8 +74,9 @@ export function runInChild(
     onNews();
   }
 
-  async function finish({ outcome, wrote, isSpent }: Extract<FromChild, { kind: 'ended' }>): Promise<void> {
+  async function finish({ outcome, spawned, wrote, isSpent }: Extract<FromChild, { kind: 'ended' }>): Promise<void> {
     if (wrote) await child.flushed(run);
+    attempt.takeSpawned(spawned);
     end(outcome, isSpent);
   }
 
@@ -116,12 +117,15 @@ export function runInChild(
   attempt.kill = kill;
   child.listener = { onMessage, onLine, onExit };
   signal.addEventListener('abort', onAbort);
-  const { id, name, queue, generation, epoch, checkpoints } = task;
+  const { id, name, queue, generation, epoch, checkpoints, claimedAt, flowId, traceparent } = task;
+  const { payload } = options;
+  const known = { id, name, queue, attempt: task.attempt, generation, epoch, payload, checkpoints };
   child.send({
     kind: 'run',
     run,
     file: options.file,
-    task: { id, name, queue, attempt: task.attempt, generation, epoch, payload: options.payload, checkpoints },
+    task: { ...known, claimedAt, flowId, traceparent },
+    parents: attempt.parents,
   });
   if (child.hasEnded) onExit({ code: null, signal: null, problem: 'it ended before the run' });
   return promise;

@@ -33,6 +33,7 @@ export function publishedDefinition(definition: TaskDefinition, file: string | n
     limits: definition.limits,
     ...(definition.schedules !== undefined &&
       definition.schedules.size > 0 && { schedules: [...definition.schedules.keys()] }),
+    ...(definition.isFlow === true && { isFlow: true }),
     file,
   };
 }

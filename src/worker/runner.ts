@@ -1,6 +1,7 @@
 /** Runs one attempt: payload, input, middleware, handler, output, outcome. Whatever a handler does, the worker lives on. */
 
-import type { Middleware, TaskDefinition } from '../core/definition.ts';
+import { type Middleware, type TaskDefinition, waits } from '../core/definition.ts';
+import { inOrder } from '../core/dependencies.ts';
 import { formatDuration, parseDuration } from '../core/duration.ts';
 import { toTaskError } from '../core/error-facts.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
@@ -89,7 +90,9 @@ export function createRunner(options: RunnerOptions): Runner {
         attempt,
         options.middleware.length === 0 ? handler : () => wrapped(options.middleware, attempt, input, handler),
       );
+      if (output === waits) return waitsFor(attempt);
       const result = encodeResult(task.name, await definition.parseOutput(output));
+      checkSpawned(attempt);
       if (isFailed(attempt)) return abortedOutcome(attempt, definition, attempt.abortReason);
       return { kind: 'done', result };
     } catch (thrown) {
@@ -240,6 +243,16 @@ function wrapped(
   return call(0);
 }
 
+/** What it brings along is stored with the end of this run: whatever is wrong with it must be said before. */
+function checkSpawned({ spawned }: Attempt): void {
+  if (spawned !== null) inOrder(spawned);
+}
+
+function waitsFor(attempt: Attempt): Outcome {
+  checkSpawned(attempt);
+  return { kind: 'waits' };
+}
+
 function encodeResult(taskName: string, output: unknown): string | null {
   if (output === undefined) return null;
   return encodeJson(output, {
@@ -271,6 +284,8 @@ const hopeless: ReadonlySet<string> = new Set([
   'PAYLOAD_TOO_DEEP',
   'STEP_TOO_LARGE',
   'STEP_NAME_TAKEN',
+  'BATCH_TOO_LARGE',
+  'INVALID_FLOW',
 ]);
 
 function errorOutcome(attempt: Attempt, definition: TaskDefinition, thrown: unknown): Outcome {

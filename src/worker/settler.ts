@@ -94,12 +94,16 @@ export function createSettler(options: SettlerOptions): Settler {
 
   function takeBatch(): Attempt[] {
     let bytes = 0;
+    let spawned = 0;
     let count = 0;
     while (count < unsettled.length && count < limits.batchMax) {
       if (count > 0 && (isSuspect(unsettled[0]) || isSuspect(unsettled[count]))) break;
-      const verdict = unsettled[count]?.verdict;
+      const attempt = unsettled[count];
+      const verdict = attempt?.verdict;
       if (verdict?.to === 'succeeded' && verdict.result !== null) bytes += 3 * verdict.result.length;
-      if (bytes > limits.batchBytesMax && count > 0) break;
+      bytes += attempt?.spawnedBytes ?? 0;
+      spawned += attempt?.spawned?.length ?? 0;
+      if ((bytes > limits.batchBytesMax || spawned > limits.batchMax) && count > 0) break;
       count += 1;
     }
     if (count === unsettled.length) {

@@ -1,6 +1,7 @@
 /** What must compile where tasks are enqueued, followed, worked on and tested. */
-import { createClient, createWorker, type Handle, type Middleware, TaskFlowError } from 'taskflowjs';
+import { createClient, createWorker, flow, type Handle, type Middleware, TaskFlowError, task } from 'taskflowjs';
 import { testKit } from 'taskflowjs/testing';
+import { z } from 'zod';
 import * as email from './tasks/email.ts';
 import * as image from './tasks/image.ts';
 
@@ -63,6 +64,45 @@ export const heartbeat = email.sendWelcome.schedule('greet', {
 export const resized = image.resizeImage.schedule('image.logo', {
   cron: '@daily',
   input: async () => ({ src: 'https://x.test/logo.png', width: 640 }),
+});
+
+const publishVideo = flow('video.publish', { input: z.object({ id: z.string(), at: z.coerce.date() }) })
+  .step('report', image.buildReport)
+  .from(({ flow: { at } }) => {
+    // What a step reads has been stored: a Date is text.
+    at satisfies string;
+    return { day: at };
+  })
+  .step('resize', image.resizeImage, { needs: ['report'], limit: 2 })
+  .forEach(async (results) => {
+    results.report.kind satisfies 'daily' | 'weekly';
+    return [640, 320].map((width) => ({ src: results.flow.id, width }));
+  })
+  .step('tell', email.sendWelcome, { needs: ['resize', 'report'] })
+  .from((results) => ({ userId: results.resize[0]?.url ?? results.report.kind }))
+  .onFailure(email.sendWelcome, ({ flow: { id }, failed, error }) => ({ userId: `${id} ${failed} ${error.message}` }));
+
+export async function publishAll(): Promise<number> {
+  const run = await publishVideo.enqueue({ id: 'v1', at: new Date() }, { priority: 'low', delay: '1m' });
+  const out = await run.result({ timeout: '2h' });
+  out.tell.messageId satisfies string;
+  publishVideo.schedule('nightly', { every: '1h', input: { id: 'v1', at: 1 } });
+  return out.resize.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+export const parent = task('parent', {
+  input: z.object({ pages: z.array(z.string()) }),
+  async run({ pages }, ctx) {
+    const parts = await Promise.all(pages.map((src) => ctx.spawn(image.resizeImage, { src, width: 640 })));
+    const first = await email.ping.enqueue({}, { dependsOn: ['01K8PZX2M4EJ9C7YF4V7Z0B2HN', ctx] });
+    await ctx.spawn(
+      email.sendWelcome,
+      { userId: 'ada' },
+      { dependsOn: [...parts, { task: first, onFailure: 'ignore' }], blocks: [first], priority: 'low' },
+    );
+    ctx.parents.map(({ id, state, result }) => [id, state, result] as const);
+    return ctx.resultsOf(image.resizeImage).map(({ bytes }) => bytes satisfies number);
+  },
 });
 
 export async function byName(): Promise<void> {

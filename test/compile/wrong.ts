@@ -1,5 +1,5 @@
 /** What must not compile: every line below a directive is an error, and stays one. */
-import { contract, createClient, createWorker, snooze, task } from 'taskflowjs';
+import { contract, createClient, createWorker, flow, snooze, task } from 'taskflowjs';
 import { testKit } from 'taskflowjs/testing';
 import { z } from 'zod';
 import * as email from './tasks/email.ts';
@@ -102,6 +102,42 @@ void image.resizeImage.implement(async ({ height }) => ({ url: 'https://x.test',
 task('a', { input, run, isolate: 'thread' });
 // @ts-expect-error memory is a number of megabytes
 task('a', { input, run, isolate: 'process', memoryMb: '256mb' });
+
+// flows
+const start = flow('f', { input: z.object({ id: z.string() }) });
+const report = start.step('report', image.buildReport).from(({ flow: { id } }) => ({ day: id }));
+// @ts-expect-error a wrong input of a step
+start.step('report', image.buildReport).from(({ flow: { id } }) => ({ date: id }));
+// @ts-expect-error a field the flow's input does not have
+start.step('report', image.buildReport).from(({ flow: { day } }) => ({ day }));
+// @ts-expect-error a result that the step does not need
+report.step('mail', email.sendWelcome).from((results) => ({ userId: results.report.kind }));
+// @ts-expect-error a step that is not there, so that no circle can be written
+report.step('mail', email.sendWelcome, { needs: ['resize'] });
+// @ts-expect-error a step cannot need itself
+report.step('mail', email.sendWelcome, { needs: ['mail'] });
+// @ts-expect-error a field the result does not have
+report.step('mail', email.sendWelcome, { needs: ['report'] }).from((results) => ({ userId: results.report.size }));
+// @ts-expect-error a list is needed
+report.step('mail', email.sendWelcome).forEach(() => ({ userId: 'x' }));
+// @ts-expect-error a wrong input in the list
+report.step('mail', email.sendWelcome).forEach(() => [{ userId: 3 }]);
+// @ts-expect-error a flow without a step cannot run
+void start.enqueue({ id: 'x' });
+// @ts-expect-error a wrong input of the flow
+void report.enqueue({ id: 3 });
+// @ts-expect-error a result that no step has
+(await (await report.enqueue({ id: 'x' })).result()).mail;
+// @ts-expect-error a wrong input of the task for a failure
+report.onFailure(email.sendWelcome, ({ failed }) => ({ user: failed }));
+// @ts-expect-error a flow has no handler that could take too long
+flow('f', { input: z.object({}), timeout: '1m' });
+// @ts-expect-error a wrong input of a spawned task
+task('a', { input, run: (_input, ctx) => ctx.spawn(email.sendWelcome, { userId: 3 }) });
+// @ts-expect-error the run gives the id
+task('a', { input, run: (_input, ctx) => ctx.spawn(email.sendWelcome, { userId: 'x' }, { id: 'x' }) });
+// @ts-expect-error not a policy
+void email.sendWelcome.enqueue({ userId: 'x' }, { dependsOn: [{ task: 'x', onFailure: 'retry' }] });
 
 // schedules
 // @ts-expect-error a wrong literal in an input

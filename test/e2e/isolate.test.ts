@@ -29,6 +29,15 @@ beforeAll(() => {
     'tasks/enums.ts': `import { task } from 'taskflowjs'; import { z } from 'zod'; export enum Kind { A } export const it = task('enum', { ${body} });`,
     'tasks/chain.mjs': `import { task } from 'taskflowjs'; import { z } from 'zod'; import { it } from './plain.mjs';
       export const chain = task('chain', { input: z.object({}), isolate: 'process', run: async () => ({ id: (await it.enqueue({})).id }) });`,
+    'tasks/flow.mjs': `import { flow, task } from 'taskflowjs'; import { z } from 'zod';
+      const part = task('part', { input: z.object({}), isolate: 'process', run: () => process.pid });
+      const maker = task('maker', { input: z.object({}), isolate: 'process', run: async (_, ctx) => {
+        const first = await ctx.spawn(part, {});
+        await ctx.spawn(sum, {}, { dependsOn: [first] });
+        return ctx.parents.length;
+      } });
+      const sum = task('sum', { input: z.object({}), isolate: 'process', run: (_, ctx) => ctx.resultsOf(part).length });
+      export const apart = flow('apart', { input: z.object({}) }).step('maker', maker).from(() => ({}));`,
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
 });
@@ -57,6 +66,11 @@ test('what an isolated task enqueues is in the store of its worker', () => {
   const { document } = run('run', '--local', 'chain');
   const { id } = (document as { readonly result: { readonly id: string } }).result;
   expect(run('task', 'get', id)).toMatchObject({ status: 0, document: { name: 'mjs' } });
+});
+
+test('a flow runs steps in processes of their own, and what they bring along', async () => {
+  expect(run('run', '--local', 'apart')).toMatchObject({ status: 0, document: { result: { maker: 0 } } });
+  expect(run('task', 'list', '--filter', 'name:sum flow:0').document).toMatchObject([{ name: 'sum' }]);
 });
 
 test('Ctrl-C is for the worker to decide about: what runs apart ends in peace', async () => {
