@@ -5,6 +5,8 @@ import { listSettings } from './settings.ts';
 
 const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promise<void> }>>> = {
   sqlite: () => import('./sqlite.ts'),
+  limits: () => import('./limits.ts'),
+  fairness: () => import('./fairness.ts'),
   pickup: () => import('./pickup.ts'),
   isolate: () => import('./isolate.ts'),
   'worker-loop': () => import('./worker-loop.ts'),

@@ -4,16 +4,13 @@ import process from 'node:process';
 import { z } from 'zod';
 import { createSqliteStore } from '../src/broker/connect.ts';
 import { makeClient } from '../src/client/client.ts';
-import { createToken, systemChance } from '../src/core/chance.ts';
 import { definitionBrand, type TaskDefinition } from '../src/core/definition.ts';
-import { createIds } from '../src/core/ids.ts';
-import { limits } from '../src/core/limits.ts';
-import { defaultPolicy, encodePolicy } from '../src/core/policy.ts';
-import type { ClaimedTask, NewTask, Settlement } from '../src/core/task.ts';
+import type { NewTask } from '../src/core/task.ts';
 import { systemClock } from '../src/core/time.ts';
 import type { Store } from '../src/history/history.ts';
 import { task } from '../src/index.ts';
 import { createWorker } from '../src/worker/worker.ts';
+import { benchClaim, benchTask, input, succeed } from './samples.ts';
 
 /** Tasks per second. */
 export type Rates = Readonly<
@@ -26,7 +23,6 @@ const claimBatch = 100;
 /** Inputs of one call of the client, which makes its own batches of them. */
 const inputsPerCall = 10_000;
 
-const input = { to: 'a@b.c', n: 1, s: 'x'.repeat(100) };
 const noop = task('noop', {
   input: z.object({ to: z.string(), n: z.number(), s: z.string() }),
   run: async () => ({ ok: true }),
@@ -71,8 +67,8 @@ async function measureBroker({ broker }: Store): Promise<Partial<Rates>> {
     for (const batch of batches) await broker.enqueue(batch);
   });
   const settled = await perSecond(async () => {
-    let claimed = await broker.claim(request());
-    while (claimed.length > 0) claimed = (await broker.settle(claimed.map(succeed), request())).claimed;
+    let claimed = await broker.claim(benchClaim(claimBatch));
+    while (claimed.length > 0) claimed = (await broker.settle(claimed.map(succeed), benchClaim(claimBatch))).claimed;
   });
   return { 'broker enqueue': enqueued, 'broker settle': settled };
 }
@@ -83,64 +79,8 @@ async function perSecond(work: () => Promise<void>): Promise<number> {
   return (tasks / (systemClock.elapsed() - startedAt)) * 1_000;
 }
 
-function request() {
-  return {
-    workerId: '01K8Q2M4ZJWORKER0000000000',
-    token: createToken(systemChance),
-    queues: [{ name: 'default', limit: claimBatch }],
-    limit: claimBatch,
-    leaseMs: limits.leaseMs,
-  };
-}
-
-function succeed(claimed: ClaimedTask): Settlement {
-  const { keepSucceededMs } = defaultPolicy;
-  return {
-    lease: claimed.lease,
-    ranMs: 0,
-    progress: null,
-    logs: [],
-    spawn: [],
-    verdict: {
-      to: 'succeeded',
-      reason: null,
-      charge: 'attempt',
-      keepMs: keepSucceededMs,
-      result: '{"ok":true}',
-      error: null,
-    },
-  };
-}
-
 function makeBatches(): readonly (readonly NewTask[])[] {
-  const payload = JSON.stringify(input);
-  const ids = createIds(systemClock, systemChance);
-  const plain = (): NewTask => ({
-    id: ids.next(),
-    name: 'noop',
-    queue: 'default',
-    payload,
-    policy: encodePolicy(defaultPolicy),
-    schemaVersion: null,
-    priority: 5,
-    delayMs: 0,
-    at: null,
-    startWithinMs: null,
-    expiresInMs: null,
-    timeoutMs: limits.timeoutMs,
-    keepMs: defaultPolicy.keepFailedMs,
-    strictCancel: false,
-    group: null,
-    limits: [],
-    key: null,
-    keyForMs: null,
-    ifExists: 'return',
-    dependsOn: [],
-    blocks: [],
-    flowId: null,
-    tags: [],
-    traceparent: null,
-    firedBy: null,
-  });
-  return Array.from({ length: Math.ceil(tasks / enqueueBatch) }, () => Array.from({ length: enqueueBatch }, plain));
+  return Array.from({ length: Math.ceil(tasks / enqueueBatch) }, () =>
+    Array.from({ length: enqueueBatch }, () => benchTask()),
+  );
 }

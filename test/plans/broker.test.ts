@@ -225,7 +225,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   first_heads: ['SEARCH turns USING COVERING INDEX turns_next (queue=? AND standing=? AND (turn,since,grp)>(?,?,?))'],
   open_heads: ['SEARCH turns USING COVERING INDEX turns_next (queue=? AND standing=? AND (turn,since,grp)>(?,?,?))'],
   drop_turns: ['SEARCH turns USING PRIMARY KEY (queue=? AND grp=?)'],
-  store_turns: ['SEARCH turns USING PRIMARY KEY (queue=? AND grp=?)'],
+  store_turns: ['SEARCH tasks USING COVERING INDEX tasks_ready_group (queue=? AND grp=?)'],
   waits_in_queue: ['SEARCH tasks USING INDEX tasks_ready (queue=?)'],
   oldest_of_groups: ['SEARCH tasks USING INDEX tasks_ready_due (queue=?)'],
   group_tasks_behind: [

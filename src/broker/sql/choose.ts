@@ -65,8 +65,8 @@ export async function choose(step: Step, request: ClaimRequest, found: Found): P
     end: () =>
       endRounds(step, {
         rounds,
-        served: lanes.flatMap(({ queue, group, turn, since, served }) =>
-          served && group !== null ? [{ queue, group, turn, since }] : [],
+        served: lanes.flatMap(({ queue, group, turn, served }) =>
+          served && group !== null ? [{ queue, group, turn }] : [],
         ),
         empty: lines.flatMap(({ queue, empty }) => empty.map((group) => ({ queue, group }))),
       }),

@@ -1,7 +1,7 @@
 /** Who holds which key, and until when. Tasks without a key never come here. */
 
 import type { Task } from '../../core/task.ts';
-import { eachStatement, statement } from './driver.ts';
+import { eachStatement, manyStatement, statement } from './driver.ts';
 import { idList } from './rows.ts';
 import type { Step } from './step.ts';
 
@@ -36,10 +36,11 @@ export async function takeKeys(
 }
 
 /** Inputs: key, task. Frees it only when that task is the holder. */
-const freeHeldKeys = eachStatement(
+const freeHeldKeys = manyStatement(
   'free_keys',
+  {},
   { key: 'text', taskId: 'text' },
-  (value) => `DELETE FROM keys WHERE key = ${value.key} AND task_id = ${value.taskId}`,
+  (value, from) => `DELETE FROM keys WHERE (key, task_id) IN (SELECT ${value.key}, ${value.taskId} ${from})`,
 );
 
 /** Inputs: key, task, until. */
@@ -55,7 +56,7 @@ type Holder = Pick<Task, 'id' | 'key'>;
 /** Lets go of the keys of these tasks, where they are the holders. */
 export async function freeKeys(step: Step, tasks: readonly Holder[]): Promise<void> {
   const rows = tasks.flatMap(({ id, key }) => (key === null ? [] : [[key, id]]));
-  if (rows.length > 0) await step.tx.each(freeHeldKeys, rows);
+  if (rows.length > 0) await step.tx.many(freeHeldKeys, [], rows);
 }
 
 /** Ends the holds of finished tasks: a success may keep its key for a while. */

@@ -5,7 +5,7 @@ import { inForce, type LimitSettings, noSettings, queueLimitName, takeToken, tok
 import { limits } from '../../core/limits.ts';
 import type { LimitRule, Task } from '../../core/task.ts';
 import type { LimitRecord, Settings } from '../broker.ts';
-import { eachStatement, type SqlTransaction, statement } from './driver.ts';
+import { eachStatement, manyStatement, type SqlTransaction, statement } from './driver.ts';
 import type { Step } from './step.ts';
 
 type LimitRow = [
@@ -56,18 +56,20 @@ const heldSlots = statement<[name: string, held: number]>(
 );
 
 /** Inputs: name, task. Locks: none beyond the new row. */
-const takeSlots = eachStatement(
+const takeSlots = manyStatement(
   'take_slots',
+  {},
   { name: 'text', taskId: 'text' },
   (value, from) =>
     `INSERT INTO slots (name, task_id) SELECT ${value.name}, ${value.taskId} ${from} WHERE true ON CONFLICT (name, task_id) DO NOTHING`,
 );
 
 /** Inputs: name, task. */
-const leaveHeldSlots = eachStatement(
+const leaveHeldSlots = manyStatement(
   'leave_slots',
+  {},
   { name: 'text', taskId: 'text' },
-  (value) => `DELETE FROM slots WHERE name = ${value.name} AND task_id = ${value.taskId}`,
+  (value, from) => `DELETE FROM slots WHERE (name, task_id) IN (SELECT ${value.name}, ${value.taskId} ${from})`,
 );
 
 /** Inputs: when all tokens are back, name. Locks: the row. */
@@ -241,14 +243,14 @@ export async function restoreSlots(step: Step, running: readonly Pick<Task, 'id'
 
 async function storeSlots(step: Step, running: readonly Pick<Task, 'id' | 'limits'>[]): Promise<void> {
   const slots = running.flatMap(({ id, limits: rules }) => rules.map(({ name }) => [name, id]));
-  if (slots.length > 0) await step.tx.each(takeSlots, slots);
+  if (slots.length > 0) await step.tx.many(takeSlots, [], slots);
 }
 
 /** Frees the slots of runs that have ended; those that somebody waits for are signalled. */
 export async function leaveSlots(step: Step, ended: readonly Pick<Task, 'id' | 'limits'>[]): Promise<void> {
   const slots = ended.flatMap(({ id, limits: rules }) => rules.map(({ name }) => [name, id]));
   if (slots.length === 0) return;
-  await step.tx.each(leaveHeldSlots, slots);
+  await step.tx.many(leaveHeldSlots, [], slots);
   const names = JSON.stringify([...new Set(slots.map(([name]) => name))]);
   for (const [name] of await step.tx.query(offerLimits, names)) step.freed.add(name);
 }

@@ -2,7 +2,7 @@
 
 import { limits } from '../../core/limits.ts';
 import { type Turn, turnPrice } from '../../core/turns.ts';
-import { eachStatement, statement } from './driver.ts';
+import { eachStatement, manyStatement, statement } from './driver.ts';
 import type { Step } from './step.ts';
 
 /** Input: queue. */
@@ -89,13 +89,15 @@ const storeRounds = eachStatement(
 
 const hasQueued = "SELECT 1 FROM tasks WHERE tasks.queue = turns.queue AND tasks.grp = turns.grp AND state = 'queued'";
 
-/** Inputs: where the group stands now, queue, group. Those without queued tasks stand aside. */
-const storeTurns = eachStatement(
+/** Inputs: since when, queue, group, where it stands now. Those without queued tasks stand aside. The rows are there, and locked. */
+const storeTurns = manyStatement(
   'store_turns',
-  { turn: 'bigint', since: 'bigint', queue: 'text', grp: 'text' },
-  (value, from) =>
-    `UPDATE turns SET turn = ${value.turn}, since = ${value.since}, standing = CASE WHEN EXISTS (${hasQueued}) THEN 0 ELSE 2 END
-    ${from} WHERE queue = ${value.queue} AND grp = ${value.grp}`,
+  { since: 'bigint', queue: 'text' },
+  { grp: 'text', turn: 'bigint' },
+  (value, from) => `INSERT INTO turns (queue, grp, turn, since, standing)
+    SELECT ${value.queue}, ${value.grp}, ${value.turn}, ${value.since}, CASE WHEN EXISTS
+      (SELECT 1 FROM tasks WHERE tasks.queue = ${value.queue} AND tasks.grp = ${value.grp} AND state = 'queued') THEN 0 ELSE 2 END ${from} WHERE true
+    ON CONFLICT (queue, grp) DO UPDATE SET turn = excluded.turn, since = excluded.since, standing = excluded.standing`,
 );
 
 /** Inputs: queue, group. A group whose tasks were cancelled, moved or have expired stands aside. */
@@ -138,8 +140,9 @@ const closeRounds = statement(
   () => 'DELETE FROM rounds WHERE queue = $1 AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.queue = $1)',
 );
 
-/** A group as a claim leaves it. */
-export interface ServedGroup extends Turn {
+/** A group as a claim of now leaves it. */
+export interface ServedGroup {
+  readonly turn: number;
   readonly queue: string;
   readonly group: string;
 }
@@ -155,10 +158,13 @@ export interface RoundsEnd {
 /** Stores where everybody stands, once the claimed tasks are written; a round in which nothing is queued any more is forgotten. */
 export async function endRounds(step: Step, { rounds, served, empty }: RoundsEnd): Promise<void> {
   const { tx } = step;
-  await tx.each(
-    storeTurns,
-    served.map(({ turn, since, queue, group }) => [turn, since, queue, group]),
-  );
+  for (const [queue, groups] of Map.groupBy(served, (each) => each.queue)) {
+    await tx.many(
+      storeTurns,
+      [step.now, queue],
+      groups.map(({ group, turn }) => [group, turn]),
+    );
+  }
   await tx.each(
     leaveTurns,
     empty.map(({ queue, group }) => [queue, group]),
