@@ -1,6 +1,6 @@
 /** What a run leaves behind for its judge beside the events of the store, whether its processes were real or simulated. */
 
-import type { NewTask } from '../core/task.ts';
+import type { LimitRule, NewTask } from '../core/task.ts';
 
 /** What a client asked for, as far as a rule looks at it. What is left out is the seam's default. */
 export type Asked = Partial<
@@ -14,6 +14,8 @@ export type Asked = Partial<
     | 'timeoutMs'
     | 'strictCancel'
     | 'limits'
+    | 'group'
+    | 'keepMs'
     | 'key'
     | 'keyForMs'
     | 'ifExists'
@@ -61,17 +63,23 @@ export interface ProcessEntry {
   readonly what: 'frozen' | 'thawed' | 'gone';
 }
 
-/** What a person changed, in force from the event with this number on. */
-export type SettingEntry = { readonly seq: number } & (
-  | { readonly queue: string; readonly paused: boolean }
-  | { readonly limit: string; readonly max?: number | null; readonly rate?: NewTask['limits'][number]['rate'] }
-);
+/** What a person changed of a queue, group or limit, in force from the event with this number on. Absent means unchanged. */
+export interface SettingEntry {
+  readonly seq: number;
+  readonly scope: 'queue' | 'group' | 'limit';
+  readonly name: string;
+  readonly paused?: boolean | undefined;
+  readonly max?: number | null | undefined;
+  readonly rate?: LimitRule['rate'] | undefined;
+}
 
-/** What an update did to the time of a task: a new delay, or `null` for nothing. `version` is the task's after it. */
+/** What an update did to a task. `version` is the task's after it. */
 export interface PatchEntry {
   readonly taskId: string;
   readonly version: number;
+  /** `null` when it left the time alone. */
   readonly delayMs: number | null;
+  readonly limits?: readonly LimitRule[] | undefined;
 }
 
 /** An enqueue that stored nothing because a key was held, after event `seq`. */

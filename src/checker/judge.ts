@@ -93,7 +93,7 @@ class HistoryJudge implements Judge {
   readonly #pauses: PauseBook;
   readonly #settings: SettingEntry[] = [];
   readonly #refusals: KeyRefusal[] = [];
-  readonly #patches = new Map<string, number | null>();
+  readonly #patches = new Map<string, PatchEntry>();
   readonly #recent: BatchEvent[] = [];
   readonly #violations: Violation[] = [];
   #context: readonly string[] = [];
@@ -175,8 +175,8 @@ class HistoryJudge implements Judge {
     this.#settings.push(entry);
   }
 
-  patch({ taskId, version, delayMs }: PatchEntry): void {
-    this.#patches.set(patchName(taskId, version), delayMs);
+  patch(entry: PatchEntry): void {
+    this.#patches.set(patchName(entry), entry);
   }
 
   refusal(entry: KeyRefusal): void {
@@ -255,8 +255,8 @@ class HistoryJudge implements Judge {
     if (this.#recent.length > contextMax) this.#recent.shift();
     for (const refusal of takeWhile(this.#refusals, (one) => one.seq < seq)) this.#keys.refused(refusal);
     for (const setting of takeWhile(this.#settings, (one) => one.seq <= seq)) {
-      if ('queue' in setting) this.#pauses.configured(setting);
-      else this.#limits.configured(setting);
+      this.#pauses.configured(setting);
+      this.#limits.configured(setting);
     }
     this.#keys.begin(event);
     const mayInherit = following?.kind === 'replace' && following.at === at;
@@ -267,16 +267,17 @@ class HistoryJudge implements Judge {
     const story = this.#storyOf(item.taskId);
     remember(story, { event, item });
     this.#open += Number(isOpen(item.to)) - Number(isOpen(story.state));
-    const patchedDelayMs = event.kind === 'update' ? this.#takePatch(item) : undefined;
-    replay(story, event, item, { patchedDelayMs, mayInherit }, (rule, sentence) =>
+    const patch = event.kind === 'update' ? this.#takePatch(item) : undefined;
+    if (patch?.limits !== undefined) story.asked = { ...story.asked, limits: patch.limits };
+    replay(story, event, item, { patchedDelayMs: patch?.delayMs, mayInherit }, (rule, sentence) =>
       this.tell(rule, story.taskId, `event ${event.seq}, ${event.kind} ${item.from} → ${item.to}: ${sentence}`),
     );
     this.#census.event(event, item);
     if (event.kind === 'enqueue') this.#noteRequest(story);
     const { asked } = story;
     this.#keys.change(event, item, asked);
-    if (asked?.limits !== undefined && asked.limits.length > 0) this.#limits.change(event, item, asked.limits);
-    this.#pauses.change(event, item);
+    this.#limits.change(event, item, asked?.limits);
+    this.#pauses.change(event, item, asked);
     if (item.to === null && this.#forgets) this.#leave(story);
   }
 
@@ -287,11 +288,11 @@ class HistoryJudge implements Judge {
     this.#stored.add(n);
   }
 
-  #takePatch({ taskId, version }: EventItem): number | null | undefined {
-    const name = patchName(taskId, version);
-    const delayMs = this.#patches.get(name);
+  #takePatch(item: EventItem): PatchEntry | undefined {
+    const name = patchName(item);
+    const patch = this.#patches.get(name);
     this.#patches.delete(name);
-    return delayMs;
+    return patch;
   }
 
   #leave(story: TaskStory): void {
@@ -348,7 +349,7 @@ function takeWhile<Entry>(entries: Entry[], isBefore: (entry: Entry) => boolean)
   return entries.splice(0, end < 0 ? entries.length : end);
 }
 
-const patchName = (taskId: string, version: number): string => `${taskId} ${version}`;
+const patchName = ({ taskId, version }: Pick<EventItem, 'taskId' | 'version'>): string => `${taskId} ${version}`;
 
 function takeClient(story: TaskStory, entry: ClientEntry): void {
   const { pid, step } = entry;

@@ -5,8 +5,6 @@ import type { LimitRule } from '../core/task.ts';
 import type { SettingEntry } from './evidence.ts';
 import type { Tell } from './verdict.ts';
 
-type Configured = Extract<SettingEntry, { readonly limit: string }>;
-
 /** What is known of one limit. */
 interface Stand {
   readonly holders: Set<string>;
@@ -18,12 +16,17 @@ interface Stand {
 }
 
 export interface LimitBook {
-  configured(setting: Configured): void;
-  change(event: BatchEvent, item: EventItem, rules: readonly LimitRule[]): void;
+  configured(setting: SettingEntry): void;
+  /** `rules` are the task's own; its queue may have one more. */
+  change(event: BatchEvent, item: EventItem, rules: readonly LimitRule[] | undefined): void;
 }
 
 /** A rate counts in whole microseconds, rounded so that it is kept a little slower than asked. */
 const roundingShare = 1e-6;
+
+const noRules: readonly LimitRule[] = [];
+/** No task can name it so. */
+const queueName = (queue: string): string => `queue ${queue}`;
 
 export function createLimitBook(tell: Tell): LimitBook {
   const stands = new Map<string, Stand>();
@@ -69,18 +72,24 @@ export function createLimitBook(tell: Tell): LimitBook {
   }
 
   return {
-    configured({ limit, max, rate }) {
-      const stand = standOf(limit);
+    configured({ scope, name, max, rate }) {
+      if (scope === 'group') return;
+      const stand = standOf(scope === 'queue' ? queueName(name) : name);
       if (max !== undefined) stand.max = max;
       if (rate === undefined) return;
       stand.rate = rate;
       // A new rate forgets what was taken under the old one.
       stand.level = 0;
     },
-    change(event, item, rules) {
-      for (const rule of rules) {
-        if (item.to === 'running' && item.from !== 'running') begin(event, item, rule);
-        else if (item.from === 'running' && item.to !== 'running') standOf(rule.name).holders.delete(item.taskId);
+    change(event, item, rules = noRules) {
+      const [begins, ends] = [
+        item.from !== 'running' && item.to === 'running',
+        item.from === 'running' && item.to !== 'running',
+      ];
+      if (!begins && !ends) return;
+      for (const rule of [...rules, { name: queueName(item.queue), max: null, rate: null }]) {
+        if (begins) begin(event, item, rule);
+        else standOf(rule.name).holders.delete(item.taskId);
       }
     },
   };

@@ -4,7 +4,7 @@ import { backoffMs } from '../core/backoff.ts';
 import type { BatchEvent, EventItem } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import { defaultPolicy, type Policy, parsePolicy } from '../core/policy.ts';
-import { isFinished, isLegal, type Reason, type TaskState } from '../core/states.ts';
+import { type FinishedState, isFinished, isLegal, type Reason, type TaskState } from '../core/states.ts';
 import type { Asked, ClientEntry, Effect } from './evidence.ts';
 import type { Rule } from './verdict.ts';
 
@@ -47,6 +47,8 @@ export interface TaskStory {
   generation: number;
   enqueues: number;
   createdAt: number;
+  /** When it ended, and until when it must be kept for that. */
+  keptUntil: number;
   /** Final transitions of this generation. */
   ends: number;
   claims: number;
@@ -94,6 +96,7 @@ const unheardOf = {
   generation: 1,
   enqueues: 0,
   createdAt: 0,
+  keptUntil: 0,
   ends: 0,
   claims: 0,
   notBefore: 0,
@@ -133,7 +136,9 @@ export function replay(story: TaskStory, event: BatchEvent, item: EventItem, kno
   } else if (kind === 'cancelRequest') story.cancelRequested = true;
   else if (kind === 'retry') retried(story, event);
   else if ((kind === 'settle' || kind === 'judge') && item.from === 'running') ended(story, event, kind, item, says);
-  if (item.to !== null && isFinished(item.to) && ++story.ends > 1) says('S5', `it has ended ${story.ends} times`);
+  else if (kind === 'prune' && event.at < story.keptUntil)
+    says('S22', `${story.keptUntil - event.at} ms before the end of its retention`);
+  if (item.to !== null && isFinished(item.to)) finished(story, event, item.to, says);
   story.state = item.to;
   story.version = item.version;
   story.attempt = item.attempt;
@@ -215,6 +220,15 @@ function chargeOf(story: TaskStory, { to, reason }: EventItem): boolean | null {
   if (reason === 'snooze' || reason === 'unknown_task') return false;
   // Free until a task was interrupted too often.
   return reason === 'released' && story.lost + story.released < limits.interruptionsMax ? false : null;
+}
+
+function finished(story: TaskStory, event: BatchEvent, to: FinishedState, says: Says): void {
+  if (++story.ends > 1) says('S5', `it has ended ${story.ends} times`);
+  if (story.asked?.policy === undefined) return;
+  const { keepSucceededMs, keepFailedMs } = policyOf(story);
+  // A cancelled task is kept as the task says, or as the verdict did that came too late.
+  const cancelledMs = Math.min(keepSucceededMs, keepFailedMs, story.asked.keepMs ?? keepFailedMs);
+  story.keptUntil = event.at + { succeeded: keepSucceededMs, failed: keepFailedMs, cancelled: cancelledMs }[to];
 }
 
 function retried(story: TaskStory, event: BatchEvent): void {

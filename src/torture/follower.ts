@@ -11,7 +11,7 @@ import { type Author, type Doing, fatesPath, notesPath, settingsPath } from './n
 import { createTail, type Tail } from './tail.ts';
 
 /** A setting that was asked for; its event will come. */
-export type Wish = SettingEntry extends infer Entry ? (Entry extends unknown ? Omit<Entry, 'seq'> : never) : never;
+export type Wish = Omit<SettingEntry, 'seq'>;
 
 export interface Follower {
   /** Reads the notes of a process from now on. */

@@ -46,11 +46,9 @@ export function createLaunch({ plan, folder, file, port }: LaunchOptions): (seat
       const index = Number(seat.name.split('-')[1]) - 1;
       return { argv: [beside('./load'), JSON.stringify(loadOf(index, number))], env: env(number) };
     }
-    // A folder has one server of its own; another one is `up`, with a worker beside it.
-    const argv =
-      seat.name === 'server-1'
-        ? ['server', 'start', '--port', String(port)]
-        : ['up', '--no-reload', '--port', '0', '--name', seat.name];
+    const at = ['--port', String(seat.name === 'server-1' ? port : 0)];
+    // A project has one `server start`; two servers are two `up`, each with a worker beside it.
+    const argv = plan.servers === 1 ? ['server', 'start', ...at] : ['up', '--no-reload', ...at, '--name', seat.name];
     return { argv: [command, ...argv], env: env(number) };
   };
 

@@ -1,9 +1,9 @@
 /** Does to the processes, and to the store, what the plan says. */
 
-import type { Broker, Settings } from '../broker/broker.ts';
+import type { Broker, Scope, Settings } from '../broker/broker.ts';
 import { type Clock, sleep } from '../core/time.ts';
 import type { Crew, Seat, SeatKind } from './crew.ts';
-import type { Follower, Wish } from './follower.ts';
+import type { Follower } from './follower.ts';
 import type { FaultKind, Plan, Strike } from './plan.ts';
 import type { Work } from './tasks/work.ts';
 
@@ -54,9 +54,11 @@ export function createNemesis(options: NemesisOptions): Nemesis {
   };
 
   /** Tries until the store has it: a setting that nobody knows of would be taken for a fault of the store. */
-  async function configure(scope: 'queue' | 'limit', name: string, settings: Settings, wish: Wish): Promise<void> {
+  async function configure(scope: Scope, name: string, settings: Settings): Promise<void> {
+    const { pause, max, rate } = settings;
+    const paused = pause === undefined ? undefined : pause !== null;
     for (;;) {
-      const forget = follower.expect(wish);
+      const forget = follower.expect({ scope, name, paused, max, rate });
       try {
         await broker.configure(scope, name, settings);
         return;
@@ -69,10 +71,10 @@ export function createNemesis(options: NemesisOptions): Nemesis {
   }
 
   const pause = (queue: string, isPaused: boolean): Promise<void> =>
-    inTurn(() => configure('queue', queue, { pause: isPaused ? person : null }, { queue, paused: isPaused }));
+    inTurn(() => configure('queue', queue, { pause: isPaused ? person : null }));
 
   const limit = (name: string, settings: Pick<Settings, 'max' | 'rate'>): Promise<void> =>
-    inTurn(() => configure('limit', name, settings, { limit: name, ...settings }));
+    inTurn(() => configure('limit', name, settings));
 
   function victim(kind: SeatKind, roll: number, hits: (seat: Seat) => boolean): boolean {
     const seats = crew.seats.filter((seat) => seat.kind === kind);

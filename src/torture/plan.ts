@@ -58,7 +58,7 @@ export interface Plan {
   readonly leaseMs: number;
   readonly workers: number;
   readonly slots: number;
-  /** The second of two has a worker in its process. */
+  /** A single one is only that; two have a worker each in their process. */
   readonly servers: number;
   readonly clients: readonly ClientPlan[];
   /** How long what died stays away, at most. */

@@ -10,7 +10,10 @@ const pruned: Change = { kind: 'prune', from: 'succeeded', to: null, attempt: 2 
 function stream(changes: readonly Change[], late: Parameters<typeof effect>[] = []) {
   const judging = createJudge();
   for (const entry of client)
-    judging.client({ ...entry, asked: entry.asked && { policy: '{"delayMs":1000,"jitter":"none"}' } });
+    judging.client({
+      ...entry,
+      asked: entry.asked && { policy: '{"delayMs":1000,"jitter":"none","keepSucceededMs":0}' },
+    });
   for (const each of effects) judging.effect(each);
   judging.process({ pid: 1, at: 18, what: 'gone' });
   for (const event of eventsOf(changes)) judging.event(event);

@@ -131,3 +131,28 @@ function addUp(counts: RunHistory['counts']): RunHistory['counts'] {
   const byView = Map.groupBy(counts, ({ queue, name, view }) => `${queue} ${name} ${view}`);
   return [...byView.values()].flatMap((equal) => equal.slice(0, 1).map((one) => ({ ...one, count: equal.length })));
 }
+
+/** One change of a task each, for histories that are written as a list of them. */
+export const enqueue = (taskId = 'A', more: Partial<Change> = {}): Change => ({
+  kind: 'enqueue',
+  taskId,
+  from: null,
+  to: 'queued',
+  ...more,
+});
+export const claim = (taskId = 'A', more: Partial<Change> = {}): Change => ({
+  kind: 'claim',
+  taskId,
+  from: 'queued',
+  to: 'running',
+  attempt: 1,
+  ...more,
+});
+export const settle = (taskId = 'A', more: Partial<Change> = {}): Change => ({
+  kind: 'settle',
+  taskId,
+  from: 'running',
+  to: 'succeeded',
+  attempt: 1,
+  ...more,
+});

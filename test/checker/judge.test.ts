@@ -7,13 +7,16 @@ import {
   type Change,
   call,
   changed,
+  claim,
   client,
   effect,
   effects,
+  enqueue,
   eventful,
   eventsOf,
   good,
   historyOf,
+  settle,
   storedTask,
 } from './histories.ts';
 import { judge, type RunHistory } from './run-history.ts';
@@ -24,31 +27,6 @@ const withEffect = (index: number, ...put: Parameters<typeof effect>[]): RunHist
 const runsAnd = (...more: Parameters<typeof effect>[]): RunHistory =>
   historyOf({ effects: [...effects, ...more.map((each) => effect(...each))] });
 
-const enqueue = (taskId = 'A', more: Partial<Change> = {}): Change => ({
-  kind: 'enqueue',
-  taskId,
-  from: null,
-  to: 'queued',
-  ...more,
-});
-const claim = (taskId = 'A', more: Partial<Change> = {}): Change => ({
-  kind: 'claim',
-  taskId,
-  from: 'queued',
-  to: 'running',
-  attempt: 1,
-  ...more,
-});
-const settle = (taskId = 'A', more: Partial<Change> = {}): Change => ({
-  kind: 'settle',
-  taskId,
-  from: 'running',
-  to: 'succeeded',
-  attempt: 1,
-  ...more,
-});
-const one = { limits: [{ name: 'l', max: 1, rate: null }] };
-const rated = { limits: [{ name: 'l', max: null, rate: { count: 2, perMs: 1_000 } }] };
 /** The second run kept a step, the third read it, and the ghost of the first did it too. */
 const steps = ['step 2', 'kept 2', 'kept 3', 'step 1'].map((words) => step(words));
 function step(words: string, generation = 1): ReturnType<typeof effect> {
@@ -80,44 +58,6 @@ test.for<readonly [sentence: string, history: RunHistory]>([
   [
     'a call without an answer whose task is there',
     historyOf({ client: [...client, call('invoke', {}), call('info')] }),
-  ],
-
-  [
-    'a limit that is full and then free',
-    eventful(one, [enqueue('A'), enqueue('B'), claim('A'), settle('A'), claim('B'), settle('B')]),
-  ],
-  [
-    'a rate that is kept',
-    eventful(rated, [
-      ...['A', 'B', 'C'].map((taskId) => enqueue(taskId)),
-      claim('A'),
-      claim('B'),
-      claim('C', { at: 1_500 }),
-      ...['A', 'B', 'C'].map((taskId) => settle(taskId)),
-    ]),
-  ],
-  [
-    'a maximum that was raised in time',
-    eventful(
-      one,
-      [enqueue('A'), enqueue('B'), claim('A'), { kind: 'configure' }, claim('B'), settle('A'), settle('B')],
-      { settings: [{ seq: 4, limit: 'l', max: 2 }] },
-    ),
-  ],
-  [
-    'a key that goes from one task to the next',
-    eventful({ key: 'k' }, [enqueue('A'), claim('A'), settle('A'), enqueue('B'), claim('B'), settle('B')]),
-  ],
-  [
-    'a key that is let go by the claim',
-    eventful({ key: 'k', ifExists: 'debounce' }, [
-      enqueue('A'),
-      claim('A'),
-      enqueue('B'),
-      settle('A'),
-      claim('B'),
-      settle('B'),
-    ]),
   ],
 ])('accepts %s', ([, history]) => {
   expect(judge(history)).toMatchObject({ result: 'valid', violations: [], doubts: [] });
@@ -263,21 +203,6 @@ test.for<readonly [sentence: string, rule: Rule, history: RunHistory]>([
   ],
   ['a final task with a lease', 'S11', historyOf({ tasks: [storedTask({ leaseUntil: 9 })] })],
   ['a claim that still holds a task', 'S11', historyOf({ held: 1 })],
-  ['two tasks under a limit of one', 'S11', eventful(one, [enqueue('A'), enqueue('B'), claim('A'), claim('B')])],
-  [
-    'a start under a maximum that was lowered',
-    'S11',
-    eventful(
-      { limits: [{ name: 'l', max: 9, rate: null }] },
-      [enqueue('A'), enqueue('B'), claim('A'), { kind: 'configure' }, claim('B')],
-      { settings: [{ seq: 4, limit: 'l', max: 1 }] },
-    ),
-  ],
-  [
-    'a third start where two may',
-    'S12',
-    eventful(rated, [enqueue('A'), enqueue('B'), enqueue('C'), claim('A'), claim('B'), claim('C', { at: 1_400 })]),
-  ],
   ['a cancelled run that is tried again', 'S15', historyOf({ events: eventsOf([...cancelled, ...good.slice(2)]) })],
   [
     'a cancelled run that fails',
@@ -288,49 +213,6 @@ test.for<readonly [sentence: string, rule: Rule, history: RunHistory]>([
     'a success in spite of a strict cancellation',
     'S15',
     askedFor({ strictCancel: true }, { events: eventsOf([...cancelled, settle()]) }),
-  ],
-  ['a claim from a paused queue', 'S16', historyOf({ settings: [{ seq: 2, queue: 'default', paused: true }] })],
-  [
-    'a claim from a queue that was resumed later',
-    'S16',
-    historyOf({
-      settings: [
-        { seq: 1, queue: 'default', paused: true },
-        { seq: 3, queue: 'default', paused: false },
-      ],
-    }),
-  ],
-  [
-    'a refusal for a key that nobody holds',
-    'S17',
-    askedFor({ key: 'k' }, { refusals: [{ seq: 8, key: 'k', of: 'A', at: 9_000 }] }),
-  ],
-  [
-    'a refusal for the key of another',
-    'S17',
-    askedFor({ key: 'k' }, { refusals: [{ seq: 3, key: 'k', of: 'B', at: 1_000 }] }),
-  ],
-  ['a second task with the same key', 'S17', eventful({ key: 'k' }, [enqueue('A'), enqueue('B'), claim('A')])],
-  [
-    'a retry that takes the key of another',
-    'S17',
-    eventful({ key: 'k' }, [
-      enqueue('A'),
-      claim('A'),
-      settle('A'),
-      enqueue('B'),
-      { kind: 'retry', from: 'succeeded', to: 'queued' },
-    ]),
-  ],
-  [
-    'a key that is given away while it is kept',
-    'S17',
-    eventful({ key: 'k', keyForMs: 5_000 }, [
-      enqueue('A'),
-      claim('A'),
-      settle('A'),
-      { kind: 'retry', taskId: 'B', from: 'failed', to: 'queued' },
-    ]),
   ],
   ['a step that runs again after it was kept', 'steps', historyOf({ effects: [...effects, ...steps, step('step 3')] })],
   ['a step that runs twice in one run', 'steps', historyOf({ effects: [...effects, ...steps, step('step 2')] })],
@@ -345,14 +227,22 @@ test.for<readonly [sentence: string, rule: Rule, history: RunHistory]>([
     'S18',
     historyOf({ events: eventsOf(good).flatMap((event, index) => (index === 3 ? [event, event] : [event])) }),
   ],
-  ['a key that is kept for a final task', 'S21', askedFor({ key: 'k' }, { heldKeys: [{ key: 'k', taskId: 'A' }] })],
-  ['a key that was lost', 'S21', askedFor({ key: 'k' }, { events: eventsOf(good.slice(0, 3)), heldKeys: [] })],
   [
     'a count that is wrong',
     'S21',
     historyOf({ counts: [{ queue: 'default', name: 'a', view: 'succeeded', count: 2 }] }),
   ],
   ['a count that is missing', 'S21', historyOf({ counts: [] })],
+  [
+    'a task that is gone before the end of its retention',
+    'S22',
+    eventful({ policy: '{"keepSucceededMs":5000}' }, [
+      enqueue(),
+      claim(),
+      settle(),
+      { kind: 'prune', from: 'succeeded', to: null, at: 5_999 },
+    ]),
+  ],
   [
     'a task that is not final',
     'L4',

@@ -15,7 +15,7 @@ export interface Caught {
 /** Runs seeds from the first on until one breaks a rule; `null` when none does. */
 export async function catchMutation(mutation: Mutation): Promise<Caught | null> {
   for (let seed = 1; seed <= caughtWithin; seed++) {
-    const { violations } = await simulate({ seed, store: 'memory', mutation });
+    const { violations } = await simulate({ seed, store: mutation.on ?? 'memory', mutation });
     if (violations.length > 0) return { seeds: seed, rules: [...new Set(violations.map(({ rule }) => rule))] };
   }
   return null;

@@ -2,13 +2,14 @@
 
 import type { Broker } from '../../src/broker/broker.ts';
 import type { ClientEntry } from '../../src/checker/evidence.ts';
+import type { Chance } from '../../src/core/chance.ts';
 import type { WorkerCommand } from '../../src/core/commands.ts';
 import { TaskFlowError } from '../../src/core/errors.ts';
 import { createIds } from '../../src/core/ids.ts';
-import type { NewTask } from '../../src/core/task.ts';
+import type { NewTask, TaskPatch } from '../../src/core/task.ts';
 import { sleep } from '../../src/core/time.ts';
 import type { SimPayload } from './handlers.ts';
-import { drawRequest, queueNames } from './requests.ts';
+import { drawLimits, drawRequest, groupNames, limitNames, queueNames } from './requests.ts';
 import type { SimProcess } from './sim-process.ts';
 import { between, pick, type Swarm, whole } from './swarm.ts';
 
@@ -114,30 +115,64 @@ function act(options: ClientOptions, ids: readonly string[]): Promise<unknown> {
   const { broker } = options;
   const { chance } = options.process;
   const taskIds = [...ids];
-  const queue = pick(chance, queueNames);
-  switch (whole(chance, 0, 12)) {
+  switch (whole(chance, 0, 15)) {
     case 0:
     case 1:
-    case 8:
-    case 9:
-      return broker.cancel({ taskIds, reason: 'somebody wished it' });
     case 2:
-      return broker.retry(taskIds);
     case 3:
-      return broker.configure('queue', queue, { pause: { by: 'somebody', reason: null } });
+      return broker.cancel({ taskIds, reason: 'somebody wished it' });
     case 4:
-      return broker.configure('queue', queue, { pause: null });
+      return broker.retry(taskIds);
     case 5:
+    case 6:
+    case 7:
+      return configure(broker, chance);
+    case 8:
       return broker.remove(taskIds);
+    case 9:
     case 10:
     case 11:
-    case 12:
       return tellWorkers(options);
-    default: {
-      const delayMs = whole(chance, 0, 10_000);
-      const patches = [{ delayMs: 0 }, { delayMs }, { priority: 0 }, { queue }, { tags: ['seen'] }];
-      return broker.update(taskIds.map((taskId) => ({ taskId, version: null, patch: pick(chance, patches) })));
-    }
+    default:
+      return broker.update(taskIds.map((taskId) => ({ taskId, version: null, patch: drawPatch(chance) })));
+  }
+}
+
+function drawPatch(chance: Chance): TaskPatch {
+  const delayMs = whole(chance, 0, 10_000);
+  const limits = drawLimits(chance);
+  return pick(chance, [
+    { delayMs: 0 },
+    { delayMs },
+    { priority: 0 },
+    { queue: pick(chance, queueNames) },
+    { tags: ['seen'] },
+    { limits },
+  ]);
+}
+
+/** Pauses and resumes as often, and sets limits that still let something through. */
+function configure(broker: Broker, chance: Chance): Promise<void> {
+  const pause = chance.float() < 0.5 ? { by: 'somebody', reason: null } : null;
+  const max = chance.float() < 0.5 ? whole(chance, 1, 4) : null;
+  const rate = chance.float() < 0.5 ? { count: whole(chance, 1, 5), perMs: 1_000 } : null;
+  const queue = pick(chance, queueNames);
+  const limit = pick(chance, limitNames);
+  switch (whole(chance, 0, 7)) {
+    case 0:
+    case 1:
+    case 2:
+      return broker.configure('queue', queue, { pause });
+    case 3:
+      return broker.configure('queue', queue, chance.float() < 0.5 ? { max } : { rate });
+    case 4:
+      return broker.configure('group', pick(chance, groupNames), { pause });
+    case 5:
+      return broker.configure('group', pick(chance, groupNames), { weight: whole(chance, 1, 9) });
+    case 6:
+      return broker.configure('limit', limit, { pause });
+    default:
+      return broker.configure('limit', limit, chance.float() < 0.5 ? { max } : { rate });
   }
 }
 

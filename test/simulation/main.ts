@@ -37,7 +37,10 @@ async function runSeeds(first: number, count: number): Promise<void> {
   }
   const seconds = (performance.now() - startedAt) / 1_000;
   console.log(JSON.stringify(totals));
-  console.log(`${count} seeds on ${store}, ${failed} failed, ${(count / seconds).toFixed(1)} a second`);
+  const steps = Math.round((totals.steps ?? 0) / count);
+  console.log(
+    `${count} seeds of ${steps} steps on ${store}, ${failed} failed, ${(count / seconds).toFixed(1)} a second`,
+  );
   if (failed > 0) process.exitCode = 1;
 }
 

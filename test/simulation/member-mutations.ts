@@ -57,6 +57,23 @@ export const memberMutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'stop-before-the-end',
+    says: 'a stop resolves while calls are under way',
+    swarm: { stopEveryMs: 5_000, workers: 3 },
+    stop: async (stop) => {
+      void stop();
+    },
+  },
+  {
+    name: 'reaper-looks-once',
+    says: 'a reaper looks when it starts and never again',
+    swarm: { servers: 1, crashEveryMs: 8_000 },
+    member: (broker) => {
+      let looks = 0;
+      return { claimOverdue: async (request) => (looks++ === 0 ? broker.claimOverdue(request) : []) };
+    },
+  },
+  {
     name: 'reaper-kills-the-living',
     says: 'the reaper takes every worker for dead',
     member: (broker) => ({

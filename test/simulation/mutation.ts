@@ -10,12 +10,16 @@ export interface Mutation {
   readonly name: string;
   /** What is wrong, in one sentence. */
   readonly says: string;
+  /** The store it is planted in; memory when left out. */
+  readonly on?: 'sqlite';
   /** Troubles in which it shows sooner than in those that a seed happens to draw. */
   readonly swarm?: Partial<Swarm>;
   /** Replaces calls of the store, below the witness. */
   readonly store?: (store: SimStore) => Partial<Broker>;
   /** Stands between a worker or server and its connection. */
   readonly member?: (broker: Broker, process: SimProcess) => Partial<Broker>;
+  /** Ends a worker or server instead of its own end. */
+  readonly stop?: (stop: () => Promise<void>) => Promise<void>;
   /** Changes a task before a producer sends it once more. */
   readonly beforeRepeat?: (task: NewTask, nextId: () => string) => NewTask;
 }

@@ -1,14 +1,16 @@
 /** The planted bugs: each breaks one promise of the seam, of a worker or of a client, in the test's own layer. */
 
 import type { Broker } from '../../src/broker/broker.ts';
-import type { MemoryState, Row } from '../../src/broker/memory/state.ts';
 import { limits } from '../../src/core/limits.ts';
-import type { Charge, Lease, Settlement, Task, Verdict } from '../../src/core/task.ts';
+import { isFinished } from '../../src/core/states.ts';
+import type { Charge, Settlement, Verdict } from '../../src/core/task.ts';
+import { change, during, inStore, rowOf, rowsOf } from './bend.ts';
+import { limitMutations } from './limit-mutations.ts';
 import { memberMutations } from './member-mutations.ts';
 import type { Mutation } from './mutation.ts';
 import { calmRates } from './network.ts';
 import { scheduleMutations } from './schedule-mutations.ts';
-import type { SimStore } from './sim-store.ts';
+import { sqlMutations } from './sql-mutations.ts';
 import type { Swarm } from './swarm.ts';
 
 /** Workers that are silent for longer than their lease and come back, and a reaper that is slow to settle. */
@@ -19,25 +21,6 @@ const silentWorkers: Partial<Swarm> = {
   rates: { ...calmRates, slow: 0.3, slowMaxMs: 5_000 },
 };
 
-type Bend = (broker: Broker, state: MemoryState) => Partial<Broker>;
-
-function inStore(name: string, says: string, bend: Bend, swarm: Partial<Swarm> = {}): Mutation {
-  const store = ({ broker, state }: SimStore): Partial<Broker> => {
-    if (state === null) throw new Error('Bugs are planted in the memory store only.');
-    return bend(broker, state);
-  };
-  return { name, says, store, swarm };
-}
-
-const rowOf = (state: MemoryState, { taskId }: Lease): Row | undefined => state.rows.get(taskId);
-
-function change(row: Row, patch: Partial<Task>): void {
-  row.task = { ...row.task, ...patch };
-}
-
-const rowsOf = (state: MemoryState, is: Task['state']): Row[] =>
-  [...state.rows.values()].filter(({ task }) => task.state === is);
-
 const settleEach = (broker: Broker, bend: (settlement: Settlement) => Settlement): Partial<Broker> => ({
   settle: (settlements, claimNext) => broker.settle(settlements.map(bend), claimNext),
 });
@@ -46,16 +29,6 @@ const withCharge = (settlement: Settlement, charge: Charge): Settlement => ({
   ...settlement,
   verdict: { ...settlement.verdict, charge },
 });
-
-/** Runs `call` while what `bend` did to the state holds, and what it answers undoes it. */
-async function during<Answer>(bend: () => () => void, call: () => Promise<Answer>): Promise<Answer> {
-  const undo = bend();
-  try {
-    return await call();
-  } finally {
-    undo();
-  }
-}
 
 const storeMutations: readonly Mutation[] = [
   inStore('settle-any-token', 'a settlement is accepted under any token', (broker, state) =>
@@ -267,6 +240,43 @@ const storeMutations: readonly Mutation[] = [
       return broker.prune(limit);
     },
   })),
+  inStore('prune-early', 'a finished task is pruned before the end of its retention', (broker, state) => ({
+    prune: (limit) => {
+      for (const row of rowsOf(state, 'succeeded')) change(row, { pruneAt: 0 });
+      return broker.prune(limit);
+    },
+  })),
+  inStore('settle-twice', 'a repeated settlement is applied again', (broker, state) => ({
+    settle: (settlements, claimNext) => {
+      for (const { lease } of settlements) {
+        const row = rowOf(state, lease);
+        if (row === undefined || row.settledToken !== lease.token || !isFinished(row.task.state)) continue;
+        row.token = lease.token;
+        change(row, { state: 'running', finishedAt: null, pruneAt: null });
+      }
+      return broker.settle(settlements, claimNext);
+    },
+  })),
+  inStore('strict-cancel-ignored', 'a success counts although a strict cancellation was asked for', (broker, state) =>
+    settleEach(broker, (settlement) => {
+      const row = rowOf(state, settlement.lease);
+      if (row?.token === settlement.lease.token && settlement.verdict.to === 'succeeded')
+        change(row, { cancelRequestedAt: null });
+      return settlement;
+    }),
+  ),
+  inStore('payload-altered', 'a payload comes back as another', (broker) => ({
+    enqueue: (tasks) =>
+      broker.enqueue(tasks.map((task) => ({ ...task, payload: task.payload.replace(/"n":(\d+)/, '"n":1$1') }))),
+  })),
+  inStore('client-clock', 'a delay is counted from the clock of the caller', (broker, state) => ({
+    enqueue: (tasks) =>
+      broker.enqueue(
+        tasks.map((task) =>
+          task.delayMs === 0 ? task : { ...task, delayMs: 0, at: state.lastNow + task.delayMs - 4_000 },
+        ),
+      ),
+  })),
   inStore('reaper-sees-nothing', 'no overdue task is ever found', () => ({ claimOverdue: async () => [] })),
   inStore('retry-keeps-attempts', 'a task that a person retries has its old attempts', (broker, state) => ({
     retry: async (taskIds) => {
@@ -286,4 +296,10 @@ function withoutDelay(verdict: Verdict): Verdict {
 }
 
 /** Every planted bug, in a fixed order. */
-export const mutations: readonly Mutation[] = [...storeMutations, ...memberMutations, ...scheduleMutations];
+export const mutations: readonly Mutation[] = [
+  ...storeMutations,
+  ...limitMutations,
+  ...sqlMutations,
+  ...memberMutations,
+  ...scheduleMutations,
+];

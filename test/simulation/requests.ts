@@ -2,13 +2,15 @@
 
 import type { Chance } from '../../src/core/chance.ts';
 import { defaultPolicy, encodePolicy } from '../../src/core/policy.ts';
-import type { IfExists, NewTask } from '../../src/core/task.ts';
+import type { IfExists, LimitRule, NewTask } from '../../src/core/task.ts';
 import { newTask } from '../support/worker-rig.ts';
 import { type Behaviour, type SimPayload, taskNames } from './handlers.ts';
 import { between, pick, type Swarm, whole } from './swarm.ts';
 
 export const queueNames = ['default', 'email'] as const;
 const keys = ['k1', 'k2', 'k3'] as const;
+export const groupNames = ['ada', 'bob'] as const;
+export const limitNames = ['door', 'wide door', 'clock'] as const;
 const ifExists: readonly IfExists[] = ['return', 'error', 'replace', 'debounce'];
 const polite = ['ok', 'ok', 'ok', 'throw', 'fatal', 'snooze', 'progress', 'grumble', 'steps', 'steps'] as const;
 const rude = ['hang', 'ignore', 'block', 'exit', ...polite] as const;
@@ -50,10 +52,22 @@ export function drawRequest(chance: Chance, swarm: Swarm, id: string, n: number,
     }),
     keepMs: 300_000,
     strictCancel: chance.float() < 0.2,
+    group: sometimes(0.3, () => pick(chance, groupNames)),
+    limits: drawLimits(chance),
     key,
     keyForMs: keeps ? sometimes(0.4, () => whole(chance, 1_000, 30_000)) : null,
     ifExists: key === null ? 'return' : keyIfExists,
   });
+}
+
+/** A maximum may differ from task to task; all tasks say the same rate, as those of one definition do. */
+export function drawLimits(chance: Chance): readonly LimitRule[] {
+  const rules: readonly LimitRule[] = [
+    { name: limitNames[0], max: 1, rate: null },
+    { name: limitNames[1], max: whole(chance, 1, 3), rate: null },
+    { name: limitNames[2], max: null, rate: { count: 2, perMs: 1_500 } },
+  ];
+  return chance.float() < 0.6 ? [] : rules.filter(() => chance.float() < 0.5);
 }
 
 function drawRun(chance: Chance, swarm: Swarm): Behaviour {

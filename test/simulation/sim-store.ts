@@ -6,6 +6,8 @@ import type { MemoryState } from '../../src/broker/memory/state.ts';
 import { type CountRecord, readCounts } from '../../src/broker/sql/counts.ts';
 import { statement } from '../../src/broker/sql/driver.ts';
 import { readEvents } from '../../src/broker/sql/events.ts';
+import { recount } from '../../src/broker/sql/recount.ts';
+import type { SqliteDriver } from '../../src/broker/sqlite/driver.ts';
 import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
 import type { Chance } from '../../src/core/chance.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
@@ -18,6 +20,10 @@ export interface SimStore {
   readonly broker: Broker;
   /** What the memory store holds, for bugs to be planted in; `null` for another store. */
   readonly state: MemoryState | null;
+  /** The tables of an SQL store; `null` for another. */
+  readonly driver: SqliteDriver | null;
+  /** What is kept beside the tasks and does not follow from them, in sentences. */
+  recount(): Promise<readonly string[]>;
   /** Events after `seq`, oldest first. */
   events(seq: number): Promise<readonly BatchEvent[]>;
   taskIds(): Promise<readonly string[]>;
@@ -41,6 +47,9 @@ function createMemory(clock: Clock, chance: Chance): SimStore {
   return {
     broker,
     state,
+    driver: null,
+    // Nothing is kept beside the rows that the judge does not see by itself.
+    recount: async () => [],
     events: async (seq) => (seq >= state.lastSeq ? [] : state.events.slice(seq - state.lastSeq)),
     taskIds: async () => [...state.rows.keys()],
     counts: async () =>
@@ -69,6 +78,9 @@ function createSqlite(clock: Clock, chance: Chance): SimStore {
   return {
     broker,
     state: null,
+    driver,
+    recount: async () =>
+      (await recount(driver)).discrepancies.map(({ what, of, sentence }) => `${what} ${of}: ${sentence}`),
     events: (seq) => driver.read((tx) => readEvents(tx, seq, pageOf)),
     taskIds: async () => (await driver.read((tx) => tx.query(allIds))).map(([id]) => id),
     counts: () => driver.read(readCounts),

@@ -7,6 +7,7 @@ import type { Task } from '../../src/core/task.ts';
 import { judge, type RunHistory } from '../checker/run-history.ts';
 import { scheduleNames } from './code-schedules.ts';
 import { unleash } from './nemesis.ts';
+import { groupNames, limitNames } from './requests.ts';
 import { createWorld, heal, type World, type WorldOptions } from './world.ts';
 
 export interface Verdict {
@@ -40,21 +41,25 @@ export async function simulate(options: WorldOptions): Promise<Verdict> {
     await timeline.run(swarm.safetyMs);
     heal(world);
     await timeline.run(timeline.now + settledMs);
-    for (const queue of await world.store.broker.getQueues())
-      if (queue.pause !== null) await witness.execute('configure', ['queue', queue.name, { pause: null }]);
+    await resumeAll(world);
     await endSchedules(world);
     await timeline.run(timeline.now + livenessMs, () => witness.open.size === 0);
     const history = await historyOf(world);
     if (options.trace === true) world.lines.push(...history.events.map((event) => JSON.stringify(event)));
     const { violations, doubts, context } = judge(history);
+    const recounted = await world.store.recount();
     return {
       options,
-      violations: [...world.violations, ...violations],
+      violations: [
+        ...world.violations,
+        ...violations,
+        ...recounted.map((sentence) => ({ rule: 'S21', taskId: null, sentence }) as const),
+      ],
       doubts,
       context,
       waiting: await whyWaiting(world),
       lines: world.lines,
-      counts: { ...witness.counts, ...world.network.faults },
+      counts: { ...witness.counts, ...world.network.faults, steps: timeline.steps },
       virtualMs: timeline.now,
     };
   } finally {
@@ -68,6 +73,14 @@ async function endSchedules({ swarm, timeline, witness }: World): Promise<void> 
   await timeline.run(timeline.now + keepingUpMs);
   witness.schedulesStandStill();
   await witness.execute('schedules.delete', [scheduleNames]);
+}
+
+/** Nothing that a person has set holds anything back for ever. */
+async function resumeAll({ store: { broker }, witness }: World): Promise<void> {
+  const open = { pause: null, max: null, rate: null };
+  for (const { name } of await broker.getQueues()) await witness.execute('configure', ['queue', name, open]);
+  for (const name of groupNames) await witness.execute('configure', ['group', name, { pause: null }]);
+  for (const name of limitNames) await witness.execute('configure', ['limit', name, open]);
 }
 
 async function historyOf({ store, witness, client, effects, processes }: World): Promise<RunHistory> {

@@ -1,5 +1,6 @@
 /** The whole engine on a virtual clock, from seeds: `npm test` runs some, `SIMULATION=full` more and every mutation. */
 
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/core/time.ts';
 import { catchMutation } from './catch.ts';
@@ -18,11 +19,11 @@ async function runSeeds(store: StoreKind, first: number, count: number): Promise
     expect(complaintsOf(await simulate({ seed, store })).join('\n')).toBe('');
 }
 
-test.for(parts(isFull ? 3_000 : 150, 25))('memory keeps every promise from seed %i on', (first) =>
+test.for(parts(isFull ? 3_000 : 500, 25))('memory keeps every promise from seed %i on', (first) =>
   runSeeds('memory', first, 25),
 );
 
-test.for(parts(isFull ? 300 : 10, 10))('SQLite keeps every promise from seed %i on', (first) =>
+test.for(parts(isFull ? 300 : 50, 10))('SQLite keeps every promise from seed %i on', (first) =>
   runSeeds('sqlite', first, 10),
 );
 
@@ -46,4 +47,9 @@ const today = isFull
 test.for(today.map(({ says, name }) => [says, name] as const))('finds that %s (%s)', async ([, name]) => {
   const mutation = mutations.find((one) => one.name === name)!;
   expect(await catchMutation(mutation)).not.toBeNull();
+});
+
+test('the list of bugs names every switch that plants one', () => {
+  const page = readFileSync(new URL('./seeded-bugs.md', import.meta.url), 'utf8');
+  for (const { name } of mutations) expect(page).toContain(`\`${name}\``);
 });

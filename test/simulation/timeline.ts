@@ -5,6 +5,8 @@ import type { Cancel } from '../../src/core/time.ts';
 export interface Timeline {
   /** Milliseconds since the world began. */
   readonly now: number;
+  /** Events that have happened. */
+  readonly steps: number;
   /** Runs `callback` at `at`; what is past runs next. Equal times keep their order. */
   at(at: number, callback: () => void): Cancel;
   /** Runs events up to `until`, or until `isOver` holds; the time then is the last event's, or `until`. */
@@ -24,6 +26,7 @@ export function createTimeline(): Timeline {
   const turns = takeTurns();
   let now = 0;
   let order = 0;
+  let steps = 0;
 
   function at(when: number, callback: () => void): Cancel {
     const entry: Entry = { at: Math.max(now, when), order: order++, callback };
@@ -39,6 +42,7 @@ export function createTimeline(): Timeline {
       pop(heap);
       if (next.callback === null) continue;
       now = next.at;
+      steps += 1;
       next.callback();
       await turns.drain();
       if (isOver()) return;
@@ -49,6 +53,9 @@ export function createTimeline(): Timeline {
   return {
     get now() {
       return now;
+    },
+    get steps() {
+      return steps;
     },
     at,
     run,

@@ -101,7 +101,7 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
   function look(method: Method, given: readonly unknown[], answer: unknown, fresh: readonly BatchEvent[]): void {
     if (method === 'enqueue') lookAtEnqueue((given as Given<'enqueue'>)[0], answer as Answer<'enqueue'>);
     if (method === 'update') lookAtUpdate((given as Given<'update'>)[0], fresh);
-    if (method === 'configure') lookAtPause(given as Given<'configure'>);
+    if (method === 'configure') lookAtSetting(given as Given<'configure'>);
     // A clock that was stepped back may have been seen further on than anything was stored.
     lookAtLeases(book, fresh[0]?.at ?? now, method, given, answer, fresh);
   }
@@ -126,13 +126,13 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
     const items = fresh.filter(({ kind }) => kind === 'update').flatMap((event) => event.items);
     for (const { taskId, version } of items) {
       const change = changes.find((one) => one.taskId === taskId);
-      patches.push({ taskId, version, delayMs: change?.patch.delayMs ?? null });
+      patches.push({ taskId, version, delayMs: change?.patch.delayMs ?? null, limits: change?.patch.limits });
     }
   }
 
-  function lookAtPause([, queue, { pause }]: Given<'configure'>): void {
+  function lookAtSetting([scope, name, { pause, max, rate }]: Given<'configure'>): void {
     const seq = events.at(-1)?.seq ?? 0;
-    if (pause !== undefined) settings.push({ seq, queue, paused: pause !== null });
+    settings.push({ seq, scope, name, paused: pause === undefined ? undefined : pause !== null, max, rate });
   }
 
   return {

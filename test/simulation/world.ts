@@ -113,7 +113,9 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     };
     trace(seat.name, `starts as ${process.pid}`);
     const bent = mutation?.member === undefined ? broker : withCalls(broker, mutation.member(broker, process));
-    seat.member = startMember(seat, { process, broker: bent, swarm, isGone, note });
+    const member = startMember(seat, { process, broker: bent, swarm, isGone, note });
+    const bendStop = mutation?.stop;
+    seat.member = bendStop === undefined ? member : { ...member, stop: () => bendStop(() => member.stop()) };
   }
 
   const world: World = {
