@@ -60,7 +60,13 @@ function claimed(id: string, request: ClaimRequest): ClaimedTask {
     epoch: 1,
     timeoutMs: 3_600_000,
   } as Task;
-  return { task, lease: { taskId: id, token: request.token }, runMs: 3_600_000, boundByLife: false, parents: [] };
+  return {
+    task,
+    lease: { taskId: id, token: request.token, epoch: 1 },
+    runMs: 3_600_000,
+    boundByLife: false,
+    parents: [],
+  };
 }
 
 function noop(): TaskDefinition {

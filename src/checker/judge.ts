@@ -16,10 +16,11 @@ import { contextMax, eventLine, lineOf } from './lines.ts';
 import { createMarks } from './marks.ts';
 import { createPauseBook, type PauseBook } from './pauses.ts';
 import { createProcessBook } from './processes.ts';
+import { checkRow } from './rows.ts';
 import { checkRuns } from './runs.ts';
 import { checkSteps } from './steps.ts';
 import { createStory, type Line, replay, runOf, type Says, type TaskStory } from './story.ts';
-import type { Rule, Tell, Verdict, Violation } from './verdict.ts';
+import type { Tell, Verdict, Violation } from './verdict.ts';
 
 export interface JudgeOptions {
   /** Whether what is gone from the store is forgotten; a name that comes again later is a stranger then. `true` when left out. */
@@ -375,27 +376,4 @@ function takeEffect(story: TaskStory, effect: Effect): void {
     if (run.begin === null) run.begin = effect;
     else run.again ??= effect;
   } else if (run.begin !== null) run[effect.what] ??= effect;
-}
-
-/** The row says what the events say, and nothing final holds anything. */
-function checkRow(task: Task, story: TaskStory | undefined, tell: Tell): void {
-  const says = (rule: Rule, sentence: string): void => tell(rule, task.id, sentence);
-  if (isFinished(task.state) && task.leaseUntil !== null) says('S11', `it is ${task.state} and has a lease`);
-  if (story === undefined || story.version === 0) {
-    says('S18', 'it has no event');
-    return;
-  }
-  if (story.state !== task.state) says('S18', `its events end in ${story.state}, the row says ${task.state}`);
-  if (story.version !== task.version)
-    says('S18', `its events end with version ${story.version}, the row says ${task.version}`);
-  if (story.attempt !== task.attempt)
-    says('S8', `its events end with attempt ${story.attempt}, the row says ${task.attempt}`);
-  if (story.claims !== task.epoch) says('S6', `it has epoch ${task.epoch} after ${story.claims} claims`);
-  const epoch = task.result === null ? task.epoch : epochOf(task.result);
-  if (epoch !== task.epoch) says('S4', `its result is of epoch ${epoch}, its last claim was ${task.epoch}`);
-}
-
-/** Handlers under watch return the epoch they ran in. */
-function epochOf(result: string): number {
-  return (JSON.parse(result) as { readonly epoch: number }).epoch;
 }

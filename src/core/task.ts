@@ -157,10 +157,15 @@ export interface Task extends Omit<NewTask, 'delayMs' | 'at' | 'startWithinMs' |
   readonly pruneAt: number | null;
 }
 
-/** The right to report on one attempt: equality of the token decides, nothing else. */
+/**
+ * The right to report on one attempt: equality of token and epoch decides, nothing else. The token is that of the claim; a
+ * repetition of that claim which arrives long after may take the task once more, and must not lend the lease to the run before.
+ */
 export interface Lease {
   readonly taskId: string;
   readonly token: string;
+  /** The task's when the lease was given. */
+  readonly epoch: number;
 }
 
 /** What a worker gets from a claim: the task, and what bounds this run. */

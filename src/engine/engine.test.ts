@@ -6,7 +6,7 @@ import type { Broker } from '../broker/broker.ts';
 import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
 import { seededChance } from '../core/chance.ts';
 import type { Presence } from '../core/presence.ts';
-import type { NewTask, Task } from '../core/task.ts';
+import type { Lease, NewTask, Task } from '../core/task.ts';
 import type { Sample, Store } from '../history/history.ts';
 import { createEngine, type Engine, type EngineOptions } from './engine.ts';
 
@@ -20,7 +20,7 @@ interface Rig {
   storeAheadMs: number;
   fail: boolean;
   enqueue(task: Partial<NewTask>): Promise<string>;
-  claim(workerId: string, leaseMs?: number): Promise<readonly { readonly taskId: string; readonly token: string }[]>;
+  claim(workerId: string, leaseMs?: number): Promise<readonly Lease[]>;
   task(id: string): Promise<Task>;
 }
 
@@ -200,7 +200,13 @@ test('an engine that stood still gives the living time to renew before it takes 
   const rig = createRig();
   const id = await rig.enqueue({});
   const [lease] = await rig.claim('living');
-  const beat = { lease: lease ?? { taskId: id, token: '' }, ranMs: 1, progress: null, logs: [], checkpoints: [] };
+  const beat = {
+    lease: lease ?? { taskId: id, token: '', epoch: 1 },
+    ranMs: 1,
+    progress: null,
+    logs: [],
+    checkpoints: [],
+  };
   const renew = () => rig.broker.heartbeat({ worker: presence('living'), leaseMs: 30_000, beats: [beat] });
   rig.engine.start();
   for (let i = 0; i < 5; i++) {

@@ -31,9 +31,9 @@ async function run(
 ): Promise<void> {
   move(1_000);
   await store.broker.promote(10);
-  await store.broker.claim(claimRequest(sampleToken(token)));
+  const [claimed] = await store.broker.claim(claimRequest(sampleToken(token)));
   move(200);
-  const lease = { taskId: id, token: sampleToken(token) };
+  const lease = claimed?.lease ?? { taskId: id, token: '', epoch: 0 };
   await store.broker.settle([
     {
       lease,

@@ -11,7 +11,7 @@ function running(): { readonly attempt: Attempt; readonly context: ReturnType<ty
   const task = { id: 'T1', name: 'a', queue: 'q', attempt: 2, generation: 3, epoch: 7 };
   const claimed = {
     task,
-    lease: { taskId: 'T1', token: 't' },
+    lease: { taskId: 'T1', token: 't', epoch: 1 },
     runMs: null,
     boundByLife: false,
     parents: [],

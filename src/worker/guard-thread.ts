@@ -26,6 +26,7 @@ export interface HoldOrder {
   readonly kind: 'hold';
   readonly token: string;
   readonly taskIds: string;
+  readonly epochs: readonly number[];
   readonly runMs: number | null;
 }
 

@@ -81,7 +81,7 @@ async function pass(ms: number, turning = false): Promise<void> {
 }
 
 function hold(token: string, taskIds: readonly string[], runMs: number | null = null): void {
-  watch.hold({ token, taskIds, runMs });
+  watch.hold({ token, taskIds, epochs: taskIds.map(() => 1), runMs });
 }
 
 const renewed = (): readonly string[][] =>

@@ -20,6 +20,8 @@ export interface Snapshot {
 export interface Held {
   readonly token: string;
   readonly taskIds: readonly string[];
+  /** Of each task, in the same order. */
+  readonly epochs: readonly number[];
   /** The longest time a run of them may take; `null` when one has no end. */
   readonly runMs: number | null;
 }
@@ -199,14 +201,21 @@ export function createGuardWatch(options: GuardWatchOptions): GuardWatch {
   function beatsOf(): Beat[] {
     const ran = new Map(running().map(({ taskId, ranMs }) => [taskId, ranMs]));
     const news = { progress: null, logs: [], checkpoints: [] };
-    return [...holding.values()].flatMap(({ token, taskIds }) =>
-      taskIds.map((taskId) => ({ lease: { taskId, token }, ranMs: ran.get(taskId) ?? null, ...news })),
+    return [...holding.values()].flatMap(({ token, taskIds, epochs }) =>
+      taskIds.map((taskId, index) => ({
+        lease: { taskId, token, epoch: epochs[index] ?? 0 },
+        ranMs: ran.get(taskId) ?? null,
+        ...news,
+      })),
     );
   }
 
   function forget({ lease: { taskId, token } }: Beat): void {
     const held = holding.get(token);
-    if (held !== undefined) holding.set(token, { ...held, taskIds: held.taskIds.filter((id) => id !== taskId) });
+    if (held === undefined) return;
+    const stays = held.taskIds.map((id) => id !== taskId);
+    const [taskIds, epochs] = [held.taskIds.filter((_, at) => stays[at]), held.epochs.filter((_, at) => stays[at])];
+    holding.set(token, { ...held, taskIds, epochs });
   }
 
   function end(): void {

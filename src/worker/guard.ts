@@ -224,7 +224,8 @@ function holdOrder(claimed: readonly HeldTask[]): GuardOrder {
   let runMs: number | null = 0;
   for (const one of claimed) runMs = runMs === null || one.runMs === null ? null : Math.max(runMs, one.runMs);
   const taskIds = claimed.map(({ task }) => task.id).join(' ');
-  return { kind: 'hold', token: claimed[0]?.lease.token ?? '', taskIds, runMs };
+  const epochs = claimed.map(({ task }) => task.epoch);
+  return { kind: 'hold', token: claimed[0]?.lease.token ?? '', taskIds, epochs, runMs };
 }
 
 function isEmpty(held: Iterable<HeldTask>): boolean {

@@ -147,7 +147,14 @@ test('a lease that was given to another ends the handler, and its result is not 
     error: null,
   } as const;
   await rig.memory.settle([
-    { lease: judged?.lease ?? { taskId: id, token: 'j' }, verdict, ranMs: null, progress: null, logs: [], spawn: [] },
+    {
+      lease: judged?.lease ?? { taskId: id, token: 'j', epoch: 1 },
+      verdict,
+      ranMs: null,
+      progress: null,
+      logs: [],
+      spawn: [],
+    },
   ]);
   await rig.clock.advance(12_000);
   expect(reason).toMatchObject({ code: 'LEASE_LOST' });

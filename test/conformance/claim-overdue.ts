@@ -71,7 +71,9 @@ async function look(world: World, { given, beatAt, cancelAt, dead, lookAt, reaso
     at(beatAt);
     await world
       .broker()
-      .heartbeat(heartbeatRequest([beat({ taskId: id, token }, { ranMs: 0 })], { leaseMs: leaseMs - beatAt }));
+      .heartbeat(
+        heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { ranMs: 0 })], { leaseMs: leaseMs - beatAt }),
+      );
   }
   if (cancelAt !== undefined) {
     at(cancelAt);
@@ -151,7 +153,7 @@ const judgeCases: readonly Case[] = [
       const { id, token } = await overdueTask(world);
       const judgeToken = world.nextToken();
       await world.broker().claimOverdue(overdueRequest(judgeToken, { leaseMs: 120_000 }));
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 })]));
       const { results } = await world.broker().settle([settlement(id, judgeToken, wait('queued'))]);
       expect(results).toEqual([{ outcome: 'stale' }]);
       expect(await judge(world)).toEqual([]);
@@ -166,9 +168,9 @@ const judgeCases: readonly Case[] = [
       await world.broker().cancel({ taskIds: [id], reason: null });
       world.clock.move(limits.graceMs);
       expect(await judge(world)).toEqual([id]);
-      expect((await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]))).beats).toEqual([
-        'cancel',
-      ]);
+      expect((await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 })]))).beats).toEqual(
+        ['cancel'],
+      );
       expect(await judge(world)).toEqual([id]);
     },
   ],
@@ -211,7 +213,7 @@ const judgeCases: readonly Case[] = [
       const { id, token } = await overdueTask(world);
       const request = overdueRequest(world.nextToken());
       await world.broker().claimOverdue(request);
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 })]));
       await world.check((broker) => broker.claimOverdue(request), []);
     },
   ],

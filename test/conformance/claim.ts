@@ -265,7 +265,7 @@ export const claimCases: readonly Case[] = [
       let { claimed } = await world.broker().settle([], request());
       while (claimed.length > 0) {
         seen.push(...idsOf(claimed));
-        const settlements = claimed.map(({ task, lease }) => settlement(task.id, lease.token, finish('succeeded')));
+        const settlements = claimed.map(({ task, lease }) => settlement(task.id, lease, finish('succeeded')));
         ({ claimed } = await world.broker().settle(settlements, request()));
       }
       expect(seen).toEqual(ids);

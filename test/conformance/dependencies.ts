@@ -19,7 +19,7 @@ export async function stateOf(world: World, taskId: string): Promise<TaskState |
 export async function end(world: World, taskId: string, to: FinishedState = 'succeeded'): Promise<void> {
   const claimed = await world.claimAll();
   const settlements = claimed.map(({ task, lease }) =>
-    settlement(task.id, lease.token, task.id === taskId ? finish(to) : wait('queued', { charge: 'nothing' })),
+    settlement(task.id, lease, task.id === taskId ? finish(to) : wait('queued', { charge: 'nothing' })),
   );
   expect(claimed.map(({ task }) => task.id)).toContain(taskId);
   await world.broker().settle(settlements);
@@ -139,7 +139,7 @@ const calls: readonly Case[] = [
         .enqueue([newTask(child, { dependsOn: parents.map((id) => on(id)) }), ...parents.map((id) => newTask(id))]);
       const queues = [{ name: 'default', limit: 1_000 }];
       const claimed = await world.broker().claim(claimRequest(world.nextToken(), { queues, limit: 1_000 }));
-      const ends = claimed.map(({ task, lease }) => settlement(task.id, lease.token, finish('succeeded')));
+      const ends = claimed.map(({ task, lease }) => settlement(task.id, lease, finish('succeeded')));
       await world.broker().settle(ends.slice(0, 998));
       expect(await stateOf(world, child)).toBe('blocked');
       await world.broker().settle(ends.slice(998));
@@ -205,7 +205,7 @@ const calls: readonly Case[] = [
       const [claimed] = await world.claimAll();
       const next = await world
         .broker()
-        .settle([settlement(parent, claimed?.lease.token ?? '', finish('succeeded'))], claimRequest(world.nextToken()));
+        .settle([settlement(parent, claimed?.lease ?? '', finish('succeeded'))], claimRequest(world.nextToken()));
       expect(next.claimed.map(({ task }) => task.id)).toEqual([child]);
     },
   ],

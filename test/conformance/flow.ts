@@ -50,7 +50,7 @@ const spawnCases: readonly Case[] = [
       const late = settlement(id, token, finish('succeeded'), { spawn: [newTask(sampleId(500))] });
       // The token was that of the last settlement: the same words would be `alreadyApplied`, and spawn nothing either.
       await world.check(async (broker) => (await broker.settle([late])).results, [{ outcome: 'alreadyApplied' }]);
-      const foreign = { ...late, lease: { taskId: id, token: world.nextToken() } };
+      const foreign = { ...late, lease: { taskId: id, token: world.nextToken(), epoch: 1 } };
       await world.check(async (broker) => (await broker.settle([foreign])).results, [{ outcome: 'stale' }]);
     },
   ],

@@ -40,9 +40,9 @@ export const heartbeatCases: readonly Case[] = [
       const [fine, wanted] = [await world.bring('running'), await world.bring('running')];
       await world.broker().cancel({ taskIds: [wanted.id], reason: null });
       const leases = [
-        { taskId: world.nextId(), token: sampleToken(5) },
-        { taskId: wanted.id, token: wanted.token },
-        { taskId: fine.id, token: fine.token },
+        { taskId: world.nextId(), token: sampleToken(5), epoch: 1 },
+        { taskId: wanted.id, token: wanted.token, epoch: 1 },
+        { taskId: fine.id, token: fine.token, epoch: 1 },
       ];
       const answer = await world.broker().heartbeat(heartbeatRequest(leases.map((lease) => beat(lease))));
       expect(answer).toEqual({ now: startAt, beats: ['lost', 'cancel', 'ok'], commands: [], noServer: true });
@@ -54,7 +54,7 @@ export const heartbeatCases: readonly Case[] = [
       const { id, token } = await world.bring('running');
       await world.broker().cancel({ taskIds: [id], reason: null });
       world.clock.move(5_000);
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 })]));
       expect(await world.task(id)).toMatchObject({ leaseUntil: startAt + 5_000 + leaseMs });
     },
   ],
@@ -63,7 +63,9 @@ export const heartbeatCases: readonly Case[] = [
     async (world) => {
       const { id, token } = await world.bring('running');
       world.clock.move(leaseMs + 60_000);
-      expect((await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]))).beats).toEqual(['ok']);
+      expect((await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 })]))).beats).toEqual(
+        ['ok'],
+      );
       expect(await world.broker().claimOverdue(overdueRequest(world.nextToken()))).toEqual([]);
     },
   ],
@@ -72,9 +74,9 @@ export const heartbeatCases: readonly Case[] = [
     async (world) => {
       const { id, token } = await world.bring('running');
       world.clock.move(1_000);
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token }, { ranMs: 300 })]));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { ranMs: 300 })]));
       world.clock.move(1_000);
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token }, { ranMs: 1_700 })]));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { ranMs: 1_700 })]));
       expect(await world.task(id)).toMatchObject({ startedAt: startAt + 700 });
     },
   ],
@@ -83,7 +85,7 @@ export const heartbeatCases: readonly Case[] = [
     async (world) => {
       const { id, token } = await world.bring('running');
       for (const progress of [{ done: 1, total: null, note: 'a' }, { done: 2, total: 9, note: null }, null]) {
-        await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token }, { progress })]));
+        await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { progress })]));
       }
       expect(await world.task(id)).toMatchObject({ progress: { done: 2, total: 9, note: null } });
     },
@@ -95,7 +97,9 @@ export const heartbeatCases: readonly Case[] = [
       await world
         .broker()
         .heartbeat(
-          heartbeatRequest([beat({ taskId: id, token }, { logs: [line, { ...line, level: 'error', fields: null }] })]),
+          heartbeatRequest([
+            beat({ taskId: id, token, epoch: 1 }, { logs: [line, { ...line, level: 'error', fields: null }] }),
+          ]),
         );
       await world.settle({ id, token }, wait('queued'));
       const [next] = await world.claimAll();
@@ -116,8 +120,10 @@ export const heartbeatCases: readonly Case[] = [
         { name: 'b', value: null },
         { name: 'a', value: '2' },
       ];
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token }, { checkpoints: [a!, b!] })]));
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token }, { checkpoints: [a2!] })]));
+      await world
+        .broker()
+        .heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { checkpoints: [a!, b!] })]));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { checkpoints: [a2!] })]));
       await world.settle({ id, token }, wait('queued'));
       expect(await world.claimAll()).toMatchObject([{ task: { checkpoints: [a2, b] } }]);
     },
@@ -130,7 +136,7 @@ export const heartbeatCases: readonly Case[] = [
       await world.claimAll();
       await world.broker().heartbeat(heartbeatRequest([]));
       const late = beat(
-        { taskId: id, token },
+        { taskId: id, token, epoch: 1 },
         {
           ranMs: 5,
           progress: { done: 9, total: 9, note: null },
@@ -159,7 +165,9 @@ export const heartbeatCases: readonly Case[] = [
       const events = await world.store.events();
       await world
         .broker()
-        .heartbeat(heartbeatRequest([beat({ taskId: id, token }, { progress: { done: 1, total: 1, note: null } })]));
+        .heartbeat(
+          heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { progress: { done: 1, total: 1, note: null } })]),
+        );
       expect(await world.store.events()).toEqual(events);
       expect((await world.task(id)).version).toBe(2);
     },
@@ -198,7 +206,7 @@ export const heartbeatCases: readonly Case[] = [
     async (world) => {
       const { id, token } = await world.bring('running');
       await world.broker().heartbeat(heartbeatRequest([]));
-      const last = beat({ taskId: id, token }, { progress: { done: 1, total: 1, note: null } });
+      const last = beat({ taskId: id, token, epoch: 1 }, { progress: { done: 1, total: 1, note: null } });
       await world.broker().heartbeat(heartbeatRequest([last], { worker: presence({ state: 'stopped' }) }));
       expect(await world.broker().getWorkers()).toEqual([]);
       expect(await world.task(id)).toMatchObject({ progress: { done: 1 } });
@@ -242,7 +250,11 @@ export const heartbeatCases: readonly Case[] = [
       const subject = await world.bring('running');
       await world.settle(subject, finish('succeeded'));
       expect(
-        (await world.broker().heartbeat(heartbeatRequest([beat({ taskId: subject.id, token: subject.token })]))).beats,
+        (
+          await world
+            .broker()
+            .heartbeat(heartbeatRequest([beat({ taskId: subject.id, token: subject.token, epoch: 1 })]))
+        ).beats,
       ).toEqual(['lost']);
     },
   ],

@@ -18,13 +18,13 @@ import {
 import type { Case } from './world.ts';
 
 const tooMany = Array.from({ length: limits.batchMax + 1 }, (_, index) => sampleId(500_000 + index));
-const lease = { taskId: sampleId(1), token: sampleToken(1) };
+const lease = { taskId: sampleId(1), token: sampleToken(1), epoch: 1 };
 
 const largeCalls: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = {
   enqueue: (broker) => broker.enqueue(tooMany.map((id) => newTask(id))),
   restore: (broker) => broker.restore(tooMany.map((id) => storedTask(id))),
   heartbeat: (broker) => broker.heartbeat(heartbeatRequest(tooMany.map(() => beat(lease)))),
-  settle: (broker) => broker.settle(tooMany.map((id) => settlement(id, lease.token, finish('failed')))),
+  settle: (broker) => broker.settle(tooMany.map((id) => settlement(id, lease, finish('failed')))),
   cancel: (broker) => broker.cancel({ taskIds: tooMany, reason: null }),
   retry: (broker) => broker.retry(tooMany),
   remove: (broker) => broker.remove(tooMany),
@@ -68,7 +68,7 @@ export const limitCases: readonly Case[] = [
           (answer) => answer === 'ok',
         ),
       ).toBe(true);
-      await broker.settle(claimed.map((one) => settlement(one.task.id, one.lease.token, finish('failed'))));
+      await broker.settle(claimed.map((one) => settlement(one.task.id, one.lease, finish('failed'))));
       await broker.retry(ids);
       await broker.cancel({ taskIds: ids, reason: null });
       expect((await world.dump()).counts).toEqual({ 'default / mail.send / cancelled': 1_000 });

@@ -95,7 +95,7 @@ const heartbeatMoves: readonly Move[] = [
       await world.broker().heartbeat(heartbeatRequest([]));
     },
     call: async (broker, { id, token }) =>
-      (await broker.heartbeat(heartbeatRequest([beat({ taskId: id, token }, { ranMs: 400 })]))).beats,
+      (await broker.heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { ranMs: 400 })]))).beats,
     answer: (place) => [place === 'running' ? 'ok' : 'lost'],
     effect: (_place, { id }) => ({
       [id]: { leaseUntil: startAt + 1_000 + leaseMs, startedAt: startAt + 600, version: '+0' },
@@ -107,7 +107,7 @@ const heartbeatMoves: readonly Move[] = [
     to: null,
     prepare: async (world) => void (await world.broker().heartbeat(heartbeatRequest([]))),
     call: async (broker, { id }) =>
-      (await broker.heartbeat(heartbeatRequest([beat({ taskId: id, token: moveToken })]))).beats,
+      (await broker.heartbeat(heartbeatRequest([beat({ taskId: id, token: moveToken, epoch: 1 })]))).beats,
     answer: () => ['lost'],
     effect: () => ({}),
   },
@@ -149,7 +149,9 @@ const serviceMoves: readonly Move[] = [
     call: async (broker) =>
       (await broker.claimOverdue(overdueRequest(moveToken))).map(({ lease, reason }) => [lease, reason]),
     answer: (place, { id }) =>
-      place === 'absent' || isPlaceFinished(place) ? [] : [[{ taskId: id, token: moveToken }, 'expired']],
+      place === 'absent' || isPlaceFinished(place)
+        ? []
+        : [[{ taskId: id, token: moveToken, epoch: place === 'running' ? 1 : 0 }, 'expired']],
     effect: () => ({}),
   },
   {

@@ -50,7 +50,7 @@ const otherEnds: readonly Case[] = [
       world.clock.move(100);
       const [judged] = await world.broker().claimOverdue(overdueRequest(world.nextToken()));
       const verdict = finish('cancelled', { reason: 'expired', charge: 'nothing' });
-      await world.broker().settle([settlement(parent, judged?.lease.token ?? '', verdict, { ranMs: null })]);
+      await world.broker().settle([settlement(parent, judged?.lease ?? '', verdict, { ranMs: null })]);
       expect(await overdue(world)).toEqual([[child, 'dependency_failed', [parent]]]);
     },
   ],
@@ -144,7 +144,7 @@ const retries: readonly Case[] = [
       await end(world, parent, 'failed');
       const [judged] = await world.broker().claimOverdue(overdueRequest(world.nextToken()));
       const verdict = finish('failed', { reason: 'dependency', charge: 'nothing' });
-      await world.broker().settle([settlement(child, judged?.lease.token ?? '', verdict, { ranMs: null })]);
+      await world.broker().settle([settlement(child, judged?.lease ?? '', verdict, { ranMs: null })]);
       expect((await world.broker().retry([child, parent])).map(({ outcome }) => outcome)).toEqual([
         'blocked',
         'queued',

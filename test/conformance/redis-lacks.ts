@@ -31,7 +31,7 @@ function hasAny(settings: unknown, ...names: (keyof Settings)[]): boolean {
   return names.some((name) => (settings as Settings)[name] !== undefined);
 }
 
-const lease = { taskId: sampleId(1), token: sampleToken(1) };
+const lease = { taskId: sampleId(1), token: sampleToken(1), epoch: 1 };
 const parent = { taskId: sampleId(2), onFailure: 'fail' } as const;
 
 export const redisLacks: readonly Lack[] = [
@@ -90,7 +90,7 @@ export const redisLacks: readonly Lack[] = [
     why: 'it waits for what was spawned',
     isAsked: (called, [settlements]) =>
       called === 'settle' && (settlements as readonly Settlement[]).some(({ verdict }) => verdict.to === 'blocked'),
-    ask: (broker) => broker.settle([settlement(lease.taskId, lease.token, wait('blocked'))]),
+    ask: (broker) => broker.settle([settlement(lease.taskId, lease, wait('blocked'))]),
   },
   {
     what: 'spawn',
@@ -99,7 +99,7 @@ export const redisLacks: readonly Lack[] = [
       called === 'settle' && (settlements as readonly Settlement[]).some(({ spawn }) => spawn.length > 0),
     ask: (broker) =>
       broker.settle(
-        [settlement(lease.taskId, lease.token, finish('failed'), { spawn: [newTask(sampleId(9))] })],
+        [settlement(lease.taskId, lease, finish('failed'), { spawn: [newTask(sampleId(9))] })],
         claimRequest(sampleToken(2)),
       ),
   },

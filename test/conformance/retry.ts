@@ -10,7 +10,7 @@ export const retryCases: readonly Case[] = [
     async (world) => {
       const { id, token } = await world.bring('running', { startWithinMs: 9_000, expiresInMs: 90_000, timeoutMs: 7 });
       const news = { ranMs: 0, progress: { done: 1, total: 2, note: null }, checkpoints: [{ name: 'a', value: '1' }] };
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token }, news)]));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, news)]));
       await world.broker().cancel({ taskIds: [id], reason: 'why' });
       await world.broker().settle([settlement(id, token, finish('failed', { charge: 'crash' }), { ranMs: null })]);
       world.clock.move(1_000);

@@ -148,13 +148,15 @@ export function wait(to: WaitingState, given: Partial<Verdict & { to: WaitingSta
   };
 }
 
+/** `lease`: a token alone is that of the first run. */
 export function settlement(
   taskId: string,
-  token: string,
+  lease: Lease | string,
   verdict: Verdict,
   given: Partial<Settlement> = {},
 ): Settlement {
-  return { lease: { taskId, token }, verdict, ranMs: 10, progress: null, logs: [], spawn: [], ...given };
+  const held = typeof lease === 'string' ? { taskId, token: lease, epoch: 1 } : lease;
+  return { lease: held, verdict, ranMs: 10, progress: null, logs: [], spawn: [], ...given };
 }
 
 export function beat(lease: Lease, given: Partial<Beat> = {}): Beat {

@@ -84,6 +84,35 @@ const fenceCases: readonly Case[] = [
     },
   ],
   [
+    'a late repetition of a claim does not lend its lease to the run before',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      await world.settle({ id, token }, wait('queued'));
+      const [again] = await world.broker().claim(claimRequest(token));
+      expect(again?.lease).toEqual({ taskId: id, token, epoch: 2 });
+      const first = beat({ taskId: id, token, epoch: 1 });
+      expect((await world.broker().heartbeat(heartbeatRequest([first]))).beats).toEqual(['lost']);
+      expect(await outcomesOf(world, [id, token, wait('queued')])).toEqual(['alreadyApplied']);
+      expect(await world.task(id)).toMatchObject({ state: 'running', epoch: 2 });
+      const second = settlement(id, token, finish('succeeded'), { lease: { taskId: id, token, epoch: 2 } });
+      expect((await world.broker().settle([second])).results).toEqual([{ outcome: 'applied' }]);
+    },
+  ],
+  [
+    'a judge of an earlier run has no say in a later one',
+    async (world) => {
+      const subject = await world.bring('running');
+      const judgeToken = await judgeAlone(world, subject);
+      await world.settle(subject, wait('queued'));
+      await world.broker().claim(claimRequest(world.nextToken()));
+      world.clock.move(leaseMs);
+      const request = { token: judgeToken, limit: 10, leaseMs, deadWorkers: [] };
+      expect((await world.broker().claimOverdue(request)).map(({ lease }) => lease.epoch)).toEqual([2]);
+      const early = settlement(subject.id, judgeToken, finish('failed'));
+      expect((await world.broker().settle([early])).results).toEqual([{ outcome: 'stale' }]);
+    },
+  ],
+  [
     'the worker settles first: the judge is stale',
     async (world) => {
       const subject = await world.bring('running');
@@ -104,7 +133,9 @@ const fenceCases: readonly Case[] = [
         wait('queued', { reason: 'lease_lost', charge: 'interruption' }),
       );
       expect(await outcomesOf(world, [id, token, finish('succeeded')])).toEqual(['stale']);
-      expect((await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token })]))).beats).toEqual(['lost']);
+      expect((await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 })]))).beats).toEqual(
+        ['lost'],
+      );
     },
   ],
   [

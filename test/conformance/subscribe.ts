@@ -46,7 +46,7 @@ export const subscribeCases: readonly Case[] = [
       world.clock.move(1);
       expect(await signalsOf(world, () => world.broker().promote(1))).toEqual([{ kind: 'work', queues: ['default'] }]);
       const [claimed] = await world.claimAll();
-      const release = settlement(claimed!.task.id, claimed!.lease.token, wait('queued'));
+      const release = settlement(claimed!.task.id, claimed!.lease, wait('queued'));
       expect(await signalsOf(world, () => world.broker().settle([release]))).toEqual([
         { kind: 'work', queues: ['default'] },
       ]);

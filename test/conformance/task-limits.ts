@@ -43,7 +43,7 @@ export const taskLimitCases: readonly Case[] = [
       const [claimed] = await world.claimAll();
       const { claimed: next } = await world
         .broker()
-        .settle([settlement(first, claimed?.lease.token ?? '', finish('failed'))], claimRequest(world.nextToken()));
+        .settle([settlement(first, claimed?.lease ?? '', finish('failed'))], claimRequest(world.nextToken()));
       expect(next.map(({ task }) => task.id)).toEqual([second]);
     },
   ],

@@ -88,8 +88,10 @@ export const judgeMoves: readonly Move[] = verdicts
           place === 'absent' || isPlaceFinished(place) ? [] : [[id, 'expired']],
         );
       },
-      call: async (broker, { id }) =>
-        (await broker.settle([settlement(id, moveToken, verdict, { ranMs: null })])).results,
+      call: async (broker, { id, epoch = 0 }) => {
+        const lease = { taskId: id, token: moveToken, epoch };
+        return (await broker.settle([settlement(id, lease, verdict, { ranMs: null })])).results;
+      },
       answer: (place) => [{ outcome: place === 'absent' ? 'unknown' : isPlaceFinished(place) ? 'stale' : 'applied' }],
       again: () => [{ outcome: 'alreadyApplied' }],
       effect: (place, { id }) => ({ [id]: judgedFields(place, verdict), ...(isFinished(verdict.to) && keyFreed) }),

@@ -168,7 +168,7 @@ const fieldCases: readonly Case[] = [
     async (world) => {
       const { id, token } = await world.bring('running');
       world.clock.move(1_000);
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token }, { ranMs: 900 })]));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { ranMs: 900 })]));
       world.clock.move(1_000);
       await world.broker().settle([settlement(id, token, finish('succeeded'), { ranMs: 5 })]);
       expect(await world.task(id)).toMatchObject({ startedAt: startAt + 100 });
@@ -178,7 +178,7 @@ const fieldCases: readonly Case[] = [
     'a start that was reported is dropped when the settlement says it never began',
     async (world) => {
       const { id, token } = await world.bring('running');
-      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token }, { ranMs: 0 })]));
+      await world.broker().heartbeat(heartbeatRequest([beat({ taskId: id, token, epoch: 1 }, { ranMs: 0 })]));
       await world.broker().settle([settlement(id, token, wait('queued'), { ranMs: null })]);
       expect(await world.task(id)).toMatchObject({ startedAt: null });
     },

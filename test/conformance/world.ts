@@ -21,6 +21,8 @@ export interface HandClock {
 export interface Subject {
   readonly id: string;
   readonly token: string;
+  /** Of its last claim; 0 before the first. Left out where nobody asks. */
+  readonly epoch?: number;
 }
 
 export interface World {
@@ -106,7 +108,8 @@ export async function createWorld(createStore: CreateStore): Promise<World> {
     claimAll: () => broker.claim(claimRequest(world.nextToken())),
     bring: (state, given) => bring(world, state, given),
     async settle({ id, token }, verdict) {
-      const { results } = await broker.settle([settlement(id, token, verdict)]);
+      const { epoch } = await world.task(id);
+      const { results } = await broker.settle([settlement(id, { taskId: id, token, epoch }, verdict)]);
       expect(results).toEqual([{ outcome: 'applied' }]);
     },
     async check(call, answer, changes = {}) {
@@ -153,14 +156,14 @@ async function bring(world: World, state: TaskState | 'absent', given: Partial<N
     await world
       .broker()
       .restore([storedTask(id, { key, queue, ...(given.ifExists && { ifExists: given.ifExists }), ...times })]);
-    return { id, token: foreign };
+    return { id, token: foreign, epoch: 0 };
   }
   const id = await world.put(state === 'scheduled' ? { delayMs: 60_000, ...given } : given);
-  if (state === 'scheduled' || state === 'queued') return { id, token: foreign };
+  if (state === 'scheduled' || state === 'queued') return { id, token: foreign, epoch: 0 };
   const token = world.nextToken();
   await world.broker().claim(claimRequest(token, { queues: [{ name: given.queue ?? 'default', limit: 100 }] }));
   if (state !== 'running') await world.settle({ id, token }, finish(state));
-  return { id, token };
+  return { id, token, epoch: 1 };
 }
 
 /** A reply that is lost on the way: the call was made all the same. */

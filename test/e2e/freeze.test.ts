@@ -68,7 +68,7 @@ function lateSuccess(taskId: string, token: string): Settlement {
     result: '{"epoch":1}',
     error: null,
   } as const;
-  return { lease: { taskId, token }, verdict, ranMs: 1, progress: null, logs: [], spawn: [] };
+  return { lease: { taskId, token, epoch: 1 }, verdict, ranMs: 1, progress: null, logs: [], spawn: [] };
 }
 
 test('a worker frozen for less than its lease goes on as if nothing had been', async () => {

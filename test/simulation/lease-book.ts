@@ -12,7 +12,7 @@ import type { Tell } from '../../src/checker/verdict.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Reason } from '../../src/core/states.ts';
-import type { ClaimedTask, NewTask, OverdueTask, Settlement } from '../../src/core/task.ts';
+import type { ClaimedTask, Lease, NewTask, OverdueTask, Settlement } from '../../src/core/task.ts';
 
 export interface LeaseBook {
   claim(now: number, request: ClaimRequest, claimed: readonly ClaimedTask[]): void;
@@ -33,6 +33,7 @@ export interface LeaseBook {
 
 interface Held {
   readonly token: string;
+  readonly epoch: number;
   readonly workerId: string;
   readonly claimedAt: number;
   until: number;
@@ -42,6 +43,8 @@ interface Held {
 /** What runs longer than a clock that counts five hundredths too fast may say. */
 const driftShare = 0.06;
 
+const isHeld = (held: Held, { token, epoch }: Lease): boolean => held.token === token && held.epoch === epoch;
+
 /** `isDead`: whether the process with this number has ended. */
 export function createLeaseBook(
   asked: ReadonlyMap<string, NewTask>,
@@ -49,7 +52,10 @@ export function createLeaseBook(
   tell: Tell,
 ): LeaseBook {
   const leases = new Map<string, Held>();
-  const judges = new Map<string, { readonly token: string; readonly deadWorkers: readonly string[] }>();
+  const judges = new Map<
+    string,
+    { readonly token: string; readonly epoch: number; readonly deadWorkers: readonly string[] }
+  >();
   const settled = new Map<string, string>();
   const pids = new Map<string, number>();
 
@@ -62,10 +68,17 @@ export function createLeaseBook(
         tell('S3', ids[0] ?? null, `a repeated claim answered ${ids}, and ${before} run under its token`);
       return;
     }
-    for (const { task } of claimed) {
+    for (const { task, lease } of claimed) {
       const held = leases.get(task.id);
       if (held !== undefined) tell('S3', task.id, `claimed under ${token} while ${held.token} holds it`);
-      leases.set(task.id, { token, workerId, claimedAt: now, until: now + leaseMs, cancelRequestedAt: null });
+      leases.set(task.id, {
+        token,
+        epoch: lease.epoch,
+        workerId,
+        claimedAt: now,
+        until: now + leaseMs,
+        cancelRequestedAt: null,
+      });
     }
   }
 
@@ -75,7 +88,8 @@ export function createLeaseBook(
     pids.set(worker.workerId, worker.pid);
     for (const [index, { lease }] of beats.entries()) {
       const held = leases.get(lease.taskId);
-      const right = held?.token !== lease.token ? 'lost' : held.cancelRequestedAt === null ? 'ok' : 'cancel';
+      const right =
+        held === undefined || !isHeld(held, lease) ? 'lost' : held.cancelRequestedAt === null ? 'ok' : 'cancel';
       if (answers[index] !== right)
         tell('S4', lease.taskId, `a heartbeat was answered ${answers[index]}, not ${right}`);
       if (held === undefined || right === 'lost') continue;
@@ -87,7 +101,7 @@ export function createLeaseBook(
   function judge({ token, deadWorkers }: OverdueRequest, overdue: readonly OverdueTask[]): void {
     for (const workerId of deadWorkers)
       if (!isDead(pids.get(workerId) ?? 0)) tell('S4', null, `${workerId} was taken for dead and is not`);
-    for (const { task } of overdue) judges.set(task.id, { token, deadWorkers });
+    for (const { task, lease } of overdue) judges.set(task.id, { token, epoch: lease.epoch, deadWorkers });
   }
 
   function settle(
@@ -97,11 +111,12 @@ export function createLeaseBook(
     fresh: readonly BatchEvent[],
   ): void {
     for (const [index, { lease }] of settlements.entries()) {
-      const { taskId, token } = lease;
+      const { taskId, token, epoch } = lease;
       const outcome = results[index]?.outcome;
       const held = leases.get(taskId);
-      const isHolder = held?.token === token;
-      const isJudge = judges.get(taskId)?.token === token;
+      const isHolder = held !== undefined && isHeld(held, lease);
+      const judge = judges.get(taskId);
+      const isJudge = judge?.token === token && judge.epoch === epoch;
       if (outcome === 'applied' || outcome === 'diverted') {
         if (!isHolder && !isJudge)
           tell('S4', taskId, `a settlement under ${token} was accepted, ${held?.token} holds it`);

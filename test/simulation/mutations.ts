@@ -13,6 +13,16 @@ import { scheduleMutations } from './schedule-mutations.ts';
 import { sqlMutations } from './sql-mutations.ts';
 import type { Swarm } from './swarm.ts';
 
+/** One worker whose calls arrive late, after it has repeated them. */
+const lateCalls: Partial<Swarm> = {
+  workers: 1,
+  servers: 0,
+  tasks: 60,
+  people: 0,
+  leaseMs: 2_000,
+  rates: { ...calmRates, late: 0.3, replyLost: 0.4 },
+};
+
 /** Workers that are silent for longer than their lease and come back, and a reaper that is slow to settle. */
 const silentWorkers: Partial<Swarm> = {
   leaseMs: 2_000,
@@ -33,9 +43,20 @@ const withCharge = (settlement: Settlement, charge: Charge): Settlement => ({
 const storeMutations: readonly Mutation[] = [
   inStore('settle-any-token', 'a settlement is accepted under any token', (broker, state) =>
     settleEach(broker, (settlement) => {
-      const token = rowOf(state, settlement.lease)?.token ?? settlement.lease.token;
-      return { ...settlement, lease: { ...settlement.lease, token } };
+      const row = rowOf(state, settlement.lease);
+      if (row?.token == null) return settlement;
+      return { ...settlement, lease: { ...settlement.lease, token: row.token, epoch: row.task.epoch } };
     }),
+  ),
+  inStore(
+    'settle-any-epoch',
+    'a settlement is accepted under the token of its claim, whichever run it is of',
+    (broker, state) =>
+      settleEach(broker, (settlement) => {
+        const epoch = rowOf(state, settlement.lease)?.task.epoch ?? settlement.lease.epoch;
+        return { ...settlement, lease: { ...settlement.lease, epoch } };
+      }),
+    lateCalls,
   ),
   inStore('settled-token-forgotten', 'a repeated settlement is taken for a stale one', (broker, state) => ({
     settle: (settlements, claimNext) => {

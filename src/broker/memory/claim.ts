@@ -94,7 +94,7 @@ function claimedTask(step: Step, row: Row, token: string): ClaimedTask {
   const boundByLife = lifeMs !== null && (task.timeoutMs === null || lifeMs < task.timeoutMs);
   return {
     task,
-    lease: { taskId: task.id, token },
+    lease: { taskId: task.id, token, epoch: task.epoch },
     runMs: boundByLife ? lifeMs : task.timeoutMs,
     boundByLife,
     parents: parentResults(step, task),

@@ -47,7 +47,7 @@ export function forgetWorker({ state }: Step, workerId: string): void {
 
 function beatOne(step: Step, beat: Beat, leaseMs: number): BeatAnswer {
   const row = step.state.rows.get(beat.lease.taskId);
-  if (row === undefined || row.token !== beat.lease.token) return 'lost';
+  if (row === undefined || row.token !== beat.lease.token || row.task.epoch !== beat.lease.epoch) return 'lost';
   const { task } = row;
   const startedAt = task.startedAt ?? (beat.ranMs === null ? null : step.now - beat.ranMs);
   // No version and no event: a beat is not a change that anybody waits for.

@@ -31,7 +31,7 @@ function overdueTask(step: Step, row: Row, request: OverdueRequest): OverdueTask
   const reason = overdueReason(step, task, request.deadWorkers) ?? 'lease_expired';
   // Both lists hold only rows with a reason; the fallback keeps the type honest.
   const failed = reason === 'dependency_failed' ? failedParents(step.state, task) : [];
-  return { task, lease: { taskId: task.id, token: request.token }, reason, failedParents: failed };
+  return { task, lease: { taskId: task.id, token: request.token, epoch: task.epoch }, reason, failedParents: failed };
 }
 
 /** The first reason that holds, or `null`. */

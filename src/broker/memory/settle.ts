@@ -35,14 +35,15 @@ function settleAll(step: Step, settlements: readonly Settlement[], claimNext?: C
 }
 
 function settleOne(step: Step, settlement: Settlement): SettleResult {
-  const { taskId, token } = settlement.lease;
+  const { taskId, token, epoch } = settlement.lease;
   const row = step.state.rows.get(taskId);
   if (row === undefined) return { outcome: 'unknown' };
-  const isJudge = row.judgeToken === token && !isFinished(row.task.state);
-  if (row.token !== token && !isJudge) return { outcome: row.settledToken === token ? 'alreadyApplied' : 'stale' };
+  const isLease = row.token === token && row.task.epoch === epoch;
+  const isJudge = row.judgeToken === token && row.task.epoch === epoch && !isFinished(row.task.state);
+  if (!isLease && !isJudge) return { outcome: row.settledToken === token ? 'alreadyApplied' : 'stale' };
   const diverted = isDiverted(row.task, settlement.verdict);
   const verdict = diverted ? divert(row.task, settlement.verdict) : settlement.verdict;
-  apply(step, row, { ...settlement, verdict }, row.token === token ? 'settle' : 'judge');
+  apply(step, row, { ...settlement, verdict }, isLease ? 'settle' : 'judge');
   return diverted ? { outcome: 'diverted', to: 'cancelled' } : { outcome: 'applied' };
 }
 

@@ -28,5 +28,5 @@ function claimedTask(task: Task, token: string, now: number): ClaimedTask {
   const lifeMs = task.expiresAt === null ? null : Math.max(0, task.expiresAt - now);
   const boundByLife = lifeMs !== null && (task.timeoutMs === null || lifeMs < task.timeoutMs);
   const runMs = boundByLife ? lifeMs : task.timeoutMs;
-  return { task, lease: { taskId: task.id, token }, runMs, boundByLife, parents: [] };
+  return { task, lease: { taskId: task.id, token, epoch: task.epoch }, runMs, boundByLife, parents: [] };
 }

@@ -38,6 +38,7 @@ function beatFields({ lease, ranMs, progress, logs, checkpoints }: Beat): readon
   return [
     lease.taskId,
     lease.token,
+    lease.epoch,
     ranMs ?? false,
     progress === null ? false : JSON.stringify(progress),
     logs.length === 0 ? false : logs.map((line) => JSON.stringify(line)),

@@ -14,7 +14,7 @@ export async function claimOverdue(
   const [described, reasons] = await connection.run<[Described, Buffer[]]>('claim-overdue', args);
   return readTasks(described).map((task, place) => ({
     task,
-    lease: { taskId: task.id, token },
+    lease: { taskId: task.id, token, epoch: task.epoch },
     reason: String(reasons[place]) as OverdueReason,
     failedParents: [],
   }));

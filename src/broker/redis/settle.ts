@@ -51,6 +51,7 @@ function isLike(one: Settlement, other: Settlement): boolean {
   const [a, b] = [one.verdict, other.verdict];
   return (
     one.lease.token === other.lease.token &&
+    one.lease.epoch === other.lease.epoch &&
     one.ranMs === other.ranMs &&
     a.to === b.to &&
     a.reason === b.reason &&
@@ -66,7 +67,7 @@ function lastingMs(verdict: Settlement['verdict']): number {
 
 function formOf({ lease, verdict, ranMs }: Settlement): string {
   const { to, reason, charge } = verdict;
-  return JSON.stringify([lease.token, to, reason ?? false, charge, lastingMs(verdict), ranMs ?? false]);
+  return JSON.stringify([lease.token, to, reason ?? false, charge, lastingMs(verdict), ranMs ?? false, lease.epoch]);
 }
 
 const outcomes: Readonly<Record<string, SettleResult>> = {

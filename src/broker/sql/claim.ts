@@ -166,7 +166,7 @@ function claimedTask(task: Task, token: string, now: number): ClaimedTask {
   const boundByLife = lifeMs !== null && (task.timeoutMs === null || lifeMs < task.timeoutMs);
   return {
     task,
-    lease: { taskId: task.id, token },
+    lease: { taskId: task.id, token, epoch: task.epoch },
     runMs: boundByLife ? lifeMs : task.timeoutMs,
     boundByLife,
     parents: noParents,

@@ -123,7 +123,7 @@ async function storeBeats(step: Step, beats: readonly Beat[], leaseMs: number): 
   const logs: SqlRow[] = [];
   const answers = beats.map((beat): BeatAnswer => {
     const run = known.get(beat.lease.taskId);
-    if (run === undefined || run.token !== beat.lease.token) return 'lost';
+    if (run === undefined || run.token !== beat.lease.token || run.epoch !== beat.lease.epoch) return 'lost';
     const next = beatOne(step, run, beat, leaseMs);
     known.set(run.id, next);
     changed.set(run.id, next);

@@ -135,7 +135,7 @@ function overdueTask(
   const reason = overdueReason(task, step.now, dead) ?? (failed.length > 0 ? 'dependency_failed' : null);
   if (reason === null) return null;
   const failedParents = reason === 'dependency_failed' ? failed : [];
-  return { task, lease: { taskId: task.id, token }, reason, failedParents };
+  return { task, lease: { taskId: task.id, token, epoch: task.epoch }, reason, failedParents };
 }
 
 /** The first reason that holds, or `null`. */

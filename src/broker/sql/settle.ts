@@ -177,11 +177,11 @@ export async function settle(
 }
 
 function settleOne(step: Step, rows: Map<string, SettledRow>, settlement: Settlement, writes: Writes): SettleResult {
-  const { taskId, token } = settlement.lease;
+  const { taskId, token, epoch } = settlement.lease;
   const row = rows.get(taskId);
   if (row === undefined) return { outcome: 'unknown' };
-  const isLease = row.token === token;
-  const isJudge = row.judgeToken === token && !isFinished(row.state);
+  const isLease = row.token === token && row.epoch === epoch;
+  const isJudge = row.judgeToken === token && row.epoch === epoch && !isFinished(row.state);
   if (!isLease && !isJudge) return { outcome: row.settledToken === token ? 'alreadyApplied' : 'stale' };
   const verdict = divert(row, settlement.verdict);
   const after = apply(step, row, settlement, verdict, writes);

@@ -3,11 +3,11 @@
 --
 -- ARGV[2] id of the process, ARGV[3] what it says about itself (JSON), ARGV[4] its definitions (JSON) or nothing
 -- ARGV[5] "stopped", "server" or "worker"
--- ARGV[6] leaseMs, ARGV[7] the beats, a JSON list of [id, token, ranMs, progress, logs, checkpoints], false for none
+-- ARGV[6] leaseMs, ARGV[7] the beats, a JSON list of [id, token, epoch, ranMs, progress, logs, checkpoints], false for none
 -- Answers now, a letter for each beat (ok, cancel, lost), and whether no server is alive.
 
 local workerId, role, leaseMs = ARGV[2], ARGV[5], tonumber(ARGV[6])
-local BEAT_ID, BEAT_TOKEN, BEAT_RAN_MS, BEAT_PROGRESS, BEAT_LOGS, BEAT_CHECKPOINTS = 1, 2, 3, 4, 5, 6
+local BEAT_ID, BEAT_TOKEN, BEAT_EPOCH, BEAT_RAN_MS, BEAT_PROGRESS, BEAT_LOGS, BEAT_CHECKPOINTS = 1, 2, 3, 4, 5, 6, 7
 
 local function storePresence()
   if role == 'stopped' then return forgetWorker(workerId) end
@@ -45,7 +45,7 @@ end
 local function beatOne(beat)
   local id = beat[BEAT_ID]
   local task = tasks[id]
-  if not task or task[TOKEN] ~= beat[BEAT_TOKEN] then return 'l' end
+  if not task or task[TOKEN] ~= beat[BEAT_TOKEN] or task[EPOCH] ~= beat[BEAT_EPOCH] then return 'l' end
   set(scores, 'leases', id, now + leaseMs)
   if not task[STARTED_AT] and beat[BEAT_RAN_MS] then
     task[STARTED_AT] = now - beat[BEAT_RAN_MS]

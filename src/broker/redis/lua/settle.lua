@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- settle: ends leases as the verdicts say, each at most once, then claims the next tasks.
 --
--- ARGV[2] forms, a JSON list of [token, to, reason, charge, keepMs or delayMs, ranMs]: what verdicts of one batch share
+-- ARGV[2] forms, a JSON list of [token, to, reason, charge, keepMs or delayMs, ranMs, epoch]: what verdicts of one batch share
 -- ARGV[3] ids, ARGV[4] the form of each
 -- ARGV[5] what only some have, a JSON list of [place, error, progress, logs]
 -- ARGV[6] the next claim as JSON (see claim.lua), or nothing
@@ -9,7 +9,7 @@
 -- Answers a letter for each settlement, 1 when a slot was freed that somebody waits for, the signals, and what a claim
 -- answers.
 
-local FORM_TOKEN, FORM_TO, FORM_REASON, FORM_CHARGE, FORM_MS, FORM_RAN_MS = 1, 2, 3, 4, 5, 6
+local FORM_TOKEN, FORM_TO, FORM_REASON, FORM_CHARGE, FORM_MS, FORM_RAN_MS, FORM_EPOCH = 1, 2, 3, 4, 5, 6, 7
 local counters = { crash = CRASHES, interruption = INTERRUPTIONS, snooze = SNOOZES }
 
 local forms, ids, formOf, extras = cjson.decode(ARGV[2]), words(ARGV[3]), words(ARGV[4]), {}
@@ -100,8 +100,10 @@ local function settleOne(i)
   local id, form = ids[i], forms[tonumber(formOf[i])]
   local task, token = tasks[id], form[FORM_TOKEN]
   if not task then return 'u' end
-  local isOwn = task[TOKEN] == token
-  if not isOwn and (task[JUDGE_TOKEN] ~= token or isFinished(task[STATE])) then
+  local isNow = task[EPOCH] == form[FORM_EPOCH]
+  local isOwn = isNow and task[TOKEN] == token
+  local isJudge = isNow and task[JUDGE_TOKEN] == token and not isFinished(task[STATE])
+  if not isOwn and not isJudge then
     return task[SETTLED_TOKEN] == token and 'a' or 's'
   end
   local diverts = isDiverted(task, form)
