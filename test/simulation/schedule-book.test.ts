@@ -29,6 +29,17 @@ function judge(facts: readonly ScheduleFact[], endAt = facts.at(-1)?.now ?? 0): 
   return sentences;
 }
 
+test('a clock that is stepped while a call is on its way makes nobody late', () => {
+  const sentences: string[] = [];
+  const book = createScheduleBook((_rule, _taskId, sentence) => sentences.push(sentence));
+  book.take(put());
+  book.stepped(600_000, at(11));
+  book.take({ ...fire(1), now: at(11) + 10 });
+  expect(sentences).toEqual([]);
+  book.take({ ...fire(2), now: at(13) });
+  expect(sentences).toHaveLength(1);
+});
+
 const berlin = { timing: { cron: '30 2 * * *', timezone: 'Europe/Berlin' } };
 
 test.each<readonly [string, readonly ScheduleFact[]]>([

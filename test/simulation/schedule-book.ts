@@ -30,6 +30,8 @@ export type ScheduleFact = { readonly schedule: string; readonly now: number } &
 
 export interface ScheduleBook {
   take(fact: ScheduleFact): void;
+  /** The store's clock was stepped forward to `now`: what was on its way arrives that much later, and nobody is to blame. */
+  stepped(ms: number, now: number): void;
   /** Nothing bad has happened for a while: no schedule may be behind its time. */
   end(now: number): void;
 }
@@ -47,6 +49,7 @@ export function createScheduleBook(tell: Tell): ScheduleBook {
   const entries = new Map<string, Entry>();
   /** Task of each time that was ever fired. */
   const fired = new Map<string, string>();
+  const steps: { readonly ms: number; readonly at: number }[] = [];
   const says = (sentence: string, taskId: string | null = null): void => tell('S13', taskId, sentence);
 
   function put(fact: ScheduleFact & { readonly did: 'put' }): void {
@@ -57,6 +60,11 @@ export function createScheduleBook(tell: Tell): ScheduleBook {
     } else if (fact.next !== null && !isTime(fact.definition, fact.next))
       says(`${fact.schedule} begins at ${fact.next}, which is none of its times`);
     entries.set(fact.schedule, { definition: fact.definition, next: fact.next, paused: known?.paused ?? false });
+  }
+
+  /** How far the clock was stepped while a call that arrives now may have been on its way. */
+  function steppedMs(now: number): number {
+    return steps.filter(({ at }) => now - at <= onTheWayMs).reduce((sum, { ms }) => sum + ms, 0);
   }
 
   /** The part that fired and skipped times have in common. Answers what is known of the schedule. */
@@ -87,7 +95,7 @@ export function createScheduleBook(tell: Tell): ScheduleBook {
     if (now < dueAt) says(`${time} was fired ${dueAt - now} ms early`, taskId);
     if (paused) says(`${time} was fired while it was paused`, taskId);
     if (definition.overlap === 'skip' && fact.isBusy) says(`${time} was fired beside an unfinished one`, taskId);
-    const lateMs = now - dueAt;
+    const lateMs = now - dueAt - steppedMs(now);
     if (lateMs > mayBeLateMs(definition)) says(`${time} was caught up on after ${lateMs} ms`, taskId);
   }
 
@@ -102,6 +110,7 @@ export function createScheduleBook(tell: Tell): ScheduleBook {
   }
 
   return {
+    stepped: (ms, at) => void steps.push({ ms, at }),
     take(fact) {
       if (fact.did === 'put') put(fact);
       else if (fact.did === 'delete') entries.delete(fact.schedule);

@@ -12,6 +12,7 @@ type ScheduleMethod = Extract<Method, `schedules.${string}`>;
 export interface ScheduleWatch {
   /** To be called before the call is executed; what it answers, after it, with the answer and the store's time. */
   before(method: ScheduleMethod, given: readonly unknown[]): (answer: unknown, now: number) => void;
+  stepped(ms: number, now: number): void;
   end(now: number): void;
 }
 
@@ -98,6 +99,7 @@ export function watchSchedules({ tell, isOpen, onFired }: ScheduleWatchOptions):
         }
       };
     },
+    stepped: book.stepped,
     end: (at) => book.end(at),
   };
 }

@@ -31,6 +31,8 @@ export interface Witness {
   readonly refusals: readonly KeyRefusal[];
   /** Tells every schedule that is behind its time, when nothing bad has happened for a while. */
   schedulesStandStill(): void;
+  /** The store's clock has just been stepped. */
+  stepped(ms: number): void;
   /** Tasks whose worker was proved dead when their judges looked, and other counters worth a line. */
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -141,6 +143,9 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
     open,
     asked,
     schedulesStandStill: () => schedules.end(now),
+    stepped: (ms) => {
+      if (ms > 0) schedules.stepped(ms, storeNow());
+    },
     settings,
     patches,
     refusals,

@@ -134,6 +134,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     isHealed: false,
     stepStore: (ms) => {
       storeStepMs += ms;
+      witness.stepped(ms);
     },
     trace,
     start,
