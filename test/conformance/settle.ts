@@ -10,6 +10,7 @@ import {
   overdueRequest,
   sampleToken,
   settlement,
+  startAt,
   wait,
 } from './samples.ts';
 import type { Case, Subject, World } from './world.ts';
@@ -49,6 +50,46 @@ const fenceCases: readonly Case[] = [
       });
       await world.check(async (broker) => (await broker.settle([late])).results, [{ outcome: 'alreadyApplied' }]);
       expect((await world.store.record(id)).logs).toEqual([]);
+    },
+  ],
+  [
+    'what others did to a task since its claim counts, and only for that task',
+    async (world) => {
+      const ids = [await world.put(), await world.put(), await world.put()] as const;
+      const claimed = await world.claimAll();
+      const other = await world.store.connect();
+      await other.cancel({ taskIds: [ids[0]], reason: 'too late' });
+      await other.heartbeat(heartbeatRequest([beat(claimed[1]!.lease, { ranMs: 0 })]));
+      world.clock.move(10);
+      const successes = claimed.map(({ lease }) =>
+        settlement(lease.taskId, lease.token, finish('succeeded'), { ranMs: 3 }),
+      );
+      expect((await world.broker().settle(successes)).results).toEqual(ids.map(() => ({ outcome: 'applied' })));
+      expect((await world.broker().settle(successes)).results).toEqual(ids.map(() => ({ outcome: 'alreadyApplied' })));
+      const tasks = await world.broker().getTasks(ids);
+      expect(tasks.map((task) => [task?.state, task?.version, task?.startedAt])).toEqual([
+        ['succeeded', 4, startAt + 7],
+        ['succeeded', 3, startAt],
+        ['succeeded', 3, startAt + 7],
+      ]);
+      await other.close();
+    },
+  ],
+  [
+    'a lease that another connection has ended is stale, the others of its batch are not',
+    async (world) => {
+      const ids = [await world.put(), await world.put()] as const;
+      const claimed = await world.claimAll();
+      const other = await world.store.connect();
+      const [first, second] = claimed.map(({ lease }) => settlement(lease.taskId, lease.token, finish('succeeded')));
+      await other.settle([settlement(ids[0], claimed[0]!.lease.token, wait('queued'))]);
+      await other.claim(claimRequest(world.nextToken()));
+      expect((await world.broker().settle([second!, first!])).results).toEqual([
+        { outcome: 'applied' },
+        { outcome: 'alreadyApplied' },
+      ]);
+      expect((await world.task(ids[0])).state).toBe('running');
+      await other.close();
     },
   ],
   [

@@ -37,6 +37,10 @@ function noting(driver: SqliteDriver, seen: Map<string, Statement | EachStatemen
       seen.set(statement.name, statement);
       return tx.query(statement, ...values);
     },
+    change: (statement, ...values) => {
+      seen.set(statement.name, statement);
+      return tx.change(statement, ...values);
+    },
     each: (statement, rows) => {
       seen.set(statement.name, statement);
       return tx.each(statement, rows);
@@ -241,6 +245,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   repeated_claim: ['SEARCH claims USING PRIMARY KEY (token=?)'],
   running_under: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   settled_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  succeed_remembered: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
   succeed_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
   finish_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
   return_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],

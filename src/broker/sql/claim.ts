@@ -11,6 +11,7 @@ import { readParentResults } from './edges.ts';
 import { freeKeys } from './keys.ts';
 import { type ClaimableRow, carriesLimits } from './lanes.ts';
 import { readLimitedQueues } from './queue-limits.ts';
+import { remember } from './remembered.ts';
 import { inClaimOrder, type TaskRow, taskColumns, toTask } from './rows.ts';
 import { record, type Step } from './step.ts';
 import { readRounds } from './turns.ts';
@@ -84,19 +85,8 @@ async function take(step: Step, request: ClaimRequest, rows: readonly ClaimableR
     JSON.stringify(rows.map(seqOf)),
   );
   const claimed = rows.map((row) => {
-    const waiting = toTask(row as unknown as TaskRow);
-    const task: Task = Object.assign(waiting, {
-      state: 'running',
-      reason: null,
-      version: waiting.version + 1,
-      epoch: waiting.epoch + 1,
-      attempt: waiting.attempt + 1,
-      workerId: request.workerId,
-      leaseUntil,
-      claimedAt: step.now,
-      startedAt: null,
-      progress: null,
-    } as const);
+    const task = claimedNow(row, request.workerId, step.now, leaseUntil);
+    remember(step, task, request.token, row[29], seqOf(row));
     // The view of a queued task depends on nothing else.
     record(step, 'claim', task, wasQueued, task, task.version);
     return claimedTask(task, request.token, step.now);
@@ -107,6 +97,22 @@ async function take(step: Step, request: ClaimRequest, rows: readonly ClaimableR
     claimed.flatMap(({ task }) => (letsGo(task) ? [task] : [])),
   );
   return await withParents(step, claimed);
+}
+
+/** The task as the statement left it. Its fields are set one by one: copying forty for ten costs more than the rest. */
+function claimedNow(row: ClaimableRow, workerId: string, now: number, leaseUntil: number): Task {
+  const task: { -readonly [Field in keyof Task]: Task[Field] } = toTask(row as unknown as TaskRow);
+  task.state = 'running';
+  task.reason = null;
+  task.version += 1;
+  task.epoch += 1;
+  task.attempt += 1;
+  task.workerId = workerId;
+  task.leaseUntil = leaseUntil;
+  task.claimedAt = now;
+  task.startedAt = null;
+  task.progress = null;
+  return task;
 }
 
 /** Most tasks have no parents, and ask nothing here. */

@@ -129,6 +129,8 @@ type Values<Of extends Columns> = { readonly [Column in keyof Of]: string };
 /** A transaction under way. Its methods must not be called after its work has ended. */
 export interface SqlTransaction {
   query<Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
+  /** Runs a statement that changes rows; answers how many it changed. */
+  change(statement: Statement, ...values: readonly SqlValue[]): Promise<number>;
   /** Runs the statement for each row of values, in order; answers for each whether it changed a row of the table. */
   each(statement: EachStatement, rows: readonly SqlRow[]): Promise<readonly boolean[]>;
   /** Runs the statement for all rows, in order, which have the shared values; answers how many rows of the table it changed. */

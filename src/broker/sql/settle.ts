@@ -24,6 +24,7 @@ import { leaveSlots } from './limits.ts';
 import { readLimitedQueues } from './queue-limits.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { release } from './release.ts';
+import { isPlainSuccess, outdated } from './remembered.ts';
 import { carriesChildren, checkAtOf, decodeOptions, encodeJson } from './rows.ts';
 import { readSettledRows, type SettledRow } from './settled-rows.ts';
 import { noteDue, record, type Step } from './step.ts';
@@ -106,20 +107,33 @@ const returnTasks = eachStatement(
     ${from} WHERE seq = ${value.seq}`,
 );
 
-/** Rows that end in the same words. */
+/**
+ * The same for tasks whose rows were not read. Further inputs: token, version. Changes none that somebody has changed since
+ * it was claimed: a heartbeat and a judge leave the version alone, but the one stores the start, and the other does not matter.
+ */
+const succeedRemembered = statement(
+  'succeed_remembered',
+  (dialect) =>
+    `${succeedTasks.text(dialect)} AND token = $6 AND version = $7 AND started_at IS NULL AND options IS NULL`,
+);
+
+/** Rows that end in the same words. The token and version count where the rows were not read. */
 interface Success {
   readonly startedAt: number | null;
   readonly pruneAt: number;
+  readonly isRemembered: boolean;
+  readonly token: string | null;
+  readonly version: number;
   readonly result: string | null;
   readonly seqs: number[];
 }
 
-/** Results up to this length are compared with one another. */
-const comparedMax = 200;
+/** What ends together began in the same few milliseconds; results that all differ must not be compared with each other for ever. */
+const groupLooksMax = 8;
 
 /** What a batch of settlements writes, gathered before anything is written. */
 interface Writes {
-  readonly succeeded: Map<string, Success>;
+  readonly succeeded: Success[];
   readonly finished: SqlRow[];
   readonly returned: SqlRow[];
   readonly runs: EndedRun[];
@@ -146,7 +160,7 @@ export async function settle(
   refuseLargeBatch(settlements);
   const rows = settlements.length === 0 ? new Map<string, SettledRow>() : await readSettledRows(step, settlements);
   const writes: Writes = {
-    succeeded: new Map(),
+    succeeded: [],
     finished: [],
     returned: [],
     runs: [],
@@ -161,8 +175,7 @@ export async function settle(
   };
   const results = settlements.map((settlement) => settleOne(step, rows, settlement, writes));
   if (writes.queued.length > 0) await joinRounds(step, writes.queued);
-  for (const { startedAt, pruneAt, result, seqs } of writes.succeeded.values())
-    await step.tx.query(succeedTasks, startedAt, step.now, pruneAt, result, JSON.stringify(seqs));
+  for (const success of writes.succeeded) await storeSuccess(step, success);
   if (writes.finished.length > 0) await step.tx.each(finishTasks, writes.finished);
   if (writes.returned.length > 0) await step.tx.each(returnTasks, writes.returned);
   await endClaims(step, writes.leases);
@@ -174,6 +187,13 @@ export async function settle(
   if (writes.spawned.length > 0) await spawn(step, writes.spawned);
   if (step.ended.size > 0 || step.blocked.size > 0) await release(step);
   return { results, claimed: claimNext === undefined ? [] : await claim(step, claimNext) };
+}
+
+async function storeSuccess({ tx, now }: Step, success: Success): Promise<void> {
+  const { startedAt, pruneAt, result, seqs, token, version } = success;
+  const values = [startedAt, now, pruneAt, result, JSON.stringify(seqs)] as const;
+  if (!success.isRemembered) await tx.query(succeedTasks, ...values);
+  else if ((await tx.change(succeedRemembered, ...values, token, version)) !== seqs.length) throw outdated;
 }
 
 function settleOne(step: Step, rows: Map<string, SettledRow>, settlement: Settlement, writes: Writes): SettleResult {
@@ -199,8 +219,19 @@ function settleOne(step: Step, rows: Map<string, SettledRow>, settlement: Settle
     runNumbers(step, row, verdict, after.startedAt),
   );
   // A second settlement of the task in this batch finds this one.
-  rows.set(taskId, { ...row, ...after, version: row.version + 1, token: null, judgeToken: null, settledToken: token });
+  supersede(row, after, token);
   return verdict === settlement.verdict ? { outcome: 'applied' } : { outcome: 'diverted', to: verdict.to };
+}
+
+function supersede(row: SettledRow, { state, reason, attempt, startedAt }: After, token: string): void {
+  row.state = state;
+  row.reason = reason;
+  row.attempt = attempt;
+  row.startedAt = startedAt;
+  row.version += 1;
+  row.token = null;
+  row.judgeToken = null;
+  row.settledToken = token;
 }
 
 /** The cancel rule: a person's wish wins over everything but a success, and over that too when the task says so. */
@@ -249,8 +280,13 @@ function write(
     const keepForMs = verdict.to === 'succeeded' ? decodeOptions(row.options).keyForMs : null;
     writes.ended.push({ id, key, keepForMs });
   }
-  if ('keepMs' in verdict && isPlainSuccess(row, settlement, verdict)) {
-    addSuccess(writes.succeeded, startedAt, step.now + verdict.keepMs, verdict.result, seq);
+  if (
+    verdict.to === 'succeeded' &&
+    verdict === settlement.verdict &&
+    row.token === lease.token &&
+    isPlainSuccess(settlement)
+  ) {
+    addSuccess(writes.succeeded, row, startedAt, step.now + verdict.keepMs, verdict.result);
     return;
   }
   const startBy = ranMs === null ? row.startBy : null;
@@ -274,30 +310,27 @@ function write(
 }
 
 function addSuccess(
-  groups: Writes['succeeded'],
+  groups: Success[],
+  { token, version, seq, isRemembered }: SettledRow,
   startedAt: number | null,
   pruneAt: number,
   result: string | null,
-  seq: number,
 ): void {
-  const isShort = result === null || result.length <= comparedMax;
-  const key = isShort ? `${startedAt} ${pruneAt} ${result}` : `row ${seq}`;
-  const group = groups.get(key);
-  if (group === undefined) groups.set(key, { startedAt, pruneAt, result, seqs: [seq] });
-  else group.seqs.push(seq);
-}
-
-/** Whether {@link succeedTasks} says all there is to say. */
-function isPlainSuccess(row: SettledRow, { lease, ranMs, progress }: Settlement, verdict: Verdict): boolean {
-  return (
-    verdict.to === 'succeeded' &&
-    row.token === lease.token &&
-    ranMs !== null &&
-    progress === null &&
-    verdict.reason === null &&
-    verdict.error === null &&
-    verdict.charge === 'attempt'
-  );
+  for (let index = groups.length - 1, looks = 0; index >= 0 && looks < groupLooksMax; index--, looks++) {
+    const group = groups[index];
+    if (
+      group !== undefined &&
+      group.startedAt === startedAt &&
+      group.pruneAt === pruneAt &&
+      group.isRemembered === isRemembered &&
+      (!isRemembered || (group.token === token && group.version === version)) &&
+      group.result === result
+    ) {
+      group.seqs.push(seq);
+      return;
+    }
+  }
+  groups.push({ startedAt, pruneAt, isRemembered, token, version, result, seqs: [seq] });
 }
 
 /** Every charge but `attempt` counts itself. */

@@ -3,6 +3,7 @@
 import type { Reason, TaskState } from '../../core/states.ts';
 import type { Settlement } from '../../core/task.ts';
 import { statement } from './driver.ts';
+import { recall } from './remembered.ts';
 import { idList } from './rows.ts';
 import type { Step } from './step.ts';
 
@@ -39,22 +40,22 @@ const settledTasks = statement<
     FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
 );
 
-/** A task as a settlement finds it. */
+/** A task as a settlement finds it: in the store, or as an earlier one of the same batch left it. */
 export interface SettledRow {
   readonly id: string;
   readonly queue: string;
   readonly name: string;
-  readonly state: TaskState;
-  readonly reason: Reason | null;
-  readonly attempt: number;
-  readonly version: number;
+  state: TaskState;
+  reason: Reason | null;
+  attempt: number;
+  version: number;
   readonly epoch: number;
-  readonly token: string | null;
-  readonly settledToken: string | null;
-  readonly judgeToken: string | null;
+  token: string | null;
+  settledToken: string | null;
+  judgeToken: string | null;
   readonly dueAt: number;
   readonly claimedAt: number | null;
-  readonly startedAt: number | null;
+  startedAt: number | null;
   readonly startBy: number | null;
   readonly expiresAt: number | null;
   readonly cancelRequestedAt: number | null;
@@ -64,6 +65,8 @@ export interface SettledRow {
   readonly options: string | null;
   /** The row's own number: writing by it saves the look-up in the index of ids. */
   readonly seq: number;
+  /** Whether it was not read, but is what this process wrote when it claimed the task. */
+  readonly isRemembered: boolean;
 }
 
 /** The tasks of the settlements by id, those that are there. */
@@ -71,8 +74,8 @@ export async function readSettledRows(
   step: Step,
   settlements: readonly Settlement[],
 ): Promise<Map<string, SettledRow>> {
-  const found = await step.tx.query(settledTasks, idList(settlements.map(({ lease }) => lease.taskId)));
-  const rows = new Map<string, SettledRow>();
+  const { rows, unknown } = recallAll(step, settlements);
+  const found = unknown.length === 0 ? [] : await step.tx.query(settledTasks, idList(unknown));
   for (const [
     id,
     queue,
@@ -120,7 +123,19 @@ export async function readSettledRows(
       key,
       options,
       seq,
+      isRemembered: false,
     });
   }
   return rows;
+}
+
+function recallAll(step: Step, settlements: readonly Settlement[]) {
+  const rows = new Map<string, SettledRow>();
+  const unknown: string[] = [];
+  for (const settlement of settlements) {
+    const row = recall(step, settlement);
+    if (row === null) unknown.push(settlement.lease.taskId);
+    else rows.set(row.id, row);
+  }
+  return { rows, unknown };
 }

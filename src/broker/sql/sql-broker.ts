@@ -18,12 +18,13 @@ import { claimOverdue } from './overdue.ts';
 import { promote } from './promote.ts';
 import { prune } from './prune.ts';
 import { getQueues, getTasks, getWorkers, inspect } from './reads.ts';
+import { outdated } from './remembered.ts';
 import { remove } from './remove.ts';
 import { restore } from './restore.ts';
 import { retry } from './retry.ts';
 import { createSchedules } from './schedules.ts';
 import { settle } from './settle.ts';
-import { createStep, endStep, type Memory, type Step, signalsOf } from './step.ts';
+import { createMemory, createStep, endStep, type Memory, type Step, signalsOf } from './step.ts';
 import { update } from './update.ts';
 
 /** The store's clock is never behind the last event, whoever wrote it. */
@@ -52,7 +53,7 @@ export interface SqlBrokerOptions {
 export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const { driver, chance } = options;
   const listeners = new Set<(signal: Signal) => void>();
-  const memory: Memory = { places: new Map(), turnPlaces: new Map() };
+  const memory: Memory = createMemory();
   let state: 'new' | 'open' | 'closed' = 'new';
   let lastNow = 0;
   let steps = 0;
@@ -100,11 +101,17 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const change = <Answer>(call: (step: Step) => Promise<Answer>): Promise<Answer> =>
     guarded(async () => {
       let ended: Step | undefined;
-      const answer = await driver.transaction(async (tx) => {
-        const step = createStep(tx, await readNow(tx), memory);
-        const result = await call(step);
-        if (await endStep(step)) ended = step;
-        return result;
+      const attempt = (): Promise<Answer> =>
+        driver.transaction(async (tx) => {
+          const step = createStep(tx, await readNow(tx), memory);
+          const result = await call(step);
+          ended = (await endStep(step)) ? step : undefined;
+          return result;
+        });
+      const answer = await attempt().catch((error: unknown) => {
+        if (error !== outdated) throw error;
+        memory.remembered.clear();
+        return attempt();
       });
       if (ended === undefined) return answer;
       if (listeners.size > 0) for (const signal of signalsOf(ended)) emit(signal);

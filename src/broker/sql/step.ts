@@ -17,6 +17,7 @@ import {
 } from './changes.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
 import type { Place } from './lanes.ts';
+import type { SettledRow } from './settled-rows.ts';
 
 /** A call under way: its transaction, its time, and what it has changed so far. */
 export interface Step {
@@ -38,6 +39,8 @@ export interface Step {
    */
   readonly places: Map<string, Place>;
   readonly turnPlaces: Map<string, StandingGroup>;
+  /** Tasks that this process has claimed, see remembered.ts. */
+  readonly remembered: Map<string, SettledRow>;
   /** When the first of the tasks is due that were scheduled. */
   dueAt: number;
   configured: boolean;
@@ -48,12 +51,16 @@ export interface Step {
 }
 
 /** What a process remembers from one claim to the next. */
-export type Memory = Pick<Step, 'places' | 'turnPlaces'>;
+export type Memory = Pick<Step, 'places' | 'turnPlaces' | 'remembered'>;
+
+export function createMemory(): Memory {
+  return { places: new Map(), turnPlaces: new Map(), remembered: new Map() };
+}
 
 export function createStep(
   tx: SqlTransaction,
   now: number,
-  { places, turnPlaces }: Memory = { places: new Map(), turnPlaces: new Map() },
+  { places, turnPlaces, remembered }: Memory = createMemory(),
 ): Step {
   return {
     tx,
@@ -66,6 +73,7 @@ export function createStep(
     blocked: new Set(),
     places,
     turnPlaces,
+    remembered,
     dueAt: Infinity,
     configured: false,
     commanded: [],

@@ -168,6 +168,7 @@ function createTransaction(prepare: (text: string) => StatementSync, wallMs: () 
   return {
     query: async <Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]) =>
       find(statement).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
+    change: async (statement, ...values) => Number(find(statement).run(...(values as SQLInputValue[])).changes),
     each: async (statement, rows) => {
       if (rows.length === 0) return [];
       const found = find(statement);
