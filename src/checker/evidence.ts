@@ -49,6 +49,8 @@ export interface Effect {
   readonly epoch: number;
   readonly attempt: number;
   readonly n: number;
+  /** Of `begin`: it runs in a process of its own, which a worker may end with the run. */
+  readonly own?: boolean | undefined;
   /** How a run ended. */
   readonly how?: 'returned' | 'threw' | undefined;
   /** Which step, and of which generation; of `step` and `kept` only. */

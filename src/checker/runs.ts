@@ -56,6 +56,8 @@ function checkOverlap(epoch: number, earlier: Run, next: Run | undefined, rules:
   if (earlier.end !== null && earlier.end.at <= at) return;
   if (!rules.processes.couldAct(pid, at)) return;
   const { ended } = earlier;
+  // What its worker has settled its worker has ended, with the process.
+  if (earlier.begin.own === true && earlier.end === null && ended?.kind === 'settle') return;
   const toldAt = earlier.abort?.at ?? Infinity;
   const both = `epochs ${epoch} and ${next.begin.epoch} ran at the same time`;
   if (ended?.kind !== 'judge' && toldAt + limits.graceMs * 0.9 > at) says('S4', `${both}, and no lease was lost`);

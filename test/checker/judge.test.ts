@@ -56,6 +56,17 @@ test.for<readonly [sentence: string, history: RunHistory]>([
     }),
   ],
   [
+    'a run in a process of its own that was ended with it',
+    historyOf({
+      effects: effects
+        .filter(({ what, epoch }) => epoch !== 1 || what === 'begin')
+        .map((one) => (one.epoch === 1 ? { ...one, own: true } : one)),
+      events: eventsOf(
+        good.map((one, index) => (index === 2 ? { ...one, kind: 'settle' as const, reason: 'crashed' as const } : one)),
+      ),
+    }),
+  ],
+  [
     'a call without an answer whose task is there',
     historyOf({ client: [...client, call('invoke', {}), call('info')] }),
   ],

@@ -1,5 +1,6 @@
 /** The tasks of a torture: every way in which a handler may behave, as its input says. What each run does is noted. */
 
+import { basename } from 'node:path';
 import process from 'node:process';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { task } from '../../client/define.ts';
@@ -53,12 +54,14 @@ export const strict = task('torture.strict', { ...base, cancel: 'strict', run: w
 /** By their names, for whoever enqueues them. */
 export const tasks = { plain, mixed, short, keyed, slots, rated, strict } as const;
 
+/** Whether this is a process for one run: what its worker starts, not the worker. */
+const isOwn = basename(process.argv[1] ?? '').startsWith('child-main.');
 const notes = once(() => openNotes(process.env.TORTURE_FOLDER ?? '.', 'handlers', Number(process.env.TORTURE_PROCESS)));
 const write = (note: HandlerNote): void => notes()([note]);
 
 async function work(input: Work, ctx: Context): Promise<{ readonly epoch: number; readonly more?: string }> {
   const run = [ctx.id, ctx.fencingToken, ctx.attempt, input.n] as const;
-  write([machineMs(), 'begin', ...run]);
+  write(isOwn ? [machineMs(), 'begin', ...run, { own: true }] : [machineMs(), 'begin', ...run]);
   if (input.does === undefined) {
     write([machineMs(), 'end', ...run, { how: 'returned' }]);
     return { epoch: ctx.fencingToken };
