@@ -5,6 +5,7 @@ import { listSettings } from './settings.ts';
 
 const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promise<void> }>>> = {
   sqlite: () => import('./sqlite.ts'),
+  redis: () => import('./redis.ts'),
   limits: () => import('./limits.ts'),
   fairness: () => import('./fairness.ts'),
   pickup: () => import('./pickup.ts'),

@@ -3,8 +3,14 @@
 local keysHeld, counted, dueBefore = {}, {}, {}
 
 -- User-chosen names enter key names hashed.
+local queueKeys = {}
 local function queueKey(name)
-  return 'queue:' .. redis.sha1hex(name)
+  local key = queueKeys[name]
+  if not key then
+    key = 'queue:' .. redis.sha1hex(name)
+    queueKeys[name] = key
+  end
+  return key
 end
 
 -- One number for the order of claims: priority, then age; of equals, Redis puts the smaller id first. The largest due time

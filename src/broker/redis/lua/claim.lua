@@ -4,6 +4,6 @@
 -- ARGV[2] the request as JSON: { token, workerId, leaseMs, limit, queues: [[name, limit]] }
 -- Answers now, and the tasks, see describe.
 
-local ids = claim(cjson.decode(ARGV[2]))
+local ids, leaseUntil = claim(cjson.decode(ARGV[2]))
 write()
-return { now, describe(ids) }
+return { now, describe(ids, leaseUntil) }

@@ -1,32 +1,50 @@
 -- How tasks leave the store: heads and rows as they are kept, and beside them what these tasks need to be read.
 
--- Answers { ids, heads, rows, leases, shapes, asides } of those that are known, in the order of `ids`.
-local function describe(ids)
-  load(ids, true)
-  local known, heads, found, running, shapesSeen, shapeList, asides = {}, {}, {}, {}, {}, {}, {}
-  for _, id in ipairs(ids) do
-    local task = tasks[id]
-    if task then
-      known[#known + 1], heads[#heads + 1], found[#found + 1] = id, cmsgpack.pack(task), rows[id]
-      running[#running + 1] = task[STATE] == 'running' and id or ''
-      local shape = task[SHAPE]
-      if not shapesSeen[shape] then
-        shapesSeen[shape] = true
-        shapeList[#shapeList + 1], shapeList[#shapeList + 2] = shape, shapeTexts[shape]
-      end
-      for letter in string.gmatch(task[ASIDE], '.') do
-        if besides[letter] then
-          asides[#asides + 1], asides[#asides + 2] = #known, letter
-          asides[#asides + 1] = call('HGET', prefix .. besides[letter], id)
-        end
-      end
-    end
-  end
+-- The ends of leases, in the order of `ids`; 0 for what does not run. `leaseUntil` when all of them were given just now.
+local function leasesOf(ids, leaseUntil)
   local leases = {}
-  if #known > 0 then
-    for i, score in ipairs(call('ZMSCORE', prefix .. 'leases', unpack(running))) do
-      leases[i] = tonumber(score) or 0
+  if #ids == 0 then return leases end
+  for i, score in ipairs(leaseUntil and ids or call('ZMSCORE', prefix .. 'leases', unpack(ids))) do
+    leases[i] = leaseUntil or tonumber(score) or 0
+  end
+  return leases
+end
+
+-- The shapes of tasks: id, text, …
+local function shapesOf(ids)
+  local seen, list = {}, {}
+  for _, id in ipairs(ids) do
+    local shape = tasks[id][SHAPE]
+    if not seen[shape] then
+      seen[shape] = true
+      list[#list + 1], list[#list + 2] = shape, shapeTexts[shape]
     end
   end
-  return { table.concat(known, ' '), heads, found, leases, shapeList, asides }
+  return list
+end
+
+-- The texts beside the heads: place, letter, text, …
+local function asidesOf(ids)
+  local list = {}
+  for place, id in ipairs(ids) do
+    for letter in string.gmatch(tasks[id][ASIDE], '.') do
+      list[#list + 1], list[#list + 2] = place, letter
+      list[#list + 1] = call('HGET', prefix .. besides[letter], id)
+    end
+  end
+  return list
+end
+
+-- Answers { ids, heads, rows, leases, shapes, asides } of those that are known, in the order of `ids`. What was changed is
+-- written before.
+local function describe(ids, leaseUntil)
+  load(ids, true)
+  local known, heads, found = {}, {}, {}
+  for _, id in ipairs(ids) do
+    if tasks[id] then
+      known[#known + 1], found[#found + 1] = id, rows[id]
+      heads[#heads + 1] = packed[id] or cmsgpack.pack(tasks[id])
+    end
+  end
+  return { table.concat(known, ' '), heads, found, leasesOf(known, leaseUntil), shapesOf(known), asidesOf(known) }
 end

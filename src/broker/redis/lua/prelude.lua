@@ -36,8 +36,8 @@ local seq, shapeCount = tonumber(stored[2]) or 0, tonumber(stored[3]) or 0
 -- What `write` will do: fields of hashes, members of sorted sets and sets (false is gone), sums, ends of lists, whole keys
 -- that go.
 local puts, scores, members, sums, pushes, gone = {}, {}, {}, {}, {}, {}
--- Tasks as they are now, false for unknown ones; which of them have a new head; rows that were read.
-local tasks, dirty, rows = {}, {}, {}
+-- Tasks as they are now, false for unknown ones; which of them have a new head; rows and heads as they are stored.
+local tasks, dirty, rows, packed = {}, {}, {}, {}
 local shapes, shapeTexts = {}, {}
 -- By kind: groups of { what the items share …, their ids }.
 local events = {}
@@ -149,6 +149,7 @@ local function load(ids, withRows)
   end
   for i, id in ipairs(missing) do
     local head, row = heads[i], rows[id]
+    packed[id] = head or nil
     tasks[id] = head and cmsgpack.unpack(head) or (row and freshTask(row))
     if tasks[id] then shapeIds[#shapeIds + 1] = tasks[id][SHAPE] end
   end

@@ -122,11 +122,11 @@ for i = 1, #ids do
   letters[i] = settleOne(i)
 end
 
-local claimed = {}
+local claimed, leaseUntil = {}, nil
 if ARGV[6] ~= '' then
   -- The claim looks for tasks where these settlements have just put them.
   writeTasks()
-  claimed = claim(cjson.decode(ARGV[6]))
+  claimed, leaseUntil = claim(cjson.decode(ARGV[6]))
 end
 write()
-return { table.concat(letters), next(freed) and 1 or 0, signals(), { now, describe(claimed) } }
+return { table.concat(letters), next(freed) and 1 or 0, signals(), { now, describe(claimed, leaseUntil) } }

@@ -70,7 +70,7 @@ local function lease(id, request)
   if ifExists == 'replace' or ifExists == 'debounce' then freeKey(id, task) end
 end
 
--- Answers the ids of the tasks that are leased to the request; writes them when there are any.
+-- Answers the ids of the tasks that are leased to the request, and the end of their leases when these are new.
 local function claim(request)
   local before = claimedBefore(request.token)
   if before then return before end
@@ -86,5 +86,5 @@ local function claim(request)
     set(puts, 'claims', request.token, worker .. ' ' .. table.concat(ids, ' '))
     add('openClaims', request.token, #ids)
   end
-  return ids
+  return ids, now + request.leaseMs
 end

@@ -82,7 +82,8 @@ end
 -- Writes tasks and where they are found. Called before `write` only when the same script has to see it.
 local function writeTasks()
   for id, task in pairs(dirty) do
-    set(puts, 'heads', id, cmsgpack.pack(task))
+    packed[id] = cmsgpack.pack(task)
+    set(puts, 'heads', id, packed[id])
   end
   writeAll(puts, 'HSET', 'HDEL', false)
   writeAll(scores, 'ZADD', 'ZREM', true)

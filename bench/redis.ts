@@ -1,0 +1,76 @@
+/**
+ * Bulk enqueue and claim → settle on Redis, beside the bare script: bare, own, bare, own, … in one run on one server, append-only
+ * file with `everysec` for both. A ratio compares a measurement with the bare ones right before and after it.
+ */
+
+import process from 'node:process';
+import { hasRedis, howToInstall, type RedisServer, startRedis } from '../test/support/redis-server.ts';
+import type { Rates } from './redis-own.ts';
+import { freePort, load, quantile, runScript } from './settings.ts';
+
+const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
+const tasks = Number(process.env.BENCH_TASKS ?? 100_000);
+
+type Bare = Readonly<Record<'enqueue' | 'settle' | 'bytes', number>>;
+
+/** Prints rates and ratios, bytes, and where the time goes. */
+export async function run(): Promise<void> {
+  if (!hasRedis()) {
+    console.log(howToInstall);
+    return;
+  }
+  console.log(`${rounds} rounds; ${tasks} tasks of 130 bytes of JSON, no key; appendonly yes, appendfsync everysec.`);
+  const port = String(await freePort());
+  const server = await startRedis(['--port', port, '--appendonly', 'yes', '--appendfsync', 'everysec']);
+  const bare: Bare[] = [await runBare(port)];
+  const own: Rates[] = [];
+  for (let round = 0; round < rounds; round++) {
+    own.push(await runOwn(server));
+    bare.push(await runBare(port));
+  }
+  await server.stop();
+  console.table({
+    'bulk enqueue, broker, by 500': row(own, bare, 'enqueue'),
+    'claim and settle, broker, by 100': row(own, bare, 'settle'),
+    'bytes of a waiting task': row(own, bare, 'bytes'),
+  });
+  const median = (field: keyof Rates): number =>
+    Number(
+      quantile(
+        own.map((rates) => rates[field]),
+        0.5,
+      ).toFixed(1),
+    );
+  console.table({
+    'bulk enqueue': { server: median('serverEnqueueUs'), process: median('processEnqueueUs') },
+    'claim and settle': { server: median('serverSettleUs'), process: median('processSettleUs') },
+  });
+  console.log(`Tasks per second, then µs of CPU a task; medians. Load of the machine: ${load()}.`);
+}
+
+function row(own: readonly Rates[], bare: readonly Bare[], level: keyof Bare) {
+  const ratios = own.map((rates, round) => {
+    const around = [bare[round]?.[level] ?? Number.NaN, bare[round + 1]?.[level] ?? Number.NaN] as const;
+    return rates[level] / ((around[0] + around[1]) / 2);
+  });
+  const median = (values: readonly number[]): number => quantile(values, 0.5);
+  return {
+    TaskFlow: Math.round(median(own.map((rates) => rates[level]))),
+    bare: Math.round(median(bare.map((rates) => rates[level]))),
+    ratio: Number(median(ratios).toFixed(2)),
+    lowest: Number(Math.min(...ratios).toFixed(2)),
+    highest: Number(Math.max(...ratios).toFixed(2)),
+  };
+}
+
+/** The yardstick: no features, no fences. */
+async function runBare(port: string): Promise<Bare> {
+  process.env.REDIS_PORT = port;
+  const output = await runScript('bare/redis.mjs');
+  const read = (label: string): number => Number(new RegExp(`${label} (\\d+)`).exec(output)?.[1]);
+  return { enqueue: read('enq/s'), settle: read('proc/s'), bytes: read('mem/task bytes') };
+}
+
+async function runOwn(server: RedisServer): Promise<Rates> {
+  return JSON.parse(await runScript('redis-own.ts', server.path, String(tasks))) as Rates;
+}
