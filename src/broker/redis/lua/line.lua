@@ -1,6 +1,6 @@
 -- A queue as a claim reads it: its first tasks, and those behind the ones that have to wait, with bounded work.
 
--- Every demanded queue together may take so many reads behind full limits: one script holds up everybody.
+-- All demanded queues together may take so many reads behind full limits, each its share: one script holds up everybody.
 local readsLeft = limits.claimReadsMax
 
 local function openLine(name, limit)
@@ -31,7 +31,6 @@ local function resumeLine(line)
   local rank = last and call('ZRANK', line.key, last)
   if rank and rank >= line.rank then
     line.rank = rank + 1
-    line.hasJumped = true
   end
 end
 
@@ -47,11 +46,11 @@ local function advanceLine(line, first)
       line.isOpen = true
       readLine(line, math.min(line.left, first))
     else
-      if readsLeft == 0 then
+      if readsLeft == 0 or line.readsLeft == 0 then
         line.hasMore = true
         return false
       end
-      readsLeft = readsLeft - 1
+      readsLeft, line.readsLeft = readsLeft - 1, line.readsLeft - 1
       if not line.isLooking then
         line.isLooking = true
         resumeLine(line)

@@ -22,6 +22,9 @@ local function openLines(request)
   for i, demand in ipairs(request.queues) do
     if not pauses[i] or pauses[i] == '' then lines[#lines + 1] = openLine(demand[1], demand[2]) end
   end
+  for _, line in ipairs(lines) do
+    line.readsLeft = math.ceil(limits.claimReadsMax / #lines)
+  end
   return lines
 end
 
