@@ -73,6 +73,7 @@ export interface SettingEntry {
   readonly paused?: boolean | undefined;
   readonly max?: number | null | undefined;
   readonly rate?: LimitRule['rate'] | undefined;
+  readonly weight?: number | null | undefined;
 }
 
 /** What an update did to a task. `version` is the task's after it. */

@@ -20,6 +20,7 @@ import { checkRow } from './rows.ts';
 import { checkRuns } from './runs.ts';
 import { checkSteps } from './steps.ts';
 import { createStory, type Line, replay, runOf, type Says, type TaskStory } from './story.ts';
+import { createTurnBook, type TurnBook } from './turns.ts';
 import type { Tell, Verdict, Violation } from './verdict.ts';
 
 export interface JudgeOptions {
@@ -92,6 +93,7 @@ class HistoryJudge implements Judge {
   readonly #keys: KeyBook;
   readonly #limits: LimitBook;
   readonly #pauses: PauseBook;
+  readonly #turns: TurnBook;
   readonly #settings: SettingEntry[] = [];
   readonly #refusals: KeyRefusal[] = [];
   readonly #patches = new Map<string, PatchEntry>();
@@ -111,6 +113,7 @@ class HistoryJudge implements Judge {
     this.#keys = createKeyBook(this.tell);
     this.#limits = createLimitBook(this.tell);
     this.#pauses = createPauseBook(this.tell);
+    this.#turns = createTurnBook(this.tell);
   }
 
   get counts(): Readonly<Record<string, number>> {
@@ -258,6 +261,7 @@ class HistoryJudge implements Judge {
     for (const setting of takeWhile(this.#settings, (one) => one.seq <= seq)) {
       this.#pauses.configured(setting);
       this.#limits.configured(setting);
+      this.#turns.configured(setting);
     }
     this.#keys.begin(event);
     const mayInherit = following?.kind === 'replace' && following.at === at;
@@ -279,6 +283,7 @@ class HistoryJudge implements Judge {
     this.#keys.change(event, item, asked);
     this.#limits.change(event, item, asked?.limits);
     this.#pauses.change(event, item, asked);
+    this.#turns.change(event, item, asked);
     if (item.to === null && this.#forgets) this.#leave(story);
   }
 

@@ -3,7 +3,7 @@
 /**
  * The promises, in the numbers of the guarantees: S1 no loss, S2 no invention, S3 one lease, S4 fencing, S5 one end, S6
  * epochs grow, S7 legal moves, S8 accounting, S9 not early, S10 backoff, S11 slots, S12 rates, S13 schedules, S14 flows, S15
- * cancellation, S16 pauses, S17 keys, S18 record, S21 indexes and counts, S22 retention, L4 an end for everything; `steps`: what
+ * cancellation, S16 pauses, S17 keys, S18 record, S21 indexes and counts, S22 retention, L4 an end for everything, L6 turns of groups; `steps`: what
  * a step gave is kept; `control`: a command is delivered until it is confirmed, and a drained worker claims nothing; `stop`: nothing is asked
  * of the store after a stop.
  */
@@ -29,6 +29,7 @@ export const rules = [
   'S21',
   'S22',
   'L4',
+  'L6',
   'steps',
   'control',
   'stop',

@@ -132,9 +132,9 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
     }
   }
 
-  function lookAtSetting([scope, name, { pause, max, rate }]: Given<'configure'>): void {
+  function lookAtSetting([scope, name, { pause, max, rate, weight }]: Given<'configure'>): void {
     const seq = events.at(-1)?.seq ?? 0;
-    settings.push({ seq, scope, name, paused: pause === undefined ? undefined : pause !== null, max, rate });
+    settings.push({ seq, scope, name, paused: pause === undefined ? undefined : pause !== null, max, rate, weight });
   }
 
   return {

@@ -1,0 +1,93 @@
+/** L6: while a group waits with a task that nothing holds back, no other is served much more often than its weight says. */
+
+import type { BatchEvent, EventItem } from '../core/events.ts';
+import type { Asked, SettingEntry } from './evidence.ts';
+import type { Tell } from './verdict.ts';
+
+type Group = string | null;
+
+export interface TurnBook {
+  configured(setting: SettingEntry): void;
+  change(event: BatchEvent, item: EventItem, asked: Asked | null): void;
+}
+
+/** A group as it waits in a queue, and how often each other one was served in the meantime. */
+interface Waiting {
+  readonly taskIds: Set<string>;
+  readonly overtaken: Map<Group, number>;
+}
+
+/** A task is owed before a turn is, and one that was held back may be one ahead. */
+const leadMax = 2;
+
+export function createTurnBook(tell: Tell): TurnBook {
+  const queues = new Map<string, Map<Group, Waiting>>();
+  /** Where each waiting task was counted: an edit may move it. */
+  const places = new Map<string, Waiting>();
+  const weights = new Map<string, number>();
+  const paused = new Set<string>();
+
+  const weightOf = (group: Group): number => (group === null ? 1 : (weights.get(group) ?? 1));
+
+  function waitingOf(queue: string, group: Group): Waiting {
+    const groups = queues.get(queue) ?? new Map<Group, Waiting>();
+    queues.set(queue, groups);
+    const waiting = groups.get(group) ?? { taskIds: new Set(), overtaken: new Map() };
+    groups.set(group, waiting);
+    return waiting;
+  }
+
+  function leave(taskId: string): void {
+    const waiting = places.get(taskId);
+    if (waiting === undefined) return;
+    places.delete(taskId);
+    waiting.taskIds.delete(taskId);
+    if (waiting.taskIds.size === 0) waiting.overtaken.clear();
+  }
+
+  function serve(event: BatchEvent, { taskId, queue }: EventItem, group: Group): void {
+    const groups = queues.get(queue) ?? new Map<Group, Waiting>();
+    groups.get(group)?.overtaken.clear();
+    for (const [other, { taskIds, overtaken }] of groups) {
+      if (other === group || taskIds.size === 0 || (other !== null && paused.has(other))) continue;
+      const times = (overtaken.get(group) ?? 0) + 1;
+      overtaken.set(group, times);
+      const most = Math.ceil(weightOf(group) / weightOf(other)) + leadMax;
+      if (times > most)
+        tell(
+          'L6',
+          taskId,
+          `event ${event.seq}: group ${group} of "${queue}" was served ${times} times while ${other} waited, where ${most} may`,
+        );
+    }
+  }
+
+  return {
+    configured({ scope, name, weight, paused: isPaused }) {
+      if (scope !== 'group') return;
+      if (weight !== undefined) weights.set(name, weight ?? 1);
+      if (isPaused === true) paused.add(name);
+      if (isPaused === false) paused.delete(name);
+      // What was owed by the old settings is another matter.
+      for (const groups of queues.values()) for (const { overtaken } of groups.values()) overtaken.clear();
+    },
+    change(event, item, asked) {
+      // Whose request nobody wrote down may be of any group.
+      if (asked === null) return;
+      const group = asked.group ?? null;
+      if (item.to !== 'queued') leave(item.taskId);
+      if (item.to === 'running' && item.from !== 'running') serve(event, item, group);
+      if (item.to !== 'queued') return;
+      leave(item.taskId);
+      if (!isFree(asked)) return;
+      const waiting = waitingOf(item.queue, group);
+      waiting.taskIds.add(item.taskId);
+      places.set(item.taskId, waiting);
+    },
+  };
+}
+
+/** Whether nothing but its turn holds a queued task back. */
+function isFree({ limits = [], startWithinMs = null, expiresInMs = null }: Asked): boolean {
+  return limits.length === 0 && startWithinMs === null && expiresInMs === null;
+}
