@@ -1,6 +1,7 @@
 /** S11 and S12: who runs under each limit, and how often it was started, told by the events alone. */
 
 import type { BatchEvent, EventItem } from '../core/events.ts';
+import { isSameRate } from '../core/limit-rules.ts';
 import type { LimitRule } from '../core/task.ts';
 import type { SettingEntry } from './evidence.ts';
 import type { Tell } from './verdict.ts';
@@ -76,7 +77,7 @@ export function createLimitBook(tell: Tell): LimitBook {
       if (scope === 'group') return;
       const stand = standOf(scope === 'queue' ? queueName(name) : name);
       if (max !== undefined) stand.max = max;
-      if (rate === undefined) return;
+      if (rate === undefined || isSameRate(rate, stand.rate)) return;
       stand.rate = rate;
       // A new rate forgets what was taken under the old one.
       stand.level = 0;

@@ -33,6 +33,11 @@ export function queueRule(queue: string): LimitRule {
   return { name: queueLimitName(queue), max: null, rate: null };
 }
 
+/** Whether both are the same rate, or none. */
+export function isSameRate(left: Rate | null, right: Rate | null): boolean {
+  return left?.count === right?.count && left?.perMs === right?.perMs;
+}
+
 /** What holds a task back: its own rules, and that of its queue where this is one of the limited. */
 export function rulesWithQueue(
   rules: readonly LimitRule[],

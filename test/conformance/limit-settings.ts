@@ -110,6 +110,39 @@ export const limitSettingCases: readonly Case[] = [
     },
   ],
   [
+    'a rate that is configured once more as it is forgets no token',
+    async (world) => {
+      const rate = { count: 2, perMs: 10_000 };
+      await world.broker().configure('limit', 'mail', { rate });
+      const rule = { limits: [slots('mail', null)] };
+      const ids = await putAll(world, rule, rule, rule);
+      expect(await claimIds(world)).toEqual(ids.slice(0, 2));
+      await world.broker().configure('limit', 'mail', { rate: { ...rate }, max: 5 });
+      expect(await claimIds(world)).toEqual([]);
+      await world.broker().configure('limit', 'mail', { rate: { count: 1, perMs: 10_000 } });
+      expect(await claimIds(world)).toEqual([ids[2]]);
+    },
+  ],
+  [
+    'a rate that nobody configured is not taken away twice',
+    async (world) => {
+      const rule = { limits: [rated('mail', 1, 10_000)] };
+      await putAll(world, rule, rule);
+      expect(await claimIds(world)).toHaveLength(1);
+      await world.broker().configure('limit', 'mail', { rate: null });
+      expect(await claimIds(world)).toEqual([]);
+    },
+  ],
+  [
+    'names of limits may look like anything',
+    async (world) => {
+      const names = ['"limitNames":["x"]', "'; --", '%_*', '{"a":1}', '\u0002', 'default', '🐙'];
+      await putAll(world, ...names.flatMap((name) => [{ limits: [slots(name, 1)] }, { limits: [slots(name, 1)] }]));
+      expect(await claimIds(world)).toHaveLength(names.length);
+      expect(await claimIds(world)).toEqual([]);
+    },
+  ],
+  [
     'a limit without max and rate waits to be configured',
     async (world) => {
       const rule = { limits: [slots('free', null)] };

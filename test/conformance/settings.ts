@@ -145,6 +145,18 @@ export const settingCases: readonly Case[] = [
     },
   ],
   [
+    'a limited queue stays closed while it is paused, with groups and without',
+    async (world) => {
+      await world.broker().configure('queue', 'default', { max: 5, pause });
+      await putAll(world, {}, {});
+      expect(await claimIds(world)).toEqual([]);
+      await world.put(a);
+      expect(await claimIds(world)).toEqual([]);
+      await world.broker().configure('queue', 'default', { pause: null });
+      expect(await claimIds(world)).toHaveLength(3);
+    },
+  ],
+  [
     'the rate of a queue gives its burst, and then one an interval',
     async (world) => {
       await world.broker().configure('queue', 'default', { rate: { count: 2, perMs: 1_000 } });

@@ -3,6 +3,7 @@
 import type { LimitFact, Pause } from '../../core/facts.ts';
 import {
   inForce,
+  isSameRate,
   type LimitSettings,
   noSettings,
   queueLimitName,
@@ -73,7 +74,7 @@ export function leaveSlots(step: Step, task: Task): void {
 
 export function configureLimit(step: Step, name: string, { max, rate, pause }: Settings): void {
   if (max !== undefined) change(step, name, { max });
-  if (rate !== undefined) change(step, name, { rate, tatUs: 0 });
+  if (rate !== undefined && !isSameRate(rate, limitOf(step, name).rate)) change(step, name, { rate, tatUs: 0 });
   change(step, name, { pause: pauseOf(step, limitOf(step, name).pause, pause) });
   step.freed.add(name);
 }

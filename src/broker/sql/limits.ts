@@ -257,10 +257,11 @@ export async function leaveSlots(step: Step, ended: readonly Pick<Task, 'id' | '
 
 /** Inputs: name, maximum. Locks: the row. */
 const setMax = statement('set_limit_max', () => 'UPDATE limits SET max = $2 WHERE name = $1');
-/** Inputs: name, count, period. All tokens are back. Locks: the row. */
+/** Inputs: name, count, period. All tokens are back, unless the rate is as it was. Locks: the row. */
 const setRate = statement(
   'set_limit_rate',
-  () => 'UPDATE limits SET rate_count = $2, rate_per_ms = $3, tat = 0 WHERE name = $1',
+  () => `UPDATE limits SET rate_count = $2, rate_per_ms = $3, tat = 0
+    WHERE name = $1 AND NOT (COALESCE(rate_count, 0) = COALESCE($2, 0) AND COALESCE(rate_per_ms, 0) = COALESCE($3, 0))`,
 );
 
 /** Inputs: name, when, by whom, why. Locks: the row. */

@@ -27,9 +27,10 @@ local function configureLimit()
   local known = text and cjson.decode(text) or { false, false, false }
   if settings.max ~= nil then known[1] = settings.max end
   if settings.rate ~= nil then
-    known[2], known[3] = settings.rate and settings.rate.count, settings.rate and settings.rate.perMs
-    -- Else a slow rate, made faster, would hold back for its old period.
-    set(puts, 'tats', name, false)
+    local count, perMs = settings.rate and settings.rate.count, settings.rate and settings.rate.perMs
+    -- Else a slow rate, made faster, would hold back for its old period. One that is set again as it was forgets nothing.
+    if count ~= known[2] or perMs ~= known[3] then set(puts, 'tats', name, false) end
+    known[2], known[3] = count, perMs
   end
   set(puts, 'limits', name, (known[1] or known[2]) and cjson.encode(known))
 end
