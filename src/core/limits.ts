@@ -41,8 +41,12 @@ export const limits = {
   claimScanMax: 1_000,
   claimChunkMax: 250,
   claimReadsMax: 5,
-  /** Queued tasks of one group that are looked through for the first one without a full limit, group after group. */
-  claimHeadMax: 16,
+  /**
+   * Where groups wait for full limits: so many more groups than tasks are wanted are looked at by one claim, and so many tasks of
+   * each for the first one without a full limit. Some 10 ms too; 10,000 groups behind one limit took 30 with 16 tasks of each.
+   */
+  claimGroupsMax: 400,
+  claimHeadMax: 4,
   /** Parents a task may be enqueued with: they are looked through when it is stored. */
   dependenciesMax: 1_000,
   /** Steps of a flow: each is a task of its own beside those it brings along, and all begin in one call. */

@@ -109,7 +109,7 @@ export const groupCases: readonly Case[] = [
         await world.broker().enqueue(groups.slice(from, from + limits.batchMax));
       const last = await world.put({ id: sampleId(90_000), group: 'z' });
       const found: string[] = [];
-      for (let call = 0; call < 3; call += 1) {
+      for (let call = 0; call < 5; call += 1) {
         const request = claimRequest(world.nextToken(), { limit: 2, queues: [{ name: 'default', limit: 2 }] });
         found.push(...(await world.broker().claim(request)).map(({ task }) => task.id));
       }

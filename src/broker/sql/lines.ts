@@ -26,9 +26,10 @@ export interface Line {
   readonly empty: string[];
   /** The last group that was read; `null` when there are no others. */
   last: StandingGroup | null;
-  /** Groups asked for by the last read, and read by all of them. */
+  /** Groups asked for by the last read, read by all of them, and the most that are. */
   asked: number;
   groups: number;
+  readonly groupsMax: number;
   /** Reads behind full limits. */
   reads: number;
   /** Whether the reading of groups was resumed where an earlier claim had stopped, or stops before the end. */
@@ -55,7 +56,9 @@ export function groupedLine(round: Round, left: number, rule: LimitRule | null):
 }
 
 function newLine(line: Pick<Line, 'queue' | 'round' | 'rule' | 'left'>, lane: Lane, last: StandingGroup | null): Line {
-  return { ...line, lanes: [lane], read: [lane], empty: [], last, asked: 0, groups: 0, reads: 0, resumed: false };
+  const groupsMax = line.left + limits.claimGroupsMax;
+  const begun = { asked: 0, groups: 0, groupsMax, reads: 0, resumed: false };
+  return { ...line, lanes: [lane], read: [lane], empty: [], last, ...begun };
 }
 
 function newLane(queue: string, group: string | null, turn: number, since: number, weight: number): Lane {
@@ -147,7 +150,7 @@ const groupHeads = (name: string, head: (dialect: { readonly closed: string }) =
   );
 
 const claimableOfGroup = `FROM tasks WHERE queue = $2 AND grp = standing.grp AND state = 'queued'
-  AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1) ORDER BY priority, due_at, id`;
+  AND (check_at IS NULL OR check_at > $1) ORDER BY priority, due_at, id`;
 
 const firstHeads = groupHeads('first_heads', () => `SELECT seq ${claimableOfGroup} LIMIT 1`);
 
@@ -162,7 +165,7 @@ const openHeads = groupHeads(
 async function readGroups(step: Step, line: Line, gate: Gate): Promise<void> {
   const after = resume(step, line);
   // Groups whose limits are full are passed in larger and larger strides.
-  const most = Math.min(limits.batchMax, Math.max(line.left, 2 * line.asked));
+  const most = Math.min(limits.batchMax, Math.max(line.left, 2 * line.asked), line.groupsMax - line.groups);
   const inputs = [step.now, line.queue, after.turn, after.since, after.group ?? '', most] as const;
   const closed = JSON.stringify([...gate.closed]);
   const rows =
@@ -201,7 +204,7 @@ function resume(step: Step, line: Line): StandingGroup {
 function stop(step: Step, line: Line, last: StandingGroup | null): void {
   line.last = last && { group: last.group, turn: last.turn, since: last.since };
   if (line.last === null) step.turnPlaces.delete(line.queue);
-  else if (line.groups >= line.asked + limits.claimScanMax) {
+  else if (line.groups >= line.groupsMax) {
     step.turnPlaces.set(line.queue, line.last);
     line.last = null;
   }
