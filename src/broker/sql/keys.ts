@@ -1,7 +1,7 @@
 /** Who holds which key, and until when. Tasks without a key never come here. */
 
 import type { Task } from '../../core/task.ts';
-import { eachStatement, manyStatement, statement } from './driver.ts';
+import { eachStatement, statement } from './driver.ts';
 import { idList } from './rows.ts';
 import type { Step } from './step.ts';
 
@@ -35,12 +35,10 @@ export async function takeKeys(
   if (held.length > 0) await step.tx.each(holdKeys, held);
 }
 
-/** Inputs: key, task. Frees it only when that task is the holder. */
-const freeHeldKeys = manyStatement(
+/** Inputs: list of keys, list of tasks. Whoever holds a key carries it: so no key is freed by another task of the list. */
+const freeHeldKeys = statement(
   'free_keys',
-  {},
-  { key: 'text', taskId: 'text' },
-  (value, from) => `DELETE FROM keys WHERE (key, task_id) IN (SELECT ${value.key}, ${value.taskId} ${from})`,
+  (dialect) => `DELETE FROM keys WHERE key IN ${dialect.list('$1')} AND task_id IN ${dialect.list('$2')}`,
 );
 
 /** Inputs: key, task, until. */
@@ -55,8 +53,10 @@ type Holder = Pick<Task, 'id' | 'key'>;
 
 /** Lets go of the keys of these tasks, where they are the holders. */
 export async function freeKeys(step: Step, tasks: readonly Holder[]): Promise<void> {
-  const rows = tasks.flatMap(({ id, key }) => (key === null ? [] : [[key, id]]));
-  if (rows.length > 0) await step.tx.many(freeHeldKeys, [], rows);
+  const holders = tasks.filter(({ key }) => key !== null);
+  if (holders.length === 0) return;
+  const [keys, ids] = [holders.map(({ key }) => key), holders.map(({ id }) => id)];
+  await step.tx.query(freeHeldKeys, JSON.stringify(keys), idList(ids));
 }
 
 /** Ends the holds of finished tasks: a success may keep its key for a while. */

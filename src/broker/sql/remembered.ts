@@ -6,6 +6,7 @@
 
 import { limits } from '../../core/limits.ts';
 import type { Settlement, Task } from '../../core/task.ts';
+import { carriesChildren } from './rows.ts';
 import type { SettledRow } from './settled-rows.ts';
 import type { Step } from './step.ts';
 
@@ -15,9 +16,9 @@ const rememberedMax = 20_000;
 /** Thrown within a step, which then forgets all and is done once more. */
 export const outdated = new Error('What was remembered of a claim is out of date');
 
-/** Remembers a task that was just claimed, when it has nothing that a settlement would have to look after. */
+/** Remembers a task that was just claimed, unless others wait for it: whether they do is in its row alone. */
 export function remember({ remembered }: Step, task: Task, token: string, options: string | null, seq: number): void {
-  if (options !== null || task.key !== null) return;
+  if (carriesChildren(options)) return;
   if (remembered.size >= rememberedMax) remembered.clear();
   const { id, queue, name, attempt, version, epoch, dueAt, claimedAt, startBy, expiresAt, workerId, keepMs } = task;
   remembered.set(id, {
@@ -40,8 +41,8 @@ export function remember({ remembered }: Step, task: Task, token: string, option
     cancelRequestedAt: task.cancelRequestedAt,
     workerId,
     keepMs,
-    key: null,
-    options: null,
+    key: task.key,
+    options,
     seq,
     isRemembered: true,
   });

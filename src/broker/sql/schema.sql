@@ -173,7 +173,7 @@ CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'q
 
 CREATE INDEX tasks_ready_due ON tasks (queue, due_at) WHERE state = 'queued' AND grp IS NOT NULL;
 
-CREATE INDEX tasks_ready_group ON tasks (queue, grp, priority, due_at, id) WHERE state = 'queued' AND grp IS NOT NULL;
+CREATE INDEX tasks_ready_group ON tasks (queue, grp, priority, due_at, id, check_at) WHERE state = 'queued' AND grp IS NOT NULL;
 
 CREATE INDEX tasks_scheduled ON tasks (id) WHERE state = 'scheduled';
 

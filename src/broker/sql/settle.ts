@@ -117,11 +117,19 @@ const succeedRemembered = statement(
     `${succeedTasks.text(dialect)} AND token = $6 AND version = $7 AND started_at IS NULL AND options IS NULL`,
 );
 
+/** The same for tasks with a group, limits and the like, as long as nobody waits for them. */
+const succeedRememberedOptions = statement(
+  'succeed_remembered_options',
+  (dialect) =>
+    `${succeedTasks.text(dialect)} AND token = $6 AND version = $7 AND started_at IS NULL AND options NOT LIKE '%"hasChildren":true%'`,
+);
+
 /** Rows that end in the same words. The token and version count where the rows were not read. */
 interface Success {
   readonly startedAt: number | null;
   readonly pruneAt: number;
   readonly isRemembered: boolean;
+  readonly hasOptions: boolean;
   readonly token: string | null;
   readonly version: number;
   readonly result: string | null;
@@ -192,8 +200,9 @@ export async function settle(
 async function storeSuccess({ tx, now }: Step, success: Success): Promise<void> {
   const { startedAt, pruneAt, result, seqs, token, version } = success;
   const values = [startedAt, now, pruneAt, result, JSON.stringify(seqs)] as const;
+  const remembered = success.hasOptions ? succeedRememberedOptions : succeedRemembered;
   if (!success.isRemembered) await tx.query(succeedTasks, ...values);
-  else if ((await tx.change(succeedRemembered, ...values, token, version)) !== seqs.length) throw outdated;
+  else if ((await tx.change(remembered, ...values, token, version)) !== seqs.length) throw outdated;
 }
 
 function settleOne(step: Step, rows: Map<string, SettledRow>, settlement: Settlement, writes: Writes): SettleResult {
@@ -311,11 +320,12 @@ function write(
 
 function addSuccess(
   groups: Success[],
-  { token, version, seq, isRemembered }: SettledRow,
+  { token, version, seq, isRemembered, options }: SettledRow,
   startedAt: number | null,
   pruneAt: number,
   result: string | null,
 ): void {
+  const hasOptions = options !== null;
   for (let index = groups.length - 1, looks = 0; index >= 0 && looks < groupLooksMax; index--, looks++) {
     const group = groups[index];
     if (
@@ -323,14 +333,14 @@ function addSuccess(
       group.startedAt === startedAt &&
       group.pruneAt === pruneAt &&
       group.isRemembered === isRemembered &&
-      (!isRemembered || (group.token === token && group.version === version)) &&
+      (!isRemembered || (group.token === token && group.version === version && group.hasOptions === hasOptions)) &&
       group.result === result
     ) {
       group.seqs.push(seq);
       return;
     }
   }
-  groups.push({ startedAt, pruneAt, isRemembered, token, version, result, seqs: [seq] });
+  groups.push({ startedAt, pruneAt, isRemembered, hasOptions, token, version, result, seqs: [seq] });
 }
 
 /** Every charge but `attempt` counts itself. */

@@ -13,7 +13,8 @@ export function up(dialect: Dialect): readonly string[] {
     // A queued task is in the one index or in the other: so the first one without a group is found behind any number with one.
     'DROP INDEX tasks_ready',
     "CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'queued' AND grp IS NULL",
-    "CREATE INDEX tasks_ready_group ON tasks (queue, grp, priority, due_at, id) WHERE state = 'queued' AND grp IS NOT NULL",
+    "CREATE INDEX tasks_ready_group ON tasks (queue, grp, priority, due_at, id, check_at) WHERE state = 'queued' AND grp IS NOT NULL",
+    // check_at tells whether a start deadline or the end of a life is past: then the first of a group is found without its row.
     // The oldest of all groups.
     "CREATE INDEX tasks_ready_due ON tasks (queue, due_at) WHERE state = 'queued' AND grp IS NOT NULL",
 
