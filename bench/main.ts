@@ -8,7 +8,9 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promi
   redis: () => import('./redis.ts'),
   limits: () => import('./limits.ts'),
   fairness: () => import('./fairness.ts'),
+  backlog: () => import('./backlog.ts'),
   pickup: () => import('./pickup.ts'),
+  idle: () => import('./idle.ts'),
   isolate: () => import('./isolate.ts'),
   'worker-loop': () => import('./worker-loop.ts'),
 };

@@ -1,0 +1,79 @@
+/**
+ * What a long backlog of plain tasks costs: the same tasks pass through a file in which 1,000 others wait, and one in which
+ * a million do. Both by turns in one run, since the machine's speed drifts.
+ */
+
+import { join } from 'node:path';
+import process from 'node:process';
+import { createSqliteStore } from '../src/broker/connect.ts';
+import { systemClock } from '../src/core/time.ts';
+import type { Store } from '../src/history/history.ts';
+import { benchClaim, benchTask, succeed } from './samples.ts';
+import { inFolder, load, quantile } from './settings.ts';
+
+const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
+const tasks = Number(process.env.BENCH_TASKS ?? 20_000);
+const backlog = Number(process.env.BENCH_BACKLOG ?? 1_000_000);
+const batch = 100;
+
+/** Prints the rates and how much of the speed is left. */
+export async function run(): Promise<void> {
+  console.log(
+    `${rounds} rounds of ${tasks} tasks of 130 bytes, enqueued, claimed and settled by ${batch} behind those that wait; WAL, synchronous=FULL.`,
+  );
+  await inFolder(async (folder) => {
+    const short = await fill(join(folder, 'short.db'), 1_000);
+    const long = await fill(join(folder, 'long.db'), backlog);
+    const rates: (readonly [short: number, long: number])[] = [];
+    // The first turn warms both.
+    for (let round = 0; round <= rounds; round += 1) {
+      const pair = [await pass(short), await pass(long)] as const;
+      if (round > 0) rates.push(pair);
+    }
+    const ratios = rates.map(([ofShort, ofLong]) => ofLong / ofShort);
+    console.table({
+      '1,000': {
+        'tasks/s': Math.round(
+          quantile(
+            rates.map(([ofShort]) => ofShort),
+            0.5,
+          ),
+        ),
+      },
+      [backlog.toLocaleString('en-US')]: {
+        'tasks/s': Math.round(
+          quantile(
+            rates.map(([, ofLong]) => ofLong),
+            0.5,
+          ),
+        ),
+        ratio: Number(quantile(ratios, 0.5).toFixed(2)),
+        lowest: Number(Math.min(...ratios).toFixed(2)),
+        highest: Number(Math.max(...ratios).toFixed(2)),
+      },
+    });
+    await short.close();
+    await long.close();
+  });
+  console.log(`Medians. Load of the machine: ${load()}.`);
+}
+
+async function fill(file: string, waiting: number): Promise<Store> {
+  const store = createSqliteStore({ file });
+  await store.broker.open();
+  for (let left = waiting; left > 0; left -= 1_000)
+    await store.broker.enqueue(Array.from({ length: Math.min(left, 1_000) }, () => benchTask()));
+  return store;
+}
+
+/** As many come as go, so the backlog stays. Answers tasks a second. */
+async function pass({ broker }: Store): Promise<number> {
+  const startedAt = systemClock.elapsed();
+  let claimed = await broker.claim(benchClaim(batch));
+  for (let done = 0; done < tasks; done += batch) {
+    await broker.enqueue(Array.from({ length: batch }, () => benchTask()));
+    claimed = (await broker.settle(claimed.map(succeed), benchClaim(batch))).claimed;
+  }
+  await broker.settle(claimed.map(succeed));
+  return (tasks / (systemClock.elapsed() - startedAt)) * 1_000;
+}

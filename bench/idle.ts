@@ -1,0 +1,105 @@
+/** What doing nothing costs: statements and commits of an idle worker, and of all a single process runs, with their CPU. */
+
+import { join } from 'node:path';
+import process from 'node:process';
+import type { SqlDriver, SqlTransaction } from '../src/broker/sql/driver.ts';
+import { migrate } from '../src/broker/sql/migrate.ts';
+import { createSqlBroker } from '../src/broker/sql/sql-broker.ts';
+import { createSqliteDriver, type SqliteDriver } from '../src/broker/sqlite/driver.ts';
+import { systemChance } from '../src/core/chance.ts';
+import { sleep, systemClock } from '../src/core/time.ts';
+import { createEngine } from '../src/engine/engine.ts';
+import { createSqlHistory } from '../src/history/sql-history.ts';
+import { createWorker } from '../src/worker/worker.ts';
+import { inFolder, load } from './settings.ts';
+import { stampTask } from './stamp.ts';
+
+const seconds = Number(process.env.BENCH_IDLE_SECONDS ?? 30);
+
+/** Calls of the store, and statements with a BEGIN and a COMMIT for each call. */
+interface Counts {
+  calls: number;
+  statements: number;
+}
+
+/** Prints what happens in a second. */
+export async function run(): Promise<void> {
+  console.log(`${seconds} seconds each, over one SQLite file without tasks.`);
+  console.table({
+    'a worker': await measure(false),
+    'a worker and the services of a server': await measure(true),
+  });
+  console.log(`Per second; the share of a core in percent. Load of the machine: ${load()}.`);
+}
+
+function measure(withServer: boolean) {
+  return inFolder(async (folder) => {
+    const file = join(folder, 'idle.db');
+    const driver = createSqliteDriver({ file, now: systemClock.now, clock: systemClock, chance: systemChance });
+    await driver.open();
+    await migrate(driver, systemChance);
+    const counts: Counts = { calls: 0, statements: 0 };
+    const counted = countingDriver(driver, counts);
+    const broker = createSqlBroker({
+      driver: counted,
+      chance: systemChance,
+      kind: 'sqlite',
+      open: async () => {},
+      close: async () => {},
+      durability: driver.durability,
+    });
+    await broker.open();
+    const store = { broker, history: createSqlHistory(counted, systemClock), close: broker.close };
+    const worker = createWorker({ store, definitions: [stampTask(() => {})], services: 'never' });
+    const engine = createEngine({ store, presence: { workerId: 'server', name: 'server', version: '0' } });
+    worker.start();
+    if (withServer) engine.start();
+    await sleep(systemClock, 2_000);
+    Object.assign(counts, { calls: 0, statements: 0 });
+    const cpu = process.cpuUsage();
+    await sleep(systemClock, seconds * 1_000);
+    const { user, system } = process.cpuUsage(cpu);
+    const perSecond = (count: number): number => Number((count / seconds).toFixed(2));
+    const row = {
+      calls: perSecond(counts.calls),
+      statements: perSecond(counts.statements),
+      'CPU %': perSecond((user + system) / 10_000),
+    };
+    await worker.stop();
+    if (withServer) await engine.stop();
+    await broker.close();
+    driver.close();
+    return row;
+  });
+}
+
+function countingDriver(driver: SqliteDriver, counts: Counts): SqlDriver {
+  const counted = <Answer>(work: (tx: SqlTransaction) => Promise<Answer>) => {
+    counts.calls += 1;
+    counts.statements += 2;
+    return (tx: SqlTransaction): Promise<Answer> => work(countingTransaction(tx, counts));
+  };
+  return {
+    ...driver,
+    transaction: (work) => driver.transaction(counted(work)),
+    read: (work) => driver.read(counted(work)),
+  };
+}
+
+function countingTransaction(tx: SqlTransaction, counts: Counts): SqlTransaction {
+  const counting =
+    <Parameters extends unknown[], Answer>(call: (...parameters: Parameters) => Answer) =>
+    (...parameters: Parameters): Answer => {
+      counts.statements += 1;
+      return call(...parameters);
+    };
+  const { query, change, each, many, execute, wallMs } = tx;
+  return {
+    query: counting(query) as SqlTransaction['query'],
+    change: counting(change),
+    each: counting(each),
+    many: counting(many),
+    execute: counting(execute) as SqlTransaction['execute'],
+    wallMs,
+  };
+}
