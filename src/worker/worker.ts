@@ -213,6 +213,8 @@ class LocalWorker implements Worker {
   #accept(claimed: readonly ClaimedTask[], firstSentAt: number, sentAt: number): void {
     const arrivedAt = this.#clock.elapsed();
     const trustUntil = firstSentAt + this.#leaseMs * trustShare;
+    // After a standstill answers are heard before timers: what ended meanwhile is told so before the same task begins anew.
+    this.#leases.endTrust(arrivedAt);
     for (const one of claimed) {
       const attempt = new Attempt(one, this.#pools.of(one.task.queue), sentAt, arrivedAt, trustUntil, this.#runner);
       this.#leases.add(attempt);

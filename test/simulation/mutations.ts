@@ -278,13 +278,17 @@ const storeMutations: readonly Mutation[] = [
       return broker.settle(settlements, claimNext);
     },
   })),
-  inStore('strict-cancel-ignored', 'a success counts although a strict cancellation was asked for', (broker, state) =>
-    settleEach(broker, (settlement) => {
-      const row = rowOf(state, settlement.lease);
-      if (row?.token === settlement.lease.token && settlement.verdict.to === 'succeeded')
-        change(row, { cancelRequestedAt: null });
-      return settlement;
-    }),
+  inStore(
+    'strict-cancel-ignored',
+    'a success counts although a strict cancellation was asked for',
+    (broker, state) =>
+      settleEach(broker, (settlement) => {
+        const row = rowOf(state, settlement.lease);
+        if (row?.token === settlement.lease.token && settlement.verdict.to === 'succeeded')
+          change(row, { cancelRequestedAt: null });
+        return settlement;
+      }),
+    { people: 8, tasks: 60, safetyMs: 60_000 },
   ),
   inStore('payload-altered', 'a payload comes back as another', (broker) => ({
     enqueue: (tasks) =>
