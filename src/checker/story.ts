@@ -216,10 +216,11 @@ function checkCancel(story: TaskStory, item: EventItem, says: Says): void {
 function chargeOf(story: TaskStory, { to, reason }: EventItem): boolean | null {
   if (to === 'succeeded') return true;
   if (reason === 'error' || reason === 'timeout') return true;
-  if (reason === 'lease_lost' || reason === 'crashed' || reason === 'crash_loop') return false;
+  if (reason === 'crashed' || reason === 'crash_loop') return false;
   if (reason === 'snooze' || reason === 'unknown_task') return false;
   // Free until a task was interrupted too often.
-  return reason === 'released' && story.lost + story.released < limits.interruptionsMax ? false : null;
+  const isFree = reason === 'lease_lost' || reason === 'released';
+  return isFree && story.lost + story.released < limits.interruptionsMax ? false : null;
 }
 
 function finished(story: TaskStory, event: BatchEvent, to: FinishedState, says: Says): void {

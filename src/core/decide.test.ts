@@ -143,6 +143,14 @@ describe('an overdue task', () => {
     expect(told(judged({ overdue: reason }, change))).toBe(expected);
   });
 
+  test.each<[Partial<JudgedTask>, string]>([
+    [{ crashes: 2 }, 'queued lease_lost interruption +0'],
+    [{ crashes: 2, interruptions: limits.interruptionsMax }, 'queued lease_lost attempt +0'],
+    [{ ...last, interruptions: limits.interruptionsMax }, 'failed error attempt keep 30d'],
+  ])('is not blamed for the end of its worker when it had a process of its own: %j goes to %s', (change, expected) => {
+    expect(told(judged({ overdue: 'lease_expired', wasIsolated: true }, change))).toBe(expected);
+  });
+
   test('is judged by the parents that failed, not by the others it has', () => {
     const dependsOn = on('fail', 'cancel', 'ignore');
     const failedParents = [{ taskId: 'p', onFailure: 'cancel', name: 'video.probe', state: 'failed' }] as const;

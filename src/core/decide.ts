@@ -13,8 +13,13 @@ import type { Charge, FailedParent, Outcome, OverdueReason, Task, TaskError, Ver
 export type Ending =
   /** `ranMs`: how long the handler ran, null when it never began; the settlement carries the same number. */
   | { readonly outcome: Outcome; readonly ranMs: number | null }
-  /** `failedParents` as `OverdueTask` has them; without them every parent counts as failed. */
-  | { readonly overdue: OverdueReason; readonly failedParents?: readonly FailedParent[] };
+  | {
+      readonly overdue: OverdueReason;
+      /** As `OverdueTask` has them; without them every parent counts as failed. */
+      readonly failedParents?: readonly FailedParent[];
+      /** The run had a process of its own. Its death the worker would have told; so the end of the worker is not its fault. */
+      readonly wasIsolated?: boolean;
+    };
 
 type OverdueEnding = Extract<Ending, { readonly overdue: OverdueReason }>;
 
@@ -83,7 +88,7 @@ function ofOutcome(judged: Case, outcome: Outcome, ranMs: number | null): Verdic
   }
 }
 
-function ofOverdue(judged: Case, { overdue: reason, failedParents }: OverdueEnding): Verdict {
+function ofOverdue(judged: Case, { overdue: reason, failedParents, wasIsolated }: OverdueEnding): Verdict {
   const { task } = judged;
   const ran: Charge = task.state === 'running' ? 'attempt' : 'nothing';
   switch (reason) {
@@ -95,7 +100,7 @@ function ofOverdue(judged: Case, { overdue: reason, failedParents }: OverdueEndi
     case 'timeout':
       return retryOrFail(judged, 'timeout', errorOf(judged, 'TimeoutError', timeoutMessage(task.timeoutMs)), null);
     case 'lease_expired':
-      return leaseExpired(judged);
+      return leaseExpired(judged, wasIsolated);
     case 'dependency_failed':
       return dependencyFailed(judged, ran, failedParents ?? allParents(task));
     default:
@@ -118,29 +123,34 @@ function snoozed(judged: Case, delayMs: number): Verdict {
   return finished(judged, 'failed', 'error', 'attempt', error);
 }
 
-/** Handed back by a stopping worker. Free before it began; after that it may happen so often, then each time is a charged run. */
+/** Handed back by a stopping worker: free before it began. */
 function released(judged: Case, began: boolean): Verdict {
+  return began ? interrupted(judged, 'released') : waiting('queued', 'released', 'nothing', 0, null);
+}
+
+/** Its worker ended, and it is not to blame. It may happen so often, then each time is a charged run. */
+function interrupted(judged: Case, reason: 'released' | 'lease_lost'): Verdict {
   const { task, policy } = judged;
-  if (!began) return waiting('queued', 'released', 'nothing', 0, null);
-  if (task.interruptions < limits.interruptionsMax) return waiting('queued', 'released', 'interruption', 0, null);
+  if (task.interruptions < limits.interruptionsMax) return waiting('queued', reason, 'interruption', 0, null);
   const error = errorOf(
     judged,
     'InterruptedError',
-    `It was interrupted more than ${limits.interruptionsMax} times by stopping workers.`,
+    `It was interrupted more than ${limits.interruptionsMax} times by workers that ended.`,
   );
-  if (task.attempt < policy.attempts) return waiting('queued', 'released', 'attempt', 0, error);
+  if (task.attempt < policy.attempts) return waiting('queued', reason, 'attempt', 0, error);
   return finished(judged, 'failed', 'error', 'attempt', error);
 }
 
 /**
  * The worker is gone. When the start was never reported it most likely had not begun, which costs nothing the first
  * time; from the second time on it counts as a crash like any other, for a task that kills its worker within the first
- * heartbeat never gets to report anything.
+ * heartbeat never gets to report anything. A run in a process of its own cannot have ended its worker.
  */
-function leaseExpired(judged: Case): Verdict {
+function leaseExpired(judged: Case, wasIsolated = false): Verdict {
   const { task } = judged;
   if (task.startedAt === null && task.interruptions === 0)
     return waiting('queued', 'lease_lost', 'interruption', 0, null);
+  if (wasIsolated) return interrupted(judged, 'lease_lost');
   return crashed(
     judged,
     'lease_lost',

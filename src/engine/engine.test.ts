@@ -1,13 +1,14 @@
 /** Checks the services over a memory store: promotion in time, recovery of what dead workers left, samples. */
 import { expect, test } from 'vitest';
 import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
-import { newTask } from '../../test/support/worker-rig.ts';
+import { createDefinition, newTask } from '../../test/support/worker-rig.ts';
 import type { Broker } from '../broker/broker.ts';
 import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
 import { seededChance } from '../core/chance.ts';
 import type { Presence } from '../core/presence.ts';
 import type { Lease, NewTask, Task } from '../core/task.ts';
 import type { Sample, Store } from '../history/history.ts';
+import { publishedDefinition } from '../worker/presence.ts';
 import { createEngine, type Engine, type EngineOptions } from './engine.ts';
 
 interface Rig {
@@ -236,6 +237,33 @@ test('the tasks of a worker that is proved dead come back at once, even during t
   expect((await rig.task(others)).state).toBe('running');
   await rig.engine.stop();
 });
+
+test.each([
+  ['work.ts', { state: 'queued', reason: 'lease_lost', crashes: 1, interruptions: 4 }],
+  [null, { state: 'failed', reason: 'crash_loop', crashes: 3 }],
+])(
+  'only a run without a process of its own is blamed for the ends of its workers (file %s)',
+  async (file, expected) => {
+    const rig = createRig({ isGone: ({ pid }) => pid === 666 });
+    const id = await rig.enqueue({});
+    rig.engine.start();
+    for (const workerId of ['a', 'b', 'c', 'd', 'e']) {
+      const definitions = [
+        publishedDefinition(
+          createDefinition('a', async () => null),
+          file,
+        ),
+      ];
+      const news = { ranMs: 1, progress: null, logs: [], checkpoints: [] };
+      const beats = (await rig.claim(workerId)).map((lease) => ({ lease, ...news }));
+      const worker = presence(workerId, { pid: 666, definitions });
+      await rig.broker.heartbeat({ worker, leaseMs: 30_000, beats });
+      await rig.clock.advance(6_000);
+    }
+    expect(await rig.task(id)).toMatchObject(expected);
+    await rig.engine.stop();
+  },
+);
 
 test('waiting tasks past their start deadline or life are cancelled as expired', async () => {
   const rig = createRig();

@@ -4,8 +4,10 @@ import type { Broker } from '../broker/broker.ts';
 import { createToken } from '../core/chance.ts';
 import { decide } from '../core/decide.ts';
 import { limits } from '../core/limits.ts';
+import { runsIsolated } from '../core/policy.ts';
+import type { WorkerRecord } from '../core/presence.ts';
 import { isWaiting } from '../core/states.ts';
-import type { OverdueTask, Settlement } from '../core/task.ts';
+import type { OverdueTask, Settlement, Task } from '../core/task.ts';
 import type { ProcessPlace } from './host.ts';
 import { createService, type Service, type ServiceOptions, type TickResult } from './service.ts';
 
@@ -59,7 +61,8 @@ export function createReaper(options: ReaperOptions): Service {
     lookedAt = clock.elapsed();
     if (healthySince === null || ticks++ % healthTicks === 0) await checkHealth();
     signal.throwIfAborted();
-    const deadWorkers = await findDeadWorkers();
+    const workers = await broker.getWorkers();
+    const deadWorkers = workers.filter((worker) => options.isGone(worker)).map(({ workerId }) => workerId);
     signal.throwIfAborted();
     // The same token until an answer came: after a lost reply it finds the tasks of the call before.
     const overdue = await broker.claimOverdue({ token, limit: limits.tickMax, leaseMs: limits.reapMs, deadWorkers });
@@ -74,7 +77,7 @@ export function createReaper(options: ReaperOptions): Service {
     const recovering = clock.elapsed() - healthySince < recoveryMs;
     const dead = new Set(deadWorkers);
     const judged = recovering ? overdue.filter((one) => isAbandoned(one, dead)) : overdue;
-    if (judged.length > 0) await broker.settle(judged.map((one) => verdictOn(one)));
+    if (judged.length > 0) await broker.settle(judged.map((one) => verdictOn(one, workers)));
     token = createToken(chance);
     // The end of a task for its parent's sake may be the end of its children: a chain must not take a period for each link.
     const mayFollow = judged.some(({ reason }) => reason === 'dependency_failed');
@@ -90,15 +93,12 @@ export function createReaper(options: ReaperOptions): Service {
     storeAhead = ahead;
   }
 
-  async function findDeadWorkers(): Promise<readonly string[]> {
-    const workers = await broker.getWorkers();
-    return workers.filter((worker) => options.isGone(worker)).map((worker) => worker.workerId);
-  }
-
-  function verdictOn({ task, lease, reason, failedParents }: OverdueTask): Settlement {
+  function verdictOn(overdue: OverdueTask, workers: readonly WorkerRecord[]): Settlement {
+    const { task, lease, reason, failedParents } = overdue;
+    const wasIsolated = ranIsolated(task, workers);
     return {
       lease,
-      verdict: decide(task, { overdue: reason, failedParents }, chance),
+      verdict: decide(task, { overdue: reason, failedParents, wasIsolated }, chance),
       ranMs: null,
       progress: null,
       logs: [],
@@ -110,4 +110,11 @@ export function createReaper(options: ReaperOptions): Service {
 /** Whether no living worker can still have a say in this task. */
 function isAbandoned({ task }: OverdueTask, deadWorkers: ReadonlySet<string>): boolean {
   return isWaiting(task.state) || (task.workerId !== null && deadWorkers.has(task.workerId));
+}
+
+/** Whether the task had a process of its own, as far as its worker is still known: one that knows its file gives it one. */
+function ranIsolated(task: Task, workers: readonly WorkerRecord[]): boolean {
+  if (!runsIsolated(task)) return false;
+  const worker = workers.find(({ workerId }) => workerId === task.workerId);
+  return worker?.definitions.some(({ name, file }) => name === task.name && file !== null) ?? false;
 }
