@@ -57,6 +57,22 @@ test.each<[what: string, told: string[], expected: string[]]>([
     ],
   ],
   [
+    'one whose process ended',
+    told({ cancelRequestedAt: at + 60, cancelReason: 'It hung.' }, [
+      {
+        reason: 'crashed',
+        error: { name: 'Error', message: 'It called process.exit(7).', stack: null, fingerprint: 'f' },
+      },
+    ]),
+    [
+      '0 Enqueued.',
+      '10 Taken by w-1.',
+      '20 Attempt 1 began.',
+      '50 Attempt 1 ended its process: It called process.exit(7); it is queued again.',
+      '60 Its cancellation was requested It hung.',
+    ],
+  ],
+  [
     'one that is to be tried again',
     told({ state: 'scheduled', attempt: 1, epoch: 1, dueAt: at + 900 }, [{ to: 'scheduled', reason: 'timeout' }]),
     [

@@ -103,7 +103,8 @@ function whatThen({ to }: Attempt): string {
   return to === 'queued' ? '; it is queued again' : '';
 }
 
+/** Without a full stop at its end: the sentence it comes into has one. */
 function firstLine(text: string): string {
-  const line = text.split('\n', 1)[0] ?? '';
+  const line = (text.split('\n', 1)[0] ?? '').replace(/\.$/, '');
   return line.length <= 200 ? line : `${line.slice(0, 199)}…`;
 }
