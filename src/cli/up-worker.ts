@@ -26,6 +26,8 @@ export async function runUpWorker(call: Call): Promise<number> {
   try {
     await createSession(config, store);
     shareStore(store, process.env[workerVariable] ?? null);
+    // What a handler starts, another `up` for one, is not this worker.
+    delete process.env[workerVariable];
     const tasks = await loadAllTasks(call);
     const { worker, ...shown } = composeWorker({ config, store, tasks, version: packageVersion(), services: 'auto' });
     say({
