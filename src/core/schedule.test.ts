@@ -1,6 +1,7 @@
 /** Which firings are due, the task of each, and what is remembered of them. */
 
 import { describe, expect, test } from 'vitest';
+import { scheduleDefinition } from '../../test/support/schedule-samples.ts';
 import { idTime, isId } from './ids.ts';
 import { limits } from './limits.ts';
 import {
@@ -19,33 +20,7 @@ import {
 const minuteMs = 60_000;
 const start = Date.parse('2026-11-25T09:00Z');
 
-const definition: ScheduleDefinition = {
-  timing: { everyMs: minuteMs },
-  jitterMs: 0,
-  overlap: 'skip',
-  catchUp: { kind: 'none' },
-  input: 'stored',
-  task: {
-    name: 'report.build',
-    queue: 'reports',
-    payload: '{"kind":"daily"}',
-    schemaVersion: null,
-    priority: 5,
-    startWithinMs: null,
-    expiresInMs: null,
-    timeoutMs: null,
-    policy: '{}',
-    keepMs: 1_000,
-    strictCancel: false,
-    group: null,
-    limits: [],
-    key: null,
-    keyForMs: null,
-    ifExists: 'return',
-    tags: [],
-    traceparent: null,
-  },
-};
+const definition = scheduleDefinition({ overlap: 'skip' });
 
 function record(given: Partial<ScheduleDefinition> = {}, stored: Partial<ScheduleRecord> = {}): ScheduleRecord {
   return {
