@@ -18,6 +18,7 @@ export function checkInvariants(dump: Dump, events: readonly BatchEvent[], earli
   checkSlots(dump, earlier);
   checkTurns(dump);
   checkEdges(dump);
+  checkLoops(dump);
   checkRates(dump, events);
   for (const [id, old] of Object.entries(earlier?.tasks ?? {})) {
     const version = dump.tasks[id]?.version ?? old.version;
@@ -141,6 +142,21 @@ function checkEdges(dump: Dump): void {
       `${state} ${id} is held back by no parent`,
     );
   }
+}
+
+/** Tasks that wait for each other would wait for ever. */
+function checkLoops(dump: Dump): void {
+  const open = new Map<string, string[]>();
+  for (const [name, state] of Object.entries(dump.edges)) {
+    const [childId = '', parentId = ''] = name.split(' <- ');
+    if (state === 'open') open.set(childId, [...(open.get(childId) ?? []), parentId]);
+  }
+  // Who waits for nobody that waits is taken away, until nobody is left.
+  for (let count = -1; count !== open.size; ) {
+    count = open.size;
+    for (const [childId, parents] of open) if (!parents.some((parentId) => open.has(parentId))) open.delete(childId);
+  }
+  invariant(open.size === 0, `${[...open.keys()].join(', ')} wait for each other`);
 }
 
 /**

@@ -165,6 +165,45 @@ const retries: readonly Case[] = [
       expect(await world.broker().retry([child])).toEqual([{ outcome: 'queued', generation: 2 }]);
     },
   ],
+  [
+    'a retried child does not wait for another task that has taken the id of a parent that is gone',
+    async (world) => {
+      const parent = await world.put();
+      const child = await world.put({ dependsOn: [on(parent)] });
+      await end(world, parent);
+      await end(world, child, 'failed');
+      await world.broker().remove([parent]);
+      await world.put({ id: parent });
+      expect(await world.broker().retry([child])).toEqual([{ outcome: 'queued', generation: 2 }]);
+    },
+  ],
+  [
+    'a retried child waits for the task that has taken the id of a parent that had failed it',
+    async (world) => {
+      const parent = await world.put();
+      const child = await world.put({ dependsOn: [on(parent)] });
+      await end(world, parent, 'failed');
+      await world.broker().cancel({ taskIds: [child], reason: null });
+      await world.broker().remove([parent]);
+      await world.put({ id: parent });
+      expect(await world.broker().retry([child])).toEqual([{ outcome: 'blocked', generation: 2 }]);
+      await end(world, parent);
+      expect(await stateOf(world, child)).toBe('queued');
+    },
+  ],
+  [
+    'a retry opens no edge to a task that would wait for its own child: that parent has failed it',
+    async (world) => {
+      const above = await world.put();
+      const parent = await world.put({ dependsOn: [on(above)] });
+      await end(world, above);
+      await end(world, parent, 'failed');
+      await world.broker().retry([above]);
+      const child = await world.put({ dependsOn: [on(parent)], blocks: [on(above)] });
+      expect(await world.broker().retry([parent])).toEqual([{ outcome: 'blocked', generation: 2 }]);
+      expect(await overdue(world)).toEqual([[child, 'dependency_failed', [parent]]]);
+    },
+  ],
 ];
 
 const restored: readonly Case[] = [

@@ -4,7 +4,7 @@ import { edgeState } from '../../core/dependencies.ts';
 import { isFinished } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { RetryResult } from '../broker.ts';
-import { childrenOf, isHeldBack, setEdge } from './edges.ts';
+import { childrenOf, isHeldBack, setEdge, waitsFor } from './edges.ts';
 import { holderOf, takeKey } from './keys.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { changeTask, type Step } from './step.ts';
@@ -65,11 +65,12 @@ function askParents({ state }: Step, { id, dependsOn }: Task): void {
   }
 }
 
-/** Who waits for a task that failed, and was not judged for it yet, waits for its next run. */
+/** Who waits for a task that failed, and was not judged for it yet, waits for its next run; unless that waits for the child. */
 function reopenEdges({ state }: Step, parentId: string): void {
   for (const childId of childrenOf(state, parentId)) {
     const child = state.rows.get(childId);
     if (child?.task.state !== 'blocked' || state.edges.get(childId)?.get(parentId) !== 'failed') continue;
+    if (waitsFor(state, parentId, childId)) continue;
     setEdge(state, childId, parentId, 'open');
     Object.assign(child, { judgeToken: null, judgeUntil: null });
   }

@@ -124,6 +124,19 @@ export async function readChildren(
 }
 
 /** Input: list of ids. */
+const parentsOfTasks = statement<[parentId: string, childId: string, state: EdgeState, onFailure: OnFailure]>(
+  'parents_of_tasks',
+  (dialect) => `SELECT parent_id, child_id, state, on_failure FROM edges WHERE child_id IN ${dialect.list('$1')}`,
+);
+
+/** The edges above these tasks. */
+export async function readParents(step: Step, childIds: readonly string[]): Promise<readonly Edge[]> {
+  if (childIds.length === 0) return [];
+  const rows = await step.tx.query(parentsOfTasks, idList(childIds));
+  return rows.map(([parentId, childId, state, onFailure]) => ({ parentId, childId, state, onFailure }));
+}
+
+/** Input: list of ids. */
 const failedEdges = statement<
   [childId: string, parentId: string, onFailure: OnFailure, name: string | null, state: TaskState | null]
 >(

@@ -5,7 +5,16 @@ import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
 import type { RetryResult } from '../broker.ts';
 import { storeTimeline } from './attempts.ts';
 import { eachStatement, statement } from './driver.ts';
-import { readChildren, readParentRows, type Edge as StoredEdge, setEdges } from './edges.ts';
+import {
+  markParents,
+  type ParentRow,
+  readChildren,
+  readParentRows,
+  readParents,
+  type Edge as StoredEdge,
+  setEdges,
+  waitsFor,
+} from './edges.ts';
 import { liftWishes } from './flows.ts';
 import { readHolders, takeKeys } from './keys.ts';
 import { refuseLargeBatch } from './refuse.ts';
@@ -73,7 +82,7 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
     step,
     [...known.values()].flatMap(({ key }) => key ?? []),
   );
-  const parents = await askParents(step, [...known.values()]);
+  const asked = await askParents(step, [...known.values()]);
   const retried = new Map<string, Row & { readonly edges: readonly Edge[] }>();
   const results = taskIds.map((taskId): RetryResult => {
     const row = known.get(taskId);
@@ -81,7 +90,7 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
     if (!isFinished(row.state)) return { outcome: 'already', state: row.state };
     const holder = row.key === null ? undefined : holders.get(row.key);
     if (holder !== undefined && holder !== taskId) return { outcome: 'conflict', of: holder };
-    const edges = parents.edgesOf(taskId, (id) => known.get(id)?.state);
+    const edges = asked.edgesOf(taskId, (id) => known.get(id)?.state);
     const state = edges.some((edge) => edge.state !== 'done') ? 'blocked' : 'queued';
     const after = { ...row, state, reason: 'retry', attempt: 0, generation: row.generation + 1 } as const;
     record(step, 'retry', row, row, after, row.version + 1);
@@ -105,10 +114,9 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
     step,
     changed.flatMap(({ id, key }) => (key === null ? [] : [[key, id, null] as const])),
   );
-  await setEdges(
-    step,
-    changed.flatMap(({ edges }) => edges),
-  );
+  const edges = changed.flatMap((row) => row.edges);
+  await setEdges(step, edges);
+  await markWaitedFor(step, edges, asked.parents);
   await reopenEdges(step, changed);
   await liftWishes(
     step,
@@ -123,25 +131,34 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
 
 type Edge = Omit<StoredEdge, 'onFailure'>;
 
+interface Asked {
+  edgesOf(taskId: string, stateOf: (taskId: string) => TaskState | undefined): readonly Edge[];
+  /** The parents there are, by id. */
+  readonly parents: ReadonlyMap<string, ParentRow>;
+}
+
 /** As they are now: a parent that runs again is waited for. Who is gone can not be asked and holds nobody back. */
-async function askParents(
-  step: Step,
-  rows: readonly Row[],
-): Promise<{ edgesOf(taskId: string, stateOf: (taskId: string) => TaskState | undefined): readonly Edge[] }> {
-  const dependsOn = new Map(
-    rows.flatMap(({ id, options }) => (options === null ? [] : [[id, decodeOptions(options).dependsOn] as const])),
-  );
+async function askParents(step: Step, rows: readonly Row[]): Promise<Asked> {
+  const children = rows.flatMap(({ id, options }) => (decodeOptions(options).dependsOn.length > 0 ? [id] : []));
+  const edges = Map.groupBy(await readParents(step, children), ({ childId }) => childId);
   const parents = await readParentRows(
     step,
-    [...dependsOn.values()].flat().map(({ taskId }) => taskId),
+    [...edges.values()].flat().map(({ parentId }) => parentId),
   );
   return {
-    edgesOf: (childId, stateOf) =>
-      (dependsOn.get(childId) ?? []).map(({ taskId, onFailure }) => {
-        const parent = stateOf(taskId) ?? parents.get(taskId)?.state;
-        return { parentId: taskId, childId, state: parent === undefined ? 'done' : edgeState(parent, onFailure) };
+    parents,
+    edgesOf: (taskId, stateOf) =>
+      (edges.get(taskId) ?? []).map(({ parentId, childId, onFailure }) => {
+        const parent = stateOf(parentId) ?? parents.get(parentId)?.state;
+        return { parentId, childId, state: parent === undefined ? 'done' : edgeState(parent, onFailure) };
       }),
   };
+}
+
+/** A task that has taken the id of a parent that is gone does not know yet that it has children. */
+async function markWaitedFor(step: Step, edges: readonly Edge[], rows: Asked['parents']): Promise<void> {
+  const open = new Set(edges.flatMap(({ state, parentId }) => (state === 'open' ? [parentId] : [])));
+  await markParents(step, new Map([...rows].filter(([id]) => open.has(id))));
 }
 
 /** Input: task, which is blocked. Without a failed parent it needs no verdict but for its life. */
@@ -153,18 +170,29 @@ const dismissJudges = eachStatement(
    ${from} WHERE id = ${value.id}`,
 );
 
-/** Who waits for a task that failed, and was not judged for it yet, waits for its next run. */
+/** Who waits for a task that failed, and was not judged for it yet, waits for its next run; unless that waits for the child. */
 async function reopenEdges(step: Step, retried: readonly Row[]): Promise<void> {
-  const parents = retried.filter(({ options }) => carriesChildren(options)).map(({ id }) => id);
-  const edges = await readChildren(step, parents);
-  const failed = edges.filter(({ state, childState }) => state === 'failed' && childState === 'blocked');
-  await setEdges(
-    step,
-    failed.map(({ parentId, childId }) => ({ parentId, childId, state: 'open' })),
+  const parents = retried.filter(({ options }) => carriesChildren(options));
+  const children = Map.groupBy(
+    await readChildren(
+      step,
+      parents.map(({ id }) => id),
+    ),
+    ({ parentId }) => parentId,
   );
-  if (failed.length > 0)
+  // One after the other: each edge that is open again may close a way around with the next one.
+  for (const { id: parentId, state: parentState } of parents) {
+    const opened: Edge[] = [];
+    for (const { childId, state, childState } of children.get(parentId) ?? []) {
+      if (state !== 'failed' || childState !== 'blocked') continue;
+      if (parentState === 'blocked' && (await waitsFor(step, parentId, childId))) continue;
+      opened.push({ parentId, childId, state: 'open' });
+    }
+    if (opened.length === 0) continue;
+    await setEdges(step, opened);
     await step.tx.each(
       dismissJudges,
-      failed.map(({ childId }) => [childId]),
+      opened.map(({ childId }) => [childId]),
     );
+  }
 }
