@@ -43,6 +43,8 @@ export type Signal =
   /** Tasks were scheduled, of which the first is due in so many ms. */
   | { readonly kind: 'due'; readonly inMs: number }
   | { readonly kind: 'cancel'; readonly taskIds: readonly string[] }
+  /** Tasks wait for a verdict now: `claimOverdue` has them. */
+  | { readonly kind: 'overdue' }
   /** Tasks finished; `null` is "some". */
   | { readonly kind: 'finished'; readonly taskIds: readonly string[] | null }
   | { readonly kind: 'settings' }

@@ -111,6 +111,23 @@ test('a scheduled task is queued at its time', async () => {
   await rig.engine.stop();
 });
 
+test('a chain behind a failed task is judged at once, not at the next look of the reaper', async () => {
+  const rig = createRig();
+  rig.engine.start();
+  await rig.clock.advance(1_500);
+  const ids = [await rig.enqueue({ policy: '{"attempts":1}' })];
+  for (const [last = ''] of [ids, ids, ids])
+    ids.unshift(await rig.enqueue({ dependsOn: [{ taskId: last, onFailure: 'cancel' }] }));
+  const [lease] = await rig.claim('W');
+  const error = { name: 'E', message: 'no', stack: null, fingerprint: 'f' };
+  const verdict = { to: 'failed', reason: 'error', charge: 'attempt', keepMs: 9_000_000, result: null, error } as const;
+  await rig.broker.settle([{ lease: lease!, verdict, ranMs: 1, progress: null, logs: [], spawn: [] }]);
+  await rig.clock.advance(10);
+  const states = await Promise.all(ids.map(async (id) => (await rig.task(id)).state));
+  expect(states).toEqual(['cancelled', 'cancelled', 'cancelled', 'failed']);
+  await rig.engine.stop();
+});
+
 test('when the store does not tell of a task, it is queued within about a second', async () => {
   const rig = createRig({}, { deaf: true });
   rig.engine.start();

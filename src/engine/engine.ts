@@ -41,14 +41,15 @@ export function createEngine(options: EngineOptions): Engine {
   const loop = { clock, chance, report };
   const here = readPlace();
   const promoter = createPromoter(store.broker, loop);
+  const reaper = createReaper({
+    broker: store.broker,
+    isGone: options.isGone ?? ((place) => isGone(place, here)),
+    ...(options.recoveryMs === undefined ? {} : { recoveryMs: options.recoveryMs }),
+    ...loop,
+  });
   const services: Service[] = [
     promoter,
-    createReaper({
-      broker: store.broker,
-      isGone: options.isGone ?? ((place) => isGone(place, here)),
-      ...(options.recoveryMs === undefined ? {} : { recoveryMs: options.recoveryMs }),
-      ...loop,
-    }),
+    reaper,
     createPruner(store.broker, loop),
     createSampler(store, loop),
     createScheduler(store.broker, loop),
@@ -88,6 +89,7 @@ export function createEngine(options: EngineOptions): Engine {
     start() {
       unsubscribe ??= store.broker.subscribe((signal) => {
         if (signal.kind === 'due') promoter.dueIn(signal.inMs);
+        if (signal.kind === 'overdue') reaper.wake();
       });
       for (const service of services) service.start();
     },

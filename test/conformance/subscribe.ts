@@ -70,6 +70,22 @@ export const subscribeCases: readonly Case[] = [
     },
   ],
   [
+    'a task that a parent holds back for good is overdue, told when the parent ends and when it comes later',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      const child = newTask(world.nextId(), { dependsOn: [{ taskId: id, onFailure: 'cancel' }] });
+      expect(await signalsOf(world, () => world.broker().enqueue([child]))).toEqual([]);
+      const fail = settlement(id, token, finish('failed'));
+      const overdue = { kind: 'overdue' } as const;
+      expect(await signalsOf(world, () => world.broker().settle([fail]))).toEqual([
+        overdue,
+        { kind: 'finished', taskIds: [id] },
+      ]);
+      const late = newTask(world.nextId(), { dependsOn: child.dependsOn });
+      expect(await signalsOf(world, () => world.broker().enqueue([late]))).toEqual([overdue]);
+    },
+  ],
+  [
     'a resumed queue is work, and settings are told',
     async (world) => {
       await world.broker().configure('queue', 'q', { pause: { by: 'ada', reason: null } });

@@ -78,6 +78,21 @@ test('a task that another connection schedules is told with the time to it', asy
   await store.close();
 });
 
+test('a task whose parent failed elsewhere is told as overdue', async () => {
+  const file = join(folder, 'overdue.db');
+  const [store, other] = [createSqliteStore({ file }), createSqliteStore({ file })];
+  await store.broker.open();
+  await other.broker.open();
+  const parent = newTask(sampleId(1));
+  await other.broker.enqueue([parent, newTask(sampleId(2), { dependsOn: [{ taskId: parent.id, onFailure: 'fail' }] })]);
+  const heard: Signal[] = [];
+  store.broker.subscribe((signal) => heard.push(signal));
+  await other.broker.cancel({ taskIds: [parent.id], reason: null });
+  await expect.poll(() => heard, { interval: 1, timeout: 5_000 }).toContainEqual({ kind: 'overdue' });
+  await other.close();
+  await store.close();
+});
+
 /** Milliseconds from the commit elsewhere to the signal here. */
 async function noticeOf(
   other: ChildProcess,

@@ -10,6 +10,7 @@ import type {
   Statement,
 } from '../../src/broker/sql/driver.ts';
 import { migrate } from '../../src/broker/sql/migrate.ts';
+import { readNotice } from '../../src/broker/sql/notice.ts';
 import { createSqlBroker } from '../../src/broker/sql/sql-broker.ts';
 import { createSqliteDriver, type SqliteDriver } from '../../src/broker/sqlite/driver.ts';
 import { systemChance } from '../../src/core/chance.ts';
@@ -196,8 +197,9 @@ beforeAll(async () => {
   await driver.open();
   await migrate(driver, systemChance);
   const seen = new Map<string, Statement | EachStatement | ManyStatement>();
+  const noted = noting(driver, seen);
   const broker = createSqlBroker({
-    driver: noting(driver, seen),
+    driver: noted,
     chance: systemChance,
     kind: 'sqlite',
     open: async () => {},
@@ -206,6 +208,7 @@ beforeAll(async () => {
   });
   await broker.open();
   await useAll(broker);
+  await noted.read((tx) => readNotice(tx, 0));
   for (const [name, statement] of seen) {
     const rows = await driver.read((tx) =>
       tx.execute<[id: number, parent: number, unused: number, step: string]>(
@@ -258,6 +261,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   next_due: ['SEARCH tasks USING COVERING INDEX tasks_due'],
   promote_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
   waiting_overdue: ['SEARCH tasks USING INDEX tasks_check_at (check_at<?)'],
+  any_waiting_overdue: ['SEARCH tasks USING COVERING INDEX tasks_check_at (check_at<?)'],
   judged_tasks: ['SEARCH tasks USING INDEX tasks_judge (judge_token=?)'],
   prunable_tasks: ['SEARCH tasks USING INDEX tasks_prune (prune_at<?)'],
   tasks_by_id: ['SEARCH tasks USING INDEX tasks_id (id=?)'],

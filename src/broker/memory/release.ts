@@ -1,7 +1,7 @@
 /** The end of a parent: its edges close, and whose last parent it was may run, in the same step. */
 
 import { edgeState } from '../../core/dependencies.ts';
-import { childrenOf, isHeldBack, setEdge } from './edges.ts';
+import { childrenOf, failedParents, isHeldBack, setEdge } from './edges.ts';
 import { endKey } from './keys.ts';
 import type { Row } from './state.ts';
 import { changeTask, type Step } from './step.ts';
@@ -18,7 +18,9 @@ export function release(step: Step): void {
     step.standing = null;
     for (const taskId of candidates) {
       const row = step.state.rows.get(taskId);
-      if (row?.task.state === 'blocked' && !isHeldBack(step.state, taskId)) unblock(step, row);
+      if (row?.task.state !== 'blocked') continue;
+      if (failedParents(step.state, row.task).length > 0) step.overdue = true;
+      else if (!isHeldBack(step.state, taskId)) unblock(step, row);
     }
   }
 }

@@ -45,6 +45,8 @@ export interface Step {
   readonly finished: string[];
   /** Blocked tasks whose parents may all be done. */
   readonly blocked: Set<string>;
+  /** Whether a parent's end left a task to be judged. */
+  overdue: boolean;
   /** Of `finished`, how many have released their children. */
   released: number;
   /** When the first of the tasks is due that it has scheduled. */
@@ -69,6 +71,7 @@ export function beginStep(state: MemoryState, clockNow: number): Step {
     cancels: [],
     finished: [],
     blocked: new Set(),
+    overdue: false,
     released: 0,
     dueAt: Infinity,
     configured: false,
@@ -91,6 +94,7 @@ export function endStep(step: Step): readonly Signal[] {
   else if (step.work.size > 0) signals.push({ kind: 'work', queues: [...step.work] });
   if (step.dueAt < Infinity) signals.push({ kind: 'due', inMs: Math.max(0, step.dueAt - step.now) });
   if (step.cancels.length > 0) signals.push({ kind: 'cancel', taskIds: step.cancels });
+  if (step.overdue) signals.push({ kind: 'overdue' });
   if (step.finished.length > 0) signals.push({ kind: 'finished', taskIds: step.finished });
   if (step.configured) signals.push({ kind: 'settings' });
   if (step.commanded.length > 0) signals.push({ kind: 'command', workerIds: [...new Set(step.commanded)] });

@@ -179,8 +179,9 @@ export async function insert(step: Step, arrivals: readonly Arrival[]): Promise<
   for (const run of runsOf(step, arrivals)) count += await step.tx.many(insertTasks, run.shared, run.rows);
   const stored =
     count === arrivals.length ? arrivals.map(() => true) : await findStored(step, arrivals, last?.[0] ?? 0);
-  arrivals.forEach(({ task, state, dueAt }, index) => {
+  arrivals.forEach(({ task, state, dueAt, isDoomed }, index) => {
     if (stored[index] !== true) return;
+    if (isDoomed === true) step.overdue = true;
     if (state === 'scheduled') noteDue(step, dueAt);
     record(step, 'enqueue', task, null, { state, reason: null, attempt: 0 }, 1);
   });

@@ -4,6 +4,7 @@ import { isFinished } from '../../core/states.ts';
 import type { Signal } from '../broker.ts';
 import { type SqlTransaction, statement } from './driver.ts';
 import { readEvents } from './events.ts';
+import { isAnyOverdue } from './overdue.ts';
 import { readNextDue } from './promote.ts';
 
 /** Events do not name workers. */
@@ -39,6 +40,7 @@ export async function readNotice(tx: SqlTransaction, seq: number): Promise<Notic
       { kind: 'finished', taskIds: null },
       { kind: 'settings' },
       ...(await readDue(tx)),
+      ...(await readOverdue(tx)),
     ];
     const isControlled = (await tx.query(laterControl, seq)).length > 0;
     return { signals: isControlled ? [...some, command] : some, seq: last };
@@ -47,6 +49,7 @@ export async function readNotice(tx: SqlTransaction, seq: number): Promise<Notic
   const cancels: string[] = [];
   const finished: string[] = [];
   let scheduled = false;
+  let failed = false;
   let configured = false;
   let controlled = false;
   for (const event of await readEvents(tx, seq, noticedMax)) {
@@ -57,17 +60,24 @@ export async function readNotice(tx: SqlTransaction, seq: number): Promise<Notic
       else if (to === 'queued') work.add(queue);
       else if (to === 'scheduled') scheduled = true;
       else if (to !== null && isFinished(to)) finished.push(taskId);
+      if (to === 'failed' || to === 'cancelled' || to === 'blocked') failed = true;
     }
   }
   const signals: Signal[] = [];
   // A resumed queue is named by no item.
   if (work.size > 0 || configured) signals.push({ kind: 'work', queues: configured ? null : [...work] });
   if (scheduled) signals.push(...(await readDue(tx)));
+  if (failed) signals.push(...(await readOverdue(tx)));
   if (cancels.length > 0) signals.push({ kind: 'cancel', taskIds: cancels });
   if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished });
   if (configured) signals.push({ kind: 'settings' });
   if (controlled) signals.push(command);
   return { signals, seq: last };
+}
+
+/** Events do not say who waited for a task that has failed. */
+async function readOverdue(tx: SqlTransaction): Promise<readonly Signal[]> {
+  return (await isAnyOverdue(tx, await tx.wallMs())) ? [{ kind: 'overdue' }] : [];
 }
 
 /** Events do not say when their tasks are due; the first of all tells more anyway. */

@@ -3,7 +3,7 @@
 import { limits } from '../../core/limits.ts';
 import type { FailedParent, OverdueReason, OverdueTask, Task } from '../../core/task.ts';
 import type { OverdueRequest } from '../broker.ts';
-import { eachStatement, statement } from './driver.ts';
+import { eachStatement, type SqlTransaction, statement } from './driver.ts';
 import { readFailedParents } from './edges.ts';
 import { idList, runningCheckAt, type TaskRow, taskColumns, toTask } from './rows.ts';
 import type { Step } from './step.ts';
@@ -25,6 +25,17 @@ const waitingOverdue = statement<TaskRow>(
   (dialect) =>
     `SELECT ${taskColumns} FROM tasks WHERE check_at <= $1 AND (judge_until IS NULL OR judge_until <= $1) ORDER BY check_at LIMIT $2${dialect.skipLocked}`,
 );
+
+/** Input: now. */
+const anyWaitingOverdue = statement<[found: number]>(
+  'any_waiting_overdue',
+  () => 'SELECT 1 FROM tasks WHERE check_at <= $1 LIMIT 1',
+);
+
+/** Whether a task that waits may need a verdict: one look into an index that holds only those that may ever. */
+export async function isAnyOverdue(tx: SqlTransaction, now: number): Promise<boolean> {
+  return (await tx.query(anyWaitingOverdue, now)).length > 0;
+}
 
 /** Inputs: now, list of dead workers, limit. Claims with a running task that may need a verdict. Locks: the rows. */
 const claimsToCheck = statement<[token: string, workerId: string, checkAt: number, taskIds: string]>(

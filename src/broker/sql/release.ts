@@ -65,11 +65,13 @@ export async function release(step: Step): Promise<void> {
     const rows = await readBlocked(step);
     step.blocked.clear();
     const failed = rows.filter((row) => row.failed);
-    if (failed.length > 0)
+    if (failed.length > 0) {
+      step.overdue = true;
       await step.tx.each(
         checkTasks,
         failed.map(({ id }) => [step.now, id]),
       );
+    }
     await unblock(
       step,
       rows.filter((row) => !row.failed && !row.open),

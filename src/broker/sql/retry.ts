@@ -115,6 +115,7 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
     changed.flatMap(({ id, key }) => (key === null ? [] : [[key, id, null] as const])),
   );
   const edges = changed.flatMap((row) => row.edges);
+  if (edges.some(({ state }) => state === 'failed')) step.overdue = true;
   await setEdges(step, edges);
   await markWaitedFor(step, edges, asked.parents);
   await reopenEdges(step, changed);

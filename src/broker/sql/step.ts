@@ -33,6 +33,8 @@ export interface Step {
   readonly ended: Map<string, TaskState>;
   /** Blocked tasks whose parents may all be done. */
   readonly blocked: Set<string>;
+  /** Whether a parent's end left a task to be judged. */
+  overdue: boolean;
   /**
    * Where the claims of this process go on behind tasks with full limits, by queue and group, and behind groups whose
    * first tasks have such, by queue. Forgetting them costs time only.
@@ -71,6 +73,7 @@ export function createStep(
     freed: new Set(),
     ended: new Map(),
     blocked: new Set(),
+    overdue: false,
     places,
     turnPlaces,
     remembered,
@@ -178,6 +181,7 @@ export function signalsOf(step: Step): readonly Signal[] {
   else if (work.size > 0) signals.push({ kind: 'work', queues: [...work] });
   if (step.dueAt < Infinity) signals.push({ kind: 'due', inMs: Math.max(0, step.dueAt - step.now) });
   if (step.cancels.length > 0) signals.push({ kind: 'cancel', taskIds: step.cancels });
+  if (step.overdue) signals.push({ kind: 'overdue' });
   if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished });
   if (step.configured) signals.push({ kind: 'settings' });
   if (step.commanded.length > 0) signals.push({ kind: 'command', workerIds: [...new Set(step.commanded)] });
