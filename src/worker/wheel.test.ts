@@ -8,6 +8,19 @@ function entry(onExpire: () => void): Timed {
   return { bucket: -1, expire: onExpire };
 }
 
+test('what became ready while the loop stood still is heard before a deadline that passed meanwhile', async () => {
+  const clock = createManualClock();
+  const wheel = createWheel(clock);
+  const expired: string[] = [];
+  const [ends, hangs] = ['ends', 'hangs'].map((name) => entry(() => expired.push(name)));
+  for (const one of [ends!, hangs!]) wheel.set(one, 960);
+  clock.schedule(960, () => wheel.clear(ends!));
+  clock.freeze(30_000);
+  await clock.advance(980);
+  expect(expired).toEqual(['hangs']);
+  expect(clock.timers()).toBe(0);
+});
+
 test('each deadline comes once, at most 16 ms late and never early', async () => {
   const deadlines = fc.array(fc.record({ at: fc.integer({ min: 0, max: 5_000 }), cleared: fc.boolean() }), {
     maxLength: 40,

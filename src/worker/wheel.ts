@@ -6,7 +6,7 @@ import type { Cancel, Clock } from '../core/time.ts';
 export interface Timed {
   /** Where it stands in the wheel, -1 when it does not. */
   bucket: number;
-  /** Called once, up to 16 ms after the deadline. */
+  /** Called once, up to 16 ms after the deadline, or as soon as an event loop turns again that stood still. */
   expire(): void;
 }
 
@@ -20,6 +20,10 @@ export interface Wheel {
 }
 
 const bucketMs = 16;
+/** A turn that comes later than this: the event loop stood still. */
+const standstillMs = 250;
+/** Long enough for whatever became ready meanwhile. */
+const hearMs = 1;
 
 /**
  * Makes a wheel. Setting and clearing cost a look-up each. The timer stands at the earliest bucket and is left there when
@@ -51,7 +55,14 @@ export function createWheel(clock: Clock): Wheel {
   function arm(bucket: number): void {
     cancelTimer?.();
     timerBucket = bucket;
-    cancelTimer = clock.schedule(Math.max(0, bucket * bucketMs - clock.elapsed()), turn);
+    cancelTimer = clock.schedule(Math.max(0, bucket * bucketMs - clock.elapsed()), wake);
+  }
+
+  /** Who became ready while the loop stood still is heard first: it may have ended in time. */
+  function wake(): void {
+    const lateMs = clock.elapsed() - timerBucket * bucketMs;
+    if (lateMs <= standstillMs) turn();
+    else cancelTimer = clock.schedule(hearMs, turn);
   }
 
   function turn(): void {
