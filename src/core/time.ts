@@ -35,6 +35,25 @@ export const systemClock: Clock = {
   },
 };
 
+/** A timer that comes later than this: the event loop stood still. */
+const STANDSTILL_MS = 250;
+/** Long enough for whatever became ready meanwhile. */
+const HEAR_MS = 1;
+
+/**
+ * Schedules the end of waiting for something outside this process, a message or another process's end. Like
+ * `clock.schedule`, but a process that was stopped, or whose event loop was blocked, comes back with its timers first:
+ * then what became ready meanwhile is heard before `expire` runs, since it may have come in time.
+ */
+export function scheduleDeadline(clock: Clock, delayMs: number, expire: () => void): Cancel {
+  const dueMs = clock.elapsed() + delayMs;
+  let cancel = clock.schedule(delayMs, () => {
+    if (clock.elapsed() - dueMs <= STANDSTILL_MS) expire();
+    else cancel = clock.schedule(HEAR_MS, expire);
+  });
+  return () => cancel();
+}
+
 /**
  * Runs `callback` after everything the event loop has ready now. Not a wait: it lets finished work gather into one
  * batch and lets timers and I/O have their turn, which a chain of promises alone would never do.

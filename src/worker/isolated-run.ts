@@ -4,6 +4,7 @@ import { toTaskError } from '../core/error-facts.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Outcome, TaskError } from '../core/task.ts';
+import { scheduleDeadline } from '../core/time.ts';
 import type { Attempt } from './attempt.ts';
 import type { Child, Exit } from './child.ts';
 import type { FromChild } from './child-messages.ts';
@@ -108,7 +109,7 @@ export function runInChild(
     child.kill();
   }
 
-  const cancelStart = clock.schedule(limits.isolateStartMs, () => {
+  const cancelStart = scheduleDeadline(clock, limits.isolateStartMs, () => {
     const problem = `it did not load within ${limits.isolateStartMs / 1_000} s in a process of its own`;
     const error = toTaskError(task.name, taskFlowError('TASK_FILE_FAILED', { file: options.file, problem }));
     child.kill();

@@ -1,6 +1,6 @@
 /** Deadlines of many runs on one timer: a timer per task would cost more than a small task itself. */
 
-import type { Cancel, Clock } from '../core/time.ts';
+import { type Cancel, type Clock, scheduleDeadline } from '../core/time.ts';
 
 /** Something that has a deadline. The wheel keeps its own mark on it; nobody else touches `bucket`. */
 export interface Timed {
@@ -20,10 +20,6 @@ export interface Wheel {
 }
 
 const bucketMs = 16;
-/** A turn that comes later than this: the event loop stood still. */
-const standstillMs = 250;
-/** Long enough for whatever became ready meanwhile. */
-const hearMs = 1;
 
 /**
  * Makes a wheel. Setting and clearing cost a look-up each. The timer stands at the earliest bucket and is left there when
@@ -55,14 +51,7 @@ export function createWheel(clock: Clock): Wheel {
   function arm(bucket: number): void {
     cancelTimer?.();
     timerBucket = bucket;
-    cancelTimer = clock.schedule(Math.max(0, bucket * bucketMs - clock.elapsed()), wake);
-  }
-
-  /** Who became ready while the loop stood still is heard first: it may have ended in time. */
-  function wake(): void {
-    const lateMs = clock.elapsed() - timerBucket * bucketMs;
-    if (lateMs <= standstillMs) turn();
-    else cancelTimer = clock.schedule(hearMs, turn);
+    cancelTimer = scheduleDeadline(clock, Math.max(0, bucket * bucketMs - clock.elapsed()), turn);
   }
 
   function turn(): void {
