@@ -1,106 +1,12 @@
 /** Checks the services over a memory store: promotion in time, recovery of what dead workers left, samples. */
 import { expect, test } from 'vitest';
-import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
-import { createDefinition, newTask } from '../../test/support/worker-rig.ts';
+import { createEngineRig, type EngineRig, presence } from '../../test/support/engine-rig.ts';
+import { createDefinition } from '../../test/support/worker-rig.ts';
 import type { Broker } from '../broker/broker.ts';
-import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
-import { seededChance } from '../core/chance.ts';
-import type { Presence } from '../core/presence.ts';
-import type { Lease, NewTask, Task } from '../core/task.ts';
-import type { Sample, Store } from '../history/history.ts';
 import { publishedDefinition } from '../worker/presence.ts';
-import { createEngine, type Engine, type EngineOptions } from './engine.ts';
-
-interface Rig {
-  readonly clock: ManualClock;
-  readonly broker: Broker;
-  readonly engine: Engine;
-  readonly samples: Sample[];
-  readonly calls: string[];
-  /** How far the store's clock stands before ours. */
-  storeAheadMs: number;
-  fail: boolean;
-  enqueue(task: Partial<NewTask>): Promise<string>;
-  claim(workerId: string, leaseMs?: number): Promise<readonly Lease[]>;
-  task(id: string): Promise<Task>;
-}
-
-function createRig(options: Partial<EngineOptions> = {}, { deaf = false } = {}): Rig {
-  const clock = createManualClock();
-  const chance = seededChance(3);
-  const calls: string[] = [];
-  const samples: Sample[] = [];
-  const memory = createMemoryBroker({ now: () => clock.now() + rig.storeAheadMs, chance });
-  const spied = <Target extends object>(part: Target, prefix: string): Target =>
-    new Proxy(part, {
-      get(target, name: string) {
-        const value: unknown = Reflect.get(target, name);
-        if (name === 'schedules' && typeof value === 'object' && value !== null) return spied(value, 'schedules.');
-        if (name === 'subscribe' && deaf) return () => () => undefined;
-        if (typeof value !== 'function' || name === 'subscribe') return value;
-        return async (...parameters: unknown[]) => {
-          calls.push(prefix + name);
-          if (rig.fail) throw new Error('away');
-          return Reflect.apply(value, target, parameters);
-        };
-      },
-    });
-  const broker = spied(memory, '');
-  const history = { sample: async (more: readonly Sample[]) => samples.push(...more) > 0 };
-  const store = { broker, history, close: async () => {} } as unknown as Store;
-  let ids = 0;
-  const rig: Rig = {
-    clock,
-    broker: memory,
-    engine: createEngine({ store, clock, chance, isGone: () => false, ...options }),
-    samples,
-    calls,
-    storeAheadMs: 0,
-    fail: false,
-    async enqueue(task) {
-      const id = `T${++ids}`;
-      await memory.enqueue([newTask({ id, ...task })]);
-      return id;
-    },
-    async claim(workerId, leaseMs = 30_000) {
-      const request = {
-        workerId,
-        token: `${workerId}${++ids}`,
-        queues: [{ name: 'default', limit: 100 }],
-        limit: 100,
-        leaseMs,
-      };
-      return (await memory.claim(request)).map(({ lease }) => lease);
-    },
-    async task(id) {
-      const [task] = await memory.getTasks([id]);
-      if (task === null || task === undefined) throw new Error(`no task ${id}`);
-      return task;
-    },
-  };
-  return rig;
-}
-
-const presence = (workerId: string, more: Partial<Presence> = {}): Presence => ({
-  workerId,
-  name: workerId,
-  host: 'h',
-  pid: 1,
-  bootId: 'b',
-  version: '1',
-  queues: { default: 4 },
-  concurrency: 4,
-  running: 0,
-  state: 'ready',
-  services: false,
-  server: false,
-  taskNames: [],
-  definitions: null,
-  ...more,
-});
 
 test('a scheduled task is queued at its time', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   rig.engine.start();
   await rig.clock.advance(1_500);
   const id = await rig.enqueue({ delayMs: 333 });
@@ -112,7 +18,7 @@ test('a scheduled task is queued at its time', async () => {
 });
 
 test('a chain behind a failed task is judged at once, not at the next look of the reaper', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   rig.engine.start();
   await rig.clock.advance(1_500);
   const ids = [await rig.enqueue({ policy: '{"attempts":1}' })];
@@ -129,7 +35,7 @@ test('a chain behind a failed task is judged at once, not at the next look of th
 });
 
 test('when the store does not tell of a task, it is queued within about a second', async () => {
-  const rig = createRig({}, { deaf: true });
+  const rig = createEngineRig({}, { deaf: true });
   rig.engine.start();
   await rig.clock.advance(1_500);
   const [soon, later] = [await rig.enqueue({ delayMs: 300 }), await rig.enqueue({ delayMs: 5_003 })];
@@ -142,7 +48,7 @@ test('when the store does not tell of a task, it is queued within about a second
 });
 
 test('tasks that are due one after the other are each queued at their time, in few calls', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   rig.engine.start();
   await rig.clock.advance(100);
   const ids: string[] = [];
@@ -160,7 +66,7 @@ test('tasks that are due one after the other are each queued at their time, in f
 });
 
 test('an idle engine asks the store for little', async () => {
-  const rig = createRig({ presence: { workerId: 's', name: 's', version: '1' } });
+  const rig = createEngineRig({ presence: { workerId: 's', name: 's', version: '1' } });
   rig.engine.start();
   await rig.clock.advance(60_000);
   expect(rig.calls.filter((call) => call === 'promote').length).toBeLessThanOrEqual(62);
@@ -169,7 +75,7 @@ test('an idle engine asks the store for little', async () => {
 });
 
 test('a task whose lease ran out is queued again', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   rig.engine.start();
   await rig.clock.advance(31_000);
   const id = await rig.enqueue({});
@@ -180,7 +86,7 @@ test('a task whose lease ran out is queued again', async () => {
 });
 
 test('after an outage the living have one lease to renew before anything is taken from them', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   const id = await rig.enqueue({});
   rig.engine.start();
   await rig.clock.advance(31_000);
@@ -201,7 +107,7 @@ test('after an outage the living have one lease to renew before anything is take
 });
 
 test('a jump of the store clock takes nothing from the living before they could renew', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   rig.engine.start();
   await rig.clock.advance(40_000);
   const id = await rig.enqueue({});
@@ -215,7 +121,7 @@ test('a jump of the store clock takes nothing from the living before they could 
 });
 
 test('an engine that stood still gives the living time to renew before it takes anything', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   const id = await rig.enqueue({});
   const [lease] = await rig.claim('living');
   const beat = {
@@ -240,8 +146,56 @@ test('an engine that stood still gives the living time to renew before it takes 
   await rig.engine.stop();
 });
 
+test.each([
+  ['stood still', async (rig: EngineRig) => rig.clock.freeze(4_000)],
+  [
+    'waited for the lock of the store',
+    async (rig: EngineRig) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      rig.lock = promise;
+      await rig.clock.advance(4_000);
+      rig.lock = null;
+      resolve();
+    },
+  ],
+])('where leases are short, an engine that %s for two of them lets the living renew first', async (_words, stop) => {
+  const leaseMs = 2_000;
+  const rig = createEngineRig({ recoveryMs: leaseMs });
+  const id = await rig.enqueue({});
+  const leases = await rig.claim('living', leaseMs);
+  const beats = leases.map((lease) => ({ lease, ranMs: 1, progress: null, logs: [], checkpoints: [] }));
+  const renew = () => rig.broker.heartbeat({ worker: presence('living'), leaseMs, beats });
+  rig.engine.start();
+  const live = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 600) {
+      expect((await renew()).beats).toEqual(['ok']);
+      await rig.clock.advance(600);
+    }
+  };
+  await live(15_000);
+  // At other moments between two looks each time.
+  for (let round = 0; round < 20; round++) {
+    await stop(rig);
+    await rig.clock.advance(500);
+    await live(6_000);
+  }
+  expect(await rig.task(id)).toMatchObject({ state: 'running', epoch: 1 });
+  await rig.engine.stop();
+});
+
+test('where leases are short, what ran out is noticed within one of them', async () => {
+  const rig = createEngineRig({ recoveryMs: 3_000 });
+  rig.engine.start();
+  await rig.clock.advance(20_000);
+  const id = await rig.enqueue({});
+  await rig.claim('dead', 3_000);
+  await rig.clock.advance(5_000);
+  expect(await rig.task(id)).toMatchObject({ state: 'queued', reason: 'lease_lost' });
+  await rig.engine.stop();
+});
+
 test('the tasks of a worker that is proved dead come back at once, even during the recovery', async () => {
-  const rig = createRig({ isGone: ({ pid }) => pid === 666 });
+  const rig = createEngineRig({ isGone: ({ pid }) => pid === 666 });
   const [mine, others] = [await rig.enqueue({}), await rig.enqueue({})];
   await rig.broker.heartbeat({ worker: presence('dead', { pid: 666 }), leaseMs: 30_000, beats: [] });
   await rig.broker.heartbeat({ worker: presence('alive'), leaseMs: 30_000, beats: [] });
@@ -261,7 +215,7 @@ test.each([
 ])(
   'only a run without a process of its own is blamed for the ends of its workers (file %s)',
   async (file, expected) => {
-    const rig = createRig({ isGone: ({ pid }) => pid === 666 });
+    const rig = createEngineRig({ isGone: ({ pid }) => pid === 666 });
     const id = await rig.enqueue({});
     rig.engine.start();
     for (const workerId of ['a', 'b', 'c', 'd', 'e']) {
@@ -283,7 +237,7 @@ test.each([
 );
 
 test('waiting tasks past their start deadline or life are cancelled as expired', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   const ids = [await rig.enqueue({ startWithinMs: 1_000 }), await rig.enqueue({ expiresInMs: 2_000 })];
   rig.engine.start();
   await rig.clock.advance(8_000);
@@ -292,7 +246,7 @@ test('waiting tasks past their start deadline or life are cancelled as expired',
 });
 
 test('finished tasks past their retention are removed', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   const id = await rig.enqueue({ keepMs: 10_000 });
   await rig.broker.cancel({ taskIds: [id], reason: null });
   rig.engine.start();
@@ -302,7 +256,7 @@ test('finished tasks past their retention are removed', async () => {
 });
 
 test('each minute is sampled with depth, slots and workers', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   await rig.enqueue({});
   await rig.broker.heartbeat({ worker: presence('w'), leaseMs: 30_000, beats: [] });
   rig.engine.start();
@@ -316,7 +270,7 @@ test('each minute is sampled with depth, slots and workers', async () => {
 });
 
 test('a server publishes itself and says goodbye', async () => {
-  const rig = createRig({ presence: { workerId: 's', name: 'server', version: '1' } });
+  const rig = createEngineRig({ presence: { workerId: 's', name: 'server', version: '1' } });
   rig.engine.start();
   await rig.clock.advance(1);
   expect(await rig.broker.getWorkers()).toMatchObject([{ workerId: 's', server: true, services: true, queues: {} }]);
@@ -326,7 +280,7 @@ test('a server publishes itself and says goodbye', async () => {
 });
 
 test('after a stop that nobody waits for, the calls in flight are the last ones', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   const gate = Promise.withResolvers<void>();
   const [info, claimOverdue] = [rig.broker.info, rig.broker.claimOverdue];
   await rig.enqueue({ startWithinMs: 1 });
@@ -346,7 +300,7 @@ test('after a stop that nobody waits for, the calls in flight are the last ones'
 });
 
 test('an engine starts and stops more than once', async () => {
-  const rig = createRig();
+  const rig = createEngineRig();
   rig.engine.start();
   rig.engine.start();
   await rig.clock.advance(10);

@@ -25,7 +25,7 @@ export interface EngineOptions {
   readonly presence?: Pick<Presence, 'workerId' | 'name' | 'version'>;
   /** Whether a process of this machine has ended for certain; by default its pid is looked up. */
   readonly isGone?: (place: ProcessPlace) => boolean;
-  /** How long the store must have been well before silent workers count as dead; `limits.leaseMs` when left out. */
+  /** How long the store must have been well before silent workers count as dead: their lease; `limits.leaseMs` when left out. */
   readonly recoveryMs?: number;
 }
 

@@ -15,14 +15,19 @@ export interface ReaperOptions extends Pick<ServiceOptions, 'clock' | 'chance' |
   readonly broker: Broker;
   /** Proves that a process of this machine has ended. */
   readonly isGone: (place: ProcessPlace) => boolean;
-  /** How long the store must have been healthy before the living count as dead; `limits.leaseMs` when left out. */
+  /**
+   * How long the store must have been healthy before the living count as dead: the lease of the workers, `limits.leaseMs`
+   * when left out. It also decides how often the reaper looks. With 0 no lease outlives its time: for clocks moved by hand.
+   */
   readonly recoveryMs?: number;
 }
 
 /** A step of the store's clock against ours that is larger starts the recovery again. */
 const clockStepMs = 5_000;
-/** Two looks further apart than this: this process stood still, and with it perhaps every worker. Living workers renew oftener. */
-const lookGapMaxMs = 2 * limits.reapMs;
+/** Where leases are shorter than three periods, it looks three times in one: as often as the living renew. */
+const looksPerLease = 3;
+/** Two looks further apart than so many periods: this process stood still, or the store was locked, and with it perhaps every worker. */
+const gapPeriodsMax = 2;
 /** The store's clock and incarnation are looked at every so many ticks: two clocks drift apart by seconds only in days. */
 const healthTicks = 12;
 
@@ -33,6 +38,7 @@ const healthTicks = 12;
 export function createReaper(options: ReaperOptions): Service {
   const { broker, clock, chance } = options;
   const recoveryMs = options.recoveryMs ?? limits.leaseMs;
+  const periodMs = recoveryMs === 0 ? limits.reapMs : Math.min(limits.reapMs, Math.ceil(recoveryMs / looksPerLease));
   let healthySince: number | null = null;
   let incarnation: string | null = null;
   let storeAhead = 0;
@@ -42,7 +48,7 @@ export function createReaper(options: ReaperOptions): Service {
 
   return createService({
     name: 'reaper',
-    periodMs: limits.reapMs,
+    periodMs,
     clock,
     chance,
     report: options.report,
@@ -57,7 +63,7 @@ export function createReaper(options: ReaperOptions): Service {
   });
 
   async function reap(signal: AbortSignal): Promise<TickResult> {
-    if (clock.elapsed() - lookedAt > lookGapMaxMs) healthySince = null;
+    if (clock.elapsed() - lookedAt > gapPeriodsMax * periodMs) healthySince = null;
     lookedAt = clock.elapsed();
     if (healthySince === null || ticks++ % healthTicks === 0) await checkHealth();
     signal.throwIfAborted();
@@ -65,14 +71,15 @@ export function createReaper(options: ReaperOptions): Service {
     const deadWorkers = workers.filter((worker) => options.isGone(worker)).map(({ workerId }) => workerId);
     signal.throwIfAborted();
     // The same token until an answer came: after a lost reply it finds the tasks of the call before.
-    const overdue = await broker.claimOverdue({ token, limit: limits.tickMax, leaseMs: limits.reapMs, deadWorkers });
+    const overdue = await broker.claimOverdue({ token, limit: limits.tickMax, leaseMs: periodMs, deadWorkers });
     // Nobody may wait for this tick any more; the next judge finds what was claimed here.
     signal.throwIfAborted();
     // A clock that stepped forward makes every lease look over: it has to be noticed before anything is settled.
     if (overdue.length > 0) await checkHealth();
     signal.throwIfAborted();
     // It waited for somebody's lock, and so did every renewal meanwhile.
-    if (clock.elapsed() - lookedAt > Math.min(lookGapMaxMs, recoveryMs / 3)) healthySince = null;
+    if (clock.elapsed() - lookedAt > Math.min(gapPeriodsMax * periodMs, recoveryMs / looksPerLease))
+      healthySince = null;
     healthySince ??= clock.elapsed();
     const recovering = clock.elapsed() - healthySince < recoveryMs;
     const dead = new Set(deadWorkers);
