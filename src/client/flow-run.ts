@@ -1,6 +1,7 @@
 /** Runs a flow: the task that stands for it brings a gate along for each step, and waits until nothing of it is left. */
 
 import { type Context, type ContextInternals, contextInternals, waits } from '../core/definition.ts';
+import { taskFlowError } from '../core/errors.ts';
 import { utf8Length } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { isFinished } from '../core/states.ts';
@@ -74,7 +75,9 @@ function doneGate(step: FlowStepShape, { rootId, generation }: FlowRun, known: K
 
 /** The tasks that a gate brought along. */
 export function tasksOf(gate: string, known: Known): readonly string[] {
-  const result = known.get(gate)?.result;
+  const parent = known.get(gate);
+  checkHere(parent);
+  const result = parent?.result;
   return result == null ? [] : (JSON.parse(result) as readonly string[]);
 }
 
@@ -158,12 +161,21 @@ function outputsOf(shape: FlowShape, gates: ReadonlyMap<string, string>, known: 
         return [name, isList ? values : values[0]];
       }),
     );
+  const ids = { [taskIdsField]: pick((taskId) => taskId) };
+  // A result that is not here is one of many that are larger than one may be.
+  if ([...known.values()].some(({ leftOutBytes }) => leftOutBytes !== undefined)) return ids;
   const outputs = pick((taskId) => outputOf(known.get(taskId)));
-  const isSmall = utf8Length(JSON.stringify(outputs)) <= limits.resultBytesMax;
-  return isSmall ? outputs : { [taskIdsField]: pick((taskId) => taskId) };
+  return utf8Length(JSON.stringify(outputs)) <= limits.resultBytesMax ? outputs : ids;
 }
 
-/** What a task returned, as JSON keeps it. */
+/** Throws PARENTS_TOO_LARGE. */
+function checkHere(parent: ParentResult | undefined): void {
+  if (parent?.leftOutBytes !== undefined)
+    throw taskFlowError('PARENTS_TOO_LARGE', { max: `${limits.parentsBytesMax} bytes` });
+}
+
+/** What a task returned, as JSON keeps it. Throws PARENTS_TOO_LARGE when it is not here. */
 export function outputOf(parent: ParentResult | undefined): unknown {
+  checkHere(parent);
   return parent?.result == null ? undefined : JSON.parse(parent.result);
 }

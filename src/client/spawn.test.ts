@@ -37,9 +37,15 @@ const wrong = task('wrong', {
   },
 });
 
+const large = task('large', { input: z.object({ n: z.number() }), run: () => 'x'.repeat(250_000) });
+const gather = task('gather', {
+  input: z.object({}),
+  run: (_input, ctx) => ctx.resultsOf(large).reduce((sum, { length }) => sum + length, 0),
+});
+
 async function withKit(show: (kit: TestKit) => Promise<void>): Promise<void> {
   fails = false;
-  await using kit = await testKit({ tasks: [{ page, bind, book, wrong }] });
+  await using kit = await testKit({ tasks: [{ page, bind, book, wrong, large, gather }] });
   await show(kit);
 }
 
@@ -66,6 +72,17 @@ describe('a task that waits for others', () => {
       await expect(failing.result()).rejects.toThrow(`It depends on page ${torn.id}, which failed.`);
       expect(await cancelling.state()).toBe('cancelled');
       expect((await heedless.result()).parents).toEqual([['page', 'failed', 'torn']]);
+    }));
+
+  test('is given results that were too much for its claim, and refused more than a run may hold', () =>
+    withKit(async (kit) => {
+      const parents = await large.enqueueMany(Array.from({ length: 70 }, (_, n) => ({ n })));
+      const some = await gather.enqueue({}, { dependsOn: parents.slice(0, 50) });
+      const all = await gather.enqueue({}, { dependsOn: parents });
+      await kit.drain();
+      expect(await some.result()).toBe(12_500_000);
+      await expect(all.result()).rejects.toThrow('The results of the tasks it waited for are larger than');
+      expect(kit.runs(gather).length).toBe(2);
     }));
 
   test('is refused for a task that does not exist, and harms no other enqueue at the same time', () =>

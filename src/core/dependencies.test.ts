@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { newTask } from '../../test/conformance/samples.ts';
-import { asSet, edgeState, inOrder } from './dependencies.ts';
+import { asSet, edgeState, hasLoop, inOrder, mustWaitFor, parentsThatFit } from './dependencies.ts';
 import { limits } from './limits.ts';
 import { taskStates } from './states.ts';
 import type { Dependency, NewTask } from './task.ts';
@@ -82,4 +82,27 @@ test('more parents than allowed are told with their number', () => {
   expect(() => inOrder([newTask('a'), newTask('b', { dependsOn: parents })])).toThrow(
     'tasks[1].dependsOn: it has 1001 parents, at most 1000 are allowed',
   );
+});
+
+test('there is a loop exactly where some task must wait for itself', () => {
+  const pair = fc.tuple(fc.nat(6), fc.nat(6));
+  fc.assert(
+    fc.property(fc.array(pair), (pairs) => {
+      const waits = new Map<string, string[]>();
+      for (const [child, parent] of pairs) waits.set(`${child}`, [...(waits.get(`${child}`) ?? []), `${parent}`]);
+      const loops = [...waits].some(([id, parents]) => parents.some((parent) => mustWaitFor(waits, parent, id)));
+      expect(hasLoop(waits)).toBe(loops);
+    }),
+  );
+});
+
+test('a chain of 100,000 is no loop', () => {
+  const chain = Array.from({ length: 100_000 }, (_, index): [string, string[]] => [`${index}`, [`${index + 1}`]]);
+  expect(hasLoop(new Map(chain))).toBe(false);
+});
+
+test('the smallest parents fit first, and those of equal size by id', () => {
+  const parents = Object.entries({ c: 4, b: 4, a: 5, d: 0 }).map(([taskId, bytes]) => ({ taskId, bytes }));
+  expect([...parentsThatFit(parents, 5)]).toEqual(['d', 'b']);
+  expect([...parentsThatFit(parents, 0)]).toEqual(['d']);
 });

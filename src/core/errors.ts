@@ -58,6 +58,12 @@ export const errorTable = {
     'The result is larger than {max}.',
     'Store large results elsewhere and return the address.',
   ),
+  PARENTS_TOO_LARGE: kind(
+    422,
+    1,
+    'The results of the tasks it waited for are larger than {max} together.',
+    'Let them store large results elsewhere and return the address, or gather the results in stages.',
+  ),
   STEP_TOO_LARGE: kind(
     422,
     1,

@@ -49,6 +49,16 @@ export const limits = {
   claimHeadMax: 4,
   /** Parents a task may be enqueued with: they are looked through when it is stored. */
   dependenciesMax: 1_000,
+  /** Edges that the tasks of one call bring along, `dependsOn` and `blocks` together: about half a second of the store. */
+  edgesMax: 50_000,
+  /** Parents a task may have in all, with those that blocked it later: its row is written anew whenever it gains some, 70 bytes each. */
+  parentsMax: 10_000,
+  /** Bytes of results and errors of parents that one claim carries; what is more is fetched by the run that needs it. */
+  claimParentsBytesMax: 4 * 1024 * 1024,
+  /** The same of one run, with what it fetches: times the slots of a worker it must fit into memory. */
+  parentsBytesMax: 16 * 1024 * 1024,
+  /** Tasks that are fetched at once for their results: each may have a payload of 1 MiB beside it. */
+  parentsFetchMax: 20,
   /** Steps of a flow: each is a task of its own beside those it brings along, and all begin in one call. */
   flowStepsMax: 500,
   /** Unfinished tasks of a flow that one call cancels: some 300 ms of the store; the next call goes on. */

@@ -188,6 +188,8 @@ export interface ParentResult {
   /** JSON text. */
   readonly result: string | null;
   readonly error: TaskError | null;
+  /** Bytes of the result and error that were left out here, for the claim was full: `getTasks` has them. Absent when they are here. */
+  readonly leftOutBytes?: number;
 }
 
 /** Why a task needs a verdict of the engine, in order of precedence. */

@@ -61,7 +61,7 @@ export class Attempt implements Timed {
   logs: LogLine[] = [];
   logLines = 0;
   /** How the tasks stood that it waited for. */
-  readonly parents: ClaimedTask['parents'];
+  parents: ClaimedTask['parents'];
   /** What its handler brings along, when it succeeds; bytes of their payloads. */
   spawned: NewTask[] | null = null;
   spawnedBytes = 0;

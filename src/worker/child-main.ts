@@ -50,6 +50,7 @@ const runner = createRunner({
   wheel: createWheel(systemClock),
   graceMs: birth.graceMs,
   isolation: null,
+  getTasks: null,
   onStarted(attempt) {
     attempt.startReported = true;
     tell({ kind: 'started', run });

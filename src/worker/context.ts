@@ -16,7 +16,8 @@ import { limits } from '../core/limits.ts';
 import type { LogLevel, LogLine, Progress } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
 import type { Attempt } from './attempt.ts';
-import { parentOf, prepareSpawn } from './relatives.ts';
+import { parentOf } from './parents.ts';
+import { prepareSpawn } from './relatives.ts';
 import { Steps } from './steps.ts';
 
 /** Whom a context calls when the store should hear something before the next renewal. */

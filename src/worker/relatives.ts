@@ -1,24 +1,12 @@
-/** The relatives of a run: the tasks it waited for, and those it brings along. */
+/** The tasks that a run brings along. */
 
 import { newTask, prepareInput } from '../client/enqueue.ts';
-import { definitionOf, type Parent, type SpawnOptions } from '../core/definition.ts';
+import { definitionOf, type SpawnOptions } from '../core/definition.ts';
 import { readDependencies } from '../core/dependency-option.ts';
 import { derivedId } from '../core/ids.ts';
 import { invalidOption } from '../core/option-names.ts';
-import type { NewTask, ParentResult } from '../core/task.ts';
+import type { NewTask } from '../core/task.ts';
 import type { Attempt } from './attempt.ts';
-
-/** A parent as a handler sees it. */
-export function parentOf({ taskId, name, state, result, error }: ParentResult): Parent {
-  return {
-    id: taskId,
-    name,
-    state,
-    result: state === 'succeeded' && result !== null ? JSON.parse(result) : undefined,
-    error:
-      error === null ? null : Object.assign(new Error(error.message), { name: error.name, stack: error.stack ?? '' }),
-  };
-}
 
 /** The task that a handler asks for, validated and complete. Rejects like `enqueue`. */
 export async function prepareSpawn(

@@ -14,6 +14,7 @@ import type { Attempt, AttemptOwner } from './attempt.ts';
 import { createContext } from './context.ts';
 import { lacksSchedule, payloadOf, readInput } from './input.ts';
 import type { Isolation, RunParts } from './isolation.ts';
+import { type FetchTasks, fetchParents, lacksResults } from './parents.ts';
 import { callWatched, type StrayKind, watchStrays } from './strays.ts';
 import type { Wheel } from './wheel.ts';
 
@@ -28,6 +29,8 @@ export interface RunnerOptions extends RunParts {
   readonly onEnded: (attempt: Attempt) => void;
   /** The handler ignored its abort for longer than the grace. */
   readonly onStuck: (attempt: Attempt) => void;
+  /** Fetches what was too much for the claim; `null` where the attempt came with all it may have. */
+  readonly getTasks: FetchTasks | null;
   /** Runs tasks in processes of their own; without it all run here. */
   readonly isolation: Isolation | null;
 }
@@ -66,6 +69,14 @@ export function createRunner(options: RunnerOptions): Runner {
     const definition = options.definitions.get(attempt.task.name);
     if (definition === undefined || definition.run === null || lacksSchedule(attempt.task, definition))
       return Promise.resolve({ kind: 'unknownTask' });
+    const { getTasks } = options;
+    if (getTasks === null || !lacksResults(attempt.parents)) return executeWith(attempt, definition);
+    return fetchParents(attempt, getTasks).then((came): Outcome | Promise<Outcome> =>
+      came ? executeWith(attempt, definition) : { kind: 'released' },
+    );
+  }
+
+  function executeWith(attempt: Attempt, definition: TaskDefinition): Promise<Outcome> {
     return options.isolation?.wants(attempt, definition) === true
       ? executeApart(attempt, definition, options.isolation)
       : executeHere(attempt, definition);
@@ -280,6 +291,7 @@ const undecodable: ReadonlySet<string> = new Set([
 /** The same handler would do the same again, and its effects a second time. */
 const hopeless: ReadonlySet<string> = new Set([
   'RESULT_TOO_LARGE',
+  'PARENTS_TOO_LARGE',
   'PAYLOAD_NOT_JSON',
   'PAYLOAD_TOO_DEEP',
   'STEP_TOO_LARGE',

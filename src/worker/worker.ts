@@ -185,6 +185,7 @@ class LocalWorker implements Worker {
       isolation: isolationOf(this.#options, { ...runs, slots: () => this.#pools.concurrency }),
       middleware: this.#options.middleware ?? [],
       wheel: this.#wheel,
+      getTasks: (taskIds) => this.#broker.getTasks(taskIds),
       onStarted: (attempt) => this.#announce(attempt),
       onOutcome: (attempt, outcome) => this.#judge(attempt, outcome),
       onEnded: (attempt) => this.#leaveSlot(attempt),

@@ -4,7 +4,17 @@ import { expect } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
 import { type FinishedState, finishedStates, type TaskState } from '../../src/core/states.ts';
 import type { Dependency, OnFailure } from '../../src/core/task.ts';
-import { claimRequest, finish, newTask, overdueRequest, sampleId, settlement, startAt, wait } from './samples.ts';
+import {
+  claimRequest,
+  finish,
+  newTask,
+  overdueRequest,
+  sampleId,
+  settlement,
+  startAt,
+  storedTask,
+  wait,
+} from './samples.ts';
 import type { Case, World } from './world.ts';
 
 const policies: readonly OnFailure[] = ['fail', 'cancel', 'ignore'];
@@ -102,6 +112,29 @@ const refusals: readonly Case[] = [
         (broker) => broker.enqueue([newTask(sampleId(1), { dependsOn: parents })]),
         'INVALID_FLOW',
       );
+    },
+  ],
+  [
+    'more parents than a task may gain in the end are refused, and nothing of the call is stored',
+    async (world) => {
+      const parents = Array.from({ length: limits.parentsMax - 1 }, (_, index) => on(sampleId(10_000 + index)));
+      const child = sampleId(1);
+      await world.broker().restore([storedTask(child, { dependsOn: parents })]);
+      const tasks = [newTask(sampleId(2), { blocks: [on(child)] }), newTask(sampleId(3), { blocks: [on(child)] })];
+      await world.checkRefused((broker) => broker.enqueue(tasks), 'INVALID_FLOW');
+      await world.broker().enqueue(tasks.slice(0, 1));
+      await expect(world.broker().enqueue(tasks.slice(1))).rejects.toThrow(
+        `tasks[0].blocks: ${child} would have 10001 parents, at most 10000 are allowed`,
+      );
+    },
+  ],
+  [
+    'more dependencies in one call than a store takes at once are refused',
+    (world) => {
+      const parents = Array.from({ length: limits.dependenciesMax }, (_, index) => on(sampleId(10_000 + index)));
+      const count = limits.edgesMax / limits.dependenciesMax;
+      const tasks = Array.from({ length: count + 1 }, (_, index) => newTask(sampleId(index), { blocks: parents }));
+      return world.checkRefused((broker) => broker.enqueue(tasks), 'INVALID_FLOW');
     },
   ],
   [
@@ -226,6 +259,32 @@ const results: readonly Case[] = [
       ];
       expect(await world.broker().claim(request)).toMatchObject([{ task: { id: child }, parents }]);
       expect(await world.broker().claim(request)).toMatchObject([{ task: { id: child }, parents }]);
+    },
+  ],
+  [
+    'a claim tells as much of the parents as it may carry, the smallest first, and how much it left out',
+    async (world) => {
+      const ids = [await world.put(), await world.put(), await world.put()];
+      const child = await world.put({ dependsOn: ids.map((id) => on(id)) });
+      const heedless = await world.put({ dependsOn: [on(ids[0] ?? ''), on(ids[2] ?? '')] });
+      // Two bytes for each of its characters.
+      const results = [0.6, 0.1, 0.3].map((share) => 'é'.repeat(Math.ceil((limits.claimParentsBytesMax * share) / 2)));
+      const claimed = await world.claimAll();
+      await world.broker().settle(
+        ids.map((id, index) => {
+          const lease = claimed.find(({ task }) => task.id === id)?.lease ?? '';
+          return settlement(id, lease, finish('succeeded', { result: JSON.stringify(results[index]) }));
+        }),
+      );
+      const request = claimRequest(world.nextToken());
+      for (const answer of [await world.broker().claim(request), await world.broker().claim(request)]) {
+        const told = new Map(answer.map(({ task, parents }) => [task.id, parents]));
+        const leftOut = { taskId: ids[0], state: 'succeeded', result: null };
+        const bytes = Buffer.byteLength(JSON.stringify(results[0]));
+        expect(told.get(child)?.map(({ leftOutBytes = null }) => leftOutBytes)).toEqual([bytes, null, null]);
+        expect(told.get(heedless)?.[0]).toMatchObject({ ...leftOut, leftOutBytes: bytes });
+        expect(told.get(child)?.[2]?.result === JSON.stringify(results[2])).toBe(true);
+      }
     },
   ],
   [

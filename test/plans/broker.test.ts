@@ -291,6 +291,8 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   parent_results: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   failed_edges: ['SEARCH edges USING INDEX edges_child (child_id=? AND state=?)'],
   parents_of_tasks: ['SEARCH edges USING INDEX edges_child (child_id=?)'],
+  edges_above: ['SEARCH tasks USING COVERING INDEX tasks_id (id=?)'],
+  parents_told: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   parents_of_task: ['SEARCH edges USING COVERING INDEX edges_child (child_id=? AND state=?)'],
   children_of_task: ['SEARCH edges USING PRIMARY KEY (parent_id=?)'],
   unfinished_members: ['SEARCH members USING PRIMARY KEY (flow_id=?)'],

@@ -12,9 +12,12 @@ import { forgetRound, isPaused, nextGroup, serve, standingOf } from './turns.ts'
 
 export function claim(step: Step, request: ClaimRequest): readonly ClaimedTask[] {
   const repeated = [...step.state.rows.values()].filter((row) => row.token === request.token).sort(inClaimOrder);
-  if (repeated.length > 0) return repeated.map((row) => claimedTask(step, row, request.token));
-  const rows = take(step, request);
-  return rows.map((row) => claimedTask(step, row, request.token));
+  const rows = repeated.length > 0 ? repeated : take(step, request);
+  const parentsOf = parentResults(
+    step,
+    rows.map(({ task }) => task),
+  );
+  return rows.map((row) => claimedTask(step, row, request.token, parentsOf(row.task)));
 }
 
 /** Goes through all that is claimable, in claim order: each that is taken leaves less for the next. */
@@ -87,7 +90,7 @@ function lease(step: Step, row: Row, request: ClaimRequest): void {
   if (task.ifExists === 'replace' || task.ifExists === 'debounce') freeKey(step, task);
 }
 
-function claimedTask(step: Step, row: Row, token: string): ClaimedTask {
+function claimedTask(step: Step, row: Row, token: string, parents: ClaimedTask['parents']): ClaimedTask {
   const { task } = row;
   // A repeated claim may come when the life is over already.
   const lifeMs = task.expiresAt === null ? null : Math.max(0, task.expiresAt - step.now);
@@ -97,6 +100,6 @@ function claimedTask(step: Step, row: Row, token: string): ClaimedTask {
     lease: { taskId: task.id, token, epoch: task.epoch },
     runMs: boundByLife ? lifeMs : task.timeoutMs,
     boundByLife,
-    parents: parentResults(step, task),
+    parents,
   };
 }

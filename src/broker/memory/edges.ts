@@ -1,7 +1,8 @@
 /** Edges between tasks: who waits for whom, found by scanning. */
 
-import { edgeState } from '../../core/dependencies.ts';
+import { edgeState, parentsThatFit } from '../../core/dependencies.ts';
 import type { ParentFact, RelativeFact } from '../../core/facts.ts';
+import { utf8Length } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished } from '../../core/states.ts';
 import type { FailedParent, ParentResult, Task } from '../../core/task.ts';
@@ -61,13 +62,28 @@ export function failedParents(state: MemoryState, child: Task): readonly FailedP
     .map((dependency) => ({ ...dependency, ...nameAndState(state, dependency.taskId) }));
 }
 
-/** What a claim tells about the parents. */
-export function parentResults(step: Step, { dependsOn }: Task): readonly ParentResult[] {
-  return dependsOn.map(({ taskId }) => {
-    const parent = step.state.rows.get(taskId)?.task;
-    const { name = null, state = null, result = null, error = null } = parent ?? {};
-    return { taskId, name, state, result, error };
-  });
+/** What a claim tells about the parents of these tasks, by the task. */
+export function parentResults(
+  { state: { rows } }: Step,
+  children: readonly Task[],
+): (child: Task) => readonly ParentResult[] {
+  const parents = new Set(children.flatMap(({ dependsOn }) => dependsOn.map(({ taskId }) => taskId)));
+  const sizes = new Map([...parents].map((taskId) => [taskId, bytesOf(rows.get(taskId)?.task)]));
+  const fitting = parentsThatFit(
+    [...sizes].map(([taskId, bytes]) => ({ taskId, bytes })),
+    limits.claimParentsBytesMax,
+  );
+  return ({ dependsOn }) =>
+    dependsOn.map(({ taskId }) => {
+      const { name = null, state = null, result = null, error = null } = rows.get(taskId)?.task ?? {};
+      if (fitting.has(taskId)) return { taskId, name, state, result, error };
+      return { taskId, name, state, result: null, error: null, leftOutBytes: sizes.get(taskId) ?? 0 };
+    });
+}
+
+function bytesOf(parent: Task | undefined): number {
+  const error = parent?.error ?? null;
+  return utf8Length(parent?.result ?? '') + (error === null ? 0 : utf8Length(JSON.stringify(error)));
 }
 
 /** Those that hold it back first, then by id. */

@@ -1,6 +1,6 @@
 /** Tasks that wait for others: parents are stored first, and whom a task blocks gains it as a parent. */
 
-import { asSet, edgeState, inOrder, loopThroughStore, unknownParent } from '../../core/dependencies.ts';
+import { asSet, checkParents, edgeState, inOrder, loopThroughStore, unknownParent } from '../../core/dependencies.ts';
 import { isWaiting } from '../../core/states.ts';
 import type { Dependency, NewTask } from '../../core/task.ts';
 import type { EnqueueResult } from '../broker.ts';
@@ -64,8 +64,9 @@ function gainParents(step: Step, gains: readonly Gain[]): void {
   for (const [childId, ofChild] of Map.groupBy(fresh, (gain) => gain.childId)) {
     const row = state.rows.get(childId);
     const parents = ofChild.map(({ parent }) => parent);
-    if (row !== undefined)
-      changeTask(step, 'block', row, { state: 'blocked', dependsOn: [...row.task.dependsOn, ...parents] });
+    if (row === undefined) continue;
+    checkParents(ofChild.at(-1)?.position ?? 0, childId, row.task.dependsOn.length + parents.length);
+    changeTask(step, 'block', row, { state: 'blocked', dependsOn: [...row.task.dependsOn, ...parents] });
   }
 }
 

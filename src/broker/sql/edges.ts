@@ -1,6 +1,6 @@
 /** Edges between tasks: who waits for whom. Tasks without parents and children never come here. */
 
-import type { EdgeState } from '../../core/dependencies.ts';
+import { type EdgeState, parentsThatFit, type Waits } from '../../core/dependencies.ts';
 import type { ParentFact, RelativeFact } from '../../core/facts.ts';
 import { limits } from '../../core/limits.ts';
 import type { TaskState } from '../../core/states.ts';
@@ -166,20 +166,37 @@ export async function readFailedParents(
   );
 }
 
-/** Input: list of ids. */
-const resultsOfTasks = statement<
-  [id: string, name: string, state: TaskState, result: string | null, error: string | null]
->('parent_results', (dialect) => `SELECT id, name, state, result, error FROM tasks WHERE id IN ${dialect.list('$1')}`);
+/** Input: list of ids. Sizes are told without reading what is large. */
+const parentsTold = statement<[id: string, name: string, state: TaskState, bytes: number]>(
+  'parents_told',
+  (dialect) => `SELECT id, name, state, COALESCE(octet_length(result), 0) + COALESCE(octet_length(error), 0) FROM tasks
+    WHERE id IN ${dialect.list('$1')}`,
+);
 
-/** What a claim tells of the parents, by child. */
+/** Input: list of ids. */
+const parentResults = statement<[id: string, result: string | null, error: string | null]>(
+  'parent_results',
+  (dialect) => `SELECT id, result, error FROM tasks WHERE id IN ${dialect.list('$1')}`,
+);
+
+/** What a claim tells of the parents, by child: of all of them together as much as a claim may carry. */
 export async function readParentResults(
   tx: SqlTransaction,
   children: readonly Task[],
 ): Promise<ReadonlyMap<string, readonly ParentResult[]>> {
   const ids = new Set(children.flatMap(({ dependsOn }) => dependsOn.map(({ taskId }) => taskId)));
+  const rows = await tx.query(parentsTold, idList([...ids]));
+  const sizes = rows.map(([taskId, , , bytes]) => ({ taskId, bytes }));
+  const fitting = parentsThatFit(sizes, limits.claimParentsBytesMax);
   const known = new Map<string, ParentResult>();
-  for (const [taskId, name, state, result, error] of await tx.query(resultsOfTasks, idList([...ids]))) {
-    known.set(taskId, { taskId, name, state, result, error: error === null ? null : (JSON.parse(error) as TaskError) });
+  for (const [taskId, name, state, bytes] of rows) {
+    const told = { taskId, name, state, result: null, error: null };
+    known.set(taskId, fitting.has(taskId) ? told : { ...told, leftOutBytes: bytes });
+  }
+  for (const [taskId, result, error] of await tx.query(parentResults, idList([...fitting]))) {
+    const told = known.get(taskId);
+    const ended = { result, error: error === null ? null : (JSON.parse(error) as TaskError) };
+    if (told !== undefined) known.set(taskId, { ...told, ...ended });
   }
   return new Map(
     children.map(({ id, dependsOn }) => [id, dependsOn.map(({ taskId }) => known.get(taskId) ?? gone(taskId))]),
@@ -267,4 +284,24 @@ const ancestor = statement<[id: string]>(
 
 export async function waitsFor(step: Step, taskId: string, otherId: string): Promise<boolean> {
   return (await step.tx.query(ancestor, taskId, otherId)).length > 0;
+}
+
+/** Input: list of ids. The open edges above them, and above those. SQLite reads a cross join in the order it is written. */
+const edgesAbove = statement<[childId: string, parentId: string]>(
+  'edges_above',
+  (dialect) => `WITH RECURSIVE above (id) AS (
+      SELECT id FROM tasks WHERE id IN ${dialect.list('$1')}
+      UNION SELECT parent_id FROM above JOIN edges ON child_id = above.id AND edges.state = 'open'
+    ) SELECT child_id, parent_id FROM above CROSS JOIN edges WHERE child_id = above.id AND edges.state = 'open'`,
+);
+
+/** Who waits for whom, as far as these tasks wait for it. */
+export async function readAbove(step: Step, taskIds: readonly string[]): Promise<Waits> {
+  const waits = new Map<string, string[]>();
+  for (const [childId, parentId] of await step.tx.query(edgesAbove, idList([...new Set(taskIds)]))) {
+    const known = waits.get(childId);
+    if (known === undefined) waits.set(childId, [parentId]);
+    else known.push(parentId);
+  }
+  return waits;
 }

@@ -1,10 +1,10 @@
 /** Waiting tasks that get another parent: they are blocked from then on. */
 
-import { loopThroughStore } from '../../core/dependencies.ts';
+import { checkParents, hasLoop, loopThroughStore, mustWaitFor } from '../../core/dependencies.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import type { Dependency } from '../../core/task.ts';
 import { eachStatement, statement } from './driver.ts';
-import { type Edge, storeEdges, waitsFor } from './edges.ts';
+import { type Edge, readAbove, storeEdges } from './edges.ts';
 import { decodeOptions, encodeOptions, idList } from './rows.ts';
 import { record, type Step } from './step.ts';
 
@@ -51,19 +51,34 @@ export async function gainParents(step: Step, gains: readonly Gain[]): Promise<v
   const possible = gains.filter(({ childId }) => waiting.has(childId));
   const stored = await storeEdges(step, possible);
   const fresh = possible.filter((_gain, index) => stored[index] === true);
-  for (const { parentId, childId, position } of fresh.filter(({ waits }) => waits)) {
-    if (await waitsFor(step, parentId, childId)) throw loopThroughStore(position, childId);
-  }
+  await refuseLoops(
+    step,
+    fresh.filter(({ waits }) => waits),
+  );
   const gained = Map.groupBy(fresh, ({ childId }) => childId);
   const updates: [options: string | null, checkAt: number | null, id: string][] = [];
   for (const [id, queue, name, state, reason, attempt, version, expiresAt, options] of rows) {
     const parents = gained.get(id)?.map(({ parentId, onFailure }): Dependency => ({ taskId: parentId, onFailure }));
     if (parents === undefined) continue;
     const known = decodeOptions(options);
+    checkParents(gained.get(id)?.at(-1)?.position ?? 0, id, known.dependsOn.length + parents.length);
     updates.push([encodeOptions({ ...known, dependsOn: [...known.dependsOn, ...parents] }), expiresAt, id]);
     const before = { state, reason, attempt };
     record(step, 'block', { id, queue, name }, before, { ...before, state: 'blocked' }, version + 1);
     step.blocked.add(id);
   }
   if (updates.length > 0) await step.tx.each(blockTasks, updates);
+}
+
+/** Once for all of them: what is above a thousand parents may be the same ten thousand tasks. */
+async function refuseLoops(step: Step, gains: readonly Gain[]): Promise<void> {
+  if (gains.length === 0) return;
+  const waits = await readAbove(
+    step,
+    gains.map(({ parentId }) => parentId),
+  );
+  if (!hasLoop(waits)) return;
+  for (const { parentId, childId, position } of gains) {
+    if (mustWaitFor(waits, parentId, childId)) throw loopThroughStore(position, childId);
+  }
 }

@@ -140,14 +140,17 @@ function isPlain(task: Options): boolean {
  * group and limit: so many texts are remembered, two batches of the largest size, and forgotten together.
  */
 const decodedMax = 2_000;
+/** A task with thousands of parents has a long text, and another one with each parent it gains. */
+const decodedTextMax = 4_000;
 const decoded = new Map<string, Options>();
 
 export function decodeOptions(text: string | null): Options {
   if (text === null) return plain;
   const known = decoded.get(text);
   if (known !== undefined) return known;
-  if (decoded.size >= decodedMax) decoded.clear();
   const options = { ...plain, ...(JSON.parse(text) as Partial<Options>) };
+  if (text.length > decodedTextMax) return options;
+  if (decoded.size >= decodedMax) decoded.clear();
   decoded.set(text, options);
   return options;
 }
