@@ -33,10 +33,12 @@ const wrong = task('wrong', {
     if (how === 'many') for (let n = 0; n <= limits.batchMax; n += 1) await ctx.spawn(page, { n });
     if (how === 'task') await ctx.spawn({ name: 'page' } as never, { n: 1 });
     const late = await ctx.spawn(page, { n: 1 });
+    if (how === 'ring') await ctx.spawn(page, { n: 2 }, { dependsOn: [ring.last], blocks: [ring.first] });
     if (how === 'loop') await ctx.spawn(page, { n: 2 }, { dependsOn: [late], blocks: [late] });
   },
 });
 
+const ring = { first: '', last: '' };
 const large = task('large', { input: z.object({ n: z.number() }), run: () => 'x'.repeat(250_000) });
 const gather = task('gather', {
   input: z.object({}),
@@ -127,6 +129,15 @@ describe('a run that brings tasks along', () => {
       await kit.clock.advance('1s');
       await kit.drain();
       expect([await run.state(), kit.runs(page).length, kit.runs(bind).length]).toEqual(['succeeded', 2, 1]);
+    }));
+
+  test('fails at once when the store refuses what it brings along', () =>
+    withKit(async (kit) => {
+      const first = await page.enqueue({ n: 1 }, { delay: '1h' });
+      ring.first = first.id;
+      ring.last = (await page.enqueue({ n: 2 }, { dependsOn: [first] })).id;
+      const run = await kit.execute(wrong, { how: 'ring' });
+      expect([run.state, run.error?.message]).toEqual(['failed', expect.stringContaining('which would wait for it')]);
     }));
 
   test.each([

@@ -2,9 +2,10 @@
 
 import type { Broker, ClaimRequest, SettleResult } from '../broker/broker.ts';
 import { type Chance, createToken } from '../core/chance.ts';
+import { toTaskError } from '../core/error-facts.ts';
 import { TaskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { ClaimedTask, Settlement } from '../core/task.ts';
+import type { ClaimedTask, Outcome, Settlement } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
 import type { TickResult } from '../engine/service.ts';
 import type { Attempt } from './attempt.ts';
@@ -24,6 +25,8 @@ export interface SettlerOptions {
   readonly onClaimed: (claimed: readonly ClaimedTask[], firstSentAt: number, sentAt: number) => void;
   /** The store answered for this attempt; it owes and is owed nothing more. */
   readonly onSettled: (attempt: Attempt, result: SettleResult) => void;
+  /** The store refused what this attempt brings along: its run has failed, and is to be settled as that. */
+  readonly onSpawnRefused: (attempt: Attempt, outcome: Outcome) => void;
   /** The store refused this attempt's settlement `limits.refusalsMax` times, whatever came with it: it is sent no more. */
   readonly onRefused: (attempt: Attempt) => void;
 }
@@ -85,6 +88,14 @@ export function createSettler(options: SettlerOptions): Settler {
       }
       return answer.claimed;
     } catch (error) {
+      const [first] = attempts;
+      if (attempts.length === 1 && first !== undefined && isSpawnRefusal(first, error)) {
+        first.spawned = null;
+        first.refusals = 0;
+        const told = toTaskError(first.task.name, error);
+        options.onSpawnRefused(first, { kind: 'error', error: told, retryable: false, retryAfterMs: null });
+        return [];
+      }
       putBack(attempts, error);
       throw error;
     } finally {
@@ -165,6 +176,11 @@ export function createSettler(options: SettlerOptions): Settler {
 /** Whether the store was well and did not want what it was sent: any other error of a store is one of STORE_*. */
 function isRefusal(error: unknown): boolean {
   return !(error instanceof TaskFlowError) || (!error.retryable && !error.code.startsWith('STORE_'));
+}
+
+/** Whether the handler is to blame: what it brings along cannot be stored, a loop for one. The same run would bring it again. */
+function isSpawnRefusal(attempt: Attempt, error: unknown): error is TaskFlowError {
+  return attempt.spawned !== null && error instanceof TaskFlowError && error.code === 'INVALID_FLOW';
 }
 
 const isSuspect = (attempt: Attempt | undefined): boolean => attempt !== undefined && attempt.refusals > 0;

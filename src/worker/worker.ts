@@ -102,6 +102,7 @@ class LocalWorker implements Worker {
       pools: this.#pools,
       onClaimed: (claimed, firstSentAt, sentAt) => this.#accept(claimed, firstSentAt, sentAt),
       onSettled: (attempt, result) => this.#finish(attempt, result),
+      onSpawnRefused: (attempt, outcome) => this.#judge(attempt, outcome),
       onRefused: (attempt) => this.#drop(attempt),
     });
     this.#keeper = createKeeper({
