@@ -1,7 +1,7 @@
 /** Checks workers as processes that share one SQLite file: together, killed, and told to stop. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,9 +43,9 @@ async function startWorker(concurrency: number): Promise<ChildProcess> {
   return child;
 }
 
-async function enqueue(count: number, ms: number): Promise<readonly string[]> {
+async function enqueue(count: number, ms: number, gate?: string): Promise<readonly string[]> {
   const tasks = Array.from({ length: count }, () =>
-    newTask({ id: ids.next(), name: 'slow', payload: JSON.stringify({ ms }), timeoutMs: 60_000 }),
+    newTask({ id: ids.next(), name: 'slow', payload: JSON.stringify({ ms, gate }), timeoutMs: 60_000 }),
   );
   await broker.enqueue(tasks);
   return tasks.map((task) => task.id);
@@ -74,8 +74,12 @@ function runs(word: 'begin' | 'end'): Map<string, number> {
 }
 
 test('two workers share the tasks and none runs twice', async () => {
-  const taskIds = await enqueue(400, 5);
+  const gate = join(folder, 'gate');
+  const taskIds = [...(await enqueue(20, 0, gate)), ...(await enqueue(400, 5))];
   await Promise.all([startWorker(10), startWorker(10)]);
+  // However slowly one of them starts: twenty run at a time only where both have their slots full.
+  while (runs('begin').size < 20) await sleep(systemClock, 20);
+  writeFileSync(gate, '');
   const tasks = await whenAll(taskIds, (task) => isFinished(task.state));
   expect(tasks.every((task) => task.state === 'succeeded' && task.attempt === 1)).toBe(true);
   expect([...runs('begin').values()].every((count) => count === 1)).toBe(true);

@@ -1,6 +1,6 @@
 /** A worker in a process of its own over one SQLite file, to be killed. Usage: node worker-child.ts FILE LOG CONCURRENCY */
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import process from 'node:process';
 import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
 import type { Context } from '../../src/core/definition.ts';
@@ -14,10 +14,18 @@ const broker = createSqliteBroker({ file });
 await broker.open();
 const store = { broker, history: { sample: async () => true }, close: () => broker.close() } as unknown as Store;
 
+interface SlowInput {
+  readonly ms: number;
+  /** A file it waits for. */
+  readonly gate?: string;
+}
+
 /** Says when it begins and when it ends, in a file that outlives the process. */
 const slow = createDefinition('slow', async (input: unknown, context: Context) => {
   appendFileSync(log, `begin ${context.id} ${context.fencingToken}\n`);
-  await sleep(systemClock, (input as { readonly ms: number }).ms, context.signal);
+  const { ms, gate } = input as SlowInput;
+  while (gate !== undefined && !existsSync(gate)) await sleep(systemClock, 5, context.signal);
+  await sleep(systemClock, ms, context.signal);
   appendFileSync(log, `end ${context.id} ${context.fencingToken}\n`);
   return { by: process.pid };
 });
