@@ -67,12 +67,24 @@ const noGuard: Guard = {
   stop: async () => undefined,
 };
 
-export function createGuard({ address, ...options }: GuardOptions): Guard {
-  return address === undefined ? noGuard : new ThreadGuard(address, options);
+/** What the guard needs of its thread. */
+export type GuardThread = Pick<Worker, 'on' | 'once' | 'postMessage' | 'terminate' | 'ref' | 'unref'>;
+
+/** `startThread` is for tests. */
+export function createGuard({ address, ...options }: GuardOptions, startThread = startGuardThread): Guard {
+  return address === undefined ? noGuard : new ThreadGuard(address, options, startThread);
+}
+
+function startGuardThread(workerData: GuardData): GuardThread {
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
+  const url = new URL(`./guard-thread${extension}`, import.meta.url);
+  return new Worker(url, { name: 'taskflow guard', workerData });
 }
 
 /** The lag is the worst of this stretch and the one before. */
 const lagStretchMs = 10_000;
+/** A thread that lived for so long has opened the store and made its rounds: what ends it then is no failure to begin. */
+const provedMs = 60_000;
 
 class ThreadGuard implements Guard {
   readonly #address: StoreAddress;
@@ -80,16 +92,23 @@ class ThreadGuard implements Guard {
   readonly #facts: SharedFacts;
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #periodMs: number;
-  #thread: Worker | null = null;
+  readonly #newThread: (data: GuardData) => GuardThread;
+  #thread: GuardThread | null = null;
+  #threadSince = 0;
   #threadFailures = 0;
   #threadDue = -Infinity;
   #cancelTurn: Cancel | null = null;
   #told = '';
   #lags = { from: 0, worst: 0, before: 0 };
 
-  constructor(address: StoreAddress, options: Omit<GuardOptions, 'address'>) {
+  constructor(
+    address: StoreAddress,
+    options: Omit<GuardOptions, 'address'>,
+    newThread: (data: GuardData) => GuardThread,
+  ) {
     this.#address = address;
     this.#options = options;
+    this.#newThread = newThread;
     this.#facts = new SharedFacts(options.names.length);
     this.#indexes = new Map(options.names.map((name, index) => [name, index]));
     this.#periodMs = guardPeriodMs(options.leaseMs);
@@ -137,8 +156,12 @@ class ThreadGuard implements Guard {
   #turn(dueAt: number): void {
     this.#facts.turn(inspectorUrl() !== undefined);
     this.#measure(dueAt);
-    if (this.#thread !== null) this.#tellSnapshot();
-    else if (!isEmpty(this.#options.held())) this.#startThread();
+    if (this.#thread !== null) {
+      this.#prove();
+      this.#tellSnapshot();
+    } else if (!isEmpty(this.#options.held())) {
+      this.#startThread();
+    }
     this.#turnLater();
   }
 
@@ -167,20 +190,17 @@ class ThreadGuard implements Guard {
   #startThread(): void {
     if (this.#options.clock.elapsed() < this.#threadDue) return;
     const { leaseMs, blockMaxMs, names, presence } = this.#options;
-    const data: GuardData = {
+    const thread = this.#tryThread({
       address: this.#address,
       facts: this.#facts.buffer,
       names,
       presence: presence(),
       leaseMs,
       blockMaxMs,
-    };
-    const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-    const thread = new Worker(new URL(`./guard-thread${extension}`, import.meta.url), {
-      name: 'taskflow guard',
-      workerData: data,
     });
+    if (thread === null) return;
     this.#thread = thread;
+    this.#threadSince = this.#options.clock.elapsed();
     this.#told = '';
     thread.on('message', ({ standstill }: GuardReport) => this.#options.onStandstill(standstill));
     thread.on('error', (error) => this.#lament(error));
@@ -191,15 +211,39 @@ class ThreadGuard implements Guard {
     for (const claimed of byClaim.values()) this.#tell(holdOrder(claimed));
   }
 
+  /** A machine out of threads or memory must not cost the claim that is being taken over. */
+  #tryThread(data: GuardData): GuardThread | null {
+    try {
+      return this.#newThread(data);
+    } catch (error) {
+      this.#lament(error);
+      this.#pause();
+      return null;
+    }
+  }
+
   #lament(error: unknown): void {
+    this.#prove();
     this.#threadFailures += 1;
     this.#options.report({ kind: 'failed', service: 'guard', error, failures: this.#threadFailures });
   }
 
-  /** The next claim, or the next turn while something is held, starts another one; later each time. */
-  #replace(thread: Worker): void {
+  #prove(): void {
+    if (this.#threadFailures === 0 || this.#thread === null) return;
+    if (this.#options.clock.elapsed() - this.#threadSince < provedMs) return;
+    this.#options.report({ kind: 'recovered', service: 'guard', failures: this.#threadFailures });
+    this.#threadFailures = 0;
+  }
+
+  /** The next claim, or the next turn while something is held, starts another one. */
+  #replace(thread: GuardThread): void {
     if (this.#thread !== thread) return;
     this.#thread = null;
+    this.#pause();
+  }
+
+  /** Later each time. */
+  #pause(): void {
     const pauseMs = Math.min(limits.backoffMaxMs, this.#periodMs * 2 ** Math.min(this.#threadFailures, 10));
     this.#threadDue = this.#options.clock.elapsed() + pauseMs;
   }
