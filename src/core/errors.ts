@@ -101,6 +101,12 @@ export const errorTable = {
     "Use ifExists: 'return' to get that task instead.",
   ),
   TASK_FINISHED: kind(409, 7, 'Task {id} has finished already ({state}).'),
+  SCHEDULE_UNREADABLE: kind(
+    409,
+    1,
+    'Schedule {name} cannot be fired here: {problem}.',
+    'It holds up no other. A newer version or another machine may know it; else delete it, or store it again from its code.',
+  ),
   TASK_NOT_FINISHED: kind(409, 7, 'Task {id} has not finished ({state}).'),
   DUPLICATE_TASK_NAME: kind(409, 2, 'Two tasks are named "{name}": {files}.', 'Rename one of them.'),
   DUPLICATE_SCHEDULE_NAME: kind(409, 2, 'Two schedules are named "{name}": of {tasks}.', 'Rename one of them.'),

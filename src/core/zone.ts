@@ -78,7 +78,8 @@ function changeBetween(zone: string, low: number, high: number): number {
 export function offsetMs(zone: string, at: number): number {
   if (zone === 'UTC') return 0;
   const formatter = formatterOf(zone);
-  if (formatter === null) throw taskFlowError('INTERNAL', { problem: `the time zone ${zone} is gone` });
+  if (formatter === null)
+    throw taskFlowError('INVALID_OPTION', { what: 'timezone', problem: `this machine knows no ${zone}` });
   const match = offsetPattern.exec(formatter.format(at));
   if (match === null || match[2] === undefined) return 0;
   const [, sign, hours, minutes, seconds] = match;

@@ -11,7 +11,7 @@ import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { newSchedule, type ScheduleDefinition } from '../core/schedule.ts';
 import { createScheduler } from './scheduler.ts';
-import type { Service } from './service.ts';
+import type { Report, Service } from './service.ts';
 
 interface Rig {
   readonly clock: ManualClock;
@@ -20,6 +20,8 @@ interface Rig {
   readonly state: MemoryState;
   /** How far the store's clock stands before ours. */
   storeAheadMs: number;
+  /** How often the store was asked for what is due. */
+  looks: number;
   /** The store is away; or its replies are lost after each firing. */
   fault: 'none' | 'away' | 'replies lost';
   put(name: string, given?: Partial<ScheduleDefinition>): Promise<void>;
@@ -27,12 +29,15 @@ interface Rig {
   fired(name: string): readonly string[];
 }
 
-function createRig(more: { readonly schedulers?: number } = {}): Rig & { readonly schedulers: readonly Service[] } {
+function createRig(
+  more: { readonly schedulers?: number; readonly report?: Report } = {},
+): Rig & { readonly schedulers: readonly Service[] } {
   const clock = createManualClock();
   const start = clock.now();
   const chance = seededChance(5);
   const memory = createMemoryBroker({ now: () => clock.now() + rig.storeAheadMs, chance });
   const due: Broker['schedules']['due'] = async (limit) => {
+    rig.looks += 1;
     if (rig.fault === 'away') throw taskFlowError('STORE_UNREACHABLE', { problem: 'away' });
     return await memory.schedules.due(limit);
   };
@@ -43,7 +48,7 @@ function createRig(more: { readonly schedulers?: number } = {}): Rig & { readonl
   };
   const broker: Broker = { ...memory, schedules: { ...memory.schedules, due, fire } };
   const schedulers = Array.from({ length: more.schedulers ?? 1 }, () =>
-    createScheduler(broker, { clock, chance, report: () => undefined }),
+    createScheduler(broker, { clock, chance, report: more.report ?? (() => undefined) }),
   );
   const rig: Rig & { readonly schedulers: readonly Service[] } = {
     clock,
@@ -52,6 +57,7 @@ function createRig(more: { readonly schedulers?: number } = {}): Rig & { readonl
     scheduler: schedulers[0]!,
     state: memory.state,
     storeAheadMs: 0,
+    looks: 0,
     fault: 'none',
     async put(name, given) {
       const { now } = await memory.info();
@@ -179,5 +185,49 @@ test('large inputs are sent in calls that the seam takes', async () => {
   rig.scheduler.start();
   await rig.clock.advance(60_010);
   expect([0, 1, 2, 3, 4, 5].map((number) => rig.fired(`s${number}`))).toEqual(Array.from({ length: 6 }, () => ['1']));
+  await rig.scheduler.stop();
+});
+
+const unreadable = {
+  'a zone that this machine does not know': '{"timing":{"cron":"* * * * *","timezone":"Mars/Olympus"},"jitterMs":0}',
+  'words of a later version': '{"timing":{"moon":"full"}}',
+  'no JSON': '{',
+};
+
+test.each(Object.entries(unreadable))(
+  'a schedule with %s holds up no other, and is told once',
+  async (_, definition) => {
+    const told: string[] = [];
+    const rig = createRig({
+      report: (report) => told.push(report.kind === 'failed' ? String(report.error) : report.kind),
+    });
+    const { now } = await rig.broker.info();
+    await rig.broker.schedules.put([{ name: 'bad', definition, next: { at: now + 1, dueAt: now + 1 } }]);
+    await rig.put('good');
+    rig.scheduler.start();
+    await rig.clock.advance(2.5 * 60_000);
+    expect(rig.fired('good')).toEqual(['1', '2']);
+    expect(told).toEqual([expect.stringContaining('Schedule bad')]);
+    expect(rig.looks).toBeLessThan(30);
+    await rig.scheduler.stop();
+  },
+);
+
+test('a firing that the store refuses holds up no other', async () => {
+  const rig = createRig();
+  const { now } = await rig.broker.info();
+  const next = { at: now + 60_000, dueAt: now + 60_000 };
+  const { task, ...rest } = scheduleDefinition();
+  const definition = JSON.stringify({ ...rest, task: { ...task, limits: [{ name: 'l', max: 0, rate: null }] } });
+  await rig.broker.schedules.put([{ name: 'bad', definition, next }]);
+  await rig.put('good');
+  await rig.put('other');
+  rig.scheduler.start();
+  await rig.clock.advance(2.5 * 60_000);
+  expect([rig.fired('good'), rig.fired('other')]).toEqual([
+    ['1', '2'],
+    ['1', '2'],
+  ]);
+  expect(rig.looks).toBeLessThan(30);
   await rig.scheduler.stop();
 });

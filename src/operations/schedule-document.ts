@@ -5,6 +5,7 @@ import { isAlive, type WorkerRecord } from '../core/presence.ts';
 import {
   type CatchUp,
   type FiringRecord,
+  type NextFiring,
   type Overlap,
   parseSchedule,
   type ScheduleRecord,
@@ -20,7 +21,8 @@ export interface ScheduleDocument {
   readonly name: string;
   readonly task: string;
   readonly queue: string;
-  readonly state: 'active' | 'paused' | 'ended';
+  /** `unreadable`: it is of a later version, or in a zone this machine does not know; `words` says so. It is not fired from here. */
+  readonly state: 'active' | 'paused' | 'ended' | 'unreadable';
   /** "At 02:30, Europe/Berlin" */
   readonly words: string;
   readonly cron: string | null;
@@ -86,14 +88,14 @@ export async function scheduleDocument(
 ): Promise<ScheduleDocument> {
   const { timing, jitterMs, overlap, catchUp, input, task } = parseSchedule(schedule.definition);
   const { name, next, pause } = schedule;
-  const upcoming = next === null ? [] : [next.at, ...nextTimes(timing, next.at, nextShown - 1)];
+  const { upcoming, clockNote, problem } = timesOf(timing, next);
   const publisher = publisherOf(name, now, workers);
   return {
     name,
     task: task.name,
     queue: task.queue,
-    state: next === null ? 'ended' : pause === null ? 'active' : 'paused',
-    words: await wordsOf(timing),
+    state: problem !== null ? 'unreadable' : next === null ? 'ended' : pause === null ? 'active' : 'paused',
+    words: problem ?? (await wordsOf(timing)),
     cron: 'cron' in timing ? timing.cron : null,
     timezone: 'cron' in timing ? timing.timezone : null,
     everyMs: 'everyMs' in timing ? timing.everyMs : null,
@@ -105,7 +107,7 @@ export async function scheduleDocument(
     pause: pause && { by: pause.by, reason: pause.reason, at: isoTime(pause.at) },
     next: upcoming.map((at) => isoTime(at)),
     dueAt: isoTime(next?.dueAt ?? null),
-    clockNote: next === null ? null : clockNoteOf(timing, next.at),
+    clockNote,
     recent: schedule.recent.map(firingDocument),
     orphaned: publisher.orphaned,
     file: publisher.file,
@@ -113,6 +115,22 @@ export async function scheduleDocument(
     createdAt: isoTime(schedule.createdAt),
     changedAt: isoTime(schedule.changedAt),
   };
+}
+
+/** What is known of its next times here; a schedule that cannot be read must not hide the others of its list. */
+function timesOf(
+  timing: Timing,
+  next: NextFiring | null,
+): { readonly upcoming: readonly number[]; readonly clockNote: string | null; readonly problem: string | null } {
+  if (next === null) return { upcoming: [], clockNote: null, problem: null };
+  try {
+    const upcoming = [next.at, ...nextTimes(timing, next.at, nextShown - 1)];
+    if (upcoming.some(Number.isNaN)) throw new Error('its times are in words of a later version');
+    return { upcoming, clockNote: clockNoteOf(timing, next.at), problem: null };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { upcoming: [next.at], clockNote: null, problem: `Cannot be fired here: ${problem}` };
+  }
 }
 
 export function timeDocument(timing: Timing, at: number): ScheduleTimeDocument {

@@ -199,3 +199,17 @@ test('a deleted schedule is gone', async () => {
   expect(await rig.ask('schedule.delete', { name: 's' })).toEqual({ name: 's', deleted: true });
   expect(await rig.ask('schedule.list', {})).toEqual({ schedules: [], next: null });
 });
+
+test.each([
+  [{ cron: '* * * * *', timezone: 'Mars/Olympus' }, 'this machine knows no Mars/Olympus'],
+  [{ moon: 'full' }, 'its times are in words of a later version'],
+])('a schedule with the times %j is listed as one that cannot be read here', async (timing, problem) => {
+  const rig = createRig();
+  await rig.put('good');
+  const definition = JSON.stringify({ ...scheduleDefinition(), timing });
+  await rig.context.store.broker.schedules.put([{ name: 'bad', definition, next: { at: start, dueAt: start } }]);
+  expect((await rig.ask('schedule.list', {})).schedules).toMatchObject([
+    { name: 'bad', state: 'unreadable', words: expect.stringContaining(problem) },
+    { name: 'good', state: 'active' },
+  ]);
+});

@@ -198,7 +198,8 @@ async function find({ store: { broker } }: OperationContext, name: string): Prom
     name,
     known.map((schedule) => schedule.name),
   ).trim();
-  const hint = near === '' ? 'A schedule is stored when a worker or server with its code starts.' : near;
+  const hint =
+    near === '' ? 'A schedule is stored when up or a worker with its code starts; a server alone loads no code.' : near;
   throw taskFlowError('SCHEDULE_NOT_FOUND', { name }, { hint });
 }
 

@@ -27,7 +27,8 @@ const scheduleView: View<ScheduleDocument> = {
     {
       title: 'State',
       text: (schedule) => schedule.state,
-      style: ({ state }) => (state === 'paused' ? 'warning' : state === 'ended' ? 'muted' : null),
+      style: ({ state }) =>
+        state === 'paused' || state === 'unreadable' ? 'warning' : state === 'ended' ? 'muted' : null,
     },
     {
       title: 'When',
