@@ -76,7 +76,7 @@ const watch = createGuardWatch({
   turns: () => facts.turns,
   isDebugged: () => facts.isDebugged,
   inFlight: () => facts.inFlight().map((index) => data.names[index] ?? ''),
-  begun: () => new Map([...facts.begun()].map(([taskId, index]) => [taskId, data.names[index] ?? ''])),
+  begun: () => facts.begun().map(({ definition, ...run }) => ({ ...run, name: data.names[definition] ?? '' })),
   renewed: (sentAgoMs) => facts.renew(sentAgoMs),
   answered: (id) => facts.answer(id),
   stack: () => readLoopStack(clock),

@@ -22,6 +22,7 @@ let isDebugged: boolean;
 let watch: GuardWatch;
 
 const presence = { workerId: 'w', name: 'ada', state: 'ready' } as Presence;
+const slot = { taskId: 'T1', epoch: 1, name: 'mail.send', hasBegun: true, ranMs: 100, doing: null };
 const frames = ['spin (/app/tasks/a.ts:3:1)', 'run (/app/node_modules/x/y.js:1:1)'];
 
 function create(more: Partial<GuardWatchOptions> = {}): GuardWatch {
@@ -45,7 +46,7 @@ function create(more: Partial<GuardWatchOptions> = {}): GuardWatch {
     turns: () => turns,
     isDebugged: () => isDebugged,
     inFlight: () => ['image.resize', 'mail.send'],
-    begun: () => new Map([['T9', 'image.resize']]),
+    begun: () => [{ taskId: 'T9', epoch: 1, name: 'image.resize' }],
     renewed: () => void renewals++,
     answered: () => undefined,
     stack: async () => frames,
@@ -192,9 +193,20 @@ test('what is lost, or over by the last word of the loop, is not renewed any mor
 
 test('beats tell how long a handler has run, also of one that began after the last word of the loop', async () => {
   hold('a', ['T1', 'T9', 'T2']);
-  watch.take({ presence, tokens: ['a'], slots: [{ taskId: 'T1', name: 'mail.send', ranMs: 100, doing: null }] });
+  watch.take({ presence, tokens: ['a'], slots: [slot] });
   await pass(1_500);
   expect(sent.at(-1)?.beats.map(({ ranMs }) => ranMs)).toEqual([1_600, 1_500, null]);
+});
+
+test('nobody is told to have begun whose input is checked, whose process starts, or whose earlier run began', async () => {
+  watch.hold({ token: 'a', taskIds: ['T1', 'T9', 'T2'], epochs: [1, 2, 7], runMs: null });
+  const [starts, before] = [
+    { ...slot, hasBegun: false },
+    { ...slot, taskId: 'T2', epoch: 6 },
+  ];
+  watch.take({ presence, tokens: ['a'], slots: [starts, before] });
+  await pass(1_500);
+  expect(sent.at(-1)?.beats.map(({ ranMs }) => ranMs)).toEqual([null, null, null]);
 });
 
 test('a question is answered for the loop, once; what the loop must do itself is not taken from it', async () => {

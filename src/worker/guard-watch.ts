@@ -1,19 +1,20 @@
 /** The guard's rounds: as long as the loop turns it only looks; when it stands still, it keeps the leases, and knows when to give up. */
 
 import type { Beat, Broker, HeartbeatAnswer } from '../broker/broker.ts';
-import type { SlotStack, WorkerStack } from '../core/commands.ts';
+import type { WorkerStack } from '../core/commands.ts';
 import { formatDuration } from '../core/duration.ts';
 import { limits } from '../core/limits.ts';
 import type { LoopBlock, Presence } from '../core/presence.ts';
 import type { Clock } from '../core/time.ts';
 import { ownFrame } from './loop-stack.ts';
+import { type RunningSlot, slotStacks } from './slot-stacks.ts';
 
 /** What the loop tells with each turn in which something changed. */
 export interface Snapshot {
   readonly presence: Presence;
   /** Tokens of the claims that hold leases; those that came before and are not among them hold none any more. */
   readonly tokens: readonly string[];
-  readonly slots: readonly SlotStack[];
+  readonly slots: readonly RunningSlot[];
 }
 
 /** Leases of one claim. */
@@ -47,8 +48,8 @@ export interface GuardWatchOptions {
   readonly isDebugged: () => boolean;
   /** Names of the tasks whose handlers are in flight. */
   readonly inFlight: () => readonly string[];
-  /** Tasks whose handlers began last, with their names. */
-  readonly begun: () => ReadonlyMap<string, string>;
+  /** Runs whose handlers began last, of some of which the end may have come. */
+  readonly begun: () => readonly Pick<RunningSlot, 'taskId' | 'epoch' | 'name'>[];
   readonly renewed: (sentAgoMs: number) => void;
   /** The question with this id was answered: the loop need not do it again, when it has nothing to tell any more. */
   readonly answered: (id: number) => void;
@@ -179,32 +180,38 @@ export function createGuardWatch(options: GuardWatchOptions): GuardWatch {
     frames ??= now;
     answer = {
       answers: asked.id,
-      slots: running().slice(0, limits.stackSlotsMax),
+      slots: slotStacks(running().slice(0, limits.stackSlotsMax)),
       loop: { blockedMs: Math.round(stoodMs), frames: now },
     };
     beatAt = -Infinity;
   }
 
   /** As they were when the loop last turned, and those that have begun since. */
-  function running(): SlotStack[] {
+  function running(): RunningSlot[] {
     const passedMs = Math.round(clock.elapsed() - snapshotAt);
-    const known = snapshot.slots.map((slot) => ({ ...slot, ranMs: slot.ranMs + passedMs }));
-    const seen = new Set(known.map(({ taskId }) => taskId));
-    const held = new Set([...holding.values()].flatMap(({ taskIds }) => taskIds));
-    const ranMs = Math.round(stoodMs);
-    const begun = [...options.begun()]
-      .filter(([taskId, name]) => held.has(taskId) && !seen.has(taskId) && handlers.includes(name))
-      .map(([taskId, name]) => ({ taskId, name, ranMs, doing: null }));
-    return [...known, ...begun];
+    const held = new Set(
+      [...holding.values()].flatMap(({ taskIds, epochs }) => taskIds.map((id, at) => runName(id, epochs[at]))),
+    );
+    const slots = new Map<string, RunningSlot>();
+    for (const slot of snapshot.slots)
+      slots.set(runName(slot.taskId, slot.epoch), { ...slot, ranMs: slot.hasBegun ? slot.ranMs + passedMs : 0 });
+    for (const run of options.begun()) {
+      const name = runName(run.taskId, run.epoch);
+      if (!held.has(name) || slots.get(name)?.hasBegun === true || !handlers.includes(run.name)) continue;
+      slots.set(name, { ...run, hasBegun: true, ranMs: Math.round(stoodMs), doing: null });
+    }
+    return [...slots.values()];
   }
 
+  /** Who has not begun must not be told to have: from a start its time counts, and the end of the worker as its fault. */
   function beatsOf(): Beat[] {
-    const ran = new Map(running().map(({ taskId, ranMs }) => [taskId, ranMs]));
+    const begun = running().filter(({ hasBegun }) => hasBegun);
+    const ran = new Map(begun.map(({ taskId, epoch, ranMs }) => [runName(taskId, epoch), ranMs]));
     const news = { progress: null, logs: [], checkpoints: [] };
     return [...holding.values()].flatMap(({ token, taskIds, epochs }) =>
       taskIds.map((taskId, index) => ({
         lease: { taskId, token, epoch: epochs[index] ?? 0 },
-        ranMs: ran.get(taskId) ?? null,
+        ranMs: ran.get(runName(taskId, epochs[index])) ?? null,
         ...news,
       })),
     );
@@ -239,6 +246,9 @@ export function createGuardWatch(options: GuardWatchOptions): GuardWatch {
     look,
   };
 }
+
+/** Of a task's runs one: what was known of an earlier one says nothing of this. */
+const runName = (taskId: string, epoch = 0): string => `${taskId} ${epoch}`;
 
 /** Time between two turns that are counted, and between two looks at the count: a standstill is seen well within a lease. */
 export function guardPeriodMs(leaseMs: number): number {

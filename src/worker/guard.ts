@@ -5,7 +5,6 @@
 
 import { url as inspectorUrl } from 'node:inspector';
 import { Worker } from 'node:worker_threads';
-import type { SlotStack } from '../core/commands.ts';
 import { limits } from '../core/limits.ts';
 import type { Presence } from '../core/presence.ts';
 import type { ClaimedTask } from '../core/task.ts';
@@ -16,6 +15,7 @@ import type { Attempt } from './attempt.ts';
 import type { GuardData, GuardOrder, GuardReport } from './guard-thread.ts';
 import { guardPeriodMs, type Standstill } from './guard-watch.ts';
 import { SharedFacts } from './shared-facts.ts';
+import type { RunningSlot } from './slot-stacks.ts';
 
 /** What the guard is told of a claimed task. */
 export type HeldTask = Pick<ClaimedTask, 'task' | 'lease' | 'runMs'>;
@@ -48,7 +48,7 @@ export interface GuardOptions {
   readonly blockMaxMs: number;
   readonly names: readonly string[];
   readonly presence: () => Presence;
-  readonly slots: () => readonly SlotStack[];
+  readonly slots: () => readonly RunningSlot[];
   /** All that is held now. */
   readonly held: () => Iterable<HeldTask>;
   /** The loop turns again. */
@@ -126,7 +126,7 @@ class ThreadGuard implements Guard {
   }
 
   begin({ task }: Attempt): void {
-    this.#facts.begin(this.#indexes.get(task.name) ?? 0, task.id);
+    this.#facts.begin(this.#indexes.get(task.name) ?? 0, task.id, task.epoch);
   }
 
   end({ task }: Attempt): void {
@@ -177,7 +177,11 @@ class ThreadGuard implements Guard {
     const snapshot = { presence: this.#options.presence(), tokens, slots: this.#options.slots() };
     // While nothing happens nothing is said: how long a handler runs the guard can count by itself.
     const { loopLagMs: _lag, ...presence } = snapshot.presence;
-    const told = JSON.stringify([presence, tokens, snapshot.slots.map(({ taskId, doing }) => [taskId, doing])]);
+    const told = JSON.stringify([
+      presence,
+      tokens,
+      snapshot.slots.map(({ taskId, epoch, hasBegun, doing }) => [taskId, epoch, hasBegun, doing]),
+    ]);
     if (told === this.#told) return;
     this.#told = told;
     this.#tell({ kind: 'snapshot', snapshot });

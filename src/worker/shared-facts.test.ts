@@ -13,28 +13,27 @@ function both() {
 test('the guard sees turns, who is in flight, and who began last', () => {
   const { loop, guard } = both();
   loop.turn(false);
-  loop.begin(0, id(1));
-  loop.begin(299, id(2));
-  loop.begin(299, id(3));
+  loop.begin(0, id(1), 1);
+  loop.begin(299, id(2), 70_000);
+  loop.begin(299, id(3), 2);
   loop.end(299);
   loop.end(0);
   expect([guard.turns, guard.isDebugged]).toEqual([1, false]);
   expect(guard.inFlight()).toEqual([299]);
-  expect(guard.begun()).toEqual(
-    new Map([
-      [id(1), 0],
-      [id(2), 299],
-      [id(3), 299],
-    ]),
-  );
+  expect(guard.begun()).toEqual([
+    { taskId: id(1), epoch: 1, definition: 0 },
+    { taskId: id(2), epoch: 70_000, definition: 299 },
+    { taskId: id(3), epoch: 2, definition: 299 },
+  ]);
 });
 
 test('of thousands that began the newest are there', () => {
   const { loop, guard } = both();
-  for (let number = 0; number < 5_000; number++) loop.begin(1, id(number));
-  expect(guard.begun().size).toBe(256);
-  expect(guard.begun().has(id(4_999))).toBe(true);
-  expect(guard.begun().has(id(4_700))).toBe(false);
+  for (let number = 0; number < 5_000; number++) loop.begin(1, id(number), 1);
+  const begun = new Set(guard.begun().map(({ taskId }) => taskId));
+  expect(begun.size).toBe(256);
+  expect(begun.has(id(4_999))).toBe(true);
+  expect(begun.has(id(4_700))).toBe(false);
 });
 
 test('the loop learns how long ago its leases were renewed, and what was answered for it', () => {

@@ -5,13 +5,21 @@ import { monotonicMs } from '../core/time.ts';
 /** Handlers that began lately, remembered by the ids of their tasks. */
 const begunMax = 256;
 const idBytes = 26;
-const entryBytes = idBytes + 2;
+/** After the id: the definition in two bytes, the epoch in four. */
+const entryBytes = idBytes + 6;
 const headerInts = 4;
 
 const turnsAt = 0;
 const begunAt = 1;
 const debuggedAt = 2;
 const answeredAt = 3;
+
+/** A run that began: which one of its task, and the index of its definition. */
+export interface BegunRun {
+  readonly taskId: string;
+  readonly epoch: number;
+  readonly definition: number;
+}
 
 /**
  * The memory in one buffer: how often the loop turned, how many handlers of each definition are in flight, who began last,
@@ -47,12 +55,13 @@ export class SharedFacts {
   }
 
   /** A handler of this definition is about to begin. Done for every task: nobody else writes here, so nothing is atomic. */
-  begin(definition: number, taskId: string): void {
+  begin(definition: number, taskId: string, epoch: number): void {
     const count = this.#ints[begunAt] ?? 0;
     const entry = (count % begunMax) * entryBytes;
     this.#begun.write(taskId, entry, idBytes, 'latin1');
     this.#begun[entry + idBytes] = definition & 0xff;
     this.#begun[entry + idBytes + 1] = definition >> 8;
+    this.#begun.writeUInt32LE(epoch >>> 0, entry + idBytes + 2);
     this.#ints[begunAt] = (count + 1) & 0x3fffffff;
     this.#count(definition, 1);
   }
@@ -74,14 +83,15 @@ export class SharedFacts {
     return found;
   }
 
-  /** The tasks whose handlers began last, the newest `begunMax`, with the indexes of their definitions. */
-  begun(): Map<string, number> {
-    const begun = new Map<string, number>();
+  /** The runs whose handlers began last, `begunMax` of them. */
+  begun(): BegunRun[] {
+    const begun: BegunRun[] = [];
     const count = Math.min(Atomics.load(this.#ints, begunAt), begunMax);
     for (let entry = 0; entry < count * entryBytes; entry += entryBytes) {
       const taskId = this.#begun.toString('latin1', entry, entry + idBytes);
       const [low = 0, high = 0] = this.#begun.subarray(entry + idBytes, entry + entryBytes);
-      begun.set(taskId, low + (high << 8));
+      const epoch = this.#begun.readUInt32LE(entry + idBytes + 2);
+      begun.push({ taskId, epoch, definition: low + (high << 8) });
     }
     return begun;
   }

@@ -24,7 +24,7 @@ import { createQuiet } from './quiet.ts';
 import { createRunner, type Runner } from './runner.ts';
 import { createServices, type Services } from './services.ts';
 import { createSettler, type Settler } from './settler.ts';
-import { slotStacks } from './slot-stacks.ts';
+import { runningSlots, slotStacks } from './slot-stacks.ts';
 import { createWheel, type Wheel } from './wheel.ts';
 
 export type { StopOptions, Worker, WorkerOptions } from './options.ts';
@@ -162,7 +162,7 @@ class LocalWorker implements Worker {
       blockMaxMs: this.#options.blockMaxMs ?? limits.loopBlockMaxMs,
       names: this.#options.definitions.map(({ name }) => name),
       presence: () => this.#presence(false),
-      slots: () => slotStacks(this.#leases.all, this.#clock.elapsed()),
+      slots: () => runningSlots(this.#leases.all, this.#clock.elapsed()),
       held: () => this.#leases.all,
       onStandstill: (standstill) => {
         this.#emitter.emit('blocked', () => standstill);
@@ -345,7 +345,7 @@ class LocalWorker implements Worker {
       this.#loop.wake();
     }
     return command.kind === 'stack' && id > this.#guard.answered
-      ? { answers: id, slots: slotStacks(this.#leases.all, this.#clock.elapsed()), loop: null }
+      ? { answers: id, slots: slotStacks(runningSlots(this.#leases.all, this.#clock.elapsed())), loop: null }
       : null;
   }
 
