@@ -130,8 +130,9 @@ describe('an overdue task', () => {
     ['lease_expired', { crashes: 2 }, 'failed crash_loop crash keep 30d'],
     ['lease_expired', { startedAt: null }, 'queued lease_lost interruption +0'],
     ['lease_expired', { startedAt: null, crashes: 2 }, 'queued lease_lost interruption +0'],
-    ['lease_expired', { startedAt: null, interruptions: 1 }, 'queued lease_lost crash +0'],
-    ['lease_expired', { startedAt: null, interruptions: 1, crashes: 2 }, 'failed crash_loop crash keep 30d'],
+    ['lease_expired', { startedAt: null, interruptions: 1, crashes: 2 }, 'queued lease_lost interruption +0'],
+    ['lease_expired', { startedAt: null, interruptions: limits.interruptionsMax }, 'queued lease_lost attempt +0'],
+    ['lease_expired', { interruptions: 1, crashes: 2 }, 'failed crash_loop crash keep 30d'],
     ['dependency_failed', { state: 'blocked', dependsOn: on('ignore', 'fail') }, 'failed dependency nothing keep 30d'],
     [
       'dependency_failed',

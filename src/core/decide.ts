@@ -142,15 +142,13 @@ function interrupted(judged: Case, reason: 'released' | 'lease_lost'): Verdict {
 }
 
 /**
- * The worker is gone. When the start was never reported it most likely had not begun, which costs nothing the first
- * time; from the second time on it counts as a crash like any other, for a task that kills its worker within the first
- * heartbeat never gets to report anything. A run in a process of its own cannot have ended its worker.
+ * The worker is gone. When the start was never reported it most likely had not begun, and is not to blame. It may have been
+ * too fast for the first heartbeat; so the worker that has it next reports its start before it begins, and a loss after
+ * that is a crash. A run in a process of its own cannot have ended its worker.
  */
 function leaseExpired(judged: Case, wasIsolated = false): Verdict {
   const { task } = judged;
-  if (task.startedAt === null && task.interruptions === 0)
-    return waiting('queued', 'lease_lost', 'interruption', 0, null);
-  if (wasIsolated) return interrupted(judged, 'lease_lost');
+  if (task.startedAt === null || wasIsolated) return interrupted(judged, 'lease_lost');
   return crashed(
     judged,
     'lease_lost',

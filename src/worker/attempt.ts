@@ -54,6 +54,8 @@ export class Attempt implements Timed {
   /** Whether a person may have cancelled it: the next heartbeat asks. */
   asked = false;
   startReported = false;
+  /** Set while its handler waits until the store knows of its start, or until it is told to end. */
+  onStartKnown: (() => void) | null = null;
   /** How often the store refused its settlement. */
   refusals = 0;
   progress: Progress | null = null;
@@ -111,6 +113,7 @@ export class Attempt implements Timed {
     this.abortKind = kind;
     this.abortReason = reason;
     this.#controller?.abort(reason);
+    this.onStartKnown?.();
     if (kind === 'lost') this.refuseSteps();
   }
 
@@ -147,7 +150,7 @@ export class Attempt implements Timed {
     return (
       this.asked ||
       (this.phase === 'running' &&
-        ((this.startedAt !== null && !this.startReported) ||
+        (((this.startedAt !== null || this.onStartKnown !== null) && !this.startReported) ||
           this.progressChanged ||
           this.logs.length > 0 ||
           this.steps?.hasUnsent === true))
@@ -156,7 +159,8 @@ export class Attempt implements Timed {
 
   /** The beat of now; log lines and steps, of at most `stepBytesMax`, leave the attempt with it. */
   takeBeat(elapsed: number, stepBytesMax: number): Beat {
-    const ranMs = this.startedAt === null ? null : Math.max(0, Math.round(elapsed - this.startedAt));
+    const startedAt = this.startedAt ?? (this.onStartKnown === null ? null : elapsed);
+    const ranMs = startedAt === null ? null : Math.max(0, Math.round(elapsed - startedAt));
     const logs = this.phase === 'running' ? this.logs : [];
     if (logs.length > 0) this.logs = [];
     const progress = this.progressChanged ? this.progress : null;

@@ -34,7 +34,7 @@ export interface RunParts {
   readonly graceMs: number;
   /** Something should reach the store before the next renewal. */
   readonly onNews: () => void;
-  /** A handler waits until the store has its step. */
+  /** A handler waits until the store has its step, or its start. */
   readonly onStep: () => void;
   /** Its handler left an error behind that nobody caught, or called `process.exit`. */
   readonly onStray: (attempt: Attempt, thrown: unknown) => void;

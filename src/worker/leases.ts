@@ -58,7 +58,10 @@ export function createLeases(options: LeasesOptions): Leases {
       if (answer === 'lost') options.onLost(attempt, true);
       else {
         attempt.trustUntil = Math.max(attempt.trustUntil, trustUntil);
-        if (beat.ranMs !== null) attempt.startReported = true;
+        if (beat.ranMs !== null) {
+          attempt.startReported = true;
+          attempt.onStartKnown?.();
+        }
         attempt.steps?.kept(beat.checkpoints);
         isMore ||= attempt.steps?.hasUnsent === true;
         if (answer === 'cancel') options.onCancel(attempt);

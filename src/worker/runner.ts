@@ -91,6 +91,7 @@ export function createRunner(options: RunnerOptions): Runner {
       return inputOutcome(attempt, thrown);
     }
     if (turn.isLong()) await turn.next();
+    if (task.interruptions > 0 && attempt.abortKind === null) await startKnown(attempt);
     // A validation that waits can outlive the right to run.
     if (attempt.abortKind !== null) return abortedOutcome(attempt, definition, attempt.abortReason);
     begin(attempt);
@@ -109,6 +110,15 @@ export function createRunner(options: RunnerOptions): Runner {
     } catch (thrown) {
       return errorOutcome(attempt, definition, thrown);
     }
+  }
+
+  /** It was lost before without a word: should it end this process too, the store knows that it had begun. */
+  async function startKnown(attempt: Attempt): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    attempt.onStartKnown = resolve;
+    options.onStep();
+    await promise;
+    attempt.onStartKnown = null;
   }
 
   /** Middleware stays here, around a run that is elsewhere: it is given the result as JSON, and may replace it. */
