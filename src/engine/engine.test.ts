@@ -85,6 +85,26 @@ test('a task whose lease ran out is queued again', async () => {
   await rig.engine.stop();
 });
 
+test('a task that had begun when its lease ran out keeps its start, and is past its start deadline', async () => {
+  const rig = createEngineRig();
+  rig.engine.start();
+  await rig.clock.advance(31_000);
+  const id = await rig.enqueue({ startWithinMs: 4_000 });
+  const beats = (await rig.claim('w', 2_000)).map((lease) => ({
+    lease,
+    ranMs: 1,
+    progress: null,
+    logs: [],
+    checkpoints: [],
+  }));
+  await rig.broker.heartbeat({ worker: presence('w'), leaseMs: 2_000, beats });
+  const { startedAt } = await rig.task(id);
+  await rig.clock.advance(20_000);
+  expect(await rig.task(id)).toMatchObject({ state: 'queued', reason: 'lease_lost', startedAt, startBy: null });
+  expect(startedAt).not.toBeNull();
+  await rig.engine.stop();
+});
+
 test('after an outage the living have one lease to renew before anything is taken from them', async () => {
   const rig = createEngineRig();
   const id = await rig.enqueue({});

@@ -106,7 +106,8 @@ export function createReaper(options: ReaperOptions): Service {
     return {
       lease,
       verdict: decide(task, { overdue: reason, failedParents, wasIsolated }, chance),
-      ranMs: null,
+      // A number says that it has begun; the store knows since when.
+      ranMs: task.startedAt === null ? null : 0,
       progress: null,
       logs: [],
       spawn: [],
