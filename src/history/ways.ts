@@ -28,7 +28,7 @@ const everything: Way = { kind: 'index', condition: () => '1 = 1' };
 const last = '\u{10FFFF}';
 
 /** Fields with a way of their own, the narrowest first. */
-const fields = ['id', 'key', 'err', 'text', 'state', 'name'] as const;
+const fields = ['id', 'key', 'err', 'flow', 'text', 'state', 'name'] as const;
 
 /** Finds the narrowest way for one term of the filter. */
 export async function planSearch(tx: SqlTransaction, { terms }: Filter, limits: WayLimits): Promise<Plan> {
@@ -77,6 +77,7 @@ async function waysOfWord(
 ): Promise<readonly Way[] | null> {
   if (field === 'id') return [value.prefix ? idsFrom(value.text) : equal('id', value.text)];
   if (field === 'err') return waysOfColumn(tx, 'fingerprint', value, limits);
+  if (field === 'flow') return waysOfColumn(tx, 'flow_id', value, limits);
   if (field !== 'text') return waysOfColumn(tx, field, value, limits);
   const byName = await waysOfColumn(tx, 'name', value, limits);
   return byName && [...byName, idsFrom(idPrefix(value.text))];
@@ -90,11 +91,16 @@ function idsFrom(prefix: string): Way {
 }
 
 function equal(column: 'id' | Column, text: string): Way {
+  if (column === 'flow_id')
+    return {
+      kind: 'index',
+      condition: (draft) => `id IN (SELECT task_id FROM members WHERE flow_id = ${parameter(draft, text)})`,
+    };
   return { kind: 'index', condition: (draft) => `${column} = ${parameter(draft, text)}` };
 }
 
-/** A column with an index on itself and the id. */
-type Column = 'name' | 'key' | 'fingerprint';
+/** A column with an index on itself and the id; the flows of tasks are a table beside them, in that order too. */
+type Column = 'name' | 'key' | 'fingerprint' | 'flow_id';
 
 /** Inputs: the smallest, the end that is not included. One look-up in the index. */
 const firstFrom = {
@@ -106,6 +112,10 @@ const firstFrom = {
   fingerprint: statement<[text: string | null]>(
     'first_fingerprint',
     () => 'SELECT min(fingerprint) FROM tasks WHERE fingerprint >= $1 AND fingerprint < $2',
+  ),
+  flow_id: statement<[text: string | null]>(
+    'first_flow',
+    () => 'SELECT min(flow_id) FROM members WHERE flow_id >= $1 AND flow_id < $2',
   ),
 } as const;
 

@@ -63,6 +63,7 @@ async function fill(): Promise<void> {
         isFailed ? 2 : null,
       );
     }
+    for (const flow of ['F1', 'F2']) await tx.execute('INSERT INTO members VALUES ($1, $2)', flow, sampleId(3));
     await tx.execute("INSERT INTO claims VALUES ('t', 'w', 1, 1, $1)", JSON.stringify([sampleId(1)]));
   });
 }
@@ -103,7 +104,7 @@ function check({ text, plan }: Planned): void {
 }
 
 const rest =
-  'queue:a worker:w* -tag:x flow:01 error:boom since:1h until:0s created:>1h attempt:>1 took:>1s waited:<1m priority:high input.a.0:5 output.b:>1 -name:a*,b -key:k -err:00 -state:expired';
+  'queue:a worker:w* -tag:x -flow:01 error:boom since:1h until:0s created:>1h attempt:>1 took:>1s waited:<1m priority:high input.a.0:5 output.b:>1 -name:a*,b -key:k -err:00 -state:expired';
 
 describe('a search', () => {
   test.each([
@@ -130,6 +131,17 @@ describe('a search', () => {
       expect(plans.flatMap(({ plan }) => plan).join('\n')).toMatch(new RegExp(`INDEX ${index}\\b`));
     }
   });
+
+  test.each(['flow:f1', 'flow:f*', 'flow:f1 name:name.1'])(
+    'for "%s" looks at the tasks of those flows only',
+    async (filter) => {
+      for (const text of [filter, `${filter} ${rest}`]) {
+        const plans = await plansOf(() => search(text));
+        for (const each of plans) check(each);
+        expect(plans.flatMap(({ plan }) => plan)).toContain('SEARCH members USING PRIMARY KEY (flow_id=?)');
+      }
+    },
+  );
 
   test('reads the ends of a stretch from the index alone', async () => {
     for (const filter of [
