@@ -2,11 +2,12 @@
 
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { cancelFlow } from './cancel-flow.ts';
 import type { ClientBroker } from './client.ts';
 import { defaultClient } from './default-client.ts';
 import type { TaskRef } from './define.ts';
 import { taskIdsField } from './flow-run.ts';
-import type { Handle } from './handle.ts';
+import { cancelAnswer, type Handle, readReason } from './handle.ts';
 
 type AnyRef = Omit<TaskRef<string, unknown, unknown, unknown>, '~types'>;
 
@@ -33,12 +34,8 @@ function flowHandle(handle: Handle<unknown>): Handle<unknown> {
     },
     state: () => handle.state(),
     result: async (options) => resolved(await open(), await handle.result(options)),
-    cancel: async (reason) => {
-      const answer = await handle.cancel(reason);
-      // The steps, and those that come later: the task of the flow may have ended before them.
-      await (await open()).cancel({ taskIds: [], flowId: handle.id, reason: reason ?? null });
-      return answer;
-    },
+    // The task of the flow may have ended before its steps.
+    cancel: async (reason) => cancelAnswer(handle.id, await cancelFlow(await open(), handle.id, readReason(reason))),
   };
 }
 

@@ -1,6 +1,6 @@
 /** What an enqueue returns: the task's id, and ways to follow and to stop it. */
 
-import type { Broker } from '../broker/broker.ts';
+import type { Broker, CancelResult } from '../broker/broker.ts';
 import type { Duration } from '../core/duration.ts';
 import { parseDuration } from '../core/duration.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
@@ -89,12 +89,18 @@ class TaskHandle<Output> implements Handle<Output> {
     const words = readReason(reason);
     const broker = await this.#context.open();
     const [answer] = await broker.cancel({ taskIds: [id], reason: words });
-    if (answer === undefined || answer.outcome === 'unknown') throw taskFlowError('TASK_NOT_FOUND', { id });
-    return answer.outcome === 'already' ? { already: answer.state } : answer.outcome;
+    return cancelAnswer(id, answer);
   }
 }
 
-function readReason(reason: unknown): string | null {
+/** What a store answered, in the words of a handle. Throws TASK_NOT_FOUND. */
+export function cancelAnswer(id: string, answer: CancelResult | undefined): CancelAnswer {
+  if (answer === undefined || answer.outcome === 'unknown') throw taskFlowError('TASK_NOT_FOUND', { id });
+  return answer.outcome === 'already' ? { already: answer.state } : answer.outcome;
+}
+
+/** Words for people. Throws INVALID_OPTION. */
+export function readReason(reason: unknown): string | null {
   if (reason === undefined) return null;
   if (typeof reason === 'string' && reason.length <= limits.errorMessageMax) return reason;
   throw invalidOption('The reason to cancel', `a text of at most ${limits.errorMessageMax} characters is needed`);

@@ -1,6 +1,7 @@
 /** Operations on tasks. */
 
 import type { CancelResult } from '../broker/broker.ts';
+import { cancelFlow } from '../client/cancel-flow.ts';
 import { conflictError } from '../client/enqueue.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { explain, type GateCode } from '../core/explain.ts';
@@ -94,8 +95,10 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
     const taskId = parseId(id);
     const words = reason === undefined ? `by ${actor.name}` : `by ${actor.name}: ${reason}`;
     const [task] = await store.broker.getTasks([taskId]);
-    const flowId = task != null && (await standsForFlow(task, definitions)) ? taskId : null;
-    const [result] = await store.broker.cancel({ taskIds: [taskId], flowId, reason: words });
+    const isFlow = task != null && (await standsForFlow(task, definitions));
+    const result = isFlow
+      ? await cancelFlow(store.broker, taskId, words)
+      : (await store.broker.cancel({ taskIds: [taskId], reason: words }))[0];
     return { id: taskId, outcome: cancelOutcome(taskId, result) };
   },
 };
