@@ -2,6 +2,7 @@
 
 import type { HonoRequest } from 'hono';
 import { taskFlowError } from '../core/errors.ts';
+import { flowCancel, flowGet, flowList } from '../operations/flow.ts';
 import { groupList, groupPause, groupResume, groupWeight } from '../operations/group.ts';
 import { limitList, limitPause, limitResume, limitSet } from '../operations/limit.ts';
 import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
@@ -58,6 +59,9 @@ export const apiRoutes: readonly Route[] = [
   changing('POST', '/api/v1/tasks/:id/cancel', taskCancel),
   changing('POST', '/api/v1/tasks/:id/retry', taskRetry),
   changing('DELETE', '/api/v1/tasks/:id', taskRemove),
+  reading('/api/v1/flows', flowList),
+  reading('/api/v1/flows/:id', flowGet),
+  changing('POST', '/api/v1/flows/:id/cancel', flowCancel),
   reading('/api/v1/queues', queueList),
   changing('POST', '/api/v1/queues/:name/pause', queuePause),
   changing('POST', '/api/v1/queues/:name/resume', queueResume),

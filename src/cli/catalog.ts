@@ -63,6 +63,14 @@ export const nouns: readonly Noun[] = [
     load: () => import('./commands/task.ts'),
   },
   {
+    name: 'flow',
+    group: 'Tasks',
+    usage: 'list|get|cancel',
+    alone: false,
+    summary: 'Tasks that belong together, as steps of a whole',
+    load: () => import('./commands/flow.ts'),
+  },
+  {
     name: 'queue',
     group: 'Tasks',
     usage: 'list|pause|resume|limit',

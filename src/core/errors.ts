@@ -110,6 +110,7 @@ export const errorTable = {
   TASK_NOT_FINISHED: kind(409, 7, 'Task {id} has not finished ({state}).'),
   DUPLICATE_TASK_NAME: kind(409, 2, 'Two tasks are named "{name}": {files}.', 'Rename one of them.'),
   DUPLICATE_SCHEDULE_NAME: kind(409, 2, 'Two schedules are named "{name}": of {tasks}.', 'Rename one of them.'),
+  FLOW_NOT_FOUND: kind(404, 4, 'There is no flow {id}.', 'taskflow flow list'),
   SCHEDULE_NOT_FOUND: kind(404, 4, 'There is no schedule "{name}".', 'taskflow schedule list'),
   // tasks and results
   TASK_FAILED: kind(422, 3, 'Task {name} {id} failed: {message}'),

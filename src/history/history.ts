@@ -30,6 +30,13 @@ export interface TaskPage {
   readonly scanned: 'all' | 'newest';
 }
 
+export interface FlowPage {
+  /** Newest first. */
+  readonly flowIds: readonly string[];
+  /** Cursor of the next page; `null` at the end. */
+  readonly next: string | null;
+}
+
 /** Everything kept of one task. */
 export interface TaskRecord {
   readonly task: Task;
@@ -82,6 +89,8 @@ export interface Facets {
 
 export interface History {
   search(filter: Filter, page: Page): Promise<TaskPage>;
+  /** The ids of flows of which tasks are kept. `limit` is below `limits.pageMax`. */
+  flows(page: Page): Promise<FlowPage>;
   /** `null` when there is no such task any more. */
   task(taskId: string): Promise<TaskRecord | null>;
   /** Minute buckets, oldest first, at most `limits.pageMax` × 100 rows. */

@@ -9,6 +9,7 @@ import { type TaskRow, taskColumns, toTask } from '../broker/sql/rows.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
+import { readFlows } from './flows.ts';
 import type { Facets, History, TaskRecord } from './history.ts';
 import { readSamples, storeSamples } from './samples.ts';
 import { type SearchLimits, search } from './search.ts';
@@ -41,6 +42,7 @@ export function createSqlHistory(
     guarded(() => driver.read(work));
   return {
     search: (filter, page) => guarded(() => search(driver, clock, searchLimits, filter, page)),
+    flows: (page) => read((tx) => readFlows(tx, page)),
     task: (taskId) => read((tx) => readRecord(tx, taskId)),
     minutes: ({ from, to }) =>
       read(async (tx) => {

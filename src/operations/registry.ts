@@ -1,5 +1,6 @@
 /** The registry: every operation there is. Routes, commands, pages and documents derive from this list. */
 
+import { flowCancel, flowGet, flowList } from './flow.ts';
 import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
 import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
 import type { Operation } from './operation.ts';
@@ -29,6 +30,9 @@ export const operations = {
   'task.remove': taskRemove,
   'task.logs': taskLogs,
   'task.explain': taskExplain,
+  'flow.list': flowList,
+  'flow.get': flowGet,
+  'flow.cancel': flowCancel,
   'queue.list': queueList,
   'queue.pause': queuePause,
   'queue.resume': queueResume,

@@ -63,6 +63,15 @@ export const listInput = z.strictObject({
   after: z.string().refine(isId, 'it is not the `next` of a page').optional().describe('The `next` of the page before'),
 });
 
+export const listFlowsInput = z.strictObject({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(limits.pageMax - 1)
+    .optional(),
+  after: z.string().refine(isId, 'it is not the `next` of a page').optional().describe('The `next` of the page before'),
+});
 export const taskInput = z.strictObject({ id: taskId });
 export const cancelInput = z.strictObject({ id: taskId, reason: z.string().max(limits.errorMessageMax).optional() });
 export const logsInput = z.strictObject({ id: taskId, level: z.enum(['debug', 'info', 'warn', 'error']).optional() });
@@ -122,6 +131,7 @@ export const activityInput = z.strictObject({ minutes: z.coerce.number().int().m
 
 export type EnqueueInput = z.output<typeof enqueueInput>;
 export type ListInput = z.output<typeof listInput>;
+export type ListFlowsInput = z.output<typeof listFlowsInput>;
 export type TaskInput = z.output<typeof taskInput>;
 export type CancelInput = z.output<typeof cancelInput>;
 export type LogsInput = z.output<typeof logsInput>;

@@ -218,7 +218,7 @@ export const taskExplain: Operation<TaskInput, ExplanationDocument> = {
   },
 };
 
-function cancelOutcome(taskId: string, result: CancelResult | undefined): 'cancelled' | 'requested' {
+export function cancelOutcome(taskId: string, result: CancelResult | undefined): 'cancelled' | 'requested' {
   switch (result?.outcome) {
     case 'cancelled':
     case 'requested':

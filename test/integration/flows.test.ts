@@ -66,3 +66,49 @@ test('the cancellation of a task that others of its flow belong to ends them too
   expect(await shown(gone)).toMatchObject({ state: 'cancelled', flow: root });
   expect(await shown(parent)).toMatchObject({ state: 'scheduled' });
 });
+
+/** Stores tasks of a flow as a worker would: one that stands for it, and steps that wait for each other. */
+async function flowOf(steps: number): Promise<readonly string[]> {
+  const [known] = await server.store.broker.getTasks([await enqueued({ delay: '1h' })]);
+  const ids = await Promise.all(Array.from({ length: steps + 1 }, () => enqueued({ delay: '1h' })));
+  await server.store.broker.cancel({ taskIds: ids, reason: null });
+  await server.store.broker.remove(ids);
+  const [flowId = ''] = ids;
+  const times = { delayMs: 0, at: null, startWithinMs: null, expiresInMs: null };
+  await server.store.broker.enqueue(
+    ids.map((id, index) => {
+      const dependsOn = index < 2 ? [] : [{ taskId: ids[index - 1] ?? '', onFailure: 'cancel' as const }];
+      return { ...known!, ...times, id, flowId, dependsOn, blocks: [] };
+    }),
+  );
+  return ids;
+}
+
+test('flows are listed newest first, page after page, and tasks of none are not', async () => {
+  const [[first], [second]] = [await flowOf(1), await flowOf(1)];
+  const page = await json(await server.get('/api/v1/flows?limit=1'));
+  expect(page).toMatchObject({ flows: [{ id: second }], next: second });
+  const rest = await json(await server.get(`/api/v1/flows?after=${second}`));
+  expect(rest).toMatchObject({ flows: [{ id: first }], next: null });
+});
+
+test('a flow tells how many of its tasks are where, and what each waits for', async () => {
+  const [id, one, two] = await flowOf(2);
+  expect(await json(await server.get(`/api/v1/flows/${id}`))).toMatchObject({
+    flow: { id, state: 'queued' },
+    counts: { queued: 1, blocked: 1 },
+    tasks: [
+      { id: one, view: 'queued' },
+      { id: two, view: 'blocked', waitsFor: expect.stringContaining('depends on text.stats') },
+    ],
+    more: false,
+  });
+});
+
+test('a flow is cancelled with everything in it, and what is no flow is refused', async () => {
+  const [id, one, two] = await flowOf(2);
+  expect(await json(await server.post(`/api/v1/flows/${id}/cancel`, {}))).toEqual({ id, outcome: 'cancelled' });
+  for (const taskId of [one ?? '', two ?? '']) expect(await shown(taskId)).toMatchObject({ state: 'cancelled' });
+  for (const path of [`/api/v1/flows/${one}/cancel`, `/api/v1/flows/${await enqueued()}/cancel`])
+    await expectProblem(await server.post(path, {}), 404, 'FLOW_NOT_FOUND');
+});

@@ -170,6 +170,7 @@ test.each<[name: string, call: () => Promise<unknown>]>([
   ['task', () => history.task(sampleId(1))],
   ['minutes', () => history.minutes({ from: 0, to: 1 })],
   ['samples', () => history.samples({ from: 0, to: 1 })],
+  ['flows', () => history.flows({ after: null, limit: 5 })],
   ['facets', () => history.facets()],
   ['events', () => history.events(0, 10)],
 ])('%s reads over indexes', async (_name, call) => {

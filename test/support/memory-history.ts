@@ -18,6 +18,13 @@ export function createMemoryHistory(state: MemoryState): History {
       const page = found.slice(0, limit).map(summaryOf);
       return { tasks: page, next: found.length > limit ? (page.at(-1)?.id ?? null) : null, scanned: 'all' };
     },
+    async flows({ after, limit }) {
+      const ids = new Set(
+        tasks().flatMap(({ flowId }) => (flowId !== null && flowId < (after ?? '~') ? [flowId] : [])),
+      );
+      const flowIds = [...ids].sort().reverse();
+      return { flowIds: flowIds.slice(0, limit), next: flowIds.length > limit ? (flowIds[limit - 1] ?? null) : null };
+    },
     async task(taskId) {
       const row = state.rows.get(taskId);
       return row === undefined
