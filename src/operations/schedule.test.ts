@@ -213,3 +213,13 @@ test.each([
     { name: 'good', state: 'active' },
   ]);
 });
+
+test.each([
+  ['schedule.run', { at: '1900-01-01' }, 'at is not valid: "1900-01-01" is before 1970'],
+  ['schedule.run', { at: '2126-01-01' }, 'at is not valid: it is in the future'],
+  ['schedule.backfill', { from: '1900-01-01' }, 'from is not valid: "1900-01-01" is before 1970'],
+] as const)('%s refuses %j', async (name, given, message) => {
+  const rig = createRig();
+  await rig.put('s', nightly);
+  await expect(rig.ask(name, { name: 's', ...given } as never)).rejects.toThrow(message);
+});

@@ -104,6 +104,8 @@ export const scheduleRun: Operation<ScheduleRunInput, AskedFiringDocument> = {
     const schedule = await find(context, name);
     const { now } = await context.store.broker.info();
     const time = at === undefined ? now : readTime(at, 'at', now);
+    // Its task would be the one of that time, which would then be there when the time comes.
+    if (time > now) throw invalidOption('at', 'it is in the future, where the schedule itself will fire');
     const [asked] = await fireAll(context, [askFor(schedule, time)]);
     if (asked === undefined) throw taskFlowError('INTERNAL', { problem: 'the store did not answer for a firing' });
     return asked;
@@ -223,8 +225,9 @@ async function fireAll(context: OperationContext, firings: readonly Firing[]): P
 /** A time in ISO 8601, or how long ago. */
 function readTime(text: string, what: string, now: number): number {
   const civil = parseCivil(text);
-  if (civil !== null) return civil.ms;
-  if (/^\d/.test(text) && /[a-z]$/.test(text)) return now - parseDuration(text, what);
+  const time = civil?.ms ?? (/^\d/.test(text) && /[a-z]$/.test(text) ? now - parseDuration(text, what) : null);
+  if (time !== null && time >= 0) return time;
+  if (time !== null) throw invalidOption(what, `${JSON.stringify(text.slice(0, 60))} is before 1970`);
   throw invalidOption(
     what,
     `${JSON.stringify(text.slice(0, 60))} is neither a time such as 2026-11-24T00:00Z nor a duration such as 7d`,
