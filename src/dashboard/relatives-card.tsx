@@ -1,5 +1,6 @@
 /** The tasks a task waits for, and those that wait for it. */
 
+import { limits } from '../core/limits.ts';
 import type { RelativeDocument, TaskRecordDocument } from '../operations/task-document.ts';
 import { StateWord } from './glyphs.tsx';
 import { count } from './words.ts';
@@ -14,11 +15,11 @@ export function RelativesCards({ task, root }: RelativesProps) {
   return (
     <>
       {inFlow === null ? null : (
-        <p class="muted">
+        <p class="muted part-of">
           Part of flow <a href={`${root}tasks/${inFlow}`}>{inFlow.slice(0, 16)}</a>
         </p>
       )}
-      <Relatives title="Waits for" relatives={task.parents} root={root} />
+      <Relatives title="Waits for" relatives={task.parents} left={task.parentsLeft} root={root} />
       <Relatives
         title={task.flow === task.id ? 'Steps and tasks that wait for it' : 'Waited for by'}
         relatives={task.children}
@@ -31,18 +32,20 @@ export function RelativesCards({ task, root }: RelativesProps) {
 interface ListProps {
   readonly title: string;
   readonly relatives: readonly RelativeDocument[];
+  /** How many of all are not done; there may be more than are shown. */
+  readonly left?: number;
   readonly root: string;
 }
 
-function Relatives({ title, relatives, root }: ListProps) {
+function Relatives({ title, relatives, left = 0, root }: ListProps) {
   if (relatives.length === 0) return null;
   return (
     <section class="card" aria-label={title}>
       <header>
         <h2>{title}</h2>
-        <span class="muted">{count(relatives.length)}</span>
+        <span class="muted">{left > 0 ? `${count(left)} not done` : shownCount(relatives.length)}</span>
       </header>
-      <ul class="body">
+      <ul class="body relatives">
         {relatives.map(({ id, name, state }) => (
           <li>
             {state === null ? <span class="muted">gone</span> : <StateWord view={state} />}{' '}
@@ -52,4 +55,8 @@ function Relatives({ title, relatives, root }: ListProps) {
       </ul>
     </section>
   );
+}
+
+function shownCount(shown: number): string {
+  return shown < limits.relativesMax ? count(shown) : `${count(shown)} or more`;
 }
