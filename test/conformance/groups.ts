@@ -128,6 +128,24 @@ export const groupCases: readonly Case[] = [
       expect(claimed.map(({ task }) => task.id)).toEqual(given.slice(0, 500).map(({ id }) => id));
     },
   ],
+  [
+    'a full limit of another queue takes no turn from a group',
+    async (world) => {
+      await putAll(world, { queue: 'other', ...one }, { queue: 'other', ...one });
+      const groups = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+      const given = Array.from({ length: 80 }, (_, index) =>
+        newTask(sampleId(1_000 + index), { group: groups[index % 8] ?? null }),
+      );
+      await world.broker().enqueue(given);
+      const queues = ['other', 'default'].map((name) => ({ name, limit: 40 }));
+      const claimed = await world.broker().claim(claimRequest(world.nextToken(), { limit: 41, queues }));
+      const served = Map.groupBy(claimed, ({ task }) => task.group);
+      expect([...served].map(([group, tasks]) => `${group} ${tasks.length}`)).toEqual([
+        'null 1',
+        ...groups.map((group) => `${group} 5`),
+      ]);
+    },
+  ],
   ...waysToQueue().map(
     ([way, bring]): Case => [
       `a task that is queued by ${way} takes its group's turn`,

@@ -100,9 +100,13 @@ export function comesBefore([priority, dueAt, id]: Place, other: Place): boolean
   return priority < other[0] || (priority === other[0] && (dueAt < other[1] || (dueAt === other[1] && id < other[2])));
 }
 
-/** Reads the next tasks of the lane, `most` at a time, without those that carry a limit found full. */
-export async function readOn(step: Step, lane: Lane, gate: Gate, most: number): Promise<void> {
-  const closed = [...gate.closed];
+/** Reads the next tasks of the lane, `most` at a time, without those that carry one of the `closed` limits. */
+export async function readOn(
+  step: Step,
+  lane: Lane,
+  gate: Gate,
+  { closed, most }: { readonly closed: readonly string[]; readonly most: number },
+): Promise<void> {
   if (closed.length > 0 && !lane.hasLooked) {
     const earlier = step.places.get(keyOf(lane));
     if (earlier !== undefined && comesBefore(lane.after, earlier)) {

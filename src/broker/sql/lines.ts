@@ -30,6 +30,8 @@ export interface Line {
   asked: number;
   groups: number;
   readonly groupsMax: number;
+  /** Whether some task of it was seen to carry a limit: else it is read as if none were full, whatever other queues met. */
+  hasLimits: boolean;
   /** Reads behind full limits. */
   reads: number;
   /** Whether the reading of groups was resumed where an earlier claim had stopped, or stops before the end. */
@@ -57,7 +59,8 @@ export function groupedLine(round: Round, left: number, rule: LimitRule | null):
 
 function newLine(line: Pick<Line, 'queue' | 'round' | 'rule' | 'left'>, lane: Lane, last: StandingGroup | null): Line {
   const groupsMax = line.left + limits.claimGroupsMax;
-  const begun = { asked: 0, groups: 0, groupsMax, reads: 0, resumed: false };
+  const hasLimits = line.rule !== null || hasRules(lane);
+  const begun = { asked: 0, groups: 0, groupsMax, hasLimits, reads: 0, resumed: false };
   return { ...line, lanes: [lane], read: [lane], empty: [], last, ...begun };
 }
 
@@ -116,10 +119,16 @@ function insert(lanes: Lane[], lane: Lane): void {
   lanes.splice(from, 0, lane);
 }
 
+const hasRules = ({ candidates }: Lane): boolean => candidates.some(({ rules }) => rules.length > 0);
+
+/** The full limits that may hold back a task of this queue. */
+const closedFor = (line: Line, gate: Gate): readonly string[] => (line.hasLimits ? [...gate.closed] : []);
+
 async function readLane(step: Step, line: Line, lane: Lane, gate: Gate): Promise<void> {
+  const closed = closedFor(line, gate);
   // With many groups each gives few tasks.
-  const share = gate.closed.size > 0 ? limits.claimChunkMax : Math.ceil((2 * line.left) / line.lanes.length) + 4;
-  if (gate.closed.size > 0) {
+  const share = closed.length > 0 ? limits.claimChunkMax : Math.ceil((2 * line.left) / line.lanes.length) + 4;
+  if (closed.length > 0) {
     if (line.reads >= limits.claimReadsMax) {
       lane.done = true;
       lane.resumed = true;
@@ -127,7 +136,8 @@ async function readLane(step: Step, line: Line, lane: Lane, gate: Gate): Promise
     }
     line.reads += 1;
   }
-  await readOn(step, lane, gate, Math.min(share, limits.claimChunkMax));
+  await readOn(step, lane, gate, { closed, most: Math.min(share, limits.claimChunkMax) });
+  line.hasLimits ||= hasRules(lane);
 }
 
 type HeadRow = [...TaskRow, seq: number, grp: string, turn: number, since: number, weight: number];
@@ -167,12 +177,13 @@ async function readGroups(step: Step, line: Line, gate: Gate): Promise<void> {
   // Groups whose limits are full are passed in larger and larger strides.
   const most = Math.min(limits.batchMax, Math.max(line.left, 2 * line.asked), line.groupsMax - line.groups);
   const inputs = [step.now, line.queue, after.turn, after.since, after.group ?? '', most] as const;
-  const closed = JSON.stringify([...gate.closed]);
+  const closed = closedFor(line, gate);
   const rows =
-    gate.closed.size === 0
+    closed.length === 0
       ? await step.tx.query(firstHeads, ...inputs)
-      : await step.tx.query(openHeads, ...inputs, limits.claimHeadMax, closed);
-  const lanes = rows.map((row) => laneOf(line, row, gate.closed.size === 0));
+      : await step.tx.query(openHeads, ...inputs, limits.claimHeadMax, JSON.stringify(closed));
+  const lanes = rows.map((row) => laneOf(line, row, closed.length === 0));
+  line.hasLimits ||= lanes.some(hasRules);
   line.read.push(...lanes);
   for (const lane of lanes) {
     if (!lane.done) insert(line.lanes, lane);
