@@ -41,6 +41,18 @@ export const groupCases: readonly Case[] = [
     },
   ],
   [
+    'a call that is refused moves no group',
+    async (world) => {
+      await putAll(world, {}, {});
+      const late = newTask(sampleId(900), { dependsOn: [{ taskId: sampleId(901), onFailure: 'fail' }] });
+      await world.checkRefused((broker) => broker.enqueue([newTask(sampleId(902), a), late]), 'INVALID_FLOW');
+      expect(await claimGroups(world, 1)).toEqual([null]);
+      await world.put(a);
+      // Only from now on do groups take turns here: what was claimed before counts for nobody.
+      expect(await claimGroups(world, 1)).toEqual([null]);
+    },
+  ],
+  [
     'priority and age order the tasks of one group, not the groups',
     async (world) => {
       const ids = await putAll(world, { ...a, priority: 9 }, { ...b, priority: 0 }, { ...a, priority: 0 }, a);

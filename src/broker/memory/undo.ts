@@ -2,6 +2,7 @@
 
 import type { MemoryState, Row } from './state.ts';
 import type { Step } from './step.ts';
+import type { Round } from './turns.ts';
 
 /** Does it, or leaves everything as it was and throws. */
 export function atomically<Answer>(step: Step, act: () => Answer): Answer {
@@ -21,6 +22,7 @@ function remember({ state, items, work, finished, cancels, blocked, freed }: Ste
   );
   const rows = new Map([...state.rows].map(([id, row]): [string, Row] => [id, copyOf(row)]));
   const edges = new Map([...state.edges].map(([id, parents]) => [id, new Map(parents)] as const));
+  const rounds = new Map([...state.rounds].map(([queue, round]) => [queue, copyOfRound(round)] as const));
   const kinds = new Map([...items].map(([kind, list]) => [kind, [...list]] as const));
   const sets = [work, blocked, freed].map((set) => [set, new Set(set)] as const);
   const lists = [finished, cancels].map((list) => [list, list.length] as const);
@@ -28,6 +30,7 @@ function remember({ state, items, work, finished, cancels, blocked, freed }: Ste
     for (const [map, copy] of saved) refill(map, copy);
     refill(state.rows, rows);
     refill(state.edges, edges);
+    refill(state.rounds, rounds);
     refill(items, kinds);
     for (const [set, copy] of sets) {
       set.clear();
@@ -39,6 +42,10 @@ function remember({ state, items, work, finished, cancels, blocked, freed }: Ste
 
 function copyOf(row: Row): Row {
   return { ...row, attempts: [...row.attempts], logs: [...row.logs] };
+}
+
+function copyOfRound({ turn, groups }: Round): Round {
+  return { turn, groups: new Map(groups) };
 }
 
 function refill<Key, Value>(map: Map<Key, Value>, copy: ReadonlyMap<Key, Value>): void {
