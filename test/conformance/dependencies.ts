@@ -115,6 +115,18 @@ const refusals: readonly Case[] = [
     },
   ],
   [
+    'a parent that is replaced within its call waits for nobody: it fails the task that it blocked',
+    async (world) => {
+      const child = await world.put();
+      const given = { key: 'k', dependsOn: [on(child)], blocks: [on(child)] };
+      const results = await world
+        .broker()
+        .enqueue([newTask(sampleId(901), given), newTask(sampleId(902), { key: 'k', ifExists: 'replace' })]);
+      expect(results.map(({ outcome }) => outcome)).toEqual(['created', 'replaced']);
+      expect(await overdue(world)).toEqual([[child, 'dependency_failed', [sampleId(901)]]]);
+    },
+  ],
+  [
     'more parents than a task may gain in the end are refused, and nothing of the call is stored',
     async (world) => {
       const parents = Array.from({ length: limits.parentsMax - 1 }, (_, index) => on(sampleId(10_000 + index)));

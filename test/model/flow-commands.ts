@@ -67,6 +67,16 @@ export const enqueueFlow = fc
     }),
   );
 
+/** Another task under an id that was sent before: a conflict while that task is there, a newcomer in its place when it is gone. */
+export const enqueueOver = fc.tuple(back, linkedGiven).map(([index, given]) =>
+  callCommand(`EnqueueOver ${index} ${JSON.stringify(given)}`, (book) => {
+    const former = recent(book.tasks, index);
+    if (former === undefined) return null;
+    const task = { ...linkedTask(book, given), id: former.id, payload: '{"over":true}' };
+    return (broker) => broker.enqueue([task]);
+  }),
+);
+
 export const cancelFlow = fc
   .constantFrom('f', 'g')
   .map((flow) =>

@@ -59,7 +59,9 @@ function gainParents(step: Step, gains: readonly Gain[]): void {
   const { state } = step;
   const fresh = gains.filter(({ childId, parent }) => addParent(state, childId, parent));
   for (const { childId, parent, position } of fresh) {
-    if (waitsFor(state, parent.taskId, childId)) throw loopThroughStore(position, childId);
+    // Who has a failed parent waits for a verdict, not for the parent.
+    const isOpen = state.edges.get(childId)?.get(parent.taskId) === 'open';
+    if (isOpen && waitsFor(state, parent.taskId, childId)) throw loopThroughStore(position, childId);
   }
   for (const [childId, ofChild] of Map.groupBy(fresh, (gain) => gain.childId)) {
     const row = state.rows.get(childId);

@@ -53,7 +53,7 @@ export async function gainParents(step: Step, gains: readonly Gain[]): Promise<v
   const fresh = possible.filter((_gain, index) => stored[index] === true);
   await refuseLoops(
     step,
-    fresh.filter(({ waits }) => waits),
+    fresh.filter(({ waits, state }) => waits && state === 'open'),
   );
   const gained = Map.groupBy(fresh, ({ childId }) => childId);
   const updates: [options: string | null, checkAt: number | null, id: string][] = [];
