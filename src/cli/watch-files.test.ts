@@ -84,6 +84,21 @@ test('what tasks import from elsewhere is noticed when it was named', async () =
   await hears('mail.ts');
 });
 
+test('beside the folders only what is imported, or new code next to it, is a change: a task may write files', async () => {
+  mkdirSync(join(root, 'lib'));
+  for (const name of ['lib/mail.ts', 'lib/words.json', 'own.ts']) write(name, '1');
+  watch.add([join(root, 'lib', 'mail.ts'), join(root, 'lib', 'words.json')]);
+  for (const name of ['report.json', 'script.ts', 'lib/report.json']) write(name, '1');
+  await sleep(systemClock, 300);
+  expect(told).toEqual([]);
+  write('lib/words.json', '22');
+  write('lib/new.ts', '1');
+  await hears('words.json', 'new.ts');
+  watch.add([join(root, 'own.ts')]);
+  write('own.ts', '22');
+  await hears('own.ts');
+});
+
 test('what is no code, hidden or of a package, and a file that was only touched, is no change', async () => {
   mkdirSync(join(root, 'tasks', 'node_modules'));
   write('tasks/notes.md', '1');

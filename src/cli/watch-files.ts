@@ -31,6 +31,8 @@ export function watchFiles({ folders, clock, onChange }: FileWatchOptions): File
   const watchers = new Map<string, FSWatcher>();
   const signatures = new Map<string, string>();
   const changed = new Set<string>();
+  const imported = new Set<string>();
+  const importedFrom = new Set<string>();
   let cancel: Cancel | null = null;
   let closed = false;
 
@@ -43,6 +45,11 @@ export function watchFiles({ folders, clock, onChange }: FileWatchOptions): File
     changed.add(path);
     cancel?.();
     cancel = clock.schedule(quietMs, tell);
+  }
+
+  /** Beside the folders of tasks, where their runs may write: code that none of them imports yet may be the missing one, data not. */
+  function noteBeside(path: string): void {
+    if (imported.has(path) || (importedFrom.has(dirname(path)) && !path.endsWith('.json'))) note(path);
   }
 
   function tell(): void {
@@ -95,7 +102,7 @@ export function watchFiles({ folders, clock, onChange }: FileWatchOptions): File
       return;
     }
     start(found, (changedPath) => {
-      note(changedPath);
+      noteBeside(changedPath);
       if (nearestExisting(path) === found) return;
       stop(found);
       watchRoot(path);
@@ -112,7 +119,10 @@ export function watchFiles({ folders, clock, onChange }: FileWatchOptions): File
       for (const file of files) {
         signatures.set(file, signatureOf(file));
         const isInside = folders.some((folder) => file.startsWith(resolve(folder) + sep));
-        if (!isInside) start(dirname(file), note);
+        if (isInside) continue;
+        imported.add(file);
+        importedFrom.add(dirname(file));
+        start(dirname(file), noteBeside);
       }
     },
     close() {
