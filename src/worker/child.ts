@@ -15,6 +15,8 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
   /** Why there was no process at all. */
   readonly problem: string | null;
+  /** Whether it was killed by its worker. */
+  readonly isOrdered: boolean;
 }
 
 /** What its present run listens to. */
@@ -71,6 +73,7 @@ export function startChild({ memoryMb, env, graceMs, clock }: ChildOptions): Chi
     },
   });
   let problem: string | null = null;
+  let isOrdered = false;
   let hasEnded = false;
   const ended = Promise.withResolvers<void>();
   const tail: string[] = [];
@@ -90,7 +93,7 @@ export function startChild({ memoryMb, env, graceMs, clock }: ChildOptions): Chi
     hasEnded = true;
     const { exitCode: code, signalCode: signal } = spawned;
     end.reached();
-    child.listener?.onExit({ code, signal, problem });
+    child.listener?.onExit({ code, signal, problem, isOrdered });
     ended.resolve();
   }
 
@@ -114,7 +117,10 @@ export function startChild({ memoryMb, env, graceMs, clock }: ChildOptions): Chi
       cancel();
     },
     dismiss: () => void (spawned.connected && spawned.disconnect()),
-    kill: () => killGroup(spawned),
+    kill() {
+      isOrdered = true;
+      killGroup(spawned);
+    },
   };
   listen(spawned, onLine, (vitals) => {
     child.rssMb = vitals.rssMb;

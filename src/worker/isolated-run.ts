@@ -35,7 +35,6 @@ export function runInChild(
   const { clock, onStarted, onNews } = options;
   const { promise, resolve } = Promise.withResolvers<IsolatedEnd>();
   const { signal, task } = attempt;
-  let isKilled = false;
 
   function onMessage(message: FromChild): void {
     // A handler may send what it likes.
@@ -82,7 +81,7 @@ export function runInChild(
   }
 
   function onExit(exit: Exit): void {
-    if (isKilled) end(null);
+    if (exit.isOrdered) end(null);
     else if (exit.problem !== null) {
       const error = toTaskError(task.name, new Error(`No process could be started for it: ${exit.problem}`));
       end({ kind: 'error', error, retryable: true, retryAfterMs: null });
@@ -104,18 +103,13 @@ export function runInChild(
     resolve({ outcome, isSpent });
   }
 
-  function kill(): void {
-    isKilled = true;
-    child.kill();
-  }
-
   const cancelStart = scheduleDeadline(clock, limits.isolateStartMs, () => {
     const problem = `it did not load within ${limits.isolateStartMs / 1_000} s in a process of its own`;
     const error = toTaskError(task.name, taskFlowError('TASK_FILE_FAILED', { file: options.file, problem }));
     child.kill();
     end({ kind: 'error', error, retryable: true, retryAfterMs: null });
   });
-  attempt.kill = kill;
+  attempt.kill = child.kill;
   child.listener = { onMessage, onLine, onExit };
   signal.addEventListener('abort', onAbort);
   const { id, name, queue, generation, epoch, checkpoints, claimedAt, flowId, traceparent } = task;
@@ -128,7 +122,7 @@ export function runInChild(
     task: { ...known, claimedAt, flowId, traceparent },
     parents: attempt.parents,
   });
-  if (child.hasEnded) onExit({ code: null, signal: null, problem: 'it ended before the run' });
+  if (child.hasEnded) onExit({ code: null, signal: null, problem: 'it ended before the run', isOrdered: false });
   return promise;
 }
 

@@ -27,10 +27,12 @@ beforeAll(async () => {
   await startWorker();
 });
 
-async function startWorker(): Promise<void> {
+async function startWorker(graceMs = 300): Promise<void> {
   const program = fileURLToPath(new URL('../zoo/worker.ts', import.meta.url));
   said = '';
-  worker = spawn(process.execPath, [program, join(folder, 'tasks.db')], { stdio: ['ignore', 'pipe', 'inherit'] });
+  worker = spawn(process.execPath, [program, join(folder, 'tasks.db'), `${graceMs}`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   worker.stdout?.on('data', (chunk) => {
     said += chunk;
   });
@@ -204,6 +206,17 @@ test('there are no more processes than slots, and a stop ends all of them', asyn
   await until(() => !isAlive());
   expect([worker.exitCode, processesBelow(worker.pid ?? 0)]).toEqual([0, []]);
   expect(await taskOf(busy)).toMatchObject({ state: 'queued', reason: 'released', crashes: 0, interruptions: 1 });
+});
+
+test('a stop that cannot wait for the grace ends processes without blaming their tasks', async () => {
+  await startWorker(limits.graceMs);
+  const id = ids.next();
+  await broker.enqueue([newTask({ id, name: 'apart.loops' })]);
+  await until(async () => (await taskOf(id)).startedAt !== null);
+  worker.kill('SIGTERM');
+  await until(() => !isAlive());
+  expect(await taskOf(id)).toMatchObject({ state: 'queued', reason: 'released', crashes: 0, interruptions: 1 });
+  await broker.cancel({ taskIds: [id], reason: null });
 });
 
 test('a worker that is killed takes its processes along, those that compute too', async () => {

@@ -1,4 +1,4 @@
-/** A worker that knows every animal, in a process of its own. Usage: node worker.ts FILE */
+/** A worker that knows every animal, in a process of its own. Usage: node worker.ts FILE [GRACE] */
 
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import type { Store } from '../../src/history/history.ts';
 import { createWorker } from '../../src/worker/worker.ts';
 import definitions from './animals.ts';
 
-const [file = ''] = process.argv.slice(2);
+const [file = '', grace = '300'] = process.argv.slice(2);
 const broker = createSqliteBroker({ file });
 await broker.open();
 const store = { broker, history: { sample: async () => true }, close: () => broker.close() } as unknown as Store;
@@ -20,7 +20,7 @@ const worker = createWorker({
   ),
   childEnv: { ZOO_SECRET: 'told' },
   concurrency: 6,
-  graceMs: 300,
+  graceMs: Number(grace),
   drainMs: 500,
 });
 worker.on('stray', ({ name, error }) => console.log(`stray ${name} ${error?.message}`));
