@@ -27,7 +27,10 @@ export const workerGet: Operation<WorkerInput, WorkerRecordDocument> = {
   },
 };
 
-export const workerDrain = telling('drain', 'Let a worker claim nothing more; what runs goes on');
+export const workerDrain = telling(
+  'drain',
+  'Let a worker claim nothing more until it resumes or restarts; what runs goes on',
+);
 export const workerResume = telling('resume', 'Let a drained worker claim again');
 export const workerStack = telling('stack', 'Ask a worker what each of its slots does now');
 export const workerRestart = telling('restart', 'Drain a worker, end its process and start it anew');

@@ -49,7 +49,7 @@ const get: CommandSpec = {
 };
 
 const drain = telling(workerDrain, {
-  summary: 'Let workers claim nothing more; what runs goes on',
+  summary: 'Let workers claim nothing more until they resume or restart; what runs goes on',
   example: 'taskflow worker drain ada-mbp-4121',
   done: (worker) => `is draining: ${slotsText(worker)}, nothing new begins`,
 });
