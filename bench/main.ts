@@ -12,6 +12,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promi
   pickup: () => import('./pickup.ts'),
   idle: () => import('./idle.ts'),
   isolate: () => import('./isolate.ts'),
+  guard: () => import('./guard.ts'),
   'worker-loop': () => import('./worker-loop.ts'),
 };
 
