@@ -92,6 +92,17 @@ test('a contract has no handler until it is implemented', async () => {
   expect(definitionOf(resize)?.run).toBe(null);
 });
 
+test('a contract that asks for a process is told by its implementation from which file', () => {
+  const options = { input: z.object({}), output: z.null(), isolate: 'process' as const };
+  const render = contract('video.render', options);
+  expect(definitionOf(render.implement(() => null, { file: import.meta.url }))?.file).toBe(import.meta.url);
+  expect(definitionOf(render.implement(() => null))?.file).toBe(null);
+  const misspelt = { fiel: import.meta.url } as object;
+  expect(() => render.implement(() => null, misspelt)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+  const relative = { file: 'render.ts' };
+  expect(() => render.implement(() => null, relative)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+});
+
 /** Each is wrong in one way; the error names it. */
 const wrong: readonly (readonly [string, object, string, RegExp])[] = [
   ['an empty name', { name: '' }, 'INVALID_OPTION', /empty/],

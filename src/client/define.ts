@@ -4,7 +4,7 @@ import { type CodeSchedule, scheduleBrand } from '../core/code-schedule.ts';
 import { type Context, definitionBrand, type TaskDefinition } from '../core/definition.ts';
 import type { Duration } from '../core/duration.ts';
 import type { AsJson, Frozen } from '../core/json-type.ts';
-import { invalidOption } from '../core/option-names.ts';
+import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import type { EnqueueItem } from './client.ts';
 import { defaultClient } from './default-client.ts';
 import type { Handle } from './handle.ts';
@@ -70,9 +70,13 @@ export interface Schedule {
 /** A task without its handler: safe to import where the handler's code must not be. */
 export interface Contract<Name extends string, Input extends AnySchema, Output extends AnySchema>
   extends TaskRef<Name, In<Input>, Out<Input>, AsJson<Out<Output>>> {
-  /** The task with its handler, for the worker. The contract itself stays as it is. */
+  /**
+   * The task with its handler, for the worker. The contract itself stays as it is. `file` is `import.meta.url` of the module
+   * that exports the answer, as with `task()`: needed only for a process of its own, and only by `createWorker`.
+   */
   implement<const Result extends Frozen<In<Output>>>(
     run: (input: Out<Input>, context: Context) => Promise<Result> | Result,
+    place?: { readonly file?: string },
   ): TaskRef<Name, In<Input>, Out<Input>, AsJson<Out<Output>>>;
 }
 
@@ -170,10 +174,12 @@ export function contract(name: string, options: object): unknown {
   const schedules = new Map<string, CodeSchedule>();
   return {
     ...taskRef(defineTask(name, options, null, schedules), schedules),
-    implement(run: unknown) {
+    implement(run: unknown, place: object = {}) {
       if (typeof run !== 'function') throw invalidOption(`The contract ${name}`, 'implement(…) needs a function');
+      checkOptionNames(place, ['file'], [], `The place of ${name}`);
+      const implemented = { ...options, ...place };
       return taskRef(
-        defineTask(name, options, (input, context) => run(input, context), schedules),
+        defineTask(name, implemented, (input, context) => run(input, context), schedules),
         schedules,
       );
     },

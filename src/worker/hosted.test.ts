@@ -1,5 +1,5 @@
 /** Checks the worker a program makes for itself: what it refuses, what it runs, and how it stops. */
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
 import { systemChance } from '../core/chance.ts';
 import { definitionBrand, type TaskDefinition } from '../core/definition.ts';
@@ -8,7 +8,7 @@ import { systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { hostWorker } from './hosted.ts';
 
-function defined(name: string, queue: string, run: TaskDefinition['run']): object {
+function defined(name: string, queue: string, run: TaskDefinition['run'], file: string | null = null): object {
   const definition: TaskDefinition = {
     name,
     queue,
@@ -18,7 +18,7 @@ function defined(name: string, queue: string, run: TaskDefinition['run']): objec
     policy: '{}',
     isolate: 'none',
     memoryMb: null,
-    file: null,
+    file,
     key: null,
     keyForMs: null,
     ifExists: 'return',
@@ -103,6 +103,15 @@ test('it serves the queues of its tasks, tells what happened, and closes its sto
   await running;
   expect(seen.sort()).toEqual(['a', 'b no']);
   expect(closed).toBe(1);
+});
+
+test('it publishes the file of a task that says it, as others publish theirs', async () => {
+  const tasks = [defined('a', 'one', null, import.meta.url), defined('b', 'one', null)];
+  await using worker = await hostWorker({ tasks }, open);
+  void worker.run();
+  await vi.waitFor(async () => expect(await broker.getWorkers()).toHaveLength(1));
+  const [{ definitions = [] } = {}] = await broker.getWorkers();
+  expect(definitions.map(({ file }) => file)).toEqual(['src/worker/hosted.test.ts', null]);
 });
 
 test('a signal stops it', async () => {

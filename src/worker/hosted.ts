@@ -1,6 +1,8 @@
 /** A worker for a program of one's own: it opens its store, heeds the signals of the process, and closes what it opened. */
 
+import { relative } from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { putSchedules } from '../client/put-schedules.ts';
 import { schedulesIn } from '../core/code-schedule.ts';
 import { definitionsIn } from '../core/collect.ts';
@@ -75,13 +77,17 @@ export async function hostWorker(
   const store = await open(options.broker ?? null);
   try {
     const { concurrency, name, middleware } = options;
-    const modules = Object.fromEntries(definitions.flatMap((one) => (one.file == null ? [] : [[one.name, one.file]])));
+    const known = definitions.flatMap(({ name, file }) => (file == null ? [] : [{ name, file }]));
+    const modules = Object.fromEntries(known.map(({ name, file }) => [name, file]));
+    // Published too: by it an engine knows that a run had a process of its own, and blames no task for the end of this one.
+    const files = Object.fromEntries(known.map(({ name, file }) => [name, shownPath(file)]));
     const childEnv: Readonly<Record<string, string>> =
       options.broker === undefined ? {} : { TASKFLOW_BROKER: options.broker };
     const worker = createWorker({
       store,
       definitions,
       modules,
+      files,
       childEnv,
       queues,
       drainMs,
@@ -94,6 +100,11 @@ export async function hostWorker(
     await store.close();
     throw error;
   }
+}
+
+/** Relative to where the program runs, as task files are shown. */
+function shownPath(file: string): string {
+  return relative(process.cwd(), file.startsWith('file:') ? fileURLToPath(file) : file);
 }
 
 function host(worker: Worker, store: Store): HostedWorker {
