@@ -16,6 +16,7 @@ export type Asked = Partial<
     | 'limits'
     | 'group'
     | 'keepMs'
+    | 'dependsOn'
     | 'key'
     | 'keyForMs'
     | 'ifExists'
@@ -40,11 +41,11 @@ export interface ClientEntry {
   readonly code?: string | undefined;
 }
 
-/** One moment of one run of a handler. `step`: a step's function began; `kept`: its promise resolved. */
+/** One moment of one run of a handler. `step`: a step's function began; `kept`: its promise resolved; `spawn`: it asked for a child. */
 export interface Effect {
   readonly at: number;
   readonly pid: number;
-  readonly what: 'begin' | 'abort' | 'end' | 'step' | 'kept';
+  readonly what: 'begin' | 'abort' | 'end' | 'step' | 'kept' | 'spawn';
   readonly taskId: string;
   readonly epoch: number;
   readonly attempt: number;
@@ -56,6 +57,8 @@ export interface Effect {
   /** Which step, and of which generation; of `step` and `kept` only. */
   readonly step?: string;
   readonly generation?: number;
+  /** Of `spawn`. */
+  readonly child?: { readonly taskId: string; readonly n: number; readonly asked: Asked };
 }
 
 /** What became of a process, seen from outside. A `frozen` one may go on. */

@@ -10,6 +10,7 @@ import { isFinished, type TaskState } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
 import { createCensus } from './census.ts';
 import type { ClientEntry, Effect, KeyRefusal, PatchEntry, ProcessEntry, SettingEntry } from './evidence.ts';
+import { checkParents, checkSpawned } from './families.ts';
 import { createKeyBook, type KeyBook } from './keys.ts';
 import { createLimitBook, type LimitBook } from './limits.ts';
 import { contextMax, eventLine, lineOf } from './lines.ts';
@@ -19,7 +20,7 @@ import { createProcessBook } from './processes.ts';
 import { checkRow } from './rows.ts';
 import { checkRuns } from './runs.ts';
 import { checkSteps } from './steps.ts';
-import { createStory, type Line, replay, runOf, type Says, type TaskStory } from './story.ts';
+import { createStory, type Line, replay, type Says, type TaskStory, takeClient, takeEffect } from './story.ts';
 import { createTurnBook, type TurnBook } from './turns.ts';
 import type { Tell, Verdict, Violation } from './verdict.ts';
 
@@ -169,6 +170,15 @@ class HistoryJudge implements Judge {
     remember(story, effect);
     this.#census.effect(effect);
     takeEffect(story, effect);
+    if (effect.child !== undefined) this.#ask(effect.child);
+  }
+
+  /** A run asks for it; whether it comes to be depends on how that run ends. */
+  #ask({ taskId, n, asked }: NonNullable<Effect['child']>): void {
+    const story = this.#storyOf(taskId);
+    story.n ??= n;
+    story.asked ??= asked;
+    story.isSpawned = true;
   }
 
   process(entry: ProcessEntry): void {
@@ -279,6 +289,7 @@ class HistoryJudge implements Judge {
     );
     this.#census.event(event, item);
     if (event.kind === 'enqueue') this.#noteRequest(story);
+    if (event.kind === 'claim') checkParents(story, (taskId) => this.#stories.get(taskId), this.#saysOf(story));
     const { asked } = story;
     this.#keys.change(event, item, asked);
     this.#limits.change(event, item, asked?.limits);
@@ -328,9 +339,18 @@ class HistoryJudge implements Judge {
     if (enqueues > 0 && story.n === null) says('S2', 'it is there and nobody asked for it');
     const isUnsure = story.isUnsure || story.waiting.length > 0;
     if (story.isRefused && !isAccepted && !isUnsure && enqueues > 0) says('S2', 'it was refused and is there');
-    if (enqueues > 0 && !isAccepted) this.#census.recovered();
+    if (enqueues > 0 && !isAccepted && !story.isSpawned) this.#census.recovered();
     checkRuns(story, { processes: this.#processes, toldWithinMs: this.#toldWithinMs }, says);
     if (story.steps !== null && !story.reborn) checkSteps(story.steps, says);
+    if (story.spawned !== null && !story.reborn) this.#foldSpawned(story, story.spawned);
+  }
+
+  #foldSpawned(story: TaskStory, spawned: readonly Effect[]): void {
+    checkSpawned(spawned, story.runs, (n) => this.#stored.has(n), this.#saysOf(story));
+    for (const { child } of spawned) {
+      const never = child === undefined ? undefined : this.#stories.get(child.taskId);
+      if (never?.enqueues === 0) this.#stories.delete(never.taskId);
+    }
   }
 
   #checkEnd({ taskId, state }: TaskStory): void {
@@ -356,29 +376,3 @@ function takeWhile<Entry>(entries: Entry[], isBefore: (entry: Entry) => boolean)
 }
 
 const patchName = ({ taskId, version }: Pick<EventItem, 'taskId' | 'version'>): string => `${taskId} ${version}`;
-
-function takeClient(story: TaskStory, entry: ClientEntry): void {
-  const { pid, step } = entry;
-  if (step === 'invoke') {
-    story.asked ??= entry.asked ?? {};
-    story.n ??= entry.n;
-    story.waiting.push(pid);
-    return;
-  }
-  const call = story.waiting.indexOf(pid);
-  if (call >= 0) story.waiting.splice(call, 1);
-  if (step === 'ok') story.isAccepted = true;
-  else if (step === 'info') story.isUnsure = true;
-  else story.isRefused = true;
-}
-
-function takeEffect(story: TaskStory, effect: Effect): void {
-  const run = runOf(story, effect.epoch);
-  if (effect.what === 'step' || effect.what === 'kept') {
-    story.steps ??= [];
-    story.steps.push(effect);
-  } else if (effect.what === 'begin') {
-    if (run.begin === null) run.begin = effect;
-    else run.again ??= effect;
-  } else if (run.begin !== null) run[effect.what] ??= effect;
-}

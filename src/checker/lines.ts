@@ -13,7 +13,9 @@ export function lineOf(line: Line): string {
     return `store   ${event.at}  event ${event.seq}: ${event.kind} ${item.from ?? 'nothing'} → ${item.to ?? 'nothing'}${why}, attempt ${item.attempt}, version ${item.version}`;
   }
   if ('what' in line) {
-    const more = [line.how, line.step].filter((word) => word !== undefined).map((word) => ` ${word}`);
+    const more = [line.how, line.step, line.child?.taskId]
+      .filter((word) => word !== undefined)
+      .map((word) => ` ${word}`);
     return `handler ${Math.round(line.at)}  process ${line.pid}: ${line.what}${more.join('')}, epoch ${line.epoch}, attempt ${line.attempt}`;
   }
   const code = line.code === undefined ? '' : ` ${line.code}`;

@@ -6,6 +6,7 @@ import { limits } from '../core/limits.ts';
 import { defaultPolicy, type Policy, parsePolicy } from '../core/policy.ts';
 import { type FinishedState, isFinished, isLegal, type Reason, type TaskState } from '../core/states.ts';
 import type { Asked, ClientEntry, Effect } from './evidence.ts';
+import { type Ends, noteEnd } from './families.ts';
 import type { Rule } from './verdict.ts';
 
 /** How one claim of a task ended. */
@@ -41,6 +42,8 @@ export interface TaskStory {
   /** Whether some call may have stored it without its client knowing. */
   isUnsure: boolean;
   isRefused: boolean;
+  /** Asked for by a run of another task. */
+  isSpawned: boolean;
   state: TaskState | null;
   version: number;
   attempt: number;
@@ -54,8 +57,11 @@ export interface TaskStory {
   claims: number;
   /** By epoch less one. */
   readonly runs: Run[];
-  /** What its handlers said of their steps; `null` while they had none. */
+  /** What its handlers said of their steps and children; `null` while they had none. */
   steps: Effect[] | null;
+  spawned: Effect[] | null;
+  /** How it has ended so far, in any generation. */
+  readonly ended: Ends;
   /** The earliest time of the next claim, and the promise that says so. */
   notBefore: number;
   notBeforeRule: 'S9' | 'S10';
@@ -80,9 +86,12 @@ export function createStory(taskId: string): TaskStory {
     isAccepted: false,
     isUnsure: false,
     isRefused: false,
+    isSpawned: false,
     ...unheardOf,
     runs: [],
     steps: null,
+    spawned: null,
+    ended: { succeeded: false, other: false },
     removed: false,
     reborn: false,
     trail: [],
@@ -111,6 +120,37 @@ export function runOf(story: TaskStory, epoch: number): Run {
   while (story.runs.length < epoch)
     story.runs.push({ isClaimed: false, ended: null, begin: null, again: null, abort: null, end: null });
   return story.runs[epoch - 1] as Run;
+}
+
+/** Takes in what a client said. */
+export function takeClient(story: TaskStory, entry: ClientEntry): void {
+  const { pid, step } = entry;
+  if (step === 'invoke') {
+    story.asked ??= entry.asked ?? {};
+    story.n ??= entry.n;
+    story.waiting.push(pid);
+    return;
+  }
+  const call = story.waiting.indexOf(pid);
+  if (call >= 0) story.waiting.splice(call, 1);
+  if (step === 'ok') story.isAccepted = true;
+  else if (step === 'info') story.isUnsure = true;
+  else story.isRefused = true;
+}
+
+/** Takes in what a handler said. */
+export function takeEffect(story: TaskStory, effect: Effect): void {
+  const run = runOf(story, effect.epoch);
+  if (effect.what === 'step' || effect.what === 'kept') {
+    story.steps ??= [];
+    story.steps.push(effect);
+  } else if (effect.what === 'spawn') {
+    story.spawned ??= [];
+    story.spawned.push(effect);
+  } else if (effect.what === 'begin') {
+    if (run.begin === null) run.begin = effect;
+    else run.again ??= effect;
+  } else if (run.begin !== null) run[effect.what] ??= effect;
 }
 
 /** What else the judge knows of a change. */
@@ -224,6 +264,7 @@ function chargeOf(story: TaskStory, { to, reason }: EventItem): boolean | null {
 }
 
 function finished(story: TaskStory, event: BatchEvent, to: FinishedState, says: Says): void {
+  noteEnd(story.ended, to);
   if (++story.ends > 1) says('S5', `it has ended ${story.ends} times`);
   if (story.asked?.policy === undefined) return;
   const { keepSucceededMs, keepFailedMs } = policyOf(story);

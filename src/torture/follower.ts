@@ -9,6 +9,7 @@ import type { History } from '../history/history.ts';
 import { readClientNote, readHandlerNote } from './note-reader.ts';
 import { type Author, type Doing, fatesPath, notesPath, settingsPath } from './notes.ts';
 import { createTail, type Tail } from './tail.ts';
+import type { Ticks } from './ticks.ts';
 
 /** A setting that was asked for; its event will come. */
 export type Wish = Omit<SettingEntry, 'seq'>;
@@ -35,7 +36,14 @@ export interface Follower {
 const pageMax = 500;
 const idsKept = 400;
 
-export function createFollower(folder: string, history: Pick<History, 'events'>, judge: Judge): Follower {
+export interface FollowerOptions {
+  readonly folder: string;
+  readonly history: Pick<History, 'events'>;
+  readonly judge: Judge;
+  readonly ticks: Pick<Ticks, 'stored'>;
+}
+
+export function createFollower({ folder, history, judge, ticks }: FollowerOptions): Follower {
   const tails = new Map<string, { readonly tail: Tail; readonly author: Author; readonly number: number }>();
   const left = new Set<number>();
   const wishes: Wish[] = [];
@@ -81,7 +89,9 @@ export function createFollower(folder: string, history: Pick<History, 'events'>,
       appendFileSync(settingsPath(folder), `${JSON.stringify(setting)}\n`);
       judge.setting(setting);
     }
-    for (const { taskId, from, to } of event.items) {
+    for (const item of event.items) {
+      const { taskId, from, to } = item;
+      if (event.kind === 'enqueue') ticks.stored(item);
       if (from === null) keep(fresh, taskId);
       else if (to !== null && isFinished(to)) keep(finished, taskId);
     }

@@ -10,8 +10,9 @@ import { TaskFlowError } from '../core/errors.ts';
 import { createIds } from '../core/ids.ts';
 import { sleep, systemClock } from '../core/time.ts';
 import { type ClientNote, machineMs, openNotes } from './notes.ts';
+import { numbersEach } from './numbers.ts';
 import type { Shape } from './plan.ts';
-import { drawRequest, type Request } from './requests.ts';
+import { type Call, drawFamily, drawRequest, type Family } from './requests.ts';
 import { tasks } from './tasks/work.ts';
 
 export interface LoadSettings {
@@ -27,18 +28,13 @@ export interface LoadSettings {
   readonly leaseMs: number;
 }
 
-/** Requests of one process are numbered from here on: no two processes share a number. */
-export const numbersEach = 2 ** 26;
-
 const tickMs = 50;
+/** Families of tasks for each other task. */
+const familyShare = 0.01;
 const callsMax = 24;
 /** A client that was not answered for so long gives up; finished tasks are kept for longer. */
 const patienceMs = 15_000;
 const repeatMs = 100;
-
-interface Call extends Request {
-  readonly id: string;
-}
 
 /** How much of the mean rate there is at a time. */
 export function shareOf(shape: Shape, ms: number): number {
@@ -47,6 +43,8 @@ export function shareOf(shape: Shape, ms: number): number {
   if (shape === 'sawtooth') return 2 * phase;
   return 1;
 }
+
+type Write = (notes: readonly ClientNote[]) => void;
 
 /** Sends one batch. Answers for each call whether it made a task. */
 type Send = (calls: readonly Call[]) => Promise<readonly boolean[]>;
@@ -59,7 +57,7 @@ async function main(settings: LoadSettings): Promise<void> {
   const store = connect(settings.broker);
   const client = makeClient({ open: () => store.broker.open().then(() => store) });
   const send = url === null ? sendTo(client) : sendOver(url);
-  const inFlight = new Set<Promise<void>>();
+  const inFlight = new Set<Promise<unknown>>();
   let [isHeld, isOver] = [false, false];
   process.once('SIGTERM', () => {
     isOver = true;
@@ -79,11 +77,20 @@ async function main(settings: LoadSettings): Promise<void> {
     const drawn: Call[] = [];
     for (; owed >= 1; owed -= 1)
       drawn.push({ ...drawRequest(chance, n++, { ...settings, isRemote: url !== null }), id: ids.next() });
-    for (const batch of batchesOf(drawn, url !== null)) {
+    const start = async (work: () => Promise<unknown>): Promise<void> => {
       while (inFlight.size >= callsMax) await Promise.race(inFlight);
-      const call = insist(batch, send, write).finally(() => inFlight.delete(call));
+      const call: Promise<unknown> = work().finally(() => inFlight.delete(call));
       inFlight.add(call);
-    }
+    };
+    for (const batch of batchesOf(drawn, url !== null)) await start(() => insist(batch, send, write));
+    if (url === null && chance.float() < drawn.length * familyShare)
+      await start(() =>
+        enqueueFamily(
+          drawFamily(chance, () => [ids.next(), n++]),
+          send,
+          write,
+        ),
+      );
   }
   await Promise.all(inFlight);
   await client.close();
@@ -101,11 +108,7 @@ function batchesOf(calls: readonly Call[], isSingle: boolean): readonly (readonl
 }
 
 /** Sends until there is an answer, under the same ids: however often, each of them is stored once. */
-async function insist(
-  calls: readonly Call[],
-  send: Send,
-  write: (notes: readonly ClientNote[]) => void,
-): Promise<void> {
+async function insist(calls: readonly Call[], send: Send, write: Write): Promise<boolean> {
   const since = systemClock.elapsed();
   do {
     const at = machineMs();
@@ -113,13 +116,19 @@ async function insist(
     try {
       const made = await send(calls);
       write(calls.map(({ id, input }, index) => [machineMs(), made[index] === true ? 'ok' : 'fail', id, input.n]));
-      return;
+      return true;
     } catch (error) {
       const code = error instanceof TaskFlowError ? error.code : String(error).slice(0, 80);
       write(calls.map(({ id, input }) => [machineMs(), 'info', id, input.n, code]));
       await sleep(systemClock, repeatMs);
     }
   } while (systemClock.elapsed() - since < patienceMs);
+  return false;
+}
+
+/** Parents first: a child may only wait for what is there. */
+async function enqueueFamily({ parents, child }: Family, send: Send, write: Write): Promise<void> {
+  if (await insist(parents, send, write)) await insist([child], send, write);
 }
 
 function sendTo(client: Client): Send {

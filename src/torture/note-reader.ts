@@ -8,8 +8,11 @@ export function readHandlerNote(pid: number, line: string): Effect | { readonly 
   const note = JSON.parse(line) as HandlerNote;
   const [at, what] = note;
   if (what === 'block' || what === 'free' || what === 'bomb' || what === 'exit') return { at, doing: what };
-  const [, , taskId, epoch, attempt, n, more] = note;
-  return { at, pid, what, taskId: taskId ?? '', epoch: epoch ?? 0, attempt: attempt ?? 0, n: n ?? 0, ...more };
+  const [, , taskId, epoch, attempt, n, { child, ...more } = {}] = note;
+  const effect = { at, pid, what, taskId: taskId ?? '', epoch: epoch ?? 0, attempt: attempt ?? 0, n: n ?? 0, ...more };
+  if (child === undefined) return effect;
+  // Children are plain tasks.
+  return { ...effect, child: { taskId: child[0], n: child[1], asked: askedOf('torture.plain', {}) } };
 }
 
 export function readClientNote(pid: number, line: string): ClientEntry {

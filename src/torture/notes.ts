@@ -38,7 +38,10 @@ export type HandlerNote =
   | [at: number, what: Doing];
 /** What a handler does to its process. */
 export type Doing = 'block' | 'free' | 'bomb' | 'exit';
-type HandlerMore = Pick<Effect, 'own' | 'how' | 'step' | 'generation'>;
+type HandlerMore = Pick<Effect, 'own' | 'how' | 'step' | 'generation'> & {
+  /** Id and number of a child. */
+  readonly child?: readonly [taskId: string, n: number];
+};
 
 /** One step of a call. Of `invoke`: the name of the task and what differs from its definition; of others an error code. */
 export type ClientNote = [

@@ -7,8 +7,8 @@ import { createIds } from '../core/ids.ts';
 import { systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import type { Follower } from './follower.ts';
-import { numbersEach } from './load.ts';
 import { type ClientNote, machineMs, openNotes } from './notes.ts';
+import { numbersEach } from './numbers.ts';
 import { tasks, type Work } from './tasks/work.ts';
 
 export interface PlanterOptions {

@@ -6,7 +6,7 @@ import type { Chance } from '../core/chance.ts';
 import { definitionBrand } from '../core/definition.ts';
 import type { LimitRule } from '../core/task.ts';
 import { between, pick, pickWeighted, whole } from './draw.ts';
-import { tasks, type Work } from './tasks/work.ts';
+import { tasks, tick, type Work } from './tasks/work.ts';
 
 export type TaskKind = keyof typeof tasks;
 
@@ -19,6 +19,17 @@ export interface Request {
   readonly asked: Asked;
 }
 
+/** A request with the id it has in all of its tries. */
+export interface Call extends Request {
+  readonly id: string;
+}
+
+/** Tasks of which one waits for the others. */
+export interface Family {
+  readonly parents: readonly Call[];
+  readonly child: Call;
+}
+
 const lanes = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
 
 /** How often each sort of work comes, and how it is made. Most of it is plain, as it is in life. */
@@ -29,6 +40,8 @@ const weights = {
   flaky: 30,
   report: 12,
   steps: 16,
+  spawn: 8,
+  isolated: 3,
   keyed: 16,
   debounced: 8,
   slots: 24,
@@ -71,6 +84,10 @@ export function drawRequest(chance: Chance, n: number, { isRemote, leaseMs }: Dr
       return request('mixed', { n, does: 'report', ms: whole(chance, 10, 400) });
     case 'steps':
       return request('mixed', { n, does: 'steps', ms: whole(chance, 10, 100), times: whole(chance, 0, 2) });
+    case 'spawn':
+      return request('mixed', { n, does: 'spawn', times: whole(chance, 0, 2) });
+    case 'isolated':
+      return request('isolated', { n, does: 'ok', ms: whole(chance, 1, 60) });
     case 'keyed':
       return request('keyed', { n, lane, does: 'ok', ms: whole(chance, 0, 30) }, {}, { key: `keyed:${lane}` });
     case 'debounced':
@@ -100,6 +117,22 @@ export function drawRequest(chance: Chance, n: number, { isRemote, leaseMs }: Dr
   }
 }
 
+/** Two parents, of which one may fail for good, and what that means for their child. `next`: a new id and number. */
+export function drawFamily(chance: Chance, next: () => readonly [id: string, n: number]): Family {
+  const parents = [0, 1].map((): Call => {
+    const [id, n] = next();
+    const does = pick(chance, ['ok', 'ok', 'throw'] as const);
+    return { id, ...request('mixed', { n, does, ms: whole(chance, 0, 200), times: pick(chance, [1, 9]) }) };
+  });
+  const [id, n] = next();
+  const dependsOn = parents.map((parent) => ({
+    taskId: parent.id,
+    onFailure: pick(chance, ['fail', 'cancel', 'ignore'] as const),
+  }));
+  const asOption = dependsOn.map(({ taskId, onFailure }) => ({ task: taskId, onFailure }));
+  return { parents, child: { id, ...request('mixed', { n }, { dependsOn: asOption }, { dependsOn }) } };
+}
+
 /** What the judge knows of a task by its name, and what its client said beyond that. */
 export function askedOf(name: string, more: Asked | undefined): Asked {
   const policy = policies.get(name);
@@ -107,7 +140,7 @@ export function askedOf(name: string, more: Asked | undefined): Asked {
 }
 
 const policies = new Map(
-  Object.values(tasks).map(({ name, [definitionBrand]: { policy } }) => [name as string, policy]),
+  [...Object.values(tasks), tick].map(({ name, [definitionBrand]: { policy } }) => [name as string, policy]),
 );
 
 function request(kind: TaskKind, input: Work, options: EnqueueOptions = {}, asked: Asked = {}): Request {

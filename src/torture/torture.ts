@@ -24,6 +24,7 @@ import { drawPlan, type FaultKind, faults, type Plan, type PlanOptions } from '.
 import { createPlanter } from './planter.ts';
 import { checkFile, checkIndexes, heldKeys, showRows } from './remains.ts';
 import { leaveCode } from './tasks/work.ts';
+import { createTicks, type Ticks } from './ticks.ts';
 
 export type Phase = 'storm' | 'drain' | 'check';
 
@@ -101,7 +102,8 @@ async function prepare(plan: Plan, folder: string): Promise<Run> {
   const driver = createSqliteDriver({ file, now: clock.now, clock, chance: systemChance });
   await driver.open();
   const judge = createJudge({ toldWithinMs: 5_000 });
-  const follower = createFollower(folder, store.history, judge);
+  const ticks = createTicks(judge, clock);
+  const follower = createFollower({ folder, history: store.history, judge, ticks });
   const chance = seededChance(plan.seed + 1);
   const exits: Record<string, number> = {};
   const port = await freePort();
@@ -130,7 +132,7 @@ async function prepare(plan: Plan, folder: string): Promise<Run> {
   });
   let ended: Promise<void> | null = null;
   return {
-    play: (options) => play({ plan, store, driver, judge, follower, crew, nemesis, exits }, options),
+    play: (options) => play({ plan, store, driver, judge, ticks, follower, crew, nemesis, exits }, options),
     end() {
       ended ??= crew.end().then(async () => {
         driver.close();
@@ -158,6 +160,7 @@ interface Scene {
   readonly store: Store;
   readonly driver: SqliteDriver;
   readonly judge: Judge;
+  readonly ticks: Ticks;
   readonly follower: Follower;
   readonly crew: Crew;
   readonly nemesis: Nemesis;
@@ -165,7 +168,7 @@ interface Scene {
 }
 
 async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promise<Omit<Report, 'folder'>> {
-  const { plan, judge, crew, nemesis, driver, follower } = scene;
+  const { plan, store, judge, ticks, crew, nemesis, driver, follower } = scene;
   const startedAt = clock.elapsed();
   let phase: Phase = 'storm';
   const watch = createWatch(scene, () =>
@@ -184,6 +187,8 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
   for (const name of moreServers) crew.add('server', name);
   for (let index = 1; index <= plan.workers; index++) crew.add('worker', `worker-${index}`);
   for (const [index] of plan.clients.entries()) crew.add('client', `client-${index + 1}`);
+  // A setting whose event is another's would be judged wrongly: the schedule's comes first.
+  await ticks.begin(store.broker);
   await nemesis.run(signal);
   const stormMs = clock.elapsed() - startedAt;
 
@@ -192,6 +197,7 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
   crew.hurry();
   await nemesis.heal();
   const late = [...(await crew.stop('client', patienceOf('client')))];
+  await ticks.end(store.broker);
   const drainMs = await drain(scene);
   await explainRest(scene);
   for (const kind of ['worker', 'server'] as const) late.push(...(await crew.stop(kind, patienceOf(kind))));
@@ -200,6 +206,7 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
   phase = 'check';
   await watch.end();
   while ((await follower.look()) > 0);
+  ticks.check();
   await showRows(driver, judge);
   const recounted = watch.recounted + (await checkIndexes(driver, judge));
   await checkFile(driver, judge);

@@ -14,6 +14,7 @@ import { createSqlHistory } from '../../src/history/sql-history.ts';
 import { createFollower } from '../../src/torture/follower.ts';
 import { type Author, fatesPath, settingsPath } from '../../src/torture/notes.ts';
 import { showRows } from '../../src/torture/remains.ts';
+import { createTicks } from '../../src/torture/ticks.ts';
 import type { Report } from '../../src/torture/torture.ts';
 import { createScenario, type Scenario } from './processes.ts';
 
@@ -43,7 +44,9 @@ async function judgeAgain(
   });
   const driver = createSqliteDriver({ file: join(folder, 'store.db'), ...real });
   await driver.open();
-  const follower = createFollower(folder, createSqlHistory(driver, systemClock), bent);
+  const history = createSqlHistory(driver, systemClock);
+  const ticks = createTicks(bent, systemClock);
+  const follower = createFollower({ folder, history, judge: bent, ticks });
   for (const entry of linesOf<ProcessEntry>(fatesPath(folder))) judge.process(entry);
   for (const entry of linesOf<SettingEntry>(settingsPath(folder))) judge.setting(entry);
   for (const name of readdirSync(join(folder, 'notes')).filter((one) => one.includes('.'))) {

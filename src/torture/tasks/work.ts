@@ -9,6 +9,7 @@ import { once } from '../../core/once.ts';
 import { sleep, systemClock } from '../../core/time.ts';
 import { fatal, snooze } from '../../core/verdicts.ts';
 import { type HandlerNote, machineMs, openNotes } from '../notes.ts';
+import { childNumber, tickNumber } from '../numbers.ts';
 
 export type Deed =
   | 'ok'
@@ -17,6 +18,7 @@ export type Deed =
   | 'snooze'
   | 'report'
   | 'steps'
+  | 'spawn'
   | 'big'
   | 'hang'
   | 'ignore'
@@ -50,9 +52,19 @@ export const keyed = task('torture.keyed', { ...base, key: 'keyed:{lane}', run: 
 export const slots = task('torture.slots', { ...base, concurrency: { limit: 3, key: '{lane}' }, run: work });
 export const rated = task('torture.rated', { ...base, rateLimit: { limit: 20, per: '1s', key: '{lane}' }, run: work });
 export const strict = task('torture.strict', { ...base, cancel: 'strict', run: work });
+export const isolated = task('torture.isolated', { ...base, isolate: 'process', run: work });
+export const tick = task('torture.tick', { ...base, run: work });
+
+/** Each second of the run has one: none is left out, whatever was away then. */
+export const everySecond = tick.schedule('torture.second', {
+  every: '1s',
+  input: ({ at }) => ({ n: tickNumber(at.getTime()) }),
+  overlap: 'allow',
+  catchUp: { all: 1_000, within: '1h' },
+});
 
 /** By their names, for whoever enqueues them. */
-export const tasks = { plain, mixed, short, keyed, slots, rated, strict } as const;
+export const tasks = { plain, mixed, short, keyed, slots, rated, strict, isolated } as const;
 
 /** Whether this is a process for one run: what its worker starts, not the worker. */
 const isOwn = basename(process.argv[1] ?? '').startsWith('child-main.');
@@ -98,6 +110,8 @@ async function act(input: Work, ctx: Context): Promise<string | undefined> {
       return report(ms, ctx);
     case 'steps':
       return steps(n, ms, times, ctx);
+    case 'spawn':
+      return spawn(n, times, ctx);
     case 'big':
       return 'x'.repeat(20_000);
     case 'hang':
@@ -143,6 +157,16 @@ async function steps(n: number, ms: number, times: number, ctx: Context): Promis
   await Promise.all([step('two'), step('three')]);
   if (ctx.attempt <= times) throw new Error(`attempt ${ctx.attempt} of ${n} fails after its steps`);
   await step('four');
+}
+
+/** Two children, which come with a success and with nothing else. */
+async function spawn(n: number, times: number, ctx: Context): Promise<undefined> {
+  for (const index of [0, 1]) {
+    const child = childNumber(n, ctx.fencingToken, index);
+    const { id } = await ctx.spawn(plain, { n: child });
+    write([machineMs(), 'spawn', ctx.id, ctx.fencingToken, ctx.attempt, n, { child: [id, child] }]);
+  }
+  if (ctx.attempt <= times) throw new Error(`attempt ${ctx.attempt} of ${n} fails after it has spawned`);
 }
 
 function block(ms: number): void {
