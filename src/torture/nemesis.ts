@@ -5,6 +5,7 @@ import { type Clock, sleep } from '../core/time.ts';
 import type { Crew, Seat, SeatKind } from './crew.ts';
 import type { Follower } from './follower.ts';
 import type { FaultKind, Plan, Strike } from './plan.ts';
+import { groups } from './requests.ts';
 import type { Work } from './tasks/work.ts';
 
 export interface NemesisOptions {
@@ -55,10 +56,10 @@ export function createNemesis(options: NemesisOptions): Nemesis {
 
   /** Tries until the store has it: a setting that nobody knows of would be taken for a fault of the store. */
   async function configure(scope: Scope, name: string, settings: Settings): Promise<void> {
-    const { pause, max, rate } = settings;
+    const { pause, max, rate, weight } = settings;
     const paused = pause === undefined ? undefined : pause !== null;
     for (;;) {
-      const forget = follower.expect({ scope, name, paused, max, rate });
+      const forget = follower.expect({ scope, name, paused, max, rate, weight });
       try {
         await broker.configure(scope, name, settings);
         return;
@@ -70,8 +71,8 @@ export function createNemesis(options: NemesisOptions): Nemesis {
     }
   }
 
-  const pause = (queue: string, isPaused: boolean): Promise<void> =>
-    inTurn(() => configure('queue', queue, { pause: isPaused ? person : null }));
+  const pause = (scope: 'queue' | 'group', name: string, isPaused: boolean): Promise<void> =>
+    inTurn(() => configure(scope, name, { pause: isPaused ? person : null }));
 
   const limit = (name: string, settings: Pick<Settings, 'max' | 'rate'>): Promise<void> =>
     inTurn(() => configure('limit', name, settings));
@@ -120,9 +121,11 @@ export function createNemesis(options: NemesisOptions): Nemesis {
         await options.alone(() => sleep(clock, ms));
         return true;
       case 'pauseQueue':
-        return pauseFor(queues[Math.floor(roll * queues.length)] as string, ms);
+        return pauseFor('queue', queues[Math.floor(roll * queues.length)] as string, ms);
       case 'changeLimit':
         return changeLimit(roll);
+      case 'changeGroup':
+        return changeGroup(roll, ms);
       case 'cancelTasks':
         return people_(() => broker.cancel({ taskIds: someOf(follower.fresh, roll, 3), reason: 'torture' }));
       case 'retryTasks':
@@ -145,10 +148,17 @@ export function createNemesis(options: NemesisOptions): Nemesis {
     return false;
   }
 
-  async function pauseFor(queue: string, ms: number): Promise<boolean> {
-    await pause(queue, true);
+  async function pauseFor(scope: 'queue' | 'group', name: string, ms: number): Promise<boolean> {
+    await pause(scope, name, true);
     await sleep(clock, ms);
-    await pause(queue, false);
+    await pause(scope, name, false);
+    return true;
+  }
+
+  async function changeGroup(roll: number, ms: number): Promise<boolean> {
+    const group = groups[Math.floor(roll * groups.length)] as string;
+    if ((roll * 100) % 1 < 0.5) return pauseFor('group', group, ms);
+    await inTurn(() => configure('group', group, { weight: 1 + Math.floor(((roll * 1_000) % 1) * 9) }));
     return true;
   }
 
@@ -189,7 +199,8 @@ export function createNemesis(options: NemesisOptions): Nemesis {
       }
     },
     async heal() {
-      for (const queue of queues) await pause(queue, false);
+      for (const queue of queues) await pause('queue', queue, false);
+      for (const group of groups) await pause('group', group, false);
       for (const name of changed) await limit(name, name.startsWith('torture.slots') ? { max: null } : { rate: null });
     },
   };

@@ -19,6 +19,7 @@ export const faults = {
   lockStore: { everyMs: 10_000, says: 'somebody else holds the write lock of the store' },
   pauseQueue: { everyMs: 7_000, says: 'a queue paused and resumed' },
   changeLimit: { everyMs: 5_000, says: 'a limit changed while it is in use' },
+  changeGroup: { everyMs: 5_000, says: 'a group of tasks paused and resumed, or given another weight' },
   cancelTasks: { everyMs: 400, says: 'tasks cancelled by a person' },
   retryTasks: { everyMs: 1_000, says: 'finished tasks retried by a person' },
 } as const satisfies Record<string, { readonly everyMs: number; readonly says: string }>;
@@ -147,6 +148,7 @@ function drawLength(chance: Chance, kind: FaultKind, leaseMs: number): number {
       return between(chance, 200, 3_000);
     case 'blockLoop':
       return between(chance, 200, 1.5 * leaseMs);
+    case 'changeGroup':
     case 'pauseQueue':
       return between(chance, 200, 5_000);
     default:

@@ -16,11 +16,12 @@ test('every task is asked for as it is noted', async () => {
     const definition = tasks[kind][definitionBrand];
     const task = newTask(definition, await prepareInput(definition, input), options, '01K8Q2M4ZJ7F0C7Y0000000000');
     const noted = JSON.stringify([1, 'invoke', task.id, input.n, definition.name, asked]);
-    const { policy, delayMs, expiresInMs, key, ifExists, limits, strictCancel } = task;
+    const { policy, delayMs, expiresInMs, group, key, ifExists, limits, strictCancel } = task;
     expect(readClientNote(2, noted).asked).toEqual({
       policy,
       ...(delayMs === 0 ? {} : { delayMs }),
       ...(expiresInMs === null ? {} : { expiresInMs }),
+      ...(group === null ? {} : { group }),
       ...(key === null ? {} : { key }),
       ...(ifExists === 'return' ? {} : { ifExists }),
       ...(limits.length === 0 ? {} : { limits }),

@@ -30,6 +30,8 @@ export interface Family {
   readonly child: Call;
 }
 
+/** Groups of plain tasks, the first one with the most. */
+export const groups = ['ada', 'bob', 'cyd'] as const;
 const lanes = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
 
 /** How often each sort of work comes, and how it is made. Most of it is plain, as it is in life. */
@@ -41,6 +43,7 @@ const weights = {
   report: 12,
   steps: 16,
   spawn: 8,
+  grouped: 60,
   isolated: 3,
   keyed: 16,
   debounced: 8,
@@ -84,6 +87,8 @@ export function drawRequest(chance: Chance, n: number, { isRemote, leaseMs }: Dr
       return request('mixed', { n, does: 'report', ms: whole(chance, 10, 400) });
     case 'steps':
       return request('mixed', { n, does: 'steps', ms: whole(chance, 10, 100), times: whole(chance, 0, 2) });
+    case 'grouped':
+      return grouped(chance, n);
     case 'spawn':
       return request('mixed', { n, does: 'spawn', times: whole(chance, 0, 2) });
     case 'isolated':
@@ -156,6 +161,12 @@ function debounced(chance: Chance, n: number, lane: string): Request {
   const ifExists = pick(chance, ['debounce', 'replace'] as const);
   const [key, delayMs] = [`${ifExists}:${lane}`, whole(chance, 1, 800)];
   return request('mixed', { n, lane }, { key, ifExists, delay: delayMs }, { key, ifExists, delayMs });
+}
+
+function grouped(chance: Chance, n: number): Request {
+  // Unequal loads: the turns, not the loads, decide.
+  const group = groups[Math.floor(groups.length * chance.float() ** 2)] as string;
+  return request('plain', { n }, { group }, { group });
 }
 
 function limited(kind: 'slots' | 'rated', input: Work, rule: Omit<LimitRule, 'name'>): Request {
