@@ -4,7 +4,7 @@ import type { Broker, Scope, Settings } from '../broker/broker.ts';
 import { type Clock, sleep } from '../core/time.ts';
 import type { Crew, Seat, SeatKind } from './crew.ts';
 import type { Follower } from './follower.ts';
-import type { FaultKind, Plan, Strike } from './plan.ts';
+import { blocksEach, type FaultKind, type Plan, type Strike } from './plan.ts';
 import { groups } from './requests.ts';
 import type { Work } from './tasks/work.ts';
 
@@ -112,7 +112,7 @@ export function createNemesis(options: NemesisOptions): Nemesis {
       case 'restartServer':
         return victim('server', roll, crew.restart);
       case 'blockLoop':
-        return planted({ does: 'block', ms: Math.round(ms), times: 2 });
+        return planted({ does: 'block', ms: Math.round(ms), times: blocksEach });
       case 'bombMemory':
         return planted({ does: 'bomb', times: roll < 0.3 ? 9 : 2 });
       case 'exitProcess':

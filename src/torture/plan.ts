@@ -75,6 +75,8 @@ export interface PlanOptions {
 
 const periodMs = 20_000;
 const calmShare = 1 / 4;
+/** As long as whatever starts processes again may take; where all are away for longer nothing is tortured. */
+const awayMostMs = 4_000;
 /** Share of one client over HTTP: each of its tasks is a request of its own. */
 const remoteShare = 0.08;
 
@@ -104,7 +106,7 @@ export function drawPlan({ seed, minutes, rate }: PlanOptions): Plan {
       { shape: pick(chance, shapes), rate: rate * (1 - remoteShare), isRemote: false, seed: drawSeed(chance) },
       { shape: pick(chance, shapes), rate: rate * remoteShare, isRemote: true, seed: drawSeed(chance) },
     ],
-    awayMs: Math.min(10_000, length / 2),
+    awayMs: Math.min(awayMostMs, length / 2),
   };
 }
 
@@ -129,25 +131,39 @@ interface Stretch {
 
 /** At least one, so that a kind that is on is seen. */
 function drawStrikes(chance: Chance, kind: FaultKind, { from, length, leaseMs }: Stretch): readonly Strike[] {
-  const { everyMs } = faults[kind];
+  const everyMs = Math.max(faults[kind].everyMs, awayMsOf(kind, leaseMs));
   const strikes: Strike[] = [];
   const draw = (atMs: number): Strike => ({ atMs, kind, roll: chance.float(), ms: drawLength(chance, kind, leaseMs) });
   for (let at = nextIn(chance, everyMs); at < length; at += nextIn(chance, everyMs)) strikes.push(draw(from + at));
   return strikes.length > 0 ? strikes : [draw(from + between(chance, 0, length * 0.8))];
 }
 
+/** A worker that came back after twice this is still one that came back; a longer absence proves nothing more. */
+const leaseMostMs = 16_000;
+/** Those that a blocked loop keeps waiting are many; twice, since it is planted for the first two claims. */
+const blockMostMs = 10_000;
+export const blocksEach = 2;
+
+/**
+ * How long one of a kind takes a worker away on average. They come no closer together than that: with all workers away all
+ * the time nothing would be tortured.
+ */
+function awayMsOf(kind: FaultKind, leaseMs: number): number {
+  if (kind === 'freezeWorker') return 1.65 * Math.min(leaseMs, leaseMostMs);
+  return kind === 'blockLoop' ? blocksEach * 0.75 * Math.min(leaseMs, blockMostMs) : 0;
+}
+
 function drawLength(chance: Chance, kind: FaultKind, leaseMs: number): number {
   switch (kind) {
     case 'freezeWorker':
-      // The longest lease outlasts a period; a worker that is stopped for 35 s is still one that came back.
-      return between(chance, 1.1, 2.2) * Math.min(leaseMs, 16_000);
+      return between(chance, 1.1, 2.2) * Math.min(leaseMs, leaseMostMs);
     case 'freezeServer':
       return between(chance, 500, 12_000);
     case 'freezeAnywhere':
     case 'lockStore':
       return between(chance, 200, 3_000);
     case 'blockLoop':
-      return between(chance, 200, 1.5 * leaseMs);
+      return between(chance, 200, 1.5 * Math.min(leaseMs, blockMostMs));
     case 'changeGroup':
     case 'pauseQueue':
       return between(chance, 200, 5_000);
