@@ -22,7 +22,7 @@ import { checkRuns } from './runs.ts';
 import { checkSteps } from './steps.ts';
 import { createStory, type Line, replay, type Says, type TaskStory, takeClient, takeEffect } from './story.ts';
 import { createTurnBook, type TurnBook } from './turns.ts';
-import type { Tell, Verdict, Violation } from './verdict.ts';
+import type { Rule, Tell, Verdict, Violation } from './verdict.ts';
 
 export interface JudgeOptions {
   /** Whether what is gone from the store is forgotten; a name that comes again later is a stranger then. `true` when left out. */
@@ -102,6 +102,7 @@ class HistoryJudge implements Judge {
   readonly #violations: Violation[] = [];
   #context: readonly string[] = [];
   #broken = 0;
+  readonly #brokenBy: Partial<Record<Rule, number>> = {};
   #open = 0;
   /** The next event tells whether a task of this one took the place of another. */
   #held: BatchEvent | null = null;
@@ -144,6 +145,7 @@ class HistoryJudge implements Judge {
 
   readonly tell: Tell = (rule, taskId, sentence) => {
     if (this.#broken++ === 0) this.#context = this.#contextOf(taskId);
+    this.#brokenBy[rule] = (this.#brokenBy[rule] ?? 0) + 1;
     if (this.#violations.length < violationsMax) this.#violations.push({ rule, taskId, sentence });
   };
 
@@ -228,7 +230,9 @@ class HistoryJudge implements Judge {
     ];
     const result = this.#broken > 0 ? 'invalid' : doubts.length > 0 ? 'unknown' : 'valid';
     const [violations, context] = [this.#violations, this.#context];
-    return { result, violations, broken: this.#broken, context, doubts, counts: this.counts };
+    const { counts, kinds, waits } = this.#census;
+    const brokenBy = this.#brokenBy;
+    return { result, violations, broken: this.#broken, brokenBy, context, doubts, counts, kinds, waits };
   }
 
   #isForgotten({ n, taskId }: ClientEntry | Effect): boolean {
@@ -289,6 +293,8 @@ class HistoryJudge implements Judge {
     );
     this.#census.event(event, item);
     if (event.kind === 'enqueue') this.#noteRequest(story);
+    if (event.kind === 'claim') this.#census.waited(event.at - story.queuedAt);
+    if (item.to === 'queued') story.queuedAt = event.at;
     if (event.kind === 'claim') checkParents(story, (taskId) => this.#stories.get(taskId), this.#saysOf(story));
     const { asked } = story;
     this.#keys.change(event, item, asked);
@@ -299,7 +305,8 @@ class HistoryJudge implements Judge {
   }
 
   /** A client asks once with one number, however often it repeats the call: one task at most may come of it. */
-  #noteRequest({ n, taskId, reborn }: TaskStory): void {
+  #noteRequest({ n, taskId, reborn, asked, isSpawned }: TaskStory): void {
+    this.#census.stored(asked, isSpawned);
     if (n === null || reborn) return;
     if (this.#stored.has(n)) this.tell('S1', taskId, `request ${n} was stored before, as another task`);
     this.#stored.add(n);

@@ -50,6 +50,8 @@ export interface TaskStory {
   generation: number;
   enqueues: number;
   createdAt: number;
+  /** When it was queued last. */
+  queuedAt: number;
   /** When it ended, and until when it must be kept for that. */
   keptUntil: number;
   /** Final transitions of this generation. */
@@ -105,6 +107,7 @@ const unheardOf = {
   generation: 1,
   enqueues: 0,
   createdAt: 0,
+  queuedAt: 0,
   keptUntil: 0,
   ends: 0,
   claims: 0,

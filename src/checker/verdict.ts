@@ -1,5 +1,7 @@
 /** What a judge of a history says: which promise was broken, by which task, and what led to it. */
 
+import type { Waits } from './waits.ts';
+
 /**
  * The promises, in the numbers of the guarantees: S1 no loss, S2 no invention, S3 one lease, S4 fencing, S5 one end, S6
  * epochs grow, S7 legal moves, S8 accounting, S9 not early, S10 backoff, S11 slots, S12 rates, S13 schedules, S14 flows, S15
@@ -57,4 +59,10 @@ export interface Verdict {
   /** Why the history proves nothing. */
   readonly doubts: readonly string[];
   readonly counts: Readonly<Record<string, number>>;
+  /** What was broken, by its rule. */
+  readonly brokenBy: Readonly<Partial<Record<Rule, number>>>;
+  /** Stored tasks by what was asked of them. */
+  readonly kinds: Readonly<Record<string, number>>;
+  /** From when a task was queued to its claim. */
+  readonly waits: Waits;
 }

@@ -17,13 +17,15 @@ const openKeys = statement<[key: string, taskId: string]>(
 );
 const pageMax = 1_000;
 
-/** Shows every task of the store to the judge. */
-export async function showRows(driver: SqliteDriver, judge: Judge): Promise<void> {
+/** Shows every task of the store to the judge. Answers how many there are. */
+export async function showRows(driver: SqliteDriver, judge: Judge): Promise<number> {
+  let shown = 0;
   for (let after = 0; ; ) {
     const rows = await driver.read((tx) => tx.query(tasksAfter, after, pageMax));
     for (const row of rows) judge.row(toTask(row as unknown as TaskRow));
+    shown += rows.length;
     const last = rows.at(-1)?.at(-1);
-    if (rows.length < pageMax || typeof last !== 'number') return;
+    if (rows.length < pageMax || typeof last !== 'number') return shown;
     after = last;
   }
 }

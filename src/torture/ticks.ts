@@ -16,6 +16,8 @@ export interface Ticks {
   begin(broker: Broker): Promise<void>;
   /** Waits until the schedule keeps up with its time, and pauses it. */
   end(broker: Broker): Promise<void>;
+  /** How many of its times were fired. */
+  readonly fired: number;
   /** Tells what was left out. To be called when nothing more can come. */
   check(): void;
 }
@@ -38,6 +40,9 @@ export function createTicks(judge: Judge, clock: Clock): Ticks {
   }
 
   return {
+    get fired() {
+      return seen.size;
+    },
     stored({ taskId, name: taskName }) {
       if (taskName !== tick.name) return;
       const at = idTime(taskId);

@@ -20,6 +20,7 @@ import { between } from './draw.ts';
 import { createFollower, type Follower } from './follower.ts';
 import { createLaunch, freePort } from './launch.ts';
 import { createNemesis, type Nemesis } from './nemesis.ts';
+import { createPace, endedOf } from './pace.ts';
 import { drawPlan, type FaultKind, faults, type Plan, type PlanOptions } from './plan.ts';
 import { createPlanter } from './planter.ts';
 import { checkFile, checkIndexes, heldKeys, showRows } from './remains.ts';
@@ -62,8 +63,13 @@ export interface Report {
   readonly stormMs: number;
   readonly drainMs: number;
   readonly totalMs: number;
-  /** Rows that were counted again, all recounts together. */
+  /** Rows that were counted again, all recounts together; rows that were compared with their events at the end. */
   readonly recounted: number;
+  readonly rows: number;
+  /** Times of the schedule that were fired. */
+  readonly ticks: number;
+  /** Tasks that ended a second, by period of the storm. */
+  readonly pace: readonly number[];
   readonly durability: string;
 }
 
@@ -171,7 +177,9 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
   const { plan, store, judge, ticks, crew, nemesis, driver, follower } = scene;
   const startedAt = clock.elapsed();
   let phase: Phase = 'storm';
-  const watch = createWatch(scene, () =>
+  const pace = createPace(plan.periodMs);
+  const watch = createWatch(scene, () => {
+    if (phase === 'storm') pace.look(clock.elapsed() - startedAt, endedOf(judge.counts));
     onProgress({
       phase,
       ms: clock.elapsed() - startedAt,
@@ -180,8 +188,8 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
       fired: nemesis.fired,
       on: phase === 'storm' ? (plan.periods[Math.floor((clock.elapsed() - startedAt) / plan.periodMs)] ?? []) : [],
       broken: judge.broken,
-    }),
-  );
+    });
+  });
   const [firstServer = 'server', ...moreServers] = Array.from({ length: plan.servers }, (_, at) => `server-${at + 1}`);
   crew.add('server', firstServer);
   for (const name of moreServers) crew.add('server', name);
@@ -207,7 +215,7 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
   await watch.end();
   while ((await follower.look()) > 0);
   ticks.check();
-  await showRows(driver, judge);
+  const rows = await showRows(driver, judge);
   const recounted = watch.recounted + (await checkIndexes(driver, judge));
   await checkFile(driver, judge);
   const fired = firedOf(scene);
@@ -223,6 +231,9 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
     drainMs,
     totalMs: clock.elapsed() - startedAt,
     recounted,
+    rows,
+    ticks: ticks.fired,
+    pace: pace.perSecond,
     durability: driver.durability().detail,
   };
 }

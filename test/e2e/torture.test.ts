@@ -91,6 +91,8 @@ test('some seconds of torture break nothing, and its judge is awake', { timeout:
     '150',
     '--keep',
     '--json',
+    '--summary',
+    'page.md',
   ]);
   const { code } = await command.exited;
   const report = JSON.parse(command.output()) as Report;
@@ -104,6 +106,10 @@ test('some seconds of torture break nothing, and its judge is awake', { timeout:
   });
   expect(Object.values(fired).reduce((sum, times) => sum + times, 0)).toBeGreaterThan(3);
   expect(verdict.counts.succeeded).toBeGreaterThan(200);
+  const page = readFileSync(join(scenario.folder, 'page.md'), 'utf8');
+  expect(page).toMatch(/^# Torture of \d{4}-\d\d-\d\d, seed 2: valid$/m);
+  expect(page).toMatch(/^\| one lease at a time \(S3\) \| [1-9][\d,]* claims \| 0 \|$/m);
+  expect(page).not.toMatch(/\/tmp|NaN|undefined/);
 
   expect(await judgeAgain(folder)).toMatchObject({ result: 'valid', violations: [] });
   const lost = once((event, item) => (event.kind === 'settle' && item.to === 'succeeded' ? [] : null));
