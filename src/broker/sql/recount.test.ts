@@ -43,6 +43,23 @@ test('a store that was used in every way agrees with itself', async () => {
   expect(looked).toMatchObject({ tasks: 6, claims: 1, slots: 2, keys: 4 });
 });
 
+test('a child whose parent has just failed is looked at before its deadline, and that agrees', async () => {
+  await broker.enqueue([
+    newTask({ id: 'A', queue: 'family' }),
+    newTask({
+      id: 'B',
+      queue: 'family',
+      startWithinMs: 60_000,
+      dependsOn: [{ taskId: 'A', onFailure: 'fail' }],
+    }),
+  ]);
+  expect((await recount(broker.driver)).discrepancies).toEqual([]);
+  await broker.cancel({ taskIds: ['A'], reason: null });
+  expect((await recount(broker.driver)).discrepancies).toEqual([]);
+  await broker.driver.transaction((tx) => tx.execute("UPDATE tasks SET check_at = NULL WHERE id = 'B'"));
+  expect((await recount(broker.driver)).discrepancies).toMatchObject([{ what: 'task', of: 'B' }]);
+});
+
 test('more rows than one page are all looked at', async () => {
   for (let batch = 0; batch < 3; batch++)
     await broker.enqueue(

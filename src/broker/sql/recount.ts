@@ -4,7 +4,7 @@ import { isFinished, isWaiting, type Reason, type TaskState, viewOf } from '../.
 import { onNextTurn } from '../../core/time.ts';
 import { readCounts } from './counts.ts';
 import { type SqlDriver, type SqlTransaction, type Statement, statement } from './driver.ts';
-import { decodeOptions, waitingCheckAt } from './rows.ts';
+import { checkAtOf, decodeOptions } from './rows.ts';
 
 /** Something that is kept and does not follow from the tasks. */
 export interface Discrepancy {
@@ -42,12 +42,14 @@ type TaskMark = [
   expiresAt: number | null,
   key: string | null,
   options: string | null,
+  parentFailed: number,
 ];
 
 /** Inputs: number of the last row seen, limit. */
 const taskMarks = statement<TaskMark>(
   'recount_tasks',
-  () => `SELECT seq, id, queue, name, state, reason, attempt, epoch, token, worker_id, check_at, start_by, expires_at, key, options
+  () => `SELECT seq, id, queue, name, state, reason, attempt, epoch, token, worker_id, check_at, start_by, expires_at, key, options,
+      CASE WHEN state = 'blocked' AND EXISTS (SELECT 1 FROM edges WHERE child_id = tasks.id AND edges.state = 'failed') THEN 1 ELSE 0 END
     FROM tasks WHERE seq > $1 ORDER BY seq LIMIT $2`,
 );
 /** Inputs: the last token seen, limit. */
@@ -128,12 +130,31 @@ async function* pages<Row extends readonly (string | number | null)[]>(
 }
 
 function takeTask(row: TaskMark, expected: Expected, tell: Tell): void {
-  const [, id, queue, name, state, reason, attempt, epoch, token, workerId, checkAt, startBy, expiresAt, key, text] =
-    row;
+  const [
+    ,
+    id,
+    queue,
+    name,
+    state,
+    reason,
+    attempt,
+    epoch,
+    token,
+    workerId,
+    checkAt,
+    startBy,
+    expiresAt,
+    key,
+    text,
+    failed,
+  ] = row;
   const countName = JSON.stringify([queue, name, viewOf({ state, reason, attempt })]);
   expected.counts.set(countName, (expected.counts.get(countName) ?? 0) + 1);
-  const shouldCheckAt = isWaiting(state) ? waitingCheckAt(startBy, expiresAt) : null;
-  if (checkAt !== shouldCheckAt) tell('task', id, `it is looked at by ${checkAt}, its deadlines say ${shouldCheckAt}`);
+  const shouldCheckAt = isWaiting(state) ? checkAtOf(state, startBy, expiresAt) : null;
+  // Whose parent has failed is looked at now, and after a retry of that parent once in vain.
+  const isLate = failed === 1 ? checkAt === null : (checkAt ?? Infinity) > (shouldCheckAt ?? Infinity);
+  if (state === 'blocked' ? isLate : checkAt !== shouldCheckAt)
+    tell('task', id, `it is looked at by ${checkAt}, its deadlines say ${shouldCheckAt}`);
   if (attempt > epoch) tell('task', id, `it has ${attempt} attempts of ${epoch} claims`);
   const options = decodeOptions(text);
   if (state === 'running') {
