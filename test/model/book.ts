@@ -13,6 +13,8 @@ export interface Book {
   readonly commands: number[];
   /** Parents that restored tasks wait for, and that are not there yet. */
   readonly awaited: string[];
+  /** Parents of restored tasks: an id that is restored later is never enqueued. */
+  readonly restored: Set<string>;
   /** Of claims. */
   readonly tokens: string[];
   /** Version, next time and definition of the schedules that are there. */
@@ -33,6 +35,7 @@ export function createBook(): Book {
     settlements: [],
     commands: [],
     awaited: [],
+    restored: new Set(),
     tokens: [],
     schedules: new Map(),
     numbers: 0,

@@ -71,7 +71,7 @@ export const enqueueFlow = fc
 export const enqueueOver = fc.tuple(back, linkedGiven).map(([index, given]) =>
   callCommand(`EnqueueOver ${index} ${JSON.stringify(given)}`, (book) => {
     const former = recent(book.tasks, index);
-    if (former === undefined) return null;
+    if (former === undefined || book.restored.has(former.id)) return null;
     const task = { ...linkedTask(book, given), id: former.id, payload: '{"over":true}' };
     return (broker) => broker.enqueue([task]);
   }),

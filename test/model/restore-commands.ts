@@ -47,6 +47,7 @@ export const restore = fc
         book.awaited.push(freshId(book));
         dependsOn.push({ taskId: book.awaited.at(-1) ?? '', onFailure: 'fail' });
       }
+      for (const { taskId } of dependsOn) book.restored.add(taskId);
       const task = newTask(freshId(book), { key, queue: name, group });
       book.tasks.push(task);
       const ended = state === 'succeeded' ? { finishedAt: startAt, pruneAt: startAt + 100_000 } : {};
