@@ -16,7 +16,7 @@ import { stampTask } from './stamp.ts';
 
 const seconds = Number(process.env.BENCH_IDLE_SECONDS ?? 30);
 
-/** Calls of the store, and statements with a BEGIN and a COMMIT for each call. */
+/** Transactions, and statements; the BEGIN and the COMMIT of a transaction of several count as well. */
 interface Counts {
   calls: number;
   statements: number;
@@ -83,7 +83,21 @@ function countingDriver(driver: SqliteDriver, counts: Counts): SqlDriver {
     ...driver,
     transaction: (work) => driver.transaction(counted(work)),
     read: (work) => driver.read(counted(work)),
+    readOne: (statement, ...values) => {
+      countOne(counts);
+      return driver.readOne(statement, ...values);
+    },
+    writeOne: (statement, ...values) => {
+      countOne(counts);
+      return driver.writeOne(statement, ...values);
+    },
   };
+}
+
+/** A statement by itself has no BEGIN and no COMMIT. */
+function countOne(counts: Counts): void {
+  counts.calls += 1;
+  counts.statements += 1;
 }
 
 function countingTransaction(tx: SqlTransaction, counts: Counts): SqlTransaction {

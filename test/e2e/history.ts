@@ -62,7 +62,7 @@ export async function lookAt(scenario: Pick<Scenario, 'folder' | 'file'>): Promi
       return task;
     },
     token: async (taskId) => (await driver.read((tx) => tx.query(tokenOf, taskId)))[0]?.[0] ?? null,
-    workers: () => driver.read(getWorkers),
+    workers: () => driver.read((tx) => getWorkers(tx.query)),
     open: () => count(unfinished),
     total: () => count(all),
     begun: () => count(begun),

@@ -55,6 +55,14 @@ function noting(driver: SqliteDriver, seen: Map<string, Statement | EachStatemen
     ...driver,
     transaction: (work) => driver.transaction((tx) => work(wrap(tx))),
     read: (work) => driver.read((tx) => work(wrap(tx))),
+    readOne: (statement, ...values) => {
+      seen.set(statement.name, statement);
+      return driver.readOne(statement, ...values);
+    },
+    writeOne: (statement, ...values) => {
+      seen.set(statement.name, statement);
+      return driver.writeOne(statement, ...values);
+    },
   };
 }
 
@@ -69,6 +77,8 @@ async function useAll(broker: Broker): Promise<void> {
   const request: ClaimRequest = claimRequest('t');
   const claimed = await broker.claim(request);
   await broker.claim(request);
+  await broker.claim(claimRequest('none'));
+  await broker.claim(claimRequest('none'));
   const beat = {
     ranMs: 1,
     progress: null,
@@ -259,6 +269,9 @@ const hot: Readonly<Record<string, readonly string[]>> = {
     'SEARCH tasks USING INDEX tasks_due (due_at<?)',
   ],
   next_due: ['SEARCH tasks USING COVERING INDEX tasks_due'],
+  look_claimable: ['SEARCH claims USING PRIMARY KEY (token=?)'],
+  look_due: ['SEARCH tasks USING COVERING INDEX tasks_due'],
+  look_overdue: ['SEARCH tasks USING COVERING INDEX tasks_check_at (check_at>?)'],
   promote_tasks: ['SEARCH tasks USING INTEGER PRIMARY KEY (rowid=?)'],
   waiting_overdue: ['SEARCH tasks USING INDEX tasks_check_at (check_at<?)'],
   any_waiting_overdue: ['SEARCH tasks USING COVERING INDEX tasks_check_at (check_at<?)'],

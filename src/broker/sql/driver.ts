@@ -148,6 +148,12 @@ export interface SqlDriver {
   transaction<Answer>(work: (tx: SqlTransaction) => Promise<Answer>): Promise<Answer>;
   /** Runs `work` on one consistent snapshot that may not write. */
   read<Answer>(work: (tx: SqlTransaction) => Promise<Answer>): Promise<Answer>;
+  /** Runs a statement that changes nothing as a snapshot of its own: without a BEGIN and a COMMIT around it. */
+  readOne<Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
+  /** Runs one statement that may write as a transaction of its own. */
+  writeOne<Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
+  /** The clock of the database, milliseconds since the epoch. */
+  wallMs(): Promise<number>;
   /** Makes every other process that migrates wait until this transaction ends. */
   lockMigrations(tx: SqlTransaction): Promise<void>;
   hasTable(tx: SqlTransaction, name: string): Promise<boolean>;

@@ -97,8 +97,8 @@ const allWorkers = statement<
 );
 
 /** By id. */
-export async function getWorkers(tx: SqlTransaction): Promise<readonly WorkerRecord[]> {
-  const rows = await tx.query(allWorkers);
+export async function getWorkers(query: SqlTransaction['query']): Promise<readonly WorkerRecord[]> {
+  const rows = await query(allWorkers);
   return rows.map(([presence, definitions, startedAt, beatAt, commands, stack]) => ({
     ...(JSON.parse(presence) as Omit<Presence, 'definitions'>),
     definitions: JSON.parse(definitions) as readonly Definition[],
@@ -129,7 +129,7 @@ export async function inspect(
   const tasks = await getTasks(tx, taskIds);
   if (tasks.every((task) => task === null)) return tasks.map(() => null);
   const pauses = await readPauses(tx);
-  const living = (await getWorkers(tx)).filter(
+  const living = (await getWorkers(tx.query)).filter(
     ({ beatAt, queues }) => beatAt + limits.presenceMs > now && Object.keys(queues).length > 0,
   );
   const limited = await readLimitedQueues({ tx });

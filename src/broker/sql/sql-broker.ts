@@ -13,6 +13,7 @@ import { enqueue } from './enqueue.ts';
 import { getGroups } from './groups.ts';
 import { heartbeat } from './heartbeat.ts';
 import { getLimits } from './limits.ts';
+import { lookFirst, type ReadClock } from './looks.ts';
 import { readIncarnation } from './migrate.ts';
 import { claimOverdue } from './overdue.ts';
 import { promote } from './promote.ts';
@@ -55,7 +56,8 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const listeners = new Set<(signal: Signal) => void>();
   const memory: Memory = createMemory();
   let state: 'new' | 'open' | 'closed' = 'new';
-  let lastNow = 0;
+  const { clock, readNow } = createStoreClock();
+  let signals = 0;
   let steps = 0;
   let inFlight = 0;
   let onIdle: (() => void) | null = null;
@@ -64,14 +66,9 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
   let watching = false;
 
   const emit = (signal: Signal): void => {
+    signals += 1;
     // On their own turn: a listener that throws must not fail the call that was done.
     for (const listener of listeners) queueMicrotask(() => listener(signal));
-  };
-
-  const readNow = async (tx: SqlTransaction): Promise<number> => {
-    const [last] = await tx.query(lastEventAt);
-    lastNow = Math.max(lastNow, last?.[0] ?? 0, await tx.wallMs());
-    return lastNow;
   };
 
   /** Refuses calls outside open … close, and lets close wait for the others. */
@@ -128,7 +125,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
 
   const openOnce = async (): Promise<void> => {
     await options.open();
-    lastNow = await driver.read(async (tx) => (await tx.query(lastBeatAt))[0]?.[0] ?? 0);
+    clock((await driver.readOne(lastBeatAt))[0]?.[0] ?? null, 0);
     state = 'open';
     if (listeners.size > 0) startWatch();
   };
@@ -147,7 +144,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     options.watch?.(emit);
   };
 
-  return {
+  const broker: Broker = {
     open: () => {
       if (closing !== null) return Promise.reject(taskFlowError('STORE_CLOSED'));
       opening ??= openOnce();
@@ -189,8 +186,19 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     getQueues: () => read(getQueues),
     getGroups: (from, limit) => read((tx) => getGroups(tx, from, limit)),
     getLimits: (from, limit) => read((tx) => getLimits(tx, from, limit)),
-    getWorkers: () => read(getWorkers),
+    getWorkers: () => guarded(() => getWorkers(driver.readOne)),
     inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await readNow(tx))),
     schedules: createSchedules(change, read, readNow),
   };
+  return lookFirst(broker, { driver, guarded, clock, signals: () => signals });
+}
+
+/** The clock of a store as one process knows it: never behind what was stored, nor behind what it said before. */
+function createStoreClock(): { readonly clock: ReadClock; readNow(tx: SqlTransaction): Promise<number> } {
+  let lastNow = 0;
+  const clock: ReadClock = (stored, wallMs) => {
+    lastNow = Math.max(lastNow, stored ?? 0, wallMs);
+    return lastNow;
+  };
+  return { clock, readNow: async (tx) => clock((await tx.query(lastEventAt))[0]?.[0] ?? null, await tx.wallMs()) };
 }

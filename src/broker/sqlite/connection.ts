@@ -51,6 +51,8 @@ export interface Connection {
   tryBegin(kind: 'BEGIN' | 'BEGIN IMMEDIATE'): void;
   commit(): void;
   rollback(): void;
+  /** Runs one statement outside of any transaction. */
+  runOne<Row extends SqlRow>(statement: Statement<Row>, values: readonly SqlValue[]): readonly Row[];
   /** Changes when another connection has committed something. */
   dataVersion(): number;
   pragma(text: string): SqlValue;
@@ -76,8 +78,10 @@ export function openConnection(file: string, wallMs: () => number): Connection {
   const begins = { BEGIN: prepare('BEGIN'), 'BEGIN IMMEDIATE': prepare('BEGIN IMMEDIATE') };
   const commit = prepare('COMMIT');
   const version = prepare('PRAGMA data_version');
+  const { tx, runOne } = createTransaction(prepare, wallMs);
   return {
-    tx: createTransaction(prepare, wallMs),
+    tx,
+    runOne,
     begin: (kind) => void begins[kind].run(),
     tryBegin: (kind) => {
       database.exec('PRAGMA busy_timeout = 0');
@@ -145,7 +149,10 @@ function configure(file: string, pragma: (text: string) => SqlValue): void {
 /** Rows that one run of a statement of many stores, largest first: more than 25 at once gain nothing. */
 const manyRows: readonly number[] = [25, 5, 1];
 
-function createTransaction(prepare: (text: string) => StatementSync, wallMs: () => number): SqlTransaction {
+function createTransaction(
+  prepare: (text: string) => StatementSync,
+  wallMs: () => number,
+): { readonly tx: SqlTransaction; readonly runOne: Connection['runOne'] } {
   const prepared = new Map<Statement | EachStatement, StatementSync>();
   const find = (statement: Statement | EachStatement): StatementSync => {
     let found = prepared.get(statement);
@@ -165,9 +172,10 @@ function createTransaction(prepare: (text: string) => StatementSync, wallMs: () 
     }
     return found;
   };
-  return {
-    query: async <Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]) =>
-      find(statement).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
+  const runOne = <Row extends SqlRow>(statement: Statement<Row>, values: readonly SqlValue[]) =>
+    find(statement).all(...(values as SQLInputValue[])) as unknown as readonly Row[];
+  const tx: SqlTransaction = {
+    query: async (statement, ...values) => runOne(statement, values),
     change: async (statement, ...values) => Number(find(statement).run(...(values as SQLInputValue[])).changes),
     each: async (statement, rows) => {
       if (rows.length === 0) return [];
@@ -190,4 +198,5 @@ function createTransaction(prepare: (text: string) => StatementSync, wallMs: () 
       prepare(text).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
     wallMs: async () => wallMs(),
   };
+  return { tx, runOne };
 }

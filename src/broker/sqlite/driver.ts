@@ -5,7 +5,7 @@ import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { type Clock, sleep } from '../../core/time.ts';
 import type { BrokerInfo } from '../broker.ts';
-import { type SqlDriver, statement } from '../sql/driver.ts';
+import { type SqlDriver, type SqlRow, type SqlValue, type Statement, statement } from '../sql/driver.ts';
 import { type Connection, findDamage, openConnection, sqliteDialect } from './connection.ts';
 import { isBusy, translate } from './errors.ts';
 import { isInMemory, prepareFolder, refuseNetwork } from './file-system.ts';
@@ -100,6 +100,22 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     }
   };
 
+  /** A statement by itself. One that is refused for a lock has done nothing and is tried again as a whole. */
+  const runOne = async <Row extends SqlRow>(
+    connection: Connection,
+    deadline: number,
+    statement: Statement<Row>,
+    values: readonly SqlValue[],
+  ): Promise<readonly Row[]> => {
+    try {
+      checkPlace();
+      return connection.runOne(statement, values);
+    } catch (error) {
+      if (!isBusy(error)) throw translate(error, file);
+      return await patiently(() => connection.runOne(statement, values), deadline, error);
+    }
+  };
+
   const run = async <Answer>(
     connection: Connection,
     kind: 'BEGIN' | 'BEGIN IMMEDIATE',
@@ -160,6 +176,15 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
       const deadline = patience();
       return reading(() => run(opened(reader), 'BEGIN', deadline, work));
     },
+    readOne: (one, ...values) => {
+      const deadline = patience();
+      return reading(() => runOne(opened(reader), deadline, one, values));
+    },
+    writeOne: (one, ...values) => {
+      const deadline = patience();
+      return writing(() => runOne(opened(writer), deadline, one, values));
+    },
+    wallMs: async () => options.now(),
     lockMigrations: async () => {
       // BEGIN IMMEDIATE holds the one lock there is.
     },

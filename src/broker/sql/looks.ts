@@ -1,0 +1,143 @@
+/**
+ * What most calls of an idle process come to, in one statement instead of a transaction: a claim that finds nothing, a service
+ * with nothing to do. A look says that there is nothing, or leaves it to the call itself.
+ */
+
+import { limits } from '../../core/limits.ts';
+import type {
+  Broker,
+  ClaimRequest,
+  HeartbeatAnswer,
+  HeartbeatRequest,
+  OverdueRequest,
+  PromoteAnswer,
+} from '../broker.ts';
+import { type SqlDriver, statement } from './driver.ts';
+import { idList } from './rows.ts';
+
+/**
+ * The broker with a look before the calls that mostly find nothing. A claim looks only behind one that found nothing, and only
+ * until a signal comes: where there is work, the look would be in vain.
+ */
+export function lookFirst(broker: Broker, way: Way): Broker {
+  const { guarded, signals } = way;
+  let quietAt = -1;
+  return {
+    ...broker,
+    async claim(request) {
+      if (quietAt === signals() && !(await guarded(() => looksClaimable(way, request)))) return [];
+      const claimed = await broker.claim(request);
+      quietAt = claimed.length === 0 ? signals() : -1;
+      return claimed;
+    },
+    heartbeat: async (request) => (await guarded(() => announceIdle(way, request))) ?? broker.heartbeat(request),
+    promote: async (limit) => (await guarded(() => lookForDue(way))) ?? broker.promote(limit),
+    claimOverdue: async (request) =>
+      (await guarded(() => looksOverdue(way, request))) ? broker.claimOverdue(request) : [],
+  };
+}
+
+/** The time of the last event: the store's clock is never behind it. */
+const lastAt = '(SELECT at FROM events ORDER BY seq DESC LIMIT 1)';
+
+/** The clock of the store, given the time of its last event and the clock of its machine. */
+export type ReadClock = (lastEventAt: number | null, wallMs: number) => number;
+
+/** What a look needs of the broker. */
+interface Way {
+  readonly driver: SqlDriver;
+  readonly clock: ReadClock;
+  /** Refuses what comes before the broker is open and after it was closed. */
+  readonly guarded: <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
+  /** Grows with each signal of this process and of others. */
+  readonly signals: () => number;
+}
+
+/**
+ * Inputs: token, list of queues. Whether a claim may do anything: a run under its token, a queued task, a round that is to end.
+ * Of times and pauses it asks nothing.
+ */
+const claimable = statement<[maybe: number]>(
+  'look_claimable',
+  (dialect) => `SELECT EXISTS (SELECT 1 FROM claims WHERE token = $1)
+    OR EXISTS (SELECT 1 FROM tasks WHERE queue IN ${dialect.list('$2')} AND state = 'queued' AND grp IS NULL)
+    OR EXISTS (SELECT 1 FROM tasks WHERE queue IN ${dialect.list('$2')} AND state = 'queued' AND grp IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM rounds WHERE queue IN ${dialect.list('$2')})`,
+);
+
+/** Whether a claim may find or change anything. */
+async function looksClaimable({ driver }: Way, { token, queues }: ClaimRequest): Promise<boolean> {
+  const [row] = await driver.readOne(claimable, token, JSON.stringify(queues.map(({ name }) => name)));
+  return Boolean(row?.[0]);
+}
+
+const nextDue = statement<[dueAt: number | null, lastAt: number | null]>(
+  'look_due',
+  () => `SELECT (SELECT min(due_at) FROM tasks WHERE state = 'scheduled'), ${lastAt}`,
+);
+
+/** What `promote` answers when nothing is due; `null` when something is. */
+async function lookForDue({ driver, clock }: Way): Promise<PromoteAnswer | null> {
+  const [[dueAt, last] = [null, null]] = await driver.readOne(nextDue);
+  if (dueAt === null) return { promoted: 0, nextInMs: null };
+  const now = clock(last, await driver.wallMs());
+  return dueAt > now ? { promoted: 0, nextInMs: dueAt - now } : null;
+}
+
+/** Inputs: token of the judge, list of dead workers. The earliest times at which a waiting and a running task may need a verdict. */
+const nextCheck = statement<[waitingAt: number | null, runningAt: number | null, lastAt: number | null, asked: number]>(
+  'look_overdue',
+  (
+    dialect,
+  ) => `SELECT (SELECT min(check_at) FROM tasks WHERE check_at IS NOT NULL), (SELECT min(check_at) FROM claims), ${lastAt},
+    EXISTS (SELECT 1 FROM tasks WHERE judge_token = $1) OR EXISTS (SELECT 1 FROM claims WHERE worker_id IN ${dialect.list('$2')})`,
+);
+
+/** Whether `claimOverdue` may find or change anything. */
+async function looksOverdue({ driver, clock }: Way, request: OverdueRequest): Promise<boolean> {
+  const [row] = await driver.readOne(nextCheck, request.token, idList(request.deadWorkers));
+  if (row === undefined || row[3]) return true;
+  const [waitingAt, runningAt, last] = row;
+  const now = clock(last, await driver.wallMs());
+  return (waitingAt ?? Infinity) <= now || (runningAt ?? Infinity) <= now;
+}
+
+/**
+ * Inputs: id, server, now as far as this process knows, presence, definitions (NULL keeps those that are there), how long a
+ * server lives without a beat, highest command heard. Answers the store's now, the commands that wait, and whether a server lives. Locks: the
+ * process's own row.
+ */
+const announce = statement<[now: number, commands: string | null, server: number]>(
+  'announce_worker',
+  () => `INSERT INTO workers (worker_id, server, started_at, beat_at, presence, definitions, last_command)
+    SELECT $1, $2, now, now, $4, COALESCE($5, '[]'), $7
+    FROM (SELECT CASE WHEN last > $3 THEN last ELSE $3 END AS now FROM (SELECT ${lastAt} AS last) AS events) AS clock WHERE true
+  ON CONFLICT (worker_id) DO UPDATE SET server = excluded.server, beat_at = excluded.beat_at, presence = excluded.presence,
+    definitions = COALESCE($5, workers.definitions),
+    last_command = CASE WHEN excluded.last_command > workers.last_command THEN excluded.last_command ELSE workers.last_command END
+  RETURNING beat_at, commands,
+    EXISTS (SELECT 1 FROM workers AS others WHERE others.server = 1 AND others.beat_at > workers.beat_at - $6 AND others.worker_id <> $1)`,
+);
+
+/** A heartbeat of a process that holds no lease and has nothing to say; `null` when it has to be stored and answered in full. */
+async function announceIdle(
+  { driver, clock }: Way,
+  { worker, beats, stack, heard = 0 }: HeartbeatRequest,
+): Promise<HeartbeatAnswer | null> {
+  if (beats.length > 0 || stack !== undefined || worker.state === 'stopped') return null;
+  const { definitions, ...rest } = worker;
+  const [row] = await driver.writeOne(
+    announce,
+    worker.workerId,
+    worker.server ? 1 : 0,
+    clock(null, await driver.wallMs()),
+    JSON.stringify(rest),
+    definitions === null ? null : JSON.stringify(definitions),
+    limits.presenceMs,
+    heard,
+  );
+  if (row === undefined || row[1] !== null) return null;
+  const [now, , server] = row;
+  clock(now, now);
+  return { now, beats: [], commands: [], noServer: !worker.server && !server };
+}
