@@ -1,6 +1,7 @@
 /** One line for each run that ended, as `up` and `worker start` show them; under load they are summed up. */
 
 import { formatDuration } from '../core/duration.ts';
+import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import { isoTime } from '../core/time.ts';
 import type { RunEvent } from '../worker/events.ts';
@@ -100,6 +101,8 @@ function runLines(terminal: Terminal, at: number, end: RunEnd, event: RunEvent, 
 function wordsOf(end: RunEnd, { ms, attempt, reason }: RunEvent, retry: Retry | null): string {
   if (end === 'succeeded') return formatDuration(ms);
   if (end === 'cancelled') return `cancelled after ${formatDuration(ms)}`;
+  if (reason === 'crash_loop') return `quarantined: it ended its process ${limits.crashesMax} times`;
+  if (reason === 'crashed') return `attempt ${attempt} ended its process, and begins again`;
   if (end === 'failed')
     return `failed for good after ${attempt} ${attempt === 1 ? 'attempt' : 'attempts'}${reason === null || reason === 'error' ? '' : ` (${reason})`}`;
   return retry === null
