@@ -11,8 +11,8 @@ import type { Store } from './history/history.ts';
 import type { Definitions } from './operations/definitions.ts';
 import type { HostedWorker, HostedWorkerOptions } from './worker/hosted.ts';
 
-export type { EnqueueItem } from './client/client.ts';
 export { type Contract, contract, type Schedule, type TaskRef, task } from './client/define.ts';
+export type { EnqueueItem } from './client/enqueue-many.ts';
 export { type Flow, type FlowFailure, type FlowOptions, flow } from './client/flow.ts';
 export type { CancelAnswer, Handle, ResultOptions } from './client/handle.ts';
 export type { EnqueueOptions } from './client/options.ts';

@@ -5,8 +5,8 @@ import { type Context, definitionBrand, type TaskDefinition } from '../core/defi
 import type { Duration } from '../core/duration.ts';
 import type { AsJson, Frozen } from '../core/json-type.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
-import type { EnqueueItem } from './client.ts';
 import { defaultClient } from './default-client.ts';
+import type { EnqueueItem } from './enqueue-many.ts';
 import type { Handle } from './handle.ts';
 import type { EnqueueOptions } from './options.ts';
 import { defineSchedule, type ScheduleOptions } from './schedule-options.ts';

@@ -3,8 +3,9 @@
 import type { TaskDefinition } from '../core/definition.ts';
 import type { Duration } from '../core/duration.ts';
 import { checkName } from '../core/names.ts';
-import { type ClientBroker, type ClientStore, type EnqueueItem, makeClient } from './client.ts';
+import { type ClientBroker, type ClientStore, makeClient } from './client.ts';
 import type { TaskRef } from './define.ts';
+import type { EnqueueItem } from './enqueue-many.ts';
 import type { Handle } from './handle.ts';
 import type { EnqueueOptions } from './options.ts';
 

@@ -1,0 +1,159 @@
+/** Many inputs in one call: all are checked before any is sent, and a task is made of each when its batch goes out. */
+
+import type { EnqueueResult } from '../broker/broker.ts';
+import type { TaskDefinition } from '../core/definition.ts';
+import { retold, TaskFlowError } from '../core/errors.ts';
+import { type Ids, parseId } from '../core/ids.ts';
+import { utf8Length } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import { invalidOption } from '../core/option-names.ts';
+import type { NewTask } from '../core/task.ts';
+import type { ClientBroker } from './client.ts';
+import { newTask, type PreparedInput, prepareInput } from './enqueue.ts';
+import type { EnqueueOptions } from './options.ts';
+
+/** One of many inputs, with options of its own. */
+export interface EnqueueItem<Input> {
+  readonly input: Input;
+  readonly options?: EnqueueOptions;
+}
+
+/** Tasks that have passed every check and have their ids. */
+export interface Many {
+  readonly ids: readonly string[];
+  /** Makes the task of one id; does not throw. */
+  task(index: number): NewTask;
+}
+
+const noOptions: EnqueueOptions = {};
+
+/** Tasks that are made already. */
+export function allOf(tasks: readonly NewTask[]): Many {
+  return { ids: tasks.map(({ id }) => id), task: (index) => tasks[index] as NewTask };
+}
+
+export function idFor(options: EnqueueOptions, ids: Ids): string {
+  return options.id === undefined ? ids.next() : parseId(options.id);
+}
+
+/** Checks and renders all before anything is sent; an error names the position of its input. */
+export async function prepareMany(definition: TaskDefinition, items: readonly unknown[], ids: Ids): Promise<Many> {
+  if (!Array.isArray(items)) throw invalidOption('enqueueMany', 'a list of inputs is needed');
+  if (items.length > 0 && items.every(isItem))
+    return allOf(
+      await mapInputs(
+        definition,
+        items,
+        ({ input }) => input,
+        (prepared, { options = noOptions }) => newTask(definition, prepared, options, idFor(options, ids)),
+      ),
+    );
+  const make = (prepared: PreparedInput): NewTask => newTask(definition, prepared, noOptions, ids.next());
+  if (isRendered(definition)) return allOf(await mapInputs(definition, items, (input) => input, make));
+  return ofOneKind(
+    definition,
+    await mapInputs(
+      definition,
+      items,
+      (input) => input,
+      ({ payload }) => payload,
+    ),
+    ids,
+  );
+}
+
+/** Tasks that differ in nothing but id and payload. Kept until they are all sent, thousands would be work for the garbage collector. */
+function ofOneKind(definition: TaskDefinition, payloads: readonly string[], ids: Ids): Many {
+  const names = ids.many(payloads.length);
+  const task = (index: number): NewTask =>
+    newTask(definition, { payload: payloads[index] as string, parsed: undefined }, noOptions, names[index] as string);
+  // What is wrong with the definition's own options is wrong for all of them.
+  if (payloads.length > 0) task(0);
+  return { ids: names, task };
+}
+
+/** Whether anything of a task is rendered from its input. */
+function isRendered({ key, group, limits }: TaskDefinition): boolean {
+  return key !== null || group !== null || limits.length > 0;
+}
+
+async function mapInputs<Item, Value>(
+  definition: TaskDefinition,
+  items: readonly Item[],
+  inputOf: (item: Item) => unknown,
+  finish: (prepared: PreparedInput, item: Item) => Value,
+): Promise<readonly Value[]> {
+  const make = (item: Item, index: number): Value | Promise<Value> => {
+    try {
+      const prepared = prepareInput(definition, inputOf(item));
+      return prepared instanceof Promise
+        ? prepared.then((value) => finish(value, item)).catch((error: unknown) => failAt(index, error))
+        : finish(prepared, item);
+    } catch (error) {
+      // A promise, so that those of the others are heard of too.
+      return Promise.reject(numbered(index, error));
+    }
+  };
+  const values = items.map(make);
+  // A promise a task would be a third of a bulk enqueue: most schemas answer at once.
+  return values.every((value) => !(value instanceof Promise)) ? (values as Value[]) : Promise.all(values);
+}
+
+function failAt(index: number, error: unknown): never {
+  throw numbered(index, error);
+}
+
+/** Says which item an error is about. */
+export function numbered(index: number, error: unknown): unknown {
+  if (!(error instanceof TaskFlowError)) return error;
+  const told = retold(error, { cause: error.cause });
+  told.message = `Item ${index}: ${error.message}`;
+  return told;
+}
+
+function isItem(value: unknown): value is EnqueueItem<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'input' in value &&
+    Object.keys(value).every((key) => key === 'input' || key === 'options')
+  );
+}
+
+/** Sends all, one call after the other. An error of the store names every id, so that the whole list can be sent again. */
+export async function sendMany(
+  open: () => Promise<Pick<ClientBroker, 'enqueue'>>,
+  many: Many,
+): Promise<readonly EnqueueResult[]> {
+  const results: EnqueueResult[] = [];
+  try {
+    const broker = await open();
+    for (const batch of batchesOf(many)) results.push(...(await broker.enqueue(batch)));
+    return results;
+  } catch (error) {
+    if (!(error instanceof TaskFlowError)) throw error;
+    const hint =
+      'Send the list again with these ids, as { input, options: { id } }: what was stored is not stored twice.';
+    const details = { ids: many.ids, stored: results.length };
+    throw retold(error, { details, ...(error.retryable ? { hint } : {}) });
+  }
+}
+
+function* batchesOf({ ids, task: make }: Many): Generator<readonly NewTask[]> {
+  let batch: NewTask[] = [];
+  let bytes = 0;
+  for (let index = 0; index < ids.length; index++) {
+    const task = make(index);
+    // At most three bytes a UTF-16 unit: what is short is not counted, and a batch of it is full by its number.
+    const bound = task.payload.length * 3;
+    const size = bound * limits.batchMax <= limits.batchBytesMax ? bound : utf8Length(task.payload);
+    if (batch.length === limits.batchMax || (batch.length > 0 && bytes + size > limits.batchBytesMax)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(task);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
