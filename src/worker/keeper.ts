@@ -191,7 +191,9 @@ async function withDeadline(clock: Clock, call: Promise<void>, deadlineMs: numbe
   let cancel: Cancel | null = null;
   const late = new Promise<never>((_, reject) => {
     cancel = clock.schedule(deadlineMs, () =>
-      reject(taskFlowError('STORE_UNREACHABLE', { problem: `a heartbeat took longer than ${deadlineMs} ms` })),
+      reject(
+        taskFlowError('STORE_UNREACHABLE', { problem: `a heartbeat took longer than ${Math.round(deadlineMs)} ms` }),
+      ),
     );
   });
   try {
