@@ -140,6 +140,16 @@ describe('a run that brings tasks along', () => {
       expect([run.state, run.error?.message]).toEqual(['failed', expect.stringContaining('which would wait for it')]);
     }));
 
+  test('fails alone: what ends at the same time is stored without a pause', () =>
+    withKit(async (kit) => {
+      const first = await page.enqueue({ n: 1 }, { delay: '1h' });
+      ring.first = first.id;
+      ring.last = (await page.enqueue({ n: 2 }, { dependsOn: [first] })).id;
+      const runs = await wrong.enqueueMany([{ how: 'none' }, { how: 'ring' }, { how: 'none' }]);
+      await kit.drain();
+      expect(await Promise.all(runs.map((run) => run.state()))).toEqual(['succeeded', 'failed', 'succeeded']);
+    }));
+
   test.each([
     ['input', /The input of page is not valid/],
     ['many', /at most 1000 tasks; this one has 1001/],

@@ -97,6 +97,8 @@ export function createSettler(options: SettlerOptions): Settler {
         return [];
       }
       putBack(attempts, error);
+      // The store is well: whom it refuses is found out at once, by sending each alone.
+      if (attempts.length > 1 && isRefusal(error)) return [];
       throw error;
     } finally {
       sent = [];
