@@ -57,6 +57,8 @@ class WorkerCrew implements Crew {
   #replacing: Promise<void> = Promise.resolve();
   #waiting: Set<string> | null = null;
   #deaths = 0;
+  /** The one that was told to restart last. */
+  #restarting: WorkerProcess | null = null;
   #stopped = false;
   #onEnd = (): void => undefined;
   /** How the last process ended. */
@@ -129,10 +131,12 @@ class WorkerCrew implements Crew {
     const startedAt = systemClock.elapsed();
     const one = startWorkerProcess(systemClock, this.#url, () => this.#follow(one, 'restart'));
     this.#all.add(one);
-    void one.ended.then((how) => {
+    void one.ended.then(async (how) => {
       this.#all.delete(one);
       this.lastEnd = how;
       this.#onEnd();
+      // Told to end, it may be gone before the one that follows it has loaded.
+      if (this.#restarting === one) await this.#replacing;
       if (this.#working !== one || this.#stopped) return;
       if (systemClock.elapsed() - startedAt > livedMs) this.#deaths = 0;
       this.#deaths += 1;
@@ -147,6 +151,7 @@ class WorkerCrew implements Crew {
   #follow(one: WorkerProcess, why: 'restart' | 'death'): void {
     if (this.#working !== one) return;
     if (why === 'death') this.#working = null;
+    else this.#restarting = one;
     void this.replace([]);
   }
 

@@ -145,6 +145,9 @@ test('a worker that dies is followed by another one, and one that is told to res
   await until('it has ended', () => !isAlive(Number(second)));
   const [, , third] = await answerOf();
   expect(third).not.toBe(second);
+  // It ended because it was told to, and was followed once.
+  expect(up.complaints()).not.toMatch(/ended \(75\)/);
+  expect(reloads()).toBe(1);
 });
 
 test('a worker whose parent was killed ends what it runs, and goes', async () => {
