@@ -41,11 +41,11 @@ export interface ClientEntry {
   readonly code?: string | undefined;
 }
 
-/** One moment of one run of a handler. `step`: a step's function began; `kept`: its promise resolved; `spawn`: it asked for a child. */
+/** One moment of one run of a handler. `numb`: from here on it hears and says nothing until it ends or its process does. `step`: a step's function began; `kept`: its promise resolved; `spawn`: it asked for a child. */
 export interface Effect {
   readonly at: number;
   readonly pid: number;
-  readonly what: 'begin' | 'abort' | 'end' | 'step' | 'kept' | 'spawn';
+  readonly what: 'begin' | 'abort' | 'numb' | 'end' | 'step' | 'kept' | 'spawn';
   readonly taskId: string;
   readonly epoch: number;
   readonly attempt: number;

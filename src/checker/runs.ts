@@ -63,6 +63,7 @@ function checkOverlap(epoch: number, earlier: Run, next: Run | undefined, rules:
   if (ended?.kind !== 'judge' && toldAt + limits.graceMs * 0.9 > at) says('S4', `${both}, and no lease was lost`);
   const isLost = ended?.reason === 'lease_lost' || ended?.reason === 'crash_loop';
   const wasTold = toldAt <= at + rules.toldWithinMs || (earlier.end?.at ?? Infinity) <= at + rules.toldWithinMs;
-  const wasHindered = !rules.processes.couldAct(pid, at, at + rules.toldWithinMs);
+  // Who computes without a pause in a process of its own hears nothing; its worker ends it after the grace.
+  const wasHindered = earlier.numb !== null || !rules.processes.couldAct(pid, at, at + rules.toldWithinMs);
   if (isLost && !wasTold && !wasHindered) says('S4', `${both}, and the earlier was not told`);
 }

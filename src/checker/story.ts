@@ -25,6 +25,8 @@ export interface Run {
   again: Effect | null;
   /** When it was told to end. */
   abort: Effect | null;
+  /** From when on it could not be told. */
+  numb: Effect | null;
   end: Effect | null;
 }
 
@@ -121,7 +123,7 @@ const unheardOf = {
 /** The run of an epoch; claims and handlers may be heard of in any order. */
 export function runOf(story: TaskStory, epoch: number): Run {
   while (story.runs.length < epoch)
-    story.runs.push({ isClaimed: false, ended: null, begin: null, again: null, abort: null, end: null });
+    story.runs.push({ isClaimed: false, ended: null, begin: null, again: null, abort: null, numb: null, end: null });
   return story.runs[epoch - 1] as Run;
 }
 

@@ -75,10 +75,11 @@ export function createFollower({ folder, history, judge, ticks }: FollowerOption
       judge.effect(note);
       return;
     }
-    const { at, doing } = note;
+    const { at, doing, own } = note;
     done[doing] += 1;
     // While its loop is blocked a process can act no more than a stopped one.
-    if (doing === 'block') judge.process({ at, pid: number, what: 'frozen' });
+    if (own) return;
+    if (doing === 'block' || doing === 'bomb') judge.process({ at, pid: number, what: 'frozen' });
     if (doing === 'free') judge.process({ at, pid: number, what: 'thawed' });
   }
 

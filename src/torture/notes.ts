@@ -35,7 +35,7 @@ export function openNotes(folder: string, author: Author, number: number): (line
  */
 export type HandlerNote =
   | [at: number, what: Effect['what'], taskId: string, epoch: number, attempt: number, n: number, more?: HandlerMore]
-  | [at: number, what: Doing];
+  | [at: number, what: Doing, own: boolean];
 /** What a handler does to its process. */
 export type Doing = 'block' | 'free' | 'bomb' | 'exit';
 type HandlerMore = Pick<Effect, 'own' | 'how' | 'step' | 'generation'> & {

@@ -56,6 +56,14 @@ test.for<readonly [sentence: string, history: RunHistory]>([
     }),
   ],
   [
+    'a run that hears nothing any more, in a process of its own',
+    historyOf({
+      effects: effects
+        .filter(({ what }) => what !== 'abort')
+        .flatMap((one) => (one.epoch === 1 ? [{ ...one, own: true }, effect('numb', 1, 11)] : [one])),
+    }),
+  ],
+  [
     'a run in a process of its own that was ended with it',
     historyOf({
       effects: effects

@@ -121,10 +121,10 @@ async function act(input: Work, ctx: Context): Promise<string | undefined> {
       await sleep(systemClock, ms);
       return undefined;
     case 'block':
-      if (isEarly) block(ms);
+      if (isEarly) block(ms, [ctx.id, ctx.fencingToken, ctx.attempt, n]);
       return undefined;
     case 'bomb':
-      if (isEarly) hoard();
+      if (isEarly) hoard([ctx.id, ctx.fencingToken, ctx.attempt, n]);
       return undefined;
     case 'exit':
       if (isEarly) leave();
@@ -169,16 +169,24 @@ async function spawn(n: number, times: number, ctx: Context): Promise<undefined>
   if (ctx.attempt <= times) throw new Error(`attempt ${ctx.attempt} of ${n} fails after it has spawned`);
 }
 
-function block(ms: number): void {
-  write([machineMs(), 'block']);
+type Run = readonly [taskId: string, epoch: number, attempt: number, n: number];
+
+/** In the worker all of it stands still, which is told by `block`; a process of its own only hears nothing. */
+function numb(doing: 'block' | 'bomb', run: Run): void {
+  if (isOwn) write([machineMs(), 'numb', ...run]);
+  write([machineMs(), doing, isOwn]);
+}
+
+function block(ms: number, run: Run): void {
+  numb('block', run);
   const until = systemClock.elapsed() + ms;
   while (systemClock.elapsed() < until);
-  write([machineMs(), 'free']);
+  write([machineMs(), 'free', isOwn]);
 }
 
 /** Takes what the process may have, and more. */
-function hoard(): never {
-  write([machineMs(), 'bomb']);
+function hoard(run: Run): never {
+  numb('bomb', run);
   const kept: unknown[] = [];
   for (;;) kept.push(new Array(100_000).fill(kept.length));
 }
@@ -187,6 +195,6 @@ function hoard(): never {
 export const leaveCode = 42;
 
 function leave(): never {
-  write([machineMs(), 'exit']);
+  write([machineMs(), 'exit', isOwn]);
   process.exit(leaveCode);
 }
