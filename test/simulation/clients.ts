@@ -30,6 +30,7 @@ export interface ClientOptions {
 }
 
 const repeatsMax = 8;
+const onFailures = ['fail', 'cancel', 'ignore'] as const;
 
 /** Enqueues its share of the tasks, spread over the time there is. */
 export async function produce(options: ClientOptions, share: number): Promise<void> {
@@ -54,10 +55,22 @@ export async function produce(options: ClientOptions, share: number): Promise<vo
     const taken = new Set<string>();
     await enqueue(
       options,
-      tasks.filter(({ key }) => key === null || (!taken.has(key) && taken.add(key))),
+      tasks
+        .filter(({ key }) => key === null || (!taken.has(key) && taken.add(key)))
+        .map((task) => (swarm.chained > 0 && chance.float() < swarm.chained ? waiting(options, task) : task)),
       ids.next,
     );
   }
+}
+
+/** Lets a task wait for up to three of those that were asked for before, stored or not. */
+function waiting({ known, process: { chance } }: ClientOptions, task: NewTask): NewTask {
+  const near = known.slice(-12);
+  if (near.length === 0) return task;
+  const parents = new Set(Array.from({ length: whole(chance, 1, 3) }, () => pick(chance, near)));
+  const dependsOn = [...parents].map((taskId) => ({ taskId, onFailure: pick(chance, onFailures) }));
+  // Who gives way to the holder of a key waits for nobody.
+  return { ...task, dependsOn, key: null, keyForMs: null, ifExists: 'return' };
 }
 
 async function enqueue(options: ClientOptions, first: readonly NewTask[], nextId: () => string): Promise<void> {

@@ -5,6 +5,7 @@ import { limits } from '../../src/core/limits.ts';
 import { isFinished } from '../../src/core/states.ts';
 import type { Charge, Settlement, Verdict } from '../../src/core/task.ts';
 import { change, during, inStore, rowOf, rowsOf } from './bend.ts';
+import { dependencyMutations } from './dependency-mutations.ts';
 import { limitMutations } from './limit-mutations.ts';
 import { memberMutations } from './member-mutations.ts';
 import type { Mutation } from './mutation.ts';
@@ -22,6 +23,9 @@ const lateCalls: Partial<Swarm> = {
   leaseMs: 2_000,
   rates: { ...calmRates, late: 0.3, replyLost: 0.4 },
 };
+
+/** They cancel and retry, and what they mean to reach does not wait for others. */
+const manyPeople: Partial<Swarm> = { people: 3, chained: 0 };
 
 /** Workers that are silent for longer than their lease and come back, and a reaper that is slow to settle. */
 const silentWorkers: Partial<Swarm> = {
@@ -80,21 +84,26 @@ const storeMutations: readonly Mutation[] = [
         () => broker.claim(request),
       ),
   })),
-  inStore('reaper-without-grace', 'a requested cancellation is judged at once', (broker, state) => ({
-    claimOverdue: (request) =>
-      during(
-        () => {
-          const asked = rowsOf(state, 'running').filter(({ task }) => task.cancelRequestedAt !== null);
-          const times = asked.map(({ task }) => task.cancelRequestedAt);
-          for (const row of asked)
-            change(row, { cancelRequestedAt: (row.task.cancelRequestedAt ?? 0) - limits.graceMs });
-          return () => {
-            for (const [index, row] of asked.entries()) change(row, { cancelRequestedAt: times[index] ?? null });
-          };
-        },
-        () => broker.claimOverdue(request),
-      ),
-  })),
+  inStore(
+    'reaper-without-grace',
+    'a requested cancellation is judged at once',
+    (broker, state) => ({
+      claimOverdue: (request) =>
+        during(
+          () => {
+            const asked = rowsOf(state, 'running').filter(({ task }) => task.cancelRequestedAt !== null);
+            const times = asked.map(({ task }) => task.cancelRequestedAt);
+            for (const row of asked)
+              change(row, { cancelRequestedAt: (row.task.cancelRequestedAt ?? 0) - limits.graceMs });
+            return () => {
+              for (const [index, row] of asked.entries()) change(row, { cancelRequestedAt: times[index] ?? null });
+            };
+          },
+          () => broker.claimOverdue(request),
+        ),
+    }),
+    manyPeople,
+  ),
   inStore('heartbeat-ignored', 'a heartbeat extends no lease', (broker, state) => ({
     heartbeat: async (request) => {
       const before = request.beats.map(({ lease }) => rowOf(state, lease)?.task.leaseUntil ?? null);
@@ -151,18 +160,23 @@ const storeMutations: readonly Mutation[] = [
       return overdue;
     },
   })),
-  inStore('retry-keeps-steps', 'a task that a person retries has its old steps', (broker, state) => ({
-    retry: async (taskIds) => {
-      const before = taskIds.map((taskId) => state.rows.get(taskId)?.task.checkpoints ?? []);
-      const results = await broker.retry(taskIds);
-      for (const [index, taskId] of taskIds.entries()) {
-        const row = state.rows.get(taskId);
-        if (row !== undefined && results[index]?.outcome === 'queued')
-          change(row, { checkpoints: before[index] ?? [] });
-      }
-      return results;
-    },
-  })),
+  inStore(
+    'retry-keeps-steps',
+    'a task that a person retries has its old steps',
+    (broker, state) => ({
+      retry: async (taskIds) => {
+        const before = taskIds.map((taskId) => state.rows.get(taskId)?.task.checkpoints ?? []);
+        const results = await broker.retry(taskIds);
+        for (const [index, taskId] of taskIds.entries()) {
+          const row = state.rows.get(taskId);
+          if (row !== undefined && results[index]?.outcome === 'queued')
+            change(row, { checkpoints: before[index] ?? [] });
+        }
+        return results;
+      },
+    }),
+    manyPeople,
+  ),
   inStore(
     'judge-survives-beat',
     'a verdict is accepted although the lease was renewed since its look',
@@ -327,4 +341,5 @@ export const mutations: readonly Mutation[] = [
   ...sqlMutations,
   ...memberMutations,
   ...scheduleMutations,
+  ...dependencyMutations,
 ];

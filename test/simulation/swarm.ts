@@ -28,6 +28,8 @@ export interface Swarm {
   readonly drifting: boolean;
   /** Whether handlers do the rude things: ignore aborts, hang, block, end their process. */
   readonly rude: boolean;
+  /** Share of the tasks that wait for others. */
+  readonly chained: number;
 }
 
 /** One number between two, small ones more often. */
@@ -87,5 +89,6 @@ export function drawSwarm(seed: number): Swarm {
     skewed: isOn(),
     drifting: isOn(),
     rude: isOn() || isOn(),
+    chained: chance.float() < 0.4 ? between(chance, 0.1, 0.6) : 0,
   };
 }

@@ -10,6 +10,7 @@ import type { BatchEvent } from '../../src/core/events.ts';
 import { isFinished } from '../../src/core/states.ts';
 import type { NewTask } from '../../src/core/task.ts';
 import { createCommandBook } from './command-book.ts';
+import { createDependencyBook } from './dependency-book.ts';
 import { createLeaseBook, type LeaseBook } from './lease-book.ts';
 import { isOfSchedules, watchSchedules } from './schedule-watch.ts';
 import type { SimStore } from './sim-store.ts';
@@ -62,6 +63,7 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
   const refusals: KeyRefusal[] = [];
   const counts: Record<string, number> = {};
   const commands = createCommandBook(tell);
+  const dependencies = createDependencyBook(asked, tell);
   const book = createLeaseBook(asked, isDead, tell);
   const schedules = watchSchedules({
     tell,
@@ -91,6 +93,7 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
 
   function take(event: BatchEvent): void {
     events.push(event);
+    dependencies.take(event);
     counts[event.kind] = (counts[event.kind] ?? 0) + event.items.length;
     if (event.at > now || event.at < storeNow())
       tell('S18', null, `event ${event.seq} at ${event.at}, when the store's clock said ${storeNow()} to ${now}`);
@@ -104,8 +107,14 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
     if (method === 'enqueue') lookAtEnqueue((given as Given<'enqueue'>)[0], answer as Answer<'enqueue'>);
     if (method === 'update') lookAtUpdate((given as Given<'update'>)[0], fresh);
     if (method === 'configure') lookAtSetting(given as Given<'configure'>);
+    if (method === 'claim') lookAtParents(answer as Answer<'claim'>);
+    if (method === 'settle') lookAtParents((answer as Answer<'settle'>).claimed);
     // A clock that was stepped back may have been seen further on than anything was stored.
     lookAtLeases(book, fresh[0]?.at ?? now, method, given, answer, fresh);
+  }
+
+  function lookAtParents(claimed: Answer<'claim'>): void {
+    counts.children = (counts.children ?? 0) + dependencies.claim(claimed.map(({ task }) => task.id));
   }
 
   async function lookAtCommands(method: Method, given: readonly unknown[], answer: unknown): Promise<void> {
