@@ -23,21 +23,66 @@ const pause = (paused: boolean): ScheduleFact => fact(1, { did: 'pause', paused 
 
 function judge(facts: readonly ScheduleFact[], endAt = facts.at(-1)?.now ?? 0): readonly string[] {
   const sentences: string[] = [];
-  const book = createScheduleBook((_rule, _taskId, sentence) => sentences.push(sentence));
+  const book = createScheduleBook(
+    (_rule, _taskId, sentence) => sentences.push(sentence),
+    () => 0,
+  );
   for (const one of facts) book.take(one);
   book.end(endAt);
   return sentences;
 }
 
-test('a clock that is stepped while a call is on its way makes nobody late', () => {
+/** A time of the schedule as it arrives after these steps of the store's clock, `beforeMs` before it by a clock that nobody steps. */
+function judgeStepped(
+  fired: ScheduleFact,
+  steps: readonly { readonly ms: number; readonly beforeMs: number }[],
+): string[] {
   const sentences: string[] = [];
-  const book = createScheduleBook((_rule, _taskId, sentence) => sentences.push(sentence));
+  let elapsed = 0;
+  const book = createScheduleBook(
+    (_rule, _taskId, sentence) => sentences.push(sentence),
+    () => elapsed,
+  );
   book.take(put());
-  book.stepped(600_000, at(11));
-  book.take({ ...fire(1), now: at(11) + 10 });
-  expect(sentences).toEqual([]);
-  book.take({ ...fire(2), now: at(13) });
-  expect(sentences).toHaveLength(1);
+  for (const { ms, beforeMs } of steps) {
+    elapsed = 100_000 - beforeMs;
+    book.stepped(ms);
+  }
+  elapsed = 100_000;
+  book.take(fired);
+  return sentences;
+}
+
+const sixMinutesLate = fire(1, { now: at(7) });
+
+test.each<readonly [string, ScheduleFact, readonly { readonly ms: number; readonly beforeMs: number }[]]>([
+  ['one step', sixMinutesLate, [{ ms: 6 * minuteMs, beforeMs: 10 }]],
+  // By the store's clock the first of them was four minutes ago.
+  [
+    'two steps, each of less than it is late',
+    sixMinutesLate,
+    [
+      { ms: 2 * minuteMs, beforeMs: 20_000 },
+      { ms: 4 * minuteMs, beforeMs: 10 },
+    ],
+  ],
+])('a clock that is stepped while a call is on its way makes nobody late: %s', (_words, fired, steps) => {
+  expect(judgeStepped(fired, steps)).toEqual([]);
+});
+
+test.each<readonly [string, ScheduleFact, readonly { readonly ms: number; readonly beforeMs: number }[]]>([
+  ['of less than it is late', sixMinutesLate, [{ ms: 3 * minuteMs, beforeMs: 10 }]],
+  ['before the call was on its way', sixMinutesLate, [{ ms: 6 * minuteMs, beforeMs: 41_000 }]],
+  [
+    'one before and one while it was on its way',
+    sixMinutesLate,
+    [
+      { ms: 4 * minuteMs, beforeMs: 41_000 },
+      { ms: 2 * minuteMs, beforeMs: 10 },
+    ],
+  ],
+])('rejects: an old time after a step %s', (_words, fired, steps) => {
+  expect(judgeStepped(fired, steps)).toEqual([expect.stringContaining('caught up on')]);
 });
 
 const berlin = { timing: { cron: '30 2 * * *', timezone: 'Europe/Berlin' } };

@@ -30,8 +30,8 @@ export type ScheduleFact = { readonly schedule: string; readonly now: number } &
 
 export interface ScheduleBook {
   take(fact: ScheduleFact): void;
-  /** The store's clock was stepped forward to `now`: what was on its way arrives that much later, and nobody is to blame. */
-  stepped(ms: number, now: number): void;
+  /** The store's clock has just been stepped forward: what was on its way arrives that much later, and nobody is to blame. */
+  stepped(ms: number): void;
   /** Nothing bad has happened for a while: no schedule may be behind its time. */
   end(now: number): void;
 }
@@ -45,7 +45,8 @@ interface Entry {
 /** How late a call may reach the store after its scheduler looked, and how long a schedule may wait in a healthy world. */
 const onTheWayMs = 40_000;
 
-export function createScheduleBook(tell: Tell): ScheduleBook {
+/** `elapsed`: a clock that nobody steps. */
+export function createScheduleBook(tell: Tell, elapsed: () => number): ScheduleBook {
   const entries = new Map<string, Entry>();
   /** Task of each time that was ever fired. */
   const fired = new Map<string, string>();
@@ -62,9 +63,12 @@ export function createScheduleBook(tell: Tell): ScheduleBook {
     entries.set(fact.schedule, { definition: fact.definition, next: fact.next, paused: known?.paused ?? false });
   }
 
-  /** How far the clock was stepped while a call that arrives now may have been on its way. */
-  function steppedMs(now: number): number {
-    return steps.filter(({ at }) => now - at <= onTheWayMs).reduce((sum, { ms }) => sum + ms, 0);
+  /**
+   * How far the store's clock was stepped while a call that arrives now may have been on its way. Counted by a clock that is
+   * not stepped: by the store's, the second of two steps would make the first one old.
+   */
+  function steppedMs(): number {
+    return steps.filter(({ at }) => elapsed() - at <= onTheWayMs).reduce((sum, { ms }) => sum + ms, 0);
   }
 
   /** The part that fired and skipped times have in common. Answers what is known of the schedule. */
@@ -95,7 +99,7 @@ export function createScheduleBook(tell: Tell): ScheduleBook {
     if (now < dueAt) says(`${time} was fired ${dueAt - now} ms early`, taskId);
     if (paused) says(`${time} was fired while it was paused`, taskId);
     if (definition.overlap === 'skip' && fact.isBusy) says(`${time} was fired beside an unfinished one`, taskId);
-    const lateMs = now - dueAt - steppedMs(now);
+    const lateMs = now - dueAt - steppedMs();
     if (lateMs > mayBeLateMs(definition)) says(`${time} was caught up on after ${lateMs} ms`, taskId);
   }
 
@@ -110,7 +114,7 @@ export function createScheduleBook(tell: Tell): ScheduleBook {
   }
 
   return {
-    stepped: (ms, at) => void steps.push({ ms, at }),
+    stepped: (ms) => void steps.push({ ms, at: elapsed() }),
     take(fact) {
       if (fact.did === 'put') put(fact);
       else if (fact.did === 'delete') entries.delete(fact.schedule);

@@ -12,11 +12,13 @@ type ScheduleMethod = Extract<Method, `schedules.${string}`>;
 export interface ScheduleWatch {
   /** To be called before the call is executed; what it answers, after it, with the answer and the store's time. */
   before(method: ScheduleMethod, given: readonly unknown[]): (answer: unknown, now: number) => void;
-  stepped(ms: number, now: number): void;
+  stepped(ms: number): void;
   end(now: number): void;
 }
 
 export interface ScheduleWatchOptions {
+  /** A clock that nobody steps. */
+  readonly elapsed: () => number;
   readonly tell: Tell;
   /** Whether a task is unfinished. */
   readonly isOpen: (taskId: string) => boolean;
@@ -27,8 +29,8 @@ export function isOfSchedules(method: Method): method is ScheduleMethod {
   return method.startsWith('schedules.');
 }
 
-export function watchSchedules({ tell, isOpen, onFired }: ScheduleWatchOptions): ScheduleWatch {
-  const book = createScheduleBook(tell);
+export function watchSchedules({ elapsed, tell, isOpen, onFired }: ScheduleWatchOptions): ScheduleWatch {
+  const book = createScheduleBook(tell, elapsed);
   const known = new Map<string, Pick<NewSchedule, 'definition' | 'next'>>();
   const lastTasks = new Map<string, string>();
   let now = 0;

@@ -46,6 +46,8 @@ export interface WitnessOptions {
   readonly store: SimStore;
   /** What the store's wall clock says. */
   readonly storeNow: () => number;
+  /** A clock that nobody steps. */
+  readonly elapsed: () => number;
   /** Hears of every task that a schedule has fired. */
   readonly onFired: (task: NewTask) => void;
   /** Whether the process with this number has ended. */
@@ -53,7 +55,7 @@ export interface WitnessOptions {
   readonly tell: Tell;
 }
 
-export function createWitness({ store, storeNow, onFired, isDead, tell }: WitnessOptions): Witness {
+export function createWitness({ store, storeNow, elapsed, onFired, isDead, tell }: WitnessOptions): Witness {
   const { broker } = store;
   const events: BatchEvent[] = [];
   const open = new Set<string>();
@@ -66,6 +68,7 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
   const dependencies = createDependencyBook(asked, tell);
   const book = createLeaseBook(asked, isDead, tell);
   const schedules = watchSchedules({
+    elapsed,
     tell,
     isOpen: (taskId) => open.has(taskId),
     onFired(task) {
@@ -153,7 +156,7 @@ export function createWitness({ store, storeNow, onFired, isDead, tell }: Witnes
     asked,
     schedulesStandStill: () => schedules.end(now),
     stepped: (ms) => {
-      if (ms > 0) schedules.stepped(ms, storeNow());
+      if (ms > 0) schedules.stepped(ms);
     },
     settings,
     patches,

@@ -83,7 +83,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       { at: timeline.now, step: 'ok', ...entry },
     );
   };
-  const witness = createWitness({ store, storeNow, onFired, isDead, tell });
+  const witness = createWitness({ store, storeNow, elapsed: () => timeline.now, onFired, isDead, tell });
   const network = createNetwork({ timeline, chance, witness, tell, trace });
   store.broker.subscribe((signal) => network.signal(signal));
   const seats: Seat[] = [];
