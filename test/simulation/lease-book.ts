@@ -178,7 +178,12 @@ export function createLeaseBook(
       }
     },
     retry(taskIds, results) {
-      for (const [index, taskId] of taskIds.entries()) if (results[index]?.outcome === 'queued') forget(taskId);
+      for (const [index, taskId] of taskIds.entries()) {
+        const outcome = results[index]?.outcome;
+        // A new generation begins, whether it may run or waits for its parents again: nobody who spoke for the former one,
+        // its judge neither, is known to the store any more.
+        if (outcome === 'queued' || outcome === 'blocked') forget(taskId);
+      }
     },
     end,
   };
