@@ -81,8 +81,11 @@ export const limitMutations: readonly Mutation[] = [
     withRules(broker, state, (rule) => [{ ...rule, max: rule.max === null ? null : rule.max + 1 }]),
   ),
   inStore('rate-forgotten', 'a rate forgets its starts', (broker, state) => without(broker, state.limits, 'tatUs', 0)),
-  inStore('queue-limit-ignored', 'the limit of a whole queue is not looked at', (broker, state) =>
-    without(broker, state.limits, 'max', null),
+  inStore(
+    'queue-limit-ignored',
+    'the limit of a whole queue is not looked at',
+    (broker, state) => without(broker, state.limits, 'max', null),
+    manyPeople,
   ),
   inStore('limit-pause-ignored', 'a task with a paused limit is claimed', (broker, state) =>
     without(broker, state.limits, 'pause', null),

@@ -24,15 +24,30 @@ const lateCalls: Partial<Swarm> = {
   rates: { ...calmRates, late: 0.3, replyLost: 0.4 },
 };
 
-/** They cancel and retry, and what they mean to reach does not wait for others. */
-const manyPeople: Partial<Swarm> = { people: 3, chained: 0 };
+/** They cancel and retry all the time, and what they mean to reach does not wait for others, but runs, and will not be told. */
+const manyPeople: Partial<Swarm> = {
+  people: 8,
+  tasks: 60,
+  safetyMs: 60_000,
+  servers: 2,
+  workers: 4,
+  chained: 0,
+  rude: true,
+};
 
-/** Workers that are silent for longer than their lease and come back, and a reaper that is slow to settle. */
+/**
+ * Workers that are silent for longer than their lease and come back, and reapers that are slow to settle; but faster than a
+ * third of the lease, or they take it for an outage and judge nobody. The beat has to come between a look and its verdict.
+ */
 const silentWorkers: Partial<Swarm> = {
-  leaseMs: 2_000,
-  servers: 1,
-  freezeEveryMs: 2_500,
-  rates: { ...calmRates, slow: 0.3, slowMaxMs: 5_000 },
+  leaseMs: 5_000,
+  servers: 3,
+  safetyMs: 150_000,
+  workers: 4,
+  people: 0,
+  tasks: 100,
+  freezeEveryMs: 3_000,
+  rates: { ...calmRates, slow: 0.4, slowMaxMs: 1_600 },
 };
 
 const settleEach = (broker: Broker, bend: (settlement: Settlement) => Settlement): Partial<Broker> => ({
@@ -189,8 +204,7 @@ const storeMutations: readonly Mutation[] = [
         return answer;
       },
     }),
-    // Many chances in each seed: the beat has to come between a judge's look and its verdict.
-    { ...silentWorkers, freezeEveryMs: 1_500, people: 0, workers: 4, tasks: 60 },
+    silentWorkers,
   ),
   inStore('release-charged', 'a run that is handed back costs an attempt', (broker) =>
     settleEach(broker, (one) => (one.verdict.reason === 'released' ? withCharge(one, 'attempt') : one)),
@@ -302,7 +316,7 @@ const storeMutations: readonly Mutation[] = [
           change(row, { cancelRequestedAt: null });
         return settlement;
       }),
-    { people: 8, tasks: 60, safetyMs: 60_000 },
+    { ...manyPeople, strict: 1 },
   ),
   inStore('payload-altered', 'a payload comes back as another', (broker) => ({
     enqueue: (tasks) =>
@@ -317,17 +331,22 @@ const storeMutations: readonly Mutation[] = [
       ),
   })),
   inStore('reaper-sees-nothing', 'no overdue task is ever found', () => ({ claimOverdue: async () => [] })),
-  inStore('retry-keeps-attempts', 'a task that a person retries has its old attempts', (broker, state) => ({
-    retry: async (taskIds) => {
-      const before = taskIds.map((taskId) => state.rows.get(taskId)?.task.attempt ?? 0);
-      const results = await broker.retry(taskIds);
-      for (const [index, taskId] of taskIds.entries()) {
-        const row = state.rows.get(taskId);
-        if (row !== undefined && results[index]?.outcome === 'queued') change(row, { attempt: before[index] ?? 0 });
-      }
-      return results;
-    },
-  })),
+  inStore(
+    'retry-keeps-attempts',
+    'a task that a person retries has its old attempts',
+    (broker, state) => ({
+      retry: async (taskIds) => {
+        const before = taskIds.map((taskId) => state.rows.get(taskId)?.task.attempt ?? 0);
+        const results = await broker.retry(taskIds);
+        for (const [index, taskId] of taskIds.entries()) {
+          const row = state.rows.get(taskId);
+          if (row !== undefined && results[index]?.outcome === 'queued') change(row, { attempt: before[index] ?? 0 });
+        }
+        return results;
+      },
+    }),
+    manyPeople,
+  ),
 ];
 
 function withoutDelay(verdict: Verdict): Verdict {

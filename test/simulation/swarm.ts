@@ -28,6 +28,8 @@ export interface Swarm {
   readonly drifting: boolean;
   /** Whether handlers do the rude things: ignore aborts, hang, block, end their process. */
   readonly rude: boolean;
+  /** Share of the tasks of which a success does not count after their cancellation was asked for. */
+  readonly strict: number;
   /** Share of the tasks that wait for others. */
   readonly chained: number;
 }
@@ -89,6 +91,7 @@ export function drawSwarm(seed: number): Swarm {
     skewed: isOn(),
     drifting: isOn(),
     rude: isOn() || isOn(),
+    strict: 0.2,
     chained: chance.float() < 0.4 ? between(chance, 0.1, 0.6) : 0,
   };
 }
