@@ -31,7 +31,7 @@ export const errorTable = {
     400,
     2,
     '"{text}" is not a task id: {problem}',
-    'An id has 26 characters, such as 01K8Q2M4ZJ7F0C7YF4V7Z0B2HN.',
+    'An id has 26 characters, such as 01K8Q2M4ZJF0C9YF4V7Z0B2HNX.',
   ),
   INVALID_FILTER: kind(400, 2, '{problem}'),
   INVALID_JSON: kind(400, 2, '{what} is not valid JSON: {problem}'),

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { seededChance } from './chance.ts';
+import { errorTable } from './errors.ts';
 import { createIds, derivedId, idTime, isId, normalizeId, parseId } from './ids.ts';
 
 const at2026 = 1_793_000_000_123;
@@ -117,4 +118,9 @@ describe('parseId', () => {
   test('normalizes the beginning of an id too', () => {
     expect(normalizeId('o1k8pz')).toBe('01K8PZ');
   });
+});
+
+test('the id that a refusal shows as an example is one', () => {
+  const example = /such as (\w+)\./.exec(errorTable.INVALID_ID.hint ?? '')?.[1];
+  expect(isId(example ?? '')).toBe(true);
 });
