@@ -5,6 +5,7 @@ import { readDependencies } from '../core/dependency-option.ts';
 import { parseDuration } from '../core/duration.ts';
 import { retold, TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { encodeJson } from '../core/json.ts';
+import { copyAsJson } from '../core/json-copy.ts';
 import { limits } from '../core/limits.ts';
 import { checkKey, checkName } from '../core/names.ts';
 import { invalidOption } from '../core/option-names.ts';
@@ -39,7 +40,7 @@ const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 export function prepareInput(definition: TaskDefinition, input: unknown): PreparedInput | Promise<PreparedInput> {
   const payload = encodeInput(definition.name, input);
   try {
-    const parsed = definition.parseInput(JSON.parse(payload));
+    const parsed = definition.parseInput(copyAsJson(input, payload, limits.jsonDepthMax));
     if (!(parsed instanceof Promise)) return { payload, parsed };
     return parsed.then(
       (value: unknown) => ({ payload, parsed: value }),
