@@ -53,6 +53,31 @@ test('calls that wait behind one another for a foreign lock give up together', a
   driver.close();
 });
 
+test('a process that is stopped while it waits for a lock tries again when it goes on', async () => {
+  const file = join(folder, 'store.db');
+  const alien = new DatabaseSync(file);
+  const waiting = createWaitingClock();
+  let [stoppedMs, waits] = [0, 0];
+  const clock: Clock = {
+    ...waiting,
+    elapsed: () => waiting.elapsed() + stoppedMs,
+    schedule(delayMs, callback) {
+      if (++waits === 3) {
+        stoppedMs = 30_000;
+        alien.exec('COMMIT');
+      }
+      return waiting.schedule(delayMs, callback);
+    },
+  };
+  const driver = createSqliteDriver({ file, now: clock.now, clock, chance: systemChance });
+  await driver.open();
+  alien.exec('BEGIN IMMEDIATE');
+  expect(await driver.transaction(async () => 'done')).toBe('done');
+  expect(waits).toBe(3);
+  alien.close();
+  driver.close();
+});
+
 test('a file that was removed or replaced under a running process accepts nothing more', async () => {
   const file = join(folder, 'store.db');
   let elapsed = 0;

@@ -34,6 +34,8 @@ export interface SqliteDriver extends SqlDriver {
 const lockedAfterMs = 10_000;
 const retryMinMs = 1;
 const retryMaxMs = 15;
+/** Two tries that are further apart: this process stood still in between. */
+const standstillMs = 250;
 
 /** A file up to this size is checked after an unclean end: some 40 ms; larger ones are checked by `doctor`. */
 const checkedBytesMax = 16 * 1024 * 1024;
@@ -84,12 +86,19 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     placeLookAt = clock.elapsed() + placeLookMs;
   };
 
-  /** Tries until it is not busy, giving the event loop back before each further try; the others get their turn by chance. */
+  /**
+   * Tries until it is not busy, giving the event loop back before each further try; the others get their turn by chance. Who
+   * stands still meanwhile, stopped or blocked, does not wait: that time is no part of its patience.
+   */
   const patiently = async <Answer>(attempt: () => Answer, deadline: number, busy: unknown = null): Promise<Answer> => {
+    let [giveUpAt, lookedAt] = [deadline, clock.elapsed()];
     for (let last = busy; ; ) {
       if (last !== null) {
         await sleep(clock, retryMinMs + chance.float() * (retryMaxMs - retryMinMs));
-        if (clock.elapsed() >= deadline) throw translate(last, file);
+        const passedMs = clock.elapsed() - lookedAt;
+        if (passedMs > standstillMs) giveUpAt += passedMs;
+        lookedAt += passedMs;
+        if (lookedAt >= giveUpAt) throw translate(last, file);
       }
       try {
         return attempt();
