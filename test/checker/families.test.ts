@@ -31,6 +31,11 @@ function spawning(changes: readonly Change[], end: Effect['how'] = 'returned'): 
   return eventful({}, changes, { client, effects: [...runs, ...ofB] });
 }
 
+const endsA: Change = { kind: 'cancel', from: 'queued', to: 'cancelled', reason: 'user' };
+const goesA: Change = { kind: 'remove', from: 'cancelled', to: null };
+const judgedB: Change = { kind: 'judge', taskId: 'B', from: 'blocked', to: 'cancelled', reason: 'dependency' };
+const retriedB: Change = { kind: 'retry', taskId: 'B', from: 'cancelled', to: 'queued', reason: 'retry' };
+
 const failed = { to: 'failed', reason: 'error' } as const;
 
 test.for<readonly [sentence: string, history: RunHistory]>([
@@ -50,6 +55,10 @@ test.for<readonly [sentence: string, history: RunHistory]>([
     ]),
   ],
   [
+    'a child that is retried when its parent is gone',
+    family('cancel', [enqueue('A'), blocked, endsA, judgedB, goesA, retriedB, claim('B'), settle('B')]),
+  ],
+  [
     'a child that a success brings along',
     spawning([enqueue('A'), claim('A'), enqueue('B'), settle('A'), claim('B'), settle('B')]),
   ],
@@ -62,6 +71,14 @@ test.for<readonly [sentence: string, history: RunHistory]>([
   [
     'a child that runs although its parent failed',
     family('fail', [enqueue('A'), blocked, claim('A'), settle('A', failed), unblock, claim('B')]),
+  ],
+  [
+    'a child that is retried while its parent is there, cancelled',
+    family('cancel', [enqueue('A'), blocked, endsA, judgedB, retriedB, claim('B'), settle('B')]),
+  ],
+  [
+    'a child that was not retried since its parent was cancelled and removed',
+    family('cancel', [enqueue('A'), blocked, endsA, goesA, unblock, claim('B'), settle('B')]),
   ],
   ['a success that loses its child', spawning([enqueue('A'), claim('A'), settle('A')])],
   [

@@ -99,7 +99,8 @@ export function eventful(asked: Asked, changes: readonly Change[], given: Partia
     call('ok', undefined, { taskId, n }),
   ]);
   const runs = ids.flatMap((taskId, n) => runsOf(byTask.get(taskId) ?? []).map((run) => ({ ...run, taskId, n })));
-  const tasks = ids.map((id) => rowOf(id, byTask.get(id) ?? []));
+  const kept = ids.filter((id) => byTask.get(id)?.at(-1)?.to !== null);
+  const tasks = kept.map((id) => rowOf(id, byTask.get(id) ?? []));
   const counts = tasks.map(({ queue, name, state: view }) => ({ queue, name, view, count: 1 }));
   return { events: eventsOf(changes), tasks, counts: addUp(counts), held: 0, client: calls, effects: runs, ...given };
 }
