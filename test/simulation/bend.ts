@@ -2,7 +2,7 @@
 
 import type { Broker } from '../../src/broker/broker.ts';
 import type { MemoryState, Row } from '../../src/broker/memory/state.ts';
-import type { Lease, Task } from '../../src/core/task.ts';
+import type { Lease, Settlement, Task } from '../../src/core/task.ts';
 import type { Mutation } from './mutation.ts';
 import type { SimStore } from './sim-store.ts';
 import type { Swarm } from './swarm.ts';
@@ -26,6 +26,11 @@ export function change(row: Row, patch: Partial<Task>): void {
 
 export const rowsOf = (state: MemoryState, is: Task['state']): Row[] =>
   [...state.rows.values()].filter(({ task }) => task.state === is);
+
+/** Settles something else than what was given. */
+export const settleEach = (broker: Broker, bend: (settlement: Settlement) => Settlement): Partial<Broker> => ({
+  settle: (settlements, claimNext) => broker.settle(settlements.map(bend), claimNext),
+});
 
 /** Runs `call` while what `bend` did to the state holds, and what it answers undoes it. */
 export async function during<Answer>(bend: () => () => void, call: () => Promise<Answer>): Promise<Answer> {

@@ -8,7 +8,7 @@ import { TaskFlowError } from '../../src/core/errors.ts';
 import { createIds } from '../../src/core/ids.ts';
 import type { NewTask, TaskPatch } from '../../src/core/task.ts';
 import { sleep } from '../../src/core/time.ts';
-import type { SimPayload } from './handlers.ts';
+import type { Behaviour, Family, SimPayload } from './handlers.ts';
 import { drawLimits, drawRequest, groupNames, limitNames, queueNames } from './requests.ts';
 import type { SimProcess } from './sim-process.ts';
 import { between, pick, type Swarm, whole } from './swarm.ts';
@@ -57,7 +57,8 @@ export async function produce(options: ClientOptions, share: number): Promise<vo
       options,
       tasks
         .filter(({ key }) => key === null || (!taken.has(key) && taken.add(key)))
-        .map((task) => (swarm.chained > 0 && chance.float() < swarm.chained ? waiting(options, task) : task)),
+        .map((task) => (swarm.chained > 0 && chance.float() < swarm.chained ? waiting(options, task) : task))
+        .map((task) => (swarm.families > 0 && chance.float() < swarm.families ? related(options, task) : task)),
       ids.next,
     );
   }
@@ -71,6 +72,34 @@ function waiting({ known, process: { chance } }: ClientOptions, task: NewTask): 
   const dependsOn = [...parents].map((taskId) => ({ taskId, onFailure: pick(chance, onFailures) }));
   // Who gives way to the holder of a key waits for nobody.
   return { ...task, dependsOn, key: null, keyForMs: null, ifExists: 'return' };
+}
+
+/** Makes a task part of a flow, a parent of its own members, or one that others wait for from now on. */
+function related({ known, process: { chance } }: ClientOptions, task: NewTask): NewTask {
+  const near = known.slice(-12);
+  const someone = (): string => (near.length === 0 ? task.id : pick(chance, near));
+  const isHead = chance.float() < 0.5;
+  const flowId = chance.float() < 0.2 ? null : isHead ? task.id : someone();
+  const blocks =
+    chance.float() < 0.2 && near.length > 0 && task.key === null
+      ? [{ taskId: someone(), onFailure: pick(chance, onFailures) }]
+      : [];
+  const family = chance.float() < 0.7 ? { family: drawFamily(chance, someone) } : {};
+  const payload = JSON.stringify({ ...(JSON.parse(task.payload) as SimPayload), ...family });
+  return { ...task, flowId, blocks, payload };
+}
+
+const doings: readonly Behaviour['does'][] = ['ok', 'ok', 'ok', 'throw', 'fatal', 'progress', 'snooze'];
+
+function drawFamily(chance: Chance, someone: () => string): Family {
+  return {
+    members: Array.from({ length: whole(chance, 1, 3) }, () => ({
+      does: pick(chance, doings),
+      ms: whole(chance, 0, 2_000),
+    })),
+    holds: chance.float() < 0.5,
+    blocks: chance.float() < 0.3 ? [someone()] : [],
+  };
 }
 
 async function enqueue(options: ClientOptions, first: readonly NewTask[], nextId: () => string): Promise<void> {
@@ -125,9 +154,11 @@ export async function interfere(options: ClientOptions): Promise<void> {
 }
 
 function act(options: ClientOptions, ids: readonly string[]): Promise<unknown> {
-  const { broker } = options;
+  const { broker, swarm, known } = options;
   const { chance } = options.process;
   const taskIds = [...ids];
+  if (swarm.families > 0 && known.length > 0 && chance.float() < 0.2)
+    return broker.cancel({ taskIds: [], flowId: pick(chance, known.slice(-16)), reason: 'the whole flow' });
   switch (whole(chance, 0, 15)) {
     case 0:
     case 1:

@@ -1,10 +1,10 @@
 /** What the simulated handlers do, as the payload of each task says for each of its runs. */
 
 import type { Effect } from '../../src/checker/evidence.ts';
-import type { Context, TaskDefinition } from '../../src/core/definition.ts';
+import { type Context, type TaskDefinition, type TaskLike, waits } from '../../src/core/definition.ts';
 import { sleep } from '../../src/core/time.ts';
 import { fatal, snooze } from '../../src/core/verdicts.ts';
-import { createDefinition } from '../support/worker-rig.ts';
+import { branded, createDefinition } from '../support/worker-rig.ts';
 import { codeSchedules } from './code-schedules.ts';
 import type { SimProcess } from './sim-process.ts';
 
@@ -29,6 +29,17 @@ export interface SimPayload {
   readonly n: number;
   /** By claim; a run beyond the last one is a short success. */
   readonly runs: readonly Behaviour[];
+  readonly family?: Family;
+}
+
+/** What a run that ends well brings along. */
+export interface Family {
+  /** How the first run of each goes; the next is a short success. The second waits for the first. */
+  readonly members: readonly Behaviour[];
+  /** Whether it runs again when they have ended; only one of its first runs does. */
+  readonly holds: boolean;
+  /** Who else waits for the first of them from then on. */
+  readonly blocks: readonly string[];
 }
 
 /** Task names: every worker knows the first, some know the second, none the last before the world is healed. */
@@ -37,11 +48,12 @@ export const taskNames = ['work', 'rare', 'late'] as const;
 export function createHandlers(
   process: SimProcess,
   names: readonly string[],
+  nextNumber: () => number,
   note: (effect: Omit<Effect, 'at' | 'pid'>) => void,
 ): readonly TaskDefinition[] {
   return names.map((name) => ({
     ...createDefinition(name, async (input, context) => {
-      const { n, runs } = input as SimPayload;
+      const { n, runs, family } = input as SimPayload;
       const run = { taskId: context.id, epoch: context.fencingToken, attempt: context.attempt, n };
       const step: Step = async (name, ms) => {
         const which = { ...run, step: name, generation: Number(context.idempotencyKey.split(':')[1]) };
@@ -54,17 +66,42 @@ export function createHandlers(
       const behaviour = runs[context.fencingToken - 1] ?? { does: 'ok', ms: 5 };
       note({ what: 'begin', ...run });
       context.signal.addEventListener('abort', () => note({ what: 'abort', ...run }), { once: true });
+      let isWaiting = false;
       try {
         await behave(process, behaviour, context, step);
+        if (family !== undefined) isWaiting = await bringAlong(context, family, nextNumber);
       } catch (error) {
         note({ what: 'end', how: 'threw', ...run });
         throw error;
       }
       note({ what: 'end', how: 'returned', ...run });
-      return { epoch: context.fencingToken };
+      return isWaiting ? waits : { epoch: context.fencingToken };
     }),
     schedules: codeSchedules,
   }));
+}
+
+const member = branded(createDefinition(taskNames[0], () => null)) as unknown as TaskLike<SimPayload, unknown>;
+const runsThatHold = 2;
+
+/** Spawns the members. Answers whether the task has to run again after them. */
+async function bringAlong(context: Context, family: Family, nextNumber: () => number): Promise<boolean> {
+  const holds = family.holds && context.fencingToken <= runsThatHold;
+  const spawned: string[] = [];
+  for (const behaviour of family.members) {
+    const [elder] = spawned;
+    const blocks = elder === undefined ? family.blocks : [];
+    const { id } = await context.spawn(
+      member,
+      { n: nextNumber(), runs: [behaviour] },
+      {
+        ...(elder === undefined ? {} : { dependsOn: [{ task: elder, onFailure: 'ignore' }] }),
+        blocks: [...blocks, ...(holds ? [context.id] : [])].map((task) => ({ task, onFailure: 'ignore' })),
+      },
+    );
+    spawned.push(id);
+  }
+  return holds;
 }
 
 type Step = (name: string, ms: number) => Promise<void>;

@@ -37,6 +37,8 @@ export interface MemberOptions {
   readonly broker: Broker;
   readonly swarm: Swarm;
   readonly isGone: (place: { readonly host: string; readonly pid: number }) => boolean;
+  /** Marks another request. */
+  readonly nextNumber: () => number;
   readonly note: (effect: Omit<Effect, 'at' | 'pid'>) => void;
 }
 
@@ -72,7 +74,7 @@ export function startMember(seat: Seat, options: MemberOptions): Member {
   }
   const worker = createWorker({
     store,
-    definitions: createHandlers(process, seat.names, options.note),
+    definitions: createHandlers(process, seat.names, options.nextNumber, options.note),
     queues: seat.queues,
     concurrency: seat.concurrency,
     name: seat.name,

@@ -1,11 +1,11 @@
 /** The planted bugs: each breaks one promise of the seam, of a worker or of a client, in the test's own layer. */
 
-import type { Broker } from '../../src/broker/broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import { isFinished } from '../../src/core/states.ts';
 import type { Charge, Settlement, Verdict } from '../../src/core/task.ts';
-import { change, during, inStore, rowOf, rowsOf } from './bend.ts';
+import { change, during, inStore, rowOf, rowsOf, settleEach } from './bend.ts';
 import { dependencyMutations } from './dependency-mutations.ts';
+import { flowMutations } from './flow-mutations.ts';
 import { limitMutations } from './limit-mutations.ts';
 import { memberMutations } from './member-mutations.ts';
 import type { Mutation } from './mutation.ts';
@@ -49,10 +49,6 @@ const silentWorkers: Partial<Swarm> = {
   freezeEveryMs: 3_000,
   rates: { ...calmRates, slow: 0.4, slowMaxMs: 1_600 },
 };
-
-const settleEach = (broker: Broker, bend: (settlement: Settlement) => Settlement): Partial<Broker> => ({
-  settle: (settlements, claimNext) => broker.settle(settlements.map(bend), claimNext),
-});
 
 const withCharge = (settlement: Settlement, charge: Charge): Settlement => ({
   ...settlement,
@@ -361,4 +357,5 @@ export const mutations: readonly Mutation[] = [
   ...memberMutations,
   ...scheduleMutations,
   ...dependencyMutations,
+  ...flowMutations,
 ];

@@ -32,6 +32,8 @@ export interface Swarm {
   readonly strict: number;
   /** Share of the tasks that wait for others. */
   readonly chained: number;
+  /** Share of the tasks whose runs bring others along, that block others, and that are parts of flows. */
+  readonly families: number;
 }
 
 /** One number between two, small ones more often. */
@@ -93,5 +95,6 @@ export function drawSwarm(seed: number): Swarm {
     rude: isOn() || isOn(),
     strict: 0.2,
     chained: chance.float() < 0.4 ? between(chance, 0.1, 0.6) : 0,
+    families: chance.float() < 0.25 ? between(chance, 0.2, 0.6) : 0,
   };
 }

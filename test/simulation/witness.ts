@@ -11,6 +11,7 @@ import { isFinished } from '../../src/core/states.ts';
 import type { NewTask } from '../../src/core/task.ts';
 import { createCommandBook } from './command-book.ts';
 import { createDependencyBook } from './dependency-book.ts';
+import { createFlowBook } from './flow-book.ts';
 import { createLeaseBook, type LeaseBook } from './lease-book.ts';
 import { isOfSchedules, watchSchedules } from './schedule-watch.ts';
 import type { SimStore } from './sim-store.ts';
@@ -48,14 +49,14 @@ export interface WitnessOptions {
   readonly storeNow: () => number;
   /** A clock that nobody steps. */
   readonly elapsed: () => number;
-  /** Hears of every task that a schedule has fired. */
-  readonly onFired: (task: NewTask) => void;
+  /** Hears of every task that a schedule has fired or a run has brought along. */
+  readonly onStored: (task: NewTask) => void;
   /** Whether the process with this number has ended. */
   readonly isDead: (pid: number) => boolean;
   readonly tell: Tell;
 }
 
-export function createWitness({ store, storeNow, elapsed, onFired, isDead, tell }: WitnessOptions): Witness {
+export function createWitness({ store, storeNow, elapsed, onStored, isDead, tell }: WitnessOptions): Witness {
   const { broker } = store;
   const events: BatchEvent[] = [];
   const open = new Set<string>();
@@ -66,6 +67,7 @@ export function createWitness({ store, storeNow, elapsed, onFired, isDead, tell 
   const counts: Record<string, number> = {};
   const commands = createCommandBook(tell);
   const dependencies = createDependencyBook(asked, tell);
+  const flows = createFlowBook(asked, tell);
   const book = createLeaseBook(asked, isDead, tell);
   const schedules = watchSchedules({
     elapsed,
@@ -74,7 +76,7 @@ export function createWitness({ store, storeNow, elapsed, onFired, isDead, tell 
     onFired(task) {
       counts.fired = (counts.fired ?? 0) + 1;
       asked.set(task.id, task);
-      onFired(task);
+      onStored(task);
     },
   });
   /** The store's clock does not go back. */
@@ -83,6 +85,7 @@ export function createWitness({ store, storeNow, elapsed, onFired, isDead, tell 
   async function execute(method: Method, given: readonly unknown[]): Promise<unknown> {
     now = Math.max(now, storeNow());
     if (method === 'enqueue') for (const task of (given as Given<'enqueue'>)[0]) asked.set(task.id, task);
+    if (method === 'settle') askForSpawned((given as Given<'settle'>)[0]);
     const scheduled = isOfSchedules(method) ? schedules.before(method, given) : null;
     const answer = await callOf(broker, method)(...given);
     scheduled?.(answer, now);
@@ -97,6 +100,7 @@ export function createWitness({ store, storeNow, elapsed, onFired, isDead, tell 
   function take(event: BatchEvent): void {
     events.push(event);
     dependencies.take(event);
+    flows.take(event);
     counts[event.kind] = (counts[event.kind] ?? 0) + event.items.length;
     if (event.at > now || event.at < storeNow())
       tell('S18', null, `event ${event.seq} at ${event.at}, when the store's clock said ${storeNow()} to ${now}`);
@@ -108,12 +112,29 @@ export function createWitness({ store, storeNow, elapsed, onFired, isDead, tell 
 
   function look(method: Method, given: readonly unknown[], answer: unknown, fresh: readonly BatchEvent[]): void {
     if (method === 'enqueue') lookAtEnqueue((given as Given<'enqueue'>)[0], answer as Answer<'enqueue'>);
+    lookAtFlows(method, given, answer, fresh);
     if (method === 'update') lookAtUpdate((given as Given<'update'>)[0], fresh);
     if (method === 'configure') lookAtSetting(given as Given<'configure'>);
     if (method === 'claim') lookAtParents(answer as Answer<'claim'>);
     if (method === 'settle') lookAtParents((answer as Answer<'settle'>).claimed);
     // A clock that was stepped back may have been seen further on than anything was stored.
     lookAtLeases(book, fresh[0]?.at ?? now, method, given, answer, fresh);
+  }
+
+  /** What a run brings along is known from its settlement, which may be repeated, by its id. */
+  function askForSpawned(settlements: Given<'settle'>[0]): void {
+    for (const task of settlements.flatMap(({ spawn }) => spawn)) if (!asked.has(task.id)) asked.set(task.id, task);
+  }
+
+  function lookAtFlows(method: Method, given: readonly unknown[], answer: unknown, fresh: readonly BatchEvent[]): void {
+    if (method === 'settle') {
+      const spawned = flows.settle((given as Given<'settle'>)[0], (answer as Answer<'settle'>).results, fresh);
+      counts.spawned = (counts.spawned ?? 0) + spawned.length;
+      spawned.forEach(onStored);
+    }
+    if (method === 'cancel') flows.cancel((given as Given<'cancel'>)[0]);
+    flows.stored(fresh);
+    dependencies.rest(fresh);
   }
 
   function lookAtParents(claimed: Answer<'claim'>): void {

@@ -8,6 +8,7 @@ import type { Clock } from '../../src/core/time.ts';
 import { type ClientOptions, interfere, produce } from './clients.ts';
 import { numberOf } from './code-schedules.ts';
 import { deploy } from './deployer.ts';
+import type { SimPayload } from './handlers.ts';
 import { drawSeat, type Seat, startMember } from './members.ts';
 import { type Mutation, withCalls } from './mutation.ts';
 import { calmRates, createNetwork, type Network } from './network.ts';
@@ -75,15 +76,19 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   };
   const processes: SimProcess[] = [];
   const isDead = (pid: number): boolean => processes[pid - 1]?.isAlive === false;
-  const onFired = (task: NewTask): void => {
-    // Nobody but the schedule has asked for it, and its answer is the store's own.
-    const entry = { taskId: task.id, n: numberOf(task.firedBy?.schedule ?? '', task.firedBy?.at ?? 0), pid: 0 };
+  let numbers = 0;
+  const nextNumber = (): number => ++numbers;
+  const onStored = (task: NewTask): void => {
+    // Nobody but the schedule, or the run, has asked for it, and its answer is the store's own.
+    const { firedBy } = task;
+    const n = firedBy === null ? (JSON.parse(task.payload) as SimPayload).n : numberOf(firedBy.schedule, firedBy.at);
+    const entry = { taskId: task.id, n, pid: 0 };
     client.push(
       { at: timeline.now, step: 'invoke', asked: task, ...entry },
       { at: timeline.now, step: 'ok', ...entry },
     );
   };
-  const witness = createWitness({ store, storeNow, elapsed: () => timeline.now, onFired, isDead, tell });
+  const witness = createWitness({ store, storeNow, elapsed: () => timeline.now, onStored, isDead, tell });
   const network = createNetwork({ timeline, chance, witness, tell, trace });
   store.broker.subscribe((signal) => network.signal(signal));
   const seats: Seat[] = [];
@@ -113,7 +118,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     };
     trace(seat.name, `starts as ${process.pid}`);
     const bent = mutation?.member === undefined ? broker : withCalls(broker, mutation.member(broker, process));
-    const member = startMember(seat, { process, broker: bent, swarm, isGone, note });
+    const member = startMember(seat, { process, broker: bent, swarm, isGone, nextNumber, note });
     const bendStop = mutation?.stop;
     seat.member = bendStop === undefined ? member : { ...member, stop: () => bendStop(() => member.stop()) };
   }
@@ -148,7 +153,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   for (let index = 0; index < swarm.servers; index++) seats.push(drawSeat(chance, 'server', index));
   for (let index = 0; index < swarm.workers; index++) seats.push(drawSeat(chance, 'worker', index));
   for (const seat of seats) start(seat);
-  const open = clientsOf(world, spawn, storeNow, mutation);
+  const open = clientsOf(world, spawn, storeNow, nextNumber, mutation);
   world.startProducer = (share) => void produce(open('producer'), share);
   const share = Math.ceil(swarm.tasks / swarm.producers);
   for (let index = 0; index < swarm.producers; index++) void produce(open(`producer${index}`), share);
@@ -168,11 +173,11 @@ function clientsOf(
   world: World,
   spawn: (name: string, host: string) => SimProcess,
   storeNow: () => number,
+  nextNumber: () => number,
   mutation: Mutation | undefined,
 ): (name: string) => ClientOptions {
   const { swarm, network } = world;
   const known: string[] = [];
-  let numbers = 0;
   return (name) => {
     const process = spawn(name, 'far');
     return {
@@ -180,7 +185,7 @@ function clientsOf(
       broker: network.connect(process),
       swarm,
       storeNow,
-      nextNumber: () => ++numbers,
+      nextNumber,
       note: (entry) => void world.client.push({ at: world.timeline.now, pid: process.pid, ...entry }),
       known,
       isOver: () => world.isHealed,
