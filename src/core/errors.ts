@@ -322,6 +322,11 @@ export function retold(error: TaskFlowError, extra: ErrorExtra): TaskFlowError {
   return copy;
 }
 
+/** Whether the store was well and did not want what it was sent: any other error of a store is one of STORE_*. */
+export function isRefusal(error: unknown): boolean {
+  return !(error instanceof TaskFlowError) || (!error.retryable && !error.code.startsWith('STORE_'));
+}
+
 function fill(text: string, params: ErrorParams): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
 }

@@ -1,7 +1,7 @@
 /** Fires schedules that are due. Any number of schedulers may run: each time is fired at most once, whoever comes first. */
 
 import type { Broker, Unsubscribe } from '../broker/broker.ts';
-import { TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { isRefusal, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { type Firing, planFirings, type ScheduleRecord } from '../core/schedule.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
@@ -107,9 +107,4 @@ export function* firingBatches(firings: Iterable<Firing>): Generator<readonly Fi
     bytes += size;
   }
   if (batch.length > 0) yield batch;
-}
-
-/** Whether the store was well and did not want what it was sent. */
-function isRefusal(error: unknown): boolean {
-  return !(error instanceof TaskFlowError) || (!error.retryable && !error.code.startsWith('STORE_'));
 }

@@ -3,7 +3,7 @@
 import type { Broker, ClaimRequest, SettleResult } from '../broker/broker.ts';
 import { type Chance, createToken } from '../core/chance.ts';
 import { toTaskError } from '../core/error-facts.ts';
-import { TaskFlowError } from '../core/errors.ts';
+import { isRefusal, TaskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ClaimedTask, Outcome, Settlement } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
@@ -173,11 +173,6 @@ export function createSettler(options: SettlerOptions): Settler {
       closed = false;
     },
   };
-}
-
-/** Whether the store was well and did not want what it was sent: any other error of a store is one of STORE_*. */
-function isRefusal(error: unknown): boolean {
-  return !(error instanceof TaskFlowError) || (!error.retryable && !error.code.startsWith('STORE_'));
 }
 
 /** Whether the handler is to blame: what it brings along cannot be stored, a loop for one. The same run would bring it again. */
