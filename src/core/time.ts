@@ -35,8 +35,8 @@ export const systemClock: Clock = {
   },
 };
 
-/** A timer that comes later than this: the event loop stood still. */
-const STANDSTILL_MS = 250;
+/** Who comes later than this to what was due stood still in between, stopped or blocked. */
+export const standstillMs = 250;
 /** Long enough for whatever became ready meanwhile. */
 const HEAR_MS = 1;
 
@@ -48,7 +48,7 @@ const HEAR_MS = 1;
 export function scheduleDeadline(clock: Clock, delayMs: number, expire: () => void): Cancel {
   const dueMs = clock.elapsed() + delayMs;
   let cancel = clock.schedule(delayMs, () => {
-    if (clock.elapsed() - dueMs <= STANDSTILL_MS) expire();
+    if (clock.elapsed() - dueMs <= standstillMs) expire();
     else cancel = clock.schedule(HEAR_MS, expire);
   });
   return () => cancel();

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
-import { type Clock, sleep } from '../../core/time.ts';
+import { type Clock, sleep, standstillMs } from '../../core/time.ts';
 import type { BrokerInfo } from '../broker.ts';
 import { type SqlDriver, type SqlRow, type SqlValue, type Statement, statement } from '../sql/driver.ts';
 import { type Connection, findDamage, openConnection, sqliteDialect } from './connection.ts';
@@ -34,8 +34,6 @@ export interface SqliteDriver extends SqlDriver {
 const lockedAfterMs = 10_000;
 const retryMinMs = 1;
 const retryMaxMs = 15;
-/** Two tries that are further apart: this process stood still in between. */
-const standstillMs = 250;
 
 /** A file up to this size is checked after an unclean end: some 40 ms; larger ones are checked by `doctor`. */
 const checkedBytesMax = 16 * 1024 * 1024;
