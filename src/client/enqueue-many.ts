@@ -1,6 +1,6 @@
 /** Many inputs in one call: all are checked before any is sent, and a task is made of each when its batch goes out. */
 
-import type { EnqueueResult } from '../broker/broker.ts';
+import type { Broker, EnqueueResult } from '../broker/broker.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { retold, TaskFlowError } from '../core/errors.ts';
 import { type Ids, parseId } from '../core/ids.ts';
@@ -8,7 +8,6 @@ import { utf8Length } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
 import type { NewTask } from '../core/task.ts';
-import type { ClientBroker } from './client.ts';
 import { newTask, type PreparedInput, prepareInput } from './enqueue.ts';
 import type { EnqueueOptions } from './options.ts';
 
@@ -39,37 +38,25 @@ export function idFor(options: EnqueueOptions, ids: Ids): string {
 /** Checks and renders all before anything is sent; an error names the position of its input. */
 export async function prepareMany(definition: TaskDefinition, items: readonly unknown[], ids: Ids): Promise<Many> {
   if (!Array.isArray(items)) throw invalidOption('enqueueMany', 'a list of inputs is needed');
-  if (items.length > 0 && items.every(isItem))
-    return allOf(
-      await mapInputs(
-        definition,
-        items,
-        ({ input }) => input,
-        (prepared, { options = noOptions }) => newTask(definition, prepared, options, idFor(options, ids)),
-      ),
-    );
-  const make = (prepared: PreparedInput): NewTask => newTask(definition, prepared, noOptions, ids.next());
-  if (isRendered(definition)) return allOf(await mapInputs(definition, items, (input) => input, make));
-  return ofOneKind(
-    definition,
-    await mapInputs(
-      definition,
-      items,
-      (input) => input,
-      ({ payload }) => payload,
-    ),
-    ids,
-  );
+  const pairs = items.length > 0 && items.every(isItem) ? items : null;
+  if (pairs === null && !isRendered(definition))
+    return ofOneKind(definition, await prepareAll(definition, items, ({ payload }) => payload), ids);
+  const inputs = pairs?.map(({ input }) => input) ?? items;
+  const tasks = await prepareAll(definition, inputs, (prepared, index) => {
+    const { options = noOptions } = pairs?.[index] ?? {};
+    return newTask(definition, prepared, options, idFor(options, ids));
+  });
+  return allOf(tasks);
 }
 
 /** Tasks that differ in nothing but id and payload. Kept until they are all sent, thousands would be work for the garbage collector. */
 function ofOneKind(definition: TaskDefinition, payloads: readonly string[], ids: Ids): Many {
-  const names = ids.many(payloads.length);
+  const taskIds = ids.many(payloads.length);
   const task = (index: number): NewTask =>
-    newTask(definition, { payload: payloads[index] as string, parsed: undefined }, noOptions, names[index] as string);
+    newTask(definition, { payload: payloads[index] as string, parsed: undefined }, noOptions, taskIds[index] as string);
   // What is wrong with the definition's own options is wrong for all of them.
   if (payloads.length > 0) task(0);
-  return { ids: names, task };
+  return { ids: taskIds, task };
 }
 
 /** Whether anything of a task is rendered from its input. */
@@ -77,24 +64,24 @@ function isRendered({ key, group, limits }: TaskDefinition): boolean {
   return key !== null || group !== null || limits.length > 0;
 }
 
-async function mapInputs<Item, Value>(
+/** Encodes and validates all, and makes of each what is wanted. */
+async function prepareAll<Value>(
   definition: TaskDefinition,
-  items: readonly Item[],
-  inputOf: (item: Item) => unknown,
-  finish: (prepared: PreparedInput, item: Item) => Value,
+  inputs: readonly unknown[],
+  finish: (prepared: PreparedInput, index: number) => Value,
 ): Promise<readonly Value[]> {
-  const make = (item: Item, index: number): Value | Promise<Value> => {
+  const make = (input: unknown, index: number): Value | Promise<Value> => {
     try {
-      const prepared = prepareInput(definition, inputOf(item));
+      const prepared = prepareInput(definition, input);
       return prepared instanceof Promise
-        ? prepared.then((value) => finish(value, item)).catch((error: unknown) => failAt(index, error))
-        : finish(prepared, item);
+        ? prepared.then((value) => finish(value, index)).catch((error: unknown) => failAt(index, error))
+        : finish(prepared, index);
     } catch (error) {
       // A promise, so that those of the others are heard of too.
       return Promise.reject(numbered(index, error));
     }
   };
-  const values = items.map(make);
+  const values = inputs.map(make);
   // A promise a task would be a third of a bulk enqueue: most schemas answer at once.
   return values.every((value) => !(value instanceof Promise)) ? (values as Value[]) : Promise.all(values);
 }
@@ -122,7 +109,7 @@ function isItem(value: unknown): value is EnqueueItem<unknown> {
 
 /** Sends all, one call after the other. An error of the store names every id, so that the whole list can be sent again. */
 export async function sendMany(
-  open: () => Promise<Pick<ClientBroker, 'enqueue'>>,
+  open: () => Promise<Pick<Broker, 'enqueue'>>,
   many: Many,
 ): Promise<readonly EnqueueResult[]> {
   const results: EnqueueResult[] = [];
