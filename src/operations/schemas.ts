@@ -57,20 +57,27 @@ export const enqueueInput = z.strictObject({
     ),
 });
 
+const pageAfter = z
+  .string()
+  .refine(isId, 'it is not the `next` of a page')
+  .optional()
+  .describe('The `next` of the page before');
+/** For pages that are told to go on by one row more than they show. */
+const limitBelow = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(limits.pageMax - 1)
+  .optional();
 export const listInput = z.strictObject({
   q: z.string().max(limits.filterMax).optional().describe('A filter: state:failed name:email.* since:6h'),
   limit: z.coerce.number().int().min(1).max(limits.pageMax).optional(),
-  after: z.string().refine(isId, 'it is not the `next` of a page').optional().describe('The `next` of the page before'),
+  after: pageAfter,
 });
 
 export const listFlowsInput = z.strictObject({
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(limits.pageMax - 1)
-    .optional(),
-  after: z.string().refine(isId, 'it is not the `next` of a page').optional().describe('The `next` of the page before'),
+  limit: limitBelow,
+  after: pageAfter,
 });
 export const taskInput = z.strictObject({ id: taskId });
 export const cancelInput = z.strictObject({ id: taskId, reason: z.string().max(limits.errorMessageMax).optional() });
@@ -119,12 +126,7 @@ export const weightInput = z.strictObject({
 });
 export const namesInput = z.strictObject({
   from: key.optional().describe('The `next` of the page before'),
-  limit: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(limits.pageMax - 1)
-    .optional(),
+  limit: limitBelow,
 });
 export const nothing = z.strictObject({});
 export const activityInput = z.strictObject({ minutes: z.coerce.number().int().min(1).max(1_440).optional() });
