@@ -1,22 +1,13 @@
 /** Checks what a handler may say, how much of it is kept, and when it is refused. */
 import { expect, test } from 'vitest';
+import { createAttempt } from '../../test/support/attempt.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import { taskFlowError } from '../core/errors.ts';
-import type { ClaimedTask } from '../core/task.ts';
-import { Attempt } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import { createContext } from './context.ts';
-import { createPools } from './pools.ts';
 
 function running(): { readonly attempt: Attempt; readonly context: ReturnType<typeof createContext> } {
-  const task = { id: 'T1', name: 'a', queue: 'q', attempt: 2, generation: 3, epoch: 7 };
-  const claimed = {
-    task,
-    lease: { taskId: 'T1', token: 't', epoch: 1 },
-    runMs: null,
-    boundByLife: false,
-    parents: [],
-  } as unknown as ClaimedTask;
-  const attempt = new Attempt(claimed, createPools(['q'], 1).of('q'), 0, 0, 1_000, { expire() {}, stray() {} });
+  const attempt = createAttempt();
   attempt.phase = 'running';
   return {
     attempt,

@@ -1,24 +1,16 @@
 /** Checks what a worker makes of what the process of a run says; real processes are tested as such. */
 import { expect, test } from 'vitest';
+import { createAttempt } from '../../test/support/attempt.ts';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import { limits } from '../core/limits.ts';
-import type { ClaimedTask, Outcome } from '../core/task.ts';
-import { Attempt } from './attempt.ts';
+import type { Outcome } from '../core/task.ts';
 import type { Child } from './child.ts';
 import type { FromChild } from './child-messages.ts';
 import { runInChild } from './isolated-run.ts';
-import { createPools } from './pools.ts';
 
 function startRun() {
   const clock = createManualClock();
-  const claimed = {
-    task: { id: 'T1', name: 'a', queue: 'q', attempt: 1, generation: 1, epoch: 1 },
-    lease: { taskId: 'T1', token: 't', epoch: 1 },
-    runMs: null,
-    boundByLife: false,
-    parents: [],
-  } as unknown as ClaimedTask;
-  const attempt = new Attempt(claimed, createPools(['q'], 1).of('q'), 0, 0, 1_000, { expire() {}, stray() {} });
+  const attempt = createAttempt();
   const killed: boolean[] = [];
   const child = { tail: [], rssMb: 0, listener: null, send() {}, kill: () => killed.push(true) } as unknown as Child;
   let started = 0;
