@@ -64,32 +64,32 @@ async function stateOf(id: string): Promise<string | undefined> {
   return (await taskOf(id))?.state;
 }
 
-test('a loop that blocks with its very first task keeps its leases, and knows afterwards that it may trust them', async () => {
-  start(1_000);
-  const gated = await run(1, 'gated');
-  await until('it runs', async () => (await stateOf(gated)) === 'running');
+/** Blocks the loop beside the gated task: both keep their leases, and the gated one may go on. */
+async function keepsLeasesBeside(gated: string): Promise<void> {
   const spun = await run(2, 'spin');
   await until('it is over', async () => (await stateOf(spun)) === 'succeeded');
   stop();
   await until('the other ends', async () => (await stateOf(gated)) === 'succeeded');
   expect(await taskOf(spun)).toMatchObject({ epoch: 1, result: '{"kept":[true,true]}' });
   expect(await taskOf(gated)).toMatchObject({ epoch: 1, result: '{"isAborted":false}' });
+}
+
+test('a loop that blocks with its very first task keeps its leases, and knows afterwards that it may trust them', async () => {
+  start(2_000);
+  const gated = await run(1, 'gated');
+  await until('it runs', async () => (await stateOf(gated)) === 'running');
+  await keepsLeasesBeside(gated);
 });
 
 test('a thread that dies is told of, and the next one keeps what the first was told of', async () => {
   const module = new URL('../support/dying-store.ts', import.meta.url).href;
-  start(1_500, { address: { module, url: join(folder, 'store.db') } });
+  start(2_000, { address: { module, url: join(folder, 'store.db') } });
   const troubles: unknown[] = [];
   worker.on('trouble', (trouble) => troubles.push(trouble));
   const gated = await run(1, 'gated');
   await until('the thread has died', () => troubles.length > 0);
   await until('another one lives', () => existsSync(livesFile(join(folder, 'store.db'))));
-  const spun = await run(2, 'spin');
-  await until('it is over', async () => (await stateOf(spun)) === 'succeeded');
-  stop();
-  await until('the other ends', async () => (await stateOf(gated)) === 'succeeded');
-  expect(await taskOf(spun)).toMatchObject({ epoch: 1, result: '{"kept":[true,true]}' });
-  expect(await taskOf(gated)).toMatchObject({ epoch: 1, result: '{"isAborted":false}' });
+  await keepsLeasesBeside(gated);
   expect(troubles).toMatchObject([{ service: 'guard', failures: 1, error: { message: 'the thread dies' } }]);
 });
 
