@@ -7,13 +7,15 @@ import type { Broker } from '../broker/broker.ts';
 import type { Presence } from '../core/presence.ts';
 import { type Cancel, systemClock } from '../core/time.ts';
 import type { Store, StoreAddress } from '../history/history.ts';
-import { createGuardWatch, type Snapshot, type Standstill } from './guard-watch.ts';
+import { ClaimRing } from './claim-ring.ts';
+import { createGuardWatch, readHeld, type Snapshot, type Standstill } from './guard-watch.ts';
 import { readLoopStack } from './loop-stack.ts';
 import { SharedFacts } from './shared-facts.ts';
 
 export interface GuardData {
   readonly address: StoreAddress;
   readonly facts: SharedArrayBuffer;
+  readonly claims: SharedArrayBuffer;
   /** Names of the definitions, as the shared facts count them. */
   readonly names: readonly string[];
   readonly presence: Presence;
@@ -21,18 +23,9 @@ export interface GuardData {
   readonly blockMaxMs: number;
 }
 
-/** Leases of one claim. Ids in one text, with spaces between: it is copied in a tenth of the time of a thousand texts. */
-export interface HoldOrder {
-  readonly kind: 'hold';
-  readonly token: string;
-  readonly taskIds: string;
-  readonly epochs: readonly number[];
-  readonly runMs: number | null;
-}
-
-/** What the loop says to the guard. */
+/** What the loop says to the guard. A claim comes in this way when it did not fit into the ring. */
 export type GuardOrder =
-  | HoldOrder
+  | { readonly kind: 'hold'; readonly claim: string }
   | { readonly kind: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly kind: 'stop' };
 
@@ -44,6 +37,7 @@ export interface GuardReport {
 
 const data = workerData as GuardData;
 const facts = new SharedFacts(data.names.length, data.facts);
+const claims = new ClaimRing(data.claims);
 const clock = systemClock;
 let store: Promise<Store> | null = null;
 let cancelNext: Cancel = () => undefined;
@@ -73,6 +67,7 @@ const watch = createGuardWatch({
   blockMaxMs: data.blockMaxMs,
   presence: data.presence,
   broker: openBroker,
+  claimed: () => claims.read().map(readHeld),
   turns: () => facts.turns,
   isDebugged: () => facts.isDebugged,
   inFlight: () => facts.inFlight().map((index) => data.names[index] ?? ''),
@@ -102,7 +97,7 @@ async function stop(): Promise<void> {
 }
 
 parentPort?.on('message', (order: GuardOrder) => {
-  if (order.kind === 'hold') watch.hold({ ...order, taskIds: order.taskIds.split(' ') });
+  if (order.kind === 'hold') watch.hold(readHeld(order.claim));
   else if (order.kind === 'snapshot') watch.take(order.snapshot);
   else void stop();
 });

@@ -6,10 +6,20 @@ import type { HeartbeatRequest } from '../broker/broker.ts';
 import type { SentCommand } from '../core/commands.ts';
 import { limits } from '../core/limits.ts';
 import type { Presence } from '../core/presence.ts';
-import { createGuardWatch, type GuardWatch, type GuardWatchOptions, type Standstill } from './guard-watch.ts';
+import {
+  createGuardWatch,
+  type GuardWatch,
+  type GuardWatchOptions,
+  type Held,
+  readHeld,
+  type Standstill,
+  writeHeld,
+} from './guard-watch.ts';
 
 let clock: ManualClock;
 let turns: number;
+let held: number;
+let claimed: Held[];
 let sent: HeartbeatRequest[];
 let lost: Set<string>;
 let commands: SentCommand[];
@@ -43,6 +53,7 @@ function create(more: Partial<GuardWatchOptions> = {}): GuardWatch {
         },
       };
     },
+    claimed: () => claimed.splice(0),
     turns: () => turns,
     isDebugged: () => isDebugged,
     inFlight: () => ['image.resize', 'mail.send'],
@@ -60,6 +71,8 @@ function create(more: Partial<GuardWatchOptions> = {}): GuardWatch {
 beforeEach(() => {
   clock = createManualClock();
   turns = 0;
+  held = 0;
+  claimed = [];
   sent = [];
   lost = new Set();
   commands = [];
@@ -82,7 +95,8 @@ async function pass(ms: number, turning = false): Promise<void> {
 }
 
 function hold(token: string, taskIds: readonly string[], runMs: number | null = null): void {
-  watch.hold({ token, taskIds, epochs: taskIds.map(() => 1), runMs });
+  held += 1;
+  watch.hold({ order: held, token, taskIds, epochs: taskIds.map(() => 1), runMs });
 }
 
 const renewed = (): readonly string[][] =>
@@ -182,7 +196,7 @@ test('what is lost, or over by the last word of the loop, is not renewed any mor
   hold('a', ['T1', 'T2']);
   hold('b', ['T3']);
   hold('c', ['T4']);
-  watch.take({ presence, tokens: ['a', 'c'], slots: [] });
+  watch.take({ presence, tokens: ['a', 'c'], upTo: held, slots: [] });
   lost = new Set(['T2']);
   await pass(15_000);
   expect(renewed()).toEqual([
@@ -191,20 +205,36 @@ test('what is lost, or over by the last word of the loop, is not renewed any mor
   ]);
 });
 
+test('what was claimed after the last word of the loop is renewed, in whatever order the two are heard', async () => {
+  hold('a', ['T1']);
+  claimed.push({ order: 2, token: 'b', taskIds: ['T2'], epochs: [1], runMs: null });
+  watch.take({ presence, tokens: [], upTo: 1, slots: [] });
+  await pass(2_000);
+  expect(renewed()).toEqual([['T2']]);
+});
+
+test('a claim is the same after it was written and read', () => {
+  const one = { order: 7, token: 'ab', taskIds: ['T1', 'T2'], epochs: [1, 70_000], runMs: 5_000 };
+  expect([one, { ...one, runMs: null }].map((held) => readHeld(writeHeld(held)))).toEqual([
+    one,
+    { ...one, runMs: null },
+  ]);
+});
+
 test('beats tell how long a handler has run, also of one that began after the last word of the loop', async () => {
   hold('a', ['T1', 'T9', 'T2']);
-  watch.take({ presence, tokens: ['a'], slots: [slot] });
+  watch.take({ presence, tokens: ['a'], upTo: 1, slots: [slot] });
   await pass(1_500);
   expect(sent.at(-1)?.beats.map(({ ranMs }) => ranMs)).toEqual([1_600, 1_500, null]);
 });
 
 test('nobody is told to have begun whose input is checked, whose process starts, or whose earlier run began', async () => {
-  watch.hold({ token: 'a', taskIds: ['T1', 'T9', 'T2'], epochs: [1, 2, 7], runMs: null });
+  watch.hold({ order: 1, token: 'a', taskIds: ['T1', 'T9', 'T2'], epochs: [1, 2, 7], runMs: null });
   const [starts, before] = [
     { ...slot, hasBegun: false },
     { ...slot, taskId: 'T2', epoch: 6 },
   ];
-  watch.take({ presence, tokens: ['a'], slots: [starts, before] });
+  watch.take({ presence, tokens: ['a'], upTo: 1, slots: [starts, before] });
   await pass(1_500);
   expect(sent.at(-1)?.beats.map(({ ranMs }) => ranMs)).toEqual([null, null, null]);
 });

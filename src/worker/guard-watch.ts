@@ -14,17 +14,39 @@ export interface Snapshot {
   readonly presence: Presence;
   /** Tokens of the claims that hold leases; those that came before and are not among them hold none any more. */
   readonly tokens: readonly string[];
+  /** The `order` of the last claim that came before. */
+  readonly upTo: number;
   readonly slots: readonly RunningSlot[];
 }
 
 /** Leases of one claim. */
 export interface Held {
+  /** Grows with each claim. */
+  readonly order: number;
   readonly token: string;
   readonly taskIds: readonly string[];
   /** Of each task, in the same order. */
   readonly epochs: readonly number[];
   /** The longest time a run of them may take; `null` when one has no end. */
   readonly runMs: number | null;
+}
+
+/** Leases of one claim as one text, which crosses threads in a tenth of the time of a thousand texts. */
+export function writeHeld({ order, token, runMs, taskIds, epochs }: Held): string {
+  const runs = taskIds.map((id, index) => `${id} ${epochs[index]}`);
+  return [order, token, runMs ?? '', ...runs].join(' ');
+}
+
+/** The claim behind a text of `writeHeld`. */
+export function readHeld(text: string): Held {
+  const [order, token = '', runMs, ...runs] = text.split(' ');
+  return {
+    order: Number(order),
+    token,
+    runMs: runMs === '' ? null : Number(runMs),
+    taskIds: runs.filter((_, index) => index % 2 === 0),
+    epochs: runs.filter((_, index) => index % 2 === 1).map(Number),
+  };
 }
 
 /** A stretch in which the loop did not turn. */
@@ -44,6 +66,8 @@ export interface GuardWatchOptions {
   readonly presence: Presence;
   /** An open connection of its own; rejects while there is none. */
   readonly broker: () => Promise<Pick<Broker, 'heartbeat'>>;
+  /** What was claimed since the last call. */
+  readonly claimed: () => readonly Held[];
   readonly turns: () => number;
   readonly isDebugged: () => boolean;
   /** Names of the tasks whose handlers are in flight. */
@@ -78,7 +102,7 @@ export function createGuardWatch(options: GuardWatchOptions): GuardWatch {
   const periodMs = guardPeriodMs(leaseMs);
   const renewMs = Math.min(leaseMs, limits.presenceMs) / 3;
   const holding = new Map<string, Held>();
-  let snapshot: Snapshot = { presence: options.presence, tokens: [], slots: [] };
+  let snapshot: Snapshot = { presence: options.presence, tokens: [], upTo: 0, slots: [] };
   let snapshotAt = clock.elapsed();
   let lookedAt = clock.elapsed();
   let turnsSeen = options.turns();
@@ -92,6 +116,7 @@ export function createGuardWatch(options: GuardWatchOptions): GuardWatch {
   let answer: WorkerStack | null = null;
 
   async function look(): Promise<void> {
+    listen();
     const elapsed = clock.elapsed();
     const turns = options.turns();
     // A process that was stopped, or a machine that slept, stood still as a whole: that is nobody's block.
@@ -105,6 +130,14 @@ export function createGuardWatch(options: GuardWatchOptions): GuardWatch {
     }
     stoodMs += passedMs;
     if (isStanding()) await stand();
+  }
+
+  function hold(held: Held): void {
+    holding.set(held.token, held);
+  }
+
+  function listen(): void {
+    for (const held of options.claimed()) hold(held);
   }
 
   const isStanding = (): boolean => stoodMs >= roundsMin * periodMs;
@@ -236,12 +269,13 @@ export function createGuardWatch(options: GuardWatchOptions): GuardWatch {
 
   return {
     periodMs,
-    hold: (held) => void holding.set(held.token, held),
+    hold,
     take(next) {
+      listen();
       snapshot = next;
       snapshotAt = clock.elapsed();
       const living = new Set(next.tokens);
-      for (const token of holding.keys()) if (!living.has(token)) holding.delete(token);
+      for (const [token, { order }] of holding) if (order <= next.upTo && !living.has(token)) holding.delete(token);
     },
     look,
   };

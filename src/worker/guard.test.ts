@@ -5,11 +5,18 @@ import { beforeEach, expect, test } from 'vitest';
 import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
 import type { Presence } from '../core/presence.ts';
 import type { ServiceReport } from '../engine/service.ts';
+import { ClaimRing } from './claim-ring.ts';
 import { createGuard, type Guard, type GuardThread, type HeldTask } from './guard.ts';
-import type { GuardOrder } from './guard-thread.ts';
+import type { GuardData, GuardOrder } from './guard-thread.ts';
+import { readHeld } from './guard-watch.ts';
 
 class FakeThread extends EventEmitter {
   readonly orders: GuardOrder[] = [];
+  readonly #ring: ClaimRing;
+  constructor(data: GuardData) {
+    super();
+    this.#ring = new ClaimRing(data.claims);
+  }
   postMessage(order: GuardOrder): void {
     this.orders.push(order);
   }
@@ -17,6 +24,11 @@ class FakeThread extends EventEmitter {
   unref(): void {}
   async terminate(): Promise<number> {
     return 0;
+  }
+  /** The ids of what it was told of, claim by claim. */
+  told(): string[] {
+    const orders = this.orders.flatMap((order) => (order.kind === 'hold' ? [order.claim] : []));
+    return [...orders, ...this.#ring.read()].map((claim) => readHeld(claim).taskIds.join(' '));
   }
   /** As an uncaught error does. */
   die(): void {
@@ -43,9 +55,9 @@ beforeEach(() => {
   clock = createManualClock();
   [threads, reports, held, refuse] = [[], [], [], false];
   const say = ({ kind, failures }: ServiceReport): void => void reports.push(`${kind} ${failures}`);
-  const startThread = (): GuardThread => {
+  const startThread = (data: GuardData): GuardThread => {
     if (refuse) throw new Error('no more threads');
-    const thread = new FakeThread();
+    const thread = new FakeThread(data);
     threads.push(thread);
     return thread as unknown as GuardThread;
   };
@@ -73,14 +85,19 @@ function claim(id: string): void {
   guard.hold([claimed(id)]);
 }
 
-const toldOf = (thread: FakeThread | undefined): readonly string[] =>
-  (thread?.orders ?? []).flatMap((order) => (order.kind === 'hold' ? [order.taskIds] : []));
-
 test('the thread begins with the first claim', async () => {
   await clock.advance(60_000);
   expect(threads).toHaveLength(0);
   claim('T1');
-  expect(toldOf(threads[0])).toEqual(['T1']);
+  expect(threads[0]?.told()).toEqual(['T1']);
+});
+
+test('claims are told without a message, which would wake the thread, unless there is no room for them', async () => {
+  claim('T1');
+  claim('T2');
+  claim('T'.repeat(2_000_000));
+  expect(threads[0]?.orders).toHaveLength(2);
+  expect(threads[0]?.told().map((ids) => ids.length)).toEqual([2, 2_000_000, 2]);
 });
 
 test('a thread that died is followed by another one that knows all that is held', async () => {
@@ -88,7 +105,7 @@ test('a thread that died is followed by another one that knows all that is held'
   claim('T2');
   threads[0]?.die();
   await clock.advance(2_000);
-  expect(toldOf(threads[1])).toEqual(['T1', 'T2']);
+  expect(threads[1]?.told()).toEqual(['T1', 'T2']);
   expect(reports).toEqual(['failed 1']);
 });
 
@@ -107,7 +124,7 @@ test('a thread that cannot be started is no error of the claim, and is tried aga
   refuse = false;
   await clock.advance(6_000);
   expect(reports.at(0)).toBe('failed 1');
-  expect(toldOf(threads[0])).toEqual(['T1']);
+  expect(threads[0]?.told()).toEqual(['T1']);
 });
 
 test('one that dies again and again is begun later each time', async () => {

@@ -12,8 +12,9 @@ import type { Cancel, Clock } from '../core/time.ts';
 import type { Report } from '../engine/service.ts';
 import type { StoreAddress } from '../history/history.ts';
 import type { Attempt } from './attempt.ts';
+import { ClaimRing } from './claim-ring.ts';
 import type { GuardData, GuardOrder, GuardReport } from './guard-thread.ts';
-import { guardPeriodMs, type Standstill } from './guard-watch.ts';
+import { guardPeriodMs, type Standstill, writeHeld } from './guard-watch.ts';
 import { SharedFacts } from './shared-facts.ts';
 import type { RunningSlot } from './slot-stacks.ts';
 
@@ -90,6 +91,7 @@ class ThreadGuard implements Guard {
   readonly #address: StoreAddress;
   readonly #options: Omit<GuardOptions, 'address'>;
   readonly #facts: SharedFacts;
+  #ring = new ClaimRing();
   readonly #indexes: ReadonlyMap<string, number>;
   readonly #periodMs: number;
   readonly #newThread: (data: GuardData) => GuardThread;
@@ -99,6 +101,8 @@ class ThreadGuard implements Guard {
   #threadDue = -Infinity;
   #cancelTurn: Cancel | null = null;
   #told = '';
+  /** Claims told of so far. */
+  #claims = 0;
   #lags = { from: 0, worst: 0, before: 0 };
 
   constructor(
@@ -122,7 +126,10 @@ class ThreadGuard implements Guard {
     if (claimed.length === 0 || this.#cancelTurn === null) return;
     // A new thread is told of everything that is held.
     if (this.#thread === null) this.#startThread();
-    else this.#tell(holdOrder(claimed));
+    else {
+      const claim = this.#textOf(claimed);
+      if (!this.#ring.write(claim)) this.#tell({ kind: 'hold', claim });
+    }
   }
 
   begin({ task }: Attempt): void {
@@ -174,17 +181,17 @@ class ThreadGuard implements Guard {
 
   #tellSnapshot(): void {
     const tokens = [...Map.groupBy(this.#options.held(), ({ lease }) => lease.token).keys()];
-    const snapshot = { presence: this.#options.presence(), tokens, slots: this.#options.slots() };
+    const [presence, slots] = [this.#options.presence(), this.#options.slots()];
     // While nothing happens nothing is said: how long a handler runs the guard can count by itself.
-    const { loopLagMs: _lag, ...presence } = snapshot.presence;
+    const { loopLagMs: _lag, ...lasting } = presence;
     const told = JSON.stringify([
-      presence,
+      lasting,
       tokens,
-      snapshot.slots.map(({ taskId, epoch, hasBegun, doing }) => [taskId, epoch, hasBegun, doing]),
+      slots.map(({ taskId, epoch, hasBegun, doing }) => [taskId, epoch, hasBegun, doing]),
     ]);
     if (told === this.#told) return;
     this.#told = told;
-    this.#tell({ kind: 'snapshot', snapshot });
+    this.#tell({ kind: 'snapshot', snapshot: { presence, tokens, upTo: this.#claims, slots } });
   }
 
   #tell(order: GuardOrder): void {
@@ -194,9 +201,11 @@ class ThreadGuard implements Guard {
   #startThread(): void {
     if (this.#options.clock.elapsed() < this.#threadDue) return;
     const { leaseMs, blockMaxMs, names, presence } = this.#options;
+    this.#ring = new ClaimRing();
     const thread = this.#tryThread({
       address: this.#address,
       facts: this.#facts.buffer,
+      claims: this.#ring.buffer,
       names,
       presence: presence(),
       leaseMs,
@@ -212,7 +221,21 @@ class ThreadGuard implements Guard {
     // It waits for what the loop does; the loop waits for nothing of it.
     thread.unref();
     const byClaim = Map.groupBy(this.#options.held(), ({ lease }) => lease.token);
-    for (const claimed of byClaim.values()) this.#tell(holdOrder(claimed));
+    for (const claimed of byClaim.values()) this.#tell({ kind: 'hold', claim: this.#textOf(claimed) });
+  }
+
+  /** The leases of one claim. */
+  #textOf(claimed: readonly HeldTask[]): string {
+    let runMs: number | null = 0;
+    for (const one of claimed) runMs = runMs === null || one.runMs === null ? null : Math.max(runMs, one.runMs);
+    this.#claims += 1;
+    return writeHeld({
+      order: this.#claims,
+      token: claimed[0]?.lease.token ?? '',
+      runMs,
+      taskIds: claimed.map(({ task }) => task.id),
+      epochs: claimed.map(({ task }) => task.epoch),
+    });
   }
 
   /** A machine out of threads or memory must not cost the claim that is being taken over. */
@@ -265,15 +288,6 @@ class ThreadGuard implements Guard {
     await ended;
     cancel();
   }
-}
-
-/** The leases of one claim. */
-function holdOrder(claimed: readonly HeldTask[]): GuardOrder {
-  let runMs: number | null = 0;
-  for (const one of claimed) runMs = runMs === null || one.runMs === null ? null : Math.max(runMs, one.runMs);
-  const taskIds = claimed.map(({ task }) => task.id).join(' ');
-  const epochs = claimed.map(({ task }) => task.epoch);
-  return { kind: 'hold', token: claimed[0]?.lease.token ?? '', taskIds, epochs, runMs };
 }
 
 function isEmpty(held: Iterable<HeldTask>): boolean {
