@@ -54,6 +54,25 @@ export type Signal =
 /** Ends a subscription; calling it again does nothing. */
 export type Unsubscribe = () => void;
 
+/**
+ * What a worker of this process may take straight from an enqueue: the store claims in the step that stores the tasks, which
+ * saves a commit and a call. Asked as a call begins; `null` when nothing is wanted now.
+ */
+export type Taker = () => Offer | null;
+
+/** A claim that is made along with an enqueue, or not at all. */
+export interface Offer {
+  /**
+   * Called in the step, when tasks of these queues became claimable; `null` when nothing is wanted after all. Asked again when
+   * the step is begun anew: the answer is the same. Once there is a request, one of the two below follows.
+   */
+  claim(queues: readonly string[]): ClaimRequest | null;
+  /** Its answer, on a turn of its own: a handler that begins must not hold up who enqueued. */
+  taken(claimed: readonly ClaimedTask[]): void;
+  /** Whether it was claimed is not known: the same claim sent again tells. */
+  failed(): void;
+}
+
 export interface EnqueueOptions {
   /** The user's open transaction, for stores that can join it. */
   readonly tx?: unknown;
@@ -286,7 +305,8 @@ export interface Broker {
   /** Waits for calls in flight. Closing twice is one close. */
   close(): Promise<void>;
   info(): Promise<BrokerInfo>;
-  subscribe(listener: (signal: Signal) => void): Unsubscribe;
+  /** A store whose steps are costly asks `taker` when tasks are enqueued here; others may leave it at the signal. */
+  subscribe(listener: (signal: Signal) => void, taker?: Taker): Unsubscribe;
 
   enqueue(tasks: readonly NewTask[], options?: EnqueueOptions): Promise<readonly EnqueueResult[]>;
   /** Inserts tasks with their state as they are (move, repair, import); ids that exist are left alone. Answers how many were new. */

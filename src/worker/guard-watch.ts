@@ -132,13 +132,8 @@ export function createGuardWatch(options: GuardWatchOptions): GuardWatch {
     if (isStanding()) await stand();
   }
 
-  function hold(held: Held): void {
-    holding.set(held.token, held);
-  }
-
-  function listen(): void {
-    for (const held of options.claimed()) hold(held);
-  }
+  const hold = (held: Held): void => void holding.set(held.token, held);
+  const listen = (): void => options.claimed().forEach(hold);
 
   const isStanding = (): boolean => stoodMs >= roundsMin * periodMs;
 

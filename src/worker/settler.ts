@@ -1,6 +1,6 @@
 /** The way to the store and back: settles what ended and claims what comes next, in one call after the other. */
 
-import type { Broker, ClaimRequest, SettleResult } from '../broker/broker.ts';
+import type { Broker, ClaimRequest, Offer, SettleResult, Taker } from '../broker/broker.ts';
 import { type Chance, createToken } from '../core/chance.ts';
 import { toTaskError } from '../core/error-facts.ts';
 import { isRefusal, TaskFlowError } from '../core/errors.ts';
@@ -29,6 +29,8 @@ export interface SettlerOptions {
   readonly onSpawnRefused: (attempt: Attempt, outcome: Outcome) => void;
   /** The store refused this attempt's settlement `limits.refusalsMax` times, whatever came with it: it is sent no more. */
   readonly onRefused: (attempt: Attempt) => void;
+  /** There is something to do for a tick. */
+  readonly onWork: () => void;
 }
 
 export interface Settler {
@@ -36,6 +38,8 @@ export interface Settler {
   add(attempt: Attempt): void;
   /** One call of the store at most: the batch that gathered since the last one, and the claim for the free slots. */
   tick(): Promise<TickResult>;
+  /** Its claim for what is enqueued here, while nothing is under way; see `Taker`. */
+  readonly offer: Taker;
   /** Settlements and claims that the store has not answered. */
   readonly pending: number;
   /** From now on nothing new is claimed. A claim whose answer was lost is asked again, to hand its tasks back. */
@@ -58,6 +62,8 @@ export function createSettler(options: SettlerOptions): Settler {
   let unsettled: Attempt[] = [];
   let sent: readonly Attempt[] = [];
   let unanswered: SentClaim | null = null;
+  /** The claim is with an enqueue, which will tell. */
+  let isOffered = false;
   let closed = false;
   let roundTripMs = 0;
 
@@ -65,7 +71,7 @@ export function createSettler(options: SettlerOptions): Settler {
     const attempts = takeBatch();
     // With more to settle than one call carries, claiming more would only add to it; and what may be refused goes alone.
     const isAlone = unsettled.length > 0 || isSuspect(attempts[0]);
-    const claim = isAlone ? null : (unanswered ?? nextClaim());
+    const claim = isAlone || isOffered ? null : (unanswered ?? nextClaim());
     if (attempts.length === 0 && claim === null) return 'done';
     const sentAt = clock.elapsed();
     unanswered = claim ?? unanswered;
@@ -144,14 +150,41 @@ export function createSettler(options: SettlerOptions): Settler {
     else options.onRefused(first);
   }
 
-  function nextClaim(): SentClaim | null {
+  function nextClaim(firstSentAt = clock.elapsed()): SentClaim | null {
     if (closed) return null;
-    const elapsed = clock.elapsed();
-    const { queues, limit } = demandOf(pools, elapsed, aheadMs());
+    const { queues, limit } = demandOf(pools, clock.elapsed(), aheadMs());
     if (limit === 0) return null;
+    const request = { workerId: options.workerId, token: createToken(chance), queues, limit, leaseMs: options.leaseMs };
+    return { request, firstSentAt };
+  }
+
+  function offer(): Offer | null {
+    if (closed || unanswered !== null || unsettled.length > 0 || sent.length > 0 || !hasDemand()) return null;
+    // What is claimed in a step has its lease from the beginning of the step.
+    const firstSentAt = clock.elapsed();
+    let made: SentClaim | null = null;
     return {
-      request: { workerId: options.workerId, token: createToken(chance), queues, limit, leaseMs: options.leaseMs },
-      firstSentAt: elapsed,
+      claim(queues) {
+        if (made !== null) return made.request;
+        if (unanswered !== null) return null;
+        const claim = nextClaim(firstSentAt);
+        if (!claim?.request.queues.some(({ name }) => queues.includes(name))) return null;
+        made = claim;
+        unanswered = claim;
+        isOffered = true;
+        return claim.request;
+      },
+      taken(claimed) {
+        isOffered = false;
+        unanswered = null;
+        options.onClaimed(claimed, firstSentAt, firstSentAt);
+        const isMore = claimed.length >= (made?.request.limit ?? 0) && hasDemand();
+        if (isMore || unsettled.length > 0) options.onWork();
+      },
+      failed() {
+        isOffered = false;
+        options.onWork();
+      },
     };
   }
 
@@ -162,6 +195,7 @@ export function createSettler(options: SettlerOptions): Settler {
 
   return {
     tick,
+    offer,
     add: (attempt) => void unsettled.push(attempt),
     get pending() {
       return unsettled.length + sent.length + (unanswered === null ? 0 : 1);

@@ -104,6 +104,7 @@ class LocalWorker implements Worker {
       onSettled: (attempt, result) => this.#finish(attempt, result),
       onSpawnRefused: (attempt, outcome) => this.#judge(attempt, outcome),
       onRefused: (attempt) => this.#drop(attempt),
+      onWork: () => this.#loop.wake(),
     });
     this.#keeper = createKeeper({
       broker,
@@ -135,7 +136,7 @@ class LocalWorker implements Worker {
   start(): void {
     if (this.#started || this.#stopping !== null) return;
     this.#started = true;
-    this.#unsubscribe = this.#broker.subscribe((signal) => this.#listen(signal));
+    this.#unsubscribe = this.#broker.subscribe((signal) => this.#listen(signal), this.#settler.offer);
     this.#services.start();
     this.#runner.start();
     this.#keeper.start();
@@ -195,10 +196,9 @@ class LocalWorker implements Worker {
   }
 
   #createLoop(report: Report): Service {
-    const [clock, chance] = [this.#clock, this.#chance];
     // Backs off no longer than it polls: results wait for it.
-    const [periodMs, backoffMaxMs] = [pollMs, limits.pollMs];
-    return createService({ name: 'worker', periodMs, backoffMaxMs, clock, chance, report, tick: () => this.#tick() });
+    const times = { periodMs: pollMs, backoffMaxMs: limits.pollMs, clock: this.#clock, chance: this.#chance };
+    return createService({ name: 'worker', ...times, report, tick: () => this.#tick() });
   }
 
   async #tick(): Promise<TickResult> {

@@ -10,6 +10,7 @@ import { dependencyCases } from './dependencies.ts';
 import { enqueueCases } from './enqueue.ts';
 import { flowCases } from './flow.ts';
 import { groupCases } from './groups.ts';
+import { handOverCases } from './hand-over.ts';
 import { heartbeatCases } from './heartbeat.ts';
 import { infoCases } from './info.ts';
 import { keyCases } from './key.ts';
@@ -65,6 +66,7 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   reads: readCases,
   'open, close and info': infoCases,
   subscribe: subscribeCases,
+  'subscribe with a taker': handOverCases,
   'limits and what is not built yet': limitCases,
 };
 

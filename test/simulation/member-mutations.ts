@@ -104,6 +104,17 @@ export const memberMutations: readonly Mutation[] = [
     },
   },
   {
+    name: 'hand-over-forgotten',
+    says: 'a worker takes an enqueue that failed for one that had nothing for it',
+    member: (broker) => ({
+      subscribe: (listener, taker) =>
+        broker.subscribe(listener, () => {
+          const offer = taker?.() ?? null;
+          return offer === null ? null : { ...offer, failed: () => offer.taken([]) };
+        }),
+    }),
+  },
+  {
     name: 'lease-cut',
     says: 'a lease is shorter than its worker believes',
     member: (broker) => ({

@@ -1,10 +1,11 @@
 /** The way between a process and the store: it loses, delays, repeats and hangs; the store itself may be away. */
 
-import type { Broker, ClaimRequest, Schedules, Signal } from '../../src/broker/broker.ts';
+import type { Broker, ClaimRequest, EnqueueResult, Offer, Schedules, Signal, Taker } from '../../src/broker/broker.ts';
 import type { Tell } from '../../src/checker/verdict.ts';
 import type { Chance } from '../../src/core/chance.ts';
 import { taskFlowError } from '../../src/core/errors.ts';
 import type { Presence } from '../../src/core/presence.ts';
+import type { ClaimedTask, NewTask } from '../../src/core/task.ts';
 import { watchDrain } from './command-book.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { Timeline } from './timeline.ts';
@@ -67,6 +68,10 @@ export interface NetworkOptions {
 
 /** A driver gives a call up after this at most. */
 const deadlineMs = 20_000;
+/** Of the enqueues: those made in the process of a worker that waits, and hands over. */
+const handOverShare = 0.3;
+/** Of those: after which the worker is told that nobody knows. */
+const handOverLost = 0.2;
 
 type Fault = Exclude<keyof NetworkRates, 'slowMaxMs' | 'hintLost' | 'hintLate'>;
 const faultKinds: readonly Fault[] = ['requestLost', 'replyLost', 'slow', 'hangs', 'resent', 'late', 'diesAtReply'];
@@ -76,6 +81,7 @@ type Reply = { readonly answer: unknown } | { readonly error: unknown };
 export function createNetwork(options: NetworkOptions): Network {
   const { timeline, chance, witness } = options;
   const listeners = new Map<SimProcess, Set<(signal: Signal) => void>>();
+  const takers = new Map<SimProcess, { readonly taker: Taker; readonly watch: ReturnType<typeof watchClaims> }>();
   const faults: Record<string, number> = {};
   const network: Network = { connect, rates: calmRates, isStoreAway: false, signal, faults };
 
@@ -101,10 +107,46 @@ export function createNetwork(options: NetworkOptions): Network {
       done({ error: unreachable('the store is away') });
       return;
     }
-    witness.execute(method, given).then(
+    const executed = method === 'enqueue' ? enqueue(given) : witness.execute(method, given);
+    executed.then(
       (answer) => done({ answer }),
       (error: unknown) => done({ error }),
     );
+  }
+
+  /** A worker that waits takes what it can in the same step: as one does in the process that enqueues. */
+  async function enqueue(given: readonly unknown[]): Promise<unknown> {
+    const [process, offer] = chance.float() < handOverShare ? openOffer() : [];
+    const results = (await witness.execute('enqueue', given)) as readonly EnqueueResult[];
+    if (process === undefined || offer === undefined) return results;
+    const queues = claimableQueues(given[0] as readonly NewTask[], results);
+    const request = queues.size === 0 ? null : offer.claim([...queues]);
+    if (request === null) return results;
+    noted('handedOver');
+    const claimed = (await witness.execute('claim', [request])) as readonly ClaimedTask[];
+    const told = Promise.withResolvers<void>();
+    void takers
+      .get(process)
+      ?.watch('claim', [request], told.promise)
+      .catch(() => undefined);
+    process.deliver(wayMs(), () => {
+      if (chance.float() < handOverLost) {
+        told.reject(new Error('nobody knows'));
+        offer.failed();
+      } else {
+        told.resolve();
+        offer.taken(claimed);
+      }
+    });
+    return results;
+  }
+
+  /** Of a process that turns now. */
+  function openOffer(): [SimProcess, Offer] | [] {
+    const awake = [...takers].filter(([process]) => process.isAlive && !process.isFrozen && !process.isRetired);
+    const [process, { taker } = { taker: () => null }] = awake[Math.floor(chance.float() * awake.length)] ?? [];
+    const offer = taker();
+    return process === undefined || offer === null ? [] : [process, offer];
   }
 
   function call(process: SimProcess, method: Method, given: readonly unknown[]): Promise<unknown> {
@@ -157,8 +199,9 @@ export function createNetwork(options: NetworkOptions): Network {
     const watch = watchClaims(options.tell);
     const drainWatch = watchDrain(options.tell);
     listeners.set(process, new Set());
-    const subscribe = (listener: (signal: Signal) => void) => {
+    const subscribe = (listener: (signal: Signal) => void, taker?: Taker) => {
       listeners.get(process)?.add(listener);
+      if (taker !== undefined) takers.set(process, { taker, watch });
       return () => void listeners.get(process)?.delete(listener);
     };
     const schedules = new Proxy({} as Schedules, {
@@ -193,6 +236,17 @@ export function createNetwork(options: NetworkOptions): Network {
   }
 
   return network;
+}
+
+function claimableQueues(tasks: readonly NewTask[], results: readonly EnqueueResult[]): ReadonlySet<string> {
+  const isNew = ({ outcome }: EnqueueResult): boolean => outcome === 'created' || outcome === 'replaced';
+  const isQueued = (result: EnqueueResult): boolean => 'state' in result && result.state === 'queued';
+  return new Set(
+    tasks.flatMap((task, index) => {
+      const result = results[index];
+      return result !== undefined && isNew(result) && isQueued(result) ? [task.queue] : [];
+    }),
+  );
 }
 
 /** A worker may forget no claim: until one was answered, only the same one may be sent again. */

@@ -15,6 +15,8 @@ interface Layer {
 }
 
 const seam = 'src/broker/broker.ts';
+/** What every adapter does alike. */
+const besideSeam = ['src/broker/hand-over.ts', 'src/broker/subscribers.ts'];
 const sqlFolder = 'src/broker/sql/';
 
 /** A row's files may import one another: `engine/`, `worker/` and `client/` are one layer, so are `api/` and `dashboard/`. */
@@ -22,13 +24,14 @@ export const layers: readonly Layer[] = [
   // croner reads cron expressions and counts in the calendar it is given: handed a time, it asks no clock.
   { of: ['src/core/'], from: [], packages: ['croner'] },
   { of: [seam], from: ['src/core/'], packages: [] },
+  { of: besideSeam, from: ['src/core/', seam], packages: [] },
   // Pure like the core: it judges what was written down.
   { of: ['src/checker/'], from: ['src/core/'], packages: [] },
-  { of: ['src/broker/memory/'], from: ['src/core/', seam], packages: [] },
-  { of: [sqlFolder], from: ['src/core/', seam] },
-  { of: ['src/broker/sqlite/'], from: ['src/core/', seam, sqlFolder] },
-  { of: ['src/broker/postgres/'], from: ['src/core/', seam, sqlFolder] },
-  { of: ['src/broker/redis/'], from: ['src/core/', seam] },
+  { of: ['src/broker/memory/'], from: ['src/core/', seam, ...besideSeam], packages: [] },
+  { of: [sqlFolder], from: ['src/core/', seam, ...besideSeam] },
+  { of: ['src/broker/sqlite/'], from: ['src/core/', seam, ...besideSeam, sqlFolder] },
+  { of: ['src/broker/postgres/'], from: ['src/core/', seam, ...besideSeam, sqlFolder] },
+  { of: ['src/broker/redis/'], from: ['src/core/', seam, ...besideSeam] },
   {
     of: ['src/broker/connect.ts'],
     from: ['src/core/', 'src/broker/', 'src/history/', 'src/config/', 'src/telemetry/'],

@@ -2,7 +2,9 @@
 
 import { type Chance, createToken } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
-import type { Broker, Signal } from '../broker.ts';
+import type { Broker } from '../broker.ts';
+import { emptiedBy } from '../hand-over.ts';
+import { createSubscribers } from '../subscribers.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
 import { control } from './control.ts';
@@ -35,7 +37,7 @@ export interface MemoryBrokerOptions {
 export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { readonly state: MemoryState } {
   const state = options.state ?? createMemoryState();
   if (state.incarnation === '') state.incarnation = createToken(options.chance);
-  const listeners = new Set<(signal: Signal) => void>();
+  const subscribers = createSubscribers();
   let closed = false;
 
   /** Runs a whole call without ever yielding: that is the transaction. */
@@ -44,10 +46,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
     const step = beginStep(state, options.now());
     const answer = call(step);
     release(step);
-    for (const signal of endStep(step)) {
-      // On their own turn: a listener that throws must not fail the call that was done.
-      for (const listener of listeners) queueMicrotask(() => listener(signal));
-    }
+    for (const signal of endStep(step)) subscribers.emit(signal);
     return answer;
   };
 
@@ -56,7 +55,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
     open: () => run(() => {}),
     close: async () => {
       closed = true;
-      listeners.clear();
+      subscribers.clear();
     },
     info: () =>
       run(({ now }) => ({
@@ -67,12 +66,19 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
         protocol: 1,
         now,
       })),
-    subscribe: (listener) => {
-      const own = (signal: Signal): void => listener(signal);
-      listeners.add(own);
-      return () => void listeners.delete(own);
-    },
-    enqueue: (tasks, enqueueOptions) => run((step) => enqueue(step, tasks, enqueueOptions)),
+    subscribe: subscribers.subscribe,
+    enqueue: (tasks, enqueueOptions) =>
+      run((step) => {
+        const results = enqueue(step, tasks, enqueueOptions);
+        release(step);
+        const handOver = subscribers.handOver();
+        const request = handOver?.claim(step.work) ?? null;
+        if (handOver === null || request === null) return results;
+        const claimed = claim(step, request);
+        for (const queue of emptiedBy(request, claimed)) step.work.delete(queue);
+        handOver.done(claimed);
+        return results;
+      }),
     restore: (tasks) => run((step) => restore(step, tasks)),
     claim: (request) => run((step) => claim(step, request)),
     heartbeat: (request) => run((step) => heartbeat(step, request)),

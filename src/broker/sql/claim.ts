@@ -58,6 +58,11 @@ export async function claim(step: Step, request: ClaimRequest): Promise<readonly
       step,
       repeated.map((task) => claimedTask(task, request.token, step.now)),
     );
+  return await claimAnew(step, request);
+}
+
+/** A claim whose token nobody has sent yet. */
+export async function claimAnew(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
   const limit = Math.min(request.limit, limits.batchMax);
   const { first, found } = await readFirst(step, request, limit);
   const quiet = limit <= 0 ? [] : request.queues.filter((demand) => demand.limit > 0 && !found.has(demand.name));

@@ -2,13 +2,15 @@
 
 import { isLinked } from '../../core/dependencies.ts';
 import { checkLimitRules } from '../../core/limit-rules.ts';
-import type { NewTask } from '../../core/task.ts';
+import type { ClaimedTask, NewTask } from '../../core/task.ts';
 import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
+import { emptiedBy, type HandOver } from '../hand-over.ts';
 import { arrive, dueAtOf, insert, type Known, play, readKnown, repetition, store } from './arrivals.ts';
+import { claimAnew } from './claim.ts';
 import { enqueueLinked } from './link.ts';
 import { refuse, refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
 import { release } from './release.ts';
-import type { Step } from './step.ts';
+import { type Change, type Step, workOf } from './step.ts';
 
 export async function enqueue(
   step: Step,
@@ -23,6 +25,31 @@ export async function enqueue(
   if (tasks.some(isLinked)) return await enqueueLinked(step, tasks, 'refuse');
   const isPlain = tasks.every(({ key, group }) => key === null && group === null);
   return isPlain ? await enqueuePlain(step, tasks) : await enqueueKeyed(step, tasks);
+}
+
+/** Stores the tasks, and gives a worker of this process that waits for them what it claims in the same step. */
+export async function enqueueAndHandOver(
+  change: Change,
+  handOver: HandOver | null,
+  tasks: readonly NewTask[],
+  options?: EnqueueOptions,
+): Promise<readonly EnqueueResult[]> {
+  if (handOver === null) return await change((step) => enqueue(step, tasks, options));
+  let claimed: readonly ClaimedTask[] = [];
+  try {
+    const results = await change(async (step) => {
+      const stored = await enqueue(step, tasks, options);
+      const request = handOver.claim(workOf(step));
+      claimed = request === null ? [] : await claimAnew(step, request);
+      if (request !== null) for (const queue of emptiedBy(request, claimed)) step.emptied.add(queue);
+      return stored;
+    });
+    handOver.done(claimed);
+    return results;
+  } catch (error) {
+    handOver.failed();
+    throw error;
+  }
 }
 
 /** Stores what settlements spawned. An unknown parent is one that failed: a settlement is not refused for it. */

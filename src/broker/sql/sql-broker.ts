@@ -3,13 +3,14 @@
 import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import type { Broker, BrokerInfo, Signal } from '../broker.ts';
+import { createSubscribers } from '../subscribers.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
 import { configure } from './configure.ts';
 import { control } from './control.ts';
 import { fold } from './counts.ts';
 import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
-import { enqueue } from './enqueue.ts';
+import { enqueueAndHandOver } from './enqueue.ts';
 import { getGroups } from './groups.ts';
 import { heartbeat } from './heartbeat.ts';
 import { getLimits } from './limits.ts';
@@ -53,23 +54,16 @@ export interface SqlBrokerOptions {
 
 export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const { driver, chance } = options;
-  const listeners = new Set<(signal: Signal) => void>();
+  const subscribers = createSubscribers();
   const memory: Memory = createMemory();
   let state: 'new' | 'open' | 'closed' = 'new';
   const { clock, readNow } = createStoreClock();
-  let signals = 0;
   let steps = 0;
   let inFlight = 0;
   let onIdle: (() => void) | null = null;
   let closing: Promise<void> | null = null;
   let opening: Promise<void> | null = null;
   let watching = false;
-
-  const emit = (signal: Signal): void => {
-    signals += 1;
-    // On their own turn: a listener that throws must not fail the call that was done.
-    for (const listener of listeners) queueMicrotask(() => listener(signal));
-  };
 
   /** Refuses calls outside open … close, and lets close wait for the others. */
   const guarded = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
@@ -111,7 +105,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
         return attempt();
       });
       if (ended === undefined) return answer;
-      if (listeners.size > 0) for (const signal of signalsOf(ended)) emit(signal);
+      if (!subscribers.isEmpty) for (const signal of signalsOf(ended)) subscribers.emit(signal);
       steps += 1;
       if (steps >= foldEvery) {
         steps = 0;
@@ -127,13 +121,13 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     await options.open();
     clock((await driver.readOne(lastBeatAt))[0]?.[0] ?? null, 0);
     state = 'open';
-    if (listeners.size > 0) startWatch();
+    if (!subscribers.isEmpty) startWatch();
   };
 
   const closeOnce = async (): Promise<void> => {
     await opening?.catch(() => {});
     state = 'closed';
-    listeners.clear();
+    subscribers.clear();
     if (inFlight > 0) await new Promise<void>((resolve) => (onIdle = resolve));
     await options.close();
   };
@@ -141,7 +135,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const startWatch = (): void => {
     if (watching) return;
     watching = true;
-    options.watch?.(emit);
+    options.watch?.(subscribers.emit);
   };
 
   const broker: Broker = {
@@ -162,13 +156,12 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
         protocol,
         now: await readNow(tx),
       })),
-    subscribe: (listener) => {
-      const own = (signal: Signal): void => listener(signal);
-      listeners.add(own);
+    subscribe: (listener, taker) => {
+      const unsubscribe = subscribers.subscribe(listener, taker);
       if (state === 'open') startWatch();
-      return () => void listeners.delete(own);
+      return unsubscribe;
     },
-    enqueue: (tasks, enqueueOptions) => change((step) => enqueue(step, tasks, enqueueOptions)),
+    enqueue: (tasks, enqueueOptions) => enqueueAndHandOver(change, subscribers.handOver(), tasks, enqueueOptions),
     restore: (tasks) => change((step) => restore(step, tasks, chance)),
     claim: (request) => change((step) => claim(step, request)),
     heartbeat: (request) => change((step) => heartbeat(step, request)),
@@ -190,7 +183,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await readNow(tx))),
     schedules: createSchedules(change, read, readNow),
   };
-  return lookFirst(broker, { driver, guarded, clock, signals: () => signals });
+  return lookFirst(broker, { driver, guarded, clock, signals: () => subscribers.signals });
 }
 
 /** The clock of a store as one process knows it: never behind what was stored, nor behind what it said before. */

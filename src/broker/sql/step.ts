@@ -27,6 +27,8 @@ export interface Step {
   /** Queues that were resumed, and running tasks that are asked to stop. */
   readonly resumed: string[];
   readonly cancels: string[];
+  /** Queues of which everything claimable was claimed by this step. */
+  readonly emptied: Set<string>;
   /** Limits that may let waiting tasks through now. */
   readonly freed: Set<string>;
   /** Tasks that ended and may have children, with their last state, until those were released. */
@@ -52,6 +54,9 @@ export interface Step {
   fired: boolean;
 }
 
+/** Runs a call as one step. */
+export type Change = <Answer>(call: (step: Step) => Promise<Answer>) => Promise<Answer>;
+
 /** What a process remembers from one claim to the next. */
 export type Memory = Pick<Step, 'places' | 'turnPlaces' | 'remembered'>;
 
@@ -70,6 +75,7 @@ export function createStep(
     changes: [],
     resumed: [],
     cancels: [],
+    emptied: new Set(),
     freed: new Set(),
     ended: new Map(),
     blocked: new Set(),
@@ -168,14 +174,19 @@ function isTold(step: Step, kind: EventKind): boolean {
   return kind === 'fire' && step.fired;
 }
 
+/** The queues in which tasks may be claimable now. */
+export function workOf(step: Step): Set<string> {
+  const work = new Set(step.resumed);
+  for (const group of step.changes) if (group.to === 'queued') work.add(group.queue);
+  return work;
+}
+
 /** The hints to send once the step is stored. */
 export function signalsOf(step: Step): readonly Signal[] {
-  const work = new Set(step.resumed);
+  const work = workOf(step);
+  for (const queue of step.emptied) work.delete(queue);
   const finished: string[] = [];
-  for (const group of step.changes) {
-    if (group.to === 'queued') work.add(group.queue);
-    if (endsLife(group)) finished.push(...group.taskIds);
-  }
+  for (const group of step.changes) if (endsLife(group)) finished.push(...group.taskIds);
   const signals: Signal[] = [];
   if (step.freed.size > 0) signals.push({ kind: 'work', queues: null });
   else if (work.size > 0) signals.push({ kind: 'work', queues: [...work] });
