@@ -26,6 +26,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
     restoreMocks: true,
+    globalSetup: ['test/support/run-servers.ts'],
     passWithNoTests: false,
     projects: [
       // Long enough for the properties of fast-check on a busy machine; a test that waits is wrong anyway.

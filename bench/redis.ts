@@ -4,9 +4,10 @@
  */
 
 import process from 'node:process';
-import { hasRedis, howToInstall, type RedisServer, startRedis } from '../test/support/redis-server.ts';
+import { findRedis, installLine } from '../src/servers/programs.ts';
+import { type RedisServer, startRedis } from '../src/servers/redis.ts';
 import type { Rates } from './redis-own.ts';
-import { freePort, load, quantile, runScript } from './settings.ts';
+import { load, quantile, runScript } from './settings.ts';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 const tasks = Number(process.env.BENCH_TASKS ?? 100_000);
@@ -15,13 +16,13 @@ type Bare = Readonly<Record<'enqueue' | 'settle' | 'bytes', number>>;
 
 /** Prints rates and ratios, bytes, and where the time goes. */
 export async function run(): Promise<void> {
-  if (!hasRedis()) {
-    console.log(howToInstall);
+  if (findRedis() === null) {
+    console.log(`There is no redis-server here: ${installLine(['redis'])}`);
     return;
   }
   console.log(`${rounds} rounds; ${tasks} tasks of 130 bytes of JSON, no key; appendonly yes, appendfsync everysec.`);
-  const port = String(await freePort());
-  const server = await startRedis(['--port', port, '--appendonly', 'yes', '--appendfsync', 'everysec']);
+  const server = await startRedis(['--appendonly', 'yes', '--appendfsync', 'everysec']);
+  const port = String(server.port);
   const bare: Bare[] = [await runBare(port)];
   const own: Rates[] = [];
   for (let round = 0; round < rounds; round++) {

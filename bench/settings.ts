@@ -1,9 +1,7 @@
 /** What every bench says and needs: the machine, how busy it is, medians, a folder on the disk, children. */
 
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -50,15 +48,4 @@ export function runScript(script: string, ...args: readonly string[]): Promise<s
       code === 0 ? resolve(output) : reject(new Error(`${script} ended with code ${code}: ${output}`)),
     );
   });
-}
-
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a port was asked for, and none was given');
-  return address.port;
 }

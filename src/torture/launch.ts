@@ -1,8 +1,6 @@
 /** How the processes under torture are started: servers and workers as people start them, clients as programs of our own. */
 
-import { once } from 'node:events';
 import module from 'node:module';
-import { createServer } from 'node:net';
 import { extname } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -59,15 +57,4 @@ export function createLaunch({ plan, folder, file, port }: LaunchOptions): (seat
     const url = isRemote ? `http://127.0.0.1:${port}` : null;
     return { ...rest, url, folder, number, broker, leaseMs: plan.leaseMs };
   }
-}
-
-/** A port nobody listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('A TCP server has a port.');
-  return address.port;
 }

@@ -1,10 +1,10 @@
 /** The Redis adapter as a store under test: a namespace for each store, and a look at its keys from outside. */
 
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { readEvent } from '../../src/broker/redis/events.ts';
 import { unpack } from '../../src/broker/redis/packed.ts';
-import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
+import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import type { Attempt } from '../../src/core/events.ts';
 import type { TaskView } from '../../src/core/states.ts';
 import type { LogLine, TaskError } from '../../src/core/task.ts';
@@ -12,17 +12,17 @@ import type { Contents, CreateStore } from './store.ts';
 
 let stores = 0;
 
-/** Makes stores on the server behind this socket. */
-export function redisStores(path: string): CreateStore {
+/** Makes stores on this server, which others may use too. */
+export function redisStores(address: RedisOptions['address']): CreateStore {
   return async ({ now, chance }) => {
     stores += 1;
     // Braces and colons mean something in a key: a namespace may have them all the same.
-    const namespace = `case:${stores}`;
+    const namespace = `case:${stores}:${randomBytes(4).toString('hex')}`;
     const prefix = `{${namespace}}:`;
-    const look = new Redis({ path });
+    const look = 'url' in address ? new Redis(address.url) : new Redis({ path: address.path });
     return {
       connect: async () => {
-        const broker = createRedisBroker({ address: { path }, namespace, now, chance });
+        const broker = createRedisBroker({ address, namespace, now, chance });
         await broker.open();
         return broker;
       },
@@ -33,7 +33,10 @@ export function redisStores(path: string): CreateStore {
         logs: (await look.lrange(`${prefix}logs:${taskId}`, 0, -1)).map(readLog),
       }),
       dispose: async () => {
-        await look.flushall();
+        for await (const keys of look.scanStream({ match: '*', count: 1_000 }) as AsyncIterable<readonly string[]>) {
+          const own = keys.filter((key) => key.startsWith(prefix));
+          if (own.length > 0) await look.unlink(...own);
+        }
         look.disconnect();
       },
     };

@@ -5,4 +5,4 @@ import { conformWithout } from './conform.ts';
 import { redisLacks } from './redis-lacks.ts';
 import { redisStores } from './redis-store.ts';
 
-await onRedis((server) => conformWithout(redisLacks, 'Redis', redisStores(server.path)));
+await onRedis((address) => conformWithout(redisLacks, 'Redis', redisStores(address)));

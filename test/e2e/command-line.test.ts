@@ -7,10 +7,11 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemChance } from '../../src/core/chance.ts';
 import { createIds } from '../../src/core/ids.ts';
 import { systemClock } from '../../src/core/time.ts';
+import { freePort } from '../../src/servers/free-port.ts';
 import { assertValid } from '../checker/run-history.ts';
 import { lookAt } from './history.ts';
 import { note, readClientLog, readEffects } from './logs.ts';
-import { type Child, createScenario, freePort, nobody, type Scenario, until } from './processes.ts';
+import { type Child, createScenario, nobody, type Scenario, until } from './processes.ts';
 
 let scenario: Scenario;
 beforeAll(async () => {

@@ -3,11 +3,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { seededChance } from '../../src/core/chance.ts';
+import { freePort } from '../../src/servers/free-port.ts';
 import type { RunHistory } from '../checker/run-history.ts';
 import { assertValid } from '../checker/run-history.ts';
 import { lookAt } from './history.ts';
 import { readClientLog, readEffects } from './logs.ts';
-import { createScenario, freePort, type Scenario, until } from './processes.ts';
+import { createScenario, type Scenario, until } from './processes.ts';
 
 let scenario: Scenario;
 beforeEach(() => {

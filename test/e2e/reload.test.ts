@@ -4,8 +4,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { freePort } from '../../src/servers/free-port.ts';
 import { type Look, lookAt } from './history.ts';
-import { type Child, createScenario, freePort, type Scenario, until } from './processes.ts';
+import { type Child, createScenario, type Scenario, until } from './processes.ts';
 
 const define = fileURLToPath(new URL('../../src/client/define.ts', import.meta.url));
 let scenario: Scenario;

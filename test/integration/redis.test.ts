@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import { type Clock, systemClock } from '../../src/core/time.ts';
+import { startRedis } from '../../src/servers/redis.ts';
 import {
   beat,
   claimRequest,
@@ -15,10 +16,9 @@ import {
   sampleToken,
   settlement,
 } from '../conformance/samples.ts';
-import { startRedis } from '../support/redis-server.ts';
-import { onRedis } from '../support/redis-tests.ts';
+import { onOwnRedis } from '../support/redis-tests.ts';
 
-await onRedis((server) => {
+await onOwnRedis((server) => {
   const open = async (given: Partial<RedisOptions> = {}) => {
     const broker = createRedisBroker({ address: { path: server.path }, namespace: 'bad days', ...given });
     await broker.open();

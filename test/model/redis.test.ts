@@ -5,6 +5,4 @@ import { redisStores } from '../conformance/redis-store.ts';
 import { onRedis } from '../support/redis-tests.ts';
 import { runModel } from './model-runs.ts';
 
-await onRedis((server) =>
-  runModel('Redis', redisStores(server.path), { runs: 40, commandsMax: 60, lacks: redisLacks }),
-);
+await onRedis((address) => runModel('Redis', redisStores(address), { runs: 40, commandsMax: 60, lacks: redisLacks }));

@@ -54,6 +54,8 @@ export const layers: readonly Layer[] = [
     typesFrom: [seam],
   },
   { of: ['src/api/', 'src/dashboard/'], from: ['src/operations/', 'src/core/'] },
+  // What they start has no code of ours in it.
+  { of: ['src/servers/'], from: ['src/core/'] },
   // It starts whole setups and looks behind every seam.
   { of: ['src/torture/'], from: ['src/'] },
   { of: ['src/cli/', 'src/index.ts', 'src/testing/'], from: ['src/'] },
