@@ -6,6 +6,7 @@ import { listSettings } from './settings.ts';
 const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promise<void> }>>> = {
   sqlite: () => import('./sqlite.ts'),
   redis: () => import('./redis.ts'),
+  peers: () => import('./peers.ts'),
   limits: () => import('./limits.ts'),
   fairness: () => import('./fairness.ts'),
   backlog: () => import('./backlog.ts'),

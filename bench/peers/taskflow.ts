@@ -1,0 +1,84 @@
+/** TaskFlow as a program uses it: `enqueueMany`, `enqueue`, and a worker of 100 slots. */
+
+import { z } from 'zod';
+import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
+import { makeClient } from '../../src/client/client.ts';
+import { definitionBrand, type TaskDefinition } from '../../src/core/definition.ts';
+import type { Store } from '../../src/history/history.ts';
+import { task } from '../../src/index.ts';
+import { createWorker } from '../../src/worker/worker.ts';
+import type { Input, System } from './system.ts';
+
+const schema = z.object({ to: z.string(), n: z.number(), s: z.string() });
+
+/** `plain`: queue, priority, delay, timeout, retries. `rules`: a key, a group and a limit on each task too. */
+export function createSystem(variant: string): System {
+  let store: Store;
+  let client: ReturnType<typeof makeClient>;
+  let onStart = (): void => {};
+  let serial = 0;
+  const noop = defineNoop(variant, () => onStart());
+  const numbered = (input: Input): Input => (variant === 'plain' ? input : { ...input, n: serial++ });
+  return {
+    bulk: { batch: 1_000, lanes: 4 },
+    isTold: true,
+    open: async (url) => {
+      store = openStore(url);
+      await store.broker.open();
+      client = makeClient({ open: async () => store });
+    },
+    enqueueMany: (inputs) => client.enqueueMany(noop, variant === 'plain' ? inputs : inputs.map(numbered)),
+    enqueue: (input) => client.enqueue(noop, numbered(input)),
+    trim: () => trimAll(store),
+    work: async (onTask) => {
+      onStart = onTask;
+      let succeeded = 0;
+      let check = (): void => {};
+      const worker = createWorker({ store, definitions: [noop], concurrency: 100, services: 'never' });
+      worker.on('succeeded', () => {
+        succeeded += 1;
+        check();
+      });
+      worker.start();
+      return {
+        settled: (count) =>
+          new Promise((resolve) => {
+            check = () => {
+              if (succeeded >= count) resolve();
+            };
+            check();
+          }),
+        stop: () => worker.stop(),
+      };
+    },
+    close: () => store.close(),
+  };
+}
+
+function openStore(url: string): Store {
+  const broker = createRedisBroker({ address: { url }, namespace: 'bench' });
+  return { broker, close: () => broker.close() } as unknown as Store;
+}
+
+function defineNoop(variant: string, run: () => void): TaskDefinition {
+  const rules = variant === 'plain' ? {} : { key: 'bench:{n}', group: 'g{n}', concurrency: { limit: 1_000 } };
+  const noop = task('noop', {
+    input: schema,
+    ...rules,
+    async run() {
+      run();
+      return { ok: true };
+    },
+  });
+  return noop[definitionBrand];
+}
+
+/** As a recorder does once it has stored them. */
+async function trimAll({ broker: { outbox } }: Store): Promise<void> {
+  for (let seq = 0; ; ) {
+    const events = (await outbox?.read(seq, 1_000, 0)) ?? [];
+    seq = events.at(-1)?.seq ?? 0;
+    if (seq === 0) return;
+    await outbox?.trim(seq);
+  }
+}
