@@ -5,13 +5,14 @@ import { extname } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import type { Launch, Seat } from './crew.ts';
+import type { Address } from './ground.ts';
 import type { LoadSettings } from './load.ts';
 import type { Plan } from './plan.ts';
 
 export interface LaunchOptions {
   readonly plan: Plan;
   readonly folder: string;
-  readonly file: string;
+  readonly address: Address;
   /** Where the first server listens. */
   readonly port: number;
 }
@@ -22,12 +23,12 @@ const beside = (path: string): string => fileURLToPath(new URL(`${path}${extname
 /** So small that a memory bomb goes off before the machine feels it. */
 const heapMb = 256;
 
-export function createLaunch({ plan, folder, file, port }: LaunchOptions): (seat: Seat, number: number) => Launch {
-  const broker = `sqlite:${file}`;
+export function createLaunch({ plan, folder, address, port }: LaunchOptions): (seat: Seat, number: number) => Launch {
   const command = beside('../cli/main');
   const cache = module.getCompileCacheDir?.();
   const env = (number: number): Readonly<Record<string, string>> => ({
-    TASKFLOW_BROKER: broker,
+    TASKFLOW_BROKER: address.broker,
+    ...(address.record === null ? {} : { TASKFLOW_STORE: address.record }),
     TASKFLOW_TASKS: fileURLToPath(new URL('./tasks/', import.meta.url)),
     TASKFLOW_WORKER_LEASE: `${plan.leaseMs}ms`,
     TASKFLOW_WORKER_DRAIN: '3s',
@@ -55,6 +56,6 @@ export function createLaunch({ plan, folder, file, port }: LaunchOptions): (seat
     if (client === undefined) throw new Error(`There is no client ${index}.`);
     const { isRemote, ...rest } = client;
     const url = isRemote ? `http://127.0.0.1:${port}` : null;
-    return { ...rest, url, folder, number, broker, leaseMs: plan.leaseMs };
+    return { ...rest, url, folder, number, ...address, leaseMs: plan.leaseMs };
   }
 }

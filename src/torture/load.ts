@@ -9,16 +9,16 @@ import { definitionBrand } from '../core/definition.ts';
 import { TaskFlowError } from '../core/errors.ts';
 import { createIds } from '../core/ids.ts';
 import { sleep, systemClock } from '../core/time.ts';
+import type { Address } from './ground.ts';
 import { type ClientNote, machineMs, openNotes } from './notes.ts';
 import { numbersEach } from './numbers.ts';
 import type { Shape } from './plan.ts';
 import { type Call, drawFamily, drawRequest, type Family } from './requests.ts';
 import { tasks } from './tasks/work.ts';
 
-export interface LoadSettings {
+export interface LoadSettings extends Address {
   readonly folder: string;
   readonly number: number;
-  readonly broker: string;
   /** Over HTTP to this server; in the store without it. */
   readonly url: string | null;
   readonly shape: Shape;
@@ -57,7 +57,7 @@ async function main(settings: LoadSettings): Promise<void> {
   const chance = seededChance(settings.seed + settings.number);
   const ids = createIds(systemClock, systemChance);
   const write = openNotes(settings.folder, 'client', settings.number);
-  const store = connect(settings.broker);
+  const store = connect(settings.broker, { store: settings.record });
   const client = makeClient({ open: () => store.broker.open().then(() => store) });
   const send = url === null ? sendTo(client) : sendOver(url);
   const inFlight = new Set<Promise<unknown>>();

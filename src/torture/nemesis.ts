@@ -1,9 +1,10 @@
 /** Does to the processes, and to the store, what the plan says. */
 
-import type { Broker, Scope, Settings } from '../broker/broker.ts';
+import type { Scope, Settings } from '../broker/broker.ts';
 import { type Clock, sleep } from '../core/time.ts';
 import type { Crew, Seat, SeatKind } from './crew.ts';
 import type { Follower } from './follower.ts';
+import type { Ground } from './ground.ts';
 import { blocksEach, type FaultKind, type Plan, type Strike } from './plan.ts';
 import { groups } from './requests.ts';
 import type { Work } from './tasks/work.ts';
@@ -13,9 +14,7 @@ export interface NemesisOptions {
   readonly clock: Clock;
   readonly crew: Crew;
   readonly follower: Follower;
-  readonly broker: Broker;
-  /** Holds the write lock of the store while `work` goes on: no other process is in the middle of a write then. */
-  readonly alone: (work: () => Promise<void>) => Promise<void>;
+  readonly ground: Ground;
   /** Enqueues a task that does something to its process. */
   readonly plant: (work: Omit<Work, 'n'>) => Promise<void>;
 }
@@ -41,7 +40,8 @@ const isPlanted = (kind: FaultKind): boolean => kind === 'blockLoop' || kind ===
 const person = { by: 'torture', reason: null } as const;
 
 export function createNemesis(options: NemesisOptions): Nemesis {
-  const { plan, clock, crew, follower, broker } = options;
+  const { plan, clock, crew, follower, ground } = options;
+  const { broker } = ground.store;
   const fired: Partial<Record<FaultKind, number>> = {};
   const missed: string[] = [];
   const changed = new Set<string>();
@@ -117,9 +117,6 @@ export function createNemesis(options: NemesisOptions): Nemesis {
         return planted({ does: 'bomb', times: roll < 0.3 ? 9 : 2 });
       case 'exitProcess':
         return planted({ does: 'exit', times: roll < 0.3 ? 9 : 2 });
-      case 'lockStore':
-        await options.alone(() => sleep(clock, ms));
-        return true;
       case 'pauseQueue':
         return pauseFor('queue', queues[Math.floor(roll * queues.length)] as string, ms);
       case 'changeLimit':
@@ -130,13 +127,15 @@ export function createNemesis(options: NemesisOptions): Nemesis {
         return people_(() => broker.cancel({ taskIds: someOf(follower.fresh, roll, 3), reason: 'torture' }));
       case 'retryTasks':
         return people_(() => broker.retry(someOf(follower.finished, roll, 2)));
+      default:
+        return ground.strike(kind, ms, roll);
     }
   }
 
   /** Who is stopped within a transaction stops everybody: here only the one is to fall behind. */
   async function freezeAlone(kind: SeatKind, roll: number, ms: number): Promise<boolean> {
     let hit = false;
-    await options.alone(async () => {
+    await ground.alone(async () => {
       hit = victim(kind, roll, (seat) => crew.freeze(seat, ms));
     });
     return hit;

@@ -1,9 +1,8 @@
-/** What a run has left in its store: every task, and whether all that is kept beside them follows from them. */
+/** What a run has left in a SQL store: every task, and whether all that is kept beside them follows from them. */
 
-import { statement } from '../broker/sql/driver.ts';
+import { type SqlDriver, statement } from '../broker/sql/driver.ts';
 import { recount } from '../broker/sql/recount.ts';
 import { type TaskRow, taskColumns, toTask } from '../broker/sql/rows.ts';
-import type { SqliteDriver } from '../broker/sqlite/driver.ts';
 import type { Judge } from '../checker/judge.ts';
 
 /** Inputs: number of the last row, limit. */
@@ -18,7 +17,7 @@ const openKeys = statement<[key: string, taskId: string]>(
 const pageMax = 1_000;
 
 /** Shows every task of the store to the judge. Answers how many there are. */
-export async function showRows(driver: SqliteDriver, judge: Judge): Promise<number> {
+export async function showRows(driver: SqlDriver, judge: Judge): Promise<number> {
   let shown = 0;
   for (let after = 0; ; ) {
     const rows = await driver.read((tx) => tx.query(tasksAfter, after, pageMax));
@@ -31,22 +30,16 @@ export async function showRows(driver: SqliteDriver, judge: Judge): Promise<numb
 }
 
 export async function heldKeys(
-  driver: SqliteDriver,
+  driver: SqlDriver,
 ): Promise<readonly { readonly key: string; readonly taskId: string }[]> {
   const rows = await driver.read((tx) => tx.query(openKeys));
   return rows.map(([key, taskId]) => ({ key, taskId }));
 }
 
 /** Counts again, while the store is in use or after. Answers how many rows were looked at. */
-export async function checkIndexes(driver: SqliteDriver, judge: Judge): Promise<number> {
+export async function checkIndexes(driver: SqlDriver, judge: Judge): Promise<number> {
   const { discrepancies, looked } = await recount(driver);
   for (const { what, of, sentence } of discrepancies)
     judge.tell('S21', what === 'task' ? of : null, `${what} ${of}: ${sentence}`);
   return Object.values(looked).reduce((sum, rows) => sum + rows, 0);
-}
-
-/** Reads the whole file: whether the database's own indexes agree with its tables. */
-export async function checkFile(driver: SqliteDriver, judge: Judge): Promise<void> {
-  const rows = await driver.read((tx) => tx.execute<[text: string]>('PRAGMA integrity_check(10)'));
-  for (const [text] of rows) if (text !== 'ok') judge.tell('S21', null, `the file: ${text}`);
 }

@@ -6,25 +6,23 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSqliteStore } from '../broker/connect.ts';
-import { createSqliteDriver, type SqliteDriver } from '../broker/sqlite/driver.ts';
 import { createJudge, type Judge } from '../checker/judge.ts';
 import type { Verdict } from '../checker/verdict.ts';
-import { seededChance, systemChance } from '../core/chance.ts';
+import { seededChance } from '../core/chance.ts';
 import { explain } from '../core/explain.ts';
 import { limits } from '../core/limits.ts';
 import { systemClock as clock, sleep } from '../core/time.ts';
-import type { Store } from '../history/history.ts';
 import { freePort } from '../servers/free-port.ts';
 import { type Crew, createCrew, type Exit } from './crew.ts';
 import { between } from './draw.ts';
 import { createFollower, type Follower } from './follower.ts';
+import type { Ground } from './ground.ts';
 import { createLaunch } from './launch.ts';
 import { createNemesis, type Nemesis } from './nemesis.ts';
 import { createPace, endedOf } from './pace.ts';
 import { drawPlan, type FaultKind, faults, type Plan, type PlanOptions } from './plan.ts';
 import { createPlanter } from './planter.ts';
-import { checkFile, checkIndexes, heldKeys, showRows } from './remains.ts';
+import { openSqliteGround } from './sqlite-ground.ts';
 import { leaveCode } from './tasks/work.ts';
 import { createTicks, type Ticks } from './ticks.ts';
 
@@ -103,18 +101,15 @@ interface Run {
 }
 
 async function prepare(plan: Plan, folder: string): Promise<Run> {
-  const file = join(folder, 'store.db');
-  const store = createSqliteStore({ file });
-  await store.broker.open();
-  const driver = createSqliteDriver({ file, now: clock.now, clock, chance: systemChance });
-  await driver.open();
+  const ground = await openSqliteGround(folder);
+  const { store } = ground;
   const judge = createJudge({ toldWithinMs: 5_000 });
   const ticks = createTicks(judge, clock);
   const follower = createFollower({ folder, history: store.history, judge, ticks });
   const chance = seededChance(plan.seed + 1);
   const exits: Record<string, number> = {};
   const port = await freePort();
-  const launch = createLaunch({ plan, folder, file, port });
+  const launch = createLaunch({ plan, folder, address: ground.address, port });
   const crew = createCrew({
     folder,
     clock,
@@ -127,24 +122,12 @@ async function prepare(plan: Plan, folder: string): Promise<Run> {
     awayMs: () => between(chance, 0, plan.awayMs),
   });
   const planter = createPlanter({ folder, store, follower });
-  const alone = (work: () => Promise<void>): Promise<void> => driver.transaction(work);
-  const nemesis = createNemesis({
-    plan,
-    clock,
-    crew,
-    follower,
-    broker: store.broker,
-    alone,
-    plant: planter.plant,
-  });
+  const nemesis = createNemesis({ plan, clock, crew, follower, ground, plant: planter.plant });
   let ended: Promise<void> | null = null;
   return {
-    play: (options) => play({ plan, store, driver, judge, ticks, follower, crew, nemesis, exits }, options),
+    play: (options) => play({ plan, ground, judge, ticks, follower, crew, nemesis, exits }, options),
     end() {
-      ended ??= crew.end().then(async () => {
-        driver.close();
-        await store.close();
-      });
+      ended ??= crew.end().then(ground.close);
       return ended;
     },
   };
@@ -164,8 +147,7 @@ function noteExit(exit: Exit, exits: Record<string, number>, judge: Judge): void
 
 interface Scene {
   readonly plan: Plan;
-  readonly store: Store;
-  readonly driver: SqliteDriver;
+  readonly ground: Ground;
   readonly judge: Judge;
   readonly ticks: Ticks;
   readonly follower: Follower;
@@ -175,7 +157,8 @@ interface Scene {
 }
 
 async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promise<Omit<Report, 'folder'>> {
-  const { plan, store, judge, ticks, crew, nemesis, driver, follower } = scene;
+  const { plan, ground, judge, ticks, crew, nemesis, follower } = scene;
+  const { store } = ground;
   const startedAt = clock.elapsed();
   let phase: Phase = 'storm';
   const pace = createPace(plan.periodMs);
@@ -216,11 +199,11 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
   await watch.end();
   while ((await follower.look()) > 0);
   ticks.check();
-  const rows = await showRows(driver, judge);
-  const recounted = watch.recounted + (await checkIndexes(driver, judge));
-  await checkFile(driver, judge);
+  const rows = await ground.showRows(judge);
+  const recounted = watch.recounted + (await ground.checkIndexes(judge));
+  await ground.checkWhole(judge);
   const fired = firedOf(scene);
-  const verdict = judge.finish({ heldKeys: await heldKeys(driver), doubts: doubtsOf(scene, fired, stormMs) });
+  const verdict = judge.finish({ heldKeys: await ground.heldKeys(), doubts: doubtsOf(scene, fired, stormMs) });
   return {
     plan,
     verdict,
@@ -235,7 +218,7 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
     rows,
     ticks: ticks.fired,
     pace: pace.perSecond,
-    durability: driver.durability().detail,
+    durability: ground.durability,
   };
 }
 
@@ -245,7 +228,7 @@ function patienceOf(kind: 'client' | 'worker' | 'server'): number {
 }
 
 /** Looks at the run for as long as it lasts, holds the clients back when they are too fast, and counts again now and then. */
-function createWatch({ follower, judge, crew, driver, plan }: Scene, tick: () => void) {
+function createWatch({ follower, judge, crew, ground, plan }: Scene, tick: () => void) {
   const rate = plan.clients.reduce((sum, client) => sum + client.rate, 0);
   const openMax = Math.max(500, openSeconds * rate);
   let isOver = false;
@@ -271,7 +254,7 @@ function createWatch({ follower, judge, crew, driver, plan }: Scene, tick: () =>
         tick();
       }
       if (clock.elapsed() >= recountAt) {
-        recounted += await checkIndexes(driver, judge).catch(() => 0);
+        recounted += await ground.checkIndexes(judge).catch(() => 0);
         recountAt = clock.elapsed() + recountMs;
       }
       if (seen === 0) await sleep(clock, lookMs);
@@ -307,7 +290,7 @@ async function drain({ judge, follower, plan }: Scene): Promise<number> {
 }
 
 /** Says of what should be final by now why it is not. */
-async function explainRest({ judge, store }: Scene): Promise<void> {
+async function explainRest({ judge, ground: { store } }: Scene): Promise<void> {
   const ids = judge.openIds(20);
   if (ids.length === 0) return;
   for (const facts of await store.broker.inspect(ids)) {
