@@ -28,6 +28,8 @@ export interface FaultProxy {
   inflict(fault: Fault): void;
   /** Resets all connections, once. Answers how many. */
   reset(): number;
+  /** Nothing passes any more on the connections that are there, and nobody is told: as if their other end were gone. */
+  abandon(): number;
   /** How often a fault has hit something: a run in which it stays 0 has proved nothing. */
   hits(): number;
   close(): Promise<void>;
@@ -71,12 +73,13 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     if (fault.kind !== 'refuse' && before === 'refuse') server.listen(port, '127.0.0.1');
   };
   const close = async (): Promise<void> => {
+    inflict({ kind: 'none' });
     reset(state);
     if (!server.listening) return;
     server.close();
     await once(server, 'close');
   };
-  return { port, inflict, reset: () => reset(state), hits: () => state.hits, close };
+  return { port, inflict, reset: () => reset(state), abandon: () => abandon(state), hits: () => state.hits, close };
 }
 
 interface State {
@@ -99,6 +102,7 @@ interface Link {
   readonly store: Socket;
   readonly exchanges: Exchanges;
   repliedBytes: number;
+  isAbandoned: boolean;
   /** The number of the request whose reply is not to arrive. */
   doomed: number | null;
 }
@@ -106,10 +110,11 @@ interface Link {
 function open(state: State, client: Socket, { target, protocol }: FaultProxyOptions): void {
   const store = connect({ noDelay: true, ...target });
   const exchanges = protocol === 'redis' ? followRedis() : followPostgres();
-  const link: Link = { client, store, exchanges, repliedBytes: 0, doomed: null };
+  const link: Link = { client, store, exchanges, repliedBytes: 0, isAbandoned: false, doomed: null };
   state.links.add(link);
   const forget = async (closed: Direction): Promise<void> => {
-    await hold(state, closed);
+    // Who gives up its end wants no word from the other.
+    if (closed === 'reply') await hold(state, link, closed);
     state.links.delete(link);
     client.destroy();
     store.destroy();
@@ -127,6 +132,11 @@ function reset(state: State): number {
   return links.length;
 }
 
+function abandon(state: State): number {
+  for (const link of state.links) link.isAbandoned = true;
+  return state.links.size;
+}
+
 function cut(state: State, { client, store }: Link): void {
   state.hits += 1;
   client.resetAndDestroy();
@@ -140,12 +150,12 @@ async function pump(state: State, link: Link, direction: Direction): Promise<voi
     if (direction === 'request' ? cutsRequest(state, link, bytes) : cutsReply(state, link, bytes)) {
       return cut(state, link);
     }
-    await hold(state, direction);
+    await hold(state, link, direction);
     await delay(state);
     if (state.fault.kind === 'drip') await drip(state, to, bytes, state.fault.bytesPerSecond);
     else await write(to, bytes);
   }
-  await hold(state, direction);
+  await hold(state, link, direction);
   to.end();
 }
 
@@ -169,9 +179,10 @@ function cutsReply({ fault }: State, link: Link, bytes: Buffer): boolean {
   return link.doomed !== null && answered >= link.doomed;
 }
 
-async function hold(state: State, direction: Direction): Promise<void> {
+async function hold(state: State, link: Link, direction: Direction): Promise<void> {
   const isHeld = ({ fault }: State): boolean =>
-    fault.kind === 'silence' && (fault.of === 'both' || direction === 'reply');
+    (fault.kind === 'silence' && (fault.of === 'both' || direction === 'reply')) ||
+    (link.isAbandoned && state.links.has(link));
   if (isHeld(state)) state.hits += 1;
   while (isHeld(state)) await state.changed.promise;
 }

@@ -82,6 +82,16 @@ await onOwnRedis((server) => {
       await vi.waitFor(() => expect(closed).toHaveBeenCalled());
     });
 
+    test('on an abandoned connection nothing passes any more, and on a new one it does', async () => {
+      expect(proxy.abandon()).toBe(1);
+      const ended = vi.fn();
+      void client.incr('counter').then(ended, ended);
+      const another = connect();
+      expect(await another.incr('counter')).toBe(1);
+      expect(ended).not.toHaveBeenCalled();
+      another.disconnect();
+    });
+
     test('who is refused is so until it is healed', async () => {
       proxy.inflict({ kind: 'refuse' });
       await expect(client.ping()).rejects.toThrow();

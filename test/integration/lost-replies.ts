@@ -18,14 +18,13 @@ import {
   wait,
 } from '../conformance/samples.ts';
 
-/** Two empty stores at the same moment, one of them behind a proxy. */
+/** Two empty stores at the same moment, one of them behind a proxy; gone when the test is. */
 export interface ProxiedStores {
   readonly proxy: FaultProxy;
   readonly proxied: Broker;
   readonly direct: Broker;
   /** Matches the request after which a call is done. */
   readonly request: RegExp;
-  dispose(): Promise<void>;
 }
 
 type Call = (broker: Broker) => Promise<unknown>;
@@ -89,7 +88,7 @@ const cases: readonly Case[] = [
 export function declareLostReplies(store: string, connect: () => Promise<ProxiedStores>): void {
   describe(`on ${store}, sent again after its reply was lost`, () => {
     test.each(cases)('$call does nothing twice', async ({ before, run, again }) => {
-      const { proxy, proxied, direct, request, dispose } = await connect();
+      const { proxy, proxied, direct, request } = await connect();
       for (const call of before) for (const broker of [proxied, direct]) await call(broker);
       await run(direct);
       proxy.inflict({ kind: 'cutAt', request, nth: 1, executed: true });
@@ -98,18 +97,17 @@ export function declareLostReplies(store: string, connect: () => Promise<Proxied
       expect(answer).toMatchObject(again as object);
       expect(await contents(proxied)).toEqual(await contents(direct));
       expect(proxy.hits()).toBe(1);
-      await dispose();
     });
   });
 }
 
 /** As every loop does: until the store is there again. */
-async function repeat(call: () => Promise<unknown>): Promise<unknown> {
+export async function repeat<Answer>(call: () => Promise<Answer>): Promise<Answer> {
   for (let tries = 0; ; tries++) {
     try {
       return await call();
     } catch (error) {
-      if (tries === 100 || !(error instanceof TaskFlowError) || error.code !== 'STORE_UNREACHABLE') throw error;
+      if (tries === 500 || !(error instanceof TaskFlowError) || error.code !== 'STORE_UNREACHABLE') throw error;
       await sleep(systemClock, 20);
     }
   }

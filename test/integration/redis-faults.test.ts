@@ -1,29 +1,102 @@
-/** Redis behind a bad network: what the seam promises holds. */
+/** Redis behind a bad network, killed, and forgetful: what the seam promises holds. */
 
 import { randomBytes } from 'node:crypto';
-import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
+import { Redis } from 'ioredis';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
+import { limits } from '../../src/core/limits.ts';
+import { type Clock, systemClock } from '../../src/core/time.ts';
 import { startFaultProxy } from '../../src/servers/fault-proxy.ts';
-import { startAt } from '../conformance/samples.ts';
+import { startRedis } from '../../src/servers/redis.ts';
+import { claimRequest, finish, newTask, sampleId, sampleToken, settlement, startAt } from '../conformance/samples.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
-import { declareLostReplies } from './lost-replies.ts';
+import { declareLostReplies, repeat } from './lost-replies.ts';
 
 await onOwnRedis((server) => {
+  const openBroker = async (given: Partial<RedisOptions> = {}) => {
+    const namespace = randomBytes(6).toString('hex');
+    const broker = createRedisBroker({ address: { path: server.path }, namespace, ...given });
+    await broker.open();
+    onTestFinished(() => broker.close());
+    return broker;
+  };
+
   declareLostReplies('Redis', async () => {
     const proxy = await startFaultProxy({ target: { path: server.path }, protocol: 'redis' });
-    const create = (address: { readonly url: string } | { readonly path: string }) =>
-      createRedisBroker({ address, namespace: randomBytes(6).toString('hex'), now: () => startAt });
-    const proxied = create({ url: `redis://127.0.0.1:${proxy.port}` });
-    const direct = create({ path: server.path });
-    await Promise.all([proxied.open(), direct.open()]);
-    return {
-      proxy,
-      proxied,
-      direct,
-      request: /^EVALSHA /i,
-      dispose: async () => {
-        await Promise.all([proxied.close(), direct.close()]);
-        await proxy.close();
-      },
-    };
+    const address = { url: `redis://127.0.0.1:${proxy.port}` };
+    const proxied = await openBroker({ address, now: () => startAt });
+    const direct = await openBroker({ now: () => startAt });
+    onTestFinished(proxy.close);
+    return { proxy, proxied, direct, request: /^EVALSHA /i };
+  });
+
+  describe('Redis', () => {
+    test('that forgets its scripts all the time refuses nobody', async () => {
+      const broker = await openBroker();
+      const admin = new Redis({ path: server.path });
+      let flushes = 0;
+      const work = async (from: number): Promise<void> => {
+        for (let number = from; number < from + 100; number++) {
+          await broker.enqueue([newTask(sampleId(number))]);
+          const [claimed] = await broker.claim(claimRequest(sampleToken(number), { limit: 1 }));
+          await broker.settle([settlement(claimed!.task.id, claimed!.lease, finish('succeeded'))]);
+        }
+      };
+      const working = Promise.all([1_000, 2_000, 3_000].map(work));
+      const isDone = { now: false };
+      void working.finally(() => (isDone.now = true)).catch(() => {});
+      for (; !isDone.now; flushes++) await admin.script('FLUSH');
+      await working;
+      expect((await broker.getQueues())[0]?.counts).toEqual({ succeeded: 300 });
+      expect(flushes).toBeGreaterThan(10);
+      admin.disconnect();
+    });
+
+    test('that is killed again and again with every answer on disk has every task it took', {
+      timeout: 60_000,
+    }, async () => {
+      const own = await startRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
+      onTestFinished(() => own.stop());
+      const broker = await openBroker({ address: { path: own.path } });
+      const taken: string[] = [];
+      let number = 0;
+      const client = async (isOver: () => boolean): Promise<void> => {
+        while (!isOver()) {
+          const id = sampleId(++number);
+          await repeat(() => broker.enqueue([newTask(id)]));
+          taken.push(id);
+        }
+      };
+      let kills = 0;
+      const clients = Promise.all([1, 2, 3, 4].map(() => client(() => kills === 5)));
+      for (; kills < 5; kills++) {
+        const before = taken.length;
+        while (taken.length < before + 50) await new Promise((resolve) => setImmediate(resolve));
+        await own.kill();
+        await own.restart();
+      }
+      await clients;
+      for (let from = 0; from < taken.length; from += 500) {
+        const ids = taken.slice(from, from + 500);
+        expect((await repeat(() => broker.getTasks(ids))).every((task) => task?.version === 1)).toBe(true);
+      }
+      expect((await broker.getQueues())[0]?.counts).toEqual({ queued: taken.length });
+    });
+
+    test('whose connections are gone without a word is reached on new ones', async () => {
+      const proxy = await startFaultProxy({ target: { path: server.path }, protocol: 'redis' });
+      onTestFinished(proxy.close);
+      // As patient as ever, but for tests that wait.
+      const clock: Clock = {
+        ...systemClock,
+        schedule: (delayMs, callback) =>
+          systemClock.schedule(delayMs >= limits.redisCallMs ? delayMs / 50 : delayMs, callback),
+      };
+      const broker = await openBroker({ address: { url: `redis://127.0.0.1:${proxy.port}` }, clock });
+      await broker.enqueue([newTask(sampleId(1))]);
+      proxy.abandon();
+      await expect(broker.enqueue([newTask(sampleId(2))])).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+      expect(await repeat(() => broker.enqueue([newTask(sampleId(2))]))).toMatchObject([{ outcome: 'created' }]);
+    });
   });
 });

@@ -69,13 +69,17 @@ export function createConnection({ address, namespace, clock, now }: ConnectionO
   /** For reads that wait: whatever came behind one on the same connection would wait as well. */
   let waiting: Redis | null = null;
 
-  /** The answer, or STORE_UNREACHABLE once the server has been silent for too long. */
-  const inTime = <Answer>(answer: Promise<Answer>, waitMs = 0): Promise<Answer> =>
+  /**
+   * The answer, or STORE_UNREACHABLE once the server has been silent for too long. Nothing tells a connection whose other end is
+   * gone without a word from one that waits: it is given up, and the next call finds a new one.
+   */
+  const inTime = <Answer>(on: Redis, answer: Promise<Answer>, waitMs = 0): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const patienceMs = limits.redisCallMs + waitMs;
-      const cancel = clock.schedule(patienceMs, () =>
-        reject(taskFlowError('STORE_UNREACHABLE', { problem: `no answer within ${patienceMs} ms` })),
-      );
+      const cancel = clock.schedule(patienceMs, () => {
+        reject(taskFlowError('STORE_UNREACHABLE', { problem: `no answer within ${patienceMs} ms` }));
+        on.disconnect(true);
+      });
       const end = (settle: () => void): void => {
         cancel();
         settle();
@@ -99,26 +103,30 @@ export function createConnection({ address, namespace, clock, now }: ConnectionO
 
   return {
     connect: () =>
-      inTime(client.connect()).catch((error: unknown) => {
+      inTime(client, client.connect()).catch((error: unknown) => {
         throw taskFlowError('STORE_UNREACHABLE', { problem }, { cause: error });
       }),
     run: async <Reply>(script: ScriptName, args: readonly Argument[]) =>
-      (await inTime(evaluate(script, args))) as Reply,
+      (await inTime(client, evaluate(script, args))) as Reply,
     readStream: async (name, after, limit, waitMs) => {
       const key = `${prefix}${name}`;
-      if (waitMs <= 0) return inTime(client.xrange(key, `(${after}-0`, '+', 'COUNT', limit));
+      if (waitMs <= 0) return inTime(client, client.xrange(key, `(${after}-0`, '+', 'COUNT', limit));
       if (waiting === null) {
         waiting = createClient();
-        await inTime(waiting.connect());
+        await inTime(waiting, waiting.connect());
       }
-      const found = await inTime(waiting.xread('COUNT', limit, 'BLOCK', waitMs, 'STREAMS', key, `${after}-0`), waitMs);
+      const found = await inTime(
+        waiting,
+        waiting.xread('COUNT', limit, 'BLOCK', waitMs, 'STREAMS', key, `${after}-0`),
+        waitMs,
+      );
       return found?.[0]?.[1] ?? [];
     },
     trimStream: async (name, upTo) => {
-      await inTime(client.xtrim(`${prefix}${name}`, 'MINID', `${upTo + 1}-0`));
+      await inTime(client, client.xtrim(`${prefix}${name}`, 'MINID', `${upTo + 1}-0`));
     },
     readSetting: async (name) => {
-      const answer = await inTime(client.config('GET', name)).catch(() => []);
+      const answer = await inTime(client, client.config('GET', name)).catch(() => []);
       return (answer as readonly string[])[1] ?? null;
     },
     close: () => {
