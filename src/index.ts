@@ -15,9 +15,10 @@ export { type Contract, contract, type Schedule, type TaskRef, task } from './cl
 export type { EnqueueItem } from './client/enqueue-many.ts';
 export { type Flow, type FlowFailure, type FlowOptions, flow } from './client/flow.ts';
 export type { CancelAnswer, Handle, ResultOptions } from './client/handle.ts';
-export type { EnqueueOptions } from './client/options.ts';
+export type { EnqueueOptions, ItemOptions, ManyOptions } from './client/options.ts';
 export type { CatchUpOption, ScheduleOptions, ScheduleTimes } from './client/schedule-options.ts';
 export type { KeepOptions, RetryOptions, TaskOptions } from './client/task-options.ts';
+export type { Transaction } from './client/transaction.ts';
 export type { TypedClient } from './client/typed-client.ts';
 export { type ConfigFile, defineConfig } from './config/define.ts';
 export type { ScheduleFiring } from './core/code-schedule.ts';

@@ -73,11 +73,6 @@ export interface Offer {
   failed(): void;
 }
 
-export interface EnqueueOptions {
-  /** The user's open transaction, for stores that can join it. */
-  readonly tx?: unknown;
-}
-
 /** What became of one enqueued task. `of` names the other task of a duplicate, replacement or conflict. */
 export type EnqueueResult =
   | { readonly outcome: 'created'; readonly taskId: string; readonly state: TaskState }
@@ -292,6 +287,19 @@ export interface Outbox {
 }
 
 /**
+ * Calls that become part of an open transaction of the user's, on their connection: what is stored is there when, and if, they
+ * commit. Meanwhile nobody else is blocked by it beyond what they hold themselves. `tx` is the connection, as the user has it.
+ * Rejects with TX_NOT_JOINABLE for one that has no transaction open, or leads to other data; whatever it rejects with, it has
+ * stored nothing, and the transaction goes on.
+ */
+export interface Transactions {
+  enqueue(tx: unknown, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]>;
+  settle(tx: unknown, settlements: readonly Settlement[]): Promise<readonly SettleResult[]>;
+  /** Sends the hint that such a transaction was committed. */
+  announce(): Promise<void>;
+}
+
+/**
  * A live store. Every method is one atomic step over a batch of at most `limits.batchMax` tasks and
  * `limits.batchBytesMax` bytes (else BATCH_TOO_LARGE, nothing done); results come in the order of the request.
  * A broker never decides policy: it moves tasks as told, checks fences, and keeps counts, keys and events true in
@@ -308,7 +316,7 @@ export interface Broker {
   /** A store whose steps are costly asks `taker` when tasks are enqueued here; others may leave it at the signal. */
   subscribe(listener: (signal: Signal) => void, taker?: Taker): Unsubscribe;
 
-  enqueue(tasks: readonly NewTask[], options?: EnqueueOptions): Promise<readonly EnqueueResult[]>;
+  enqueue(tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]>;
   /** Inserts tasks with their state as they are (move, repair, import); ids that exist are left alone. Answers how many were new. */
   restore(tasks: readonly Task[]): Promise<number>;
   claim(request: ClaimRequest): Promise<readonly ClaimedTask[]>;
@@ -344,4 +352,6 @@ export interface Broker {
   readonly schedules: Schedules;
   /** Present exactly when the live store is not the history database. */
   readonly outbox?: Outbox;
+  /** Present where transactions of the user's can have tasks in them. */
+  readonly transactions?: Transactions;
 }

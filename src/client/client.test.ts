@@ -31,9 +31,9 @@ beforeEach(() => {
   calls = [];
   const counted: Broker = {
     ...broker,
-    enqueue(tasks, options) {
+    enqueue(tasks) {
       calls.push(tasks.length);
-      return broker.enqueue(tasks, options);
+      return broker.enqueue(tasks);
     },
   };
   client = makeClient({
@@ -165,12 +165,12 @@ describe('enqueue', () => {
     ['a bad trace context', { traceparent: 'x' }],
     ['a life of nothing', { expiresIn: 0 }],
     ['an id that is none', { id: 'abc' }],
-    ['a transaction', { tx: {} }],
+    ['a transaction of another store', { tx: {} }],
   ];
   for (const [what, options] of wrong) {
     test(`refuses ${what}`, async () => {
       await expect(client.enqueue(send, { to: 'x' }, options)).rejects.toMatchObject({
-        code: expect.stringMatching(/INVALID_OPTION|INVALID_ID|NOT_SUPPORTED/),
+        code: expect.stringMatching(/INVALID_OPTION|INVALID_ID|NOT_SUPPORTED|TX_NOT_JOINABLE/),
       });
       expect(calls).toEqual([]);
     });

@@ -5,6 +5,7 @@ import { type Chance, systemChance } from '../core/chance.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { createIds, parseId } from '../core/ids.ts';
+import { checkOptionNames } from '../core/option-names.ts';
 import type { NewTask } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
@@ -12,11 +13,15 @@ import { conflictError, newTask, prepareInput } from './enqueue.ts';
 import { createEnqueueBatcher } from './enqueue-batcher.ts';
 import { allOf, idFor, type Many, numbered, prepareMany, sendMany } from './enqueue-many.ts';
 import { createHandle, type Handle, type HandleContext } from './handle.ts';
-import type { EnqueueOptions } from './options.ts';
+import { type EnqueueOptions, type ManyOptions, readTransaction } from './options.ts';
+import { sendWithin } from './transaction.ts';
 import { createWaiter } from './waiter.ts';
 
 /** What a client calls of a broker. */
-export type ClientBroker = Pick<Broker, 'enqueue' | 'getTasks' | 'cancel' | 'subscribe' | 'getWorkers' | 'info'>;
+export type ClientBroker = Pick<
+  Broker,
+  'enqueue' | 'getTasks' | 'cancel' | 'subscribe' | 'getWorkers' | 'info' | 'transactions'
+>;
 
 /** What a client needs of a store. */
 export interface ClientStore extends Pick<Store, 'close'> {
@@ -29,7 +34,11 @@ export interface ClientStore extends Pick<Store, 'close'> {
 export interface Client {
   enqueue<Output>(definition: TaskDefinition, input: unknown, options?: EnqueueOptions): Promise<Handle<Output>>;
   /** `items` are inputs, or `{ input, options }` when every one of them has just these fields. */
-  enqueueMany<Output>(definition: TaskDefinition, items: readonly unknown[]): Promise<Handle<Output>[]>;
+  enqueueMany<Output>(
+    definition: TaskDefinition,
+    items: readonly unknown[],
+    options?: ManyOptions,
+  ): Promise<Handle<Output>[]>;
   /** The handle of a task that exists, or did. */
   handle<Output>(taskId: string): Handle<Output>;
   /** The open broker. Rejects with STORE_* when it cannot be opened; the next call tries again. */
@@ -61,15 +70,22 @@ export function makeClient(options: ClientOptions): Client {
     async enqueue(definition, input, enqueueOptions = {}) {
       const prepared = await prepareInput(definition, input);
       await ready();
-      const task = newTask(definition, prepared, enqueueOptions, idFor(enqueueOptions, ids));
+      const { tx, rest } = readTransaction(enqueueOptions);
+      const task = newTask(definition, prepared, rest, idFor(rest, ids));
+      if (tx !== undefined)
+        return handleOf(context, task, (await sendWithin(await store.broker(), tx, allOf([task])))[0]);
       // Alone: a parent that does not exist would be the refusal of whatever else is in the batch.
       if (task.dependsOn.length > 0) return handleOf(context, task, (await sendMany(store.broker, allOf([task])))[0]);
       return handleOf(context, task, await batcher.enqueue(task));
     },
-    async enqueueMany(definition, items) {
+    async enqueueMany(definition, items, manyOptions = {}) {
       await ready();
+      checkOptionNames(manyOptions, ['tx'], [], 'The options of enqueueMany');
+      const { tx } = manyOptions;
       const many = await prepareMany(definition, items, ids);
-      const results = await sendMany(store.broker, many);
+      const results = await (tx === undefined
+        ? sendMany(store.broker, many)
+        : sendWithin(await store.broker(), tx, many));
       return many.ids.map((_id, index) => handleAt<never>(context, many, index, results[index]));
     },
     handle: (taskId) => createHandle(context, parseId(taskId), false),

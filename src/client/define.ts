@@ -8,7 +8,7 @@ import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import { defaultClient } from './default-client.ts';
 import type { EnqueueItem } from './enqueue-many.ts';
 import type { Handle } from './handle.ts';
-import type { EnqueueOptions } from './options.ts';
+import { checkEnqueueOptions, type EnqueueOptions, type ItemOptions, type ManyOptions } from './options.ts';
 import { defineSchedule, type ScheduleOptions } from './schedule-options.ts';
 import type { AnySchema, In, Out } from './schema.ts';
 import { defineTask, type TaskOptions } from './task-options.ts';
@@ -36,13 +36,13 @@ export interface TaskRef<Name extends string, Input, Parsed, Output> {
    * await sendWelcome.enqueueMany([{ userId: 'a' }, { userId: 'b' }]);
    * await sendWelcome.enqueueMany([{ input: { userId: 'c' }, options: { priority: 'low' } }]);
    */
-  enqueueMany(items: readonly EnqueueItem<Input>[]): Promise<Handle<Output>[]>;
-  enqueueMany(inputs: readonly Input[]): Promise<Handle<Output>[]>;
+  enqueueMany(items: readonly EnqueueItem<Input>[], options?: ManyOptions): Promise<Handle<Output>[]>;
+  enqueueMany(inputs: readonly Input[], options?: ManyOptions): Promise<Handle<Output>[]>;
   /**
    * Enqueues and waits for the result, at most `wait` (5 minutes when not given). Rejects like `enqueue` and
    * {@link Handle.result}; the end of the wait does not end the task.
    */
-  run(input: Input, options?: EnqueueOptions & { readonly wait?: Duration }): Promise<Output>;
+  run(input: Input, options?: ItemOptions & { readonly wait?: Duration }): Promise<Output>;
   /**
    * Makes a schedule of this task. Export it: it is stored when a server or worker with its file starts, and fires from then
    * on, whether that process lives or not. A changed one takes the place of the stored one. Throws INVALID_OPTION and
@@ -195,9 +195,11 @@ export function taskRef(
     name: definition.name,
     [definitionBrand]: definition,
     enqueue: (input, options) => defaultClient().enqueue(definition, input, options),
-    enqueueMany: (items: readonly unknown[]) => defaultClient().enqueueMany(definition, items),
+    enqueueMany: (items: readonly unknown[], options?: ManyOptions) =>
+      defaultClient().enqueueMany(definition, items, options),
     async run(input, options = {}) {
       const { wait, ...rest } = options;
+      checkEnqueueOptions(rest);
       const handle = await defaultClient().enqueue(definition, input, rest);
       return handle.result(wait === undefined ? {} : { timeout: wait });
     },

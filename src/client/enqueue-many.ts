@@ -9,12 +9,12 @@ import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
 import type { NewTask } from '../core/task.ts';
 import { newTask, type PreparedInput, prepareInput } from './enqueue.ts';
-import type { EnqueueOptions } from './options.ts';
+import type { ItemOptions } from './options.ts';
 
 /** One of many inputs, with options of its own. */
 export interface EnqueueItem<Input> {
   readonly input: Input;
-  readonly options?: EnqueueOptions;
+  readonly options?: ItemOptions;
 }
 
 /** Tasks that have passed every check and have their ids. */
@@ -24,14 +24,14 @@ export interface Many {
   task(index: number): NewTask;
 }
 
-const noOptions: EnqueueOptions = {};
+const noOptions: ItemOptions = {};
 
 /** Tasks that are made already. */
 export function allOf(tasks: readonly NewTask[]): Many {
   return { ids: tasks.map(({ id }) => id), task: (index) => tasks[index] as NewTask };
 }
 
-export function idFor(options: EnqueueOptions, ids: Ids): string {
+export function idFor(options: ItemOptions, ids: Ids): string {
   return options.id === undefined ? ids.next() : parseId(options.id);
 }
 
@@ -126,7 +126,7 @@ export async function sendMany(
   }
 }
 
-function* batchesOf({ ids, task: make }: Many): Generator<readonly NewTask[]> {
+export function* batchesOf({ ids, task: make }: Many): Generator<readonly NewTask[]> {
   let batch: NewTask[] = [];
   let bytes = 0;
   for (let index = 0; index < ids.length; index++) {

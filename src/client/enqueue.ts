@@ -14,7 +14,7 @@ import { parsePriority, priorities } from '../core/priority.ts';
 import type { NewTask } from '../core/task.ts';
 import { type CompiledTemplate, compileTemplate } from '../core/template.ts';
 import { readEnqueueLimits, renderLimits } from './limit-options.ts';
-import { checkEnqueueOptions, type EnqueueOptions, readIfExists } from './options.ts';
+import { checkEnqueueOptions, type ItemOptions, readIfExists } from './options.ts';
 
 /** An input that was encoded and validated. */
 export interface PreparedInput {
@@ -70,12 +70,7 @@ async function refuse(definition: TaskDefinition, input: unknown, error: unknown
 }
 
 /** Pure. Throws INVALID_OPTION, INVALID_ID or NOT_SUPPORTED. `id` is used when the options bring none; theirs must be canonical. */
-export function newTask(
-  definition: TaskDefinition,
-  input: PreparedInput,
-  options: EnqueueOptions,
-  id: string,
-): NewTask {
+export function newTask(definition: TaskDefinition, input: PreparedInput, options: ItemOptions, id: string): NewTask {
   checkEnqueueOptions(options);
   const { policy: policyText } = definition;
   const base = parsePolicy(policyText);
@@ -116,7 +111,7 @@ export function newTask(
  * Throws what `newTask` would throw for these options, without asking for the project's defaults: modules with schedules
  * load before there is a configuration.
  */
-export function checkOptions(options: EnqueueOptions): void {
+export function checkOptions(options: ItemOptions): void {
   checkEnqueueOptions(options);
   readTimes(options);
   readTags(options.tags);
@@ -147,12 +142,12 @@ const noTimes: Times = { delayMs: 0, at: null, startWithinMs: null, expiresInMs:
 const noKey = { key: null, keyForMs: null, ifExists: 'return' } as const;
 const none: readonly never[] = [];
 
-function readTimes(options: EnqueueOptions): Times {
+function readTimes(options: ItemOptions): Times {
   const { at, delay, startWithin, expiresIn } = options;
   if (at === undefined && delay === undefined && startWithin === undefined && expiresIn === undefined) return noTimes;
   if (at !== undefined && delay !== undefined)
     throw invalidOption('at', 'a task has either a delay or a time, not both');
-  const optional = (value: EnqueueOptions['delay'], what: string) =>
+  const optional = (value: ItemOptions['delay'], what: string) =>
     value === undefined ? null : parseDuration(value, what, { min: 1 });
   return {
     delayMs: delay === undefined ? 0 : parseDuration(delay, 'delay'),
@@ -175,7 +170,7 @@ function readTime(at: unknown): number {
 function readKey(
   definition: TaskDefinition,
   parsed: unknown,
-  options: EnqueueOptions,
+  options: ItemOptions,
 ): Pick<NewTask, 'key' | 'keyForMs' | 'ifExists'> {
   const key = options.key === undefined ? renderKey(definition, parsed) : checkKey(options.key, 'key');
   const inherited = options.key === undefined ? definition.keyForMs : null;
@@ -193,7 +188,7 @@ function renderKey(definition: TaskDefinition, parsed: unknown): string | null {
 }
 
 /** A group given with the enqueue takes the place of the definition's template. */
-function readGroup(definition: TaskDefinition, parsed: unknown, { group }: EnqueueOptions): string | null {
+function readGroup(definition: TaskDefinition, parsed: unknown, { group }: ItemOptions): string | null {
   if (group !== undefined) return checkKey(group, 'group');
   return definition.group === null ? null : checkKey(render(compiledGroups, definition, 'group', parsed), 'group');
 }

@@ -8,6 +8,7 @@ import { defaultClient } from './default-client.ts';
 import type { TaskRef } from './define.ts';
 import { taskIdsField } from './flow-run.ts';
 import { cancelAnswer, type Handle, readReason } from './handle.ts';
+import type { ManyOptions } from './options.ts';
 
 type AnyRef = Omit<TaskRef<string, unknown, unknown, unknown>, '~types'>;
 
@@ -17,7 +18,8 @@ export function flowRef(ref: AnyRef): AnyRef {
   return {
     ...ref,
     enqueue,
-    enqueueMany: async (items: readonly unknown[]) => (await ref.enqueueMany(items)).map(flowHandle),
+    enqueueMany: async (items: readonly unknown[], options?: ManyOptions) =>
+      (await ref.enqueueMany(items, options)).map(flowHandle),
     async run(input, { wait, ...options } = {}) {
       return (await enqueue(input, options)).result(wait === undefined ? {} : { timeout: wait });
     },
@@ -34,6 +36,7 @@ function flowHandle(handle: Handle<unknown>): Handle<unknown> {
     },
     state: () => handle.state(),
     result: async (options) => resolved(await open(), await handle.result(options)),
+    afterCommit: () => handle.afterCommit(),
     // The task of the flow may have ended before its steps.
     cancel: async (reason) => cancelAnswer(handle.id, await cancelFlow(await open(), handle.id, readReason(reason))),
   };

@@ -40,11 +40,16 @@ export interface Handle<Output> {
    * with TASK_NOT_FOUND or INVALID_OPTION.
    */
   cancel(reason?: string): Promise<CancelAnswer>;
+  /**
+   * Tells workers that the transaction it was enqueued in, with `tx`, has been committed. Without it they find the task by
+   * themselves, a second later at most. One of many handles is enough. Does nothing to other tasks.
+   */
+  afterCommit(): Promise<void>;
 }
 
 /** What a handle needs of its client. */
 export interface HandleContext {
-  open(): Promise<Pick<Broker, 'getTasks' | 'cancel'>>;
+  open(): Promise<Pick<Broker, 'getTasks' | 'cancel' | 'transactions'>>;
   readonly waiter: Waiter;
   /** Where the dashboard is; ends without a slash. */
   url(): string;
@@ -90,6 +95,10 @@ class TaskHandle<Output> implements Handle<Output> {
     const broker = await this.#context.open();
     const [answer] = await broker.cancel({ taskIds: [id], reason: words });
     return cancelAnswer(id, answer);
+  }
+
+  async afterCommit(): Promise<void> {
+    await (await this.#context.open()).transactions?.announce();
   }
 }
 

@@ -7,6 +7,7 @@ import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import type { Priority } from '../core/priority.ts';
 import type { IfExists } from '../core/task.ts';
 import type { RetryOptions } from './task-options.ts';
+import type { Transaction } from './transaction.ts';
 
 /** A limit given with an enqueue. Its name means the same in the whole namespace. */
 export interface EnqueueLimit {
@@ -17,8 +18,8 @@ export interface EnqueueLimit {
   readonly rate?: { readonly limit: number; readonly per: Duration };
 }
 
-/** How one enqueue differs from its task's definition. */
-export interface EnqueueOptions {
+/** How one task differs from its definition. */
+export interface ItemOptions {
   /** Runs it after this time. Not together with `at`. */
   readonly delay?: Duration;
   /** Runs it at this time, or at once when it is past. */
@@ -61,6 +62,18 @@ export interface EnqueueOptions {
   readonly id?: string;
 }
 
+/** How one enqueue differs from its task's definition. */
+export interface EnqueueOptions extends ItemOptions, ManyOptions {}
+
+/** The options of a call, beside those of each of its tasks. */
+export interface ManyOptions {
+  /**
+   * Makes it part of your own open transaction: the task is there when you commit, and never was if you roll back. Workers see
+   * it by themselves, or at once when you call `afterCommit()` of the handle. Rejects with TX_NOT_JOINABLE.
+   */
+  readonly tx?: Transaction | undefined;
+}
+
 const optionNames = {
   delay: true,
   at: true,
@@ -78,18 +91,26 @@ const optionNames = {
   dependsOn: true,
   traceparent: true,
   id: true,
-} as const satisfies Record<keyof EnqueueOptions, true>;
+} as const satisfies Record<keyof ItemOptions, true>;
 
 const knownNames: readonly string[] = Object.keys(optionNames);
 
-/** Named in the design, refused until they work: silence would be a promise. */
-const notYet = ['tx'];
-
 const ifExistsWords: readonly IfExists[] = ['return', 'replace', 'debounce', 'error'];
 
-/** Refuses unknown options (INVALID_OPTION with the nearest known one) and those of a later version (NOT_SUPPORTED). */
+/** Refuses unknown options: INVALID_OPTION with the nearest known one. */
 export function checkEnqueueOptions(options: object): void {
-  checkOptionNames(options, knownNames, notYet, 'The options of enqueue');
+  if ('tx' in options)
+    throw invalidOption('tx', 'a transaction is for a whole call: enqueue(input, { tx }), enqueueMany(items, { tx })');
+  checkOptionNames(options, knownNames, [], 'The options of enqueue');
+}
+
+/** The transaction of a call, and what else was said. */
+export function readTransaction<Options extends ManyOptions>(
+  options: Options,
+): { readonly tx: unknown; readonly rest: Omit<Options, 'tx'> } {
+  if (!('tx' in options)) return { tx: undefined, rest: options };
+  const { tx, ...rest } = options;
+  return { tx, rest };
 }
 
 /** Reads `ifExists`, and refuses it with a `keyFor` it makes no sense with. Throws INVALID_OPTION. */

@@ -7,7 +7,7 @@ import { type ClientBroker, type ClientStore, makeClient } from './client.ts';
 import type { TaskRef } from './define.ts';
 import type { EnqueueItem } from './enqueue-many.ts';
 import type { Handle } from './handle.ts';
-import type { EnqueueOptions } from './options.ts';
+import { checkEnqueueOptions, type EnqueueOptions, type ItemOptions, type ManyOptions } from './options.ts';
 
 /** The tasks among the exports of a module, by their names; any name with any input when the module is not given. */
 type TasksOf<Module> = unknown extends Module
@@ -40,12 +40,13 @@ export interface TypedClient<Module> extends AsyncDisposable {
   enqueueMany<Name extends keyof TasksOf<Module> & string>(
     name: Name,
     items: readonly (InputOf<TasksOf<Module>, Name> | EnqueueItem<InputOf<TasksOf<Module>, Name>>)[],
+    options?: ManyOptions,
   ): Promise<Handle<OutputOf<TasksOf<Module>, Name>>[]>;
   /** Enqueues and waits; see {@link TaskRef.run}. */
   run<Name extends keyof TasksOf<Module> & string>(
     name: Name,
     input: InputOf<TasksOf<Module>, Name>,
-    options?: EnqueueOptions & { readonly wait?: Duration },
+    options?: ItemOptions & { readonly wait?: Duration },
   ): Promise<OutputOf<TasksOf<Module>, Name>>;
   /** The handle of a task by its id. Throws INVALID_ID; whether there is such a task shows when it is used. */
   handle(taskId: string): Handle<unknown>;
@@ -69,10 +70,11 @@ export function makeTypedClient<Module>(parts: TypedClientParts): TypedClient<Mo
     client.enqueue(await find(name), input, options);
   return {
     enqueue,
-    async enqueueMany(name, items) {
-      return client.enqueueMany(await find(name), items);
+    async enqueueMany(name, items, options) {
+      return client.enqueueMany(await find(name), items, options);
     },
     async run(name, input, { wait, ...options } = {}) {
+      checkEnqueueOptions(options);
       const handle = await enqueue<OutputOf<TasksOf<Module>, typeof name>>(name, input, options);
       return handle.result(wait === undefined ? {} : { timeout: wait });
     },

@@ -76,6 +76,12 @@ export const errorTable = {
     'Two steps of one run are named "{name}".',
     'Name each for what it works on, with its id for instance.',
   ),
+  TX_NOT_JOINABLE: kind(
+    400,
+    2,
+    'This cannot be part of your transaction: {problem}.',
+    'Give the connection that the transaction is open on; it has to lead to the database of the store.',
+  ),
   // conflicts and absences
   TASK_NOT_FOUND: kind(
     404,

@@ -80,8 +80,8 @@ function inputOf({ payload, firedBy }: NewTask): unknown {
 export function recordingStore({ broker }: Store, record: EnqueueRecord): ClientStore {
   return {
     broker: {
-      async enqueue(tasks, enqueueOptions) {
-        const results = await broker.enqueue(tasks, enqueueOptions);
+      async enqueue(tasks) {
+        const results = await broker.enqueue(tasks);
         for (const [index, task] of tasks.entries()) {
           const outcome = results[index]?.outcome;
           if (outcome === 'created' || outcome === 'replaced') record.add(task);

@@ -1,4 +1,5 @@
 /** What must compile where tasks are enqueued, followed, worked on and tested. */
+import type { DatabaseSync } from 'node:sqlite';
 import { createClient, createWorker, flow, type Handle, type Middleware, TaskFlowError, task } from 'taskflowjs';
 import { testKit } from 'taskflowjs/testing';
 import { z } from 'zod';
@@ -151,4 +152,13 @@ export async function tested(): Promise<void> {
   (await tf.drain({ max: 10 })).succeeded satisfies number;
   await tf.clock.advance('2d');
   await tf.crashWorker();
+}
+
+export async function inTransaction(tx: DatabaseSync): Promise<void> {
+  await using client = createClient<typeof email>();
+  const handle = await email.sendWelcome.enqueue({ userId: 'x' }, { tx, delay: '1h' });
+  const handles = await email.sendWelcome.enqueueMany([{ userId: 'x' }, { userId: 'y' }], { tx });
+  await client.enqueue('email.welcome', { userId: 'x' }, { tx });
+  await client.enqueueMany('email.welcome', [{ userId: 'x' }], { tx });
+  await Promise.all([handle, ...handles].map((each) => each.afterCommit()));
 }

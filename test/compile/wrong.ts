@@ -1,4 +1,5 @@
 /** What must not compile: every line below a directive is an error, and stays one. */
+import { DatabaseSync } from 'node:sqlite';
 import { contract, createClient, createWorker, flow, snooze, task } from 'taskflowjs';
 import { testKit } from 'taskflowjs/testing';
 import { z } from 'zod';
@@ -38,8 +39,12 @@ void email.sendWelcome.enqueue({ userId: 'x' }, { keyFor: true });
 void email.sendWelcome.enqueue({ userId: 'x' }, { retry: { on: () => true } });
 // @ts-expect-error `wait` is for run
 void email.sendWelcome.enqueue({ userId: 'x' }, { wait: '10s' });
-// @ts-expect-error transactions come with a later version
+// @ts-expect-error a transaction is a connection
 void email.sendWelcome.enqueue({ userId: 'x' }, { tx: {} });
+// @ts-expect-error a transaction is of a whole call
+void email.sendWelcome.enqueueMany([{ input: { userId: 'x' }, options: { tx: new DatabaseSync('x.db') } }]);
+// @ts-expect-error the result is not there before the commit
+void email.sendWelcome.run({ userId: 'x' }, { tx: new DatabaseSync('x.db') });
 
 // results
 // @ts-expect-error the result has no such field

@@ -32,6 +32,7 @@ import { settleCases } from './settle.ts';
 import type { CreateStore } from './store.ts';
 import { subscribeCases } from './subscribe.ts';
 import { taskLimitCases } from './task-limits.ts';
+import { transactionCases } from './transactions.ts';
 import { updateCases } from './update.ts';
 import { verdictCases } from './verdict.ts';
 import { type Case, createWorld } from './world.ts';
@@ -67,7 +68,8 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   'open, close and info': infoCases,
   subscribe: subscribeCases,
   'subscribe with a taker': handOverCases,
-  'limits and what is not built yet': limitCases,
+  'transactions of users': transactionCases,
+  'limits of a call': limitCases,
 };
 
 /** Declares the suite for a store; every case ends with a check of all invariants. */

@@ -3,7 +3,6 @@
 import { expect } from 'vitest';
 import type { Broker } from '../../src/broker/broker.ts';
 import { limits } from '../../src/core/limits.ts';
-import type { NewTask } from '../../src/core/task.ts';
 import {
   beat,
   claimRequest,
@@ -34,25 +33,9 @@ const largeCalls: Readonly<Record<string, (broker: Broker) => Promise<unknown>>>
   control: (broker) => broker.control(tooMany, { kind: 'drain' }),
 };
 
-const unbuilt: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = {
-  ...Object.fromEntries(
-    Object.entries<Partial<NewTask>>({}).map(([what, given]) => [
-      `enqueue with ${what}`,
-      (broker: Broker) => broker.enqueue([newTask(sampleId(8)), newTask(sampleId(9), given)]),
-    ]),
-  ),
-  'enqueue in a transaction': (broker) => broker.enqueue([newTask(sampleId(9))], { tx: {} }),
-};
-
 export const limitCases: readonly Case[] = [
   ...Object.entries(largeCalls).map(
     ([method, call]): Case => [`${method} of 1,001 is refused`, (world) => world.checkRefused(call, 'BATCH_TOO_LARGE')],
-  ),
-  ...Object.entries(unbuilt).map(
-    ([what, call]): Case => [
-      `${what} is refused until it is built`,
-      (world) => world.checkRefused(call, 'NOT_SUPPORTED'),
-    ],
   ),
   [
     '1,000 tasks are enqueued, claimed, beaten, settled, retried, cancelled and removed in one call each',

@@ -75,13 +75,6 @@ export const redisLacks: readonly Lack[] = [
     isAsked: (called) => ['put', 'delete', 'pause', 'fire', 'due', 'get'].includes(called),
     ask: (broker) => broker.schedules.get([]),
   },
-  {
-    what: 'tx',
-    why: 'a transaction of SQL cannot hold a task of Redis: the relay does that',
-    isAsked: (called, [, options]) =>
-      called === 'enqueue' && (options as { tx?: unknown } | undefined)?.tx !== undefined,
-    ask: (broker) => broker.enqueue([newTask(sampleId(1))], { tx: {} }),
-  },
   field('group', nextStep, { group: 'g' }),
   field('dependsOn', nextStep, { dependsOn: [parent] }),
   field('blocks', nextStep, { blocks: [parent] }),

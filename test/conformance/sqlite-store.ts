@@ -3,6 +3,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { readCounts } from '../../src/broker/sql/counts.ts';
 import { statement } from '../../src/broker/sql/driver.ts';
 import { readEvents } from '../../src/broker/sql/events.ts';
@@ -90,6 +91,15 @@ export const createSqliteStore: CreateStore = async ({ now, chance }) => {
         attempts: await readAttempts(tx, taskId),
         logs: await readLogs(tx, taskId),
       })),
+    begin: async () => {
+      const tx = new DatabaseSync(file);
+      tx.exec('BEGIN IMMEDIATE');
+      const end = async (how: string) => {
+        tx.exec(how);
+        tx.close();
+      };
+      return { tx, isAlone: true, commit: () => end('COMMIT'), rollback: () => end('ROLLBACK') };
+    },
     dispose: async () => {
       driver.close();
       rmSync(folder, { recursive: true, force: true });

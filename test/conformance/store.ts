@@ -56,8 +56,19 @@ export interface StoreUnderTest {
     readonly attempts: readonly Attempt[];
     readonly logs: readonly (LogLine & { readonly epoch: number })[];
   }>;
+  /** Begins a transaction of a user's, on a connection of its own to the same data; absent where nobody can have one. */
+  begin?(): Promise<UserTransaction>;
   /** Removes the data; every connection is closed already. */
   dispose(): Promise<void>;
+}
+
+/** What a user has open beside the store, ended by whoever began it. */
+export interface UserTransaction {
+  readonly tx: unknown;
+  /** Whether nobody else can write until it ends. */
+  readonly isAlone: boolean;
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
 }
 
 /** Makes an empty store whose wall clock and randomness are the test's. */

@@ -3,19 +3,18 @@
 import { inOrder, isLinked } from '../../core/dependencies.ts';
 import { checkLimitRules } from '../../core/limit-rules.ts';
 import type { NewTask } from '../../core/task.ts';
-import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
+import type { EnqueueResult } from '../broker.ts';
 import { enqueueOne } from './arrive.ts';
 import { enqueueLinked } from './link.ts';
-import { refuse, refuseLargeBatch, refuseUnsupported } from './refuse.ts';
+import { refuseLargeBatch, refuseUnsupported } from './refuse.ts';
 import type { Step } from './step.ts';
 import { atomically } from './undo.ts';
 
-export function enqueue(step: Step, tasks: readonly NewTask[], options: EnqueueOptions = {}): readonly EnqueueResult[] {
+export function enqueue(step: Step, tasks: readonly NewTask[]): readonly EnqueueResult[] {
   refuseLargeBatch(
     tasks,
     tasks.map((task) => task.payload),
   );
-  if (options.tx !== undefined) refuse('tx');
   tasks.forEach(refuseUnsupported);
   for (const task of tasks) checkLimitRules(task.limits);
   return tasks.some(isLinked)

@@ -67,9 +67,9 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
         now,
       })),
     subscribe: subscribers.subscribe,
-    enqueue: (tasks, enqueueOptions) =>
+    enqueue: (tasks) =>
       run((step) => {
-        const results = enqueue(step, tasks, enqueueOptions);
+        const results = enqueue(step, tasks);
         release(step);
         const handOver = subscribers.handOver();
         const request = handOver?.claim(step.work) ?? null;

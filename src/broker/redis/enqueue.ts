@@ -1,10 +1,10 @@
 /** enqueue: stores new tasks, each once, one at a time under its key (lua/enqueue.lua). */
 
 import type { NewTask } from '../../core/task.ts';
-import type { EnqueueOptions, EnqueueResult, Signal } from '../broker.ts';
+import type { EnqueueResult, Signal } from '../broker.ts';
 import type { Connection } from './connection.ts';
 import { createForms } from './forms.ts';
-import { refuse, refuseTasks } from './refuse.ts';
+import { refuseTasks } from './refuse.ts';
 import { moreText, rulesText, shapeOf } from './rows.ts';
 import { type Hints, signalsOf, type Told } from './signals.ts';
 
@@ -13,10 +13,8 @@ type Reply = readonly [letters: Buffer, others: readonly (number | Buffer)[], hi
 export async function enqueue(
   connection: Connection,
   tasks: readonly NewTask[],
-  options: EnqueueOptions = {},
 ): Promise<Told<readonly EnqueueResult[]>> {
   refuseTasks(tasks);
-  if (options.tx !== undefined) refuse('tx');
   if (tasks.length === 0) return { answer: [], signals: [] };
   const forms = createForms(isLike, formOf);
   const ids: string[] = [];

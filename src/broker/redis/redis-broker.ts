@@ -113,7 +113,7 @@ export function createRedisBroker(options: RedisOptions): Broker {
       listeners.add(own);
       return () => void listeners.delete(own);
     },
-    enqueue: (tasks, enqueueOptions) => telling(() => enqueue(connection, tasks, enqueueOptions)),
+    enqueue: (tasks) => telling(() => enqueue(connection, tasks)),
     claim: (request) => guarded(() => claim(connection, request)),
     heartbeat: (request) => guarded(() => heartbeat(connection, request)),
     settle: (settlements, claimNext) => telling(() => settle(connection, settlements, claimNext)),

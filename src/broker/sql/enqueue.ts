@@ -3,23 +3,18 @@
 import { isLinked } from '../../core/dependencies.ts';
 import { checkLimitRules } from '../../core/limit-rules.ts';
 import type { ClaimedTask, NewTask } from '../../core/task.ts';
-import type { EnqueueOptions, EnqueueResult } from '../broker.ts';
+import type { EnqueueResult } from '../broker.ts';
 import { emptiedBy, type HandOver } from '../hand-over.ts';
 import { arrive, dueAtOf, insert, type Known, play, readKnown, repetition, store } from './arrivals.ts';
 import { claimAnew } from './claim.ts';
 import { enqueueLinked } from './link.ts';
-import { refuse, refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
+import { refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
 import { release } from './release.ts';
 import { type Change, type Step, workOf } from './step.ts';
 
-export async function enqueue(
-  step: Step,
-  tasks: readonly NewTask[],
-  options: EnqueueOptions = {},
-): Promise<readonly EnqueueResult[]> {
+export async function enqueue(step: Step, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
   refuseLargeBatch(tasks);
   refuseLargePayloads(tasks);
-  if (options.tx !== undefined) refuse('tx');
   tasks.forEach(refuseUnsupported);
   for (const task of tasks) if (task.limits.length > 0) checkLimitRules(task.limits);
   if (tasks.some(isLinked)) return await enqueueLinked(step, tasks, 'refuse');
@@ -32,13 +27,12 @@ export async function enqueueAndHandOver(
   change: Change,
   handOver: HandOver | null,
   tasks: readonly NewTask[],
-  options?: EnqueueOptions,
 ): Promise<readonly EnqueueResult[]> {
-  if (handOver === null) return await change((step) => enqueue(step, tasks, options));
+  if (handOver === null) return await change((step) => enqueue(step, tasks));
   let claimed: readonly ClaimedTask[] = [];
   try {
     const results = await change(async (step) => {
-      const stored = await enqueue(step, tasks, options);
+      const stored = await enqueue(step, tasks);
       const request = handOver.claim(workOf(step));
       claimed = request === null ? [] : await claimAnew(step, request);
       if (request !== null) for (const queue of emptiedBy(request, claimed)) step.emptied.add(queue);

@@ -13,6 +13,7 @@ import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
 import { enqueueAndHandOver } from './enqueue.ts';
 import { getGroups } from './groups.ts';
 import { heartbeat } from './heartbeat.ts';
+import { createTransactions, type Join } from './join.ts';
 import { getLimits } from './limits.ts';
 import { lookFirst, type ReadClock } from './looks.ts';
 import { readIncarnation } from './migrate.ts';
@@ -48,6 +49,8 @@ export interface SqlBrokerOptions {
   readonly open: () => Promise<void>;
   readonly close: () => Promise<void>;
   readonly durability: () => Pick<BrokerInfo, 'durability' | 'detail'>;
+  /** Takes part in transactions of the user's; absent where they cannot have any with the same data. */
+  readonly join?: Join;
   /** Called when the first listener comes: changes made by other processes are to be reported from now on. */
   readonly watch?: (emit: (signal: Signal) => void) => void;
 }
@@ -161,7 +164,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
       if (state === 'open') startWatch();
       return unsubscribe;
     },
-    enqueue: (tasks, enqueueOptions) => enqueueAndHandOver(change, subscribers.handOver(), tasks, enqueueOptions),
+    enqueue: (tasks) => enqueueAndHandOver(change, subscribers.handOver(), tasks),
     restore: (tasks) => change((step) => restore(step, tasks, chance)),
     claim: (request) => change((step) => claim(step, request)),
     heartbeat: (request) => change((step) => heartbeat(step, request)),
@@ -182,6 +185,9 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     getWorkers: () => guarded(() => getWorkers(driver.readOne)),
     inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await readNow(tx))),
     schedules: createSchedules(change, read, readNow),
+    ...(options.join && {
+      transactions: createTransactions({ join: options.join, driver, guarded, readNow, emit: subscribers.emit }),
+    }),
   };
   return lookFirst(broker, { driver, guarded, clock, signals: () => subscribers.signals });
 }

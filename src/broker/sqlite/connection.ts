@@ -63,7 +63,7 @@ export interface Connection {
 export function openConnection(file: string, wallMs: () => number): Connection {
   const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
   const prepare = (text: string): StatementSync => {
-    const prepared = database.prepare(withPositions(text));
+    const prepared = database.prepare(text);
     prepared.setReturnArrays(true);
     return prepared;
   };
@@ -78,7 +78,7 @@ export function openConnection(file: string, wallMs: () => number): Connection {
   const begins = { BEGIN: prepare('BEGIN'), 'BEGIN IMMEDIATE': prepare('BEGIN IMMEDIATE') };
   const commit = prepare('COMMIT');
   const version = prepare('PRAGMA data_version');
-  const { tx, runOne } = createTransaction(prepare, wallMs);
+  const { tx, runOne } = createPrepared(prepare, wallMs, sqliteDialect);
   return {
     tx,
     runOne,
@@ -149,15 +149,18 @@ function configure(file: string, pragma: (text: string) => SqlValue): void {
 /** Rows that one run of a statement of many stores, largest first: more than 25 at once gain nothing. */
 const manyRows: readonly number[] = [25, 5, 1];
 
-function createTransaction(
-  prepare: (text: string) => StatementSync,
+/** The statements of a connection, each prepared once. `prepare` makes them answer arrays. */
+export function createPrepared(
+  prepareText: (text: string) => StatementSync,
   wallMs: () => number,
+  dialect: Dialect,
 ): { readonly tx: SqlTransaction; readonly runOne: Connection['runOne'] } {
+  const prepare = (text: string): StatementSync => prepareText(withPositions(text));
   const prepared = new Map<Statement | EachStatement, StatementSync>();
   const find = (statement: Statement | EachStatement): StatementSync => {
     let found = prepared.get(statement);
     if (found === undefined) {
-      found = prepare(statement.text(sqliteDialect));
+      found = prepare(statement.text(dialect));
       prepared.set(statement, found);
     }
     return found;
@@ -167,7 +170,7 @@ function createTransaction(
     const key = `${statement.name} ${rows}`;
     let found = preparedMany.get(key);
     if (found === undefined) {
-      found = prepare(statement.text(sqliteDialect, rows));
+      found = prepare(statement.text(dialect, rows));
       preparedMany.set(key, found);
     }
     return found;

@@ -7,6 +7,7 @@ import { migrate } from '../sql/migrate.ts';
 import { readLastSeq, readNotice } from '../sql/notice.ts';
 import { createSqlBroker } from '../sql/sql-broker.ts';
 import { createSqliteDriver, type SqliteDriver } from './driver.ts';
+import { createSqliteJoin } from './join.ts';
 import { watchCommits } from './watch.ts';
 
 export interface SqliteOptions {
@@ -49,6 +50,7 @@ export function createSqliteBroker(options: SqliteOptions): Broker & { readonly 
       driver.close();
     },
     durability: driver.durability,
+    ...(file === ':memory:' ? {} : { join: createSqliteJoin({ file, now }) }),
     watch: (emit) => {
       if (file !== ':memory:') stopWatching = reportOthers(driver, file, clock, emit);
     },

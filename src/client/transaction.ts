@@ -1,0 +1,52 @@
+/** Enqueues in a transaction of the user's: the tasks are there when, and if, they commit. */
+
+import type { Broker, BrokerInfo, EnqueueResult, Transactions } from '../broker/broker.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { batchesOf, type Many } from './enqueue-many.ts';
+
+/**
+ * A connection of yours with a transaction open on it, to the database that the store is in. For the embedded store it is a
+ * `DatabaseSync` of `node:sqlite`.
+ *
+ * @example
+ * import { DatabaseSync } from 'node:sqlite';
+ *
+ * const tx = new DatabaseSync('.taskflow/taskflow.db', { timeout: 5_000 });
+ * tx.exec('BEGIN IMMEDIATE');
+ * tx.prepare('INSERT INTO users (id) VALUES (?)').run(userId);
+ * const welcome = await sendWelcome.enqueue({ userId }, { tx });
+ * tx.exec('COMMIT');
+ * await welcome.afterCommit();
+ */
+export interface Transaction {
+  readonly isTransaction: boolean;
+  prepare(sql: string): unknown;
+  exec(sql: string): void;
+}
+
+type Joining = Pick<Broker, 'info' | 'transactions'>;
+
+const inMemory = 'the store is in the memory of this process, and no connection of yours leads there';
+
+/** Why a kind of store may have no part in transactions. */
+const reasons: Readonly<Record<BrokerInfo['kind'], string>> = {
+  memory: inMemory,
+  sqlite: inMemory,
+  postgres: 'this store takes no part in transactions',
+  redis: 'the broker is Redis, and no transaction of a database reaches there',
+};
+
+/** What the store can do in transactions of its users. Rejects with TX_NOT_JOINABLE. */
+export async function transactionsOf(broker: Joining): Promise<Transactions> {
+  if (broker.transactions !== undefined) return broker.transactions;
+  const { kind } = await broker.info();
+  throw taskFlowError('TX_NOT_JOINABLE', { problem: reasons[kind] }, { hint: 'Enqueue after the commit, without tx.' });
+}
+
+/** Sends all in the one transaction. What is stored when a later batch is refused is there if it is committed all the same. */
+export async function sendWithin(broker: Joining, tx: unknown, many: Many): Promise<readonly EnqueueResult[]> {
+  const transactions = await transactionsOf(broker);
+  const results: EnqueueResult[] = [];
+  for (const batch of batchesOf(many)) results.push(...(await transactions.enqueue(tx, batch)));
+  return results;
+}
