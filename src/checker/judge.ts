@@ -287,7 +287,7 @@ class HistoryJudge implements Judge {
     remember(story, { event, item });
     this.#open += Number(isOpen(item.to)) - Number(isOpen(story.state));
     const patch = event.kind === 'update' ? this.#takePatch(item) : undefined;
-    if (patch?.limits !== undefined) story.asked = { ...story.asked, limits: patch.limits };
+    if (patch?.limits !== undefined) story.edited = patch.limits;
     replay(story, event, item, { patchedDelayMs: patch?.delayMs, mayInherit }, (rule, sentence) =>
       this.tell(rule, story.taskId, `event ${event.seq}, ${event.kind} ${item.from} → ${item.to}: ${sentence}`),
     );
@@ -296,7 +296,7 @@ class HistoryJudge implements Judge {
     if (event.kind === 'claim') this.#census.waited(event.at - story.queuedAt);
     if (item.to === 'queued') story.queuedAt = event.at;
     if (event.kind === 'claim') checkParents(story, (taskId) => this.#stories.get(taskId), this.#saysOf(story));
-    const { asked } = story;
+    const asked = story.edited === null ? story.asked : { ...story.asked, limits: story.edited };
     this.#keys.change(event, item, asked);
     this.#limits.change(event, item, asked?.limits);
     this.#pauses.change(event, item, asked);

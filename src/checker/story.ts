@@ -5,6 +5,7 @@ import type { BatchEvent, EventItem } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import { defaultPolicy, type Policy, parsePolicy } from '../core/policy.ts';
 import { type FinishedState, isFinished, isLegal, type Reason, type TaskState } from '../core/states.ts';
+import type { LimitRule } from '../core/task.ts';
 import type { Asked, ClientEntry, Effect } from './evidence.ts';
 import { type Ends, noteEnd } from './families.ts';
 import type { Rule } from './verdict.ts';
@@ -37,6 +38,8 @@ export type Line = ClientEntry | Effect | { readonly event: BatchEvent; readonly
 export interface TaskStory {
   readonly taskId: string;
   asked: Asked | null;
+  /** Limits that an edit gave it, in this life of its id, in place of those that were asked for. */
+  edited: readonly LimitRule[] | null;
   n: number | null;
   /** Calls whose answer was not seen yet, by process. */
   readonly waiting: number[];
@@ -104,6 +107,7 @@ export function createStory(taskId: string): TaskStory {
 
 const unheardOf = {
   state: null,
+  edited: null,
   version: 0,
   attempt: 0,
   generation: 1,

@@ -2,11 +2,24 @@
 
 import { expect, test } from 'vitest';
 import type { Rule } from '../../src/checker/verdict.ts';
-import { askedFor, call, claim, enqueue, eventful, eventsOf, good, historyOf, settle } from './histories.ts';
+import {
+  askedFor,
+  call,
+  claim,
+  enqueue,
+  eventful,
+  eventsOf,
+  good,
+  historyOf,
+  settle,
+  storedTask,
+} from './histories.ts';
 import { judge, type RunHistory } from './run-history.ts';
 
 const one = { limits: [{ name: 'l', max: 1, rate: null }] };
 const rated = { limits: [{ name: 'l', max: null, rate: { count: 2, perMs: 1_000 } }] };
+
+const edit = (taskId: string) => ({ kind: 'update', taskId, from: 'queued', to: 'queued' }) as const;
 
 test.for<readonly [sentence: string, history: RunHistory]>([
   [
@@ -29,6 +42,33 @@ test.for<readonly [sentence: string, history: RunHistory]>([
       one,
       [enqueue('A'), enqueue('B'), claim('A'), { kind: 'configure' }, claim('B'), settle('A'), settle('B')],
       { settings: [{ seq: 4, scope: 'limit', name: 'l', max: 2 }] },
+    ),
+  ],
+  [
+    'limits that an edit gave to an earlier life of the same id',
+    eventful(
+      {},
+      [
+        enqueue('A'),
+        edit('A'),
+        { kind: 'cancel', taskId: 'A', from: 'queued', to: 'cancelled', reason: 'user' },
+        { kind: 'remove', taskId: 'A', from: 'cancelled', to: null, reason: 'user' },
+        enqueue('B'),
+        edit('B'),
+        claim('B'),
+        enqueue('A', { version: 1 }),
+        claim('A', { version: 2 }),
+        settle('A', { version: 3 }),
+        settle('B'),
+      ],
+      {
+        patches: ['A', 'B'].map((taskId) => ({ taskId, version: 2, delayMs: null, limits: one.limits })),
+        tasks: [
+          storedTask({ id: 'A', version: 3, epoch: 1, attempt: 1, result: null }),
+          storedTask({ id: 'B', version: 4, epoch: 1, attempt: 1, result: null }),
+        ],
+        counts: [{ queue: 'default', name: 'a', view: 'succeeded', count: 2 }],
+      },
     ),
   ],
   [
