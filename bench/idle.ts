@@ -107,13 +107,13 @@ function countingTransaction(tx: SqlTransaction, counts: Counts): SqlTransaction
       counts.statements += 1;
       return call(...parameters);
     };
-  const { query, change, each, many, execute, wallMs } = tx;
+  const { query, change, each, many, execute } = tx;
   return {
+    ...tx,
     query: counting(query) as SqlTransaction['query'],
     change: counting(change),
     each: counting(each),
     many: counting(many),
     execute: counting(execute) as SqlTransaction['execute'],
-    wallMs,
   };
 }

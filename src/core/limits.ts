@@ -198,6 +198,18 @@ export const limits = {
   redisCallMs: 5_000,
   /** First wait before another connection to Redis is tried; it grows by as much each time, up to `backoffMaxMs`. */
   redisReconnectMs: 50,
+  /** Longest wait for a connection to Postgres, a new one or one of the pool: longer is an outage. */
+  postgresConnectMs: 10_000,
+  /** Longest statement of Postgres: one of a thousand tasks takes tens of milliseconds, a migration of millions some seconds. */
+  postgresStatementMs: 60_000,
+  /** Longest wait for a row or a name that another transaction holds. */
+  postgresLockMs: 10_000,
+  /** A step that lost a race is done again so many times, each time after a longer wait of up to `postgresRetryMs` more. */
+  postgresTriesMax: 8,
+  postgresRetryMs: 10,
+  /** Connections of one process: a worker uses two or three, a server a few more. A server allows 100 in all by default. */
+  postgresPool: 8,
+  postgresPoolMax: 100,
   /** Longest back-off of a loop whose store fails: the work resumes within this time of its return. */
   backoffMaxMs: 5_000,
   /** Memory of a process of an isolated task, MB: of its values, and with all that Node itself and buffers need. */

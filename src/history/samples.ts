@@ -26,6 +26,7 @@ const insertSamples = eachStatement(
   (value, from) => `INSERT INTO samples (at, queue, waiting, running, slots, workers)
     SELECT ${value.at}, ${value.queue}, ${value.waiting}, ${value.running}, ${value.slots}, ${value.workers} ${from} WHERE true
     ON CONFLICT (at, queue) DO NOTHING`,
+  { at: 'at', queue: 'queue' },
 );
 
 /** Oldest first, at most `limits.pageMax` × 100. */

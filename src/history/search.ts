@@ -231,14 +231,14 @@ export function idsText(
 }
 
 export function listedText(rest: readonly FilterTerm[], listed: readonly string[], draft: Draft): string {
-  const list = draft.dialect.list(parameter(draft, JSON.stringify(listed)));
-  return `SELECT id FROM tasks WHERE ${[`id IN ${list}`, ...rest.map((term) => conditionOf(term, draft))].join(' AND ')}`;
+  const listedIds = draft.dialect.oneOf(parameter(draft, JSON.stringify(listed)));
+  return `SELECT id FROM tasks WHERE ${[`id ${listedIds}`, ...rest.map((term) => conditionOf(term, draft))].join(' AND ')}`;
 }
 
 /** Input: list of ids. */
 export const summariesById = statement<TaskRow>(
   'summaries_by_id',
-  (dialect) => `SELECT ${summaryColumns} FROM tasks WHERE id IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT ${summaryColumns} FROM tasks WHERE id ${dialect.oneOf('$1')}`,
 );
 
 /** In the order of the ids; those that are gone by now are left out. */

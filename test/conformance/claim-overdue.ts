@@ -244,8 +244,10 @@ const judgeCases: readonly Case[] = [
     async (world) => {
       const ids = await Promise.all(Array.from({ length: 20 }, async () => (await world.bring('running')).id));
       world.clock.move(leaseMs);
-      const found = await Promise.all(Array.from({ length: 10 }, () => judge(world, { limit: 3 })));
-      expect(found.flat().sort()).toEqual([...ids].sort());
+      const found = (await Promise.all(Array.from({ length: 10 }, () => judge(world, { limit: 3 })))).flat();
+      // What one of them was looking at, the others may have left to it.
+      for (let rest = await judge(world); rest.length > 0; rest = await judge(world)) found.push(...rest);
+      expect(found.sort()).toEqual([...ids].sort());
     },
   ],
   [

@@ -5,6 +5,7 @@ import type { NewTask } from '../../core/task.ts';
 import type { EnqueueResult } from '../broker.ts';
 import { eachStatement, manyStatement, type SqlRow, statement } from './driver.ts';
 import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from './keys.ts';
+import { outdated } from './remembered.ts';
 import { checkAtOf, encodeOptions, hasSameBody, idList } from './rows.ts';
 import { noteDue, record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
@@ -45,13 +46,13 @@ const lastTask = statement<[seq: number | null]>('last_task', () => 'SELECT max(
 /** Inputs: list of ids, number. Those of them that were stored behind that row. */
 const tasksBehindRow = statement<[id: string]>(
   'tasks_behind_row',
-  (dialect) => `SELECT id FROM tasks WHERE id IN ${dialect.list('$1')} AND seq > $2`,
+  (dialect) => `SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')} AND seq > $2${dialect.isOwn}`,
 );
 
 /** Input: list of ids. */
 const knownTasks = statement<[id: string, name: string, payload: string, key: string | null, state: TaskState]>(
   'known_tasks',
-  (dialect) => `SELECT id, name, payload, key, state FROM tasks WHERE id IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT id, name, payload, key, state FROM tasks WHERE id ${dialect.oneOf('$1')}`,
 );
 
 /** Inputs: now, retention end, task. Only a waiting task is replaced. */
@@ -95,12 +96,13 @@ export async function play(
   tasks: readonly NewTask[],
   isUnwanted: (task: NewTask) => boolean = () => false,
 ): Promise<Played> {
+  const keys = tasks.flatMap(({ key }) => key ?? []);
+  const isOld = await step.tx.hold('keys', keys, 'alone');
   const known: Map<string, Known> = await readKnown(step, tasks);
-  const holders = await readHolders(
-    step,
-    tasks.flatMap(({ key }) => key ?? []),
-  );
+  let holders = await readHolders(step, keys);
   const waiting = await readWaitingHolders(step, [...holders.values()]);
+  // Who was claimed, or has ended, while its row was waited for holds no key any more.
+  if (isOld && holders.size > 0) holders = await readHolders(step, keys);
   const arrivals = new Map<string, Arrival>();
   const results = tasks.map((task): EnqueueResult => {
     const same = known.get(task.id);
@@ -142,7 +144,9 @@ export async function store(
   arrivals: readonly Arrival[],
   waiting: ReadonlyMap<string, WaitingHolder>,
 ): Promise<void> {
-  await insert(step, arrivals);
+  const stored = await insert(step, arrivals);
+  // Somebody stored one of them since they were read: what was made of them is no longer so.
+  if (stored.includes(false)) throw outdated;
   const replaced = arrivals.flatMap(({ replaces }) => (replaces === null ? [] : (waiting.get(replaces) ?? [])));
   await step.tx.each(
     replaceTasks,

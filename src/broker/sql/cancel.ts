@@ -30,7 +30,7 @@ const cancelledTasks = statement<
 >(
   'cancelled_tasks',
   (dialect) => `SELECT id, queue, name, state, reason, attempt, version, keep_ms, key, token, cancel_requested_at
-    FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+    FROM tasks WHERE id ${dialect.oneOf('$1')}${dialect.lockInOrderOf('id')}`,
 );
 
 const requestCancel = eachStatement(

@@ -25,6 +25,8 @@ export interface Found {
   readonly limited: ReadonlySet<string>;
   /** The most of all queues together. */
   readonly limit: number;
+  /** Whether other transactions may change tasks now. */
+  readonly isShared: boolean;
 }
 
 /** Takes slots, tokens and turns. */
@@ -56,7 +58,7 @@ export async function choose(step: Step, request: ClaimRequest, found: Found): P
   }
   const lanes = lines.flatMap(({ read }) => read);
   for (const lane of lanes) remember(step, lane);
-  const rows = await readRows(step, taken);
+  const rows = await readRows(step, taken, found.isShared);
   await gate.store(
     rows.map((row) => ({ id: row[0], limits: rulesWithQueue(decodeOptions(row[29]).limits, row[1], found.limited) })),
   );

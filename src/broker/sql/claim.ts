@@ -25,7 +25,7 @@ const repeatedClaim = statement<[taskIds: string]>(
 /** Inputs: list of ids, token. */
 const runningUnder = statement<TaskRow>(
   'running_under',
-  (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id IN ${dialect.list('$1')} AND token = $2`,
+  (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id ${dialect.oneOf('$1')} AND token = $2`,
 );
 
 /**
@@ -48,10 +48,12 @@ const claimTasks = statement(
   (dialect) =>
     `UPDATE ${dialect.orRollback}tasks SET state = 'running', reason = NULL, version = version + 1, epoch = epoch + 1, attempt = attempt + 1, worker_id = $1,
      token = $2, lease_until = $3, claimed_at = $4, started_at = NULL, progress = NULL, check_at = NULL
-   WHERE seq IN ${dialect.list('$5', 'bigint')}`,
+   WHERE seq ${dialect.oneOf('$5', 'bigint')}`,
 );
 
 export async function claim(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
+  // The same token may be on its way a second time.
+  void step.tx.hold('tokens', [request.token], 'alone');
   const repeated = await readRepeated(step, request.token);
   if (repeated.length > 0)
     return await withParents(
@@ -67,14 +69,22 @@ export async function claimAnew(step: Step, request: ClaimRequest): Promise<read
   const { first, found } = await readFirst(step, request, limit);
   const quiet = limit <= 0 ? [] : request.queues.filter((demand) => demand.limit > 0 && !found.has(demand.name));
   const names = quiet.map(({ name }) => name);
+  if (names.length > 0) void step.tx.hold('settings', [''], 'shared');
   const rounds = names.length === 0 ? [] : await readRounds(step, names);
   const limited = names.length === 0 ? noNames : await readLimitedQueues(step);
   const isPlain = rounds.length === 0 && limited.size === 0 && !first.some((row) => carriesLimits(row[29]));
   if (isPlain) return await take(step, request, first);
-  const { rows, end } = await choose(step, request, { first, rounds, limited, limit });
+  // Claims by turns and under limits come one after the other in each queue.
+  const isShared = await step.tx.hold('queues', demanded(request), 'alone');
+  const turns = isShared ? await readRounds(step, names) : rounds;
+  const { rows, end } = await choose(step, request, { first, rounds: turns, limited, limit, isShared });
   const claimed = await take(step, request, rows);
   await end();
   return claimed;
+}
+
+export function demanded({ queues }: ClaimRequest): readonly string[] {
+  return queues.map(({ name }) => name);
 }
 
 /** Makes the tasks running. */

@@ -53,12 +53,12 @@ const shrinkClaims = eachStatement(
 );
 
 /** Input: list of tokens. */
-const deleteClaims = statement('delete_claims', (dialect) => `DELETE FROM claims WHERE token IN ${dialect.list('$1')}`);
+const deleteClaims = statement('delete_claims', (dialect) => `DELETE FROM claims WHERE token ${dialect.oneOf('$1')}`);
 
 /** Takes ended tasks off their claims. `ended` counts them by the token they ran under. */
 export async function endClaims(step: Step, ended: ReadonlyMap<string, number>): Promise<void> {
   if (ended.size === 0) return;
-  const rows = [...ended];
+  const rows = inOrder(ended);
   const shrunk = await step.tx.each(shrinkClaims, rows);
   const empty = rows.filter((_row, index) => shrunk[index] !== true).map(([token]) => token);
   if (empty.length > 0) await step.tx.query(deleteClaims, JSON.stringify(empty));
@@ -74,7 +74,7 @@ const hastenClaims = eachStatement(
 
 /** Makes sure that the claims are looked at by then. */
 export async function checkBy(step: Step, times: ReadonlyMap<string, number>): Promise<void> {
-  if (times.size > 0) await step.tx.each(hastenClaims, [...times]);
+  if (times.size > 0) await step.tx.each(hastenClaims, inOrder(times));
 }
 
 /** Input: limit. */
@@ -84,4 +84,10 @@ const claimedTaskIds = statement<[taskIds: string]>('claimed_task_ids', () => 'S
 export async function readClaimedTaskIds(tx: SqlTransaction, limit: number): Promise<readonly string[]> {
   const rows = await tx.query(claimedTaskIds, limit);
   return rows.flatMap(([taskIds]) => JSON.parse(taskIds) as readonly string[]);
+}
+
+/** Rows are always locked in the same order, so that two transactions do not wait for each other. */
+function inOrder(values: ReadonlyMap<string, number>): readonly [token: string, value: number][] {
+  const rows = [...values];
+  return rows.length < 2 ? rows : rows.sort(([left], [right]) => (left < right ? -1 : 1));
 }

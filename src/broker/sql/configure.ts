@@ -8,10 +8,10 @@ import { configureLimit } from './limits.ts';
 import { configureQueueLimit } from './queue-limits.ts';
 import type { Step } from './step.ts';
 
-/** Input: name. Locks: the row. */
+/** Input: name. */
 const knownQueue = statement<[pausedAt: number | null]>(
   'known_queue',
-  (dialect) => `SELECT paused_at FROM queues WHERE name = $1${dialect.lock}`,
+  () => 'SELECT paused_at FROM queues WHERE name = $1',
 );
 
 /** Inputs: name, when, by whom, why. Locks: the row. */
@@ -27,6 +27,8 @@ const noteQueue = statement('note_queue', () => 'INSERT INTO queues (name) VALUE
 export async function configure(step: Step, scope: Scope, name: string, settings: Settings): Promise<void> {
   checkSettings(scope, name, settings);
   step.configured = true;
+  // Whoever claims, settles or queues tasks with a group does it before or after, not by settings that are being changed.
+  await step.tx.hold('settings', [''], 'alone');
   if (scope === 'limit') await configureLimit(step, name, settings);
   else if (scope === 'group') await configureGroup(step, name, settings);
   else await configureQueue(step, name, settings);

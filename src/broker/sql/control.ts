@@ -11,7 +11,7 @@ import type { Step } from './step.ts';
 const commandedWorkers = statement<[workerId: string, lastCommand: number, commands: string | null]>(
   'commanded_workers',
   (dialect) =>
-    `SELECT worker_id, last_command, commands FROM workers WHERE worker_id IN ${dialect.list('$1')}${dialect.lock}`,
+    `SELECT worker_id, last_command, commands FROM workers WHERE worker_id ${dialect.oneOf('$1')}${dialect.lockInOrderOf('worker_id')}`,
 );
 
 const leaveCommands = eachStatement(

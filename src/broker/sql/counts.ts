@@ -118,6 +118,8 @@ const foldMinutes = eachStatement(
 
 /** Takes a bounded number of differences into the kept counts and minutes. Answers whether more may be waiting. */
 export async function fold(tx: SqlTransaction): Promise<boolean> {
+  // One at a time: two would wait for each other's rows.
+  if (!(await tx.tryHold('folding'))) return false;
   const taken = await tx.query(takeDeltas, foldMax);
   if (taken.length === 0) return false;
   const counts = new Map<string, CountDelta>();

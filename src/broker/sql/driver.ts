@@ -27,10 +27,12 @@ export interface JsonDialect {
 /** What the dialects say differently. Everything else in the statements is valid in all of them. */
 export interface Dialect {
   readonly name: 'sqlite' | 'postgres';
-  /** The values of the JSON list in a parameter, to stand behind `IN`. */
-  list(parameter: string, of?: 'text' | 'bigint'): string;
-  /** Behind a SELECT of rows that the transaction will change: nobody else changes them before it ends. */
+  /** Behind an expression: it is one of the values of the JSON list in a parameter. */
+  oneOf(parameter: string, of?: 'text' | 'bigint'): string;
+  /** Behind a SELECT, with its order, of rows that the transaction will change: nobody else changes them before it ends. */
   readonly lock: string;
+  /** The same for a SELECT whose order does not matter: always in the same one, so that two transactions do not wait for each other. */
+  lockInOrderOf(column: string): string;
   /** Behind a SELECT of rows that an UPDATE will take: rows another transaction has locked are left to it. */
   readonly skipLocked: string;
   /** Rows of values for one statement: see {@link eachStatement}. */
@@ -53,6 +55,12 @@ export interface Dialect {
    * changes it: a third of the cost of a claim.
    */
   readonly orRollback: string;
+  /** Behind a condition: the transaction under way has stored the row itself. Only asked where it must be certain. */
+  readonly isOwn: string;
+  /** The number of an event of this transaction: readers go on behind the last one they saw, so none may come before it later. */
+  nextEvent(position: string): string;
+  /** Behind a condition on events: whoever may still store one would store it behind these. */
+  readonly finalEvents: string;
   readonly json: JsonDialect;
 }
 
@@ -70,6 +78,8 @@ export interface Statement<Row extends SqlRow = SqlRow> {
 export interface EachStatement {
   readonly name: string;
   readonly columns: Columns;
+  /** Of an INSERT that is asked which rows it stored: the values that tell a row from another, each with its column in the table. */
+  readonly told: Readonly<Record<string, string>> | null;
   readonly text: (dialect: Dialect) => string;
 }
 
@@ -89,13 +99,14 @@ export function statement<Row extends SqlRow = SqlRow>(
 export function eachStatement<Own extends Columns>(
   name: string,
   columns: Own,
-  build: (values: Values<Own>, from: string) => string,
+  build: (values: Values<Own>, from: string, dialect: Dialect) => string,
+  told: { readonly [Column in keyof Own]?: string } | null = null,
 ): EachStatement {
   const text = (dialect: Dialect): string => {
     const { values, from } = dialect.each(columns);
-    return build(values as Values<Own>, from);
+    return build(values as Values<Own>, from, dialect);
   };
-  return { name, columns, text };
+  return { name, columns, told: told as EachStatement['told'], text };
 }
 
 /** A statement that stores many rows at once which have some of their values in common. */
@@ -131,7 +142,10 @@ export interface SqlTransaction {
   query<Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** Runs a statement that changes rows; answers how many it changed. */
   change(statement: Statement, ...values: readonly SqlValue[]): Promise<number>;
-  /** Runs the statement for each row of values, in order; answers for each whether it changed a row of the table. */
+  /**
+   * Runs the statement for each row of values; answers for each whether it changed a row of the table, for an INSERT only where
+   * it has `told`. No two rows of values may change one row of the table.
+   */
   each(statement: EachStatement, rows: readonly SqlRow[]): Promise<readonly boolean[]>;
   /** Runs the statement for all rows, in order, which have the shared values; answers how many rows of the table it changed. */
   many(statement: ManyStatement, shared: SqlRow, rows: readonly SqlRow[]): Promise<number>;
@@ -139,7 +153,20 @@ export interface SqlTransaction {
   execute<Row extends SqlRow>(text: string, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** The clock of the database, milliseconds since the epoch. */
   wallMs(): Promise<number>;
+  /** Runs a SELECT with a lock for its lock alone: what it protects is read by the next statement. */
+  lock(statement: Statement, ...values: readonly SqlValue[]): Promise<void>;
+  /**
+   * Holds names that need no row until the transaction ends: alone, or together with others who share them. For what a lock
+   * on rows cannot keep out: the row that is not there yet. Where one writes at a time that is so anyway: answers whether
+   * somebody may have been waited for, so that what was read before is old.
+   */
+  hold(scope: LockScope, names: readonly string[], how: 'alone' | 'shared'): Promise<boolean>;
+  /** The same without waiting: whether it is held alone now. */
+  tryHold(scope: LockScope): Promise<boolean>;
 }
+
+/** What names are held in; this is also the order in which a transaction asks for them. */
+export type LockScope = 'flows' | 'keys' | 'schedules' | 'settings' | 'tokens' | 'queues' | 'folding' | 'migrations';
 
 /** Connections to one database. Errors are TaskFlowError STORE_*. */
 export interface SqlDriver {

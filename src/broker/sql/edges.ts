@@ -23,6 +23,7 @@ const insertEdges = eachStatement(
   (value, from) => `INSERT INTO edges (parent_id, child_id, state, on_failure)
     SELECT ${value.parentId}, ${value.childId}, ${value.state}, ${value.onFailure} ${from} WHERE true
     ON CONFLICT (parent_id, child_id) DO NOTHING`,
+  { parentId: 'parent_id', childId: 'child_id' },
 );
 
 /** Answers for each whether it is new. */
@@ -54,7 +55,7 @@ export async function setEdges(step: Step, edges: readonly Omit<Edge, 'onFailure
 const closeAbove = statement(
   'close_edges_above',
   (dialect) =>
-    `UPDATE edges SET state = 'done' WHERE child_id IN ${dialect.list('$1')} AND (state = 'open' OR state = 'failed')`,
+    `UPDATE edges SET state = 'done' WHERE child_id ${dialect.oneOf('$1')} AND (state = 'open' OR state = 'failed')`,
 );
 
 /** A judge has decided that no parent holds these tasks back any more. */
@@ -71,7 +72,7 @@ export interface ParentRow {
 /** Input: list of ids. Locks: the rows: a parent that ends at the same time ends before, or sees its child after. */
 const parentRows = statement<[id: string, state: TaskState, options: string | null]>(
   'parent_rows',
-  (dialect) => `SELECT id, state, options FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+  (dialect) => `SELECT id, state, options FROM tasks WHERE id ${dialect.oneOf('$1')}${dialect.lockInOrderOf('id')}`,
 );
 
 export async function readParentRows(step: Step, taskIds: Iterable<string>): Promise<Map<string, ParentRow>> {
@@ -104,7 +105,7 @@ const childrenOfTasks = statement<
 >(
   'children_of_tasks',
   (dialect) => `SELECT parent_id, child_id, edges.state, on_failure, tasks.state FROM edges
-    LEFT JOIN tasks ON id = child_id WHERE parent_id IN ${dialect.list('$1')}`,
+    LEFT JOIN tasks ON id = child_id WHERE parent_id ${dialect.oneOf('$1')}`,
 );
 
 /** The edges below these tasks, each with the state of its child. */
@@ -126,7 +127,7 @@ export async function readChildren(
 /** Input: list of ids. */
 const parentsOfTasks = statement<[parentId: string, childId: string, state: EdgeState, onFailure: OnFailure]>(
   'parents_of_tasks',
-  (dialect) => `SELECT parent_id, child_id, state, on_failure FROM edges WHERE child_id IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT parent_id, child_id, state, on_failure FROM edges WHERE child_id ${dialect.oneOf('$1')}`,
 );
 
 /** The edges above these tasks. */
@@ -142,7 +143,7 @@ const failedEdges = statement<
 >(
   'failed_edges',
   (dialect) => `SELECT child_id, parent_id, on_failure, name, tasks.state FROM edges LEFT JOIN tasks ON id = parent_id
-    WHERE child_id IN ${dialect.list('$1')} AND edges.state = 'failed'`,
+    WHERE child_id ${dialect.oneOf('$1')} AND edges.state = 'failed'`,
 );
 
 /** By child: the parents whose end holds it back for good, in the order of its `dependsOn`. */
@@ -170,13 +171,13 @@ export async function readFailedParents(
 const parentsTold = statement<[id: string, name: string, state: TaskState, bytes: number]>(
   'parents_told',
   (dialect) => `SELECT id, name, state, COALESCE(octet_length(result), 0) + COALESCE(octet_length(error), 0) FROM tasks
-    WHERE id IN ${dialect.list('$1')}`,
+    WHERE id ${dialect.oneOf('$1')}`,
 );
 
 /** Input: list of ids. */
 const parentResults = statement<[id: string, result: string | null, error: string | null]>(
   'parent_results',
-  (dialect) => `SELECT id, result, error FROM tasks WHERE id IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT id, result, error FROM tasks WHERE id ${dialect.oneOf('$1')}`,
 );
 
 /** What a claim tells of the parents, by child: of all of them together as much as a claim may carry. */
@@ -262,11 +263,11 @@ function byId(left: RelativeFact, right: RelativeFact): number {
 /** Inputs: list of ids. An edge that failed outlives its parent, for the verdict on the child; every edge goes with its child. */
 const eraseChildEdges = statement(
   'erase_child_edges',
-  (dialect) => `DELETE FROM edges WHERE child_id IN ${dialect.list('$1')}`,
+  (dialect) => `DELETE FROM edges WHERE child_id ${dialect.oneOf('$1')}`,
 );
 const eraseParentEdges = statement(
   'erase_parent_edges',
-  (dialect) => `DELETE FROM edges WHERE parent_id IN ${dialect.list('$1')} AND state = 'done'`,
+  (dialect) => `DELETE FROM edges WHERE parent_id ${dialect.oneOf('$1')} AND state = 'done'`,
 );
 
 export async function eraseEdges(step: Step, taskIds: readonly string[]): Promise<void> {
@@ -277,7 +278,7 @@ export async function eraseEdges(step: Step, taskIds: readonly string[]): Promis
 const ancestor = statement<[id: string]>(
   'ancestor',
   () => `WITH RECURSIVE above (id) AS (
-      SELECT $1
+      SELECT id FROM tasks WHERE id = $1
       UNION SELECT parent_id FROM above JOIN edges ON child_id = above.id AND edges.state = 'open'
     ) SELECT id FROM above WHERE id = $2 LIMIT 1`,
 );
@@ -290,7 +291,7 @@ export async function waitsFor(step: Step, taskId: string, otherId: string): Pro
 const edgesAbove = statement<[childId: string, parentId: string]>(
   'edges_above',
   (dialect) => `WITH RECURSIVE above (id) AS (
-      SELECT id FROM tasks WHERE id IN ${dialect.list('$1')}
+      SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')}
       UNION SELECT parent_id FROM above JOIN edges ON child_id = above.id AND edges.state = 'open'
     ) SELECT child_id, parent_id FROM above CROSS JOIN edges WHERE child_id = above.id AND edges.state = 'open'`,
 );

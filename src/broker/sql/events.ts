@@ -7,7 +7,7 @@ import { type SqlTransaction, statement } from './driver.ts';
 /** Inputs: number of the last event seen, limit. */
 const eventsAfter = statement<[seq: number, at: number, kind: EventKind, items: string]>(
   'events_after',
-  () => 'SELECT seq, at, kind, items FROM events WHERE seq > $1 ORDER BY seq LIMIT $2',
+  (dialect) => `SELECT seq, at, kind, items FROM events WHERE seq > $1${dialect.finalEvents} ORDER BY seq LIMIT $2`,
 );
 
 /** Events after `seq`, oldest first. */

@@ -14,13 +14,13 @@ import type { Step } from './step.ts';
 const lockedSchedules = statement<ScheduleRow>(
   'locked_schedules',
   (dialect) =>
-    `SELECT ${scheduleColumns} FROM schedules WHERE name IN ${dialect.list('$1')} ORDER BY name${dialect.lock}`,
+    `SELECT ${scheduleColumns} FROM schedules WHERE name ${dialect.oneOf('$1')} ORDER BY name${dialect.lock}`,
 );
 
 /** Input: list of ids. */
 const unfinishedTasks = statement<[id: string]>(
   'unfinished_tasks',
-  (dialect) => `SELECT id FROM tasks WHERE id IN ${dialect.list('$1')} AND finished_at IS NULL`,
+  (dialect) => `SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')} AND finished_at IS NULL`,
 );
 
 /** Inputs: next time, when it is due, last task, what is remembered, name. Locks: the row, which is locked already. */
@@ -49,7 +49,8 @@ export async function fire(step: Step, firings: readonly Firing[]): Promise<read
   refuseAny(firings);
   const entries = await load(step, firings);
   const results: FireResult[] = [];
-  for (const part of partsOf(firings)) results.push(...(await firePart(step, part, entries)));
+  for (const part of withoutRepeats(firings, ({ schedule }) => schedule))
+    results.push(...(await firePart(step, part, entries)));
   const changed = [...entries.values()].filter((entry) => entry.changed).map(({ schedule }) => schedule);
   if (changed.length === 0) return results;
   step.fired = true;
@@ -92,18 +93,21 @@ async function load(step: Step, firings: readonly Firing[]): Promise<Map<string,
   );
 }
 
-/** Parts in which no schedule comes twice: what one firing does is known before the next one of the same schedule. */
-function* partsOf(firings: readonly Firing[]): Generator<readonly Firing[]> {
-  let part: Firing[] = [];
+/** Parts in which no name comes twice: what is done to a schedule is known before the next thing is done to the same one. */
+export function* withoutRepeats<Item>(
+  items: readonly Item[],
+  nameOf: (item: Item) => string,
+): Generator<readonly Item[]> {
+  let part: Item[] = [];
   let names = new Set<string>();
-  for (const firing of firings) {
-    if (names.has(firing.schedule)) {
+  for (const item of items) {
+    if (names.has(nameOf(item))) {
       yield part;
       part = [];
       names = new Set();
     }
-    part.push(firing);
-    names.add(firing.schedule);
+    part.push(item);
+    names.add(nameOf(item));
   }
   if (part.length > 0) yield part;
 }

@@ -45,13 +45,15 @@ const wishCancel = statement(
 );
 
 export async function storeWish(step: Step, flowId: string, reason: string | null): Promise<void> {
+  // Whoever is adding tasks to the flow has stored them, or sees the wish.
+  await step.tx.hold('flows', [flowId], 'alone');
   await step.tx.query(wishCancel, flowId, step.now, reason);
 }
 
 /** Input: list of flows. */
 const wishesOfFlows = statement<[flowId: string, reason: string | null]>(
   'wishes_of_flows',
-  (dialect) => `SELECT flow_id, cancel_reason FROM flows WHERE flow_id IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT flow_id, cancel_reason FROM flows WHERE flow_id ${dialect.oneOf('$1')}`,
 );
 
 /** The flows of these tasks that were cancelled. */
@@ -66,7 +68,7 @@ export async function readWishes(
 }
 
 /** Input: list of flows. */
-const liftWish = statement('lift_wishes', (dialect) => `DELETE FROM flows WHERE flow_id IN ${dialect.list('$1')}`);
+const liftWish = statement('lift_wishes', (dialect) => `DELETE FROM flows WHERE flow_id ${dialect.oneOf('$1')}`);
 
 /** Lets the tasks of these flows run again. */
 export async function liftWishes(step: Step, flowIds: readonly string[]): Promise<void> {
@@ -76,7 +78,7 @@ export async function liftWishes(step: Step, flowIds: readonly string[]): Promis
 /** Input: list of ids, list of flows. */
 const eraseFlowMembers = statement(
   'erase_members',
-  (dialect) => `DELETE FROM members WHERE flow_id IN ${dialect.list('$1')} AND task_id IN ${dialect.list('$2')}`,
+  (dialect) => `DELETE FROM members WHERE flow_id ${dialect.oneOf('$1')} AND task_id ${dialect.oneOf('$2')}`,
 );
 
 export async function eraseMembers(step: Step, tasks: readonly Member[]): Promise<void> {

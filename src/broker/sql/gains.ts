@@ -31,7 +31,7 @@ const waitingTasks = statement<
 >(
   'waiting_tasks',
   (dialect) => `SELECT id, queue, name, state, reason, attempt, version, expires_at, options FROM tasks
-    WHERE id IN ${dialect.list('$1')} AND (state = 'blocked' OR state = 'scheduled' OR state = 'queued')
+    WHERE id ${dialect.oneOf('$1')} AND (state = 'blocked' OR state = 'scheduled' OR state = 'queued')
     ORDER BY id${dialect.lock}`,
 );
 

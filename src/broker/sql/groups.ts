@@ -16,10 +16,10 @@ type GroupRow = [
   pauseReason: string | null,
 ];
 
-/** Input: name. Locks: the row. */
+/** Input: name. */
 const knownGroup = statement<GroupRow>(
   'known_group',
-  (dialect) => `SELECT name, weight, paused_at, paused_by, pause_reason FROM groups WHERE name = $1${dialect.lock}`,
+  () => 'SELECT name, weight, paused_at, paused_by, pause_reason FROM groups WHERE name = $1',
 );
 
 /** Inputs: name, weight, when it was paused, by whom, why. Locks: the row. */

@@ -32,7 +32,7 @@ const beatingTasks = statement<
   (
     dialect,
   ) => `SELECT id, token, epoch, lease_until, claimed_at, started_at, expires_at, timeout_ms, cancel_requested_at,
-    checkpoints, progress, judge_token FROM tasks WHERE id IN ${dialect.list('$1')} AND state = 'running'${dialect.lock}`,
+    checkpoints, progress, judge_token FROM tasks WHERE id ${dialect.oneOf('$1')} AND state = 'running'${dialect.lockInOrderOf('id')}`,
 );
 
 const extendLeases = eachStatement(

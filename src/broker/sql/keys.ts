@@ -9,7 +9,7 @@ import type { Step } from './step.ts';
 const holders = statement<[key: string, taskId: string]>(
   'key_holders',
   (dialect) =>
-    `SELECT key, task_id FROM keys WHERE key IN ${dialect.list('$1')} AND (held_until IS NULL OR held_until > $2)`,
+    `SELECT key, task_id FROM keys WHERE key ${dialect.oneOf('$1')} AND (held_until IS NULL OR held_until > $2)`,
 );
 
 /** The holders of those of the keys that are held now. */
@@ -32,13 +32,15 @@ export async function takeKeys(
   step: Step,
   held: readonly (readonly [key: string, taskId: string, until: number | null])[],
 ): Promise<void> {
-  if (held.length > 0) await step.tx.each(holdKeys, held);
+  if (held.length === 0) return;
+  const last = new Map(held.map((row) => [row[0], row]));
+  await step.tx.each(holdKeys, [...last.values()]);
 }
 
 /** Inputs: list of keys, list of tasks. Whoever holds a key carries it: so no key is freed by another task of the list. */
 const freeHeldKeys = statement(
   'free_keys',
-  (dialect) => `DELETE FROM keys WHERE key IN ${dialect.list('$1')} AND task_id IN ${dialect.list('$2')}`,
+  (dialect) => `DELETE FROM keys WHERE key ${dialect.oneOf('$1')} AND task_id ${dialect.oneOf('$2')}`,
 );
 
 /** Inputs: key, task, until. */
@@ -74,7 +76,7 @@ export async function endKeys(
   );
 }
 
-/** Input: list of ids. */
+/** Input: list of ids. Locks: the rows: nobody claims what is about to be replaced. */
 const waitingHolders = statement<
   [
     id: string,
@@ -91,7 +93,7 @@ const waitingHolders = statement<
 >(
   'waiting_holders',
   (dialect) => `SELECT id, queue, name, state, reason, attempt, version, due_at, keep_ms, key FROM tasks
-    WHERE id IN ${dialect.list('$1')} AND (state = 'queued' OR state = 'scheduled' OR state = 'blocked')`,
+    WHERE id ${dialect.oneOf('$1')} AND (state = 'queued' OR state = 'scheduled' OR state = 'blocked')${dialect.lockInOrderOf('id')}`,
 );
 
 export type WaitingHolder = Pick<

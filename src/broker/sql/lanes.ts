@@ -24,6 +24,8 @@ export interface Candidate {
   readonly rules: readonly LimitRule[];
   /** What was read of it already. */
   readonly row: ClaimableRow | null;
+  /** Whether the row was locked as it was read. */
+  readonly isLocked: boolean;
 }
 
 /** One group of a demanded queue, or what has no group in it, on the way through its tasks. */
@@ -59,7 +61,7 @@ const tasksBehind = (name: string, group: string) =>
     name,
     (dialect) => `SELECT seq, priority, due_at, id, options
     FROM (SELECT seq, priority, due_at, id, options ${behind(group)} LIMIT $6) AS looked
-    WHERE NOT ${dialect.json.some('options', 'limitNames', (limit) => `${limit} IN ${dialect.list('$7')}`)}
+    WHERE NOT ${dialect.json.some('options', 'limitNames', (limit) => `${limit} ${dialect.oneOf('$7')}`)}
     ORDER BY priority, due_at, id LIMIT $8`,
   );
 
@@ -85,8 +87,8 @@ export function carriesLimits(options: string | null): boolean {
   return options?.includes('"limitNames":[') ?? false;
 }
 
-export function candidateOf(row: ClaimableRow): Candidate {
-  return { seq: row[36], place: [row[5], row[13], row[0]], rules: rulesOf(row[29]), row };
+export function candidateOf(row: ClaimableRow, isLocked: boolean): Candidate {
+  return { seq: row[36], place: [row[5], row[13], row[0]], rules: rulesOf(row[29]), row, isLocked };
 }
 
 const noRules: readonly LimitRule[] = [];
@@ -127,6 +129,7 @@ export async function readOn(
     place: [priority, dueAt, id],
     rules: rulesOf(options),
     row: null,
+    isLocked: false,
   }));
   await gate.load(lane.candidates.flatMap(({ rules }) => rules));
   const last = lane.candidates.at(-1);
@@ -167,14 +170,25 @@ function keyOf({ queue, group }: Lane): string {
 const queuedRows = statement<[...TaskRow, seq: number]>(
   'queued_rows',
   (dialect) =>
-    `SELECT ${taskColumns}, seq FROM tasks WHERE seq IN ${dialect.list('$1', 'bigint')} AND state = 'queued'${dialect.skipLocked}`,
+    `SELECT ${taskColumns}, seq FROM tasks WHERE seq ${dialect.oneOf('$1', 'bigint')} AND state = 'queued'${dialect.skipLocked}`,
 );
 
-/** The whole rows, in the same order. Those that another transaction took in the meantime are not among them. */
-export async function readRows(step: Step, taken: readonly Candidate[]): Promise<readonly ClaimableRow[]> {
-  const further = taken.filter(({ row }) => row === null).map(({ seq }) => seq);
+/**
+ * The whole rows, in the same order. Those that another transaction took in the meantime are not among them: `isShared` tells
+ * whether there may be one.
+ */
+export async function readRows(
+  step: Step,
+  taken: readonly Candidate[],
+  isShared: boolean,
+): Promise<readonly ClaimableRow[]> {
+  const isUnsure = ({ row, isLocked }: Candidate): boolean => row === null || (isShared && !isLocked);
+  const further = taken.filter(isUnsure).map(({ seq }) => seq);
   if (further.length === 0) return taken.flatMap(({ row }) => (row === null ? [] : [row]));
   const read = new Map<number, ClaimableRow>();
   for (const row of await step.tx.query(queuedRows, JSON.stringify(further))) read.set(row[36], row);
-  return taken.map(({ seq, row }) => row ?? read.get(seq)).filter((row) => row !== undefined);
+  return taken.flatMap((candidate) => {
+    const row = isUnsure(candidate) ? read.get(candidate.seq) : candidate.row;
+    return row == null ? [] : [row];
+  });
 }

@@ -26,13 +26,13 @@ const limitColumns = 'name, max, rate_count, rate_per_ms, tat, missed, paused_at
 const lockedLimits = statement<LimitRow>(
   'locked_limits',
   (dialect) => `SELECT ${limitColumns} FROM limits
-    WHERE name IN ${dialect.list('$1')} ORDER BY name${dialect.lock}`,
+    WHERE name ${dialect.oneOf('$1')} ORDER BY name${dialect.lock}`,
 );
 
 /** Input: list of names. The same for reading. */
 const limitsByName = statement<LimitRow>(
   'limits_by_name',
-  (dialect) => `SELECT ${limitColumns} FROM limits WHERE name IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT ${limitColumns} FROM limits WHERE name ${dialect.oneOf('$1')}`,
 );
 
 /** Input: name. The row is there to be locked. */
@@ -52,7 +52,7 @@ const heldSlots = statement<[name: string, held: number]>(
   (
     dialect,
   ) => `SELECT name, (SELECT count(*) FROM (SELECT 1 FROM slots WHERE slots.name = limits.name LIMIT $2) AS held)
-    FROM limits WHERE name IN ${dialect.list('$1')}`,
+    FROM limits WHERE name ${dialect.oneOf('$1')}`,
 );
 
 /** Inputs: name, task. Locks: none beyond the new row. */
@@ -82,13 +82,13 @@ const spendTokens = eachStatement(
 /** Input: list of names. Locks: the rows. */
 const missLimits = statement(
   'miss_limits',
-  (dialect) => `UPDATE limits SET missed = 1 WHERE name IN ${dialect.list('$1')} AND missed = 0`,
+  (dialect) => `UPDATE limits SET missed = 1 WHERE name ${dialect.oneOf('$1')} AND missed = 0`,
 );
 
 /** Input: list of names. Answers those that somebody waits for. Locks: the rows. */
 const offerLimits = statement<[name: string]>(
   'offer_limits',
-  (dialect) => `UPDATE limits SET missed = 0 WHERE name IN ${dialect.list('$1')} AND missed = 1 RETURNING name`,
+  (dialect) => `UPDATE limits SET missed = 0 WHERE name ${dialect.oneOf('$1')} AND missed = 1 RETURNING name`,
 );
 
 /** What is known of a limit during a claim. */

@@ -40,7 +40,7 @@ export interface Line {
 
 /** A queue without groups. `first` is what the plain claim found there; `done` when there is nothing else. */
 export function plainLine(queue: string, left: number, first: readonly ClaimableRow[], done: boolean): Line {
-  const candidates = first.map(candidateOf);
+  const candidates = first.map((row) => candidateOf(row, true));
   const lane = { ...newLane(queue, null, 0, 0, 1), candidates, after: candidates.at(-1)?.place ?? start, done };
   return newLine({ queue, round: null, rule: null, left }, lane, null);
 }
@@ -154,7 +154,7 @@ const groupHeads = (name: string, head: (dialect: { readonly closed: string }) =
         ORDER BY turn, since, grp LIMIT $6) AS standing
       LEFT JOIN groups ON groups.name = standing.grp
       LEFT JOIN tasks AS head ON head.seq = (${head({
-        closed: dialect.json.some('options', 'limitNames', (limit) => `${limit} IN ${dialect.list('$8')}`),
+        closed: dialect.json.some('options', 'limitNames', (limit) => `${limit} ${dialect.oneOf('$8')}`),
       })})
     ORDER BY standing.turn, standing.since, standing.grp`,
   );
@@ -198,7 +198,7 @@ async function readGroups(step: Step, line: Line, gate: Gate): Promise<void> {
 function laneOf(line: Line, row: HeadRow, isAll: boolean): Lane {
   const lane = newLane(line.queue, row[37], row[38], row[39], row[40]);
   if (row[0] === null) return { ...lane, done: isAll };
-  const candidate = candidateOf(row as unknown as ClaimableRow);
+  const candidate = candidateOf(row as unknown as ClaimableRow, false);
   return { ...lane, candidates: [candidate], after: candidate.place };
 }
 

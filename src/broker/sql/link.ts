@@ -19,6 +19,7 @@ export async function enqueueLinked(
   unknown: 'refuse' | 'fail',
 ): Promise<readonly EnqueueResult[]> {
   const { tasks, positions } = inOrder(call);
+  await step.tx.hold('flows', [...new Set(tasks.flatMap(({ flowId }) => flowId ?? []))], 'shared');
   const wishes = await readWishes(step, tasks);
   const played = await play(step, tasks, ({ flowId }) => wishes.has(flowId ?? ''));
   const tied = await tie(step, { tasks, positions, played, wishes, unknown });

@@ -60,9 +60,9 @@ interface Way {
 const claimable = statement<[maybe: number]>(
   'look_claimable',
   (dialect) => `SELECT EXISTS (SELECT 1 FROM claims WHERE token = $1)
-    OR EXISTS (SELECT 1 FROM tasks WHERE queue IN ${dialect.list('$2')} AND state = 'queued' AND grp IS NULL)
-    OR EXISTS (SELECT 1 FROM tasks WHERE queue IN ${dialect.list('$2')} AND state = 'queued' AND grp IS NOT NULL)
-    OR EXISTS (SELECT 1 FROM rounds WHERE queue IN ${dialect.list('$2')})`,
+    OR EXISTS (SELECT 1 FROM tasks WHERE queue ${dialect.oneOf('$2')} AND state = 'queued' AND grp IS NULL)
+    OR EXISTS (SELECT 1 FROM tasks WHERE queue ${dialect.oneOf('$2')} AND state = 'queued' AND grp IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM rounds WHERE queue ${dialect.oneOf('$2')})`,
 );
 
 /** Whether a claim may find or change anything. */
@@ -90,7 +90,7 @@ const nextCheck = statement<[waitingAt: number | null, runningAt: number | null,
   (
     dialect,
   ) => `SELECT (SELECT min(check_at) FROM tasks WHERE check_at IS NOT NULL), (SELECT min(check_at) FROM claims), ${lastAt},
-    EXISTS (SELECT 1 FROM tasks WHERE judge_token = $1) OR EXISTS (SELECT 1 FROM claims WHERE worker_id IN ${dialect.list('$2')})`,
+    EXISTS (SELECT 1 FROM tasks WHERE judge_token = $1) OR EXISTS (SELECT 1 FROM claims WHERE worker_id ${dialect.oneOf('$2')})`,
 );
 
 /** Whether `claimOverdue` may find or change anything. */

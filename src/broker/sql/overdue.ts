@@ -38,18 +38,18 @@ export async function isAnyOverdue(tx: SqlTransaction, now: number): Promise<boo
 }
 
 /** Inputs: now, list of dead workers, limit. Claims with a running task that may need a verdict. Locks: the rows. */
-const claimsToCheck = statement<[token: string, workerId: string, checkAt: number, taskIds: string]>(
+const claimsToCheck = statement<[token: string, running: number, checkAt: number, taskIds: string]>(
   'claims_to_check',
   (dialect) =>
-    `SELECT token, worker_id, check_at, task_ids FROM claims WHERE check_at <= $1 OR worker_id IN ${dialect.list('$2')}
+    `SELECT token, running, check_at, task_ids FROM claims WHERE check_at <= $1 OR worker_id ${dialect.oneOf('$2')}
    ORDER BY check_at LIMIT $3${dialect.skipLocked}`,
 );
 
-/** Inputs: list of ids, token. */
+/** Inputs: list of ids, token. Locks: the rows, but for those that somebody changes now: who settles waits for the claim's row. */
 const runningOfClaim = statement<[...TaskRow, judgeUntil: number | null]>(
   'running_of_claim',
   (dialect) =>
-    `SELECT ${taskColumns}, judge_until FROM tasks WHERE id IN ${dialect.list('$1')} AND token = $2 ORDER BY id${dialect.lock}`,
+    `SELECT ${taskColumns}, judge_until FROM tasks WHERE id ${dialect.oneOf('$1')} AND token = $2 ORDER BY id${dialect.skipLocked}`,
 );
 
 const judgeTasks = eachStatement(
@@ -96,7 +96,7 @@ async function findRunning(
   const found: OverdueTask[] = [];
   const later: [token: string, checkAt: number][] = [];
   let examined = 0;
-  for (const [token, , checkAt, taskIds] of await step.tx.query(
+  for (const [token, running, checkAt, taskIds] of await step.tx.query(
     claimsToCheck,
     step.now,
     idList(request.deadWorkers),
@@ -104,7 +104,9 @@ async function findRunning(
   )) {
     if (found.length >= limit || examined >= examinedMax) break;
     let next = Number.MAX_SAFE_INTEGER;
-    for (const [...row] of await step.tx.query(runningOfClaim, taskIds, token)) {
+    const rows = await step.tx.query(runningOfClaim, taskIds, token);
+    if (rows.length < running) next = checkAt;
+    for (const [...row] of rows) {
       examined += 1;
       const judgeUntil = row.pop() as number | null;
       const task = toTask(row as unknown as TaskRow);

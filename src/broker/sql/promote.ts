@@ -43,7 +43,7 @@ export async function readNextDue(tx: SqlTransaction): Promise<number | null> {
 const promoteTasks = statement(
   'promote_tasks',
   (dialect) =>
-    `UPDATE tasks SET state = 'queued', reason = NULL, version = version + 1 WHERE seq IN ${dialect.list('$1', 'bigint')}`,
+    `UPDATE tasks SET state = 'queued', reason = NULL, version = version + 1 WHERE seq ${dialect.oneOf('$1', 'bigint')}`,
 );
 
 export async function promote(step: Step, limit: number): Promise<PromoteAnswer> {

@@ -21,7 +21,7 @@ const setLimited = statement('set_limited', () => 'UPDATE queues SET limited = $
 const takeRunning = statement(
   'take_running_slots',
   (dialect) => `INSERT INTO slots (name, task_id) SELECT $1, id FROM tasks
-    WHERE queue = $2 AND state = 'running' AND id IN ${dialect.list('$3')} ON CONFLICT (name, task_id) DO NOTHING`,
+    WHERE queue = $2 AND state = 'running' AND id ${dialect.oneOf('$3')} ON CONFLICT (name, task_id) DO NOTHING`,
 );
 
 /** Input: name of the limit. */

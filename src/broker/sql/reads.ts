@@ -21,7 +21,7 @@ import { idList, type TaskRow, taskColumns, toTask } from './rows.ts';
 /** Input: list of ids. */
 const tasksById = statement<TaskRow>(
   'tasks_by_id',
-  (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id ${dialect.oneOf('$1')}`,
 );
 
 export async function getTasks(tx: SqlTransaction, taskIds: readonly string[]): Promise<readonly (Task | null)[]> {

@@ -10,9 +10,16 @@ import { decodeOptions, idList, waitingCheckAt } from './rows.ts';
 import { noteDue, record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
 
+/** Input: list of ids. Locks: the rows, by id. */
+const lockBlocked = statement(
+  'lock_blocked',
+  (dialect) =>
+    `SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')} AND state = 'blocked'${dialect.lockInOrderOf('id')}`,
+);
+
 /**
- * Input: list of ids. A statement of its own after the edges were written: only then does it see what others, who held
- * the lock before, have written. Locks: the rows, by id.
+ * Input: list of ids. A statement of its own after the edges were written and the rows locked: only then does it see what
+ * others, who held the lock before, have written.
  */
 const blockedTasks = statement<
   [
@@ -36,7 +43,7 @@ const blockedTasks = statement<
   (dialect) => `SELECT id, queue, name, reason, attempt, version, due_at, start_by, expires_at, keep_ms, key, options,
       CASE WHEN EXISTS (SELECT 1 FROM edges WHERE child_id = tasks.id AND edges.state = 'open') THEN 1 ELSE 0 END,
       CASE WHEN EXISTS (SELECT 1 FROM edges WHERE child_id = tasks.id AND edges.state = 'failed') THEN 1 ELSE 0 END
-    FROM tasks WHERE id IN ${dialect.list('$1')} AND state = 'blocked' ORDER BY id${dialect.lock}`,
+    FROM tasks WHERE id ${dialect.oneOf('$1')} AND state = 'blocked' ORDER BY id`,
 );
 
 /** Inputs: state, due time, start deadline, next check, task. */
@@ -95,7 +102,9 @@ async function closeEdges(step: Step): Promise<void> {
 
 async function readBlocked(step: Step) {
   if (step.blocked.size === 0) return [];
-  const rows = await step.tx.query(blockedTasks, idList([...step.blocked]));
+  const ids = idList([...step.blocked]);
+  void step.tx.lock(lockBlocked, ids);
+  const rows = await step.tx.query(blockedTasks, ids);
   return rows.map(
     ([id, queue, name, reason, attempt, version, dueAt, startBy, expiresAt, keepMs, key, options, open, failed]) => {
       const { flowId, group } = decodeOptions(options);

@@ -26,18 +26,18 @@ const removedTasks = statement<
 >(
   'removed_tasks',
   (dialect) => `SELECT id, queue, name, state, reason, attempt, version, key, options FROM tasks
-    WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+    WHERE id ${dialect.oneOf('$1')}${dialect.lockInOrderOf('id')}`,
 );
 
-const eraseTasks = statement('erase_tasks', (dialect) => `DELETE FROM tasks WHERE id IN ${dialect.list('$1')}`);
+const eraseTasks = statement('erase_tasks', (dialect) => `DELETE FROM tasks WHERE id ${dialect.oneOf('$1')}`);
 const eraseAttempts = statement(
   'erase_attempts',
-  (dialect) => `DELETE FROM attempts WHERE task_id IN ${dialect.list('$1')}`,
+  (dialect) => `DELETE FROM attempts WHERE task_id ${dialect.oneOf('$1')}`,
 );
-const eraseLogs = statement('erase_logs', (dialect) => `DELETE FROM logs WHERE task_id IN ${dialect.list('$1')}`);
+const eraseLogs = statement('erase_logs', (dialect) => `DELETE FROM logs WHERE task_id ${dialect.oneOf('$1')}`);
 const eraseTimeline = statement(
   'erase_timeline',
-  (dialect) => `DELETE FROM timeline WHERE task_id IN ${dialect.list('$1')}`,
+  (dialect) => `DELETE FROM timeline WHERE task_id ${dialect.oneOf('$1')}`,
 );
 
 /** Deletes tasks with their attempts, logs, timeline and edges. */

@@ -66,6 +66,7 @@ const restoreTasks = eachStatement(
   columns,
   (value, from) =>
     `INSERT INTO tasks (${Object.keys(columns).join(', ')}) SELECT ${Object.values(value).join(', ')} ${from} WHERE true ON CONFLICT (id) DO NOTHING`,
+  { id: 'id' },
 );
 
 export async function restore(step: Step, tasks: readonly Task[], chance: Chance): Promise<number> {
@@ -102,7 +103,7 @@ export async function restore(step: Step, tasks: readonly Task[], chance: Chance
 /** Input: list of ids. */
 const knownIds = statement<[id: string]>(
   'known_ids',
-  (dialect) => `SELECT id FROM tasks WHERE id IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')}`,
 );
 
 /** A task that is known already moves no group. */
@@ -211,14 +212,9 @@ async function restoreKeys(step: Step, tasks: readonly Task[]): Promise<void> {
   const keyed = tasks.flatMap((task) =>
     task.key === null ? [] : [{ task, key: task.key, until: heldUntil(step, task) }],
   );
-  const taken = new Set(
-    (
-      await readHolders(
-        step,
-        keyed.map(({ key }) => key),
-      )
-    ).keys(),
-  );
+  const keys = keyed.map(({ key }) => key);
+  await step.tx.hold('keys', keys, 'alone');
+  const taken = new Set((await readHolders(step, keys)).keys());
   const held: [key: string, taskId: string, until: number | null][] = [];
   for (const { task, key, until } of keyed) {
     if (until === undefined || taken.has(key)) continue;

@@ -40,7 +40,7 @@ const retriedTasks = statement<
 >(
   'retried_tasks',
   (dialect) => `SELECT id, queue, name, state, reason, attempt, version, generation, key, grp, options FROM tasks
-    WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+    WHERE id ${dialect.oneOf('$1')}${dialect.lockInOrderOf('id')}`,
 );
 
 /** Everything of the former generation goes, its token too: a late report of it is stale. */
@@ -78,10 +78,9 @@ export async function retry(step: Step, taskIds: readonly string[]): Promise<rea
       { id, queue, name, state, reason, attempt, version, generation, key, group, options },
     ]),
   );
-  const holders = await readHolders(
-    step,
-    [...known.values()].flatMap(({ key }) => key ?? []),
-  );
+  const keys = [...known.values()].flatMap(({ key }) => key ?? []);
+  await step.tx.hold('keys', keys, 'alone');
+  const holders = await readHolders(step, keys);
   const asked = await askParents(step, [...known.values()]);
   const retried = new Map<string, Row & { readonly edges: readonly Edge[] }>();
   const results = taskIds.map((taskId): RetryResult => {

@@ -4,7 +4,7 @@ import { limits } from '../../core/limits.ts';
 import { hasSameTimes, type NewSchedule, type ScheduleRecord } from '../../core/schedule.ts';
 import type { DueSchedules, PutResult, Schedules } from '../broker.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
-import { fire } from './fire.ts';
+import { fire, withoutRepeats } from './fire.ts';
 import { refuseLargeBatch, refuseLargePayloads } from './refuse.ts';
 import { type ScheduleRow, scheduleColumns, toSchedule } from './schedule-rows.ts';
 import type { Step } from './step.ts';
@@ -12,7 +12,7 @@ import type { Step } from './step.ts';
 /** Input: list of names. */
 const schedulesByName = statement<ScheduleRow>(
   'schedules_by_name',
-  (dialect) => `SELECT ${scheduleColumns} FROM schedules WHERE name IN ${dialect.list('$1')}`,
+  (dialect) => `SELECT ${scheduleColumns} FROM schedules WHERE name ${dialect.oneOf('$1')}`,
 );
 
 /** Inputs: name that comes before, limit. */
@@ -37,7 +37,7 @@ const earliestDue = statement<[dueAt: number]>(
 const lockedDefinitions = statement<[name: string, definition: string, nextAt: number | null, dueAt: number | null]>(
   'locked_definitions',
   (dialect) =>
-    `SELECT name, definition, next_at, due_at FROM schedules WHERE name IN ${dialect.list('$1')} ORDER BY name${dialect.lock}`,
+    `SELECT name, definition, next_at, due_at FROM schedules WHERE name ${dialect.oneOf('$1')} ORDER BY name${dialect.lock}`,
 );
 
 /** Inputs: name, definition, next time, when it is due, now. Locks: the row. What is paused stays so. */
@@ -50,11 +50,10 @@ const putSchedules = eachStatement(
       due_at = excluded.due_at, changed_at = excluded.changed_at`,
 );
 
-/** Input: name. Locks: the row. */
-const deleteNamed = eachStatement(
+/** Input: list of names. Locks: the rows. */
+const deleteNamed = statement<[name: string]>(
   'delete_schedules',
-  { name: 'text' },
-  (value) => `DELETE FROM schedules WHERE name = ${value.name}`,
+  (dialect) => `DELETE FROM schedules WHERE name ${dialect.oneOf('$1')} RETURNING name`,
 );
 
 /** Inputs: when, by whom, why, name. Locks: the row. */
@@ -89,6 +88,7 @@ async function put(step: Step, schedules: readonly NewSchedule[]): Promise<reado
   refuseLargeBatch(schedules);
   refuseLargePayloads(schedules.map(({ definition }) => ({ payload: definition })));
   const names = JSON.stringify(schedules.map(({ name }) => name));
+  await step.tx.hold('schedules', [''], 'alone');
   const known = new Map<string, NewSchedule>();
   for (const [name, definition, at, dueAt] of await step.tx.query(lockedDefinitions, names))
     known.set(name, { name, definition, next: at === null || dueAt === null ? null : { at, dueAt } });
@@ -104,21 +104,20 @@ async function put(step: Step, schedules: readonly NewSchedule[]): Promise<reado
   });
   if (changed.length === 0) return results;
   step.configured = true;
-  await step.tx.each(
-    putSchedules,
-    changed.map(({ name, definition, next }) => [name, definition, next?.at ?? null, next?.dueAt ?? null, step.now]),
-  );
+  for (const part of withoutRepeats(changed, ({ name }) => name)) {
+    await step.tx.each(
+      putSchedules,
+      part.map(({ name, definition, next }) => [name, definition, next?.at ?? null, next?.dueAt ?? null, step.now]),
+    );
+  }
   return results;
 }
 
 async function deleteSchedules(step: Step, names: readonly string[]): Promise<readonly boolean[]> {
   refuseLargeBatch(names);
-  const deleted = await step.tx.each(
-    deleteNamed,
-    names.map((name) => [name]),
-  );
-  if (deleted.includes(true)) step.configured = true;
-  return deleted;
+  const deleted = new Set((await step.tx.query(deleteNamed, JSON.stringify(names))).map(([name]) => name));
+  if (deleted.size > 0) step.configured = true;
+  return names.map((name) => deleted.delete(name));
 }
 
 async function pauseSchedules(
@@ -127,12 +126,14 @@ async function pauseSchedules(
   pause: Parameters<Schedules['pause']>[1],
 ): Promise<readonly boolean[]> {
   refuseLargeBatch(names);
-  const found = await step.tx.each(
+  const distinct = [...new Set(names)];
+  const paused = await step.tx.each(
     pauseNamed,
-    names.map((name) => [pause && step.now, pause?.by ?? null, pause?.reason ?? null, name]),
+    distinct.map((name) => [pause && step.now, pause?.by ?? null, pause?.reason ?? null, name]),
   );
-  if (found.includes(true)) step.configured = true;
-  return found;
+  const found = new Set(distinct.filter((_name, index) => paused[index] === true));
+  if (found.size > 0) step.configured = true;
+  return names.map((name) => found.has(name));
 }
 
 async function due(tx: SqlTransaction, limit: number, now: number): Promise<DueSchedules> {

@@ -13,7 +13,7 @@ import {
 import type { ClaimRequest, SettleAnswer, SettleResult } from '../broker.ts';
 import { type EndedRun, storeAttempts, storeLogs } from './attempts.ts';
 import type { RunNumbers } from './changes.ts';
-import { claim } from './claim.ts';
+import { claim, demanded } from './claim.ts';
 import { endClaims } from './claims.ts';
 import { eachStatement, type SqlRow, statement } from './driver.ts';
 import { letGo } from './edges.ts';
@@ -73,7 +73,7 @@ const succeedTasks = statement(
   ) => `UPDATE ${dialect.orRollback}tasks SET state = 'succeeded', reason = NULL, version = version + 1, started_at = $1,
       finished_at = $2, prune_at = $3, settled_token = token, start_by = NULL, error = NULL, fingerprint = NULL, result = $4,
       lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, check_at = NULL
-    WHERE seq IN ${dialect.list('$5', 'bigint')}`,
+    WHERE seq ${dialect.oneOf('$5', 'bigint')}`,
 );
 
 /** Back to waiting: worker and lease end. */
@@ -167,6 +167,7 @@ export async function settle(
 ): Promise<SettleAnswer> {
   refuseLargeBatch(settlements);
   const rows = settlements.length === 0 ? new Map<string, SettledRow>() : await readSettledRows(step, settlements);
+  void step.tx.hold('settings', [''], 'shared');
   const writes: Writes = {
     succeeded: [],
     finished: [],
@@ -182,19 +183,27 @@ export async function settle(
     letGo: [],
   };
   const results = settlements.map((settlement) => settleOne(step, rows, settlement, writes));
+  // Slots and turns are given back and taken under one lock: who held them and then asked for the lock would wait crosswise.
+  if (claimNext !== undefined && (writes.limited.length > 0 || [...writes.queued, ...writes.spawned].some(hasGroup)))
+    await step.tx.hold('queues', demanded(claimNext), 'alone');
   if (writes.queued.length > 0) await joinRounds(step, writes.queued);
   for (const success of writes.succeeded) await storeSuccess(step, success);
   if (writes.finished.length > 0) await step.tx.each(finishTasks, writes.finished);
   if (writes.returned.length > 0) await step.tx.each(returnTasks, writes.returned);
   await endClaims(step, writes.leases);
   if (writes.ended.length > 0) await endKeys(step, writes.ended);
-  if (writes.limited.length > 0) await leaveSlots(step, writes.limited);
   await storeAttempts(step, writes.runs);
   await storeLogs(step, writes.logs);
   if (writes.letGo.length > 0) await letGo(step, writes.letGo);
   if (writes.spawned.length > 0) await spawn(step, writes.spawned);
   if (step.ended.size > 0 || step.blocked.size > 0) await release(step);
+  // Last: who waits for the lock of a limit waits for nothing else then.
+  if (writes.limited.length > 0) await leaveSlots(step, writes.limited);
   return { results, claimed: claimNext === undefined ? [] : await claim(step, claimNext) };
+}
+
+function hasGroup({ group }: { readonly group: string | null }): boolean {
+  return group !== null;
 }
 
 async function storeSuccess({ tx, now }: Step, success: Success): Promise<void> {

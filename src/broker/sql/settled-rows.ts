@@ -37,7 +37,7 @@ const settledTasks = statement<
   'settled_tasks',
   (dialect) => `SELECT id, queue, name, state, reason, attempt, version, epoch, token, settled_token, judge_token,
     due_at, claimed_at, started_at, start_by, expires_at, cancel_requested_at, worker_id, keep_ms, key, options, seq
-    FROM tasks WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+    FROM tasks WHERE id ${dialect.oneOf('$1')}${dialect.lockInOrderOf('id')}`,
 );
 
 /** A task as a settlement finds it: in the store, or as an earlier one of the same batch left it. */

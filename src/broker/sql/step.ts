@@ -134,8 +134,9 @@ const eventOrder: readonly EventKind[] = [
 /** Appends one row a kind of change. Inputs: time, kind, groups of items. Locks: none beyond the new row. */
 const appendEvents = eachStatement(
   'append_events',
-  { at: 'bigint', kind: 'text', items: 'text' },
-  (value, from) => `INSERT INTO events (at, kind, items) SELECT ${value.at}, ${value.kind}, ${value.items} ${from}`,
+  { position: 'bigint', at: 'bigint', kind: 'text', items: 'text' },
+  (value, from, dialect) => `INSERT INTO events (seq, at, kind, items)
+    SELECT ${dialect.nextEvent(value.position)}, ${value.at}, ${value.kind}, ${value.items} ${from}`,
 );
 
 /**
@@ -152,7 +153,7 @@ export async function endStep(step: Step): Promise<boolean> {
   const kinds = eventOrder.filter((kind) => byKind.has(kind) || isTold(step, kind));
   await step.tx.each(
     appendEvents,
-    kinds.map((kind) => [now, kind, JSON.stringify((byKind.get(kind) ?? []).map(eventGroup))]),
+    kinds.map((kind, position) => [position, now, kind, JSON.stringify((byKind.get(kind) ?? []).map(eventGroup))]),
   );
   const counts = countDeltas(changes);
   const minutes = minuteDeltas(changes);

@@ -40,10 +40,15 @@ export async function joinRounds(step: Step, arriving: readonly Arriving[]): Pro
   for (const { queue, group } of arriving)
     if (group !== null) joining.set(`${queue}\0${group}`, [queue, group, step.now]);
   if (joining.size === 0) return;
-  const rows = [...joining.values()];
+  // Always in the same order, so that two who join do not wait for each other.
+  const rows = [...joining].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, row]) => row);
+  const queues = [...new Set(rows.map(([queue]) => queue))];
+  // A claim that finds nothing queued any more forgets the round: nobody joins it meanwhile.
+  void step.tx.hold('settings', [''], 'shared');
+  await step.tx.hold('queues', queues, 'shared');
   await step.tx.each(
     openRounds,
-    [...new Set(rows.map(([queue]) => queue))].map((queue) => [queue]),
+    queues.map((queue) => [queue]),
   );
   await step.tx.each(joinTurns, rows);
 }
@@ -58,13 +63,13 @@ export interface Round {
   isServed: boolean;
 }
 
-/** Input: list of queues. Locks: the rows: claims of a queue with groups come one after the other. */
+/** Input: list of queues. Who is to change them holds the names of the queues. */
 const lockedRounds = statement<[queue: string, turn: number, plainTurn: number, plainSince: number, paused: number]>(
   'locked_rounds',
   (
     dialect,
   ) => `SELECT queue, turn, plain_turn, plain_since, EXISTS (SELECT 1 FROM queues WHERE name = queue AND paused_at IS NOT NULL)
-    FROM rounds WHERE queue IN ${dialect.list('$1')} ORDER BY queue${dialect.lock}`,
+    FROM rounds WHERE queue ${dialect.oneOf('$1')} ORDER BY queue`,
 );
 
 /** The rounds of those of the queues that have one. */

@@ -28,7 +28,7 @@ const updatedTasks = statement<
 >(
   'updated_tasks',
   (dialect) => `SELECT id, queue, name, state, reason, attempt, version, priority, due_at, options FROM tasks
-    WHERE id IN ${dialect.list('$1')}${dialect.lock}`,
+    WHERE id ${dialect.oneOf('$1')}${dialect.lockInOrderOf('id')}`,
 );
 
 const updateTasks = eachStatement(

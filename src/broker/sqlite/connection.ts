@@ -16,8 +16,9 @@ import { sqliteJson } from './json.ts';
 /** Lists and rows of values come as JSON through the table-valued json_each; one writer needs no row locks. */
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
-  list: (parameter) => `(SELECT value FROM json_each(${parameter}))`,
+  oneOf: (parameter) => `IN (SELECT value FROM json_each(${parameter}))`,
   lock: '',
+  lockInOrderOf: () => '',
   skipLocked: '',
   each: (columns) => ({
     values: Object.fromEntries(Object.keys(columns).map((column, index) => [column, `$${index + 1}`])),
@@ -34,6 +35,10 @@ export const sqliteDialect: Dialect = {
     return { values, from: `FROM (VALUES ${Array.from({ length: rows }, row).join(', ')})` };
   },
   orRollback: 'OR ROLLBACK ',
+  isOwn: '',
+  // The next one of the table: one transaction writes at a time.
+  nextEvent: () => 'NULL',
+  finalEvents: '',
   json: sqliteJson,
 };
 
@@ -200,6 +205,9 @@ export function createPrepared(
     execute: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) =>
       prepare(text).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
     wallMs: async () => wallMs(),
+    lock: async () => {},
+    hold: async () => false,
+    tryHold: async () => true,
   };
   return { tx, runOne };
 }
