@@ -1,0 +1,175 @@
+/** SqlDriver over `pg`: a pool of connections, transactions that are done again when they lost a race. */
+
+import pg from 'pg';
+import type { Chance } from '../../core/chance.ts';
+import { taskFlowError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { type Clock, sleep } from '../../core/time.ts';
+import type { BrokerInfo } from '../broker.ts';
+import { type SqlDriver, type SqlTransaction, statement } from '../sql/driver.ts';
+import { postgresDialect } from './dialect.ts';
+import { isAfterError, isLost, isRaced, translate } from './errors.ts';
+import { identifier } from './schema.ts';
+import { createSession, createTexts, type Session } from './session.ts';
+import { clientConfig, type PostgresAddress } from './url.ts';
+
+export interface PostgresDriverOptions {
+  readonly address: PostgresAddress;
+  /** The schema with the tables. */
+  readonly namespace: string;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  /** The clock of a test instead of the server's. */
+  readonly now?: () => number;
+}
+
+export interface PostgresDriver extends SqlDriver {
+  /** Connects once and looks whether the server will do. Throws STORE_* in one line. */
+  open(): Promise<void>;
+  close(): Promise<void>;
+  durability(): Pick<BrokerInfo, 'durability' | 'detail'>;
+}
+
+/** Before Postgres 13 there was no `pg_current_xact_id`. */
+const versionMin = 130_000;
+
+const begins = {
+  write: 'BEGIN',
+  read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+} as const;
+
+const serverSettings = statement<[version: string, sync: string, fsync: string, standby: number, pages: string]>(
+  'server_settings',
+  () => `SELECT current_setting('server_version_num'), current_setting('synchronous_commit'), current_setting('fsync'),
+    pg_is_in_recovery(), current_setting('full_page_writes')`,
+);
+
+const foundTable = statement<[found: number]>('found_table', () => 'SELECT to_regclass($1) IS NOT NULL');
+const foundSchema = statement<[found: number]>('found_schema', () => 'SELECT to_regnamespace($1) IS NOT NULL');
+
+export function createPostgresDriver(options: PostgresDriverOptions): PostgresDriver {
+  const { address, namespace, clock, chance, now = null } = options;
+  const settings = { namespace, prepares: address.prepares, now };
+  const texts = createTexts(settings);
+  const schema = identifier(namespace);
+  let pool: pg.Pool | null = null;
+  let durability: Pick<BrokerInfo, 'durability' | 'detail'> = { durability: 'unverified', detail: 'not connected' };
+
+  const createPool = (): pg.Pool => {
+    const created = new pg.Pool({ ...clientConfig(address), max: address.pool, pipeline: true } as pg.PoolConfig);
+    // A connection that nobody uses is gone: the next one is made when it is asked for.
+    created.on('error', () => {});
+    return created;
+  };
+
+  /** Runs `work` on a connection of its own, which is thrown away where it may be of no use any more. */
+  const onSession = async <Answer>(work: (session: Session) => Promise<Answer>): Promise<Answer> => {
+    if (pool === null) throw taskFlowError('STORE_CLOSED');
+    const client = await pool.connect();
+    let isBroken = false;
+    const onError = (): void => {
+      isBroken = true;
+    };
+    client.on('error', onError);
+    try {
+      return await work(createSession(client, settings, texts));
+    } catch (error) {
+      isBroken ||= isLost(error);
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(isBroken);
+    }
+  };
+
+  const inTransaction = <Answer>(begin: string, work: (tx: SqlTransaction) => Promise<Answer>): Promise<Answer> =>
+    onSession(async ({ tx, send, firstError }) => {
+      // Sent together with the first statement. One that fails is on a connection that is gone, and so is all behind it.
+      const begun = send(begin);
+      try {
+        const answer = await work(tx);
+        await begun;
+        const ended = await send('COMMIT');
+        // A statement that nobody waited for was refused, and so this was a rollback.
+        if (ended !== 'COMMIT') throw firstError();
+        return answer;
+      } catch (error) {
+        // When that fails, too, the connection is gone; the first error tells why.
+        const first = firstError();
+        await send('ROLLBACK').catch(() => {});
+        throw isAfterError(error) ? first : error;
+      }
+    });
+
+  /** A step that lost a race has done nothing, and does not lose for ever: each time one of those in it wins. */
+  const again = async <Answer>(attempt: () => Promise<Answer>): Promise<Answer> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!isRaced(error) || tries >= limits.postgresTriesMax) throw translate(error, address.masked);
+        await sleep(clock, chance.float() * limits.postgresRetryMs * tries);
+      }
+    }
+  };
+
+  const driver: PostgresDriver = {
+    dialect: postgresDialect,
+    transaction: (work) => again(() => inTransaction(begins.write, work)),
+    read: (work) => again(() => inTransaction(begins.read, work)),
+    readOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
+    writeOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
+    wallMs: () => (now === null ? again(() => onSession(({ tx }) => tx.wallMs())) : Promise.resolve(now())),
+    lockMigrations: async (tx) => {
+      await tx.hold('migrations', [''], 'alone');
+      // Also whoever may not make a schema may use one that is there.
+      if ((await tx.query(foundSchema, schema))[0]?.[0] !== 1) await tx.execute(`CREATE SCHEMA ${schema}`);
+      await tx.execute(`SET LOCAL search_path TO ${schema}`);
+    },
+    hasTable: async (tx, name) => (await tx.query(foundTable, `${schema}.${identifier(name)}`))[0]?.[0] === 1,
+    open: async () => {
+      pool = createPool();
+      try {
+        const [row] = await driver.readOne(serverSettings);
+        if (row !== undefined) durability = durabilityOf(row, address);
+      } catch (error) {
+        await driver.close();
+        throw error;
+      }
+    },
+    close: async () => {
+      const open = pool;
+      pool = null;
+      await open?.end();
+    },
+    durability: () => durability,
+  };
+  return driver;
+}
+
+/** As the server says it keeps what it has confirmed. */
+function durabilityOf(
+  [version, sync, fsync, standby, pages]: readonly [string, string, string, number, string],
+  { masked }: PostgresAddress,
+): Pick<BrokerInfo, 'durability' | 'detail'> {
+  if (Number(version) < versionMin) {
+    throw taskFlowError(
+      'STORE_UNREACHABLE',
+      { problem: `${masked} is Postgres ${nameOf(version)}, and this program needs ${nameOf(String(versionMin))}` },
+      { hint: 'Update the server.' },
+    );
+  }
+  if (standby === 1) {
+    const hint = 'Give the URL of the primary.';
+    throw taskFlowError('STORE_READ_ONLY', { file: masked, problem: 'the server is a standby' }, { hint });
+  }
+  const detail = `Postgres ${nameOf(version)}, synchronous_commit=${sync}, fsync=${fsync}`;
+  if (fsync !== 'on' || pages !== 'on') return { durability: 'unverified', detail };
+  return { durability: sync === 'off' ? 'standard' : 'strict', detail };
+}
+
+/** 150004 is 15.4. */
+function nameOf(version: string): string {
+  const number = Number(version);
+  return `${Math.floor(number / 10_000)}.${number % 10_000}`;
+}

@@ -1,0 +1,114 @@
+/** What Postgres and the network to it say, in the words of TaskFlow. */
+
+import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
+
+/** SQLSTATE of Postgres, or the code of an error of the operating system. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+/** Deadlock, serialization, and a row that another transaction has stored at the same time: the whole step is done again. */
+const raced: ReadonlySet<string> = new Set(['40P01', '40001', '23505']);
+
+/** Whether the transaction lost a race, and would not have to lose it again. */
+export function isRaced(error: unknown): boolean {
+  return raced.has(codeOf(error));
+}
+
+/** Whether a statement was refused for an error of one before it in the transaction. */
+export function isAfterError(error: unknown): boolean {
+  return codeOf(error) === '25P02';
+}
+
+/** Whether the connection is of no use any more. */
+export function isLost(error: unknown): boolean {
+  if (error instanceof TaskFlowError || !(error instanceof Error)) return false;
+  const code = codeOf(error);
+  if (/^(08|57P0)/.test(code)) return true;
+  // Errors of a statement have a code of five characters; what else comes from the client is about its connection.
+  return !/^[0-9A-Z]{5}$/.test(code) && isOfConnection(error, code);
+}
+
+function isOfConnection(error: Error, code: string): boolean {
+  return code.startsWith('E') || /connection|timeout|terminated/i.test(error.message);
+}
+
+/** The TaskFlowError for an error of Postgres at `where` (a masked URL); anything else is returned as it is. */
+export function translate(error: unknown, where: string): unknown {
+  if (error instanceof TaskFlowError || !(error instanceof Error)) return error;
+  const code = codeOf(error);
+  const told = known(code, error, where);
+  if (told !== null) return told;
+  if (isLost(error)) return unreachable(`${where}: ${wordsOf(error)}`, error);
+  // A broken constraint or statement is a bug, not an operating error.
+  return error;
+}
+
+function known(code: string, error: Error, where: string): TaskFlowError | null {
+  const problem = wordsOf(error);
+  const at = `${where}: ${problem}`;
+  switch (code) {
+    case '28P01':
+    case '28000':
+      return unreachable(at, error, 'Check the user and the password in the URL, and pg_hba.conf of the server.');
+    case '3D000':
+      return unreachable(at, error, 'Make the database first: createdb <name>');
+    case '42501':
+      return taskFlowError(
+        'STORE_READ_ONLY',
+        { file: where, problem },
+        { cause: error, hint: 'Let an owner run `taskflow db migrate`, and grant this user its schema and tables.' },
+      );
+    case '25006':
+      return taskFlowError(
+        'STORE_READ_ONLY',
+        { file: where, problem },
+        { cause: error, hint: 'This is a standby or a read-only database: give the URL of the primary.' },
+      );
+    case '53100':
+      return taskFlowError('STORE_FULL', { file: where }, { cause: error });
+    case '53300':
+      return unreachable(at, error, 'Raise max_connections of the server, or give each process fewer: ?pool=4');
+    case '55P03':
+    case '40P01':
+    case '40001':
+    case '57014':
+      return taskFlowError(
+        'STORE_LOCKED',
+        { file: where, problem },
+        { cause: error, hint: 'Who holds it is in pg_stat_activity and pg_locks.' },
+      );
+    case 'XX001':
+    case 'XX002':
+      return taskFlowError(
+        'STORE_CORRUPT',
+        { file: where, problem },
+        { cause: error, hint: 'Stop TaskFlow and restore a backup of the database.' },
+      );
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return unreachable(at, error, 'Check the name of the host in the URL.');
+    case 'ECONNREFUSED':
+      return unreachable(at, error, 'Check host and port in the URL, and that Postgres runs there.');
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+    case 'CERT_HAS_EXPIRED':
+      return unreachable(at, error, 'Name the certificate of its authority: ?sslmode=verify-full&sslrootcert=ca.pem');
+    default:
+      return null;
+  }
+}
+
+function unreachable(problem: string, cause: Error, hint?: string): TaskFlowError {
+  return taskFlowError('STORE_UNREACHABLE', { problem }, hint === undefined ? { cause } : { cause, hint });
+}
+
+/** Of several tries at one name the first tells enough; it is one line. */
+function wordsOf(error: Error): string {
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
+  const told = first instanceof Error ? first : error;
+  return (told.message || codeOf(told) || told.name).replace(/\s+/g, ' ').trim();
+}

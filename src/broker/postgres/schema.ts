@@ -1,0 +1,20 @@
+/** A namespace is a schema, named in every statement: a connection behind a pooler keeps no setting. */
+
+const tables =
+  'tasks|keys|claims|attempts|logs|timeline|events|deltas|counts|minutes|samples|queues|workers|limits|slots|edges|members|flows|groups|rounds|turns|schedules|migrations|meta';
+const named = new RegExp(`\\b(FROM|JOIN|INTO|UPDATE|EXISTS) (${tables})\\b(?! *\\.)`, 'g');
+
+/** The name as an identifier. */
+export function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** The statement with the schema before its tables. */
+export function qualify(text: string, namespace: string): string {
+  return text.replace(named, `$1 ${identifier(namespace).replaceAll('$', '$$$$')}.$2`);
+}
+
+/** The columns of a new table compare texts by their bytes, as SQLite does, whatever the language of the database. */
+export function withCollation(text: string): string {
+  return /^(CREATE TABLE|ALTER TABLE)/.test(text) ? text.replace(/(\w+) text\b/g, '$1 text COLLATE "C"') : text;
+}

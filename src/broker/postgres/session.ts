@@ -1,0 +1,177 @@
+/** One connection to Postgres: statements by name, sent without waiting for those before, and the transaction they make. */
+
+import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg';
+import type {
+  Columns,
+  EachStatement,
+  LockScope,
+  ManyStatement,
+  SqlRow,
+  SqlTransaction,
+  SqlValue,
+  Statement,
+} from '../sql/driver.ts';
+import { postgresDialect } from './dialect.ts';
+import { lockKey } from './locks.ts';
+import { qualify, withCollation } from './schema.ts';
+import { arrayOf, arrayOfJson, decodeText, encodeText } from './text.ts';
+
+/** What of `pg` a session uses. */
+export type PgClient = Pick<Client, 'query'>;
+
+/** What the sessions of one store have in common. */
+export interface SessionSettings {
+  /** The schema with the tables. */
+  readonly namespace: string;
+  /** Whether statements are prepared: not behind a pooler that gives every transaction another connection. */
+  readonly prepares: boolean;
+  /** The clock of a test instead of the server's. */
+  readonly now: (() => number) | null;
+}
+
+export interface Session {
+  readonly tx: SqlTransaction;
+  /** Sends a text without values; answers the command it was, as the server names it. */
+  send(text: string): Promise<string>;
+  /** The first error on this connection, which made all statements after it fail; `null` when there was none. */
+  firstError(): unknown;
+  runOne<Row extends SqlRow>(statement: Statement<Row>, values: readonly SqlValue[]): Promise<readonly Row[]>;
+}
+
+/** A statement as this store sends it. */
+interface Prepared {
+  readonly name: string | undefined;
+  readonly text: string;
+  /** Which of its values are JSON lists, to become arrays. */
+  readonly lists: ReadonlySet<number>;
+}
+
+const wallText = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+
+/** Numbers are numbers and conditions 0 and 1, as in SQLite. */
+const numbers: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
+const boolean = 16;
+const types = {
+  getTypeParser: (oid: number) => {
+    if (numbers.has(oid)) return Number;
+    return oid === boolean ? (value: string) => (value === 't' ? 1 : 0) : decodeText;
+  },
+} as unknown as NonNullable<QueryArrayConfig['types']>;
+
+/** The texts of one store: names must be its own on every connection. */
+export function createTexts({ namespace, prepares }: SessionSettings) {
+  const known = new Map<Statement | EachStatement | ManyStatement, Prepared>();
+  return (statement: Statement | EachStatement | ManyStatement, text: () => string): Prepared => {
+    let found = known.get(statement);
+    if (found === undefined) {
+      const written = qualify(text(), namespace);
+      const lists = new Set([...written.matchAll(/ANY\(\$(\d+)::/g)].map(([, digits]) => Number(digits) - 1));
+      found = { name: prepares ? `${statement.name}_${known.size}` : undefined, text: written, lists };
+      known.set(statement, found);
+    }
+    return found;
+  };
+}
+
+export function createSession(
+  client: PgClient,
+  settings: SessionSettings,
+  textOf: ReturnType<typeof createTexts>,
+): Session {
+  const { namespace, now } = settings;
+  let firstError: unknown = null;
+
+  const run = (prepared: Prepared, values: readonly unknown[]): Promise<QueryArrayResult> => {
+    const config = { name: prepared.name, text: prepared.text, values: values as unknown[], rowMode: 'array', types };
+    const result = client.query(config as QueryArrayConfig) as unknown as Promise<QueryArrayResult>;
+    // Statements are sent before those before them have answered: the first that fails is told, the others are not missed.
+    result.catch((error: unknown) => {
+      firstError ??= error;
+    });
+    return result;
+  };
+
+  const ask = (statement: Statement, values: readonly SqlValue[]): Promise<QueryArrayResult> => {
+    const prepared = textOf(statement, () => statement.text(postgresDialect));
+    return run(
+      prepared,
+      values.map((value, index) => (prepared.lists.has(index) ? arrayOfJson(String(value)) : encode(value))),
+    );
+  };
+
+  const rowsOf = async <Row extends SqlRow>(result: Promise<QueryArrayResult>): Promise<readonly Row[]> =>
+    (await result).rows as unknown as readonly Row[];
+
+  const plain = (text: string): Prepared => ({ name: undefined, text, lists: new Set() });
+
+  const hold = async (how: string, scope: LockScope, names: readonly string[]): Promise<QueryArrayResult> => {
+    const { group, members } = lockKey(namespace, scope, names);
+    const text = `SELECT ${how}($1::int, given.member) FROM unnest($2::int[]) AS given(member)`;
+    return await run(plain(text), [group, arrayOf(members)]);
+  };
+
+  const tx: SqlTransaction = {
+    query: (statement, ...values) => rowsOf(ask(statement, values)),
+    change: async (statement, ...values) => (await ask(statement, values)).rowCount ?? 0,
+    each: async (statement, rows) => {
+      if (rows.length === 0) return [];
+      const prepared = textOf(statement, () => statement.text(postgresDialect) + returning(statement));
+      const { rows: told } = await run(prepared, arraysOf(statement.columns, rows));
+      return statement.told === null ? changedOf(rows.length, told) : storedOf(statement, rows, told);
+    },
+    many: async (statement, shared, rows) => {
+      if (rows.length === 0) return 0;
+      const prepared = textOf(statement, () => statement.text(postgresDialect, rows.length));
+      const values = [...shared.map(encode), ...arraysOf(statement.own, rows)];
+      return (await run(prepared, values)).rowCount ?? 0;
+    },
+    execute: (text, ...values) => rowsOf(run(plain(qualify(withCollation(text), namespace)), values.map(encode))),
+    wallMs: async () => (now === null ? Number((await run(plain(wallText), [])).rows[0]?.[0]) : now()),
+    lock: async (statement, ...values) => void (await ask(statement, values)),
+    hold: async (scope, names, shared) => {
+      if (names.length === 0) return false;
+      await hold(shared === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock', scope, names);
+      return true;
+    },
+    tryHold: async (scope) => (await hold('pg_try_advisory_xact_lock', scope, [''])).rows[0]?.[0] === 1,
+  };
+  return {
+    tx,
+    send: async (text) => (await run(plain(text), [])).command,
+    firstError: () => firstError,
+    runOne: (statement, values) => rowsOf(ask(statement, values)),
+  };
+}
+
+function encode(value: SqlValue): SqlValue {
+  return typeof value === 'string' ? encodeText(value) : value;
+}
+
+/** One array a column. */
+function arraysOf(columns: Columns, rows: readonly SqlRow[]): readonly string[] {
+  return Object.keys(columns).map((_name, column) => arrayOf(rows.map((row) => row[column] ?? null)));
+}
+
+/** An INSERT can only tell the columns of its table. */
+function returning({ told, text }: EachStatement): string {
+  if (told !== null) return ` RETURNING ${Object.values(told).join(', ')}`;
+  return text(postgresDialect).startsWith('INSERT') ? '' : ' RETURNING given.n';
+}
+
+function changedOf(count: number, told: readonly (readonly unknown[])[]): readonly boolean[] {
+  const changed: boolean[] = new Array(count).fill(false);
+  for (const [position] of told) changed[Number(position) - 1] = true;
+  return changed;
+}
+
+/** Of several rows with the same values the first was stored. */
+function storedOf(
+  { told, columns }: EachStatement,
+  rows: readonly SqlRow[],
+  stored: readonly (readonly unknown[])[],
+): readonly boolean[] {
+  const names = Object.keys(columns);
+  const positions = Object.keys(told ?? {}).map((name) => names.indexOf(name));
+  const fresh = new Set(stored.map((values) => JSON.stringify(values)));
+  return rows.map((row) => fresh.delete(JSON.stringify(positions.map((position) => row[position]))));
+}

@@ -1,0 +1,62 @@
+/** The URL of a Postgres and what TaskFlow adds to it. */
+
+import type { ClientConfig } from 'pg';
+import { limits } from '../../core/limits.ts';
+
+/** Where the server is, and how it is used. */
+export interface PostgresAddress {
+  /** As `pg` takes it, without what is ours. */
+  readonly url: string;
+  /** For people: without the password. */
+  readonly masked: string;
+  /** The most connections of one process. */
+  readonly pool: number;
+  /** Whether statements are prepared: `?prepare=false` behind a pooler that gives every transaction another connection. */
+  readonly prepares: boolean;
+}
+
+/** Throws a sentence about what is wrong with the URL. */
+export function readPostgresUrl(text: string): PostgresAddress {
+  const url = new URL(text);
+  const pool = Number(take(url, 'pool') ?? limits.postgresPool);
+  if (!Number.isInteger(pool) || pool < 2 || pool > limits.postgresPoolMax)
+    throw new Error(`pool must be a number from 2 to ${limits.postgresPoolMax}`);
+  const prepare = take(url, 'prepare') ?? 'true';
+  if (prepare !== 'true' && prepare !== 'false') throw new Error('prepare must be true or false');
+  return { url: url.href, masked: maskedOf(url), pool, prepares: prepare === 'true' };
+}
+
+function take(url: URL, name: string): string | null {
+  const value = url.searchParams.get(name);
+  url.searchParams.delete(name);
+  return value;
+}
+
+function maskedOf({ protocol, username, host, pathname }: URL): string {
+  return `${protocol}//${username === '' ? '' : `${username}@`}${host}${pathname}`;
+}
+
+/**
+ * Plans as SQLite has them: over the index a statement was written for. Statistics of a table that was empty a minute ago make
+ * the planner read all of it, and a plan that was kept then stays until somebody analyzes the table.
+ */
+const planner = ['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin'].map((way) => `-c enable_${way}=off`);
+
+/** What a connection is opened with. A pooler refuses settings it does not know. */
+export function clientConfig({ url, prepares }: PostgresAddress): ClientConfig {
+  const settings = {
+    statement_timeout: limits.postgresStatementMs,
+    lock_timeout: limits.postgresLockMs,
+    idle_in_transaction_session_timeout: limits.postgresStatementMs,
+    options: ['-c jit=off', ...planner].join(' '),
+  };
+  return {
+    connectionString: url,
+    application_name: 'taskflow',
+    connectionTimeoutMillis: limits.postgresConnectMs,
+    // Somewhat later than the server would have ended it: then the network is to blame.
+    query_timeout: limits.postgresStatementMs + limits.postgresConnectMs,
+    keepAlive: true,
+    ...(prepares ? settings : {}),
+  };
+}
