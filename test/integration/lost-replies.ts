@@ -42,6 +42,9 @@ const enqueue: Call = (broker) =>
   broker.enqueue(ids.map((id, index) => newTask(id, index === 3 ? { key: 'one', delayMs: 1_000 } : {})));
 const claim: Call = (broker) => broker.claim(claimRequest(sampleToken(1), { limit: 2 }));
 const settle: Call = (broker) => broker.settle([settlement(sampleId(1), sampleToken(1), finish('succeeded'))]);
+/** Due at once, and for the promoter to say so. */
+const putOff: Call = (broker) =>
+  broker.settle([settlement(sampleId(1), sampleToken(1), wait('scheduled', { delayMs: 0 }))]);
 const more = claimRequest(sampleToken(2), { limit: 1 });
 const tasks = (...numbers: readonly number[]) => numbers.map((number) => ({ task: { id: sampleId(number) } }));
 
@@ -81,7 +84,7 @@ const cases: readonly Case[] = [
     again: [{ outcome: 'requested' }, { outcome: 'already' }],
   },
   { call: 'remove', before: [enqueue, claim, settle], run: (broker) => broker.remove([sampleId(1)]), again: [{}] },
-  { call: 'promote', before: [enqueue], run: (broker) => broker.promote(10), again: {} },
+  { call: 'promote', before: [enqueue, claim, putOff], run: (broker) => broker.promote(10), again: { promoted: 0 } },
 ];
 
 /** Declares that each of them does once what it does, and answers what it answered, or that it is done. */

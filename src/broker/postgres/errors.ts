@@ -25,8 +25,9 @@ export function isLost(error: unknown): boolean {
   if (error instanceof TaskFlowError || !(error instanceof Error)) return false;
   const code = codeOf(error);
   if (/^(08|57P0)/.test(code)) return true;
-  // Errors of a statement have a code of five characters; what else comes from the client is about its connection.
-  return !/^[0-9A-Z]{5}$/.test(code) && isOfConnection(error, code);
+  // Errors of a statement have a code of five characters with a digit (EPIPE has none); what else comes from the client is about
+  // its connection.
+  return !/^(?=.*\d)[0-9A-Z]{5}$/.test(code) && isOfConnection(error, code);
 }
 
 function isOfConnection(error: Error, code: string): boolean {

@@ -136,10 +136,33 @@ export function createSession(
     tryHold: async (scope) => (await hold('pg_try_advisory_xact_lock', scope, [''])).rows[0]?.[0] === 1,
   };
   return {
-    tx,
-    send: async (text) => (await run(plain(text), [])).command,
+    tx: heardOf(tx),
+    send: (text) => heard(run(plain(text), []).then(({ command }) => command)),
     firstError: () => firstError,
     runOne: (statement, values) => rowsOf(ask(statement, values)),
+  };
+}
+
+/**
+ * Statements are sent before those before them have answered, and nobody may be waiting yet when all of them fail with their
+ * connection. Whoever waits later hears it all the same.
+ */
+function heard<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  answer.catch(() => {});
+  return answer;
+}
+
+function heardOf(tx: SqlTransaction): SqlTransaction {
+  return {
+    query: (...given) => heard(tx.query(...given)),
+    change: (...given) => heard(tx.change(...given)),
+    each: (...given) => heard(tx.each(...given)),
+    many: (...given) => heard(tx.many(...given)),
+    execute: (...given) => heard(tx.execute(...given)),
+    wallMs: () => heard(tx.wallMs()),
+    lock: (...given) => heard(tx.lock(...given)),
+    hold: (...given) => heard(tx.hold(...given)),
+    tryHold: (...given) => heard(tx.tryHold(...given)),
   };
 }
 

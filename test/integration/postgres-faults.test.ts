@@ -1,0 +1,94 @@
+/** Postgres behind a bad network, killed, and with its backends terminated: what the seam promises holds. */
+
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createPostgresBroker, type PostgresOptions } from '../../src/broker/postgres/store.ts';
+import { readPostgresUrl } from '../../src/broker/postgres/url.ts';
+import { startFaultProxy } from '../../src/servers/fault-proxy.ts';
+import { startPostgres } from '../../src/servers/postgres.ts';
+import { claimRequest, finish, newTask, sampleId, sampleToken, settlement, startAt } from '../conformance/samples.ts';
+import { onPostgres } from '../support/postgres-tests.ts';
+import { declareLostReplies, repeat } from './lost-replies.ts';
+
+await onPostgres(({ url }) => {
+  const openBroker = async (to: string, given: Partial<PostgresOptions> = {}) => {
+    const namespace = `faults_${randomBytes(6).toString('hex')}`;
+    const broker = createPostgresBroker({ address: readPostgresUrl(to), namespace, ...given });
+    await broker.open();
+    onTestFinished(() => broker.close());
+    return broker;
+  };
+
+  declareLostReplies('Postgres', async () => {
+    const { hostname: host, port } = new URL(url);
+    const proxy = await startFaultProxy({ target: { host, port: Number(port) }, protocol: 'postgres' });
+    const through = Object.assign(new URL(url), { port: String(proxy.port) }).href;
+    onTestFinished(proxy.close);
+    const proxied = await openBroker(through, { now: () => startAt });
+    const direct = await openBroker(url, { now: () => startAt });
+    return { proxy, proxied, direct, request: /^commit$/i };
+  });
+
+  describe('Postgres', () => {
+    /** Enqueues, claims and settles so many tasks, each call until it is answered. */
+    const work = async (broker: Awaited<ReturnType<typeof openBroker>>, from: number, count: number): Promise<void> => {
+      for (let number = from; number < from + count; number++) {
+        await repeat(() => broker.enqueue([newTask(sampleId(number))]));
+        const token = sampleToken(number);
+        const [claimed] = await repeat(() => broker.claim(claimRequest(token, { limit: 1 })));
+        if (claimed !== undefined)
+          await repeat(() => broker.settle([settlement(claimed.task.id, claimed.lease, finish('succeeded'))]));
+      }
+    };
+
+    test('whose backends are terminated all the time loses nothing and does nothing twice', async () => {
+      const broker = await openBroker(url);
+      const admin = new Client({ connectionString: url });
+      await admin.connect();
+      onTestFinished(() => admin.end());
+      let terminated = 0;
+      let isOver = false;
+      const working = Promise.all([1_000, 2_000, 3_000].map((from) => work(broker, from, 60))).finally(() => {
+        isOver = true;
+      });
+      while (!isOver) {
+        const { rows } = await admin.query(
+          `SELECT count(pg_terminate_backend(pid)) AS gone FROM pg_stat_activity, pg_sleep(0.05)
+            WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+        );
+        terminated += Number(rows[0]?.gone);
+      }
+      await working;
+      const [queue] = await repeat(() => broker.getQueues());
+      expect((queue?.counts.succeeded ?? 0) + (queue?.counts.queued ?? 0)).toBe(180);
+      expect(terminated).toBeGreaterThan(5);
+    });
+
+    test('that is killed again and again has every task it took', { timeout: 60_000 }, async () => {
+      const own = await startPostgres();
+      onTestFinished(() => own.stop());
+      const broker = await openBroker(own.url);
+      const taken: string[] = [];
+      let [number, kills] = [0, 0];
+      const client = async (): Promise<void> => {
+        while (kills < 3) {
+          const id = sampleId(++number);
+          await repeat(() => broker.enqueue([newTask(id)]));
+          taken.push(id);
+        }
+      };
+      const clients = Promise.all([1, 2, 3, 4].map(client));
+      for (; kills < 3; kills++) {
+        const before = taken.length;
+        while (taken.length < before + 30) await new Promise((resolve) => setImmediate(resolve));
+        await own.kill();
+        await own.restart();
+      }
+      await clients;
+      const tasks = await repeat(() => broker.getTasks(taken.slice(0, 1_000)));
+      expect(tasks.every((task) => task?.version === 1)).toBe(true);
+      expect((await broker.getQueues())[0]?.counts).toEqual({ queued: taken.length });
+    });
+  });
+});
