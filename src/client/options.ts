@@ -6,8 +6,8 @@ import { didYouMean } from '../core/nearest.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import type { Priority } from '../core/priority.ts';
 import type { IfExists } from '../core/task.ts';
+import type { Transaction } from '../core/transaction.ts';
 import type { RetryOptions } from './task-options.ts';
-import type { Transaction } from './transaction.ts';
 
 /** A limit given with an enqueue. Its name means the same in the whole namespace. */
 export interface EnqueueLimit {
@@ -70,6 +70,16 @@ export interface ManyOptions {
   /**
    * Makes it part of your own open transaction: the task is there when you commit, and never was if you roll back. Workers see
    * it by themselves, or at once when you call `afterCommit()` of the handle. Rejects with TX_NOT_JOINABLE.
+   *
+   * @example
+   * import { DatabaseSync } from 'node:sqlite';
+   *
+   * const tx = new DatabaseSync('./app.db', { timeout: 5_000 });
+   * tx.exec('BEGIN IMMEDIATE');
+   * tx.prepare('INSERT INTO users (id) VALUES (?)').run(userId);
+   * const welcome = await sendWelcome.enqueue({ userId }, { tx });
+   * tx.exec('COMMIT');
+   * await welcome.afterCommit();
    */
   readonly tx?: Transaction | undefined;
 }

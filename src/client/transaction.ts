@@ -4,26 +4,6 @@ import type { Broker, BrokerInfo, EnqueueResult, Transactions } from '../broker/
 import { taskFlowError } from '../core/errors.ts';
 import { batchesOf, type Many } from './enqueue-many.ts';
 
-/**
- * A connection of yours with a transaction open on it, to the database that the store is in. For the embedded store it is a
- * `DatabaseSync` of `node:sqlite`.
- *
- * @example
- * import { DatabaseSync } from 'node:sqlite';
- *
- * const tx = new DatabaseSync('.taskflow/taskflow.db', { timeout: 5_000 });
- * tx.exec('BEGIN IMMEDIATE');
- * tx.prepare('INSERT INTO users (id) VALUES (?)').run(userId);
- * const welcome = await sendWelcome.enqueue({ userId }, { tx });
- * tx.exec('COMMIT');
- * await welcome.afterCommit();
- */
-export interface Transaction {
-  readonly isTransaction: boolean;
-  prepare(sql: string): unknown;
-  exec(sql: string): void;
-}
-
 type Joining = Pick<Broker, 'info' | 'transactions'>;
 
 const inMemory = 'the store is in the memory of this process, and no connection of yours leads there';

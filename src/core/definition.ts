@@ -8,6 +8,7 @@ import type { LimitTemplate } from './limit-rules.ts';
 import type { Priority } from './priority.ts';
 import type { TaskState } from './states.ts';
 import type { IfExists, NewTask, ParentResult, Task } from './task.ts';
+import type { Transaction } from './transaction.ts';
 
 /**
  * Where a value made by `task()` or `contract()` carries its {@link TaskDefinition}: how discovery tells a task from
@@ -67,6 +68,29 @@ export interface Context {
    * await ctx.spawn(bindBook, { bookId }, { dependsOn: parts });
    */
   spawn<Input>(ref: TaskLike<Input, unknown>, input: Input, options?: SpawnOptions): Promise<Spawned>;
+  /**
+   * Ends the task in your own open transaction, so that what it did there and its end are one commit: exactly once, whatever
+   * dies. Do it last, commit, and return what it resolves to, which is the result. The handler's own return value counts no
+   * more; when it returns without a commit the run has failed (TX_NOT_COMMITTED).
+   *
+   * Rejects with LEASE_LOST when another run has the task, or has ended it, TASK_CANCELLED, TX_NOT_JOINABLE, INVALID_OUTPUT or
+   * RESULT_TOO_LARGE: let it out, after a rollback. It may be called again in a transaction that takes the place of one that
+   * was rolled back.
+   *
+   * @example
+   * export const bookTask = task('shop.book', {
+   *   input: z.object({ orderId: z.string() }),
+   *   async run({ orderId }, ctx) {
+   *     const tx = new DatabaseSync('./app.db', { timeout: 5_000 });
+   *     tx.exec('BEGIN IMMEDIATE');
+   *     tx.prepare('UPDATE orders SET booked = 1 WHERE id = ?').run(orderId);
+   *     const result = await ctx.complete({ orderId }, { tx });
+   *     tx.exec('COMMIT');
+   *     return result;
+   *   },
+   * });
+   */
+  complete<Result>(result: Result, options: { readonly tx: Transaction }): Promise<Result>;
 }
 
 /** Any task or contract, as far as types go. */

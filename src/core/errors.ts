@@ -123,6 +123,12 @@ export const errorTable = {
   TASK_CANCELLED: kind(409, 3, 'Task {name} {id} was cancelled ({reason}).'),
   RESULT_TIMEOUT: kind(408, 8, 'Task {id} has not finished within {timeout}; it is {state}.', 'taskflow explain {id}'),
   LEASE_LOST: kind(409, 1, 'The lease of task {id} was lost; another worker may run it.'),
+  TX_NOT_COMMITTED: kind(
+    409,
+    1,
+    'The run of task {id} completed in a transaction that was not committed when its handler returned.',
+    'Commit before the handler returns; where that fails, let the error out.',
+  ),
   HANDLER_TIMEOUT: kind(422, 3, 'The run took longer than {timeout}.'),
   WORKER_STOPPING: kind(503, 1, 'The worker is stopping.', undefined, true),
   ISOLATION_NEEDS_FILE: kind(

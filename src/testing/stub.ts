@@ -102,6 +102,7 @@ function withLog(context: Context, logs: Map<string, LoggedLine[]>): Context {
     },
     resultsOf: (ref) => context.resultsOf(ref),
     spawn: (ref, input, options) => context.spawn(ref, input, options),
+    complete: (result, options) => context.complete(result, options),
     ...internalsOf(context),
   };
 }

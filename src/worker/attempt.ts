@@ -70,6 +70,8 @@ export class Attempt implements Timed {
   spawnCalls = 0;
   /** Made on the first step. */
   steps: Steps | null = null;
+  /** How it ended in a transaction of its handler's, which may or may not have been committed. */
+  completed: Verdict | null = null;
   /** What its handler said last: a step, its progress, a line of its log. */
   lastWords: string | null = null;
   bucket = -1;

@@ -9,8 +9,10 @@ import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { systemClock } from '../core/time.ts';
+import type { Store, StoreAddress } from '../history/history.ts';
 import { Attempt } from './attempt.ts';
 import { type Birth, endMark, type FromChild, type ToChild } from './child-messages.ts';
+import { transactionsOf } from './completion.ts';
 import { definitionsOf, valuesOf } from './discovery.ts';
 import { loadModule } from './load.ts';
 import { Pool } from './pools.ts';
@@ -41,6 +43,8 @@ let loadingBefore: Promise<unknown> = Promise.resolve();
 let current: Attempt | null = null;
 let run = 0;
 let isSpent = false;
+let address: StoreAddress | null = null;
+let opening: Promise<Store> | null = null;
 const printed = watchOutput();
 
 const runner = createRunner({
@@ -51,6 +55,8 @@ const runner = createRunner({
   graceMs: birth.graceMs,
   isolation: null,
   getTasks: null,
+  transactions: async () => transactionsOf((await openStore()).broker),
+  onCompleting: (verdict) => tell({ kind: 'completing', run, verdict }),
   onStarted(attempt) {
     attempt.startReported = true;
     tell({ kind: 'started', run });
@@ -84,10 +90,17 @@ process.on('message', (message: ToChild) => {
   }
 });
 
-async function begin({ run: number, file, task, parents }: Extract<ToChild, { kind: 'run' }>): Promise<void> {
+async function begin({
+  run: number,
+  file,
+  task,
+  lease,
+  store,
+  parents,
+}: Extract<ToChild, { kind: 'run' }>): Promise<void> {
   run = number;
   printed.reset();
-  const lease = { taskId: task.id, token: '' };
+  address = store;
   const claimed = { task, lease, runMs: null, boundByLife: false, parents } as unknown as ClaimedTask;
   const attempt = new Attempt(claimed, new Pool([task.queue], 1), 0, 0, Infinity, runner);
   numbers.set(attempt, number);
@@ -99,6 +112,24 @@ async function begin({ run: number, file, task, parents }: Extract<ToChild, { ki
     const error = taskFlowError('TASK_FILE_FAILED', { file, problem: problem ?? `it exports no task "${task.name}"` });
     end({ kind: 'error', error: toTaskError(task.name, error), retryable: true, retryAfterMs: null });
   } else runner.run(attempt);
+}
+
+/** The store, for those few handlers that end their task in a transaction. */
+function openStore(): Promise<Store> {
+  opening ??= open().catch((error: unknown) => {
+    opening = null;
+    throw error;
+  });
+  return opening;
+}
+
+async function open(): Promise<Store> {
+  if (address === null)
+    throw taskFlowError('TX_NOT_JOINABLE', { problem: 'the process of the run cannot find the store' });
+  const { connect } = (await import(address.module)) as { connect(url: string): Store };
+  const store = connect(address.url);
+  await store.broker.open();
+  return store;
 }
 
 /**

@@ -1,7 +1,19 @@
 /** What a worker and the processes of its isolated tasks say to each other. Plain JSON, one run at a time. */
 
 import type { ErrorCode } from '../core/errors.ts';
-import type { Checkpoint, LogLine, NewTask, Outcome, ParentResult, Progress, Task, TaskError } from '../core/task.ts';
+import type {
+  Checkpoint,
+  Lease,
+  LogLine,
+  NewTask,
+  Outcome,
+  ParentResult,
+  Progress,
+  Task,
+  TaskError,
+  Verdict,
+} from '../core/task.ts';
+import type { StoreAddress } from '../history/history.ts';
 import type { AbortKind } from './attempt.ts';
 
 /** What of a task its handler, or the rules about its end, look at. */
@@ -18,6 +30,7 @@ export type ChildTask = Pick<
   | 'claimedAt'
   | 'flowId'
   | 'traceparent'
+  | 'policy'
 >;
 
 /** What a process is told when it is made, in its environment. */
@@ -38,6 +51,9 @@ export type ToChild =
       readonly run: number;
       readonly file: string;
       readonly task: ChildTask;
+      readonly lease: Lease;
+      /** Where its handler may end it in a transaction. */
+      readonly store: StoreAddress | null;
       readonly parents: readonly ParentResult[];
     }
   | {
@@ -62,6 +78,8 @@ export type FromChild =
       readonly checkpoints: readonly Checkpoint[];
       readonly lastWords: string | null;
     }
+  /** Its handler is about to end it in a transaction, or is not after all. */
+  | { readonly kind: 'completing'; readonly run: number; readonly verdict: Verdict | null }
   /** `wrote`: something was printed, so that a line with {@link endMark} follows on both streams. */
   | {
       readonly kind: 'ended';

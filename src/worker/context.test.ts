@@ -11,7 +11,7 @@ function running(): { readonly attempt: Attempt; readonly context: ReturnType<ty
   attempt.phase = 'running';
   return {
     attempt,
-    context: createContext(attempt, { clock: createManualClock(), onNews: () => {}, onStep: () => {} }),
+    context: createContext(attempt, { clock: createManualClock(), onNews() {}, onStep() {}, async complete() {} }),
   };
 }
 

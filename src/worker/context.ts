@@ -27,6 +27,8 @@ export interface ContextOptions {
   readonly onNews: () => void;
   /** At once: a handler waits for it. */
   readonly onStep: () => void;
+  /** Ends the run in a transaction of its handler's. */
+  readonly complete: (attempt: Attempt, result: unknown, tx: unknown) => Promise<void>;
 }
 
 /** Makes the context of one attempt. */
@@ -128,6 +130,12 @@ class HandlerContext implements Context {
     this.#assertRuns();
     attempt.spawn(task);
     return { id: task.id };
+  }
+
+  async complete<Result>(result: Result, { tx }: { readonly tx: unknown }): Promise<Result> {
+    this.#assertRuns();
+    await this.#options.complete(this.#attempt, result, tx);
+    return result;
   }
 
   get [contextInternals](): ContextInternals {

@@ -23,6 +23,7 @@ function startRun() {
     onStray() {},
     file: 'a.ts',
     payload: 'null',
+    address: null,
     onStarted: () => started++,
   });
   return {

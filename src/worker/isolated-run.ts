@@ -5,6 +5,7 @@ import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Outcome, TaskError } from '../core/task.ts';
 import { scheduleDeadline } from '../core/time.ts';
+import type { StoreAddress } from '../history/history.ts';
 import type { Attempt } from './attempt.ts';
 import type { Child, Exit } from './child.ts';
 import type { FromChild } from './child-messages.ts';
@@ -15,6 +16,8 @@ export interface IsolatedRunOptions extends RunParts {
   readonly file: string;
   readonly payload: string;
   readonly onStarted: () => void;
+  /** Where processes of their own find the store; `null` where they cannot. */
+  readonly address: StoreAddress | null;
 }
 
 /** How a run in a process ended. */
@@ -44,6 +47,7 @@ export function runInChild(
       cancelStart();
       onStarted();
     } else if (message.kind === 'news') takeNews(message);
+    else if (message.kind === 'completing') attempt.completed = message.verdict;
     else if (message.kind === 'ended') void finish(message);
   }
 
@@ -112,14 +116,16 @@ export function runInChild(
   attempt.kill = child.kill;
   child.listener = { onMessage, onLine, onExit };
   signal.addEventListener('abort', onAbort);
-  const { id, name, queue, generation, epoch, checkpoints, claimedAt, flowId, traceparent } = task;
+  const { id, name, queue, generation, epoch, checkpoints, claimedAt, flowId, traceparent, policy } = task;
   const { payload } = options;
   const known = { id, name, queue, attempt: task.attempt, generation, epoch, payload, checkpoints };
   child.send({
     kind: 'run',
     run,
     file: options.file,
-    task: { ...known, claimedAt, flowId, traceparent },
+    task: { ...known, claimedAt, flowId, traceparent, policy },
+    lease: attempt.lease,
+    store: options.address,
     parents: attempt.parents,
   });
   if (child.hasEnded) onExit({ code: null, signal: null, problem: 'it ended before the run', isOrdered: false });

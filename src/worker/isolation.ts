@@ -7,6 +7,7 @@ import { limits } from '../core/limits.ts';
 import { runsIsolated } from '../core/policy.ts';
 import type { Outcome } from '../core/task.ts';
 import type { Cancel, Clock } from '../core/time.ts';
+import type { StoreAddress } from '../history/history.ts';
 import type { Attempt } from './attempt.ts';
 import { type Child, startChild } from './child.ts';
 import { runInChild } from './isolated-run.ts';
@@ -48,6 +49,8 @@ export interface IsolationOptions extends RunParts {
   readonly memoryMb: number;
   /** Added to the environment of the processes. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where they find the store; `null` where they cannot. */
+  readonly address: StoreAddress | null;
 }
 
 interface Idle {
@@ -57,10 +60,12 @@ interface Idle {
 
 /** The processes of a worker, or `null` when it was not told where its tasks come from. Throws ISOLATION_NEEDS_FILE. */
 export function isolationOf(
-  { modules, memoryMb = limits.isolateMemoryMb, childEnv: env = {} }: WorkerOptions,
+  { modules, memoryMb = limits.isolateMemoryMb, childEnv: env = {}, store }: WorkerOptions,
   runs: RunParts & Pick<IsolationOptions, 'slots'>,
 ): Isolation | null {
-  return modules === undefined ? null : createIsolation({ ...runs, modules, memoryMb, env });
+  return modules === undefined
+    ? null
+    : createIsolation({ ...runs, modules, memoryMb, env, address: store.address ?? null });
 }
 
 /** Throws ISOLATION_NEEDS_FILE for a task that asks for a process and whose file is not known. */

@@ -39,7 +39,7 @@ export function createLeases(options: LeasesOptions): Leases {
     const beats: Beat[] = [];
     let stepBytes: number = limits.batchBytesMax;
     for (const attempt of all) {
-      if (!everything && !attempt.hasNews) continue;
+      if ((!everything && !attempt.hasNews) || attempt.completed !== null) continue;
       const beat = attempt.takeBeat(elapsed, stepBytes);
       for (const checkpoint of beat.checkpoints) stepBytes -= bytesOf(checkpoint);
       sent.set(beat, attempt);
@@ -54,6 +54,8 @@ export function createLeases(options: LeasesOptions): Leases {
       const attempt = sent.get(beat);
       // An attempt that ended meanwhile has had its settlement answered, or will: that answer is the better one.
       if (attempt === undefined || attempt.phase === 'settling' || attempt.phase === 'over') continue;
+      // Its own transaction may have ended the task.
+      if (attempt.completed !== null) continue;
       const answer = answers[index];
       if (answer === 'lost') options.onLost(attempt, true);
       else {
@@ -120,5 +122,5 @@ export function createLeases(options: LeasesOptions): Leases {
 
 /** Only a running handler acts in the name of its lease; what waits is not started without enough of it. */
 function isTrusted(attempt: Attempt): boolean {
-  return attempt.phase === 'running' && attempt.abortKind !== 'lost';
+  return attempt.phase === 'running' && attempt.abortKind !== 'lost' && attempt.completed === null;
 }

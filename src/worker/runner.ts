@@ -8,14 +8,16 @@ import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { encodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import type { Outcome } from '../core/task.ts';
-import { type Cancel, type Clock, onNextTurn } from '../core/time.ts';
+import type { Cancel } from '../core/time.ts';
 import { isFatal, isSnooze } from '../core/verdicts.ts';
 import type { Attempt, AttemptOwner } from './attempt.ts';
+import { type CompletionOptions, completeWithin } from './completion.ts';
 import { createContext } from './context.ts';
 import { lacksSchedule, payloadOf, readInput } from './input.ts';
 import type { Isolation, RunParts } from './isolation.ts';
 import { type FetchTasks, fetchParents, lacksResults } from './parents.ts';
 import { callWatched, type StrayKind, watchStrays } from './strays.ts';
+import { createTurn } from './turn.ts';
 import type { Wheel } from './wheel.ts';
 
 export interface RunnerOptions extends RunParts {
@@ -23,6 +25,10 @@ export interface RunnerOptions extends RunParts {
   readonly wheel: Wheel;
   /** The handler is about to begin. */
   readonly onStarted: (attempt: Attempt) => void;
+  /** What the store can do in the transactions of handlers. Rejects with TX_NOT_JOINABLE. */
+  readonly transactions: CompletionOptions['transactions'];
+  /** A run is about to end in a transaction, or is not after all (`null`). */
+  readonly onCompleting?: CompletionOptions['onCompleting'];
   /** The outcome is known; called exactly once for an attempt. */
   readonly onOutcome: (attempt: Attempt, outcome: Outcome) => void;
   /** The slot is free again; for a stuck handler long after its outcome, or never. */
@@ -53,6 +59,7 @@ export interface Runner extends AttemptOwner {
 export function createRunner(options: RunnerOptions): Runner {
   const { clock, wheel } = options;
   const turn = createTurn(clock);
+  const spoken = { ...options, complete };
   let unwatch: Cancel = () => {};
 
   function run(attempt: Attempt): void {
@@ -96,12 +103,14 @@ export function createRunner(options: RunnerOptions): Runner {
     if (attempt.abortKind !== null) return abortedOutcome(attempt, definition, attempt.abortReason);
     begin(attempt);
     try {
-      const context = createContext(attempt, options);
+      const context = createContext(attempt, spoken);
       const handler = (): unknown => definition.run?.(input, context);
       const output = await callWatched(
         attempt,
         options.middleware.length === 0 ? handler : () => wrapped(options.middleware, attempt, input, handler),
       );
+      // The store has its result, or nobody will.
+      if (attempt.completed !== null) return { kind: 'done', result: null };
       if (output === waits) return waitsFor(attempt);
       const result = encodeResult(task.name, await definition.parseOutput(output));
       checkSpawned(attempt);
@@ -110,6 +119,13 @@ export function createRunner(options: RunnerOptions): Runner {
     } catch (thrown) {
       return errorOutcome(attempt, definition, thrown);
     }
+  }
+
+  async function complete(attempt: Attempt, output: unknown, tx: unknown): Promise<void> {
+    const { name } = attempt.task;
+    const result = encodeResult(name, await options.definitions.get(name)?.parseOutput(output));
+    checkSpawned(attempt);
+    await completeWithin(attempt, result, tx, options);
   }
 
   /** It was lost before without a word: should it end this process too, the store knows that it had begun. */
@@ -224,24 +240,6 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   return { start, stop, run, abort, expire, stray };
-}
-
-/**
- * Keeps handlers that compute without waiting from starting one behind the other for so long that no heartbeat gets
- * its turn. `isLong` is true when handlers have been starting for `limits.turnMs` in this turn of the event loop.
- */
-function createTurn(clock: Pick<Clock, 'elapsed'>): { isLong(): boolean; next(): Promise<void> } {
-  let startedAt: number | null = null;
-  const next = (): Promise<void> => new Promise((resolve) => onNextTurn(resolve));
-  const isLong = (): boolean => {
-    if (startedAt !== null) return clock.elapsed() - startedAt > limits.turnMs;
-    startedAt = clock.elapsed();
-    onNextTurn(() => {
-      startedAt = null;
-    });
-    return false;
-  };
-  return { isLong, next };
 }
 
 function wrapped(

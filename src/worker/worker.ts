@@ -3,7 +3,6 @@
 import type { Broker, SettleResult, Signal, Unsubscribe } from '../broker/broker.ts';
 import { type Chance, systemChance } from '../core/chance.ts';
 import type { WorkerCommand, WorkerStack } from '../core/commands.ts';
-import { decide } from '../core/decide.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Presence } from '../core/presence.ts';
@@ -11,6 +10,7 @@ import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import { createService, type Report, type Service, type ServiceReport, type TickResult } from '../engine/service.ts';
 import { Attempt } from './attempt.ts';
+import { appliedVerdict, transactionsOf, verdictOf } from './completion.ts';
 import { createEmitter, eventOf, runEvent, strayEvent, type WorkerEventName, type WorkerEvents } from './events.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { isolationOf } from './isolation.ts';
@@ -188,6 +188,7 @@ class LocalWorker implements Worker {
       middleware: this.#options.middleware ?? [],
       wheel: this.#wheel,
       getTasks: (taskIds) => this.#broker.getTasks(taskIds),
+      transactions: () => transactionsOf(this.#broker),
       onStarted: (attempt) => this.#announce(attempt),
       onOutcome: (attempt, outcome) => this.#judge(attempt, outcome),
       onEnded: (attempt) => this.#leaveSlot(attempt),
@@ -261,7 +262,7 @@ class LocalWorker implements Worker {
       this.#forget(attempt);
       return;
     }
-    attempt.verdict = decide(attempt.task, { outcome, ranMs: attempt.ranMs }, this.#chance);
+    attempt.verdict = verdictOf(attempt, outcome, this.#chance);
     attempt.phase = 'settling';
     this.#settler.add(attempt);
     this.#loop.wake();
@@ -288,9 +289,8 @@ class LocalWorker implements Worker {
 
   #finish(attempt: Attempt, result: SettleResult): void {
     this.#forget(attempt);
-    const { verdict } = attempt;
-    if (verdict === null) return;
-    this.#emitter.emit(eventOf(verdict, result), () => runEvent(attempt));
+    attempt.verdict = appliedVerdict(attempt, result);
+    if (attempt.verdict !== null) this.#emitter.emit(eventOf(attempt.verdict, result), () => runEvent(attempt));
   }
 
   #drop(attempt: Attempt): void {
