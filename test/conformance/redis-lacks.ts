@@ -1,9 +1,9 @@
 /** What the Redis adapter does not do yet. Each line goes when it is built; then its cases come by themselves. */
 
-import type { CancelRequest, Settings } from '../../src/broker/broker.ts';
+import type { Settings } from '../../src/broker/broker.ts';
 import type { NewTask, Settlement } from '../../src/core/task.ts';
 import type { Lack } from './lack.ts';
-import { claimRequest, finish, heartbeatRequest, newTask, sampleId, sampleToken, settlement, wait } from './samples.ts';
+import { heartbeatRequest, newTask, sampleId } from './samples.ts';
 
 const nextStep = 'the adapter begins with single tasks: this comes with the whole of it';
 
@@ -12,27 +12,24 @@ function method(name: string, ask: Lack['ask'], what = name): Lack {
   return { what, why: nextStep, isAsked: (called) => called === name, ask };
 }
 
-/** A field of a task that is missing. */
-function field(what: 'group' | 'dependsOn' | 'blocks', why: string, given: Partial<NewTask>): Lack {
-  const isGiven = (task: Partial<NewTask>): boolean => {
-    const value = task[what] ?? null;
-    return value !== null && !(Array.isArray(value) && value.length === 0);
-  };
-  return {
-    what,
-    why,
-    isAsked: (called, [tasks]) =>
-      (called === 'enqueue' || called === 'restore') && (tasks as readonly NewTask[]).some(isGiven),
-    ask: (broker) => broker.enqueue([newTask(sampleId(1), given)]),
-  };
-}
+/** The group of a task, however it comes. */
+const group: Lack = {
+  what: 'group',
+  why: nextStep,
+  isAsked: (called, [given]) => {
+    const tasks =
+      called === 'settle'
+        ? (given as readonly Settlement[]).flatMap(({ spawn }) => spawn)
+        : (given as readonly NewTask[]);
+    const brings = called === 'enqueue' || called === 'restore' || called === 'settle';
+    return brings && tasks.some((task) => (task.group ?? null) !== null);
+  },
+  ask: (broker) => broker.enqueue([newTask(sampleId(1), { group: 'g' })]),
+};
 
 function hasAny(settings: unknown, ...names: (keyof Settings)[]): boolean {
   return names.some((name) => (settings as Settings)[name] !== undefined);
 }
-
-const lease = { taskId: sampleId(1), token: sampleToken(1), epoch: 1 };
-const parent = { taskId: sampleId(2), onFailure: 'fail' } as const;
 
 export const redisLacks: readonly Lack[] = [
   {
@@ -54,12 +51,6 @@ export const redisLacks: readonly Lack[] = [
     isAsked: (called, [scope, , settings]) => called === 'configure' && scope === 'limit' && hasAny(settings, 'pause'),
     ask: (broker) => broker.configure('limit', 'l', { pause: null }),
   },
-  {
-    what: 'cancel of a flow',
-    why: nextStep,
-    isAsked: (called, [request]) => called === 'cancel' && ((request as CancelRequest).flowId ?? null) !== null,
-    ask: (broker) => broker.cancel({ taskIds: [], flowId: sampleId(1), reason: null }),
-  },
   method('getLimits', (broker) => broker.getLimits(null, 1)),
   method('inspect', (broker) => broker.inspect([])),
   method('control', (broker) => broker.control([], { kind: 'drain' }), 'control of workers'),
@@ -75,25 +66,5 @@ export const redisLacks: readonly Lack[] = [
     isAsked: (called) => ['put', 'delete', 'pause', 'fire', 'due', 'get'].includes(called),
     ask: (broker) => broker.schedules.get([]),
   },
-  field('group', nextStep, { group: 'g' }),
-  field('dependsOn', nextStep, { dependsOn: [parent] }),
-  field('blocks', nextStep, { blocks: [parent] }),
-  {
-    what: 'a verdict to blocked',
-    why: 'it waits for what was spawned',
-    isAsked: (called, [settlements]) =>
-      called === 'settle' && (settlements as readonly Settlement[]).some(({ verdict }) => verdict.to === 'blocked'),
-    ask: (broker) => broker.settle([settlement(lease.taskId, lease, wait('blocked'))]),
-  },
-  {
-    what: 'spawn',
-    why: nextStep,
-    isAsked: (called, [settlements]) =>
-      called === 'settle' && (settlements as readonly Settlement[]).some(({ spawn }) => spawn.length > 0),
-    ask: (broker) =>
-      broker.settle(
-        [settlement(lease.taskId, lease, finish('failed'), { spawn: [newTask(sampleId(9))] })],
-        claimRequest(sampleToken(2)),
-      ),
-  },
+  group,
 ];

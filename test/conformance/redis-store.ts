@@ -61,8 +61,8 @@ async function readContents(look: Redis, prefix: string): Promise<Contents> {
       return { queue, name, view, count: Number(count) };
     }),
     turns: [],
-    edges: [],
-    cancelledFlows: [],
+    edges: await readEdges(look, prefix),
+    cancelledFlows: await look.hkeys(`${prefix}cancelledFlows`),
     slots: await readSlots(look, prefix, Object.values(rules)),
     limits: Object.entries(limits).map(([name, text]) => {
       const [max, count, perMs] = JSON.parse(text) as [number | false, number | false, number | false];
@@ -70,6 +70,17 @@ async function readContents(look: Redis, prefix: string): Promise<Contents> {
       return { name, settings: { max: max === false ? null : max, rate } };
     }),
   };
+}
+
+async function readEdges(look: Redis, prefix: string): Promise<Contents['edges']> {
+  const states = { o: 'open', d: 'done', f: 'failed' } as const;
+  const edges: Contents['edges'][number][] = [];
+  for (const key of (await look.keys('*')).filter((each) => each.startsWith(`${prefix}edges:`))) {
+    const childId = key.slice(`${prefix}edges:`.length);
+    for (const [parentId, letter] of Object.entries(await look.hgetall(key)))
+      edges.push({ parentId, childId, state: states[letter as keyof typeof states] });
+  }
+  return edges;
 }
 
 /** A set of slots is named by the digest of its limit: one without a task that carries it shows as just that. */

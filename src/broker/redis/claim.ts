@@ -1,7 +1,8 @@
 /** claim: queued → running under the caller's token, in order of priority and age (lua/claim.lua). */
 
 import { limits } from '../../core/limits.ts';
-import type { ClaimedTask, Task } from '../../core/task.ts';
+import type { TaskState } from '../../core/states.ts';
+import type { ClaimedTask, ParentResult, Task, TaskError } from '../../core/task.ts';
 import type { ClaimRequest } from '../broker.ts';
 import type { Connection } from './connection.ts';
 import { type Described, readTasks } from './rows.ts';
@@ -11,7 +12,7 @@ export async function claim(connection: Connection, request: ClaimRequest): Prom
 }
 
 /** The time of the call, and the tasks. */
-export type ClaimReply = readonly [now: number, tasks: Described];
+export type ClaimReply = readonly [now: number, tasks: Described, parents: readonly (Buffer | number | null)[]];
 
 /** A request as `take.lua` reads it. */
 export function requestText({ token, workerId, leaseMs, limit, queues }: ClaimRequest): string {
@@ -19,14 +20,42 @@ export function requestText({ token, workerId, leaseMs, limit, queues }: ClaimRe
   return JSON.stringify({ token, workerId, leaseMs, limit: Math.min(limit, limits.batchMax), queues: demands });
 }
 
-export function readClaimed([now, tasks]: ClaimReply, token: string): readonly ClaimedTask[] {
-  return readTasks(tasks).map((task) => claimedTask(task, token, now));
+export function readClaimed([now, tasks, parents]: ClaimReply, token: string): readonly ClaimedTask[] {
+  const results = readParents(parents);
+  return readTasks(tasks).map((task) => claimedTask(task, token, now, results));
 }
 
-function claimedTask(task: Task, token: string, now: number): ClaimedTask {
+/** As lua/parents.lua tells of them. */
+function readParents(list: ClaimReply[2]): ReadonlyMap<string, ParentResult> {
+  const parents = new Map<string, ParentResult>();
+  for (let at = 0; at < list.length; at += 6) {
+    const [id, name, state, leftOut, result, error] = list.slice(at, at + 6);
+    const taskId = String(id);
+    const about = { taskId, name: String(name), state: String(state) as TaskState };
+    if (Number(leftOut) >= 0)
+      parents.set(taskId, { ...about, result: null, error: null, leftOutBytes: Number(leftOut) });
+    else parents.set(taskId, { ...about, result: textOrNull(result), error: errorOrNull(error) });
+  }
+  return parents;
+}
+
+type Told = Buffer | number | null | undefined;
+
+/** No result and no error is an empty text. */
+const textOrNull = (text: Told): string | null => (String(text ?? '') === '' ? null : String(text));
+
+function errorOrNull(text: Told): TaskError | null {
+  const told = textOrNull(text);
+  return told === null ? null : (JSON.parse(told) as TaskError);
+}
+
+function claimedTask(task: Task, token: string, now: number, results: ReadonlyMap<string, ParentResult>): ClaimedTask {
   // A repeated claim may come when the life is over already.
   const lifeMs = task.expiresAt === null ? null : Math.max(0, task.expiresAt - now);
   const boundByLife = lifeMs !== null && (task.timeoutMs === null || lifeMs < task.timeoutMs);
   const runMs = boundByLife ? lifeMs : task.timeoutMs;
-  return { task, lease: { taskId: task.id, token, epoch: task.epoch }, runMs, boundByLife, parents: [] };
+  const parents = task.dependsOn.map(
+    ({ taskId }) => results.get(taskId) ?? { taskId, name: null, state: null, result: null, error: null },
+  );
+  return { task, lease: { taskId: task.id, token, epoch: task.epoch }, runMs, boundByLife, parents };
 }

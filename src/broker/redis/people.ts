@@ -14,7 +14,7 @@ import type {
   UpdateResult,
 } from '../broker.ts';
 import type { Connection } from './connection.ts';
-import { refuse, refuseLargeBatch, refuseSettings } from './refuse.ts';
+import { refuseLargeBatch, refuseSettings } from './refuse.ts';
 import { rulesText, textsOf } from './rows.ts';
 import { type Hints, signalsOf, type Told } from './signals.ts';
 
@@ -27,14 +27,15 @@ export async function cancel(
   { taskIds, reason, flowId = null }: CancelRequest,
 ): Promise<Told<readonly CancelResult[]>> {
   refuseLargeBatch(taskIds);
-  if (flowId !== null) refuse('cancel of a flow');
-  const args = [taskIds.join(' '), reason === null ? '0' : '1', reason ?? ''];
-  const words = (await connection.run<Words>('cancel', args)).map(String);
-  const idsOf = (word: string): string[] => taskIds.filter((_taskId, place) => words[place] === word);
-  const [requested, cancelled] = [idsOf('requested'), idsOf('cancelled')];
-  const signals: Signal[] = [];
-  if (requested.length > 0) signals.push({ kind: 'cancel', taskIds: requested });
-  if (cancelled.length > 0) signals.push({ kind: 'finished', taskIds: cancelled });
+  const args = [taskIds.join(' '), reason === null ? '0' : '1', reason ?? '', flowId ?? ''];
+  type Reply = readonly [words: Words, hints: Hints, ofFlow: readonly Buffer[]];
+  const [list, hints, ofFlow] = await connection.run<Reply>('cancel', args);
+  const words = list.map(String);
+  const allIds = [...taskIds, ...ofFlow.map(String)];
+  const idsOf = (word: string): string[] => allIds.filter((_taskId, place) => words[place] === word);
+  const requested = idsOf('requested');
+  const signals = [...signalsOf(hints, idsOf('cancelled'))];
+  if (requested.length > 0) signals.unshift({ kind: 'cancel', taskIds: requested });
   return { answer: words.map((word) => resultOf<CancelResult>(word === 'again' ? 'requested' : word)), signals };
 }
 
@@ -43,7 +44,7 @@ export async function retry(connection: Connection, taskIds: readonly string[]):
   const [words, hints] = await connection.run<WordsAndHints>('retry', [taskIds.join(' ')]);
   const answer = words.map((word): RetryResult => {
     const [outcome, about = ''] = String(word).split(' ');
-    if (outcome === 'queued') return { outcome, generation: Number(about) };
+    if (outcome === 'queued' || outcome === 'blocked') return { outcome, generation: Number(about) };
     return resultOf(String(word));
   });
   return { answer, signals: signalsOf(hints) };

@@ -19,8 +19,6 @@ export function refuseTasks(tasks: readonly (NewTask | Task)[]): void {
   for (const task of tasks) {
     bytes += Buffer.byteLength(task.payload);
     if (task.group !== null) refuse('group');
-    if (task.dependsOn.length > 0) refuse('dependsOn');
-    if ('blocks' in task && task.blocks.length > 0) refuse('blocks');
     if (task.limits.length > 0) checkLimitRules(task.limits);
   }
   if (bytes > limits.batchBytesMax)

@@ -4,7 +4,7 @@ import { isFinished } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { Connection } from './connection.ts';
 import { refuseTasks } from './refuse.ts';
-import { moreText, rulesText, shapeOf } from './rows.ts';
+import { dependencyList, moreText, rulesText, shapeOf } from './rows.ts';
 import { type Hints, signalsOf, type Told } from './signals.ts';
 
 export async function restore(connection: Connection, tasks: readonly Task[]): Promise<Told<number>> {
@@ -26,6 +26,8 @@ function restoredFields(task: Task): unknown {
     leaseUntil: task.leaseUntil ?? 0,
     asides,
     takes: wouldHold(task),
+    dependsOn: dependencyList(task.dependsOn),
+    flowId: task.flowId ?? false,
     untilAt: isFinished(task.state) && (task.finishedAt ?? 0) + (task.keyForMs ?? 0),
   };
 }
@@ -62,10 +64,19 @@ function headOf(task: Task, aside: string): readonly unknown[] {
   ];
 }
 
-function asidesOf({ limits, error, result, progress, checkpoints, cancelReason }: Task): Record<string, string> {
+function asidesOf({
+  dependsOn,
+  limits,
+  error,
+  result,
+  progress,
+  checkpoints,
+  cancelReason,
+}: Task): Record<string, string> {
   const rules = rulesText(limits);
   return {
     ...(rules !== false && { l: rules }),
+    ...(dependsOn.length > 0 && { d: JSON.stringify(dependencyList(dependsOn)) }),
     ...(error !== null && { e: JSON.stringify(error) }),
     ...(result !== null && { r: result }),
     ...(progress !== null && { p: JSON.stringify(progress) }),

@@ -1,7 +1,18 @@
 /** Tasks on their way through Redis: what they share and what is their own, and how they come back. */
 
 import type { Reason, TaskState } from '../../core/states.ts';
-import type { Checkpoint, FiredBy, IfExists, LimitRule, NewTask, Progress, Task, TaskError } from '../../core/task.ts';
+import type {
+  Checkpoint,
+  Dependency,
+  FiredBy,
+  IfExists,
+  LimitRule,
+  NewTask,
+  OnFailure,
+  Progress,
+  Task,
+  TaskError,
+} from '../../core/task.ts';
 import { type Packed, unpack } from './packed.ts';
 
 /** See lua/prelude.lua. Lua has no null in a list, and no empty list: false stands for both. */
@@ -51,6 +62,11 @@ export function rulesText(rules: readonly LimitRule[]): string | false {
   );
 }
 
+/** Those for whom a task waits, as scripts read them. */
+export function dependencyList(dependencies: readonly Dependency[]): readonly (readonly [string, OnFailure])[] | false {
+  return dependencies.length > 0 && dependencies.map(({ taskId, onFailure }) => [taskId, onFailure] as const);
+}
+
 export function moreText({ flowId, traceparent, firedBy }: NewTask | Task): string | false {
   if (flowId === null && traceparent === null && firedBy === null) return false;
   const more: More = [flowId, traceparent, firedBy];
@@ -68,7 +84,7 @@ export type Described = readonly [
 ];
 
 /** Beside a head, by the letters of lua/prelude.lua. */
-type Asides = Partial<Record<'e' | 'r' | 'p' | 'c' | 'w' | 'l', string>>;
+type Asides = Partial<Record<'e' | 'r' | 'p' | 'c' | 'w' | 'l' | 'd', string>>;
 
 /** The tasks of an answer, in its order. */
 export function readTasks([ids, heads, rows, leases, shapeList, asideList]: Described): readonly Task[] {
@@ -132,7 +148,7 @@ function readTask({ id, head, row, leaseUntil, shapes, aside }: Found): Task {
     key: values[5] === false ? null : (values[5] as string),
     keyForMs: shape[7] === false ? null : shape[7],
     ifExists: shape[6],
-    dependsOn: [],
+    dependsOn: aside.d === undefined ? [] : readDependencies(aside.d),
     flowId,
     tags: shape[10] === false ? [] : shape[10],
     traceparent,
@@ -170,6 +186,13 @@ function readRules(text: string): readonly LimitRule[] {
     name,
     max: max === false ? null : max,
     rate: count === false || perMs === false ? null : { count, perMs },
+  }));
+}
+
+function readDependencies(text: string): readonly Dependency[] {
+  return (JSON.parse(text) as readonly (readonly [string, OnFailure])[]).map(([taskId, onFailure]) => ({
+    taskId,
+    onFailure,
   }));
 }
 

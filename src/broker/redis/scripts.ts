@@ -4,17 +4,17 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { limits } from '../../core/limits.ts';
 
-const base = ['prelude', 'change', 'write'];
-const claiming = ['limits', 'line', 'take', 'describe'];
+const base = ['prelude', 'edges', 'change', 'release', 'write'];
+const claiming = ['limits', 'line', 'take', 'describe', 'parents'];
 
 /** The parts of each operation, in the order in which they need one another. */
 const partsOf = {
   open: ['prelude'],
   info: ['prelude'],
-  enqueue: base,
+  enqueue: [...base, 'arrive'],
   claim: [...base, ...claiming],
   heartbeat: [...base, 'worker'],
-  settle: [...base, ...claiming],
+  settle: [...base, ...claiming, 'arrive'],
   promote: base,
   'claim-overdue': [...base, 'describe'],
   prune: [...base, 'erase', 'worker'],
@@ -25,7 +25,7 @@ const partsOf = {
   update: base,
   configure: base,
   'get-tasks': ['prelude', 'describe'],
-  'get-queues': ['prelude', 'change'],
+  'get-queues': ['prelude', 'edges', 'change'],
   'get-workers': ['prelude'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
@@ -38,7 +38,18 @@ export interface Script {
 }
 
 /** The limits that scripts keep: the same numbers as everywhere else. */
-const limitsInLua = (['graceMs', 'presenceMs', 'claimScanMax', 'claimReadsMax'] as const)
+const limitsInLua = (
+  [
+    'graceMs',
+    'presenceMs',
+    'claimScanMax',
+    'claimReadsMax',
+    'parentsMax',
+    'claimParentsBytesMax',
+    'flowCancelMax',
+    'eventsKeepMs',
+  ] as const
+)
   .map((name) => `${name} = ${limits[name]}`)
   .join(', ');
 

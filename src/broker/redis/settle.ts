@@ -3,13 +3,21 @@
 import { isFinished } from '../../core/states.ts';
 import type { Settlement } from '../../core/task.ts';
 import type { ClaimRequest, SettleAnswer, SettleResult, Signal } from '../broker.ts';
+import {
+  type Arrivals,
+  argumentsOf as arrivalArguments,
+  orderArrivals,
+  type Refusal,
+  refusalError,
+} from './arrivals.ts';
 import { type ClaimReply, readClaimed, requestText } from './claim.ts';
 import type { Connection } from './connection.ts';
 import { createForms } from './forms.ts';
-import { refuse, refuseLargeBatch } from './refuse.ts';
+import { refuseLargeBatch, refuseTasks } from './refuse.ts';
 import { type Hints, signalsOf, type Told } from './signals.ts';
 
-type Reply = readonly [letters: Buffer, freed: number, hints: Hints, claimed: ClaimReply];
+type Settled = readonly [letters: Buffer, freed: number, hints: Hints, claimed: ClaimReply];
+type Reply = Settled | readonly [refused: Buffer, why: Refusal];
 
 export async function settle(
   connection: Connection,
@@ -17,16 +25,18 @@ export async function settle(
   claimNext?: ClaimRequest,
 ): Promise<Told<SettleAnswer>> {
   refuseLargeBatch(settlements);
-  if (settlements.some(({ spawn }) => spawn.length > 0)) refuse('spawn');
-  if (settlements.some(({ verdict }) => verdict.to === 'blocked')) refuse('a verdict to blocked');
+  const spawned = settlements.flatMap(({ spawn }) => spawn);
+  refuseTasks(spawned);
+  const arrivals = orderArrivals(spawned);
   const next = claimNext === undefined ? '' : requestText(claimNext);
-  const reply = await connection.run<Reply>('settle', argumentsOf(settlements, next));
+  const reply = await connection.run<Reply>('settle', argumentsOf(settlements, next, arrivals));
+  if (reply.length === 2) throw refusalError(arrivals, reply[1]);
   const results = readResults(reply[0]);
   const claimed = claimNext === undefined ? [] : readClaimed(reply[3], claimNext.token);
   return { answer: { results, claimed }, signals: signalsIn(settlements, results, reply) };
 }
 
-function argumentsOf(settlements: readonly Settlement[], next: string): readonly string[] {
+function argumentsOf(settlements: readonly Settlement[], next: string, arrivals: Arrivals): readonly string[] {
   const forms = createForms(isLike, formOf);
   const ids: string[] = [];
   const extras: unknown[] = [];
@@ -40,7 +50,21 @@ function argumentsOf(settlements: readonly Settlement[], next: string): readonly
       extras.push([ids.length, textOf(verdict.error), textOf(progress), logs.map((line) => JSON.stringify(line))]);
   }
   const [formList, formOfEach] = forms.args();
-  return [formList, ids.join(' '), formOfEach, JSON.stringify(extras), next, ...results];
+  const [spawned, payloads] = spawnArguments(settlements, arrivals);
+  return [formList, ids.join(' '), formOfEach, JSON.stringify(extras), next, spawned, ...results, ...payloads];
+}
+
+/** What is spawned, and with which settlement each of it stands or falls. */
+function spawnArguments(
+  settlements: readonly Settlement[],
+  { tasks, positions }: Arrivals,
+): readonly [spawned: string, payloads: readonly string[]] {
+  if (tasks.length === 0) return ['', []];
+  const owners = settlements.flatMap(({ spawn }, index) => spawn.map(() => index + 1));
+  const ownerOf = (place: number): number => owners[positions?.[place] ?? place] ?? 0;
+  const { forms, ids, formOf: formOfEach, extras, payloads } = arrivalArguments(tasks);
+  const list = `[${forms},${JSON.stringify(ids)},${JSON.stringify(formOfEach)},${JSON.stringify(extras)},${JSON.stringify(tasks.map((_task, place) => ownerOf(place)))}]`;
+  return [list, payloads];
 }
 
 function textOf(value: object | null): string | false {
@@ -85,16 +109,16 @@ function readResults(letters: Buffer): readonly SettleResult[] {
 function signalsIn(
   settlements: readonly Settlement[],
   results: readonly SettleResult[],
-  [, freed, hints]: Reply,
+  [, freed, hints]: Settled,
 ): readonly Signal[] {
   const finished = settlements.filter(({ verdict }, place) => {
     const outcome = results[place]?.outcome;
     return outcome === 'diverted' || (outcome === 'applied' && isFinished(verdict.to));
   });
-  const told = signalsOf(hints);
+  const told = signalsOf(
+    hints,
+    finished.map(({ lease }) => lease.taskId),
+  );
   // A freed slot may let through what waits in any queue: that says more than the queues.
-  const signals: Signal[] =
-    freed === 1 ? [{ kind: 'work', queues: null }, ...told.filter(({ kind }) => kind !== 'work')] : [...told];
-  if (finished.length > 0) signals.push({ kind: 'finished', taskIds: finished.map(({ lease }) => lease.taskId) });
-  return signals;
+  return freed === 1 ? [{ kind: 'work', queues: null }, ...told.filter(({ kind }) => kind !== 'work')] : told;
 }

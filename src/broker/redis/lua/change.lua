@@ -84,8 +84,11 @@ local function place(id, task, leaseUntil)
     if dueBefore[id] ~= task[DUE_AT] then firstDueAt = earlier(firstDueAt, task[DUE_AT]) end
   elseif state == 'running' then
     set(scores, 'leases', id, leaseUntil)
-  elseif state ~= 'blocked' then
+  elseif state == 'blocked' then
+    edges.blocked[id] = true
+  else
     set(scores, 'finished', id, task[PRUNE_AT])
+    if string.find(task[ASIDE], 'h', 1, true) then edges.ended[#edges.ended + 1] = id end
   end
   local at = deadlineOf(task)
   if at then set(scores, 'deadlines', id, at) end
@@ -105,7 +108,7 @@ local function leave(id, task)
   elseif state ~= 'blocked' then
     set(scores, 'finished', id, false)
   end
-  if deadlineOf(task) then set(scores, 'deadlines', id, false) end
+  if state == 'blocked' or deadlineOf(task) then set(scores, 'deadlines', id, false) end
   return state
 end
 
@@ -116,9 +119,11 @@ local function enter(kind, id, task, from, leaseUntil)
   record(kind, id, task, from, task[STATE])
 end
 
--- What to tell whoever waits: the queues that got work, and the time to the first task that was scheduled, -1 without one.
+-- What to tell whoever waits: the queues that got work, the time to the first task that was scheduled, -1 without one,
+-- whether a task waits for a verdict because of its parents, and which ended although nobody asked for them by name.
 local function signals()
-  return { work, firstDueAt and math.max(0, firstDueAt - now) or -1 }
+  local dueInMs = firstDueAt and math.max(0, firstDueAt - now) or -1
+  return { work, dueInMs, edges.isOverdue and 1 or 0, edges.finished }
 end
 
 -- Who has the key: { id, until }, `until` false for an unfinished holder; false when nobody. The time may be over.

@@ -2,7 +2,7 @@
 -- claimOverdue: hands whatever needs a verdict to one judge at a time; the reason is read from the task on every look.
 --
 -- ARGV[2] token, ARGV[3] how many at most, ARGV[4] leaseMs, ARGV[5] ids of dead workers, a JSON list
--- Answers the tasks, see describe, and the reason of each.
+-- Answers the tasks, see describe, the reason of each, and its failed parents where these are the reason.
 
 local token, limit, leaseMs, isDead, dead = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), {}, cjson.decode(ARGV[5])
 for _, workerId in ipairs(dead) do
@@ -14,7 +14,7 @@ local function reasonOf(id, task, leaseUntil)
   local expiresAt, grace = task[EXPIRES_AT], limits.graceMs
   if isWaiting(task[STATE]) then
     if expiresAt and expiresAt <= now then return 'expired' end
-    if task[STATE] == 'blocked' then return nil end
+    if task[STATE] == 'blocked' then return edges.count('failed', id) > 0 and 'dependency_failed' or nil end
     return task[START_BY] and task[START_BY] <= now and 'start_deadline' or nil
   end
   if task[STATE] ~= 'running' then return nil end
@@ -76,8 +76,24 @@ if #mine == 0 then
   end
 end
 write()
-local why = {}
-for i, id in ipairs(given) do
-  why[i] = reasons[id]
+-- The parents that failed, in the order in which the task named them: id, name, state, …, empty for those who are gone.
+local function failedParents(id)
+  local letters, list = edges.all(id), {}
+  for _, dependency in ipairs(edges.dependsOn(id)) do
+    local parent = dependency[1]
+    if letters[parent] == 'f' then
+      load({ parent })
+      local task = tasks[parent]
+      for _, value in ipairs({ parent, dependency[2], task and shapes[task[SHAPE]][NAME] or '', task and task[STATE] or '' }) do
+        list[#list + 1] = value
+      end
+    end
+  end
+  return list
 end
-return { describe(given), why }
+
+local why, failed = {}, {}
+for i, id in ipairs(given) do
+  why[i], failed[i] = reasons[id], reasons[id] == 'dependency_failed' and failedParents(id) or {}
+end
+return { describe(given), why, failed }

@@ -2,8 +2,8 @@
 -- claim: queued → running under the caller's token, in order of priority and age.
 --
 -- ARGV[2] the request as JSON: { token, workerId, leaseMs, limit, queues: [[name, limit]] }
--- Answers now, and the tasks, see describe.
+-- Answers now, the tasks, see describe, and their parents, see parents.lua.
 
 local ids, leaseUntil = claim(cjson.decode(ARGV[2]))
 write()
-return { now, describe(ids, leaseUntil) }
+return answerOf(ids, leaseUntil)

@@ -28,8 +28,10 @@ local function asidesOf(ids)
   local list = {}
   for place, id in ipairs(ids) do
     for letter in string.gmatch(tasks[id][ASIDE], '.') do
-      list[#list + 1], list[#list + 2] = place, letter
-      list[#list + 1] = call('HGET', prefix .. besides[letter], id)
+      if besides[letter] then
+        list[#list + 1], list[#list + 2] = place, letter
+        list[#list + 1] = call('HGET', prefix .. besides[letter], id)
+      end
     end
   end
   return list

@@ -5,8 +5,11 @@ local function erase(kind, id, task)
   local _, rowShape = cmsgpack.unpack_limit(rows[id], 1, 0)
   add('shapeUses', rowShape, -1)
   if task[SHAPE] ~= rowShape then add('shapeUses', task[SHAPE], -1) end
+  edges.forget(id, task)
+  local flowId = flowOf(id)
+  if type(flowId) == 'string' then set(members, 'flow:' .. flowId, id, false) end
   for letter in string.gmatch(task[ASIDE], '.') do
-    setAside(id, task, letter, false)
+    if besides[letter] then setAside(id, task, letter, false) end
   end
   set(puts, 'tasks', id, false)
   set(puts, 'heads', id, false)

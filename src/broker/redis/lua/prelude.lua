@@ -21,8 +21,9 @@ local KEY, ASIDE = 24, 25
 -- A shape is what the tasks of one definition share, a JSON list stored once; scripts read its first values.
 local NAME, QUEUE, PRIORITY, TIMEOUT_MS, KEEP_MS, STRICT_CANCEL, IF_EXISTS, KEY_FOR_MS = 1, 2, 3, 4, 5, 6, 7, 8
 
--- The hashes of the texts that only some tasks have, by their letters.
-local besides = { e = 'errors', r = 'results', p = 'progress', c = 'checkpoints', w = 'words', l = 'rules' }
+-- The hashes of the texts that only some tasks have, by their letters. Of h there is none: it says that others name the task
+-- as a parent.
+local besides = { e = 'errors', r = 'results', p = 'progress', c = 'checkpoints', w = 'words', l = 'rules', d = 'parents' }
 
 local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes')
 local now = ARGV[1]

@@ -5,10 +5,33 @@
 
 local BATCH = 1000
 
-local ids = call('ZRANGEBYSCORE', prefix .. 'finished', '-inf', now, 'LIMIT', 0, ARGV[2])
-load(ids, true)
-for _, id in ipairs(ids) do
-  erase('prune', id, tasks[id])
+-- Those that an unfinished task may still ask for are passed: behind them the look goes on, so far.
+local LOOKED_MAX = 5000
+
+local erased, most, looked = 0, tonumber(ARGV[2]), 0
+while erased < most and looked < LOOKED_MAX do
+  local ids = call('ZRANGEBYSCORE', prefix .. 'finished', '-inf', now, 'LIMIT', looked, math.min(most, BATCH))
+  looked = looked + #ids
+  load(ids, true)
+  for _, id in ipairs(ids) do
+    if erased < most and not edges.isNeeded(id, tasks[id]) then
+      erase('prune', id, tasks[id])
+      erased = erased + 1
+    end
+  end
+  if #ids == 0 then break end
+end
+local function isEmpty(flowId)
+  local left = call('SCARD', prefix .. 'flow:' .. flowId)
+  for _ in pairs(members['flow:' .. flowId] or {}) do
+    left = left - 1
+  end
+  return left == 0
+end
+local wishes = call('HGETALL', prefix .. 'cancelledFlows')
+for i = 1, #wishes, 2 do
+  local isOver = cjson.decode(wishes[i + 1])[1] + limits.eventsKeepMs <= now
+  if isOver and isEmpty(wishes[i]) then set(puts, 'cancelledFlows', wishes[i], false) end
 end
 for _, key in ipairs(call('ZRANGEBYSCORE', prefix .. 'keptKeys', '-inf', now, 'LIMIT', 0, BATCH)) do
   set(puts, 'keys', key, false)
@@ -19,4 +42,4 @@ for _, workerId in ipairs(call('ZRANGEBYSCORE', prefix .. 'beats', '-inf', silen
   forgetWorker(workerId)
 end
 write()
-return #ids
+return erased

@@ -17,5 +17,6 @@ load(ids, true)
 for i, id in ipairs(ids) do
   answers[i] = removeOne(id)
 end
+release()
 write()
 return answers

@@ -8,6 +8,21 @@
 
 local given, ids, count = cjson.decode(ARGV[2]), {}, 0
 
+-- A parent that is not here may come by a later call: it is waited for. Who runs, or has, holds nothing back any more.
+local function restoreEdges(id, head, dependsOn)
+  if dependsOn then edges.parents[id] = dependsOn end
+  for _, dependency in ipairs(dependsOn or {}) do
+    local parent = dependency[1]
+    load({ parent })
+    local letter = 'd'
+    if head[STATE] == 'blocked' then
+      letter = tasks[parent] and edges.letterOf(tasks[parent][STATE], dependency[2]) or 'o'
+    end
+    edges.link(id, parent, letter)
+  end
+  if #edges.childrenOf(id) > 0 then head[ASIDE] = head[ASIDE] .. 'h' end
+end
+
 local function restoreOne(i, task)
   local id, head, payload = task.id, task.head, ARGV[2 + i]
   head[SHAPE] = shapeIdOf(task.shape)
@@ -21,6 +36,8 @@ local function restoreOne(i, task)
     set(puts, besides[letter], id, text)
   end
   tasks[id], dirty[id] = head, head
+  restoreEdges(id, head, task.dependsOn)
+  if task.flowId then set(members, 'flow:' .. task.flowId, id, true) end
   place(id, head, task.leaseUntil)
   record('restore', id, head, false, head[STATE])
   if task.takes and not holderOf(key) and (not task.untilAt or task.untilAt > now) then holdKey(key, id, task.untilAt) end
@@ -41,5 +58,6 @@ for i, task in ipairs(given) do
     restoreOne(i, task)
   end
 end
+release()
 write()
 return { count, signals() }

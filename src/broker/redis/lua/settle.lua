@@ -5,9 +5,10 @@
 -- ARGV[3] ids, ARGV[4] the form of each
 -- ARGV[5] what only some have, a JSON list of [place, error, progress, logs]
 -- ARGV[6] the next claim as JSON (see claim.lua), or nothing
--- ARGV[7 …] results, empty for none
+-- ARGV[7] what is spawned, a JSON list of [forms, ids, form of each, extras, settlement of each] or nothing (see arrive.lua)
+-- ARGV[8 …] results, empty for none, and behind them the payloads of what is spawned
 -- Answers a letter for each settlement, 1 when a slot was freed that somebody waits for, the signals, and what a claim
--- answers.
+-- answers; or "refused" and why.
 
 local FORM_TOKEN, FORM_TO, FORM_REASON, FORM_CHARGE, FORM_MS, FORM_RAN_MS, FORM_EPOCH = 1, 2, 3, 4, 5, 6, 7
 local counters = { crash = CRASHES, interruption = INTERRUPTIONS, snooze = SNOOZES }
@@ -93,6 +94,7 @@ local function apply(id, task, form, result, extra, kind)
   end
   task[TOKEN], task[JUDGE_TOKEN], task[JUDGE_UNTIL], task[SETTLED_TOKEN] = false, false, false, form[FORM_TOKEN]
   enter(kind, id, task, from)
+  if from == 'blocked' and isWaiting(task[STATE]) and task[STATE] ~= 'blocked' then edges.letGo(id) end
   if isFinished(task[STATE]) then endKey(id, task) end
 end
 
@@ -107,7 +109,7 @@ local function settleOne(i)
     return task[SETTLED_TOKEN] == token and 'a' or 's'
   end
   local diverts = isDiverted(task, form)
-  local result = not diverts and ARGV[6 + i] or ''
+  local result = not diverts and ARGV[7 + i] or ''
   apply(id, task, diverts and divert(task, form) or form, result, extras[i], isOwn and 'settle' or 'judge')
   return diverts and 'v' or 'd'
 end
@@ -122,6 +124,21 @@ for i = 1, #ids do
   letters[i] = settleOne(i)
 end
 
+if ARGV[7] ~= '' then
+  local forms, ids, formOf, extras, owners = unpack(cjson.decode(ARGV[7]))
+  local batch = { forms = forms, ids = words(ids), formOf = words(formOf), extras = {}, skips = {}, unknown = 'fail' }
+  batch.offset = 7 + #letters
+  for _, extra in ipairs(extras) do
+    batch.extras[extra[1]] = extra
+  end
+  for i, owner in ipairs(owners) do
+    batch.skips[i] = letters[owner] ~= 'd'
+  end
+  local _, _, refusal = arrivals.store(batch)
+  if refusal then return { 'refused', refusal } end
+end
+release()
+
 local claimed, leaseUntil = {}, nil
 if ARGV[6] ~= '' then
   -- The claim looks for tasks where these settlements have just put them.
@@ -129,4 +146,4 @@ if ARGV[6] ~= '' then
   claimed, leaseUntil = claim(cjson.decode(ARGV[6]))
 end
 write()
-return { table.concat(letters), next(freed) and 1 or 0, signals(), { now, describe(claimed, leaseUntil) } }
+return { table.concat(letters), next(freed) and 1 or 0, signals(), answerOf(claimed, leaseUntil) }

@@ -46,5 +46,6 @@ load(ids, true)
 for i, change in ipairs(changes) do
   answers[i] = updateOne(change)
 end
+release()
 write()
 return { answers, signals() }

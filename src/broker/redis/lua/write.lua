@@ -2,8 +2,8 @@
 
 -- Within a call these follow each other so that along the events every task's versions grow.
 local eventOrder = {
-  'restore', 'enqueue', 'replace', 'settle', 'judge', 'claim', 'promote', 'unblock', 'cancel', 'cancelRequest', 'update',
-  'retry', 'remove', 'prune', 'configure', 'control', 'fire',
+  'restore', 'enqueue', 'settle', 'judge', 'replace', 'block', 'unblock', 'claim', 'promote', 'cancel', 'cancelRequest',
+  'update', 'retry', 'remove', 'prune', 'configure', 'control', 'fire',
 }
 
 -- `unpack` fails near 8,000 values.

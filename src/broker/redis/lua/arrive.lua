@@ -1,0 +1,217 @@
+-- Tasks on their way into the store, for `enqueue` and for what settlements spawn: each once under its id, one at a time
+-- under its key, parents before children.
+--
+-- A batch is { forms, ids, formOf, extras, offset, unknown, skips }: `forms` are lists of [shape, delayMs, at, startWithinMs,
+-- expiresInMs]; `extras` by place what only some have: [place, key, rules, more, dependsOn, blocks, flowId]; payloads stand in ARGV
+-- behind `offset`; `unknown` says what a parent is that nobody knows: "refuse" or "fail"; places in `skips` are passed over.
+
+local arrivals = {}
+
+local function make(form, dueAt, key, rules, more, dependsOn)
+  local startBy, expiresAt = form[4] and dueAt + form[4], form[5] and now + form[5]
+  local aside = (rules and 'l' or '') .. (dependsOn and 'd' or '')
+  form.shape = form.shape or shapeIdOf(form[1])
+  local values = cmsgpack.pack(form.shape, now, dueAt, startBy, expiresAt, key, aside, more)
+  return { values = values, task = freshTask(values) }
+end
+
+-- Looks at the parents as they are now.
+local function storeEdges(id, task, dependsOn)
+  edges.parents[id] = dependsOn
+  set(puts, 'parents', id, cjson.encode(dependsOn))
+  for _, dependency in ipairs(dependsOn) do
+    local parent = tasks[dependency[1]]
+    local letter = edges.letterOf(parent and parent[STATE], dependency[2])
+    edges.link(id, dependency[1], letter)
+    if letter ~= 'd' then task[STATE] = 'blocked' end
+  end
+end
+
+local function insert(batch, i, form, dueAt, dependsOn)
+  local id, extra, made = batch.ids[i], batch.extras[i], nil
+  if extra then
+    made = make(form, dueAt, extra[2], extra[3], extra[4], #dependsOn > 0)
+    if extra[3] then set(puts, 'rules', id, extra[3]) end
+    tasks[id] = made.task
+    if #dependsOn > 0 then
+      storeEdges(id, made.task, dependsOn)
+      -- Its row alone would say that it is queued.
+      if made.task[STATE] == 'blocked' then dirty[id] = made.task end
+    end
+    if extra[2] then holdKey(extra[2], id, false) end
+    if extra[7] then set(members, 'flow:' .. extra[7], id, true) end
+  else
+    -- Nothing of such a task differs from that of its neighbours but the id and the payload.
+    form.plain = form.plain or make(form, dueAt, false, false, false, false)
+    made = form.plain
+  end
+  rows[id] = made.values .. ARGV[batch.offset + i]
+  set(puts, 'tasks', id, rows[id])
+  add('shapeUses', form.shape, 1)
+  place(id, made.task)
+  record('enqueue', id, made.task, false, made.task[STATE])
+  local wish = extra and wishOf(extra[7])
+  if wish then
+    edges.finished[#edges.finished + 1] = id
+    cancelWaiting('cancel', id, made.task, wish[2])
+  end
+  return made.task[STATE]
+end
+
+local function hasSameBody(batch, i, form)
+  local id = batch.ids[i]
+  local offset, shape, _, _, _, _, key = cmsgpack.unpack_limit(rows[id], ROW_VALUES + 1, 0)
+  loadShapes({ shape })
+  return shapes[shape][NAME] == form.fields[NAME]
+    and key == (batch.extras[i] and batch.extras[i][2] or false)
+    and (offset == -1 and '' or string.sub(rows[id], offset + 1)) == ARGV[batch.offset + i]
+end
+
+-- Only a holder that waits can be replaced: what runs, or ran within `keyForMs`, stands.
+local function replace(batch, i, form, holderId, dependsOn)
+  load({ holderId })
+  local holder = tasks[holderId]
+  if not holder or not isWaiting(holder[STATE]) then return 'duplicate', holderId, '' end
+  freeKey(holderId, holder)
+  local from = leave(holderId, holder)
+  holder[STATE], holder[REASON], holder[FINISHED_AT] = 'cancelled', 'replaced', now
+  holder[PRUNE_AT] = now + shapes[holder[SHAPE]][KEEP_MS]
+  enter('replace', holderId, holder, from)
+  local isEarlier = form.fields[IF_EXISTS] == 'replace'
+  local dueAt = isEarlier and math.min(form.dueAt, holder[DUE_AT]) or form.dueAt
+  return 'replaced', holderId, insert(batch, i, form, dueAt, dependsOn)
+end
+
+local function arriveOne(batch, i, dependsOn)
+  local id, form = batch.ids[i], batch.forms[tonumber(batch.formOf[i])]
+  if rows[id] then
+    if not hasSameBody(batch, i, form) then return 'conflict', id, '' end
+    load({ id })
+    return 'existing', '', tasks[id][STATE]
+  end
+  local holderId = batch.extras[i] and holderOf(batch.extras[i][2])
+  if not holderId then return 'created', '', insert(batch, i, form, form.dueAt, dependsOn) end
+  local rule = form.fields[IF_EXISTS]
+  if rule == 'error' then return 'conflict', holderId, '' end
+  if rule == 'return' then return 'duplicate', holderId, '' end
+  return replace(batch, i, form, holderId, dependsOn)
+end
+
+-- Each parent once, in the place of a task whose key was held its holder. A holder of a kept key may be gone: it has
+-- succeeded, so nothing waits for it.
+local function parentsOf(batch, i, standsFor, holders)
+  local list, seen = {}, {}
+  for _, dependency in ipairs(batch.extras[i] and batch.extras[i][5] or {}) do
+    local parent = standsFor[dependency[1]] or dependency[1]
+    -- One of this batch is not known by itself yet.
+    if tasks[parent] == nil then load({ parent }) end
+    if not seen[parent] and (tasks[parent] or not holders[parent]) then
+      seen[parent] = true
+      list[#list + 1] = { parent, dependency[2] }
+    end
+  end
+  return list
+end
+
+-- Whom a task blocks gains it as a parent. Answers what is refused, or nil.
+local function gainParents(gains)
+  local gained, order = {}, {}
+  for _, gain in ipairs(gains) do
+    local child, parent, onFailure, i = gain[1], gain[2], gain[3], gain[4]
+    load({ child, parent })
+    local task = tasks[child]
+    if task and isWaiting(task[STATE]) and not edges.of(child, parent) then
+      local letter = edges.letterOf(tasks[parent] and tasks[parent][STATE], onFailure)
+      edges.link(child, parent, letter)
+      if not gained[child] then
+        gained[child] = {}
+        order[#order + 1] = child
+      end
+      table.insert(gained[child], { parent, onFailure, letter, i })
+    end
+  end
+  for _, child in ipairs(order) do
+    for _, gain in ipairs(gained[child]) do
+      -- Who has a failed parent waits for a verdict, not for the parent.
+      if gain[3] == 'o' and edges.waitsFor(gain[1], child) then return { 'loop', gain[4], child } end
+    end
+  end
+  for _, child in ipairs(order) do
+    local task, list = tasks[child], {}
+    for _, dependency in ipairs(edges.dependsOn(child)) do
+      list[#list + 1] = dependency
+    end
+    for _, gain in ipairs(gained[child]) do
+      list[#list + 1] = { gain[1], gain[2] }
+    end
+    if #list > limits.parentsMax then return { 'parents', gained[child][#gained[child]][4], child, #list } end
+    local from = leave(child, task)
+    task[STATE], edges.parents[child] = 'blocked', list
+    setAside(child, task, 'd', cjson.encode(list))
+    enter('block', child, task, from)
+  end
+end
+
+-- Reads what the batch is about.
+local function openBatch(batch)
+  local keys, others = {}, {}
+  for _, extra in pairs(batch.extras) do
+    if extra[2] then keys[#keys + 1] = extra[2] end
+    for _, list in ipairs({ extra[5] or {}, extra[6] or {} }) do
+      for _, dependency in ipairs(list) do
+        others[#others + 1] = dependency[1]
+      end
+    end
+  end
+  for _, form in ipairs(batch.forms) do
+    form.fields = cjson.decode(form[1])
+    form.dueAt = form[3] and math.max(form[3], now) or now + form[2]
+  end
+  loadKeys(keys)
+  edges.load(others)
+  if #batch.ids == 0 then return end
+  local known = call('HMGET', prefix .. 'tasks', unpack(batch.ids))
+  for i, id in ipairs(batch.ids) do
+    rows[id] = rows[id] or known[i]
+    -- Asked for as a parent before it came: it may be there after all.
+    if tasks[id] == false then tasks[id] = nil end
+  end
+end
+
+-- Answers a letter for each task (queued and scheduled ones that were simply created, else a dot), and the others as
+-- place, outcome, the other task, state; or what is refused: nothing may be written then.
+function arrivals.store(batch)
+  openBatch(batch)
+  local letters, others, standsFor, holders, gains = {}, {}, {}, {}, {}
+  for i, id in ipairs(batch.ids) do
+    if batch.skips and batch.skips[i] then
+      letters[i] = '.'
+    else
+      local dependsOn = parentsOf(batch, i, standsFor, holders)
+      local outcome, of, state = arriveOne(batch, i, dependsOn)
+      local isPlain = outcome == 'created' and (state == 'queued' or state == 'scheduled')
+      letters[i] = isPlain and string.sub(state, 1, 1) or '.'
+      if not isPlain then
+        for _, value in ipairs({ i, outcome, of, state }) do
+          others[#others + 1] = value
+        end
+      end
+      if outcome == 'duplicate' then
+        standsFor[id], holders[of] = of, true
+        load({ of })
+      end
+      if outcome == 'created' or outcome == 'replaced' then
+        for place, dependency in ipairs(batch.unknown == 'refuse' and dependsOn or {}) do
+          if not tasks[dependency[1]] then return nil, nil, { 'unknown', i, dependency[1], place } end
+        end
+      end
+      local parent = standsFor[id] or id
+      if outcome ~= 'existing' and outcome ~= 'conflict' and (tasks[parent] or rows[parent]) then
+        for _, dependency in ipairs(batch.extras[i] and batch.extras[i][6] or {}) do
+          gains[#gains + 1] = { dependency[1], parent, dependency[2], i }
+        end
+      end
+    end
+  end
+  return table.concat(letters), others, gainParents(gains)
+end

@@ -1,0 +1,146 @@
+-- Edges between tasks: who waits for whom, and how many parents still hold a task back.
+--
+-- `edges:<child>` says of each parent o (open: not ended), d (done: holds nothing back) or f (failed: holds it back for good).
+-- `children:<parent>` are the tasks that named it; its head has the letter h then, so that no other end asks for them.
+-- `waits` and `failed` count by child the edges that are not done, and those that failed. What a task depends on, in the
+-- order in which it was said, is the text with the letter d: [[parent, onFailure], …].
+
+local edges = { parents = {}, ended = {}, blocked = {}, finished = {}, isOverdue = false }
+
+-- How an edge stands with its parent in this state; false for a parent that is gone.
+function edges.letterOf(state, onFailure)
+  if state == 'succeeded' then return 'd' end
+  if state and not isFinished(state) then return 'o' end
+  return onFailure == 'ignore' and 'd' or 'f'
+end
+
+-- Reads many tasks: a list may be longer than what one command carries.
+function edges.load(ids, withRows)
+  for from = 1, #ids, 4000 do
+    load({ unpack(ids, from, math.min(from + 3999, #ids)) }, withRows)
+  end
+end
+
+function edges.count(name, child)
+  return (tonumber(call('HGET', prefix .. name, child)) or 0) + (sums[name] and sums[name][child] or 0)
+end
+
+-- What a task depends on, as it was stored or is about to be.
+function edges.dependsOn(child)
+  local known = edges.parents[child]
+  if not known then
+    local text = tasks[child] and string.find(tasks[child][ASIDE], 'd', 1, true) and
+      call('HGET', prefix .. 'parents', child)
+    known = text and cjson.decode(text) or {}
+    edges.parents[child] = known
+  end
+  return known
+end
+
+function edges.of(child, parent)
+  local name = 'edges:' .. child
+  local new = puts[name] and puts[name][parent]
+  if new ~= nil then return new end
+  return call('HGET', prefix .. name, parent)
+end
+
+-- All edges of a child: letters by parents.
+function edges.all(child)
+  local name, letters = 'edges:' .. child, {}
+  local found = call('HGETALL', prefix .. name)
+  for i = 1, #found, 2 do
+    letters[found[i]] = found[i + 1]
+  end
+  for parent, letter in pairs(puts[name] or {}) do
+    letters[parent] = letter or nil
+  end
+  return letters
+end
+
+-- Stores how an edge stands now; false for one that is forgotten.
+function edges.set(child, parent, letter)
+  local before = edges.of(child, parent)
+  if before == letter then return end
+  local wasHeld, isHeld = before == 'o' or before == 'f', letter == 'o' or letter == 'f'
+  if wasHeld ~= isHeld then add('waits', child, isHeld and 1 or -1) end
+  if (before == 'f') ~= (letter == 'f') then add('failed', child, letter == 'f' and 1 or -1) end
+  set(puts, 'edges:' .. child, parent, letter)
+end
+
+-- A new edge, with its child among those of the parent.
+function edges.link(child, parent, letter)
+  edges.set(child, parent, letter)
+  set(members, 'children:' .. parent, child, true)
+  local task = tasks[parent]
+  if task and not string.find(task[ASIDE], 'h', 1, true) then
+    task[ASIDE] = task[ASIDE] .. 'h'
+    dirty[parent] = task
+  end
+end
+
+function edges.childrenOf(parent)
+  local name = 'children:' .. parent
+  local seen, list = {}, {}
+  for _, child in ipairs(call('SMEMBERS', prefix .. name)) do
+    seen[child] = true
+  end
+  for child, isThere in pairs(members[name] or {}) do
+    seen[child] = isThere or nil
+  end
+  for child in pairs(seen) do
+    list[#list + 1] = child
+  end
+  table.sort(list)
+  return list
+end
+
+-- Whether `ancestor` must end before the task may run, by way of open edges.
+function edges.waitsFor(id, ancestor)
+  local seen, stack = {}, { id }
+  while #stack > 0 do
+    local top = table.remove(stack)
+    if top == ancestor then return true end
+    if not seen[top] then
+      seen[top] = true
+      for parent, letter in pairs(edges.all(top)) do
+        if letter == 'o' then stack[#stack + 1] = parent end
+      end
+    end
+  end
+  return false
+end
+
+-- A judge has decided that no parent holds the task back any more.
+function edges.letGo(child)
+  for parent, letter in pairs(edges.all(child)) do
+    if letter ~= 'd' then edges.set(child, parent, 'd') end
+  end
+end
+
+-- Edges go with their child; of a parent that goes only those stay that failed, for the verdict on the child.
+function edges.forget(id, task)
+  if string.find(task[ASIDE], 'd', 1, true) then
+    for parent in pairs(edges.all(id)) do
+      edges.set(id, parent, false)
+      set(members, 'children:' .. parent, id, false)
+    end
+  end
+  if not string.find(task[ASIDE], 'h', 1, true) then return end
+  for _, child in ipairs(edges.childrenOf(id)) do
+    if edges.of(child, id) ~= 'f' then
+      edges.set(child, id, false)
+      set(members, 'children:' .. id, child, false)
+    end
+  end
+end
+
+-- Whether an unfinished task may still ask for the result of this one.
+function edges.isNeeded(id, task)
+  if not string.find(task[ASIDE], 'h', 1, true) then return false end
+  local children = edges.childrenOf(id)
+  edges.load(children)
+  for _, child in ipairs(children) do
+    if tasks[child] and not isFinished(tasks[child][STATE]) then return true end
+  end
+  return false
+end

@@ -1,0 +1,83 @@
+-- What follows from the end of a task: the edges to its children close, and whose last parent it was may run.
+
+local function flowOf(id)
+  if not rows[id] then load({ id }, true) end
+  local more = select(9, cmsgpack.unpack_limit(rows[id], ROW_VALUES + 1, 0))
+  return more and cjson.decode(more)[1] or nil
+end
+
+-- Who asked for the end of a flow: { at, words }; nil when nobody did.
+local function wishOf(flowId)
+  if type(flowId) ~= 'string' then return nil end
+  local pending = puts.cancelledFlows and puts.cancelledFlows[flowId]
+  if pending == false then return nil end
+  local text = pending or call('HGET', prefix .. 'cancelledFlows', flowId)
+  return text and cjson.decode(text) or nil
+end
+
+-- Ends a task that waits.
+local function cancelWaiting(kind, id, task, said)
+  freeKey(id, task)
+  local from = leave(id, task)
+  task[STATE], task[REASON], task[FINISHED_AT] = 'cancelled', 'user', now
+  task[PRUNE_AT] = now + shapes[task[SHAPE]][KEEP_MS]
+  setAside(id, task, 'w', said)
+  enter(kind, id, task, from)
+end
+
+-- Also when the parent was restored as finished.
+local function closeEdges(parent)
+  local state, children = tasks[parent] and tasks[parent][STATE], edges.childrenOf(parent)
+  edges.load(children)
+  for _, child in ipairs(children) do
+    if tasks[child] and edges.of(child, parent) == 'o' then
+      local onFailure = 'fail'
+      for _, dependency in ipairs(edges.dependsOn(child)) do
+        if dependency[1] == parent then onFailure = dependency[2] end
+      end
+      edges.set(child, parent, edges.letterOf(state, onFailure))
+      edges.blocked[child] = true
+    end
+  end
+end
+
+-- It becomes due now, if it was before: it has waited for its parents, not for a worker.
+local function unblock(id, task)
+  local wish = wishOf(flowOf(id))
+  if wish then
+    edges.finished[#edges.finished + 1] = id
+    return cancelWaiting('unblock', id, task, wish[2])
+  end
+  local from, dueAt = leave(id, task), math.max(task[DUE_AT], now)
+  if task[START_BY] then task[START_BY] = task[START_BY] + dueAt - task[DUE_AT] end
+  task[STATE], task[REASON], task[DUE_AT] = dueAt > now and 'scheduled' or 'queued', false, dueAt
+  enter('unblock', id, task, from)
+end
+
+-- Until nothing follows from it any more: a task of a cancelled flow ends when it is let go, and so its children are next.
+local function release()
+  while #edges.ended > 0 or next(edges.blocked) do
+    local ended, candidates = edges.ended, {}
+    edges.ended = {}
+    for _, parent in ipairs(ended) do
+      closeEdges(parent)
+    end
+    for child in pairs(edges.blocked) do
+      candidates[#candidates + 1] = child
+    end
+    edges.blocked = {}
+    table.sort(candidates)
+    edges.load(candidates)
+    for _, id in ipairs(candidates) do
+      local task = tasks[id]
+      if task and task[STATE] == 'blocked' then
+        if edges.count('failed', id) > 0 then
+          edges.isOverdue = true
+          set(scores, 'deadlines', id, now)
+        elseif edges.count('waits', id) == 0 then
+          unblock(id, task)
+        end
+      end
+    end
+  end
+end
