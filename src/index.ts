@@ -37,7 +37,7 @@ export type { Priority } from './core/priority.ts';
 export type { Overlap } from './core/schedule.ts';
 export type { TaskState } from './core/states.ts';
 export type { IfExists } from './core/task.ts';
-export type { Transaction } from './core/transaction.ts';
+export type { PostgresTransaction, SqliteTransaction, Transaction } from './core/transaction.ts';
 export { fatal, snooze } from './core/verdicts.ts';
 export type { RunEvent, TroubleEvent, WorkerEvents } from './worker/events.ts';
 export type { HostedWorker as Worker, HostedWorkerOptions as WorkerOptions } from './worker/hosted.ts';

@@ -1,6 +1,7 @@
 /** The Postgres store as a store under test: a schema that nobody else has, and a second look at it through another connection. */
 
 import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
 import { createPostgresDriver } from '../../src/broker/postgres/driver.ts';
 import { createPostgresBroker } from '../../src/broker/postgres/store.ts';
 import { readPostgresUrl } from '../../src/broker/postgres/url.ts';
@@ -56,6 +57,16 @@ export function postgresStores(url: string): CreateStore {
           attempts: await readAttempts(tx, taskId),
           logs: await readLogs(tx, taskId),
         })),
+      begin: async () => {
+        const tx = new Client({ connectionString: url });
+        await tx.connect();
+        await tx.query('BEGIN');
+        const end = async (how: string) => {
+          await tx.query(how);
+          await tx.end();
+        };
+        return { tx, isAlone: false, commit: () => end('COMMIT'), rollback: () => end('ROLLBACK') };
+      },
       dispose: async () => {
         const tables = await (await look()).readOne(tablesOf, namespace);
         await driver.transaction(async (tx) => {

@@ -6,6 +6,14 @@ import { postgresJson } from './json.ts';
 /** Numbers of events: see `nextEvent`. A step has at most as many kinds of events as there are. */
 const eventBits = 12;
 
+const transaction = 'pg_current_xact_id()::text::bigint';
+
+/**
+ * How many transactions after this one a row's was numbered, modulo 2³²: behind a savepoint a row has a number of its own, which
+ * is in progress as long as the whole is. What others have stored and we can see has ended.
+ */
+const since = `((xmin::text::bigint - ${transaction}) & 4294967295)`;
+
 export const postgresDialect: Dialect = {
   name: 'postgres',
   oneOf: (parameter, of = 'text') => `= ANY(${parameter}::${of}[])`,
@@ -19,7 +27,7 @@ export const postgresDialect: Dialect = {
     return { values: { ...values, ...given(own) }, from: unnested(own, names.length) };
   },
   orRollback: '',
-  isOwn: ' AND xmin = pg_current_xact_id()::xid',
+  isOwn: ` AND CASE WHEN ${since} < 2147483648 THEN pg_xact_status((${transaction} + ${since})::text::xid8) = 'in progress' ELSE false END`,
   nextEvent: (position) => `(pg_current_xact_id()::text::bigint << ${eventBits}) | ${position}`,
   finalEvents: ` AND seq < (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << ${eventBits})`,
   json: postgresJson,

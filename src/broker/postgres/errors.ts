@@ -3,7 +3,7 @@
 import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 
 /** SQLSTATE of Postgres, or the code of an error of the operating system. */
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 

@@ -6,6 +6,7 @@ import type { Broker } from '../broker.ts';
 import { migrate } from '../sql/migrate.ts';
 import { createSqlBroker } from '../sql/sql-broker.ts';
 import { createPostgresDriver, type PostgresDriver } from './driver.ts';
+import { createPostgresJoin } from './join.ts';
 import type { PostgresAddress } from './url.ts';
 
 export interface PostgresOptions {
@@ -37,6 +38,7 @@ export function createPostgresBroker(options: PostgresOptions): Broker & { reado
     },
     close: () => driver.close(),
     durability: driver.durability,
+    join: createPostgresJoin({ masked: address.masked, namespace, now: now ?? null }),
   });
   return { ...broker, driver };
 }

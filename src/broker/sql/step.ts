@@ -145,15 +145,20 @@ const appendEvents = eachStatement(
  */
 const appendDeltas = statement('append_deltas', () => 'INSERT INTO deltas (at, counts, minutes) VALUES ($1, $2, $3)');
 
-/** Stores what the step has recorded. Answers whether it changed anything. */
-export async function endStep(step: Step): Promise<boolean> {
+/** Stores what the step has recorded, behind the earlier events of its transaction. Answers whether it changed anything. */
+export async function endStep(step: Step, earlierEvents = 0): Promise<boolean> {
   const { changes, now } = step;
   if (changes.length === 0 && !step.configured && step.commanded.length === 0 && !step.fired) return false;
   const byKind = Map.groupBy(changes, ({ kind }) => kind);
   const kinds = eventOrder.filter((kind) => byKind.has(kind) || isTold(step, kind));
   await step.tx.each(
     appendEvents,
-    kinds.map((kind, position) => [position, now, kind, JSON.stringify((byKind.get(kind) ?? []).map(eventGroup))]),
+    kinds.map((kind, position) => [
+      earlierEvents + position,
+      now,
+      kind,
+      JSON.stringify((byKind.get(kind) ?? []).map(eventGroup)),
+    ]),
   );
   const counts = countDeltas(changes);
   const minutes = minuteDeltas(changes);
