@@ -216,6 +216,24 @@ export const errorTable = {
     'taskflow db migrate',
   ),
   STORE_CLOSED: kind(503, 6, 'The store is closed.'),
+  STORE_IN_USE: kind(
+    409,
+    7,
+    'The store is in use: {workers}.',
+    'Stop its servers and workers first, or insist with --force: what they do meanwhile is not moved.',
+  ),
+  STORE_NOT_EMPTY: kind(
+    409,
+    7,
+    'The target has data of its own: {found}.',
+    'Move into a new file, database or namespace.',
+  ),
+  MOVE_INCOMPLETE: kind(
+    409,
+    7,
+    'The sides differ in {table}: {source} rows in the source, {target} in the target.',
+    'Something wrote to one of them meanwhile. Stop what enqueues, and move again into an empty target; the source is as it was.',
+  ),
   NOT_SUPPORTED: kind(501, 1, '{what} is not supported by this version yet.'),
   // configuration and surfaces
   INVALID_CONFIG: kind(400, 2, 'The configuration has {count} mistake(s):\n{problems}', 'taskflow config validate'),
