@@ -8,7 +8,7 @@ import { createPostgresBroker } from '../../src/broker/postgres/store.ts';
 import { type PostgresAddress, readPostgresUrl } from '../../src/broker/postgres/url.ts';
 import type { SqlDriver } from '../../src/broker/sql/driver.ts';
 import { statement } from '../../src/broker/sql/driver.ts';
-import { readEvents } from '../../src/broker/sql/events.ts';
+import { readEvents, readFinalEvents } from '../../src/broker/sql/events.ts';
 import { migrationStatus } from '../../src/broker/sql/migrate.ts';
 import { recount } from '../../src/broker/sql/recount.ts';
 import { systemChance } from '../../src/core/chance.ts';
@@ -256,6 +256,32 @@ await onPostgres(({ url }) => {
     });
   });
 
+  test('events come in the order of their causes: along their numbers the versions of a task grow without a gap', async () => {
+    await open(6, async (brokers, driver) => {
+      let left = 200;
+      const work = async (broker: Broker, index: number): Promise<void> => {
+        if (index < 2) {
+          for (let turn = 0; turn < 50; turn += 1) await broker.enqueue([newTask(id()), newTask(id())]);
+          return;
+        }
+        let claimed = await broker.claim(claimRequest(token(), { limit: 3 }));
+        while (left > 0) {
+          const ended = claimed.map(({ task, lease }) => settlement(task.id, lease, finish('succeeded')));
+          left -= ended.length;
+          ({ claimed } = await broker.settle(ended, claimRequest(token(), { limit: 3 })));
+        }
+      };
+      await all(brokers, work);
+      const versions = new Map<string, number>();
+      for (const { items } of await driver.read((tx) => readEvents(tx, 0, 10_000)))
+        for (const { taskId, version } of items) {
+          expect([taskId, version]).toEqual([taskId, (versions.get(taskId) ?? 0) + 1]);
+          versions.set(taskId, version);
+        }
+      expect([...versions.values()]).toEqual(Array.from({ length: 200 }, () => 3));
+    });
+  });
+
   test('who reads events behind the last one seen misses none that was stored later', async () => {
     await open(5, async (brokers, driver) => {
       const writers = brokers.slice(1);
@@ -264,7 +290,7 @@ await onPostgres(({ url }) => {
       const reading = (async () => {
         for (let last = 0, rest = true; writing || rest; ) {
           const isLast = !writing;
-          const events = await driver.read((tx) => readEvents(tx, last, 1_000));
+          const events = await readFinalEvents(driver, last, 1_000);
           seen.push(...events.map(({ seq }) => seq));
           last = events.at(-1)?.seq ?? last;
           rest = !isLast || events.length > 0;

@@ -3,9 +3,6 @@
 import type { Columns, Dialect } from '../sql/driver.ts';
 import { postgresJson } from './json.ts';
 
-/** Numbers of events: see `nextEvent`. A step has at most as many kinds of events as there are. */
-const eventBits = 12;
-
 const transaction = 'pg_current_xact_id()::text::bigint';
 
 /**
@@ -28,8 +25,6 @@ export const postgresDialect: Dialect = {
   },
   orRollback: '',
   isOwn: ` AND CASE WHEN ${since} < 2147483648 THEN pg_xact_status((${transaction} + ${since})::text::xid8) = 'in progress' ELSE false END`,
-  nextEvent: (position) => `(pg_current_xact_id()::text::bigint << ${eventBits}) | ${position}`,
-  finalEvents: ` AND seq < (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << ${eventBits})`,
   json: postgresJson,
 };
 

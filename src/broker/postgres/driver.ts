@@ -9,6 +9,7 @@ import type { BrokerInfo } from '../broker.ts';
 import { type SqlDriver, type SqlTransaction, statement } from '../sql/driver.ts';
 import { postgresDialect } from './dialect.ts';
 import { isAfterError, isLost, isRaced, translate } from './errors.ts';
+import { eventOrderStatements, finalEventOf } from './event-order.ts';
 import { identifier } from './schema.ts';
 import { createSession, createTexts, type Session } from './session.ts';
 import { clientConfig, type PostgresAddress } from './url.ts';
@@ -49,7 +50,8 @@ const foundSchema = statement<[found: number]>('found_schema', () => 'SELECT to_
 
 export function createPostgresDriver(options: PostgresDriverOptions): PostgresDriver {
   const { address, namespace, clock, chance, now = null } = options;
-  const settings = { namespace, prepares: address.prepares, now };
+  const eventOrder = eventOrderStatements(namespace);
+  const settings = { namespace, prepares: address.prepares, now, holdEvents: eventOrder.hold };
   const texts = createTexts(settings);
   const schema = identifier(namespace);
   let pool: pg.Pool | null = null;
@@ -125,6 +127,14 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
       // Also whoever may not make a schema may use one that is there.
       if ((await tx.query(foundSchema, schema))[0]?.[0] !== 1) await tx.execute(`CREATE SCHEMA ${schema}`);
       await tx.execute(`SET LOCAL search_path TO ${schema}`);
+    },
+    finalEvent: async () => {
+      const [row] = await driver.readOne(eventOrder.last);
+      const held = await driver.readOne(eventOrder.held);
+      return finalEventOf(
+        row?.[0] ?? 0,
+        held.map(([key]) => key),
+      );
     },
     hasTable: async (tx, name) => (await tx.query(foundTable, `${schema}.${identifier(name)}`))[0]?.[0] === 1,
     open: async () => {

@@ -4,10 +4,11 @@ import type { QueryArrayConfig } from 'pg';
 import { TaskFlowError } from '../../core/errors.ts';
 import { type Join, notJoinable } from '../sql/join.ts';
 import { codeOf, translate } from './errors.ts';
+import { eventOrderStatements } from './event-order.ts';
 import { createSession, createTexts, type PgClient, type SessionSettings } from './session.ts';
 import { decodeText } from './text.ts';
 
-export interface PostgresJoinOptions extends Omit<SessionSettings, 'prepares'> {
+export interface PostgresJoinOptions extends Pick<SessionSettings, 'namespace' | 'now'> {
   /** The URL of the store without its password. */
   readonly masked: string;
 }
@@ -21,8 +22,9 @@ interface Queryable {
 const codes = { noTransaction: '25P01', failed: '25P02', noTable: '42P01', noSchema: '3F000' } as const;
 
 /** Statements are not prepared: whose connection it is, and behind which pooler, is not known. */
-export function createPostgresJoin({ masked, ...settings }: PostgresJoinOptions): Join {
-  const texts = createTexts({ ...settings, prepares: false });
+export function createPostgresJoin({ masked, ...options }: PostgresJoinOptions): Join {
+  const settings = { ...options, prepares: false, holdEvents: eventOrderStatements(options.namespace).hold };
+  const texts = createTexts(settings);
   const waiting = new WeakMap<object, Promise<unknown>>();
 
   const joined: Join = async (handle, work) => {
@@ -30,7 +32,7 @@ export function createPostgresJoin({ masked, ...settings }: PostgresJoinOptions)
     const run = inOrder(handle);
     await begin(run);
     try {
-      const { tx } = createSession(clientOf(run), { ...settings, prepares: false }, texts);
+      const { tx } = createSession(clientOf(run), settings, texts);
       const answer = await work(tx);
       await run('RELEASE SAVEPOINT taskflow', []);
       return answer;

@@ -24,7 +24,12 @@ export function lockKey(
   names: readonly string[],
 ): { readonly group: number; readonly members: readonly number[] } {
   const numbers = new Set(names.map((name) => (hash(name) >>> 0) % members[scope]));
-  return { group: hash(`taskflow ${scope} ${namespace}`), members: [...numbers].sort((left, right) => left - right) };
+  return { group: lockGroup(namespace, scope), members: [...numbers].sort((left, right) => left - right) };
+}
+
+/** The group of a scope in this namespace. */
+export function lockGroup(namespace: string, scope: LockScope | 'events'): number {
+  return hash(`taskflow ${scope} ${namespace}`);
 }
 
 /** FNV-1a with 32 bits, signed. */

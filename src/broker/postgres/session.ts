@@ -27,6 +27,8 @@ export interface SessionSettings {
   readonly prepares: boolean;
   /** The clock of a test instead of the server's. */
   readonly now: (() => number) | null;
+  /** What keeps readers of events below those that are being stored. */
+  readonly holdEvents: Statement;
 }
 
 export interface Session {
@@ -78,7 +80,7 @@ export function createSession(
   settings: SessionSettings,
   textOf: ReturnType<typeof createTexts>,
 ): Session {
-  const { namespace, now } = settings;
+  const { namespace, now, holdEvents } = settings;
   let firstError: unknown = null;
 
   const run = (prepared: Prepared, values: readonly unknown[]): Promise<QueryArrayResult> => {
@@ -134,6 +136,7 @@ export function createSession(
       return true;
     },
     tryHold: async (scope) => (await hold('pg_try_advisory_xact_lock', scope, [''])).rows[0]?.[0] === 1,
+    holdEvents: async () => void (await ask(holdEvents, [])),
   };
   return {
     tx: heardOf(tx),
@@ -163,6 +166,7 @@ function heardOf(tx: SqlTransaction): SqlTransaction {
     lock: (...given) => heard(tx.lock(...given)),
     hold: (...given) => heard(tx.hold(...given)),
     tryHold: (...given) => heard(tx.tryHold(...given)),
+    holdEvents: () => heard(tx.holdEvents()),
   };
 }
 

@@ -57,10 +57,6 @@ export interface Dialect {
   readonly orRollback: string;
   /** Behind a condition: the transaction under way has stored the row itself. Only asked where it must be certain. */
   readonly isOwn: string;
-  /** The number of an event of this transaction: readers go on behind the last one they saw, so none may come before it later. */
-  nextEvent(position: string): string;
-  /** Behind a condition on events: whoever may still store one would store it behind these. */
-  readonly finalEvents: string;
   readonly json: JsonDialect;
 }
 
@@ -163,6 +159,8 @@ export interface SqlTransaction {
   hold(scope: LockScope, names: readonly string[], how: 'alone' | 'shared'): Promise<boolean>;
   /** The same without waiting: whether it is held alone now. */
   tryHold(scope: LockScope): Promise<boolean>;
+  /** To be called before an event is stored, after all that it tells: until the transaction ends no reader goes beyond its number. */
+  holdEvents(): Promise<void>;
 }
 
 /** What names are held in; this is also the order in which a transaction asks for them. */
@@ -184,4 +182,6 @@ export interface SqlDriver {
   /** Makes every other process that migrates wait until this transaction ends. */
   lockMigrations(tx: SqlTransaction): Promise<void>;
   hasTable(tx: SqlTransaction, name: string): Promise<boolean>;
+  /** Whoever may still store an event would store it behind this number: a reader may go so far. `null` is as far as there are. */
+  finalEvent(): Promise<number | null>;
 }

@@ -2,17 +2,31 @@
 
 import type { BatchEvent, EventItem } from '../../core/events.ts';
 import type { EventGroup, EventKind } from './changes.ts';
-import { type SqlTransaction, statement } from './driver.ts';
+import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
 
-/** Inputs: number of the last event seen, limit. */
+/** Inputs: number of the last event seen, of the last one to read, limit. */
 const eventsAfter = statement<[seq: number, at: number, kind: EventKind, items: string]>(
   'events_after',
-  (dialect) => `SELECT seq, at, kind, items FROM events WHERE seq > $1${dialect.finalEvents} ORDER BY seq LIMIT $2`,
+  () => 'SELECT seq, at, kind, items FROM events WHERE seq > $1 AND seq <= $2 ORDER BY seq LIMIT $3',
 );
 
-/** Events after `seq`, oldest first. */
-export async function readEvents(tx: SqlTransaction, after: number, limit: number): Promise<readonly BatchEvent[]> {
-  const rows = await tx.query(eventsAfter, after, limit);
+/**
+ * Events after `seq`, oldest first, none left out that comes before one of them: where many write at once an event may get its
+ * number before another and be seen after it.
+ */
+export async function readFinalEvents(driver: SqlDriver, after: number, limit: number): Promise<readonly BatchEvent[]> {
+  const last = await driver.finalEvent();
+  return driver.read((tx) => readEvents(tx, after, limit, last));
+}
+
+/** All events after `seq` that are seen now, or those up to `last`, oldest first. */
+export async function readEvents(
+  tx: SqlTransaction,
+  after: number,
+  limit: number,
+  last: number | null = null,
+): Promise<readonly BatchEvent[]> {
+  const rows = await tx.query(eventsAfter, after, last ?? Number.MAX_SAFE_INTEGER, limit);
   return rows.map(([seq, at, kind, items]) => ({
     seq,
     at,

@@ -28,15 +28,6 @@ const dataOf = statement<[incarnation: string]>(
   () => "SELECT value FROM meta WHERE name = 'incarnation'",
 );
 
-/** How many events one transaction may have: their numbers begin with its own. */
-const eventsMax = 4_096;
-
-/** Those that earlier calls in the same transaction have stored; none where events are numbered one by one. */
-const ownEvents = statement<[events: number]>('own_events', (dialect) => {
-  const first = dialect.nextEvent('0');
-  return `SELECT count(*) FROM events WHERE seq >= ${first} AND seq < (${first}) + ${eventsMax}`;
-});
-
 export function createTransactions({ join, driver, guarded, readNow, emit }: JoinOptions): Transactions {
   let incarnation: string | null = null;
 
@@ -54,10 +45,7 @@ export function createTransactions({ join, driver, guarded, readNow, emit }: Joi
           if (found?.[0] !== incarnation) throw notJoinable('its connection leads to other data than the store');
           const step = createStep(tx, await readNow(tx));
           const answer = await call(step);
-          const [earlier] = await tx.query(ownEvents);
-          if ((earlier?.[0] ?? 0) > eventsMax / 2)
-            throw notJoinable('it has too many calls in it: send more tasks in each');
-          await endStep(step, earlier?.[0] ?? 0);
+          await endStep(step);
           return answer;
         });
       });

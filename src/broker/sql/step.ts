@@ -134,9 +134,8 @@ const eventOrder: readonly EventKind[] = [
 /** Appends one row a kind of change. Inputs: time, kind, groups of items. Locks: none beyond the new row. */
 const appendEvents = eachStatement(
   'append_events',
-  { position: 'bigint', at: 'bigint', kind: 'text', items: 'text' },
-  (value, from, dialect) => `INSERT INTO events (seq, at, kind, items)
-    SELECT ${dialect.nextEvent(value.position)}, ${value.at}, ${value.kind}, ${value.items} ${from}`,
+  { at: 'bigint', kind: 'text', items: 'text' },
+  (value, from) => `INSERT INTO events (at, kind, items) SELECT ${value.at}, ${value.kind}, ${value.items} ${from}`,
 );
 
 /**
@@ -145,20 +144,16 @@ const appendEvents = eachStatement(
  */
 const appendDeltas = statement('append_deltas', () => 'INSERT INTO deltas (at, counts, minutes) VALUES ($1, $2, $3)');
 
-/** Stores what the step has recorded, behind the earlier events of its transaction. Answers whether it changed anything. */
-export async function endStep(step: Step, earlierEvents = 0): Promise<boolean> {
+/** Stores what the step has recorded. Answers whether it changed anything. */
+export async function endStep(step: Step): Promise<boolean> {
   const { changes, now } = step;
   if (changes.length === 0 && !step.configured && step.commanded.length === 0 && !step.fired) return false;
   const byKind = Map.groupBy(changes, ({ kind }) => kind);
   const kinds = eventOrder.filter((kind) => byKind.has(kind) || isTold(step, kind));
+  await step.tx.holdEvents();
   await step.tx.each(
     appendEvents,
-    kinds.map((kind, position) => [
-      earlierEvents + position,
-      now,
-      kind,
-      JSON.stringify((byKind.get(kind) ?? []).map(eventGroup)),
-    ]),
+    kinds.map((kind) => [now, kind, JSON.stringify((byKind.get(kind) ?? []).map(eventGroup))]),
   );
   const counts = countDeltas(changes);
   const minutes = minuteDeltas(changes);

@@ -36,9 +36,6 @@ export const sqliteDialect: Dialect = {
   },
   orRollback: 'OR ROLLBACK ',
   isOwn: '',
-  // The next one of the table: one transaction writes at a time.
-  nextEvent: () => 'NULL',
-  finalEvents: '',
   json: sqliteJson,
 };
 
@@ -208,6 +205,8 @@ export function createPrepared(
     lock: async () => {},
     hold: async () => false,
     tryHold: async () => true,
+    // Whoever reads sees nobody in the middle.
+    holdEvents: async () => {},
   };
   return { tx, runOne };
 }

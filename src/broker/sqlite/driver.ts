@@ -195,6 +195,7 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     lockMigrations: async () => {
       // BEGIN IMMEDIATE holds the one lock there is.
     },
+    finalEvent: async () => null,
     hasTable: async (tx, name) => (await tx.query(foundTable, name)).length > 0,
     open: async () => {
       if (isFile) {

@@ -149,7 +149,7 @@ function keptTables(dialect: Dialect): readonly string[] {
   const seq = numbered(dialect);
   const narrow = keyed(dialect);
   return [
-    `CREATE TABLE events (seq ${dialect.name === 'sqlite' ? seq : 'bigint PRIMARY KEY'}, at bigint NOT NULL, kind text NOT NULL, items text NOT NULL)`,
+    `CREATE TABLE events (seq ${seq}, at bigint NOT NULL, kind text NOT NULL, items text NOT NULL)`,
     // Differences not yet folded into counts and minutes.
     `CREATE TABLE deltas (seq ${seq}, at bigint NOT NULL, counts text NOT NULL, minutes text)`,
     `CREATE TABLE counts (queue text NOT NULL, name text NOT NULL, view text NOT NULL, tasks bigint NOT NULL, PRIMARY KEY (queue, name, view))${narrow}`,
