@@ -53,7 +53,10 @@ test.each([
   ['file:///var/tasks.db', 'STORE_URL_INVALID', 'sqlite:/var/tasks.db'],
   ['sqlite:a\0b', 'STORE_URL_INVALID', 'sqlite:'],
   ['mysql://ada:secret@host/tasks', 'STORE_URL_INVALID', 'sqlite:'],
-  ['postgres://ada:secret@host/tasks', 'NOT_SUPPORTED', undefined],
+  ['postgres://ada:secret@host', 'STORE_URL_INVALID', 'postgres://user'],
+  ['postgres:///tasks', 'STORE_URL_INVALID', 'postgres://user'],
+  ['postgres://ada:secret@host/tasks?pool=0', 'STORE_URL_INVALID', 'postgres://user'],
+  ['postgres://ada:secret@host/tasks?prepare=no', 'STORE_URL_INVALID', 'postgres://user'],
   ['rediss://:secret@host', 'NOT_SUPPORTED', undefined],
 ])('refuses %j with %s', (url, code, hint) => {
   let error: { readonly code?: string; readonly hint?: string; readonly message?: string } = {};

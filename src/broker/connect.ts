@@ -2,11 +2,16 @@
 
 import { isAbsolute, resolve } from 'node:path';
 import { maskUrl } from '../config/mask.ts';
+import { systemChance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { createSqlHistory } from '../history/sql-history.ts';
+import { createPostgresDriver } from './postgres/driver.ts';
+import { createPostgresBroker, type PostgresOptions } from './postgres/store.ts';
+import { type PostgresAddress, readPostgresUrl, writePostgresUrl } from './postgres/url.ts';
+import { createSqliteDriver } from './sqlite/driver.ts';
 import { createSqliteBroker, type SqliteOptions } from './sqlite/store.ts';
 
 /** What a store can be given beside its URL. */
@@ -22,18 +27,68 @@ export interface ConnectOptions extends Omit<SqliteOptions, 'file'> {
 const namespaceDefault = 'taskflow';
 
 /**
- * The store behind a URL, not yet opened: `sqlite:./path`, `sqlite:/path` or `sqlite::memory:`.
+ * The store behind a URL, not yet opened: `sqlite:./path`, `sqlite:/path`, `sqlite::memory:` or
+ * `postgres://user:password@host:5432/database`.
  * Throws STORE_URL_INVALID with the nearest form, and NOT_SUPPORTED for stores of later versions.
  */
 export function connect(url: string, options: ConnectOptions = {}): Store {
-  const { folder = '.', store = null, namespace = namespaceDefault, ...sqlite } = options;
+  const { folder = '.', store = null, namespace = namespaceDefault, ...shared } = options;
   // Taken silently, two namespaces would mix in one file, and a record would stay empty.
   if (store !== null && store !== url) throw taskFlowError('NOT_SUPPORTED', { what: 'A record apart from the broker' });
+  if (isPostgres(url)) return openPostgres(url, options.namespace ?? null, shared);
   if (namespace !== namespaceDefault) {
     throw taskFlowError('NOT_SUPPORTED', { what: 'A namespace in an SQLite file' }, { hint: 'Use a file for each.' });
   }
   const file = fileOf(url);
-  return createSqliteStore({ ...sqlite, file: file === ':memory:' || isAbsolute(file) ? file : resolve(folder, file) });
+  return createSqliteStore({ ...shared, file: file === ':memory:' || isAbsolute(file) ? file : resolve(folder, file) });
+}
+
+/** Broker and record in one schema of a Postgres database. Opened and closed by its broker; closing the store closes both. */
+export function createPostgresStore(options: PostgresOptions): Store {
+  const { driver, ...broker } = createPostgresBroker(options);
+  const history = createSqlHistory(driver, options.clock ?? systemClock);
+  const close = async (): Promise<void> => {
+    await history.close();
+    await broker.close();
+  };
+  const { address, namespace, now, clock } = options;
+  const isShared = now === undefined && clock === undefined;
+  // Another thread has the URL alone.
+  const url = writePostgresUrl(address, namespace);
+  return { broker, history, close, ...(isShared ? { address: { module: import.meta.url, url } } : {}) };
+}
+
+/** The database behind a URL alone, not opened: nothing is migrated. Throws as {@link connect}. */
+export function connectDriver(url: string, { folder = '.', namespace = namespaceDefault }: ConnectOptions) {
+  const time = { clock: systemClock, chance: systemChance };
+  if (isPostgres(url)) {
+    const address = postgresAddress(url);
+    return createPostgresDriver({ ...time, address, namespace: address.namespace ?? namespace });
+  }
+  const file = fileOf(url);
+  return createSqliteDriver({ ...time, file: isAbsolute(file) ? file : resolve(folder, file), now: systemClock.now });
+}
+
+/** The configured namespace counts where the URL names none. */
+function openPostgres(url: string, namespace: string | null, options: Omit<PostgresOptions, 'address' | 'namespace'>) {
+  const { chance, clock, now } = options;
+  const address = postgresAddress(url);
+  const given = { ...(chance && { chance }), ...(clock && { clock }), ...(now && { now }) };
+  return createPostgresStore({ ...given, address, namespace: address.namespace ?? namespace ?? namespaceDefault });
+}
+
+function isPostgres(url: string): boolean {
+  return /^postgres(?:ql)?:/i.test(url);
+}
+
+/** Throws STORE_URL_INVALID. */
+function postgresAddress(url: string): PostgresAddress {
+  const example = 'postgres://user:password@localhost:5432/database';
+  try {
+    return readPostgresUrl(url);
+  } catch (error) {
+    throw invalid(url, error instanceof Error && error.name === 'Error' ? error.message : 'it is no URL', example);
+  }
 }
 
 /** Broker and record in one SQLite file. Opened and closed by its broker; closing the store closes both. */
@@ -63,9 +118,6 @@ function fileOf(url: string): string {
     case 'sqlite':
     case 'file':
       return sqliteFile(url, scheme === 'sqlite' ? (rest ?? '') : `file:${rest}`);
-    case 'postgres':
-    case 'postgresql':
-      throw later('Postgres');
     case 'redis':
     case 'rediss':
     case 'valkey':

@@ -149,7 +149,7 @@ export const errorTable = {
     400,
     2,
     'The broker URL "{url}" is not valid: {problem}',
-    'Examples: sqlite:./.taskflow/taskflow.db, sqlite::memory:',
+    'Examples: sqlite:./.taskflow/taskflow.db, sqlite::memory:, postgres://user@localhost:5432/database',
   ),
   STORE_UNREACHABLE: kind(503, 6, 'Cannot reach the store: {problem}', undefined, true),
   STORE_LOCKED: kind(

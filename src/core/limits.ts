@@ -207,6 +207,10 @@ export const limits = {
   /** A step that lost a race is done again so many times, each time after a longer wait of up to `postgresRetryMs` more. */
   postgresTriesMax: 8,
   postgresRetryMs: 10,
+  /** First wait before another connection that listens is made; it doubles up to `backoffMaxMs`. */
+  postgresReconnectMs: 100,
+  /** Between two looks whether the connection that listens is still there. */
+  postgresPingMs: 20_000,
   /** Connections of one process: a worker uses two or three, a server a few more. A server allows 100 in all by default. */
   postgresPool: 8,
   postgresPoolMax: 100,

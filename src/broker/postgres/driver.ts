@@ -173,7 +173,7 @@ function durabilityOf(
     const hint = 'Give the URL of the primary.';
     throw taskFlowError('STORE_READ_ONLY', { file: masked, problem: 'the server is a standby' }, { hint });
   }
-  const detail = `Postgres ${nameOf(version)}, synchronous_commit=${sync}, fsync=${fsync}`;
+  const detail = `version ${nameOf(version)}, synchronous_commit=${sync}, fsync=${fsync}`;
   if (fsync !== 'on' || pages !== 'on') return { durability: 'unverified', detail };
   return { durability: sync === 'off' ? 'standard' : 'strict', detail };
 }

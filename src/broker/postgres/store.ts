@@ -1,13 +1,17 @@
 /** The broker of the Postgres setup: a SqlBroker over one schema that other processes share. */
 
-import { type Chance, systemChance } from '../../core/chance.ts';
+import { type Chance, createToken, systemChance } from '../../core/chance.ts';
 import { type Clock, systemClock } from '../../core/time.ts';
 import type { Broker } from '../broker.ts';
+import { statement } from '../sql/driver.ts';
 import { migrate } from '../sql/migrate.ts';
 import { createSqlBroker } from '../sql/sql-broker.ts';
 import { createPostgresDriver, type PostgresDriver } from './driver.ts';
 import { createPostgresJoin } from './join.ts';
-import type { PostgresAddress } from './url.ts';
+import { listen } from './listen.ts';
+import { lockKey } from './locks.ts';
+import { createNotifier } from './notify.ts';
+import { clientConfig, type PostgresAddress } from './url.ts';
 
 export interface PostgresOptions {
   readonly address: PostgresAddress;
@@ -19,10 +23,17 @@ export interface PostgresOptions {
   readonly now?: () => number;
 }
 
+/** Inputs: channel, payload. */
+const notify = statement('notify', () => 'SELECT pg_notify($1, $2)');
+
 /** The broker, and the connections it uses, for the record over the same tables. Nothing is opened before `broker.open()`. */
 export function createPostgresBroker(options: PostgresOptions): Broker & { readonly driver: PostgresDriver } {
   const { address, namespace, now, clock = systemClock, chance = systemChance } = options;
   const driver = createPostgresDriver({ address, namespace, clock, chance, ...(now && { now }) });
+  const channel = `taskflow ${lockKey(namespace, 'settings', []).group}`;
+  const own = createToken(chance);
+  const notifier = createNotifier(own, clock, (payload) => driver.readOne(notify, channel, payload));
+  let stopListening = async (): Promise<void> => {};
   const broker = createSqlBroker({
     driver,
     chance,
@@ -36,9 +47,19 @@ export function createPostgresBroker(options: PostgresOptions): Broker & { reado
         throw error;
       }
     },
-    close: () => driver.close(),
+    close: async () => {
+      await stopListening();
+      await notifier.drain();
+      await driver.close();
+    },
     durability: driver.durability,
     join: createPostgresJoin({ masked: address.masked, namespace, now: now ?? null }),
+    tell: notifier.tell,
+    watch: (emit) => {
+      // Behind a pooler a connection is somebody else's between two statements.
+      if (address.prepares)
+        stopListening = listen({ config: clientConfig(address), channel, own, clock, chance, emit });
+    },
   });
   return { ...broker, driver };
 }

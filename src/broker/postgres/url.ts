@@ -11,6 +11,8 @@ export interface PostgresAddress {
   readonly masked: string;
   /** The most connections of one process. */
   readonly pool: number;
+  /** The schema that the URL names, else `null`. */
+  readonly namespace: string | null;
   /** Whether statements are prepared: `?prepare=false` behind a pooler that gives every transaction another connection. */
   readonly prepares: boolean;
 }
@@ -18,12 +20,23 @@ export interface PostgresAddress {
 /** Throws a sentence about what is wrong with the URL. */
 export function readPostgresUrl(text: string): PostgresAddress {
   const url = new URL(text);
+  if (url.hostname === '' && !url.searchParams.has('host')) throw new Error('it names no host');
+  if (url.pathname.length < 2) throw new Error('it names no database');
   const pool = Number(take(url, 'pool') ?? limits.postgresPool);
   if (!Number.isInteger(pool) || pool < 2 || pool > limits.postgresPoolMax)
     throw new Error(`pool must be a number from 2 to ${limits.postgresPoolMax}`);
+  const namespace = take(url, 'namespace');
   const prepare = take(url, 'prepare') ?? 'true';
   if (prepare !== 'true' && prepare !== 'false') throw new Error('prepare must be true or false');
-  return { url: url.href, masked: maskedOf(url), pool, prepares: prepare === 'true' };
+  return { url: url.href, masked: maskedOf(url), pool, namespace, prepares: prepare === 'true' };
+}
+
+/** The URL again, with everything in it. */
+export function writePostgresUrl({ url, pool, prepares }: PostgresAddress, namespace: string): string {
+  const written = new URL(url);
+  for (const [name, value] of Object.entries({ pool, prepare: prepares, namespace }))
+    written.searchParams.set(name, String(value));
+  return written.href;
 }
 
 function take(url: URL, name: string): string | null {

@@ -53,6 +53,8 @@ export interface SqlBrokerOptions {
   readonly join?: Join;
   /** Called when the first listener comes: changes made by other processes are to be reported from now on. */
   readonly watch?: (emit: (signal: Signal) => void) => void;
+  /** Tells other processes, which do not notice by themselves. */
+  readonly tell?: (signals: readonly Signal[]) => void;
 }
 
 export function createSqlBroker(options: SqlBrokerOptions): Broker {
@@ -108,7 +110,11 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
         return attempt();
       });
       if (ended === undefined) return answer;
-      if (!subscribers.isEmpty) for (const signal of signalsOf(ended)) subscribers.emit(signal);
+      if (!subscribers.isEmpty || options.tell !== undefined) {
+        const signals = signalsOf(ended);
+        for (const signal of signals) subscribers.emit(signal);
+        options.tell?.(signals);
+      }
       steps += 1;
       if (steps >= foldEvery) {
         steps = 0;
@@ -139,6 +145,11 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     if (watching) return;
     watching = true;
     options.watch?.(subscribers.emit);
+  };
+
+  const announce = (signal: Signal): void => {
+    subscribers.emit(signal);
+    options.tell?.([signal]);
   };
 
   const broker: Broker = {
@@ -186,7 +197,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await readNow(tx))),
     schedules: createSchedules(change, read, readNow),
     ...(options.join && {
-      transactions: createTransactions({ join: options.join, driver, guarded, readNow, emit: subscribers.emit }),
+      transactions: createTransactions({ join: options.join, driver, guarded, readNow, emit: announce }),
     }),
   };
   return lookFirst(broker, { driver, guarded, clock, signals: () => subscribers.signals });

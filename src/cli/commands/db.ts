@@ -6,7 +6,7 @@ import type { Config } from '../../config/load.ts';
 import { maskUrl } from '../../config/mask.ts';
 import { systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
-import { isoTime, systemClock } from '../../core/time.ts';
+import { isoTime } from '../../core/time.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { storeFile } from '../session.ts';
 import { mark, paint } from '../terminal.ts';
@@ -31,7 +31,7 @@ const migrate: CommandSpec = {
       );
       return 0;
     } finally {
-      driver.close();
+      await driver.close();
     }
   },
 };
@@ -78,16 +78,14 @@ async function readStatus(call: Call): Promise<StatusDocument> {
   try {
     return statusDocument(maskUrl(config.settings.broker), await migrationStatus(driver));
   } finally {
-    driver.close();
+    await driver.close();
   }
 }
 
 /** The database alone, as it is: opening the store would migrate it. */
-async function openDriver(config: Config) {
-  const file = storeFile(config);
-  if (file === null) throw taskFlowError('NOT_SUPPORTED', { what: `db for ${maskUrl(config.settings.broker)}` });
-  const { createSqliteDriver } = await import('../../broker/sqlite/driver.ts');
-  const driver = createSqliteDriver({ file, clock: systemClock, chance: systemChance, now: systemClock.now });
+async function openDriver({ settings, folder }: Config) {
+  const { connectDriver } = await import('../../broker/connect.ts');
+  const driver = connectDriver(settings.broker, { folder, namespace: settings.namespace });
   await driver.open();
   return driver;
 }

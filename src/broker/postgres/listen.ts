@@ -1,0 +1,81 @@
+/** Hears what other processes have stored: one connection that listens, made anew whenever it is gone. */
+
+import pg from 'pg';
+import type { Chance } from '../../core/chance.ts';
+import { limits } from '../../core/limits.ts';
+import { type Cancel, type Clock, sleep } from '../../core/time.ts';
+import type { Signal } from '../broker.ts';
+import { anything, decodeHints } from './hints.ts';
+import { identifier } from './schema.ts';
+
+export interface ListenOptions {
+  readonly config: pg.ClientConfig;
+  readonly channel: string;
+  /** Whose notifications are not needed. */
+  readonly own: string;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly emit: (signal: Signal) => void;
+}
+
+/** Begins to listen; answers how to stop. Failing to is no error: the poll goes on. */
+export function listen(options: ListenOptions): () => Promise<void> {
+  const { config, clock, chance, emit, own } = options;
+  const stop = new AbortController();
+  let client: pg.Client | null = null;
+
+  /** Resolves when the connection is gone. */
+  const hear = async (isFirst: boolean): Promise<void> => {
+    const connection = new pg.Client(config);
+    client = connection;
+    const gone = new Promise<void>((resolve) => {
+      connection.on('error', () => resolve());
+      connection.on('end', () => resolve());
+      stop.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    connection.on('notification', ({ payload = '' }) => {
+      for (const signal of decodeHints(payload, own)) emit(signal);
+    });
+    let cancelPing: Cancel = () => {};
+    try {
+      await connection.connect();
+      await connection.query(`LISTEN ${identifier(options.channel)}`);
+      // Whatever was told in between nobody has heard.
+      if (!isFirst) for (const signal of anything) emit(signal);
+      cancelPing = ping(connection, clock);
+      await gone;
+    } finally {
+      cancelPing();
+      void connection.end().catch(() => {});
+    }
+  };
+
+  const ended = (async () => {
+    for (let failures = 0, isFirst = true; !stop.signal.aborted; isFirst = false) {
+      const startedAt = clock.elapsed();
+      await hear(isFirst).catch(() => {});
+      // A connection that has lived for a while was no failure.
+      failures = clock.elapsed() - startedAt > limits.backoffMaxMs ? 0 : failures + 1;
+      const waitMs = Math.min(limits.backoffMaxMs, limits.postgresReconnectMs * 2 ** Math.min(failures, 10));
+      await sleep(clock, waitMs * (0.5 + chance.float() / 2), stop.signal).catch(() => {});
+    }
+  })();
+
+  return async () => {
+    stop.abort();
+    void client?.end().catch(() => {});
+    await ended;
+  };
+}
+
+/** A connection whose other end is gone without a word answers nothing: the statement's deadline then ends it. */
+function ping(connection: pg.Client, clock: Clock): Cancel {
+  let cancel: Cancel = () => {};
+  const later = (): void => {
+    cancel = clock.schedule(limits.postgresPingMs, () => {
+      connection.query('SELECT 1').then(later, () => void connection.end().catch(() => {}));
+    });
+  };
+  later();
+  return () => cancel();
+}
