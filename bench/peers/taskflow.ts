@@ -1,6 +1,7 @@
 /** TaskFlow as a program uses it: `enqueueMany`, `enqueue`, and a worker of 100 slots. */
 
 import { z } from 'zod';
+import { connect } from '../../src/broker/connect.ts';
 import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
 import { makeClient } from '../../src/client/client.ts';
 import { definitionBrand, type TaskDefinition } from '../../src/core/definition.ts';
@@ -56,6 +57,7 @@ export function createSystem(variant: string): System {
 }
 
 function openStore(url: string): Store {
+  if (url.startsWith('postgres:')) return connect(url);
   const broker = createRedisBroker({ address: { url }, namespace: 'bench' });
   return { broker, close: () => broker.close() } as unknown as Store;
 }

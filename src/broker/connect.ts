@@ -55,7 +55,8 @@ export function createPostgresStore(options: PostgresOptions): Store {
   const isShared = now === undefined && clock === undefined;
   // Another thread has the URL alone.
   const url = writePostgresUrl(address, namespace);
-  return { broker, history, close, ...(isShared ? { address: { module: import.meta.url, url } } : {}) };
+  const shared = isShared ? { address: { module: import.meta.url, url } } : {};
+  return { broker, history, isParallel: true, close, ...shared };
 }
 
 /** The database behind a URL alone, not opened: nothing is migrated. Throws as {@link connect}. */

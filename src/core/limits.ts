@@ -214,6 +214,8 @@ export const limits = {
   /** Connections of one process: a worker uses two or three, a server a few more. A server allows 100 in all by default. */
   postgresPool: 8,
   postgresPoolMax: 100,
+  /** So many settlements that wait behind a call are worth one of their own, where calls may overlap. */
+  settleAsideMin: 50,
   /** Longest back-off of a loop whose store fails: the work resumes within this time of its return. */
   backoffMaxMs: 5_000,
   /** Memory of a process of an isolated task, MB: of its values, and with all that Node itself and buffers need. */

@@ -116,6 +116,8 @@ export interface StoreAddress {
 export interface Store {
   readonly broker: Broker;
   readonly history: History;
+  /** Present where two calls at once are done sooner than one after the other: each waits for a network and a disk. */
+  readonly isParallel?: true;
   /** Absent where nobody else can open it: in memory, or on a clock of its own. */
   readonly address?: StoreAddress;
   close(): Promise<void>;

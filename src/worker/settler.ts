@@ -1,6 +1,6 @@
 /** The way to the store and back: settles what ended and claims what comes next, in one call after the other. */
 
-import type { Broker, ClaimRequest, Offer, SettleResult, Taker } from '../broker/broker.ts';
+import type { ClaimRequest, Offer, SettleResult, Taker } from '../broker/broker.ts';
 import { type Chance, createToken } from '../core/chance.ts';
 import { toTaskError } from '../core/error-facts.ts';
 import { isRefusal, TaskFlowError } from '../core/errors.ts';
@@ -8,11 +8,12 @@ import { limits } from '../core/limits.ts';
 import type { ClaimedTask, Outcome, Settlement } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
 import type { TickResult } from '../engine/service.ts';
+import type { Store } from '../history/history.ts';
 import type { Attempt } from './attempt.ts';
 import { demandOf, type Pools } from './pools.ts';
 
 export interface SettlerOptions {
-  readonly broker: Broker;
+  readonly store: Pick<Store, 'broker' | 'isParallel'>;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly workerId: string;
@@ -58,9 +59,14 @@ interface SentClaim {
 const roundTrips = 4;
 
 export function createSettler(options: SettlerOptions): Settler {
-  const { broker, clock, chance, pools } = options;
+  const { clock, chance, pools } = options;
+  const { broker, isParallel = false } = options.store;
   let unsettled: Attempt[] = [];
-  let sent: readonly Attempt[] = [];
+  /** Settlements that are with the store. */
+  let sent = 0;
+  /** Whether a tick waits for the store, and whether a batch is settled beside it. */
+  let isCalling = false;
+  let isAside = false;
   let unanswered: SentClaim | null = null;
   /** The claim is with an enqueue, which will tell. */
   let isOffered = false;
@@ -68,14 +74,20 @@ export function createSettler(options: SettlerOptions): Settler {
   let roundTripMs = 0;
 
   async function tick(): Promise<TickResult> {
-    const attempts = takeBatch();
+    const taken = takeBatch();
     // With more to settle than one call carries, claiming more would only add to it; and what may be refused goes alone.
-    const isAlone = unsettled.length > 0 || isSuspect(attempts[0]);
+    const isAlone = unsettled.length > 0 || isSuspect(taken[0]);
     const claim = isAlone || isOffered ? null : (unanswered ?? nextClaim());
-    if (attempts.length === 0 && claim === null) return 'done';
+    if (taken.length === 0 && claim === null) return 'done';
+    const isSplit = claim !== null && isWorthSettlingAside(taken.length);
+    if (isSplit) void settleAside(taken);
+    const attempts = isSplit ? [] : taken;
     const sentAt = clock.elapsed();
     unanswered = claim ?? unanswered;
-    const claimed = await call(attempts, claim);
+    isCalling = true;
+    const claimed = await call(attempts, claim).finally(() => {
+      isCalling = false;
+    });
     roundTripMs = (roundTripMs + clock.elapsed() - sentAt) / 2;
     if (claim === null) return unsettled.length > 0 ? 'full' : 'done';
     unanswered = null;
@@ -85,7 +97,7 @@ export function createSettler(options: SettlerOptions): Settler {
 
   async function call(attempts: readonly Attempt[], claim: SentClaim | null): Promise<readonly ClaimedTask[]> {
     if (attempts.length === 0) return claim === null ? [] : broker.claim(claim.request);
-    sent = attempts;
+    sent += attempts.length;
     try {
       const answer = await broker.settle(settlementsOf(attempts), claim?.request);
       for (const [index, attempt] of attempts.entries()) {
@@ -107,7 +119,22 @@ export function createSettler(options: SettlerOptions): Settler {
       if (attempts.length > 1 && isRefusal(error)) return [];
       throw error;
     } finally {
-      sent = [];
+      sent -= attempts.length;
+    }
+  }
+
+  const isWorthSettlingAside = (count: number): boolean => isParallel && !isAside && count >= limits.settleAsideMin;
+
+  /** The store settles a batch while it claims: each has a transaction to itself. What fails is for the next tick. */
+  async function settleAside(attempts: readonly Attempt[]): Promise<void> {
+    isAside = true;
+    try {
+      await call(attempts, null);
+    } catch {
+      // They are put back, and the tick tells why it cannot settle them either.
+    } finally {
+      isAside = false;
+      if (unsettled.length > 0) options.onWork();
     }
   }
 
@@ -159,7 +186,7 @@ export function createSettler(options: SettlerOptions): Settler {
   }
 
   function offer(): Offer | null {
-    if (closed || unanswered !== null || unsettled.length > 0 || sent.length > 0 || !hasDemand()) return null;
+    if (closed || unanswered !== null || unsettled.length > 0 || sent > 0 || !hasDemand()) return null;
     // What is claimed in a step has its lease from the beginning of the step.
     const firstSentAt = clock.elapsed();
     let made: SentClaim | null = null;
@@ -196,9 +223,12 @@ export function createSettler(options: SettlerOptions): Settler {
   return {
     tick,
     offer,
-    add: (attempt) => void unsettled.push(attempt),
+    add(attempt) {
+      unsettled.push(attempt);
+      if (isCalling && isWorthSettlingAside(unsettled.length)) void settleAside(takeBatch());
+    },
     get pending() {
-      return unsettled.length + sent.length + (unanswered === null ? 0 : 1);
+      return unsettled.length + sent + (unanswered === null ? 0 : 1);
     },
     close() {
       closed = true;

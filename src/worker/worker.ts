@@ -94,7 +94,7 @@ class LocalWorker implements Worker {
       onUnsent: () => this.#keeper.beatNow(false),
     });
     this.#settler = createSettler({
-      broker,
+      store: options.store,
       clock,
       chance,
       workerId: this.id,

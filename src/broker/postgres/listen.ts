@@ -22,12 +22,10 @@ export interface ListenOptions {
 export function listen(options: ListenOptions): () => Promise<void> {
   const { config, clock, chance, emit, own } = options;
   const stop = new AbortController();
-  let client: pg.Client | null = null;
 
   /** Resolves when the connection is gone. */
   const hear = async (isFirst: boolean): Promise<void> => {
     const connection = new pg.Client(config);
-    client = connection;
     const gone = new Promise<void>((resolve) => {
       connection.on('error', () => resolve());
       connection.on('end', () => resolve());
@@ -38,8 +36,11 @@ export function listen(options: ListenOptions): () => Promise<void> {
     });
     let cancelPing: Cancel = () => {};
     try {
-      await connection.connect();
-      await connection.query(`LISTEN ${identifier(options.channel)}`);
+      const ready = connection.connect().then(() => connection.query(`LISTEN ${identifier(options.channel)}`));
+      ready.catch(() => {});
+      // A connection that is ended before it is there never answers.
+      await Promise.race([ready, gone]);
+      if (stop.signal.aborted) return;
       // Whatever was told in between nobody has heard.
       if (!isFirst) for (const signal of anything) emit(signal);
       cancelPing = ping(connection, clock);
@@ -63,7 +64,6 @@ export function listen(options: ListenOptions): () => Promise<void> {
 
   return async () => {
     stop.abort();
-    void client?.end().catch(() => {});
     await ended;
   };
 }

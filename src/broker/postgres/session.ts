@@ -122,10 +122,12 @@ export function createSession(
       return statement.told === null ? changedOf(rows.length, told) : storedOf(statement, rows, told);
     },
     many: async (statement, shared, rows) => {
-      if (rows.length === 0) return 0;
-      const prepared = textOf(statement, () => statement.text(postgresDialect, rows.length));
+      if (rows.length === 0) return { count: 0, told: [] };
+      const asked = statement.told === null ? '' : ` RETURNING ${statement.told}`;
+      const prepared = textOf(statement, () => statement.text(postgresDialect, rows.length) + asked);
       const values = [...shared.map(encode), ...arraysOf(statement.own, rows)];
-      return (await run(prepared, values)).rowCount ?? 0;
+      const { rowCount, rows: told } = await run(prepared, values);
+      return { count: rowCount ?? 0, told: told.map(([value]) => value as SqlValue) };
     },
     execute: (text, ...values) => rowsOf(run(plain(qualify(withCollation(text), namespace)), values.map(encode))),
     wallMs: async () => (now === null ? Number((await run(plain(wallText), [])).rows[0]?.[0]) : now()),

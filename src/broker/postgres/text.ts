@@ -32,7 +32,7 @@ export function arrayOf(values: readonly (string | number | null)[]): string {
 /** The array literal of the values of a JSON list. */
 export function arrayOfJson(list: string): string {
   // Numbers and plain words are written alike in both.
-  if (!list.includes('\\')) return `{${list.slice(1, -1)}}`;
+  if (!list.includes('\\') && !list.includes(mark)) return `{${list.slice(1, -1)}}`;
   return arrayOf(JSON.parse(list) as readonly (string | number)[]);
 }
 

@@ -3,7 +3,7 @@
 import type { TaskState } from '../../core/states.ts';
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueResult } from '../broker.ts';
-import { eachStatement, manyStatement, type SqlRow, statement } from './driver.ts';
+import { eachStatement, manyStatement, type RowAddress, type SqlRow, type SqlValue, statement } from './driver.ts';
 import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from './keys.ts';
 import { outdated } from './remembered.ts';
 import { checkAtOf, encodeOptions, hasSameBody, idList } from './rows.ts';
@@ -38,15 +38,16 @@ const insertTasks = manyStatement(
       ${value.expiresAt}, ${value.checkAt}, ${value.timeoutMs}, ${value.keepMs}, ${value.key}, ${value.grp}, ${value.schemaVersion}, ${value.options},
       ${value.policy}, ${value.payload}, 1, 0, 0, 1, 0, 0, 0 ${from} WHERE true
     ON CONFLICT (id) DO NOTHING`,
+  'id',
 );
 
-/** The number of the last row there is. */
-const lastTask = statement<[seq: number | null]>('last_task', () => 'SELECT max(seq) FROM tasks');
+/** The address of the last row there is. */
+const lastTask = statement<[row: RowAddress | null]>('last_task', (dialect) => `SELECT max(${dialect.row}) FROM tasks`);
 
 /** Inputs: list of ids, number. Those of them that were stored behind that row. */
 const tasksBehindRow = statement<[id: string]>(
   'tasks_behind_row',
-  (dialect) => `SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')} AND seq > $2${dialect.isOwn}`,
+  (dialect) => `SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')} AND ${dialect.row} > $2`,
 );
 
 /** Input: list of ids. */
@@ -178,11 +179,19 @@ export async function insert(step: Step, arrivals: readonly Arrival[]): Promise<
       step,
       queued.map(({ task }) => task),
     );
-  const [last] = await step.tx.query(lastTask);
+  const last = step.tx.query(lastTask);
   let count = 0;
-  for (const run of runsOf(step, arrivals)) count += await step.tx.many(insertTasks, run.shared, run.rows);
+  let told: SqlValue[] | null = [];
+  for (const run of runsOf(step, arrivals)) {
+    const part = await step.tx.many(insertTasks, run.shared, run.rows);
+    count += part.count;
+    if (part.told === null) told = null;
+    else told?.push(...part.told);
+  }
   const stored =
-    count === arrivals.length ? arrivals.map(() => true) : await findStored(step, arrivals, last?.[0] ?? 0);
+    count === arrivals.length
+      ? arrivals.map(() => true)
+      : await findStored(step, arrivals, { told, last: (await last)[0]?.[0] ?? 0 });
   arrivals.forEach(({ task, state, dueAt, isDoomed }, index) => {
     if (stored[index] !== true) return;
     if (isDoomed === true) step.overdue = true;
@@ -192,10 +201,14 @@ export async function insert(step: Step, arrivals: readonly Arrival[]): Promise<
   return stored;
 }
 
-/** Some ids were there already, which is rare: those that were not have a number behind the last one before. */
-async function findStored(step: Step, arrivals: readonly Arrival[], last: number): Promise<readonly boolean[]> {
+/** Some ids were there already, which is rare. Where nobody tells, those that were not have an address behind the last one before. */
+async function findStored(
+  step: Step,
+  arrivals: readonly Arrival[],
+  { told, last }: { readonly told: readonly SqlValue[] | null; readonly last: RowAddress },
+): Promise<readonly boolean[]> {
   const ids = idList(arrivals.map(({ task }) => task.id));
-  const fresh = new Set((await step.tx.query(tasksBehindRow, ids, last)).map(([id]) => id));
+  const fresh = new Set(told ?? (await step.tx.query(tasksBehindRow, ids, last)).map(([id]) => id));
   return arrivals.map(({ task }) => fresh.delete(task.id));
 }
 

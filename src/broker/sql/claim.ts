@@ -6,7 +6,7 @@ import type { ClaimRequest } from '../broker.ts';
 import type { Stand } from './changes.ts';
 import { choose } from './choose.ts';
 import { claimOf, storeClaims } from './claims.ts';
-import { statement } from './driver.ts';
+import { type RowAddress, statement } from './driver.ts';
 import { readParentResults } from './edges.ts';
 import { freeKeys } from './keys.ts';
 import { type ClaimableRow, carriesLimits } from './lanes.ts';
@@ -32,10 +32,10 @@ const runningUnder = statement<TaskRow>(
  * Inputs: now, queue, limit. The first claimable ones of a queue that is neither paused nor limited, and has no groups. Read first and changed by the next
  * statement: an UPDATE that returns whole rows keeps a copy of them, which cost a third of the claim. Locks: the rows.
  */
-const claimableTasks = statement<[...TaskRow, seq: number]>(
+const claimableTasks = statement<[...TaskRow, row: RowAddress]>(
   'claimable_tasks',
   (dialect) =>
-    `SELECT ${taskColumns}, seq FROM tasks
+    `SELECT ${taskColumns}, ${dialect.row} FROM tasks
    WHERE queue = $2 AND state = 'queued' AND grp IS NULL AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1)
      AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND (paused_at IS NOT NULL OR limited = 1))
      AND NOT EXISTS (SELECT 1 FROM rounds WHERE rounds.queue = $2)
@@ -48,7 +48,7 @@ const claimTasks = statement(
   (dialect) =>
     `UPDATE ${dialect.orRollback}tasks SET state = 'running', reason = NULL, version = version + 1, epoch = epoch + 1, attempt = attempt + 1, worker_id = $1,
      token = $2, lease_until = $3, claimed_at = $4, started_at = NULL, progress = NULL, check_at = NULL
-   WHERE seq ${dialect.oneOf('$5', 'bigint')}`,
+   WHERE ${dialect.row} ${dialect.oneOf('$5', 'row')}`,
 );
 
 export async function claim(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
@@ -97,11 +97,11 @@ async function take(step: Step, request: ClaimRequest, rows: readonly ClaimableR
     request.token,
     leaseUntil,
     step.now,
-    JSON.stringify(rows.map(seqOf)),
+    JSON.stringify(rows.map(addressOf)),
   );
   const claimed = rows.map((row) => {
     const task = claimedNow(row, request.workerId, step.now, leaseUntil);
-    remember(step, task, request.token, row[29], seqOf(row));
+    remember(step, task, request.token, row[29], addressOf(row));
     // The view of a queued task depends on nothing else.
     record(step, 'claim', task, wasQueued, task, task.version);
     return claimedTask(task, request.token, step.now);
@@ -154,7 +154,7 @@ async function readRepeated(step: Step, token: string): Promise<readonly Task[]>
   return rows.map(toTask).sort(inClaimOrder);
 }
 
-function seqOf(row: ClaimableRow): number {
+function addressOf(row: ClaimableRow): RowAddress {
   return row[36];
 }
 
@@ -166,12 +166,12 @@ interface Found {
 
 /** The first of all demanded queues without groups together, in claim order. */
 async function readFirst(step: Step, request: ClaimRequest, limit: number): Promise<Found> {
-  const rows = new Map<number, ClaimableRow>();
+  const rows = new Map<RowAddress, ClaimableRow>();
   const found = new Set<string>();
   for (const { name, limit: ofQueue } of limit <= 0 ? [] : request.queues) {
     if (ofQueue <= 0) continue;
     for (const row of await step.tx.query(claimableTasks, step.now, name, Math.min(limit, ofQueue))) {
-      rows.set(seqOf(row), row);
+      rows.set(addressOf(row), row);
       found.add(name);
     }
   }

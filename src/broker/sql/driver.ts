@@ -28,7 +28,9 @@ export interface JsonDialect {
 export interface Dialect {
   readonly name: 'sqlite' | 'postgres';
   /** Behind an expression: it is one of the values of the JSON list in a parameter. */
-  oneOf(parameter: string, of?: 'text' | 'bigint'): string;
+  oneOf(parameter: string, of?: 'text' | 'row'): string;
+  /** The column of `tasks` with the address of a row. */
+  readonly row: string;
   /** Behind a SELECT, with its order, of rows that the transaction will change: nobody else changes them before it ends. */
   readonly lock: string;
   /** The same for a SELECT whose order does not matter: always in the same one, so that two transactions do not wait for each other. */
@@ -55,13 +57,14 @@ export interface Dialect {
    * changes it: a third of the cost of a claim.
    */
   readonly orRollback: string;
-  /** Behind a condition: the transaction under way has stored the row itself. Only asked where it must be certain. */
-  readonly isOwn: string;
   readonly json: JsonDialect;
 }
 
-/** The columns of a statement's values. */
-export type Columns = Readonly<Record<string, 'text' | 'bigint'>>;
+/** The columns of a statement's values; `row` is the address of a row. */
+export type Columns = Readonly<Record<string, 'text' | 'bigint' | 'row'>>;
+
+/** Where a row of `tasks` is: its number in SQLite, its id in Postgres, which would pay for a second index with every write. */
+export type RowAddress = number | string;
 
 /** A static text, prepared once per connection. `Row` is the shape of its rows and exists for the compiler only. */
 export interface Statement<Row extends SqlRow = SqlRow> {
@@ -110,6 +113,8 @@ export interface ManyStatement {
   readonly name: string;
   readonly shared: Columns;
   readonly own: Columns;
+  /** The column that tells which rows were stored, where a database can tell it without asking again. */
+  readonly told: string | null;
   /** For so many rows, where the text depends on it. */
   readonly text: (dialect: Dialect, rows: number) => string;
 }
@@ -123,12 +128,13 @@ export function manyStatement<Shared extends Columns, Own extends Columns>(
   shared: Shared,
   own: Own,
   build: (values: Values<Shared & Own>, from: string, dialect: Dialect) => string,
+  told: string | null = null,
 ): ManyStatement {
   const text = (dialect: Dialect, rows: number): string => {
     const { values, from } = dialect.many(shared, own, rows);
     return build(values as Values<Shared & Own>, from, dialect);
   };
-  return { name, shared, own, text };
+  return { name, shared, own, told, text };
 }
 
 type Values<Of extends Columns> = { readonly [Column in keyof Of]: string };
@@ -143,8 +149,15 @@ export interface SqlTransaction {
    * it has `told`. No two rows of values may change one row of the table.
    */
   each(statement: EachStatement, rows: readonly SqlRow[]): Promise<readonly boolean[]>;
-  /** Runs the statement for all rows, in order, which have the shared values; answers how many rows of the table it changed. */
-  many(statement: ManyStatement, shared: SqlRow, rows: readonly SqlRow[]): Promise<number>;
+  /**
+   * Runs the statement for all rows, in order, which have the shared values; answers how many rows of the table it changed, and
+   * what its column tells of them, or `null` where that is not known.
+   */
+  many(
+    statement: ManyStatement,
+    shared: SqlRow,
+    rows: readonly SqlRow[],
+  ): Promise<{ readonly count: number; readonly told: readonly SqlValue[] | null }>;
   /** Runs a text that is made on the spot: schema changes and the filters of people, nothing hot. */
   execute<Row extends SqlRow>(text: string, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** The clock of the database, milliseconds since the epoch. */

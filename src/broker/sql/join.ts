@@ -20,7 +20,7 @@ export interface JoinOptions {
   /** Refuses what comes before the broker is open and after it was closed. */
   readonly guarded: <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
   readonly readNow: (tx: SqlTransaction) => Promise<number>;
-  readonly emit: (signal: Signal) => void;
+  readonly tell: (signals: readonly Signal[]) => void;
 }
 
 const dataOf = statement<[incarnation: string]>(
@@ -28,7 +28,7 @@ const dataOf = statement<[incarnation: string]>(
   () => "SELECT value FROM meta WHERE name = 'incarnation'",
 );
 
-export function createTransactions({ join, driver, guarded, readNow, emit }: JoinOptions): Transactions {
+export function createTransactions({ join, driver, guarded, readNow, tell }: JoinOptions): Transactions {
   let incarnation: string | null = null;
 
   /**
@@ -53,7 +53,7 @@ export function createTransactions({ join, driver, guarded, readNow, emit }: Joi
   return {
     enqueue: (tx, tasks) => within(tx)((step) => enqueue(step, tasks)),
     settle: async (tx, settlements) => (await within(tx)((step) => settle(step, settlements))).results,
-    announce: () => guarded(async () => emit({ kind: 'work', queues: null })),
+    announce: () => guarded(async () => tell([{ kind: 'work', queues: null }])),
   };
 }
 

@@ -3,7 +3,7 @@
 import { limits } from '../../core/limits.ts';
 import type { LimitRule } from '../../core/task.ts';
 import type { StandingGroup } from '../../core/turns.ts';
-import { statement } from './driver.ts';
+import { type RowAddress, statement } from './driver.ts';
 import type { Gate } from './limits.ts';
 import { decodeOptions, type TaskRow, taskColumns } from './rows.ts';
 import type { Step } from './step.ts';
@@ -15,11 +15,11 @@ export type Place = readonly [priority: number, dueAt: number, id: string];
 export const start: Place = [-1, 0, ''];
 
 /** A whole row with its number. */
-export type ClaimableRow = readonly [...TaskRow, seq: number];
+export type ClaimableRow = readonly [...TaskRow, row: RowAddress];
 
 /** A task that may be claimed. */
 export interface Candidate {
-  readonly seq: number;
+  readonly address: RowAddress;
   readonly place: Place;
   readonly rules: readonly LimitRule[];
   /** What was read of it already. */
@@ -53,14 +53,14 @@ const behind = (group: string): string => `FROM tasks
       AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)
     ORDER BY priority, due_at, id`;
 
-type SlimRow = [seq: number, priority: number, dueAt: number, id: string, options: string | null];
+type SlimRow = [row: RowAddress, priority: number, dueAt: number, id: string, options: string | null];
 
 /** Inputs: now, queue, place, tasks to look through, list of closed limits, limit, group. Without those that carry a closed limit. */
 const tasksBehind = (name: string, group: string) =>
   statement<SlimRow>(
     name,
-    (dialect) => `SELECT seq, priority, due_at, id, options
-    FROM (SELECT seq, priority, due_at, id, options ${behind(group)} LIMIT $6) AS looked
+    (dialect) => `SELECT row, priority, due_at, id, options
+    FROM (SELECT ${dialect.row} AS row, priority, due_at, id, options ${behind(group)} LIMIT $6) AS looked
     WHERE NOT ${dialect.json.some('options', 'limitNames', (limit) => `${limit} ${dialect.oneOf('$7')}`)}
     ORDER BY priority, due_at, id LIMIT $8`,
   );
@@ -88,7 +88,7 @@ export function carriesLimits(options: string | null): boolean {
 }
 
 export function candidateOf(row: ClaimableRow, isLocked: boolean): Candidate {
-  return { seq: row[36], place: [row[5], row[13], row[0]], rules: rulesOf(row[29]), row, isLocked };
+  return { address: row[36], place: [row[5], row[13], row[0]], rules: rulesOf(row[29]), row, isLocked };
 }
 
 const noRules: readonly LimitRule[] = [];
@@ -124,8 +124,8 @@ export async function readOn(
     lane.group === null
       ? await step.tx.query(plain.tasks, ...inputs, ...wanted)
       : await step.tx.query(grouped.tasks, ...inputs, ...wanted, lane.group);
-  lane.candidates = rows.map(([seq, priority, dueAt, id, options]) => ({
-    seq,
+  lane.candidates = rows.map(([address, priority, dueAt, id, options]) => ({
+    address,
     place: [priority, dueAt, id],
     rules: rulesOf(options),
     row: null,
@@ -167,10 +167,10 @@ function keyOf({ queue, group }: Lane): string {
 }
 
 /** Input: list of row numbers. Locks: the rows. */
-const queuedRows = statement<[...TaskRow, seq: number]>(
+const queuedRows = statement<[...TaskRow, row: RowAddress]>(
   'queued_rows',
   (dialect) =>
-    `SELECT ${taskColumns}, seq FROM tasks WHERE seq ${dialect.oneOf('$1', 'bigint')} AND state = 'queued'${dialect.skipLocked}`,
+    `SELECT ${taskColumns}, ${dialect.row} FROM tasks WHERE ${dialect.row} ${dialect.oneOf('$1', 'row')} AND state = 'queued'${dialect.skipLocked}`,
 );
 
 /**
@@ -183,12 +183,12 @@ export async function readRows(
   isShared: boolean,
 ): Promise<readonly ClaimableRow[]> {
   const isUnsure = ({ row, isLocked }: Candidate): boolean => row === null || (isShared && !isLocked);
-  const further = taken.filter(isUnsure).map(({ seq }) => seq);
+  const further = taken.filter(isUnsure).map(({ address }) => address);
   if (further.length === 0) return taken.flatMap(({ row }) => (row === null ? [] : [row]));
-  const read = new Map<number, ClaimableRow>();
+  const read = new Map<RowAddress, ClaimableRow>();
   for (const row of await step.tx.query(queuedRows, JSON.stringify(further))) read.set(row[36], row);
   return taken.flatMap((candidate) => {
-    const row = isUnsure(candidate) ? read.get(candidate.seq) : candidate.row;
+    const row = isUnsure(candidate) ? read.get(candidate.address) : candidate.row;
     return row == null ? [] : [row];
   });
 }

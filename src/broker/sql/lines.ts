@@ -3,7 +3,7 @@
 import { limits } from '../../core/limits.ts';
 import type { LimitRule } from '../../core/task.ts';
 import { isServedBefore, type StandingGroup, takeTurn } from '../../core/turns.ts';
-import { statement } from './driver.ts';
+import { type RowAddress, statement } from './driver.ts';
 import { type ClaimableRow, candidateOf, type Lane, readOn, start } from './lanes.ts';
 import type { Gate } from './limits.ts';
 import { type TaskRow, taskColumns } from './rows.ts';
@@ -140,20 +140,21 @@ async function readLane(step: Step, line: Line, lane: Lane, gate: Gate): Promise
   line.hasLimits ||= hasRules(lane);
 }
 
-type HeadRow = [...TaskRow, seq: number, grp: string, turn: number, since: number, weight: number];
+type HeadRow = [...TaskRow, row: RowAddress, grp: string, turn: number, since: number, weight: number];
 
 /** Inputs: now, queue, the last group (turn, since, name), limit. Each waiting group with its first claimable task, or NULLs. */
-const groupHeads = (name: string, head: (dialect: { readonly closed: string }) => string) =>
+const groupHeads = (name: string, head: (parts: { readonly closed: string; readonly row: string }) => string) =>
   statement<HeadRow>(
     name,
     (dialect) => `SELECT ${taskColumns
       .split(', ')
       .map((column) => `head.${column.trim()}`)
-      .join(', ')}, head.seq, standing.grp, standing.turn, standing.since, COALESCE(groups.weight, 1)
+      .join(', ')}, head.${dialect.row}, standing.grp, standing.turn, standing.since, COALESCE(groups.weight, 1)
     FROM (SELECT grp, turn, since FROM turns WHERE queue = $2 AND standing = 0 AND (turn, since, grp) > ($3, $4, $5)
         ORDER BY turn, since, grp LIMIT $6) AS standing
       LEFT JOIN groups ON groups.name = standing.grp
-      LEFT JOIN tasks AS head ON head.seq = (${head({
+      LEFT JOIN tasks AS head ON head.${dialect.row} = (${head({
+        row: dialect.row,
         closed: dialect.json.some('options', 'limitNames', (limit) => `${limit} ${dialect.oneOf('$8')}`),
       })})
     ORDER BY standing.turn, standing.since, standing.grp`,
@@ -162,12 +163,15 @@ const groupHeads = (name: string, head: (dialect: { readonly closed: string }) =
 const claimableOfGroup = `FROM tasks WHERE queue = $2 AND grp = standing.grp AND state = 'queued'
   AND (check_at IS NULL OR check_at > $1) ORDER BY priority, due_at, id`;
 
-const firstHeads = groupHeads('first_heads', () => `SELECT seq ${claimableOfGroup} LIMIT 1`);
+const firstHeads = groupHeads('first_heads', ({ row }) => `SELECT ${row} ${claimableOfGroup} LIMIT 1`);
 
 /** Further inputs: tasks to look through in each group, list of closed limits. The first task that carries none of them. */
 const openHeads = groupHeads(
   'open_heads',
-  ({ closed }) => `SELECT seq FROM (SELECT seq, options, priority, due_at, id ${claimableOfGroup} LIMIT $7) AS looked
+  ({
+    closed,
+    row,
+  }) => `SELECT row FROM (SELECT ${row} AS row, options, priority, due_at, id ${claimableOfGroup} LIMIT $7) AS looked
     WHERE NOT ${closed} ORDER BY priority, due_at, id LIMIT 1`,
 );
 

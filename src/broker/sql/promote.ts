@@ -3,14 +3,14 @@
 import { limits } from '../../core/limits.ts';
 import type { Reason } from '../../core/states.ts';
 import type { PromoteAnswer } from '../broker.ts';
-import { type SqlTransaction, statement } from './driver.ts';
+import { type RowAddress, type SqlTransaction, statement } from './driver.ts';
 import { record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
 
 /** Inputs: now, limit. Those that another promoter has locked are left to it. Locks: the rows, by due time. */
 const dueTasks = statement<
   [
-    seq: number,
+    row: RowAddress,
     id: string,
     queue: string,
     name: string,
@@ -23,7 +23,7 @@ const dueTasks = statement<
   'due_tasks',
   (
     dialect,
-  ) => `SELECT seq, id, queue, name, reason, attempt, version, grp FROM tasks WHERE state = 'scheduled' AND due_at <= $1
+  ) => `SELECT ${dialect.row}, id, queue, name, reason, attempt, version, grp FROM tasks WHERE state = 'scheduled' AND due_at <= $1
     ORDER BY due_at, id LIMIT $2${dialect.skipLocked}`,
 );
 
@@ -43,7 +43,7 @@ export async function readNextDue(tx: SqlTransaction): Promise<number | null> {
 const promoteTasks = statement(
   'promote_tasks',
   (dialect) =>
-    `UPDATE tasks SET state = 'queued', reason = NULL, version = version + 1 WHERE seq ${dialect.oneOf('$1', 'bigint')}`,
+    `UPDATE tasks SET state = 'queued', reason = NULL, version = version + 1 WHERE ${dialect.row} ${dialect.oneOf('$1', 'row')}`,
 );
 
 export async function promote(step: Step, limit: number): Promise<PromoteAnswer> {
@@ -59,7 +59,7 @@ async function promoteDue(step: Step, limit: number): Promise<number> {
     step,
     due.map(([, , queue, , , , , group]) => ({ queue, group })),
   );
-  await step.tx.query(promoteTasks, JSON.stringify(due.map(([seq]) => seq)));
+  await step.tx.query(promoteTasks, JSON.stringify(due.map(([address]) => address)));
   for (const [, id, queue, name, reason, attempt, version] of due) {
     record(
       step,

@@ -47,7 +47,8 @@ const oldestQueued = statement<[dueAt: number | null]>(
 /** Input: queue. */
 const oldestOfGroups = statement<[dueAt: number | null]>(
   'oldest_of_groups',
-  () => "SELECT min(due_at) FROM tasks WHERE queue = $1 AND state = 'queued' AND grp IS NOT NULL",
+  // No name is empty. It says so for Postgres, see the index.
+  () => "SELECT min(due_at) FROM tasks WHERE queue = $1 AND state = 'queued' AND grp IS NOT NULL AND grp <> ''",
 );
 
 async function readOldest(tx: SqlTransaction, queue: string): Promise<number | null> {

@@ -27,7 +27,6 @@ const discrepanciesMax = 100;
 const pageMax = 1_000;
 
 type TaskMark = [
-  seq: number,
   id: string,
   queue: string,
   name: string,
@@ -45,12 +44,12 @@ type TaskMark = [
   parentFailed: number,
 ];
 
-/** Inputs: number of the last row seen, limit. */
+/** Inputs: the last id seen, limit. */
 const taskMarks = statement<TaskMark>(
   'recount_tasks',
-  () => `SELECT seq, id, queue, name, state, reason, attempt, epoch, token, worker_id, check_at, start_by, expires_at, key, options,
+  () => `SELECT id, queue, name, state, reason, attempt, epoch, token, worker_id, check_at, start_by, expires_at, key, options,
       CASE WHEN state = 'blocked' AND EXISTS (SELECT 1 FROM edges WHERE child_id = tasks.id AND edges.state = 'failed') THEN 1 ELSE 0 END
-    FROM tasks WHERE seq > $1 ORDER BY seq LIMIT $2`,
+    FROM tasks WHERE id > $1 ORDER BY id LIMIT $2`,
 );
 /** Inputs: the last token seen, limit. */
 const claimRows = statement<[token: string, workerId: string, running: number, taskIds: string]>(
@@ -98,7 +97,7 @@ export function recount(driver: SqlDriver): Promise<Recount> {
       holders: new Map(),
       counts: new Map(),
     };
-    for await (const row of pages(tx, taskMarks, [0], ([seq]) => [seq])) {
+    for await (const row of pages(tx, taskMarks, [''], ([id]) => [id])) {
       looked.tasks += 1;
       takeTask(row, expected, tell);
     }
@@ -131,7 +130,6 @@ async function* pages<Row extends readonly (string | number | null)[]>(
 
 function takeTask(row: TaskMark, expected: Expected, tell: Tell): void {
   const [
-    ,
     id,
     queue,
     name,

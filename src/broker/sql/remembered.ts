@@ -6,6 +6,7 @@
 
 import { limits } from '../../core/limits.ts';
 import type { Settlement, Task } from '../../core/task.ts';
+import type { RowAddress } from './driver.ts';
 import { carriesChildren } from './rows.ts';
 import type { SettledRow } from './settled-rows.ts';
 import type { Step } from './step.ts';
@@ -17,7 +18,13 @@ const rememberedMax = 20_000;
 export const outdated = new Error('What was remembered of a claim is out of date');
 
 /** Remembers a task that was just claimed, unless others wait for it: whether they do is in its row alone. */
-export function remember({ remembered }: Step, task: Task, token: string, options: string | null, seq: number): void {
+export function remember(
+  { remembered }: Step,
+  task: Task,
+  token: string,
+  options: string | null,
+  address: RowAddress,
+): void {
   if (carriesChildren(options)) return;
   if (remembered.size >= rememberedMax) remembered.clear();
   const { id, queue, name, attempt, version, epoch, dueAt, claimedAt, startBy, expiresAt, workerId, keepMs } = task;
@@ -43,7 +50,7 @@ export function remember({ remembered }: Step, task: Task, token: string, option
     keepMs,
     key: task.key,
     options,
-    seq,
+    address,
     isRemembered: true,
   });
 }

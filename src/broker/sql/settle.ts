@@ -15,7 +15,7 @@ import { type EndedRun, storeAttempts, storeLogs } from './attempts.ts';
 import type { RunNumbers } from './changes.ts';
 import { claim, demanded } from './claim.ts';
 import { endClaims } from './claims.ts';
-import { eachStatement, type SqlRow, statement } from './driver.ts';
+import { eachStatement, type RowAddress, type SqlRow, statement } from './driver.ts';
 import { letGo } from './edges.ts';
 import { spawn } from './enqueue.ts';
 import { endKeys } from './keys.ts';
@@ -49,17 +49,18 @@ const finishTasks = eachStatement(
     error: 'text',
     fingerprint: 'text',
     result: 'text',
-    seq: 'bigint',
+    row: 'row',
   },
   (
     value,
     from,
+    dialect,
   ) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
       crashes = crashes + ${value.crashes}, interruptions = interruptions + ${value.interruptions}, snoozes = snoozes + ${value.snoozes}, started_at = ${value.startedAt},
       finished_at = ${value.finishedAt}, prune_at = ${value.pruneAt}, settled_token = ${value.token}, start_by = ${value.startBy},
       progress = COALESCE(${value.progress}, progress), error = ${value.error}, fingerprint = ${value.fingerprint}, result = ${value.result},
       lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, check_at = NULL
-    ${from} WHERE seq = ${value.seq}`,
+    ${from} WHERE ${dialect.row} = ${value.row}`,
 );
 
 /**
@@ -73,7 +74,7 @@ const succeedTasks = statement(
   ) => `UPDATE ${dialect.orRollback}tasks SET state = 'succeeded', reason = NULL, version = version + 1, started_at = $1,
       finished_at = $2, prune_at = $3, settled_token = token, start_by = NULL, error = NULL, fingerprint = NULL, result = $4,
       lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, check_at = NULL
-    WHERE seq ${dialect.oneOf('$5', 'bigint')}`,
+    WHERE ${dialect.row} ${dialect.oneOf('$5', 'row')}`,
 );
 
 /** Back to waiting: worker and lease end. */
@@ -94,17 +95,18 @@ const returnTasks = eachStatement(
     progress: 'text',
     error: 'text',
     fingerprint: 'text',
-    seq: 'bigint',
+    row: 'row',
   },
   (
     value,
     from,
+    dialect,
   ) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, version = version + 1, attempt = ${value.attempt},
       crashes = crashes + ${value.crashes}, interruptions = interruptions + ${value.interruptions}, snoozes = snoozes + ${value.snoozes}, started_at = ${value.startedAt},
       due_at = ${value.dueAt}, settled_token = ${value.token}, start_by = ${value.startBy}, check_at = ${value.checkAt},
       progress = COALESCE(${value.progress}, progress), error = ${value.error}, fingerprint = ${value.fingerprint},
       worker_id = NULL, claimed_at = NULL, lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, result = NULL
-    ${from} WHERE seq = ${value.seq}`,
+    ${from} WHERE ${dialect.row} = ${value.row}`,
 );
 
 /**
@@ -133,7 +135,7 @@ interface Success {
   readonly token: string | null;
   readonly version: number;
   readonly result: string | null;
-  readonly seqs: number[];
+  readonly rows: RowAddress[];
 }
 
 /** What ends together began in the same few milliseconds; results that all differ must not be compared with each other for ever. */
@@ -207,11 +209,11 @@ function hasGroup({ group }: { readonly group: string | null }): boolean {
 }
 
 async function storeSuccess({ tx, now }: Step, success: Success): Promise<void> {
-  const { startedAt, pruneAt, result, seqs, token, version } = success;
-  const values = [startedAt, now, pruneAt, result, JSON.stringify(seqs)] as const;
+  const { startedAt, pruneAt, result, rows, token, version } = success;
+  const values = [startedAt, now, pruneAt, result, JSON.stringify(rows)] as const;
   const remembered = success.hasOptions ? succeedRememberedOptions : succeedRemembered;
   if (!success.isRemembered) await tx.query(succeedTasks, ...values);
-  else if ((await tx.change(remembered, ...values, token, version)) !== seqs.length) throw outdated;
+  else if ((await tx.change(remembered, ...values, token, version)) !== rows.length) throw outdated;
 }
 
 function settleOne(step: Step, rows: Map<string, SettledRow>, settlement: Settlement, writes: Writes): SettleResult {
@@ -292,7 +294,7 @@ function write(
   writes: Writes,
 ): void {
   const { lease, ranMs, progress } = settlement;
-  const { id, key, epoch, workerId, seq } = row;
+  const { id, key, epoch, workerId, address } = row;
   const { startedAt } = after;
   if (key !== null && 'keepMs' in verdict) {
     const keepForMs = verdict.to === 'succeeded' ? decodeOptions(row.options).keyForMs : null;
@@ -313,13 +315,13 @@ function write(
   const stood = [verdict.to, verdict.reason, after.attempt, ...after.counted, startedAt];
   if ('keepMs' in verdict) {
     const pruneAt = step.now + verdict.keepMs;
-    writes.finished.push([...stood, step.now, pruneAt, lease.token, startBy, ...said, verdict.result, seq]);
+    writes.finished.push([...stood, step.now, pruneAt, lease.token, startBy, ...said, verdict.result, address]);
   } else {
     const dueAt = verdict.to === 'scheduled' ? step.now + verdict.delayMs : row.dueAt;
     if (verdict.to === 'scheduled') noteDue(step, dueAt);
     if (verdict.to === 'queued') writes.queued.push({ queue: row.queue, group: decodeOptions(row.options).group });
     const checkAt = checkAtOf(verdict.to, startBy, row.expiresAt);
-    writes.returned.push([...stood, dueAt, lease.token, startBy, checkAt, ...said, seq]);
+    writes.returned.push([...stood, dueAt, lease.token, startBy, checkAt, ...said, address]);
   }
   if (row.state !== 'running' || !leavesAttempt(verdict, ranMs)) return;
   const { to, reason } = verdict;
@@ -329,7 +331,7 @@ function write(
 
 function addSuccess(
   groups: Success[],
-  { token, version, seq, isRemembered, options }: SettledRow,
+  { token, version, address, isRemembered, options }: SettledRow,
   startedAt: number | null,
   pruneAt: number,
   result: string | null,
@@ -345,11 +347,11 @@ function addSuccess(
       (!isRemembered || (group.token === token && group.version === version && group.hasOptions === hasOptions)) &&
       group.result === result
     ) {
-      group.seqs.push(seq);
+      group.rows.push(address);
       return;
     }
   }
-  groups.push({ startedAt, pruneAt, isRemembered, hasOptions, token, version, result, seqs: [seq] });
+  groups.push({ startedAt, pruneAt, isRemembered, hasOptions, token, version, result, rows: [address] });
 }
 
 /** Every charge but `attempt` counts itself. */

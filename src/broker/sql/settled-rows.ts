@@ -2,7 +2,7 @@
 
 import type { Reason, TaskState } from '../../core/states.ts';
 import type { Settlement } from '../../core/task.ts';
-import { statement } from './driver.ts';
+import { type RowAddress, statement } from './driver.ts';
 import { recall } from './remembered.ts';
 import { idList } from './rows.ts';
 import type { Step } from './step.ts';
@@ -31,12 +31,12 @@ const settledTasks = statement<
     keepMs: number,
     key: string | null,
     options: string | null,
-    seq: number,
+    row: RowAddress,
   ]
 >(
   'settled_tasks',
   (dialect) => `SELECT id, queue, name, state, reason, attempt, version, epoch, token, settled_token, judge_token,
-    due_at, claimed_at, started_at, start_by, expires_at, cancel_requested_at, worker_id, keep_ms, key, options, seq
+    due_at, claimed_at, started_at, start_by, expires_at, cancel_requested_at, worker_id, keep_ms, key, options, ${dialect.row}
     FROM tasks WHERE id ${dialect.oneOf('$1')}${dialect.lockInOrderOf('id')}`,
 );
 
@@ -63,8 +63,8 @@ export interface SettledRow {
   readonly keepMs: number;
   readonly key: string | null;
   readonly options: string | null;
-  /** The row's own number: writing by it saves the look-up in the index of ids. */
-  readonly seq: number;
+  /** In SQLite writing by it saves the look-up in the index of ids. */
+  readonly address: RowAddress;
   /** Whether it was not read, but is what this process wrote when it claimed the task. */
   readonly isRemembered: boolean;
 }
@@ -98,7 +98,7 @@ export async function readSettledRows(
     keepMs,
     key,
     options,
-    seq,
+    address,
   ] of found) {
     rows.set(id, {
       id,
@@ -122,7 +122,7 @@ export async function readSettledRows(
       keepMs,
       key,
       options,
-      seq,
+      address,
       isRemembered: false,
     });
   }

@@ -3,7 +3,7 @@
 import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import type { Broker, BrokerInfo, Signal } from '../broker.ts';
-import { createSubscribers } from '../subscribers.ts';
+import { createSubscribers, type Subscribers } from '../subscribers.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
 import { configure } from './configure.ts';
@@ -60,11 +60,11 @@ export interface SqlBrokerOptions {
 export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const { driver, chance } = options;
   const subscribers = createSubscribers();
+  const tellAll = telling(subscribers, options.tell);
   const memory: Memory = createMemory();
   let state: 'new' | 'open' | 'closed' = 'new';
   const { clock, readNow } = createStoreClock();
-  let steps = 0;
-  let inFlight = 0;
+  let [steps, inFlight] = [0, 0];
   let onIdle: (() => void) | null = null;
   let closing: Promise<void> | null = null;
   let opening: Promise<void> | null = null;
@@ -96,25 +96,9 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
 
   const change = <Answer>(call: (step: Step) => Promise<Answer>): Promise<Answer> =>
     guarded(async () => {
-      let ended: Step | undefined;
-      const attempt = (): Promise<Answer> =>
-        driver.transaction(async (tx) => {
-          const step = createStep(tx, await readNow(tx), memory);
-          const result = await call(step);
-          ended = (await endStep(step)) ? step : undefined;
-          return result;
-        });
-      const answer = await attempt().catch((error: unknown) => {
-        if (error !== outdated) throw error;
-        memory.remembered.clear();
-        return attempt();
-      });
-      if (ended === undefined) return answer;
-      if (!subscribers.isEmpty || options.tell !== undefined) {
-        const signals = signalsOf(ended);
-        for (const signal of signals) subscribers.emit(signal);
-        options.tell?.(signals);
-      }
+      const { answer, ended } = await runStep(driver, memory, readNow, call);
+      if (ended === null) return answer;
+      if (!subscribers.isEmpty || options.tell !== undefined) tellAll(signalsOf(ended));
       steps += 1;
       if (steps >= foldEvery) {
         steps = 0;
@@ -145,11 +129,6 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     if (watching) return;
     watching = true;
     options.watch?.(subscribers.emit);
-  };
-
-  const announce = (signal: Signal): void => {
-    subscribers.emit(signal);
-    options.tell?.([signal]);
   };
 
   const broker: Broker = {
@@ -197,10 +176,42 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await readNow(tx))),
     schedules: createSchedules(change, read, readNow),
     ...(options.join && {
-      transactions: createTransactions({ join: options.join, driver, guarded, readNow, emit: announce }),
+      transactions: createTransactions({ join: options.join, driver, guarded, readNow, tell: tellAll }),
     }),
   };
   return lookFirst(broker, { driver, guarded, clock, signals: () => subscribers.signals });
+}
+
+/** Where others write too, what a step relied on may change more than once. */
+const stepTriesMax = 5;
+
+/** A step as a transaction. One that relied on what is no longer so is done again, without what was remembered. */
+async function runStep<Answer>(
+  driver: SqlDriver,
+  memory: Memory,
+  readNow: (tx: SqlTransaction) => Promise<number>,
+  call: (step: Step) => Promise<Answer>,
+): Promise<{ readonly answer: Answer; readonly ended: Step | null }> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await driver.transaction(async (tx) => {
+        const step = createStep(tx, await readNow(tx), memory);
+        const answer = await call(step);
+        return { answer, ended: (await endStep(step)) ? step : null };
+      });
+    } catch (error) {
+      if (error !== outdated || tries >= stepTriesMax) throw error;
+      memory.remembered.clear();
+    }
+  }
+}
+
+/** Tells the listeners of this process, and other processes. */
+function telling({ emit }: Subscribers, tell: SqlBrokerOptions['tell']) {
+  return (signals: readonly Signal[]): void => {
+    for (const signal of signals) emit(signal);
+    tell?.(signals);
+  };
 }
 
 /** The clock of a store as one process knows it: never behind what was stored, nor behind what it said before. */

@@ -35,7 +35,7 @@ export const sqliteDialect: Dialect = {
     return { values, from: `FROM (VALUES ${Array.from({ length: rows }, row).join(', ')})` };
   },
   orRollback: 'OR ROLLBACK ',
-  isOwn: '',
+  row: 'seq',
   json: sqliteJson,
 };
 
@@ -197,7 +197,7 @@ export function createPrepared(
           stored += Number(findMany(statement, size).run(...(values as SQLInputValue[])).changes);
         }
       }
-      return stored;
+      return { count: stored, told: null };
     },
     execute: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) =>
       prepare(text).all(...(values as SQLInputValue[])) as unknown as readonly Row[],

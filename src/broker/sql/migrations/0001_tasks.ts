@@ -15,6 +15,7 @@ const keyed = (dialect: Dialect): string => (dialect.name === 'sqlite' ? ' WITHO
 export function up(dialect: Dialect): readonly string[] {
   return [
     tasksTable(dialect),
+    ...(dialect.name === 'sqlite' ? ['CREATE UNIQUE INDEX tasks_id ON tasks (id)'] : []),
     ...taskIndexes,
     ...liveTables(dialect),
     ...recordTables(dialect),
@@ -35,12 +36,15 @@ const postgresStorage: readonly string[] = [
   ),
 ];
 
+/** Postgres pays for every index with every write of a row: there the id is all that a row is found by. */
+const address = (dialect: Dialect): string =>
+  dialect.name === 'sqlite' ? `seq ${numbered(dialect)},\n      id text NOT NULL` : 'id text NOT NULL PRIMARY KEY';
+
 function tasksTable(dialect: Dialect): string {
   // States are compared one by one: SQLite builds a table in memory for every check of an IN list, which cost each
   // write 3 of its 10 microseconds.
   return `CREATE TABLE tasks (
-      seq ${numbered(dialect)},
-      id text NOT NULL,
+      ${address(dialect)},
       queue text NOT NULL,
       name text NOT NULL,
       state text NOT NULL,
@@ -92,7 +96,6 @@ function tasksTable(dialect: Dialect): string {
 }
 
 const taskIndexes: readonly string[] = [
-  'CREATE UNIQUE INDEX tasks_id ON tasks (id)',
   // Only what waits or can still change is in these: an ordinary task is in one of them, for as long as it is queued.
   "CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'queued'",
   "CREATE INDEX tasks_due ON tasks (due_at, id) WHERE state = 'scheduled'",

@@ -15,8 +15,8 @@ export function up(dialect: Dialect): readonly string[] {
     "CREATE INDEX tasks_ready ON tasks (queue, priority, due_at, id) WHERE state = 'queued' AND grp IS NULL",
     "CREATE INDEX tasks_ready_group ON tasks (queue, grp, priority, due_at, id, check_at) WHERE state = 'queued' AND grp IS NOT NULL",
     // check_at tells whether a start deadline or the end of a life is past: then the first of a group is found without its row.
-    // The oldest of all groups.
-    "CREATE INDEX tasks_ready_due ON tasks (queue, due_at) WHERE state = 'queued' AND grp IS NOT NULL",
+    // The oldest of all groups. Postgres must not take it for the first of one group, as it would where it knows too little of a table.
+    `CREATE INDEX tasks_ready_due ON tasks (queue, due_at) WHERE state = 'queued' AND grp ${dialect.name === 'sqlite' ? 'IS NOT NULL' : "<> ''"}`,
 
     // What is configured for the name of a group, in every queue.
     `CREATE TABLE groups (name text NOT NULL PRIMARY KEY, weight bigint, paused_at bigint, paused_by text, pause_reason text)${narrow}`,
