@@ -1,9 +1,8 @@
 /** What the Redis adapter does not do yet. Each line goes when it is built; then its cases come by themselves. */
 
 import type { Settings } from '../../src/broker/broker.ts';
-import type { NewTask, Settlement } from '../../src/core/task.ts';
 import type { Lack } from './lack.ts';
-import { heartbeatRequest, newTask, sampleId } from './samples.ts';
+import { heartbeatRequest } from './samples.ts';
 
 const nextStep = 'the adapter begins with single tasks: this comes with the whole of it';
 
@@ -11,21 +10,6 @@ const nextStep = 'the adapter begins with single tasks: this comes with the whol
 function method(name: string, ask: Lack['ask'], what = name): Lack {
   return { what, why: nextStep, isAsked: (called) => called === name, ask };
 }
-
-/** The group of a task, however it comes. */
-const group: Lack = {
-  what: 'group',
-  why: nextStep,
-  isAsked: (called, [given]) => {
-    const tasks =
-      called === 'settle'
-        ? (given as readonly Settlement[]).flatMap(({ spawn }) => spawn)
-        : (given as readonly NewTask[]);
-    const brings = called === 'enqueue' || called === 'restore' || called === 'settle';
-    return brings && tasks.some((task) => (task.group ?? null) !== null);
-  },
-  ask: (broker) => broker.enqueue([newTask(sampleId(1), { group: 'g' })]),
-};
 
 function hasAny(settings: unknown, ...names: (keyof Settings)[]): boolean {
   return names.some((name) => (settings as Settings)[name] !== undefined);
@@ -66,5 +50,4 @@ export const redisLacks: readonly Lack[] = [
     isAsked: (called) => ['put', 'delete', 'pause', 'fire', 'due', 'get'].includes(called),
     ask: (broker) => broker.schedules.get([]),
   },
-  group,
 ];

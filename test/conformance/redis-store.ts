@@ -60,7 +60,7 @@ async function readContents(look: Redis, prefix: string): Promise<Contents> {
       const [queue, name, view] = JSON.parse(text) as [string, string, TaskView];
       return { queue, name, view, count: Number(count) };
     }),
-    turns: [],
+    turns: await readTurns(look, prefix),
     edges: await readEdges(look, prefix),
     cancelledFlows: await look.hkeys(`${prefix}cancelledFlows`),
     slots: await readSlots(look, prefix, Object.values(rules)),
@@ -70,6 +70,26 @@ async function readContents(look: Redis, prefix: string): Promise<Contents> {
       return { name, settings: { max: max === false ? null : max, rate } };
     }),
   };
+}
+
+async function readTurns(look: Redis, prefix: string): Promise<Contents['turns']> {
+  const turns: Contents['turns'][number][] = [];
+  for (const [queue, round] of Object.entries(await look.hgetall(`${prefix}rounds`))) {
+    const key = `${prefix}queue:${createHash('sha1').update(queue).digest('hex')}`;
+    const standing = new Set((await look.zrange(`${key}:standing`, '0', '-1')).map((member) => member.slice(16)));
+    for (const [name, text] of Object.entries(await look.hgetall(`${key}:turns`))) {
+      const [turn, since] = text.split(' ').map(Number);
+      const group = name === '' ? null : name;
+      turns.push({
+        queue,
+        group,
+        ahead: (turn ?? 0) - Number(round),
+        since: since ?? 0,
+        waits: group === null || standing.has(name),
+      });
+    }
+  }
+  return turns;
 }
 
 async function readEdges(look: Redis, prefix: string): Promise<Contents['edges']> {

@@ -42,9 +42,9 @@ export function argumentsOf(tasks: readonly NewTask[]): ArrivalArguments {
 
 function extraOf(task: NewTask): readonly unknown[] | null {
   const [rules, more] = [rulesText(task.limits), moreText(task)];
-  if (task.key === null && rules === false && more === false && !isLinked(task)) return null;
+  if (task.key === null && rules === false && more === false && task.group === null && !isLinked(task)) return null;
   const [dependsOn, blocks] = [dependencyList(task.dependsOn), dependencyList(task.blocks)];
-  return [task.key ?? false, rules, more, dependsOn, blocks, task.flowId ?? false];
+  return [task.key ?? false, rules, more, dependsOn, blocks, task.flowId ?? false, task.group ?? false];
 }
 
 function isLike(one: NewTask, other: NewTask): boolean {

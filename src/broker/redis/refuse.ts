@@ -3,6 +3,7 @@
 import { taskFlowError } from '../../core/errors.ts';
 import { checkLimitRules } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
+import { checkKey } from '../../core/names.ts';
 import { checkSettings, type Scope, type Settings } from '../../core/settings.ts';
 import type { NewTask, Task } from '../../core/task.ts';
 
@@ -18,7 +19,7 @@ export function refuseTasks(tasks: readonly (NewTask | Task)[]): void {
   let bytes = 0;
   for (const task of tasks) {
     bytes += Buffer.byteLength(task.payload);
-    if (task.group !== null) refuse('group');
+    if (task.group !== null) checkKey(task.group, 'group');
     if (task.limits.length > 0) checkLimitRules(task.limits);
   }
   if (bytes > limits.batchBytesMax)

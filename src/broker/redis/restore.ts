@@ -61,6 +61,7 @@ function headOf(task: Task, aside: string): readonly unknown[] {
     false,
     task.key ?? false,
     aside,
+    task.group ?? false,
   ];
 }
 

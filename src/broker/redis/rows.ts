@@ -126,11 +126,11 @@ interface Found {
 const time = (value: Packed | undefined): number | null => (value === false ? null : (value as number));
 
 function readTask({ id, head, row, leaseUntil, shapes, aside }: Found): Task {
-  const { values, end } = unpack(row, 8);
+  const { values, end } = unpack(row, 9);
   const shape = shapes.get(head[1] ?? null);
   if (shape === undefined) throw new Error(`Invariant broken: task ${id} has a shape that is not stored`);
   const [flowId, traceparent, firedBy] =
-    typeof values[7] === 'string' ? (JSON.parse(values[7]) as More) : [null, null, null];
+    typeof values[8] === 'string' ? (JSON.parse(values[8]) as More) : [null, null, null];
   const state = head[0] as TaskState;
   return {
     id,
@@ -143,7 +143,7 @@ function readTask({ id, head, row, leaseUntil, shapes, aside }: Found): Task {
     policy: shape[8],
     keepMs: shape[4],
     strictCancel: shape[5],
-    group: null,
+    group: values[7] === false ? null : (values[7] as string),
     limits: aside.l === undefined ? [] : readRules(aside.l),
     key: values[5] === false ? null : (values[5] as string),
     keyForMs: shape[7] === false ? null : shape[7],

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { limits } from '../../core/limits.ts';
 
-const base = ['prelude', 'edges', 'change', 'release', 'write'];
-const claiming = ['limits', 'line', 'take', 'describe', 'parents'];
+const base = ['prelude', 'edges', 'turns', 'change', 'release', 'write'];
+const claiming = ['limits', 'line', 'fair', 'take', 'describe', 'parents'];
 
 /** The parts of each operation, in the order in which they need one another. */
 const partsOf = {
@@ -25,7 +25,7 @@ const partsOf = {
   update: base,
   configure: base,
   'get-tasks': ['prelude', 'describe'],
-  'get-queues': ['prelude', 'edges', 'change'],
+  'get-queues': ['prelude', 'edges', 'turns', 'change'],
   'get-workers': ['prelude'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 

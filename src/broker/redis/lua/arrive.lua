@@ -2,16 +2,17 @@
 -- under its key, parents before children.
 --
 -- A batch is { forms, ids, formOf, extras, offset, unknown, skips }: `forms` are lists of [shape, delayMs, at, startWithinMs,
--- expiresInMs]; `extras` by place what only some have: [place, key, rules, more, dependsOn, blocks, flowId]; payloads stand in ARGV
+-- expiresInMs]; `extras` by place what only some have: [place, key, rules, more, dependsOn, blocks,
+-- flowId, group]; payloads stand in ARGV
 -- behind `offset`; `unknown` says what a parent is that nobody knows: "refuse" or "fail"; places in `skips` are passed over.
 
 local arrivals = {}
 
-local function make(form, dueAt, key, rules, more, dependsOn)
+local function make(form, dueAt, key, rules, more, dependsOn, group)
   local startBy, expiresAt = form[4] and dueAt + form[4], form[5] and now + form[5]
   local aside = (rules and 'l' or '') .. (dependsOn and 'd' or '')
   form.shape = form.shape or shapeIdOf(form[1])
-  local values = cmsgpack.pack(form.shape, now, dueAt, startBy, expiresAt, key, aside, more)
+  local values = cmsgpack.pack(form.shape, now, dueAt, startBy, expiresAt, key, aside, group, more)
   return { values = values, task = freshTask(values) }
 end
 
@@ -30,7 +31,7 @@ end
 local function insert(batch, i, form, dueAt, dependsOn)
   local id, extra, made = batch.ids[i], batch.extras[i], nil
   if extra then
-    made = make(form, dueAt, extra[2], extra[3], extra[4], #dependsOn > 0)
+    made = make(form, dueAt, extra[2], extra[3], extra[4], #dependsOn > 0, extra[8])
     if extra[3] then set(puts, 'rules', id, extra[3]) end
     tasks[id] = made.task
     if #dependsOn > 0 then
@@ -42,7 +43,7 @@ local function insert(batch, i, form, dueAt, dependsOn)
     if extra[7] then set(members, 'flow:' .. extra[7], id, true) end
   else
     -- Nothing of such a task differs from that of its neighbours but the id and the payload.
-    form.plain = form.plain or make(form, dueAt, false, false, false, false)
+    form.plain = form.plain or make(form, dueAt, false, false, false, false, false)
     made = form.plain
   end
   rows[id] = made.values .. ARGV[batch.offset + i]
@@ -115,7 +116,7 @@ end
 
 -- Whom a task blocks gains it as a parent. Answers what is refused, or nil.
 local function gainParents(gains)
-  local gained, order = {}, {}
+  local gained, order, open = {}, {}, {}
   for _, gain in ipairs(gains) do
     local child, parent, onFailure, i = gain[1], gain[2], gain[3], gain[4]
     load({ child, parent })
@@ -127,14 +128,13 @@ local function gainParents(gains)
         gained[child] = {}
         order[#order + 1] = child
       end
-      table.insert(gained[child], { parent, onFailure, letter, i })
+      table.insert(gained[child], { parent, onFailure, i })
+      -- Who has a failed parent waits for a verdict, not for the parent.
+      if letter == 'o' then open[#open + 1] = gain end
     end
   end
-  for _, child in ipairs(order) do
-    for _, gain in ipairs(gained[child]) do
-      -- Who has a failed parent waits for a verdict, not for the parent.
-      if gain[3] == 'o' and edges.waitsFor(gain[1], child) then return { 'loop', gain[4], child } end
-    end
+  for _, gain in ipairs(open) do
+    if edges.waitsFor(gain[2], gain[1]) then return { 'loop', gain[4], gain[1] } end
   end
   for _, child in ipairs(order) do
     local task, list = tasks[child], {}
@@ -144,7 +144,7 @@ local function gainParents(gains)
     for _, gain in ipairs(gained[child]) do
       list[#list + 1] = { gain[1], gain[2] }
     end
-    if #list > limits.parentsMax then return { 'parents', gained[child][#gained[child]][4], child, #list } end
+    if #list > limits.parentsMax then return { 'parents', gained[child][#gained[child]][3], child, #list } end
     local from = leave(child, task)
     task[STATE], edges.parents[child] = 'blocked', list
     setAside(child, task, 'd', cjson.encode(list))

@@ -2,17 +2,6 @@
 
 local keysHeld, counted, dueBefore = {}, {}, {}
 
--- User-chosen names enter key names hashed.
-local queueKeys = {}
-local function queueKey(name)
-  local key = queueKeys[name]
-  if not key then
-    key = 'queue:' .. redis.sha1hex(name)
-    queueKeys[name] = key
-  end
-  return key
-end
-
 -- One number for the order of claims: priority, then age; of equals, Redis puts the smaller id first. The largest due time
 -- is beyond the year 19,000, and the largest number below 2^53.
 local PRIORITY_STEP = 2 ^ 49
@@ -73,8 +62,9 @@ local function place(id, task, leaseUntil)
   local state = task[STATE]
   count(task, 1)
   if state == 'queued' then
-    local queue = shapes[task[SHAPE]][QUEUE]
-    set(scores, queueKey(queue), id, orderOf(task))
+    local queue, group = shapes[task[SHAPE]][QUEUE], task[GROUP]
+    set(scores, lineKey(queue, group), id, orderOf(task))
+    if group then turns.join(queue, group, id, task[DUE_AT]) end
     if not hasWork[queue] then
       hasWork[queue] = true
       work[#work + 1] = queue
@@ -99,7 +89,9 @@ local function leave(id, task)
   local state = task[STATE]
   count(task, -1)
   if state == 'queued' then
-    set(scores, queueKey(shapes[task[SHAPE]][QUEUE]), id, false)
+    local queue, group = shapes[task[SHAPE]][QUEUE], task[GROUP]
+    set(scores, lineKey(queue, group), id, false)
+    if group then turns.left(queue, group, id) end
   elseif state == 'scheduled' then
     set(scores, 'scheduled', id, false)
     dueBefore[id] = task[DUE_AT]
@@ -138,9 +130,13 @@ local function keyOf(key)
 end
 
 local function loadKeys(keys)
-  if #keys == 0 then return end
-  for i, text in ipairs(call('HMGET', prefix .. 'keys', unpack(keys))) do
-    keysHeld[keys[i]] = text and cmsgpack.unpack(text) or false
+  local missing = {}
+  for _, key in ipairs(keys) do
+    if keysHeld[key] == nil then missing[#missing + 1] = key end
+  end
+  if #missing == 0 then return end
+  for i, text in ipairs(call('HMGET', prefix .. 'keys', unpack(missing))) do
+    keysHeld[missing[i]] = text and cmsgpack.unpack(text) or false
   end
 end
 

@@ -13,7 +13,8 @@ local function oldestIn(queue)
     local first = call('ZRANGEBYSCORE', key, from, to, 'WITHSCORES', 'LIMIT', 0, 1)
     if first[2] then dueAt = earlier(dueAt, tonumber(first[2]) - priority * PRIORITY_STEP) end
   end
-  return dueAt
+  local grouped = call('ZRANGE', key .. ':grouped', 0, 0, 'WITHSCORES')
+  return earlier(dueAt, tonumber(grouped[2]))
 end
 
 for i = 1, #counts, 2 do

@@ -8,15 +8,15 @@
 local prefix, call = KEYS[1], redis.call
 
 -- A row is what never changes of a task: these values packed one after the other, then the payload to its end.
---   shape, createdAt, dueAt, startBy, expiresAt, key, aside, more (JSON of the rarest fields)
-local ROW_SHAPE, ROW_VALUES = 2, 7
+--   shape, createdAt, dueAt, startBy, expiresAt, key, aside, group, more (JSON of the rarest fields)
+local ROW_SHAPE, ROW_VALUES = 2, 8
 
 -- A head is what changes, one packed list. A task that nobody has touched has none: its row says it all.
 local STATE, SHAPE, VERSION, EPOCH, ATTEMPT, GENERATION, CRASHES, INTERRUPTIONS, SNOOZES = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local REASON, DUE_AT, START_BY, EXPIRES_AT, WORKER_ID, CLAIMED_AT, STARTED_AT = 10, 11, 12, 13, 14, 15, 16
 local FINISHED_AT, PRUNE_AT, CANCEL_AT, TOKEN, SETTLED_TOKEN, JUDGE_TOKEN, JUDGE_UNTIL = 17, 18, 19, 20, 21, 22, 23
 -- The key, and a letter for each text that is kept beside the head.
-local KEY, ASIDE = 24, 25
+local KEY, ASIDE, GROUP = 24, 25, 26
 
 -- A shape is what the tasks of one definition share, a JSON list stored once; scripts read its first values.
 local NAME, QUEUE, PRIORITY, TIMEOUT_MS, KEEP_MS, STRICT_CANCEL, IF_EXISTS, KEY_FOR_MS = 1, 2, 3, 4, 5, 6, 7, 8
@@ -118,11 +118,11 @@ local function shapeIdOf(text)
 end
 
 local function freshTask(row)
-  local _, shape, createdAt, dueAt, startBy, expiresAt, key, aside = cmsgpack.unpack_limit(row, ROW_VALUES, 0)
+  local _, shape, createdAt, dueAt, startBy, expiresAt, key, aside, group = cmsgpack.unpack_limit(row, ROW_VALUES, 0)
   local state = dueAt > createdAt and 'scheduled' or 'queued'
   return {
     state, shape, 1, 0, 0, 1, 0, 0, 0, false, dueAt, startBy, expiresAt, false, false, false,
-    false, false, false, false, false, false, false, key, aside,
+    false, false, false, false, false, false, false, key, aside, group,
   }
 end
 

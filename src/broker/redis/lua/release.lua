@@ -2,7 +2,7 @@
 
 local function flowOf(id)
   if not rows[id] then load({ id }, true) end
-  local more = select(9, cmsgpack.unpack_limit(rows[id], ROW_VALUES + 1, 0))
+  local more = select(10, cmsgpack.unpack_limit(rows[id], ROW_VALUES + 1, 0))
   return more and cjson.decode(more)[1] or nil
 end
 
@@ -66,6 +66,7 @@ local function release()
       candidates[#candidates + 1] = child
     end
     edges.blocked = {}
+    turns.lookAgain()
     table.sort(candidates)
     edges.load(candidates)
     for _, id in ipairs(candidates) do

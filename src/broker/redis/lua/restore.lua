@@ -28,7 +28,7 @@ local function restoreOne(i, task)
   head[SHAPE] = shapeIdOf(task.shape)
   local key, aside = head[KEY], head[ASIDE]
   local values = cmsgpack.pack(
-    head[SHAPE], task.createdAt, head[DUE_AT], head[START_BY], head[EXPIRES_AT], key, aside, task.more
+    head[SHAPE], task.createdAt, head[DUE_AT], head[START_BY], head[EXPIRES_AT], key, aside, head[GROUP], task.more
   )
   set(puts, 'tasks', id, values .. payload)
   add('shapeUses', head[SHAPE], 1)

@@ -9,6 +9,11 @@ local function claimedBefore(token)
   for _, id in ipairs(ids) do
     if tasks[id] and tasks[id][TOKEN] == token then mine[#mine + 1] = id end
   end
+  table.sort(mine, function(a, b)
+    local first, second = orderOf(tasks[a]), orderOf(tasks[b])
+    if first ~= second then return first < second end
+    return a < b
+  end)
   if #mine > 0 then return mine end
 end
 
@@ -20,22 +25,28 @@ local function openLines(request)
   if #names == 0 then return lines end
   local pauses = call('HMGET', prefix .. 'queues', unpack(names))
   for i, demand in ipairs(request.queues) do
-    if not pauses[i] or pauses[i] == '' then lines[#lines + 1] = openLine(demand[1], demand[2]) end
+    if request.limit > 0 and demand[2] > 0 then turns.claimedFrom[demand[1]] = true end
+    if not pauses[i] or pauses[i] == '' then
+      lines[#lines + 1] = turns.roundOf(demand[1]) and openFair(demand[1], demand[2]) or openLine(demand[1], demand[2])
+    end
   end
   for _, line in ipairs(lines) do
     line.readsLeft = math.ceil(limits.claimReadsMax / #lines)
+    if line.live then line.live[1].line.readsLeft = line.readsLeft end
   end
   return lines
 end
 
--- The line whose head comes first in the order of claims.
+-- The line whose head comes first in the order of claims: a queue, the line in it, the group that stands for it.
 local function firstLine(lines, limit)
   local first, order, id
   for _, line in ipairs(lines) do
-    if advanceLine(line, limit) then
-      local nextOrder, nextId = line.orders[line.at], line.ids[line.at]
+    local stand = line.live and advanceFair(line, limit)
+    local own = line.live and (stand and stand.line) or (not line.live and advanceLine(line, limit) and line)
+    if own then
+      local nextOrder, nextId = own.orders[own.at], own.ids[own.at]
       if not first or nextOrder < order or (nextOrder == order and nextId < id) then
-        first, order, id = line, nextOrder, nextId
+        first, order, id = { line, own, stand }, nextOrder, nextId
       end
     end
   end
@@ -46,18 +57,23 @@ end
 local function pick(request)
   local lines, ids = openLines(request), {}
   while #ids < request.limit do
-    local line, id = firstLine(lines, request.limit)
-    if not line then break end
-    line.at = line.at + 1
+    local first, id = firstLine(lines, request.limit)
+    if not first then break end
+    local line, own, stand = first[1], first[2], first[3]
+    own.at = own.at + 1
     local rules = rulesOf[id]
     if not rules or hasRoom(rules) then
       if rules then takeSlots(id, rules) end
       line.left = line.left - 1
       ids[#ids + 1] = id
+      if stand then
+        local now = turns.serve(line.name, stand.group)
+        stand.turn, stand.since = now[1], now[2]
+      end
     end
   end
   for _, line in ipairs(lines) do
-    closeLine(line)
+    if line.live then closeFair(line) else closeLine(line) end
   end
   return ids
 end

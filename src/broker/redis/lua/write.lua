@@ -93,6 +93,7 @@ local function writeTasks()
   end
   if #gone > 0 then call('DEL', unpack(gone)) end
   puts, scores, members, pushes, gone, dirty = {}, {}, {}, {}, {}, {}
+  turns.write()
 end
 
 -- Nothing changed, nothing is written, not even the clock: an idle poll costs a look.

@@ -1,0 +1,87 @@
+-- A queue with groups as a claim reads it: the line of the group whose turn it is, and after it was served the next.
+
+-- Groups looked at beyond those that are served: behind full limits and deadlines the next claim goes on.
+local GROUPS_LOOKED = limits.claimScanMax
+
+local function openFair(name, limit)
+  local fair = { name = name, left = limit, live = {}, rank = 0, page = {}, at = 1, looked = limit + GROUPS_LOOKED }
+  fair.standing = prefix .. queueKey(name) .. ':standing'
+  local own = turns.standOf(name, '') or { 0, 0 }
+  fair.live[1] = { group = '', turn = own[1], since = own[2], line = openLine(name, limit) }
+  return fair
+end
+
+local function isBefore(a, b)
+  if a.turn ~= b.turn then return a.turn < b.turn end
+  if a.since ~= b.since then return a.since < b.since end
+  return a.group < b.group
+end
+
+-- The next group that this claim has not looked at yet; nil behind the last.
+local function nextStanding(fair)
+  if fair.at > #fair.page then
+    if fair.isLast then return nil end
+    local size = math.min(fair.looked, 100)
+    if size <= 0 then
+      fair.hasMore = true
+      return nil
+    end
+    -- Behind those that come first it goes on where the last claim stopped.
+    if fair.rank > 0 and not fair.isLooking then
+      fair.isLooking = true
+      local last = call('HGET', prefix .. 'turnCursors', fair.name)
+      local rank = last and call('ZRANK', fair.standing, last)
+      if rank and rank >= fair.rank then fair.rank = rank + 1 end
+    end
+    local found = call('ZRANGE', fair.standing, fair.rank, fair.rank + size - 1, 'WITHSCORES')
+    fair.page, fair.at, fair.isLast = {}, 1, #found < 2 * size
+    fair.rank, fair.looked = fair.rank + #found / 2, fair.looked - #found / 2
+    for i = 1, #found, 2 do
+      local member = found[i]
+      fair.page[(i + 1) / 2] = {
+        member = member, group = string.sub(member, 17), since = tonumber(string.sub(member, 1, 16)),
+        turn = tonumber(found[i + 1]),
+      }
+    end
+    if #fair.page == 0 then return nil end
+  end
+  return fair.page[fair.at]
+end
+
+-- The group that is next and has a candidate; nil when there is none.
+local function advanceFair(fair, first)
+  while fair.left > 0 do
+    local best, place
+    for i, each in ipairs(fair.live) do
+      if not best or isBefore(each, best) then best, place = each, i end
+    end
+    local standing = nextStanding(fair)
+    if standing and (not best or isBefore(standing, best)) then
+      fair.at, fair.last = fair.at + 1, standing.member
+      standing.line = openLine(fair.name, fair.left)
+      standing.line.key = prefix .. lineKey(fair.name, standing.group)
+      standing.line.name = fair.name .. '\0' .. standing.group
+      standing.line.readsLeft = fair.readsLeft
+      fair.live[#fair.live + 1] = standing
+    elseif not best then
+      return nil
+    else
+      best.line.left = fair.left
+      if advanceLine(best.line, first) then return best end
+      closeLine(best.line)
+      table.remove(fair.live, place)
+    end
+  end
+end
+
+-- Remembers which group the next claim goes on behind, or that it begins anew.
+local function closeFair(fair)
+  if fair.hasMore then
+    set(puts, 'turnCursors', fair.name, fair.last)
+  elseif fair.isLooking and fair.isLast then
+    set(puts, 'turnCursors', fair.name, false)
+  end
+  for _, each in ipairs(fair.live) do
+    closeLine(each.line)
+  end
+end
