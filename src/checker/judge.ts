@@ -29,6 +29,11 @@ export interface JudgeOptions {
   readonly forgets?: boolean;
   /** How long a handler may go on after its lease was lost before it is told, ms; 0 when left out. */
   readonly toldWithinMs?: number;
+  /**
+   * How long steps may overlap, ms; 0 when left out. One that has waited for another read the clock before it and is numbered behind it;
+   * and one that saw nothing of another may be numbered behind it too.
+   */
+  readonly overlapMs?: number;
 }
 
 /** What is there once everything is over. */
@@ -82,6 +87,7 @@ export function createJudge(options: JudgeOptions = {}): Judge {
 class HistoryJudge implements Judge {
   readonly #forgets: boolean;
   readonly #toldWithinMs: number;
+  readonly #overlapMs: number;
   readonly #stories = new Map<string, TaskStory>();
   /** Gone from the store, and since when, but somebody may still speak of them. */
   readonly #leaving = new Map<TaskStory, number>();
@@ -109,13 +115,14 @@ class HistoryJudge implements Judge {
   #seq = 0;
   #at = 0;
 
-  constructor({ forgets = true, toldWithinMs = 0 }: JudgeOptions) {
+  constructor({ forgets = true, toldWithinMs = 0, overlapMs = 0 }: JudgeOptions) {
     this.#forgets = forgets;
     this.#toldWithinMs = toldWithinMs;
+    this.#overlapMs = overlapMs;
     this.#keys = createKeyBook(this.tell);
     this.#limits = createLimitBook(this.tell);
     this.#pauses = createPauseBook(this.tell);
-    this.#turns = createTurnBook(this.tell);
+    this.#turns = createTurnBook(this.tell, overlapMs);
   }
 
   get counts(): Readonly<Record<string, number>> {
@@ -265,10 +272,10 @@ class HistoryJudge implements Judge {
 
   #takeEvent(event: BatchEvent, following: BatchEvent | null): void {
     const { seq, at } = event;
-    if (seq <= this.#seq || at < this.#at)
+    if (seq <= this.#seq || at < this.#at - this.#overlapMs)
       this.tell('S18', null, `event ${seq} at ${at} after ${this.#seq} at ${this.#at}`);
     this.#seq = seq;
-    this.#at = at;
+    this.#at = Math.max(this.#at, at);
     this.#recent.push(event);
     if (this.#recent.length > contextMax) this.#recent.shift();
     for (const refusal of takeWhile(this.#refusals, (one) => one.seq < seq)) this.#keys.refused(refusal);
@@ -288,8 +295,13 @@ class HistoryJudge implements Judge {
     this.#open += Number(isOpen(item.to)) - Number(isOpen(story.state));
     const patch = event.kind === 'update' ? this.#takePatch(item) : undefined;
     if (patch?.limits !== undefined) story.edited = patch.limits;
-    replay(story, event, item, { patchedDelayMs: patch?.delayMs, mayInherit }, (rule, sentence) =>
-      this.tell(rule, story.taskId, `event ${event.seq}, ${event.kind} ${item.from} → ${item.to}: ${sentence}`),
+    replay(
+      story,
+      event,
+      item,
+      { patchedDelayMs: patch?.delayMs, mayInherit, notBeforeAt: this.#at },
+      (rule, sentence) =>
+        this.tell(rule, story.taskId, `event ${event.seq}, ${event.kind} ${item.from} → ${item.to}: ${sentence}`),
     );
     this.#census.event(event, item);
     if (event.kind === 'enqueue') this.#noteRequest(story);

@@ -168,6 +168,8 @@ export interface Known {
   readonly patchedDelayMs: number | null | undefined;
   /** Whether it may have taken the place, and the earlier time, of a task that was replaced in the same step. */
   readonly mayInherit: boolean;
+  /** It was not done before this: the latest time of all that came before. */
+  readonly notBeforeAt: number;
 }
 
 export type Says = (rule: Rule, sentence: string) => void;
@@ -179,7 +181,7 @@ export function replay(story: TaskStory, event: BatchEvent, item: EventItem, kno
   if (item.version !== story.version + 1) says('S18', `version ${item.version} follows ${story.version}`);
   if (!isMove(event, item)) says('S7', 'there is no such transition');
   if (kind === 'enqueue') enqueued(story, event, known, says);
-  else if (kind === 'claim') claimed(story, event, item, says);
+  else if (kind === 'claim') claimed(story, event, item, { known, says });
   else if (kind === 'update') {
     if (known.patchedDelayMs !== null) story.notBefore = event.at + (known.patchedDelayMs ?? 0);
   } else if (kind === 'cancelRequest') story.cancelRequested = true;
@@ -218,9 +220,15 @@ function enqueued(story: TaskStory, event: BatchEvent, known: Known, says: Says)
   story.notBefore = asked?.ifExists === 'replace' && known.mayInherit ? event.at : dueAt;
 }
 
-function claimed(story: TaskStory, event: BatchEvent, item: EventItem, says: Says): void {
+interface Claim {
+  readonly known: Known;
+  readonly says: Says;
+}
+
+function claimed(story: TaskStory, event: BatchEvent, item: EventItem, { known, says }: Claim): void {
   const { asked } = story;
-  if (event.at < story.notBefore) says(story.notBeforeRule, `${story.notBefore - event.at} ms too early`);
+  const early = story.notBefore - Math.max(event.at, known.notBeforeAt);
+  if (early > 0) says(story.notBeforeRule, `${early} ms too early`);
   if (story.generation === 1 && asked?.expiresInMs != null && event.at >= story.createdAt + asked.expiresInMs)
     says('S9', 'its life was over');
   if (item.attempt !== story.attempt + 1) says('S8', `attempt ${item.attempt} follows ${story.attempt}`);

@@ -13,14 +13,16 @@ export interface TurnBook {
 
 /** A group as it waits in a queue, and how often each other one was served in the meantime. */
 interface Waiting {
-  readonly taskIds: Set<string>;
+  /** With the time from which on each waits. */
+  readonly taskIds: Map<string, number>;
   readonly overtaken: Map<Group, number>;
 }
 
 /** A task is owed before a turn is, and one that was held back may be one ahead. */
 const leadMax = 2;
 
-export function createTurnBook(tell: Tell): TurnBook {
+/** `overlapMs`: a claim may not have seen what was queued so shortly before. */
+export function createTurnBook(tell: Tell, overlapMs = 0): TurnBook {
   const queues = new Map<string, Map<Group, Waiting>>();
   /** Where each waiting task was counted: an edit may move it. */
   const places = new Map<string, Waiting>();
@@ -32,7 +34,7 @@ export function createTurnBook(tell: Tell): TurnBook {
   function waitingOf(queue: string, group: Group): Waiting {
     const groups = queues.get(queue) ?? new Map<Group, Waiting>();
     queues.set(queue, groups);
-    const waiting = groups.get(group) ?? { taskIds: new Set(), overtaken: new Map() };
+    const waiting = groups.get(group) ?? { taskIds: new Map<string, number>(), overtaken: new Map() };
     groups.set(group, waiting);
     return waiting;
   }
@@ -50,6 +52,7 @@ export function createTurnBook(tell: Tell): TurnBook {
     groups.get(group)?.overtaken.clear();
     for (const [other, { taskIds, overtaken }] of groups) {
       if (other === group || taskIds.size === 0 || (other !== null && paused.has(other))) continue;
+      if (overlapMs > 0 && !taskIds.values().some((at) => at <= event.at - overlapMs)) continue;
       const times = (overtaken.get(group) ?? 0) + 1;
       overtaken.set(group, times);
       const most = Math.ceil(weightOf(group) / weightOf(other)) + leadMax;
@@ -81,7 +84,7 @@ export function createTurnBook(tell: Tell): TurnBook {
       leave(item.taskId);
       if (!isFree(asked)) return;
       const waiting = waitingOf(item.queue, group);
-      waiting.taskIds.add(item.taskId);
+      waiting.taskIds.set(item.taskId, event.at);
       places.set(item.taskId, waiting);
     },
   };

@@ -284,3 +284,11 @@ test('a broken promise comes with what led to it', () => {
   expect(context.at(-1)).toBe('store   1000  event 5: settle running → scheduled (error), attempt 0, version 5');
   expect(context).toContain('handler 30  process 2: end threw, epoch 2, attempt 1');
 });
+
+test('a claim that waited for the enqueue of its task may have read the clock before it, where steps overlap', () => {
+  const history = historyOf();
+  const [enqueued, claimed, ...rest] = history.events;
+  const overlapping = { ...history, events: [enqueued!, { ...claimed!, at: enqueued!.at - 5 }, ...rest] };
+  expect(judge(overlapping, { overlapMs: 10 })).toMatchObject({ result: 'valid', violations: [] });
+  expect(judge(overlapping, { overlapMs: 4 }).violations.map(({ rule }) => rule)).toEqual(['S18']);
+});
