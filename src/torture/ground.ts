@@ -7,6 +7,8 @@ import type { FaultKind } from './plan.ts';
 export interface Address {
   readonly broker: string;
   readonly record: string | null;
+  /** `null` is the usual one. */
+  readonly namespace: string | null;
 }
 
 export interface Ground {
@@ -16,10 +18,14 @@ export interface Ground {
   readonly store: Store;
   /** In words. */
   readonly durability: string;
+  /** How long steps of several processes may overlap: see `JudgeOptions`. */
+  readonly overlapMs: number;
   /** No other process is in the middle of a write while `work` goes on, where one could hold up everybody. */
   alone(work: () => Promise<void>): Promise<void>;
   /** Does it to the store, or to the way there, and takes it back after `ms`. Answers whether anything was hit. */
   strike(kind: FaultKind, ms: number, roll: number): Promise<boolean>;
+  /** Takes back at once whatever is still done to it. */
+  heal(): Promise<void>;
   /** Shows every task to the judge. Answers how many there are. To be called when nothing changes any more. */
   showRows(judge: Judge): Promise<number>;
   heldKeys(): Promise<readonly { readonly key: string; readonly taskId: string }[]>;

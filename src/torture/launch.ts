@@ -29,6 +29,7 @@ export function createLaunch({ plan, folder, address, port }: LaunchOptions): (s
   const env = (number: number): Readonly<Record<string, string>> => ({
     TASKFLOW_BROKER: address.broker,
     ...(address.record === null ? {} : { TASKFLOW_STORE: address.record }),
+    ...(address.namespace === null ? {} : { TASKFLOW_NAMESPACE: address.namespace }),
     TASKFLOW_TASKS: fileURLToPath(new URL('./tasks/', import.meta.url)),
     TASKFLOW_WORKER_LEASE: `${plan.leaseMs}ms`,
     TASKFLOW_WORKER_DRAIN: '3s',

@@ -57,7 +57,10 @@ async function main(settings: LoadSettings): Promise<void> {
   const chance = seededChance(settings.seed + settings.number);
   const ids = createIds(systemClock, systemChance);
   const write = openNotes(settings.folder, 'client', settings.number);
-  const store = connect(settings.broker, { store: settings.record });
+  const store = connect(settings.broker, {
+    store: settings.record,
+    ...(settings.namespace === null ? {} : { namespace: settings.namespace }),
+  });
   const client = makeClient({ open: () => store.broker.open().then(() => store) });
   const send = url === null ? sendTo(client) : sendOver(url);
   const inFlight = new Set<Promise<unknown>>();

@@ -198,6 +198,7 @@ export function createNemesis(options: NemesisOptions): Nemesis {
       }
     },
     async heal() {
+      await ground.heal();
       for (const queue of queues) await pause('queue', queue, false);
       for (const group of groups) await pause('group', group, false);
       for (const name of changed) await limit(name, name.startsWith('torture.slots') ? { max: null } : { rate: null });

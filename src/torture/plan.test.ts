@@ -1,12 +1,16 @@
 /** A seed decides everything: the same storm each time, and no two alike. */
 
 import { expect, test } from 'vitest';
-import { drawPlan, faultKinds } from './plan.ts';
+import { drawPlan, type FaultKind, faultKinds, faults, grounds, kindsOn } from './plan.ts';
 
-const plans = Array.from({ length: 200 }, (_, seed) => drawPlan({ seed, minutes: 10, rate: 1_000 }));
+const own = { ground: 'sqlite', isOurs: true } as const;
+
+const plans = Array.from({ length: 200 }, (_, seed) => drawPlan({ seed, minutes: 10, rate: 1_000, ...own }));
 
 test('one seed draws the same plan each time, and another one another', () => {
-  expect(drawPlan({ seed: 7, minutes: 3, rate: 100 })).toEqual(drawPlan({ seed: 7, minutes: 3, rate: 100 }));
+  expect(drawPlan({ seed: 7, minutes: 3, rate: 100, ...own })).toEqual(
+    drawPlan({ seed: 7, minutes: 3, rate: 100, ...own }),
+  );
   expect(new Set(plans.map(({ strikes }) => JSON.stringify(strikes))).size).toBe(plans.length);
 });
 
@@ -29,14 +33,24 @@ test('what is on in a period strikes in it, and nothing else does', () => {
 });
 
 test('every kind of fault and every length of a lease is drawn', () => {
-  expect(new Set(plans.flatMap(({ periods }) => periods.flat()))).toEqual(new Set(faultKinds));
+  const drawn = grounds.map((ground) =>
+    Array.from({ length: 100 }, (_, seed) => drawPlan({ seed, minutes: 10, rate: 1, ground, isOurs: true }).periods),
+  );
+  for (const [index, ground] of grounds.entries())
+    expect(new Set(drawn[index]?.flat(2))).toEqual(new Set(kindsOn(ground, true)));
+  expect(new Set(drawn.flat(3))).toEqual(new Set(faultKinds));
   expect(new Set(plans.map(({ leaseMs }) => leaseMs))).toEqual(new Set([2_000, 5_000, 30_000]));
 });
 
 test('a run of seconds has several periods and a short lease', () => {
-  expect(drawPlan({ seed: 1, minutes: 0.15, rate: 10 })).toMatchObject({
+  expect(drawPlan({ seed: 1, minutes: 0.15, rate: 10, ...own })).toMatchObject({
     periodMs: 3_000,
     leaseMs: 2_000,
     stormMs: 9_000,
   });
+});
+
+test('nothing is done to a server that others may use: only to the way there', () => {
+  const done = kindsOn('redis', false).filter((kind: FaultKind) => 'on' in faults[kind]);
+  expect(done).toEqual(['outage', 'silence', 'slowNetwork', 'resetConnections', 'loseReply']);
 });

@@ -3,7 +3,11 @@
 import { type Chance, seededChance } from '../core/chance.ts';
 import { between, nextIn, pick } from './draw.ts';
 
-/** What may go wrong, how often while it is on (ms between two of a kind), and in words. */
+/** The kinds of stores that can be tortured. */
+export const grounds = ['sqlite', 'postgres', 'redis'] as const;
+export type GroundKind = (typeof grounds)[number];
+
+/** What may go wrong, how often while it is on (ms between two of a kind), and in words; `on` which stores, if not on all. */
 export const faults = {
   killWorker: { everyMs: 4_000, says: 'kill -9 of a worker' },
   killServer: { everyMs: 10_000, says: 'kill -9 of a server' },
@@ -16,16 +20,57 @@ export const faults = {
   blockLoop: { everyMs: 5_000, says: 'a handler that blocks its event loop' },
   bombMemory: { everyMs: 9_000, says: 'a handler that takes memory until its process dies' },
   exitProcess: { everyMs: 8_000, says: 'a handler that ends its process' },
-  lockStore: { everyMs: 10_000, says: 'somebody else holds the write lock of the store' },
+  lockStore: { everyMs: 10_000, on: ['sqlite', 'postgres'], says: 'somebody else holds the write lock of the store' },
   pauseQueue: { everyMs: 7_000, says: 'a queue paused and resumed' },
   changeLimit: { everyMs: 5_000, says: 'a limit changed while it is in use' },
   changeGroup: { everyMs: 5_000, says: 'a group of tasks paused and resumed, or given another weight' },
   cancelTasks: { everyMs: 400, says: 'tasks cancelled by a person' },
   retryTasks: { everyMs: 1_000, says: 'finished tasks retried by a person' },
-} as const satisfies Record<string, { readonly everyMs: number; readonly says: string }>;
+  killStore: { everyMs: 14_000, on: ['postgres', 'redis'], says: 'the store killed, and started again' },
+  outage: { everyMs: 16_000, on: ['postgres', 'redis'], says: 'the store out of reach for 1 s or 10 s' },
+  silence: {
+    everyMs: 14_000,
+    on: ['postgres', 'redis'],
+    says: 'connections half open: nothing arrives, nobody is told',
+  },
+  slowNetwork: { everyMs: 10_000, on: ['postgres', 'redis'], says: 'a slow way to the store' },
+  resetConnections: { everyMs: 4_000, on: ['postgres', 'redis'], says: 'all connections to the store reset' },
+  loseReply: {
+    everyMs: 1_000,
+    on: ['postgres', 'redis'],
+    says: 'a call cut off: before it is executed, or its reply after it',
+  },
+  stallStore: { everyMs: 12_000, on: ['redis'], says: 'a store that is there and answers nobody' },
+  forgetScripts: { everyMs: 1_000, on: ['redis'], says: 'scripts forgotten by the store (SCRIPT FLUSH)' },
+  fillMemory: { everyMs: 14_000, on: ['redis'], says: 'no memory left in the store for another task' },
+  terminateBackends: { everyMs: 3_000, on: ['postgres'], says: 'every backend of the store terminated' },
+} as const satisfies Record<string, FaultFacts>;
+
+interface FaultFacts {
+  readonly everyMs: number;
+  readonly on?: readonly GroundKind[];
+  readonly says: string;
+}
 
 export type FaultKind = keyof typeof faults;
 export const faultKinds = Object.keys(faults) as readonly FaultKind[];
+
+/** What is done to the server of a store, which must be our own for that. */
+const serverFaults: readonly FaultKind[] = [
+  'killStore',
+  'stallStore',
+  'forgetScripts',
+  'fillMemory',
+  'terminateBackends',
+];
+
+/** The kinds that there are on such a store: `isOurs` when nobody else uses its server. */
+export function kindsOn(ground: GroundKind, isOurs: boolean): readonly FaultKind[] {
+  return faultKinds.filter((kind) => {
+    const { on = grounds }: FaultFacts = faults[kind];
+    return on.includes(ground) && (isOurs || !serverFaults.includes(kind));
+  });
+}
 
 /** One fault at its time. What it hits depends on who is there then; `roll`, from 0 to 1, says which of them. */
 export interface Strike {
@@ -51,6 +96,7 @@ export interface ClientPlan {
 
 export interface Plan {
   readonly seed: number;
+  readonly ground: GroundKind;
   readonly stormMs: number;
   readonly periodMs: number;
   /** The kinds that are on, by period; none in a calm one. */
@@ -71,6 +117,9 @@ export interface PlanOptions {
   readonly minutes: number;
   /** Tasks a second of all clients together. */
   readonly rate: number;
+  readonly ground: GroundKind;
+  /** Whether the store's server is there for this run alone. */
+  readonly isOurs: boolean;
 }
 
 const periodMs = 20_000;
@@ -80,20 +129,22 @@ const awayMostMs = 4_000;
 /** Share of one client over HTTP: each of its tasks is a request of its own. */
 const remoteShare = 0.08;
 
-export function drawPlan({ seed, minutes, rate }: PlanOptions): Plan {
+export function drawPlan({ seed, minutes, rate, ground, isOurs }: PlanOptions): Plan {
   const chance = seededChance(seed);
   const stormMs = Math.round(minutes * 60_000);
   // A run too short for three periods of the usual length has shorter ones.
   const length = Math.min(periodMs, Math.max(2_000, stormMs / 3));
   const leaseMs = drawLease(chance, stormMs);
+  const kindsOfAll = kindsOn(ground, isOurs);
   const periods = Array.from({ length: Math.ceil(stormMs / length) }, (_, index) =>
-    index > 0 && chance.float() < calmShare ? [] : drawSubset(chance),
+    index > 0 && chance.float() < calmShare ? [] : drawSubset(chance, kindsOfAll),
   );
   const strikes = periods.flatMap((kinds, index) =>
     kinds.flatMap((kind) => drawStrikes(chance, kind, { from: index * length, length, leaseMs })),
   );
   return {
     seed,
+    ground,
     stormMs,
     periodMs: length,
     periods,
@@ -117,10 +168,10 @@ function drawLease(chance: Chance, stormMs: number): number {
   return roll < 0.8 ? 5_000 : 30_000;
 }
 
-function drawSubset(chance: Chance): readonly FaultKind[] {
+function drawSubset(chance: Chance, all: readonly FaultKind[]): readonly FaultKind[] {
   const share = between(chance, 0.15, 0.7);
-  const kinds = faultKinds.filter(() => chance.float() < share);
-  return kinds.length > 0 ? kinds : [pick(chance, faultKinds)];
+  const kinds = all.filter(() => chance.float() < share);
+  return kinds.length > 0 ? kinds : [pick(chance, all)];
 }
 
 interface Stretch {
@@ -167,6 +218,16 @@ function drawLength(chance: Chance, kind: FaultKind, leaseMs: number): number {
     case 'changeGroup':
     case 'pauseQueue':
       return between(chance, 200, 5_000);
+    case 'killStore':
+      return between(chance, 0, 2_000);
+    case 'outage':
+      return chance.float() < 0.75 ? 1_000 : 10_000;
+    case 'silence':
+    case 'slowNetwork':
+      return between(chance, 500, 8_000);
+    case 'stallStore':
+    case 'fillMemory':
+      return between(chance, 200, 4_000);
     default:
       return 0;
   }

@@ -17,15 +17,17 @@ export async function openSqliteGround(folder: string): Promise<Ground> {
   // A process that is stopped within a write holds the lock of all.
   const alone = (work: () => Promise<void>): Promise<void> => driver.transaction(work);
   return {
-    address: { broker: `sqlite:${file}`, record: null },
+    address: { broker: `sqlite:${file}`, record: null, namespace: null },
     store,
     durability: driver.durability().detail,
+    overlapMs: 0,
     alone,
     async strike(kind, ms) {
       if (kind !== 'lockStore') return false;
       await alone(() => sleep(clock, ms));
       return true;
     },
+    heal: async () => {},
     showRows: (judge) => showRows(driver, judge),
     heldKeys: () => heldKeys(driver),
     checkIndexes: (judge) => checkIndexes(driver, judge),

@@ -19,7 +19,8 @@ export interface Setting {
 /** The command that runs the same schedule again. */
 export function repeatCommand({ plan }: Pick<Report, 'plan'>): string {
   const rate = Math.round(plan.clients.reduce((sum, client) => sum + client.rate, 0));
-  return `npx taskflow torture --minutes ${plan.stormMs / 60_000} --seed ${plan.seed} --rate ${rate}`;
+  const broker = plan.ground === 'sqlite' ? '' : ` --broker ${plan.ground}`;
+  return `npx taskflow torture --minutes ${plan.stormMs / 60_000} --seed ${plan.seed} --rate ${rate}${broker}`;
 }
 
 const failures = {

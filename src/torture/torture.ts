@@ -19,10 +19,10 @@ import { createFollower, type Follower } from './follower.ts';
 import type { Ground } from './ground.ts';
 import { createLaunch } from './launch.ts';
 import { createNemesis, type Nemesis } from './nemesis.ts';
+import { type GroundChoice, openGround } from './open-ground.ts';
 import { createPace, endedOf } from './pace.ts';
 import { drawPlan, type FaultKind, faults, type Plan, type PlanOptions } from './plan.ts';
 import { createPlanter } from './planter.ts';
-import { openSqliteGround } from './sqlite-ground.ts';
 import { leaveCode } from './tasks/work.ts';
 import { createTicks, type Ticks } from './ticks.ts';
 
@@ -40,7 +40,8 @@ export interface Progress {
   readonly broken: number;
 }
 
-export interface TortureOptions extends PlanOptions {
+export interface TortureOptions extends Pick<PlanOptions, 'seed' | 'minutes' | 'rate'> {
+  readonly ground: GroundChoice;
   readonly onProgress: (progress: Progress) => void;
   /** Ends the storm early. */
   readonly signal: AbortSignal;
@@ -79,10 +80,11 @@ const openSeconds = 8;
 
 /** Runs it from its first process to its verdict; no process is left, whatever happens. */
 export async function torture(options: TortureOptions): Promise<Report> {
-  const plan = drawPlan(options);
+  const { ground, ...rest } = options;
+  const plan = drawPlan({ ...rest, ground: ground.kind, isOurs: ground.url === null });
   const folder = mkdtempSync(join(tmpdir(), 'taskflow-torture-'));
   for (const name of ['notes', 'logs']) mkdirSync(join(folder, name));
-  const run = await prepare(plan, folder);
+  const run = await prepare(plan, await openGround(ground, folder), folder);
   try {
     const report = await run.play(options);
     const isGood = report.verdict.result === 'valid' && !options.keep;
@@ -100,10 +102,9 @@ interface Run {
   end(): Promise<void>;
 }
 
-async function prepare(plan: Plan, folder: string): Promise<Run> {
-  const ground = await openSqliteGround(folder);
+async function prepare(plan: Plan, ground: Ground, folder: string): Promise<Run> {
   const { store } = ground;
-  const judge = createJudge({ toldWithinMs: 5_000 });
+  const judge = createJudge({ toldWithinMs: 5_000, overlapMs: ground.overlapMs });
   const ticks = createTicks(judge, clock);
   const follower = createFollower({ folder, history: store.history, judge, ticks });
   const chance = seededChance(plan.seed + 1);
@@ -118,7 +119,7 @@ async function prepare(plan: Plan, folder: string): Promise<Run> {
       return launch(seat, number);
     },
     onFate: follower.fate,
-    onExit: (exit) => noteExit(exit, exits, judge),
+    onExit: (exit) => noteExit(exit, { exits, judge, plan }),
     awayMs: () => between(chance, 0, plan.awayMs),
   });
   const planter = createPlanter({ folder, store, follower });
@@ -133,15 +134,26 @@ async function prepare(plan: Plan, folder: string): Promise<Run> {
   };
 }
 
+interface ExitBook {
+  readonly exits: Record<string, number>;
+  readonly judge: Judge;
+  readonly plan: Plan;
+}
+
+/** What a command says when it cannot reach its store. */
+const unreachableCode = 6;
+
 /** Processes end when they are killed, when they are asked to, and when a handler ends them: by a signal or with a code of its own. */
-function noteExit(exit: Exit, exits: Record<string, number>, judge: Judge): void {
+function noteExit(exit: Exit, { exits, judge, plan }: ExitBook): void {
   const { seat, code, signal, wasAsked, wasStopping } = exit;
   const how = `${seat.kind} ${signal ?? `exit ${code}`}`;
   exits[how] = (exits[how] ?? 0) + 1;
   const log = `see logs/${exit.number}-${seat.name}.log`;
   if (wasStopping && signal === null && code !== 0)
     judge.tell('stop', null, `${seat.name} stopped with ${code}, ${log}`);
-  if (!wasAsked && signal === null && code !== leaveCode)
+  // Who finds no store when it starts says so and goes, for whatever starts it to start it again.
+  const foundNoStore = code === unreachableCode && plan.ground !== 'sqlite';
+  if (!wasAsked && signal === null && code !== leaveCode && !foundNoStore)
     judge.tell('stop', null, `${seat.name} ended by itself with ${code}, ${log}`);
 }
 

@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve } from 'node:path';
+import { maskUrl } from '../../config/mask.ts';
 import { systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { isoTime, systemClock } from '../../core/time.ts';
@@ -16,6 +17,11 @@ const tortureSpec: CommandSpec = {
   name: 'torture',
   summary: 'Kill and starve real processes, and have a judge look for broken promises',
   options: [
+    {
+      flags: '--broker <store>',
+      description:
+        'What to torture: sqlite, postgres, or the URL of a server (default: sqlite, in a folder of its own)',
+    },
     { flags: '--minutes <number>', description: 'How long the storm lasts (default: 3)' },
     { flags: '--seed <number>', description: 'Decides everything that happens (default: another each time)' },
     { flags: '--rate <number>', description: 'Tasks a second of all clients together (default: 1000)' },
@@ -31,13 +37,17 @@ export const commands = [tortureSpec];
 const exitCodes = { valid: 0, invalid: 1, unknown: 2 } as const;
 
 async function runTorture(call: Call): Promise<number> {
-  const [{ torture }, { repeatCommand, summaryOf }] = await Promise.all([
+  const [{ torture }, { readGround }, { repeatCommand, summaryOf }] = await Promise.all([
     import('../../torture/torture.ts'),
+    import('../../torture/open-ground.ts'),
     import('../../torture/summary.ts'),
   ]);
   const seed = numberOf(call, '--seed', Math.floor(systemChance.float() * 1_000_000), 0, 2 ** 31);
   const minutes = numberOf(call, '--minutes', 3, 0.05, 24 * 60);
   const rate = numberOf(call, '--rate', 1_000, 1, 100_000);
+  // Only what was typed: a run must never begin on the store that a project is configured for.
+  const broker = call.text('broker') ?? 'sqlite';
+  const ground = readGround(broker);
   const stopping = new AbortController();
   const line = createLine(call, minutes * 60_000);
   let signals = 0;
@@ -52,11 +62,14 @@ async function runTorture(call: Call): Promise<number> {
     .on('SIGINT', onSignal)
     .on('SIGTERM', onSignal)
     .on('SIGHUP', () => process.exit(129));
-  call.output.note(`seed ${seed}, ${minutes} min of storm; again: ${repeatOf(seed, minutes, rate)}`);
+  call.output.note(
+    `seed ${seed}, ${minutes} min of storm; again: ${repeatOf(seed, minutes, rate)}${ground.kind === 'sqlite' ? '' : ` --broker ${maskUrl(broker)}`}`,
+  );
   const report = await torture({
     seed,
     minutes,
     rate,
+    ground,
     keep: call.has('keep'),
     signal: stopping.signal,
     onProgress: line.show,
