@@ -5,6 +5,7 @@ import { listSettings } from './settings.ts';
 
 const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promise<void> }>>> = {
   sqlite: () => import('./sqlite.ts'),
+  postgres: () => import('./postgres.ts'),
   redis: () => import('./redis.ts'),
   peers: () => import('./peers.ts'),
   limits: () => import('./limits.ts'),

@@ -1,0 +1,126 @@
+/** How Postgres runs the broker's statements among many tasks: each over the index it was written for, as SQLite does. */
+
+import process from 'node:process';
+import { Client } from 'pg';
+import { expect, onTestFinished, test } from 'vitest';
+import { postgresDialect } from '../../src/broker/postgres/dialect.ts';
+import { createPostgresDriver } from '../../src/broker/postgres/driver.ts';
+import { qualify } from '../../src/broker/postgres/schema.ts';
+import { clientConfig, readPostgresUrl } from '../../src/broker/postgres/url.ts';
+import type { EachStatement, ManyStatement, Statement } from '../../src/broker/sql/driver.ts';
+import { migrate } from '../../src/broker/sql/migrate.ts';
+import { createSqlBroker } from '../../src/broker/sql/sql-broker.ts';
+import { systemChance } from '../../src/core/chance.ts';
+import { systemClock } from '../../src/core/time.ts';
+import { onPostgres } from '../support/postgres-tests.ts';
+import { noting, useAll } from './statements.ts';
+
+/** `PLAN_TASKS=1000000` asks the same of a million. */
+const tasks = Number(process.env.PLAN_TASKS ?? 50_000);
+const namespace = 'plans';
+const clock = { now: 1_700_000_000_000 };
+
+/** A statement, and by which indexes it reaches tasks. */
+const hot: Readonly<Record<string, readonly string[]>> = {
+  known_tasks: ['tasks_pkey'],
+  claimable_tasks: ['tasks_ready'],
+  claim_tasks: ['tasks_pkey'],
+  running_under: ['tasks_pkey'],
+  queued_rows: ['tasks_pkey'],
+  tasks_behind: ['tasks_ready'],
+  place_behind: ['tasks_ready'],
+  first_heads: ['tasks_pkey', 'tasks_ready_group'],
+  open_heads: ['tasks_pkey', 'tasks_ready_group'],
+  group_tasks_behind: ['tasks_ready_group'],
+  settled_tasks: ['tasks_pkey'],
+  succeed_tasks: ['tasks_pkey'],
+  succeed_remembered: ['tasks_pkey'],
+  finish_tasks: ['tasks_pkey'],
+  return_tasks: ['tasks_pkey'],
+  beating_tasks: ['tasks_pkey'],
+  extend_leases: ['tasks_pkey'],
+  due_tasks: ['tasks_due'],
+  next_due: ['tasks_due'],
+  look_due: ['tasks_due'],
+  look_overdue: ['tasks_check_at', 'tasks_judge'],
+  promote_tasks: ['tasks_pkey'],
+  waiting_overdue: ['tasks_check_at'],
+  judged_tasks: ['tasks_judge'],
+  prunable_tasks: ['tasks_pkey', 'tasks_prune'],
+  tasks_by_id: ['tasks_pkey'],
+  oldest_queued: ['tasks_ready'],
+  oldest_of_groups: ['tasks_ready_due'],
+  tasks_ahead: ['tasks_ready'],
+  parent_rows: ['tasks_pkey'],
+  unblock_tasks: ['tasks_pkey'],
+  cancelled_tasks: ['tasks_pkey'],
+};
+
+await onPostgres(async ({ url }) => {
+  const address = { ...readPostgresUrl(url), pool: 4 };
+  const driver = createPostgresDriver({
+    address,
+    namespace,
+    clock: systemClock,
+    chance: systemChance,
+    now: () => clock.now,
+  });
+
+  /** Finished ones mostly, as there are; the rest waits, and the planner knows it. */
+  async function fill(client: Client): Promise<void> {
+    await client.query(`INSERT INTO ${namespace}.tasks (id, queue, name, state, priority, version, epoch, attempt, generation, crashes,
+        interruptions, snoozes, due_at, created_at, finished_at, prune_at, keep_ms, policy, payload, grp)
+      SELECT 'X' || lpad(n::text, 25, '0'), 'q' || n % 3, 'name' || n % 20,
+        CASE n % 10 WHEN 0 THEN 'queued' WHEN 1 THEN 'queued' WHEN 2 THEN 'scheduled' ELSE 'succeeded' END, n % 10, 1, 0, 0, 1, 0,
+        0, 0, n, n, CASE WHEN n % 10 > 2 THEN n END, CASE WHEN n % 10 > 2 THEN 3000000000000 END, 1, '{}', '{}',
+        CASE n % 10 WHEN 1 THEN 'g' || n % 100 END
+      FROM generate_series(1, ${tasks}) AS n`);
+    await client.query('ANALYZE');
+  }
+
+  /** The plan that stays once a statement was prepared: that for any values. */
+  async function planOf(client: Client, statement: Statement | EachStatement | ManyStatement): Promise<string> {
+    const text = qualify(statement.text(postgresDialect, 1), namespace);
+    const count = Math.max(0, ...[...text.matchAll(/\$(\d+)/g)].map(([, digits]) => Number(digits)));
+    const values = count === 0 ? '' : `(${new Array(count).fill('NULL').join(', ')})`;
+    await client.query(`PREPARE planned AS ${text}`);
+    const { rows } = await client.query(`EXPLAIN EXECUTE planned${values}`);
+    await client.query('DEALLOCATE planned');
+    return rows.map((row) => String(row['QUERY PLAN'])).join('\n');
+  }
+
+  test(`among ${tasks} tasks every hot statement uses its index`, { timeout: 300_000 }, async () => {
+    await driver.open();
+    await migrate(driver, systemChance);
+    const client = new Client(clientConfig(address));
+    onTestFinished(() => client.end());
+    await client.connect();
+    await client.query("SET plan_cache_mode = 'force_generic_plan'");
+    await fill(client);
+    const seen = new Map<string, Statement | EachStatement | ManyStatement>();
+    const broker = createSqlBroker({
+      driver: noting(driver, seen),
+      chance: systemChance,
+      kind: 'postgres',
+      open: async () => {},
+      close: () => driver.close(),
+      durability: driver.durability,
+    });
+    await broker.open();
+    await useAll(broker, clock);
+    for (const [name, wanted] of Object.entries(hot)) {
+      const statement = seen.get(name);
+      expect(statement, `${name} is among the statements that were run`).toBeDefined();
+      if (statement === undefined) continue;
+      const plan = await planOf(client, statement);
+      const used = [...plan.matchAll(/Scan (?:Backward )?using (tasks_\w+)/g)].map(([, index]) => index);
+      expect({ name, used: [...new Set(used)].sort(), plan: /Seq Scan on tasks/.test(plan) ? plan : '' }).toEqual({
+        name,
+        used: [...wanted].sort(),
+        plan: '',
+      });
+    }
+
+    await broker.close();
+  });
+});
