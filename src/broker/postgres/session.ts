@@ -80,7 +80,7 @@ export function createSession(
   settings: SessionSettings,
   textOf: ReturnType<typeof createTexts>,
 ): Session {
-  const { namespace, now, holdEvents } = settings;
+  const { namespace, now, prepares, holdEvents } = settings;
   let firstError: unknown = null;
 
   const run = (prepared: Prepared, values: readonly unknown[]): Promise<QueryArrayResult> => {
@@ -104,12 +104,17 @@ export function createSession(
   const rowsOf = async <Row extends SqlRow>(result: Promise<QueryArrayResult>): Promise<readonly Row[]> =>
     (await result).rows as unknown as readonly Row[];
 
-  const plain = (text: string): Prepared => ({ name: undefined, text, lists: new Set() });
+  /** With a name it is prepared, as long as the name stands for this text alone. */
+  const plain = (text: string, name?: string): Prepared => ({
+    name: prepares ? name : undefined,
+    text,
+    lists: new Set(),
+  });
 
   const hold = async (how: string, scope: LockScope, names: readonly string[]): Promise<QueryArrayResult> => {
     const { group, members } = lockKey(namespace, scope, names);
     const text = `SELECT ${how}($1::int, given.member) FROM unnest($2::int[]) AS given(member)`;
-    return await run(plain(text), [group, arrayOf(members)]);
+    return await run(plain(text, how), [group, arrayOf(members)]);
   };
 
   const tx: SqlTransaction = {
@@ -130,7 +135,7 @@ export function createSession(
       return { count: rowCount ?? 0, told: told.map(([value]) => value as SqlValue) };
     },
     execute: (text, ...values) => rowsOf(run(plain(qualify(withCollation(text), namespace)), values.map(encode))),
-    wallMs: async () => (now === null ? Number((await run(plain(wallText), [])).rows[0]?.[0]) : now()),
+    wallMs: async () => (now === null ? Number((await run(plain(wallText, 'wall'), [])).rows[0]?.[0]) : now()),
     lock: async (statement, ...values) => void (await ask(statement, values)),
     hold: async (scope, names, shared) => {
       if (names.length === 0) return false;
