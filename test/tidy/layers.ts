@@ -39,7 +39,7 @@ export const layers: readonly Layer[] = [
   // The record of a SQL store is its own tables: their rows and kept counts are read the same way by both.
   { of: ['src/history/'], from: ['src/core/', seam, sqlFolder] },
   { of: ['src/access/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`] },
-  { of: ['src/relay/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`] },
+  { of: ['src/relay/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`, `${sqlFolder}join.ts`] },
   // A config file is loaded the way a task file is.
   { of: ['src/config/'], from: ['src/core/', 'src/worker/load.ts'] },
   { of: ['src/telemetry/'], from: ['src/core/'] },

@@ -54,7 +54,7 @@ export const movedTables: readonly MovedTable[] = [
   },
   {
     name: 'tasks',
-    key: seq,
+    key: ['id'],
     columns: columns(
       `id queue name state reason token settled_token worker_id judge_token key cancel_reason schema_version fingerprint options policy
        progress checkpoints error result payload grp`.replaceAll('\n', ' '),
@@ -80,6 +80,7 @@ export const movedTables: readonly MovedTable[] = [
   },
   { name: 'logs', key: seq, columns: columns('task_id level message fields', 'epoch at') },
   { name: 'timeline', key: seq, columns: columns('task_id kind text', 'at') },
+  { name: 'relay', key: seq, columns: columns('task_id task problem', 'at') },
   { name: 'counts', key: ['queue', 'name', 'view'], columns: columns('queue name view', 'tasks') },
   {
     name: 'minutes',

@@ -74,6 +74,12 @@ CREATE TABLE queues (name text NOT NULL PRIMARY KEY, paused_at bigint, paused_by
 
 CREATE INDEX queues_limited ON queues (name) WHERE limited = 1;
 
+CREATE TABLE relay (seq INTEGER PRIMARY KEY, task_id text NOT NULL, at bigint NOT NULL, task text NOT NULL, problem text);
+
+CREATE UNIQUE INDEX relay_task ON relay (task_id);
+
+CREATE INDEX relay_waiting ON relay (seq) WHERE problem IS NULL;
+
 CREATE TABLE rounds (queue text NOT NULL PRIMARY KEY, turn bigint NOT NULL, plain_turn bigint NOT NULL, plain_since bigint NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE samples (

@@ -7,6 +7,7 @@ import * as dependencies from './0003_dependencies.ts';
 import * as groups from './0004_groups.ts';
 import * as schedules from './0005_schedules.ts';
 import * as commands from './0006_commands.ts';
+import * as relay from './0007_relay.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -15,4 +16,4 @@ export interface Migration {
   readonly up: (dialect: Dialect) => readonly string[];
 }
 
-export const migrations: readonly Migration[] = [tasks, limits, dependencies, groups, schedules, commands];
+export const migrations: readonly Migration[] = [tasks, limits, dependencies, groups, schedules, commands, relay];
