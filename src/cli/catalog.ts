@@ -113,7 +113,7 @@ export const nouns: readonly Noun[] = [
   {
     name: 'db',
     group: 'Other',
-    usage: 'migrate|status',
+    usage: 'migrate|status|move',
     alone: false,
     summary: 'The database behind the store',
     load: () => import('./commands/db.ts'),

@@ -1,4 +1,4 @@
-/** `taskflow db migrate|status` */
+/** `taskflow db migrate|status|move` */
 
 import { existsSync } from 'node:fs';
 import type { MigrationStatus } from '../../broker/sql/migrate.ts';
@@ -8,6 +8,7 @@ import { systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { isoTime } from '../../core/time.ts';
 import type { Call, CommandSpec } from '../command.ts';
+import { move } from '../db-move.ts';
 import { storeFile } from '../session.ts';
 import { mark, paint } from '../terminal.ts';
 
@@ -60,7 +61,7 @@ const status: CommandSpec = {
   },
 };
 
-export const commands = [migrate, status];
+export const commands = [migrate, status, move];
 
 async function readStatus(call: Call): Promise<StatusDocument> {
   const config = await call.config();
