@@ -5,10 +5,10 @@ import { recount } from '../broker/sql/recount.ts';
 import { type TaskRow, taskColumns, toTask } from '../broker/sql/rows.ts';
 import type { Judge } from '../checker/judge.ts';
 
-/** Inputs: number of the last row, limit. */
-const tasksAfter = statement<[...TaskRow, seq: number]>(
+/** Inputs: id of the last one, limit. */
+const tasksAfter = statement<TaskRow>(
   'torture_tasks_after',
-  () => `SELECT ${taskColumns}, seq FROM tasks WHERE seq > $1 ORDER BY seq LIMIT $2`,
+  () => `SELECT ${taskColumns} FROM tasks WHERE id > $1 ORDER BY id LIMIT $2`,
 );
 const openKeys = statement<[key: string, taskId: string]>(
   'torture_open_keys',
@@ -19,13 +19,14 @@ const pageMax = 1_000;
 /** Shows every task of the store to the judge. Answers how many there are. */
 export async function showRows(driver: SqlDriver, judge: Judge): Promise<number> {
   let shown = 0;
-  for (let after = 0; ; ) {
+  for (let after = ''; ; ) {
     const rows = await driver.read((tx) => tx.query(tasksAfter, after, pageMax));
-    for (const row of rows) judge.row(toTask(row as unknown as TaskRow));
+    const tasks = rows.map(toTask);
+    for (const task of tasks) judge.row(task);
     shown += rows.length;
-    const last = rows.at(-1)?.at(-1);
-    if (rows.length < pageMax || typeof last !== 'number') return shown;
-    after = last;
+    const last = tasks.at(-1);
+    if (rows.length < pageMax || last === undefined) return shown;
+    after = last.id;
   }
 }
 
