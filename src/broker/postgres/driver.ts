@@ -61,6 +61,8 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     const created = new pg.Pool({ ...clientConfig(address), max: address.pool, pipeline: true } as pg.PoolConfig);
     // A connection that nobody uses is gone: the next one is made when it is asked for.
     created.on('error', () => {});
+    // One that ends in the same moment in which it is there has not been handed to anybody who listens.
+    created.on('connect', (client) => client.on('error', () => {}));
     return created;
   };
 
