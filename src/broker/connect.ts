@@ -131,7 +131,7 @@ function fileOf(url: string): string {
 /** The URL may be the host's own variable, which nobody wrote for TaskFlow. */
 function later(what: string): Error {
   const hint =
-    'Use the embedded store: --broker sqlite:./.taskflow/taskflow.db (REDIS_URL and DATABASE_URL then do not count).';
+    'Use SQLite or Postgres: --broker sqlite:./.taskflow/taskflow.db, or postgres://… (REDIS_URL then does not count).';
   return taskFlowError('NOT_SUPPORTED', { what: `${what} as a store` }, { hint });
 }
 
