@@ -1,10 +1,11 @@
 /** Reading inside of JSON texts, in the words of Postgres. */
 
 import type { JsonDialect } from '../sql/driver.ts';
+import { arrayOf } from './text.ts';
 
 export const postgresJson: JsonDialect = {
   scalar: (json, path, parameter) => {
-    const value = `(${parsed(json)} #> ${parameter(JSON.stringify(path))}::text[])`;
+    const value = `(${parsed(json)} #> ${parameter(arrayOf(path))}::text[])`;
     const type = `jsonb_typeof${value}`;
     const text = `(${value} #>> '{}')`;
     return {

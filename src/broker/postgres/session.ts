@@ -67,12 +67,20 @@ export function createTexts({ namespace, prepares }: SessionSettings) {
     let found = known.get(statement);
     if (found === undefined) {
       const written = qualify(text(), namespace);
-      const lists = new Set([...written.matchAll(/ANY\(\$(\d+)::/g)].map(([, digits]) => Number(digits) - 1));
-      found = { name: prepares ? `${statement.name}_${known.size}` : undefined, text: written, lists };
+      found = {
+        name: prepares ? `${statement.name}_${known.size}` : undefined,
+        text: written,
+        lists: listsIn(written),
+      };
       known.set(statement, found);
     }
     return found;
   };
+}
+
+/** The values that stand for JSON lists: what an expression is compared with by `oneOf`. */
+function listsIn(text: string): ReadonlySet<number> {
+  return new Set([...text.matchAll(/ANY\(\$(\d+)::/g)].map(([, digits]) => Number(digits) - 1));
 }
 
 export function createSession(
@@ -93,13 +101,17 @@ export function createSession(
     return result;
   };
 
-  const ask = (statement: Statement, values: readonly SqlValue[]): Promise<QueryArrayResult> => {
-    const prepared = textOf(statement, () => statement.text(postgresDialect));
-    return run(
+  const send = (prepared: Prepared, values: readonly SqlValue[]): Promise<QueryArrayResult> =>
+    run(
       prepared,
       values.map((value, index) => (prepared.lists.has(index) ? arrayOfJson(String(value)) : encode(value))),
     );
-  };
+
+  const ask = (statement: Statement, values: readonly SqlValue[]): Promise<QueryArrayResult> =>
+    send(
+      textOf(statement, () => statement.text(postgresDialect)),
+      values,
+    );
 
   const rowsOf = async <Row extends SqlRow>(result: Promise<QueryArrayResult>): Promise<readonly Row[]> =>
     (await result).rows as unknown as readonly Row[];
@@ -134,7 +146,10 @@ export function createSession(
       const { rowCount, rows: told } = await run(prepared, values);
       return { count: rowCount ?? 0, told: told.map(([value]) => value as SqlValue) };
     },
-    execute: (text, ...values) => rowsOf(run(plain(qualify(withCollation(text), namespace)), values.map(encode))),
+    execute: (text, ...values) => {
+      const written = qualify(withCollation(text), namespace);
+      return rowsOf(send({ name: undefined, text: written, lists: listsIn(written) }, values));
+    },
     wallMs: async () => (now === null ? Number((await run(plain(wallText, 'wall'), [])).rows[0]?.[0]) : now()),
     lock: async (statement, ...values) => void (await ask(statement, values)),
     hold: async (scope, names, shared) => {
