@@ -67,6 +67,8 @@ export function createSettler(options: SettlerOptions): Settler {
   /** Whether a tick waits for the store, and whether a batch is settled beside it. */
   let isCalling = false;
   let isAside = false;
+  /** What failed beside a claim is tried along with one, whose failure makes the loop wait. */
+  let hasFailedAside = false;
   let unanswered: SentClaim | null = null;
   /** The claim is with an enqueue, which will tell. */
   let isOffered = false;
@@ -100,6 +102,7 @@ export function createSettler(options: SettlerOptions): Settler {
     sent += attempts.length;
     try {
       const answer = await broker.settle(settlementsOf(attempts), claim?.request);
+      hasFailedAside = false;
       for (const [index, attempt] of attempts.entries()) {
         const result = answer.results[index];
         if (result !== undefined) options.onSettled(attempt, result);
@@ -123,7 +126,8 @@ export function createSettler(options: SettlerOptions): Settler {
     }
   }
 
-  const isWorthSettlingAside = (count: number): boolean => isParallel && !isAside && count >= limits.settleAsideMin;
+  const isWorthSettlingAside = (count: number): boolean =>
+    isParallel && !isAside && !hasFailedAside && count >= limits.settleAsideMin;
 
   /** The store settles a batch while it claims: each has a transaction to itself. What fails is for the next tick. */
   async function settleAside(attempts: readonly Attempt[]): Promise<void> {
@@ -132,6 +136,7 @@ export function createSettler(options: SettlerOptions): Settler {
       await call(attempts, null);
     } catch {
       // They are put back, and the tick tells why it cannot settle them either.
+      hasFailedAside = true;
     } finally {
       isAside = false;
       if (unsettled.length > 0) options.onWork();

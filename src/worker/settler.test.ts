@@ -1,0 +1,69 @@
+/** Checks the settler on a store that runs calls side by side: what it settles beside a claim, and what it does when that fails. */
+
+import { expect, test } from 'vitest';
+import { createManualClock, rest } from '../../test/support/manual-clock.ts';
+import type { Broker } from '../broker/broker.ts';
+import { seededChance } from '../core/chance.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Attempt } from './attempt.ts';
+import { createPools } from './pools.ts';
+import { createSettler } from './settler.ts';
+
+function settlerOn(broker: Partial<Broker>) {
+  const woken = { times: 0 };
+  const settler = createSettler({
+    store: { broker: broker as Broker, isParallel: true },
+    clock: createManualClock(),
+    chance: seededChance(1),
+    workerId: 'w',
+    leaseMs: 30_000,
+    pools: createPools(['default'], 200),
+    onClaimed: () => undefined,
+    onSettled: () => undefined,
+    onSpawnRefused: () => undefined,
+    onRefused: () => undefined,
+    onWork: () => void woken.times++,
+  });
+  return { settler, woken };
+}
+
+const ended = (): Attempt =>
+  ({
+    refusals: 0,
+    verdict: { to: 'succeeded', result: null },
+    spawned: null,
+    spawnedBytes: 0,
+    settlement: () => ({}),
+  }) as never;
+
+test('many settlements are sent beside the claim, few along with it', async () => {
+  const calls: string[] = [];
+  const { settler } = settlerOn({
+    claim: async () => (calls.push('claim'), []),
+    settle: async (all, next) => {
+      calls.push(`settle ${all.length}${next === undefined ? '' : ' and claim'}`);
+      return { results: [], claimed: [] };
+    },
+  });
+  settler.add(ended());
+  await settler.tick();
+  for (let n = 0; n < limits.settleAsideMin; n++) settler.add(ended());
+  await settler.tick();
+  expect(calls).toEqual(['settle 1 and claim', `settle ${limits.settleAsideMin}`, 'claim']);
+});
+
+test('a store that claims but settles nothing is asked by the loop, which backs off', async () => {
+  const { settler, woken } = settlerOn({
+    claim: async () => [],
+    settle: async () => {
+      throw taskFlowError('STORE_UNREACHABLE', { problem: 'away' });
+    },
+  });
+  for (let n = 0; n < limits.settleAsideMin; n++) settler.add(ended());
+  await settler.tick();
+  await rest();
+  expect(woken.times).toBe(1);
+  await expect(settler.tick()).rejects.toThrow('away');
+  await expect(settler.tick()).rejects.toThrow('away');
+});
