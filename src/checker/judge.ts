@@ -121,7 +121,7 @@ class HistoryJudge implements Judge {
     this.#overlapMs = overlapMs;
     this.#keys = createKeyBook(this.tell);
     this.#limits = createLimitBook(this.tell);
-    this.#pauses = createPauseBook(this.tell);
+    this.#pauses = createPauseBook(this.tell, overlapMs);
     this.#turns = createTurnBook(this.tell, overlapMs);
   }
 
@@ -280,7 +280,7 @@ class HistoryJudge implements Judge {
     if (this.#recent.length > contextMax) this.#recent.shift();
     for (const refusal of takeWhile(this.#refusals, (one) => one.seq < seq)) this.#keys.refused(refusal);
     for (const setting of takeWhile(this.#settings, (one) => one.seq <= seq)) {
-      this.#pauses.configured(setting);
+      this.#pauses.configured(setting, at);
       this.#limits.configured(setting);
       this.#turns.configured(setting);
     }

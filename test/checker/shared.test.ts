@@ -198,3 +198,10 @@ test.for<readonly [sentence: string, rule: Rule, history: RunHistory]>([
   expect(verdict.result).toBe('invalid');
   expect(verdict.violations.map((violation) => violation.rule)).toContain(rule);
 });
+
+test('a claim that began as its queue was paused may end after it, where steps overlap', () => {
+  const settings = [{ seq: 2, scope: 'queue', name: 'default', paused: true }] as const;
+  const history = historyOf({ settings });
+  expect(judge(history, { overlapMs: 30_000 })).toMatchObject({ result: 'valid', violations: [] });
+  expect(judge(history, { overlapMs: 500 }).violations).toMatchObject([{ rule: 'S16' }]);
+});
