@@ -40,7 +40,10 @@ const ended = (): Attempt =>
 test('many settlements are sent beside the claim, few along with it', async () => {
   const calls: string[] = [];
   const { settler } = settlerOn({
-    claim: async () => (calls.push('claim'), []),
+    claim: async () => {
+      calls.push('claim');
+      return [];
+    },
     settle: async (all, next) => {
       calls.push(`settle ${all.length}${next === undefined ? '' : ' and claim'}`);
       return { results: [], claimed: [] };
