@@ -119,7 +119,7 @@ class HistoryJudge implements Judge {
     this.#forgets = forgets;
     this.#toldWithinMs = toldWithinMs;
     this.#overlapMs = overlapMs;
-    this.#keys = createKeyBook(this.tell);
+    this.#keys = createKeyBook(this.tell, overlapMs);
     this.#limits = createLimitBook(this.tell);
     this.#pauses = createPauseBook(this.tell, overlapMs);
     this.#turns = createTurnBook(this.tell, overlapMs);
@@ -285,7 +285,8 @@ class HistoryJudge implements Judge {
       this.#turns.configured(setting);
     }
     this.#keys.begin(event);
-    const mayInherit = following?.kind === 'replace' && following.at === at;
+    // Where steps overlap, it may follow behind events of others.
+    const mayInherit = this.#overlapMs > 0 || (following?.kind === 'replace' && following.at === at);
     for (const item of event.items) this.#takeItem(event, item, mayInherit);
   }
 

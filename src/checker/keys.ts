@@ -21,10 +21,11 @@ export interface KeyBook {
   end(kept?: readonly { readonly key: string; readonly taskId: string }[]): void;
 }
 
-export function createKeyBook(tell: Tell): KeyBook {
+/** `overlapMs`: between two events of one step so much of others may be told. */
+export function createKeyBook(tell: Tell, overlapMs = 0): KeyBook {
   const holds = new Map<string, Hold>();
-  /** Former holders whose replacement must be told by the very next event. */
-  const replaced = new Set<string>();
+  /** Former holders, whose replacement must be told by the very next event of the step, and when their keys were taken. */
+  const replaced = new Map<string, number>();
 
   const holderAt = (key: string, at: number): Hold | null => {
     const hold = holds.get(key);
@@ -35,21 +36,24 @@ export function createKeyBook(tell: Tell): KeyBook {
     const holder = holderAt(key, event.at);
     holds.set(key, { taskId: item.taskId, until: null });
     if (holder === null || holder.taskId === item.taskId) return;
-    if (event.kind === 'enqueue' && holder.until === null) replaced.add(holder.taskId);
+    if (event.kind === 'enqueue' && holder.until === null) replaced.set(holder.taskId, event.at);
     else
       tell('S17', item.taskId, `event ${event.seq}: ${event.kind} took the key "${key}" that ${holder.taskId} holds`);
   }
 
-  function settleReplacements(): void {
-    for (const taskId of replaced) tell('S17', taskId, 'another task took its key and did not replace it');
-    replaced.clear();
+  function settleReplacements(at: number): void {
+    for (const [taskId, takenAt] of replaced) {
+      if (at < takenAt + overlapMs) continue;
+      tell('S17', taskId, 'another task took its key and did not replace it');
+      replaced.delete(taskId);
+    }
   }
 
   return {
     begin(event) {
       if (replaced.size === 0) return;
       if (event.kind === 'replace') for (const { taskId } of event.items) replaced.delete(taskId);
-      settleReplacements();
+      settleReplacements(event.at);
     },
     change(event, item, asked) {
       const key = asked?.key;
@@ -69,7 +73,7 @@ export function createKeyBook(tell: Tell): KeyBook {
         tell('S17', of, `a task was refused for the key "${key}", which ${holder?.taskId ?? 'nobody'} held`);
     },
     end(kept) {
-      settleReplacements();
+      settleReplacements(Infinity);
       if (kept === undefined) return;
       const stored = new Map(kept.map(({ key, taskId }) => [key, taskId]));
       for (const [key, { taskId, until }] of holds)

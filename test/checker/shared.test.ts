@@ -205,3 +205,30 @@ test('a claim that began as its queue was paused may end after it, where steps o
   expect(judge(history, { overlapMs: 30_000 })).toMatchObject({ result: 'valid', violations: [] });
   expect(judge(history, { overlapMs: 500 }).violations).toMatchObject([{ rule: 'S16' }]);
 });
+
+test('where steps overlap, the end of a replaced holder may be told behind events of others', () => {
+  const history = eventful({ key: 'k', ifExists: 'replace', delayMs: 500 }, [
+    enqueue('A', { to: 'scheduled' }),
+    enqueue('B', { to: 'queued' }),
+    { kind: 'configure' },
+    { kind: 'replace', taskId: 'A', from: 'scheduled', to: 'cancelled', reason: 'replaced' },
+    claim('B'),
+    settle('B'),
+  ]);
+  expect(rulesOf(judge(history, { overlapMs: 30_000 }))).toEqual([]);
+  expect(rulesOf(judge(history))).toEqual(['S17', 'S9']);
+});
+
+test('a replaced holder whose end is never told is found, wherever steps overlap', () => {
+  const history = eventful({ key: 'k', ifExists: 'replace' }, [
+    enqueue('A'),
+    enqueue('B'),
+    claim('A'),
+    settle('A', { at: 40_000 }),
+    claim('B'),
+    settle('B'),
+  ]);
+  expect(rulesOf(judge(history, { overlapMs: 30_000 }))).toContain('S17');
+});
+
+const rulesOf = ({ violations }: ReturnType<typeof judge>): readonly Rule[] => violations.map(({ rule }) => rule);
