@@ -9,10 +9,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
-import { Client } from 'pg';
 import { startPostgres } from '../src/servers/postgres.ts';
 import { installLine, missingServers } from '../src/servers/programs.ts';
 import { startRedis } from '../src/servers/redis.ts';
+import { emptyDatabase } from './empty-database.ts';
 import type { Figures } from './peers/measure.ts';
 import { load, quantile } from './settings.ts';
 
@@ -69,21 +69,9 @@ function onRedis(url: string): Match {
 }
 
 function onPostgres(url: string): Match {
-  let databases = 0;
-  const empty = async (): Promise<string> => {
-    const client = new Client({ connectionString: url });
-    await client.connect();
-    await client.query(`drop database if exists bench${databases} with (force)`);
-    databases += 1;
-    await client.query(`create database bench${databases}`);
-    // What was left of the one before is written now, and not while the next is measured.
-    await client.query('checkpoint');
-    await client.end();
-    return Object.assign(new URL(url), { pathname: `/bench${databases}` }).href;
-  };
   const bare = { script: 'postgres.mjs', bulk: /enq\/s (\d+)/, run: /in place\) (\d+)/ };
   const server = 'Postgres with its defaults';
-  return { server, bare, own: ['taskflow'], peers: ['graphile-worker', 'pg-boss'], empty };
+  return { server, bare, own: ['taskflow'], peers: ['graphile-worker', 'pg-boss'], empty: () => emptyDatabase(url) };
 }
 
 async function compare(match: Match): Promise<void> {

@@ -4,11 +4,12 @@
  */
 
 import process from 'node:process';
-import { Client } from 'pg';
 import { type PostgresServer, startPostgres } from '../src/servers/postgres.ts';
 import { installLine, missingServers } from '../src/servers/programs.ts';
+import { tableOf } from './beside-bare.ts';
+import { emptyDatabase } from './empty-database.ts';
 import type { Rates } from './postgres-own.ts';
-import { load, quantile, runScript } from './settings.ts';
+import { load, runScript } from './settings.ts';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 const tasks = Number(process.env.BENCH_TASKS ?? 100_000);
@@ -38,31 +39,12 @@ export async function run(): Promise<void> {
     bare.push(await runBare(server));
   }
   await server.stop();
-  console.table(
-    Object.fromEntries(
-      Object.entries(measured).map(([label, [level, yardstick]]) => [label, row(own, bare, level, yardstick)]),
-    ),
-  );
+  console.table(tableOf(measured, own, bare));
   console.log(`Tasks per second, medians. Load of the machine: ${load()}.`);
 }
 
-function row(own: readonly Rates[], bare: readonly Bare[], level: keyof Rates, yardstick: keyof Bare) {
-  const ratios = own.map((rates, round) => {
-    const around = [bare[round]?.[yardstick] ?? Number.NaN, bare[round + 1]?.[yardstick] ?? Number.NaN] as const;
-    return rates[level] / ((around[0] + around[1]) / 2);
-  });
-  const median = (values: readonly number[]): number => quantile(values, 0.5);
-  return {
-    TaskFlow: Math.round(median(own.map((rates) => rates[level]))),
-    bare: Math.round(median(bare.map((rates) => rates[yardstick]))),
-    ratio: Number(median(ratios).toFixed(2)),
-    lowest: Number(Math.min(...ratios).toFixed(2)),
-    highest: Number(Math.max(...ratios).toFixed(2)),
-  };
-}
-
 async function runBare(server: PostgresServer): Promise<Bare> {
-  process.env.DATABASE_URL = await emptyDatabase(server);
+  process.env.DATABASE_URL = await emptyDatabase(server.url);
   const output = await runScript('bare/postgres.mjs');
   delete process.env.DATABASE_URL;
   const read = (label: string): number => Number(new RegExp(`${label} (\\d+)`).exec(output)?.[1]);
@@ -70,19 +52,5 @@ async function runBare(server: PostgresServer): Promise<Bare> {
 }
 
 async function runOwn(server: PostgresServer, part: string): Promise<Partial<Rates>> {
-  return JSON.parse(await runScript('postgres-own.ts', await emptyDatabase(server), String(tasks), part));
-}
-
-let databases = 0;
-
-/** What was left of the one before is written now, and not while the next is measured. */
-async function emptyDatabase({ url }: PostgresServer): Promise<string> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  await client.query(`drop database if exists bench${databases} with (force)`);
-  databases += 1;
-  await client.query(`create database bench${databases}`);
-  await client.query('checkpoint');
-  await client.end();
-  return Object.assign(new URL(url), { pathname: `/bench${databases}` }).href;
+  return JSON.parse(await runScript('postgres-own.ts', await emptyDatabase(server.url), String(tasks), part));
 }

@@ -6,11 +6,19 @@
 import process from 'node:process';
 import { findRedis, installLine } from '../src/servers/programs.ts';
 import { type RedisServer, startRedis } from '../src/servers/redis.ts';
+import { tableOf } from './beside-bare.ts';
 import type { Rates } from './redis-own.ts';
 import { load, quantile, runScript } from './settings.ts';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 const tasks = Number(process.env.BENCH_TASKS ?? 100_000);
+
+/** What is compared: the same figure of both. */
+const measured = {
+  'bulk enqueue, broker, by 500': ['enqueue', 'enqueue'],
+  'claim and settle, broker, by 100': ['settle', 'settle'],
+  'bytes of a waiting task': ['bytes', 'bytes'],
+} as const;
 
 type Bare = Readonly<Record<'enqueue' | 'settle' | 'bytes', number>>;
 
@@ -30,11 +38,7 @@ export async function run(): Promise<void> {
     bare.push(await runBare(port));
   }
   await server.stop();
-  console.table({
-    'bulk enqueue, broker, by 500': row(own, bare, 'enqueue'),
-    'claim and settle, broker, by 100': row(own, bare, 'settle'),
-    'bytes of a waiting task': row(own, bare, 'bytes'),
-  });
+  console.table(tableOf(measured, own, bare));
   const median = (field: keyof Rates): number =>
     Number(
       quantile(
@@ -47,21 +51,6 @@ export async function run(): Promise<void> {
     'claim and settle': { server: median('serverSettleUs'), process: median('processSettleUs') },
   });
   console.log(`Tasks per second, then µs of CPU a task; medians. Load of the machine: ${load()}.`);
-}
-
-function row(own: readonly Rates[], bare: readonly Bare[], level: keyof Bare) {
-  const ratios = own.map((rates, round) => {
-    const around = [bare[round]?.[level] ?? Number.NaN, bare[round + 1]?.[level] ?? Number.NaN] as const;
-    return rates[level] / ((around[0] + around[1]) / 2);
-  });
-  const median = (values: readonly number[]): number => quantile(values, 0.5);
-  return {
-    TaskFlow: Math.round(median(own.map((rates) => rates[level]))),
-    bare: Math.round(median(bare.map((rates) => rates[level]))),
-    ratio: Number(median(ratios).toFixed(2)),
-    lowest: Number(Math.min(...ratios).toFixed(2)),
-    highest: Number(Math.max(...ratios).toFixed(2)),
-  };
 }
 
 /** The yardstick: no features, no fences. */

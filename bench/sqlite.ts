@@ -5,7 +5,8 @@
 
 import { join } from 'node:path';
 import process from 'node:process';
-import { inFolder, load, quantile, runScript } from './settings.ts';
+import { tableOf } from './beside-bare.ts';
+import { inFolder, load, runScript } from './settings.ts';
 import type { Rates } from './sqlite-own.ts';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
@@ -34,30 +35,11 @@ export async function run(): Promise<void> {
     bare.push(await inFolder(runBare));
     loads.push(load());
   }
-  console.table(
-    Object.fromEntries(
-      Object.entries(measured).map(([label, [level, yardstick]]) => [label, row(own, bare, level, yardstick)]),
-    ),
-  );
+  console.table(tableOf(measured, own, bare));
   console.log(`Tasks per second, medians. Load of the machine after each round: ${loads.join(', ')}.`);
 }
 
 type Bare = Readonly<Record<'enqueue' | 'settle', number>>;
-
-function row(own: readonly Rates[], bare: readonly Bare[], level: keyof Rates, yardstick: keyof Bare) {
-  const ratios = own.map((rates, round) => {
-    const around = [bare[round]?.[yardstick] ?? Number.NaN, bare[round + 1]?.[yardstick] ?? Number.NaN] as const;
-    return rates[level] / ((around[0] + around[1]) / 2);
-  });
-  const median = (values: readonly number[]): number => quantile(values, 0.5);
-  return {
-    TaskFlow: Math.round(median(own.map((rates) => rates[level]))),
-    bare: Math.round(median(bare.map((rates) => rates[yardstick]))),
-    ratio: Number(median(ratios).toFixed(2)),
-    lowest: Number(Math.min(...ratios).toFixed(2)),
-    highest: Number(Math.max(...ratios).toFixed(2)),
-  };
-}
 
 /** The yardstick: no features, no fences, no history. */
 async function runBare(folder: string): Promise<Bare> {
