@@ -6,10 +6,8 @@ import { createPostgresDriver } from '../../src/broker/postgres/driver.ts';
 import { createPostgresBroker } from '../../src/broker/postgres/store.ts';
 import { readPostgresUrl } from '../../src/broker/postgres/url.ts';
 import { statement } from '../../src/broker/sql/driver.ts';
-import { readEvents } from '../../src/broker/sql/events.ts';
-import { readAttempts, readLogs } from '../../src/broker/sql/record.ts';
 import { systemClock } from '../../src/core/time.ts';
-import { readContents } from './sql-contents.ts';
+import { lookWith } from './sql-contents.ts';
 import type { CreateStore } from './store.ts';
 
 const tablesOf = statement<[table: string]>(
@@ -38,13 +36,7 @@ export function postgresStores(url: string): CreateStore {
         await broker.open();
         return broker;
       },
-      contents: async () => (await look()).read(readContents),
-      events: async () => (await look()).read((tx) => readEvents(tx, 0, 100_000)),
-      record: async (taskId) =>
-        (await look()).read(async (tx) => ({
-          attempts: await readAttempts(tx, taskId),
-          logs: await readLogs(tx, taskId),
-        })),
+      ...lookWith(look),
       begin: async () => {
         const tx = new Client({ connectionString: url });
         await tx.connect();

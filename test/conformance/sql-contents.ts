@@ -1,9 +1,11 @@
 /** A look behind the seam of a store of SQL: the same for both. */
 
 import { readCounts } from '../../src/broker/sql/counts.ts';
-import { type SqlTransaction, statement } from '../../src/broker/sql/driver.ts';
+import { type SqlDriver, type SqlTransaction, statement } from '../../src/broker/sql/driver.ts';
+import { readEvents } from '../../src/broker/sql/events.ts';
+import { readAttempts, readLogs } from '../../src/broker/sql/record.ts';
 import type { EdgeState } from '../../src/core/dependencies.ts';
-import type { Contents } from './store.ts';
+import type { Contents, StoreUnderTest } from './store.ts';
 
 const taskIds = statement<[id: string]>('all_task_ids', () => 'SELECT id FROM tasks');
 const keys = statement<[key: string, taskId: string, until: number | null]>(
@@ -33,7 +35,20 @@ const settings = statement<
   ]
 >('all_limits', () => 'SELECT name, max, rate_count, rate_per_ms, paused_at, paused_by, pause_reason FROM limits');
 
-export async function readContents(tx: SqlTransaction): Promise<Contents> {
+/** `look` gives a connection of its own, opened. */
+export function lookWith(look: () => Promise<SqlDriver>): Pick<StoreUnderTest, 'contents' | 'events' | 'record'> {
+  return {
+    contents: async () => (await look()).read(readContents),
+    events: async () => (await look()).read((tx) => readEvents(tx, 0, 100_000)),
+    record: async (taskId) =>
+      (await look()).read(async (tx) => ({
+        attempts: await readAttempts(tx, taskId),
+        logs: await readLogs(tx, taskId),
+      })),
+  };
+}
+
+async function readContents(tx: SqlTransaction): Promise<Contents> {
   return {
     taskIds: (await tx.query(taskIds)).map(([id]) => id),
     keys: (await tx.query(keys)).map(([key, taskId, until]) => ({ key, taskId, until })),

@@ -4,12 +4,10 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { readEvents } from '../../src/broker/sql/events.ts';
-import { readAttempts, readLogs } from '../../src/broker/sql/record.ts';
 import { createSqliteDriver } from '../../src/broker/sqlite/driver.ts';
 import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
 import { systemClock } from '../../src/core/time.ts';
-import { readContents } from './sql-contents.ts';
+import { lookWith } from './sql-contents.ts';
 import type { CreateStore } from './store.ts';
 
 /** In memory where the system has such a place: on a disk four fifths of the suite's time is spent waiting for it. */
@@ -31,13 +29,7 @@ export const createSqliteStore: CreateStore = async ({ now, chance }) => {
       await broker.open();
       return broker;
     },
-    contents: async () => (await look()).read(readContents),
-    events: async () => (await look()).read((tx) => readEvents(tx, 0, 100_000)),
-    record: async (taskId) =>
-      (await look()).read(async (tx) => ({
-        attempts: await readAttempts(tx, taskId),
-        logs: await readLogs(tx, taskId),
-      })),
+    ...lookWith(look),
     begin: async () => {
       const tx = new DatabaseSync(file);
       tx.exec('BEGIN IMMEDIATE');
