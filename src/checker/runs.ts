@@ -56,8 +56,9 @@ function checkOverlap(epoch: number, earlier: Run, next: Run | undefined, rules:
   if (earlier.end !== null && earlier.end.at <= at) return;
   if (!rules.processes.couldAct(pid, at)) return;
   const { ended } = earlier;
-  // What its worker has settled its worker has ended, with the process.
-  if (earlier.begin.own === true && earlier.end === null && ended?.kind === 'settle') return;
+  // What its worker has settled its worker has ended, with the process; and a process that never says another word has died.
+  const isSilent = earlier.end === null && (ended?.kind === 'settle' || earlier.abort === null);
+  if (earlier.begin.own === true && isSilent) return;
   const toldAt = earlier.abort?.at ?? Infinity;
   const both = `epochs ${epoch} and ${next.begin.epoch} ran at the same time`;
   if (ended?.kind !== 'judge' && toldAt + limits.graceMs * 0.9 > at) says('S4', `${both}, and no lease was lost`);

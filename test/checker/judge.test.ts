@@ -75,6 +75,14 @@ test.for<readonly [sentence: string, history: RunHistory]>([
     }),
   ],
   [
+    'a run in a process of its own that died while the store was away',
+    historyOf({
+      effects: effects
+        .filter(({ what, epoch }) => epoch !== 1 || what === 'begin')
+        .map((one) => (one.epoch === 1 ? { ...one, own: true } : one)),
+    }),
+  ],
+  [
     'a call without an answer whose task is there',
     historyOf({ client: [...client, call('invoke', {}), call('info')] }),
   ],
@@ -159,6 +167,16 @@ test.for<readonly [sentence: string, rule: Rule, history: RunHistory]>([
     historyOf({ events: eventsOf([good[0]!, { kind: 'cancelRequest', from: 'queued', to: 'queued' }]) }),
   ],
   ['a lost worker that costs an attempt', 'S8', changed(2, { attempt: 1 })],
+  [
+    'a run in a process of its own that went on beside the next one without being told',
+    'S4',
+    historyOf({
+      effects: [
+        ...effects.filter(({ what }) => what !== 'abort').map((one) => (one.epoch === 1 ? { ...one, own: true } : one)),
+        effect('end', 1, 45, { how: 'returned' }),
+      ],
+    }),
+  ],
   ['an error that costs nothing', 'S8', changed(4, { attempt: 0 })],
   ['an error that no handler threw', 'S8', withEffect(3, ['end', 2, 30, { how: 'returned' }])],
   ['an error of a run that never began', 'S8', historyOf({ effects: effects.filter(({ epoch }) => epoch !== 2) })],
