@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../core/time.ts';
-import { isUnknownScript, translate } from './errors.ts';
+import { isForbidden, isUnknownScript, translate } from './errors.ts';
 import { loadScripts, type ScriptName } from './scripts.ts';
 
 /** An argument of a script. */
@@ -126,8 +126,13 @@ export function createConnection({ address, namespace, clock, now }: ConnectionO
       await inTime(client, client.xtrim(`${prefix}${name}`, 'MINID', `${upTo + 1}-0`));
     },
     readSetting: async (name) => {
-      const answer = await inTime(client, client.config('GET', name)).catch(() => []);
-      return (answer as readonly string[])[1] ?? null;
+      const asked = client.config('GET', name).catch((error: unknown) => {
+        if (isForbidden(error)) return [];
+        // Taken for forbidden, an outage would open a store as weaker than it must be.
+        throw error;
+      });
+      const [, value] = (await inTime(client, asked)) as readonly string[];
+      return value ?? null;
     },
     close: () => {
       client.disconnect();

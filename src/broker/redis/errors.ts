@@ -11,6 +11,11 @@ export function isUnknownScript(error: unknown): boolean {
   return isReply(error) && error.message.startsWith('NOSCRIPT');
 }
 
+/** Whether the server does not let this client ask, and will not. */
+export function isForbidden(error: unknown): boolean {
+  return isReply(error) && /^(NOPERM|ERR unknown command)/.test(error.message);
+}
+
 /** The TaskFlowError for an error of the server or of the way to it. A fault of a script is a bug and returned as it is. */
 export function translate(error: unknown): unknown {
   if (error instanceof TaskFlowError || !(error instanceof Error)) return error;
