@@ -15,6 +15,7 @@ import {
   sampleId,
   sampleToken,
   settlement,
+  storedTask,
 } from '../conformance/samples.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
 
@@ -61,6 +62,25 @@ await onOwnRedis((server) => {
       const { results } = await broker.settle([settlement(sampleId(1), sampleToken(1), finish('succeeded'))]);
       expect(results).toEqual([{ outcome: 'applied' }]);
       await admin.config('SET', 'maxmemory', '0');
+      await broker.close();
+    });
+
+    test('results that somebody may still ask for hold up no other task that is past its time', async () => {
+      const broker = await open();
+      const past = { state: 'succeeded', finishedAt: 1, pruneAt: 2 } as const;
+      const parents = Array.from({ length: 6_000 }, (_, index) => storedTask(sampleId(index), past));
+      for (let from = 0; from < parents.length; from += 1_000) {
+        const some = parents.slice(from, from + 1_000);
+        await broker.restore(some);
+        const dependsOn = some.map(({ id }) => ({ taskId: id, onFailure: 'fail' as const }));
+        await broker.restore([storedTask(sampleId(10_000 + from), { dependsOn })]);
+      }
+      await broker.restore([storedTask(sampleId(90_000), { ...past, pruneAt: 3 })]);
+      let pruned = 0;
+      for (let call = 0; call < 10; call++) pruned += await broker.prune(1_000);
+      expect(pruned).toBe(1);
+      await broker.cancel({ taskIds: [sampleId(10_000)], reason: null });
+      expect(await broker.prune(1_000)).toBe(1_000);
       await broker.close();
     });
 

@@ -79,6 +79,7 @@ local function place(id, task, leaseUntil)
   else
     set(scores, 'finished', id, task[PRUNE_AT])
     if string.find(task[ASIDE], 'h', 1, true) then edges.ended[#edges.ended + 1] = id end
+    if string.find(task[ASIDE], 'd', 1, true) then edges.done[#edges.done + 1] = id end
   end
   local at = deadlineOf(task)
   if at then set(scores, 'deadlines', id, at) end

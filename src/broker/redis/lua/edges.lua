@@ -5,7 +5,9 @@
 -- `waits` and `failed` count by child the edges that are not done, and those that failed. What a task depends on, in the
 -- order in which it was said, is the text with the letter d: [[parent, onFailure], …].
 
-local edges = { parents = {}, ended = {}, blocked = {}, finished = {}, isOverdue = false }
+-- What this call has brought about: tasks with children and tasks with parents that ended, blocked ones to look at, and those that
+-- ended although nobody asked for them by name.
+local edges = { parents = {}, ended = {}, done = {}, blocked = {}, finished = {}, isOverdue = false }
 
 -- How an edge stands with its parent in this state; false for a parent that is gone.
 function edges.letterOf(state, onFailure)
@@ -132,6 +134,19 @@ function edges.forget(id, task)
       set(members, 'children:' .. id, child, false)
     end
   end
+end
+
+-- Who has ended asks for its parents no more: those that prune has passed for its sake stand in line again.
+function edges.askBack()
+  for _, id in ipairs(edges.done) do
+    for _, dependency in ipairs(edges.dependsOn(id)) do
+      local parent = dependency[1]
+      load({ parent })
+      local task = tasks[parent]
+      if task and isFinished(task[STATE]) then set(scores, 'finished', parent, task[PRUNE_AT]) end
+    end
+  end
+  edges.done = {}
 end
 
 -- Whether an unfinished task may still ask for the result of this one.

@@ -5,22 +5,23 @@
 
 local BATCH = 1000
 
--- Those that an unfinished task may still ask for are passed: behind them the look goes on, so far.
-local LOOKED_MAX = 5000
-
+-- What an unfinished task may still ask for leaves the line, so that it holds up no other: see `edges.askBack`.
 local erased, most, looked = 0, tonumber(ARGV[2]), 0
-while erased < most and looked < LOOKED_MAX do
-  local ids = call('ZRANGEBYSCORE', prefix .. 'finished', '-inf', now, 'LIMIT', looked, math.min(most, BATCH))
+while erased < most and looked < BATCH do
+  local ids = call('ZRANGEBYSCORE', prefix .. 'finished', '-inf', now, 'LIMIT', looked, most - erased)
+  if #ids == 0 then break end
   looked = looked + #ids
   load(ids, true)
   for _, id in ipairs(ids) do
-    if erased < most and not edges.isNeeded(id, tasks[id]) then
+    if edges.isNeeded(id, tasks[id]) then
+      set(scores, 'finished', id, false)
+    else
       erase('prune', id, tasks[id])
       erased = erased + 1
     end
   end
-  if #ids == 0 then break end
 end
+
 local function isEmpty(flowId)
   local left = call('SCARD', prefix .. 'flow:' .. flowId)
   for _ in pairs(members['flow:' .. flowId] or {}) do

@@ -81,4 +81,5 @@ local function release()
       end
     end
   end
+  edges.askBack()
 end
