@@ -1,7 +1,7 @@
 /** The seam: everything a live store must be able to do, in about twenty batches. */
 
 import type { SentCommand, WorkerCommand, WorkerStack } from '../core/commands.ts';
-import type { BatchEvent } from '../core/events.ts';
+import type { Attempt, BatchEvent } from '../core/events.ts';
 import type { Facts, Pause } from '../core/facts.ts';
 import type { LimitSettings, Rate } from '../core/limit-rules.ts';
 import type { Presence, WorkerRecord } from '../core/presence.ts';
@@ -278,6 +278,15 @@ export interface Schedules {
   get(names: readonly string[]): Promise<readonly (ScheduleRecord | null)[]>;
   /** By name, those behind `after`. */
   list(after: string | null, limit: number): Promise<readonly ScheduleRecord[]>;
+}
+
+/** A task as it stands, and what its runs have left beside it. */
+export interface TaskBody {
+  readonly task: Task;
+  /** Oldest first; an only run that succeeded is not among them. */
+  readonly attempts: readonly Attempt[];
+  /** Oldest first, the newest `limits.logLinesMax` of all runs. */
+  readonly logs: readonly (LogLine & { readonly epoch: number })[];
 }
 
 /** Events of a live store that is not the record, for the recorder. */

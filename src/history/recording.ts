@@ -1,0 +1,68 @@
+/** The writing half of a record that is not the live store: what the recorder stores in it, and how far it has got. */
+
+import type { TaskBody } from '../broker/broker.ts';
+import type { BatchEvent } from '../core/events.ts';
+import type { Task } from '../core/task.ts';
+
+/** How far a record has got. */
+export interface RecordCursor {
+  /** The life of the live store it follows; `null` when it has followed none yet. */
+  readonly incarnation: string | null;
+  /** The last event recorded of it. */
+  readonly seq: number;
+}
+
+/** Events of one life of the live store, and their tasks as they stood when these were read, or later. */
+export interface RecordBatch {
+  readonly incarnation: string;
+  /** The event recorded before them: where the cursor has to be. */
+  readonly after: number;
+  /** The last of them: where the cursor goes. */
+  readonly upTo: number;
+  /** Oldest first. A `remove` takes a task out of the record; a `prune` does not: the record keeps it as long as it was told. */
+  readonly events: readonly BatchEvent[];
+  /** Each task at most once. One that the live store has no more is not among them. */
+  readonly bodies: readonly TaskBody[];
+}
+
+/** A time of which the record may lack tasks: the live store was wiped, or went back. Milliseconds since the epoch. */
+export interface Gap {
+  /** When the last event was recorded before it; `null` when none ever was. */
+  readonly from: number | null;
+  readonly to: number;
+  /** Tasks that were brought back from the record. */
+  readonly restored: number;
+}
+
+/** A task that the database of the record refused to store. */
+export interface Unrecorded {
+  readonly taskId: string;
+  readonly seq: number;
+  readonly at: number;
+  readonly problem: string;
+}
+
+export interface Recording {
+  cursor(): Promise<RecordCursor>;
+  /**
+   * Stores rows, counts, events and cursor in one transaction. `false`, and nothing stored, when the cursor is elsewhere:
+   * another recorder was here. A row is only replaced by a later life or a higher version of its task, so that a batch may come
+   * twice. A task that the database refuses for what is in it is set aside, the rest is stored.
+   */
+  record(batch: RecordBatch): Promise<boolean>;
+  /** Begins with another life of the live store, at `to`. `false` when the cursor is not at `from`. */
+  follow(from: RecordCursor, to: RecordCursor): Promise<boolean>;
+  /** Unfinished tasks as they were recorded, by id, those behind `after`. `limit` is at most `limits.batchMax`. */
+  unfinished(after: string | null, limit: number): Promise<readonly Task[]>;
+  /** In the order of the ids. */
+  tasks(taskIds: readonly string[]): Promise<readonly (Task | null)[]>;
+  /** Takes finished tasks out; answers for each whether it was there. */
+  remove(taskIds: readonly string[]): Promise<readonly boolean[]>;
+  /** Removes at most `limit` finished tasks past their retention, and events past theirs; answers how many tasks. */
+  prune(limit: number): Promise<number>;
+  noteGap(gap: Gap): Promise<void>;
+  /** The newest first, at most `limit`. */
+  gaps(limit: number): Promise<readonly Gap[]>;
+  /** Those set aside, the newest first, at most `limit`. */
+  unrecorded(limit: number): Promise<readonly Unrecorded[]>;
+}
