@@ -22,6 +22,8 @@ export interface PostgresDriverOptions {
   readonly chance: Chance;
   /** The clock of a test instead of the server's. */
   readonly now?: () => number;
+  /** Connections that outlive the driver, all with the texts of this namespace: a new one costs as much as a hundred statements. */
+  readonly pool?: pg.Pool;
 }
 
 export interface PostgresDriver extends SqlDriver {
@@ -56,15 +58,6 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
   const schema = identifier(namespace);
   let pool: pg.Pool | null = null;
   let durability: Pick<BrokerInfo, 'durability' | 'detail'> = { durability: 'unverified', detail: 'not connected' };
-
-  const createPool = (): pg.Pool => {
-    const created = new pg.Pool({ ...clientConfig(address), max: address.pool, pipeline: true } as pg.PoolConfig);
-    // A connection that nobody uses is gone: the next one is made when it is asked for.
-    created.on('error', () => {});
-    // One that ends in the same moment in which it is there has not been handed to anybody who listens.
-    created.on('connect', (client) => client.on('error', () => {}));
-    return created;
-  };
 
   /** Runs `work` on a connection of its own, which is thrown away where it may be of no use any more. */
   const onSession = async <Answer>(work: (session: Session) => Promise<Answer>): Promise<Answer> => {
@@ -140,7 +133,7 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     },
     hasTable: async (tx, name) => (await tx.query(foundTable, `${schema}.${identifier(name)}`))[0]?.[0] === 1,
     open: async () => {
-      pool = createPool();
+      pool = options.pool ?? createPool(address);
       try {
         const [row] = await driver.readOne(serverSettings);
         if (row !== undefined) durability = durabilityOf(row, address);
@@ -152,11 +145,21 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     close: async () => {
       const open = pool;
       pool = null;
-      await open?.end();
+      if (open !== options.pool) await open?.end();
     },
     durability: () => durability,
   };
   return driver;
+}
+
+/** The connections of one process, made as they are asked for. */
+export function createPool(address: PostgresAddress): pg.Pool {
+  const created = new pg.Pool({ ...clientConfig(address), max: address.pool, pipeline: true } as pg.PoolConfig);
+  // A connection that nobody uses is gone: the next one is made when it is asked for.
+  created.on('error', () => {});
+  // One that ends in the same moment in which it is there has not been handed to anybody who listens.
+  created.on('connect', (client) => client.on('error', () => {}));
+  return created;
 }
 
 /** As the server says it keeps what it has confirmed. */

@@ -33,7 +33,7 @@ export function lockGroup(namespace: string, scope: LockScope | 'events'): numbe
 }
 
 /** FNV-1a with 32 bits, signed. */
-function hash(text: string): number {
+export function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
   return value | 0;

@@ -12,7 +12,7 @@ import type {
   Statement,
 } from '../sql/driver.ts';
 import { postgresDialect } from './dialect.ts';
-import { lockKey } from './locks.ts';
+import { hash, lockKey } from './locks.ts';
 import { qualify, withCollation } from './schema.ts';
 import { arrayOf, arrayOfJson, decodeText, encodeText } from './text.ts';
 
@@ -60,7 +60,7 @@ const types = {
   },
 } as unknown as NonNullable<QueryArrayConfig['types']>;
 
-/** The texts of one store: names must be its own on every connection. */
+/** The texts of one store. A name stands for one text, whoever else of this process uses the connection. */
 export function createTexts({ namespace, prepares }: SessionSettings) {
   const known = new Map<Statement | EachStatement | ManyStatement, Prepared>();
   return (statement: Statement | EachStatement | ManyStatement, text: () => string): Prepared => {
@@ -68,7 +68,7 @@ export function createTexts({ namespace, prepares }: SessionSettings) {
     if (found === undefined) {
       const written = qualify(text(), namespace);
       found = {
-        name: prepares ? `${statement.name}_${known.size}` : undefined,
+        name: prepares ? `${statement.name}_${hash(written) >>> 0}` : undefined,
         text: written,
         lists: listsIn(written),
       };

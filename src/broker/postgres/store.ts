@@ -6,7 +6,7 @@ import type { Broker } from '../broker.ts';
 import { statement } from '../sql/driver.ts';
 import { migrate } from '../sql/migrate.ts';
 import { createSqlBroker } from '../sql/sql-broker.ts';
-import { createPostgresDriver, type PostgresDriver } from './driver.ts';
+import { createPostgresDriver, type PostgresDriver, type PostgresDriverOptions } from './driver.ts';
 import { createPostgresJoin } from './join.ts';
 import { listen } from './listen.ts';
 import { lockKey } from './locks.ts';
@@ -21,6 +21,8 @@ export interface PostgresOptions {
   readonly clock?: Clock;
   /** The wall clock of a test instead of the server's. */
   readonly now?: () => number;
+  /** See {@link PostgresDriverOptions.pool}. */
+  readonly pool?: PostgresDriverOptions['pool'];
 }
 
 /** Inputs: channel, payload. */
@@ -28,8 +30,15 @@ const notify = statement('notify', () => 'SELECT pg_notify($1, $2)');
 
 /** The broker, and the connections it uses, for the record over the same tables. Nothing is opened before `broker.open()`. */
 export function createPostgresBroker(options: PostgresOptions): Broker & { readonly driver: PostgresDriver } {
-  const { address, namespace, now, clock = systemClock, chance = systemChance } = options;
-  const driver = createPostgresDriver({ address, namespace, clock, chance, ...(now && { now }) });
+  const { address, namespace, now, pool, clock = systemClock, chance = systemChance } = options;
+  const driver = createPostgresDriver({
+    address,
+    namespace,
+    clock,
+    chance,
+    ...(now && { now }),
+    ...(pool && { pool }),
+  });
   const channel = `taskflow ${lockKey(namespace, 'settings', []).group}`;
   const own = createToken(chance);
   const notifier = createNotifier(own, clock, (payload) => driver.readOne(notify, channel, payload));
