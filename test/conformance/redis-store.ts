@@ -6,6 +6,8 @@ import { readEvent } from '../../src/broker/redis/events.ts';
 import { unpack } from '../../src/broker/redis/packed.ts';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import type { Attempt } from '../../src/core/events.ts';
+import type { Pause } from '../../src/core/facts.ts';
+import { queueLimitName } from '../../src/core/limit-rules.ts';
 import type { TaskView } from '../../src/core/states.ts';
 import type { LogLine, TaskError } from '../../src/core/task.ts';
 import type { Contents, CreateStore } from './store.ts';
@@ -44,11 +46,12 @@ export function redisStores(address: RedisOptions['address']): CreateStore {
 }
 
 async function readContents(look: Redis, prefix: string): Promise<Contents> {
-  const [keys, counts, rules, limits] = await Promise.all([
+  const [keys, counts, rules, limits, queues] = await Promise.all([
     look.hgetallBuffer(`${prefix}keys`),
     look.hgetall(`${prefix}counts`),
     look.hgetall(`${prefix}rules`),
     look.hgetall(`${prefix}limits`),
+    look.hgetall(`${prefix}queues`),
   ]);
   return {
     taskIds: await look.hkeys(`${prefix}tasks`),
@@ -63,11 +66,15 @@ async function readContents(look: Redis, prefix: string): Promise<Contents> {
     turns: await readTurns(look, prefix),
     edges: await readEdges(look, prefix),
     cancelledFlows: await look.hkeys(`${prefix}cancelledFlows`),
-    slots: await readSlots(look, prefix, Object.values(rules)),
+    slots: await readSlots(look, prefix, [
+      ...Object.values(rules).flatMap((text) => (JSON.parse(text) as [[string]]).map(([name]) => name)),
+      ...Object.keys(queues).map(queueLimitName),
+    ]),
     limits: Object.entries(limits).map(([name, text]) => {
-      const [max, count, perMs] = JSON.parse(text) as [number | false, number | false, number | false];
+      type Stored = [max: number | false, count: number | false, perMs: number | false, pause: Pause | false];
+      const [max, count, perMs, pause] = JSON.parse(text) as Stored;
       const rate = count === false || perMs === false ? null : { count, perMs };
-      return { name, settings: { max: max === false ? null : max, rate } };
+      return { name, settings: { max: max === false ? null : max, rate, ...(pause !== false && { pause }) } };
     }),
   };
 }
@@ -103,13 +110,9 @@ async function readEdges(look: Redis, prefix: string): Promise<Contents['edges']
   return edges;
 }
 
-/** A set of slots is named by the digest of its limit: one without a task that carries it shows as just that. */
-async function readSlots(look: Redis, prefix: string, rules: readonly string[]): Promise<Contents['slots']> {
-  const names = new Map(
-    rules
-      .flatMap((text) => (JSON.parse(text) as readonly (readonly [string])[]).map(([name]) => name))
-      .map((name) => [createHash('sha1').update(name).digest('hex'), name]),
-  );
+/** A set of slots is named by the digest of its limit: one that no task and no queue has shows as just that. */
+async function readSlots(look: Redis, prefix: string, known: readonly string[]): Promise<Contents['slots']> {
+  const names = new Map(known.map((name) => [createHash('sha1').update(name).digest('hex'), name]));
   const slots: { name: string; taskId: string }[] = [];
   for (const key of (await look.keys('*')).filter((each) => each.startsWith(`${prefix}slots:`))) {
     const digest = key.slice(`${prefix}slots:`.length);

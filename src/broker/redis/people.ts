@@ -1,6 +1,7 @@
 /** cancel, retry, remove, update, configure: what people ask for. */
 
 import { checkLimitRules } from '../../core/limit-rules.ts';
+import { checkSettings } from '../../core/settings.ts';
 import type { TaskState } from '../../core/states.ts';
 import type {
   CancelRequest,
@@ -14,7 +15,7 @@ import type {
   UpdateResult,
 } from '../broker.ts';
 import type { Connection } from './connection.ts';
-import { refuseLargeBatch, refuseSettings } from './refuse.ts';
+import { refuseLargeBatch } from './refuse.ts';
 import { rulesText, textsOf } from './rows.ts';
 import { type Hints, signalsOf, type Told } from './signals.ts';
 
@@ -85,16 +86,19 @@ export async function configure(
   name: string,
   settings: Settings,
 ): Promise<readonly Signal[]> {
-  refuseSettings(scope, name, settings);
-  const { pause, max, rate } = settings;
+  checkSettings(scope, name, settings);
+  const { pause, max, rate, weight } = settings;
   const text = JSON.stringify({
     ...(pause !== undefined && { pause: pause === null ? false : { by: pause.by, reason: pause.reason } }),
     ...(max !== undefined && { max: max ?? false }),
     ...(rate !== undefined && { rate: rate ?? false }),
+    ...(weight !== undefined && { weight: weight ?? false }),
   });
   const isResumed = (await connection.run<number>('configure', [scope, name, text])) === 1;
   const told: Signal = { kind: 'settings' };
-  if (scope === 'limit') return [{ kind: 'work', queues: null }, told];
+  // What a limit or a group held back may wait in any queue.
+  const isLimit = scope === 'limit' || max !== undefined || rate !== undefined;
+  if (isLimit || (isResumed && scope === 'group')) return [{ kind: 'work', queues: null }, told];
   return isResumed ? [{ kind: 'work', queues: [name] }, told] : [told];
 }
 

@@ -1,10 +1,12 @@
-/** getTasks, getQueues, getWorkers: what the store knows, nothing changed. */
+/** getTasks, getQueues, getGroups, getLimits, getWorkers: what the store knows, nothing changed. */
 
 import type { Pause } from '../../core/facts.ts';
+import type { LimitSettings } from '../../core/limit-rules.ts';
+import { limits } from '../../core/limits.ts';
 import type { Definition, WorkerRecord } from '../../core/presence.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
-import type { QueueRecord } from '../broker.ts';
+import type { GroupRecord, LimitRecord, QueueRecord } from '../broker.ts';
 import type { Connection } from './connection.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { type Described, readTasks } from './rows.ts';
@@ -21,11 +23,12 @@ type QueuesReply = readonly [
   counts: readonly Buffer[],
   pauses: readonly Buffer[],
   oldest: readonly (Buffer | number)[],
+  limited: readonly Buffer[],
 ];
 
 /** By name. The kept counts are read, not the tasks. */
 export async function getQueues(connection: Connection): Promise<readonly QueueRecord[]> {
-  const [countList, pauseList, oldestList] = await connection.run<QueuesReply>('get-queues', []);
+  const [countList, pauseList, oldestList, limitedList] = await connection.run<QueuesReply>('get-queues', []);
   const pauses = pairs(pauseList);
   const oldest = new Map(pairs(oldestList).map(([queue, dueAt]) => [queue, Number(dueAt)]));
   const counts = new Map<string, Partial<Record<TaskView, number>>>(pauses.map(([queue]) => [queue, {}]));
@@ -36,6 +39,7 @@ export async function getQueues(connection: Connection): Promise<readonly QueueR
     counts.set(queue, ofQueue);
   }
   const pauseOf = new Map(pauses);
+  const limitOf = new Map(pairs(limitedList));
   return [...counts]
     .sort(([left], [right]) => (left < right ? -1 : 1))
     .map(([name, ofQueue]) => {
@@ -43,12 +47,58 @@ export async function getQueues(connection: Connection): Promise<readonly QueueR
       return {
         name,
         counts: ofQueue,
-        max: null,
-        rate: null,
+        ...limitSettings(limitOf.get(name) ?? null),
         pause: pause === '' ? null : (JSON.parse(pause) as Pause),
         oldestDueAt: oldest.get(name) ?? null,
       };
     });
+}
+
+/** As lua/limits.lua keeps what is configured for a limit. */
+type StoredLimit = readonly [max: number | false, count: number | false, perMs: number | false, pause: Pause | false];
+
+function limitSettings(text: string | null): LimitSettings {
+  const [max, count, perMs] = readLimit(text);
+  return { max: max === false ? null : max, rate: count === false || perMs === false ? null : { count, perMs } };
+}
+
+function readLimit(text: string | null): StoredLimit {
+  return text === null ? [false, false, false, false] : (JSON.parse(text) as StoredLimit);
+}
+
+/** By name. */
+export async function getGroups(
+  connection: Connection,
+  from: string | null,
+  limit: number,
+): Promise<readonly GroupRecord[]> {
+  type Reply = readonly [names: readonly Buffer[], settings: readonly Buffer[]];
+  const [names, settings] = await connection.run<Reply>('get-groups', [from ?? '', Math.min(limit, limits.pageMax)]);
+  return names.map((name, place) => {
+    const [weight, pause] = JSON.parse(String(settings[place])) as readonly [number | false, Pause | false];
+    return { name: String(name), weight: weight === false ? null : weight, pause: pause === false ? null : pause };
+  });
+}
+
+/** By name. */
+export async function getLimits(
+  connection: Connection,
+  from: string | null,
+  limit: number,
+): Promise<readonly LimitRecord[]> {
+  type Reply = readonly [names: readonly Buffer[], settings: readonly (Buffer | null)[], held: readonly number[]];
+  const reply = await connection.run<Reply>('get-limits', [from ?? '', Math.min(limit, limits.pageMax)]);
+  const [names, settings, held] = reply;
+  return names.map((name, place) => {
+    const text = settings[place] === null ? null : String(settings[place]);
+    const pause = readLimit(text)[3];
+    return {
+      name: String(name),
+      ...limitSettings(text),
+      pause: pause === false ? null : pause,
+      held: Math.min(held[place] ?? 0, limits.limitSlotsMax),
+    };
+  });
 }
 
 /** By id. */

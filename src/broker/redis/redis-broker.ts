@@ -14,7 +14,7 @@ import { heartbeat } from './heartbeat.ts';
 import { claimOverdue } from './overdue.ts';
 import { cancel, configure, remove, retry, update } from './people.ts';
 import { promote } from './promote.ts';
-import { getQueues, getTasks, getWorkers } from './reads.ts';
+import { getGroups, getLimits, getQueues, getTasks, getWorkers } from './reads.ts';
 import { refuse } from './refuse.ts';
 import { restore } from './restore.ts';
 import { settle } from './settle.ts';
@@ -121,9 +121,8 @@ export function createRedisBroker(options: RedisOptions): Broker {
     getTasks: (taskIds) => guarded(() => getTasks(connection, taskIds)),
     getQueues: () => guarded(() => getQueues(connection)),
     getWorkers: () => guarded(() => getWorkers(connection)),
-    // Where none can be configured there are none.
-    getGroups: () => guarded(async () => []),
-    getLimits: unsupported('getLimits'),
+    getGroups: (from, limit) => guarded(() => getGroups(connection, from, limit)),
+    getLimits: (from, limit) => guarded(() => getLimits(connection, from, limit)),
     restore: (tasks) => telling(() => restore(connection, tasks)),
     claimOverdue: (request) => guarded(() => claimOverdue(connection, request)),
     prune: (limit) => guarded(() => connection.run<number>('prune', [Math.min(limit, limits.batchMax)])),

@@ -4,7 +4,6 @@ import { taskFlowError } from '../../core/errors.ts';
 import { checkLimitRules } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
 import { checkKey } from '../../core/names.ts';
-import { checkSettings, type Scope, type Settings } from '../../core/settings.ts';
 import type { NewTask, Task } from '../../core/task.ts';
 
 /** Throws BATCH_TOO_LARGE for more items than one call may carry. */
@@ -24,15 +23,6 @@ export function refuseTasks(tasks: readonly (NewTask | Task)[]): void {
   }
   if (bytes > limits.batchBytesMax)
     throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
-}
-
-/** Throws INVALID_OPTION for settings that can never work, NOT_SUPPORTED for those that are not built yet. */
-export function refuseSettings(scope: Scope, name: string, settings: Settings): void {
-  checkSettings(scope, name, settings);
-  if (scope === 'group') refuse('settings of a group');
-  if (scope === 'queue' && (settings.max !== undefined || settings.rate !== undefined))
-    refuse('a limit of a whole queue');
-  if (scope === 'limit' && settings.pause !== undefined) refuse('the pause of a limit');
 }
 
 /** Throws NOT_SUPPORTED. */

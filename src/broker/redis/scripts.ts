@@ -23,9 +23,11 @@ const partsOf = {
   retry: base,
   remove: [...base, 'erase'],
   update: base,
-  configure: base,
+  configure: [...base, 'limits'],
   'get-tasks': ['prelude', 'describe'],
-  'get-queues': ['prelude', 'edges', 'turns', 'change'],
+  'get-queues': ['prelude', 'edges', 'turns', 'change', 'limits'],
+  'get-groups': ['prelude'],
+  'get-limits': ['prelude', 'limits'],
   'get-workers': ['prelude'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 

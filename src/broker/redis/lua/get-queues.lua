@@ -1,7 +1,8 @@
 #!lua flags=no-writes
--- getQueues: the kept counts, the pauses, and of each queue the due time of its oldest queued task.
+-- getQueues: the kept counts, the pauses, of each queue the due time of its oldest queued task, and its limit.
 --
--- Answers counts, pauses (both as Redis lists a hash), then queue and due time of each that has queued tasks.
+-- Answers counts, pauses (both as Redis lists a hash), queue and due time of each that has queued tasks, queue and limit of each
+-- that has one.
 
 local counts, pauses, oldest, seen = call('HGETALL', prefix .. 'counts'), call('HGETALL', prefix .. 'queues'), {}, {}
 
@@ -27,4 +28,12 @@ for i = 1, #counts, 2 do
     end
   end
 end
-return { counts, pauses, oldest }
+local limited = {}
+for i = 1, #pauses, 2 do
+  local queue = pauses[i]
+  pauses[i + 1] = gate.readQueue(queue, pauses[i + 1])
+  if gate.queueRules[queue] then
+    limited[#limited + 1], limited[#limited + 2] = queue, call('HGET', prefix .. 'limits', gate.QUEUE_MARK .. queue)
+  end
+end
+return { counts, pauses, oldest, limited }

@@ -1,15 +1,41 @@
--- Limits of tasks: slots are sets of running tasks, rates are GCRA in whole microseconds (core/limit-rules.ts).
+-- Limits of tasks and of whole queues: slots are sets of running tasks, rates are GCRA in whole microseconds (core/limit-rules.ts).
+--
+-- `limits` has what is configured by name: [max, count, perMs, pause], false for none; `tats` when all tokens of a name are back;
+-- `limitNames` the names of tasks' limits that are configured or held, in their order. The limit of a queue is that of a name no
+-- task can use; the text of its queue in `queues` begins with a mark then, so that a claim need not ask for it.
 
 -- A rule of a task, as it is stored: { name, max, count, perMs }, false for none.
 local RULE_NAME, RULE_MAX, RULE_COUNT, RULE_PER_MS = 1, 2, 3, 4
 
--- By name: what is configured, the slots that are taken, the time at which all tokens are back.
-local limitsSeen = {}
 -- Rules of tasks by their ids; names of limits whose slot somebody had missed and this call has freed.
 local rulesOf, freed = {}, {}
+-- `seen` is by name what is configured, the slots that are taken, the time at which all tokens are back; `left` how many hold its
+-- slots once those that were left in this call are gone; `queueRules` by queue the rule that all its tasks carry, false for none.
+local gate = { LIMITED = '!', QUEUE_MARK = '\1', seen = {}, left = {}, queueRules = {} }
 
 local function slotsKey(name)
   return 'slots:' .. redis.sha1hex(name)
+end
+
+-- Takes in what is stored of a queue; answers its pause as JSON, empty for none.
+function gate.readQueue(queue, text)
+  local isLimited = text and string.sub(text, 1, 1) == gate.LIMITED
+  gate.queueRules[queue] = isLimited and { gate.QUEUE_MARK .. queue, false, false, false }
+  return isLimited and string.sub(text, 2) or text or ''
+end
+
+-- Those of the task, and the one of its queue, which is read once a call.
+function gate.withQueueRule(rules, queue)
+  if gate.queueRules[queue] == nil then gate.readQueue(queue, call('HGET', prefix .. 'queues', queue)) end
+  if not gate.queueRules[queue] then return rules end
+  local all = { unpack(rules or {}) }
+  all[#all + 1] = gate.queueRules[queue]
+  return all
+end
+
+-- A limit of tasks that is configured or held is listed.
+function gate.list(name, isKnown)
+  if string.sub(name, 1, 1) ~= gate.QUEUE_MARK then set(scores, 'limitNames', name, isKnown and 0) end
 end
 
 -- Reads the rules of those of the tasks that have any.
@@ -20,47 +46,47 @@ local function loadRules(ids)
   end
 end
 
-local function limitOf(name)
-  local limit = limitsSeen[name]
+function gate.limitOf(name)
+  local limit = gate.seen[name]
   if limit then return limit end
   local text = call('HGET', prefix .. 'limits', name)
-  local settings = text and cjson.decode(text) or { false, false, false }
+  local settings = text and cjson.decode(text) or { false, false, false, false }
   limit = {
-    max = settings[1], count = settings[2], perMs = settings[3], isClosed = false,
-    tat = tonumber(call('HGET', prefix .. 'tats', name)) or 0,
+    max = settings[1], count = settings[2], perMs = settings[3], isPaused = settings[4], isClosed = false,
+    tat = tonumber(call('ZSCORE', prefix .. 'tats', name)) or 0,
     held = call('SCARD', prefix .. slotsKey(name)),
   }
-  limitsSeen[name] = limit
+  gate.seen[name] = limit
   return limit
 end
 
 -- The rate in force and its interval in microseconds; nil without one.
-local function rateOf(limit, rule)
+function gate.rateOf(limit, rule)
   local count, perMs = limit.count or rule[RULE_COUNT], limit.count and limit.perMs or rule[RULE_PER_MS]
   if count then return count, math.ceil(perMs * 1000 / count) end
 end
 
-local function hasToken(limit, rule)
-  local count, interval = rateOf(limit, rule)
+function gate.hasToken(limit, rule)
+  local count, interval = gate.rateOf(limit, rule)
   return not count or math.ceil((limit.tat - (count - 1) * interval) / 1000) <= now
 end
 
 -- Whether a task may run. A limit found full is closed for the rest of the call.
 local function hasRoom(rules)
   for _, rule in ipairs(rules) do
-    if limitOf(rule[RULE_NAME]).isClosed then return false end
+    if gate.limitOf(rule[RULE_NAME]).isClosed then return false end
   end
   local isFree = true
   for _, rule in ipairs(rules) do
     local name = rule[RULE_NAME]
-    local limit = limitOf(name)
+    local limit = gate.limitOf(name)
     local max = limit.max or rule[RULE_MAX]
     if max and limit.held >= max then
       set(members, 'missed', name, true)
       freed[name] = nil
       limit.isClosed = true
     end
-    if not hasToken(limit, rule) then limit.isClosed = true end
+    if limit.isPaused or not gate.hasToken(limit, rule) then limit.isClosed = true end
     if limit.isClosed then isFree = false end
   end
   return isFree
@@ -69,13 +95,14 @@ end
 local function takeSlots(id, rules)
   for _, rule in ipairs(rules) do
     local name = rule[RULE_NAME]
-    local limit = limitOf(name)
+    local limit = gate.limitOf(name)
     set(members, slotsKey(name), id, true)
+    if limit.held == 0 then gate.list(name, true) end
     limit.held = limit.held + 1
-    local count, interval = rateOf(limit, rule)
+    local count, interval = gate.rateOf(limit, rule)
     if count then
       limit.tat = math.max(limit.tat, now * 1000) + interval
-      set(puts, 'tats', name, string.format('%.0f', limit.tat))
+      set(scores, 'tats', name, string.format('%.0f', limit.tat))
     end
   end
 end
@@ -84,10 +111,15 @@ end
 local function leaveSlots(id, rules)
   for _, rule in ipairs(rules) do
     local name = rule[RULE_NAME]
-    set(members, slotsKey(name), id, false)
-    if call('SISMEMBER', prefix .. 'missed', name) == 1 then
-      set(members, 'missed', name, false)
-      freed[name] = true
+    if not gate.left[name] then
+      gate.left[name] = call('SCARD', prefix .. slotsKey(name))
+      if call('SISMEMBER', prefix .. 'missed', name) == 1 then
+        set(members, 'missed', name, false)
+        freed[name] = true
+      end
     end
+    set(members, slotsKey(name), id, false)
+    gate.left[name] = gate.left[name] - 1
+    if gate.left[name] == 0 and call('HEXISTS', prefix .. 'limits', name) == 0 then gate.list(name, false) end
   end
 end

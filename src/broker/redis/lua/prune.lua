@@ -38,6 +38,10 @@ for _, key in ipairs(call('ZRANGEBYSCORE', prefix .. 'keptKeys', '-inf', now, 'L
   set(puts, 'keys', key, false)
   set(scores, 'keptKeys', key, false)
 end
+-- A rate whose tokens are all back says nothing.
+for _, name in ipairs(call('ZRANGEBYSCORE', prefix .. 'tats', '-inf', now * 1000, 'LIMIT', 0, BATCH)) do
+  set(scores, 'tats', name, false)
+end
 local silentAt = now - 3 * limits.presenceMs
 for _, workerId in ipairs(call('ZRANGEBYSCORE', prefix .. 'beats', '-inf', silentAt, 'LIMIT', 0, BATCH)) do
   forgetWorker(workerId)

@@ -41,9 +41,11 @@ local function restoreOne(i, task)
   place(id, head, task.leaseUntil)
   record('restore', id, head, false, head[STATE])
   if task.takes and not holderOf(key) and (not task.untilAt or task.untilAt > now) then holdKey(key, id, task.untilAt) end
-  if task.asides.l and head[STATE] == 'running' then
-    for _, rule in ipairs(cjson.decode(task.asides.l)) do
+  if head[STATE] == 'running' then
+    local own = task.asides.l and cjson.decode(task.asides.l)
+    for _, rule in ipairs(gate.withQueueRule(own, shapes[head[SHAPE]][QUEUE]) or {}) do
       set(members, slotsKey(rule[RULE_NAME]), id, true)
+      gate.list(rule[RULE_NAME], true)
     end
   end
 end

@@ -53,7 +53,8 @@ local function endRun(id, task, form, failure)
   charge(task, form[FORM_CHARGE])
   task[STARTED_AT] = startedAt
   if task[TOKEN] then add('openClaims', task[TOKEN], -1) end
-  if rulesOf[id] then leaveSlots(id, rulesOf[id]) end
+  local rules = gate.withQueueRule(rulesOf[id], shapes[task[SHAPE]][QUEUE])
+  if rules then leaveSlots(id, rules) end
 end
 
 -- The new place: an end with its retention, or a wait with its time.

@@ -26,7 +26,7 @@ local function openLines(request)
   local pauses = call('HMGET', prefix .. 'queues', unpack(names))
   for i, demand in ipairs(request.queues) do
     if request.limit > 0 and demand[2] > 0 then turns.claimedFrom[demand[1]] = true end
-    if not pauses[i] or pauses[i] == '' then
+    if gate.readQueue(demand[1], pauses[i]) == '' then
       lines[#lines + 1] = turns.roundOf(demand[1]) and openFair(demand[1], demand[2]) or openLine(demand[1], demand[2])
     end
   end
@@ -61,7 +61,7 @@ local function pick(request)
     if not first then break end
     local line, own, stand = first[1], first[2], first[3]
     own.at = own.at + 1
-    local rules = rulesOf[id]
+    local rules = gate.withQueueRule(rulesOf[id], line.name)
     if not rules or hasRoom(rules) then
       if rules then takeSlots(id, rules) end
       line.left = line.left - 1
@@ -70,6 +70,9 @@ local function pick(request)
         local now = turns.serve(line.name, stand.group)
         stand.turn, stand.since = now[1], now[2]
       end
+    elseif gate.queueRules[line.name] and gate.limitOf(gate.QUEUE_MARK .. line.name).isClosed then
+      -- Nothing else of this queue can run: all of it carries the limit.
+      line.left = 0
     end
   end
   for _, line in ipairs(lines) do

@@ -1,9 +1,10 @@
 -- Whose turn it is among the groups of a queue (core/turns.ts). A group is known in a queue from its first task on until nothing is queued
 -- there: `rounds` has how far the queue has come, `queue:<name>:turns` where each group stands (the tasks without one under an
 -- empty name), `…:standing` those with queued tasks, in the order of their turns: the time since when is before the name,
--- as what decides between equal turns; `…:group:<name>` the queued tasks of one, `…:grouped` those of all by age.
+-- as what decides between equal turns; `…:group:<name>` the queued tasks of one, `…:grouped` those of all by age. `groups` has
+-- what is configured for a name in all queues: [weight, pause], false for none. A paused group stands in no line.
 
-local turns = { rounds = {}, stands = {}, deltas = {}, base = {}, touched = {}, weights = {}, claimedFrom = {} }
+local turns = { rounds = {}, stands = {}, deltas = {}, base = {}, touched = {}, settings = {}, claimedFrom = {} }
 local TURN_PRICE = 10080
 
 -- User-chosen names enter key names hashed.
@@ -57,7 +58,7 @@ local function memberOf(group, stand)
 end
 
 -- A group changes its place: the old one is given up at the end.
-local function touch(queue, group)
+function turns.touch(queue, group)
   if group == '' then return end
   local name = queue .. '\0' .. group
   if turns.touched[name] then return end
@@ -66,7 +67,7 @@ local function touch(queue, group)
 end
 
 function turns.moveTo(queue, group, turn, since)
-  touch(queue, group)
+  turns.touch(queue, group)
   turns.stands[queue .. '\0' .. group] = { turn, since }
   set(puts, queueKey(queue) .. ':turns', group, string.format('%.0f %.0f', turn, since))
 end
@@ -88,7 +89,7 @@ end
 function turns.join(queue, group, id, dueAt)
   set(scores, queueKey(queue) .. ':grouped', id, dueAt)
   local key = lineKey(queue, group)
-  touch(queue, group)
+  turns.touch(queue, group)
   if call('ZCARD', prefix .. key) + (turns.base[key] or 0) == 0 then
     if not turns.roundOf(queue) then
       setRound(queue, 0)
@@ -103,25 +104,27 @@ end
 function turns.left(queue, group, id)
   set(scores, queueKey(queue) .. ':grouped', id, false)
   local key = lineKey(queue, group)
-  touch(queue, group)
+  turns.touch(queue, group)
   turns.deltas[key] = (turns.deltas[key] or 0) - 1
 end
 
-function turns.weightOf(group)
-  local weight = turns.weights[group]
-  if not weight then
-    local text = call('HGET', prefix .. 'groups', group)
-    weight = text and cjson.decode(text)[1] or 1
-    turns.weights[group] = weight
+-- What is configured for a group. Mostly nothing is for any, which is one question a call.
+function turns.settingsOf(group)
+  local settings = turns.settings[group]
+  if not settings then
+    if turns.isAnySet == nil then turns.isAnySet = call('EXISTS', prefix .. 'groups') == 1 end
+    local text = turns.isAnySet and call('HGET', prefix .. 'groups', group)
+    settings = text and cjson.decode(text) or { false, false }
+    turns.settings[group] = settings
   end
-  return weight
+  return settings
 end
 
 -- Counts a claimed task against its group; answers where that stands now.
 function turns.serve(queue, group)
   local own = turns.standOf(queue, group)
   local start = math.max(turns.roundOf(queue), own and own[1] or 0)
-  local price = group == '' and TURN_PRICE or math.floor(TURN_PRICE / turns.weightOf(group) + 0.5)
+  local price = group == '' and TURN_PRICE or math.floor(TURN_PRICE / (turns.settingsOf(group)[1] or 1) + 0.5)
   setRound(queue, start)
   turns.moveTo(queue, group, start + math.max(1, price), now)
   return turns.standOf(queue, group)
@@ -133,7 +136,8 @@ function turns.write()
   for _, touched in pairs(turns.touched) do
     local queue, group, before = touched[1], touched[2], touched[3]
     local line, stand = prefix .. queueKey(queue) .. ':standing', turns.standOf(queue, group)
-    local member = stand and call('EXISTS', prefix .. lineKey(queue, group)) == 1 and memberOf(group, stand)
+    local stands = stand and not turns.settingsOf(group)[2] and call('EXISTS', prefix .. lineKey(queue, group)) == 1
+    local member = stands and memberOf(group, stand)
     if before and before ~= member then call('ZREM', line, before) end
     if member then call('ZADD', line, stand[1], member) end
   end
