@@ -216,6 +216,7 @@ export const errorTable = {
     'taskflow db migrate',
   ),
   STORE_CLOSED: kind(503, 6, 'The store is closed.'),
+  RELAY_FULL: kind(503, 6, 'No more tasks can be in your transactions now: {problem}.', undefined, true),
   STORE_IN_USE: kind(
     409,
     7,

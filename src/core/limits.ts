@@ -194,6 +194,16 @@ export const limits = {
   promoteMs: 1_000,
   reapMs: 5_000,
   pruneMs: 60_000,
+  /** How often tasks of committed transactions are looked for that wait for a broker in no database; `afterCommit` looks at once. */
+  relayMs: 1_000,
+  /**
+   * Such tasks that may wait, and that may lie aside because the broker does not take them, before a transaction is refused one
+   * more: some minutes of a broker that is down, and a mistake somebody must look at.
+   */
+  relayWaitingMax: 100_000,
+  relayAsideMax: 1_000,
+  /** What a relay has read is pushed within this time, or read again: whoever stood still longer may push what is long done. */
+  relayFreshMs: 60_000,
   /** Longest call to Redis, and longest wait for its connection: a script takes milliseconds, so longer is an outage. */
   redisCallMs: 5_000,
   /** First wait before another connection to Redis is tried; it grows by as much each time, up to `backoffMaxMs`. */

@@ -11,6 +11,7 @@ import { isGone, type ProcessPlace, readPlace } from './host.ts';
 import { createPromoter } from './promoter.ts';
 import { createPruner } from './pruner.ts';
 import { createReaper } from './reaper.ts';
+import { createRelayService } from './relay-service.ts';
 import { createSampler } from './sampler.ts';
 import { createScheduler } from './scheduler.ts';
 import { createService, type Report, type Service } from './service.ts';
@@ -53,6 +54,7 @@ export function createEngine(options: EngineOptions): Engine {
     createPruner(store.broker, loop),
     createSampler(store, loop),
     createScheduler(store.broker, loop),
+    ...(store.relay === undefined ? [] : [createRelayService(store.relay, loop)]),
   ];
   const { presence } = options;
   const serverPresence = (state: Presence['state']): Presence | null =>

@@ -3,6 +3,7 @@
 import type { Broker } from '../broker/broker.ts';
 import type { Attempt, BatchEvent, TimelineEntry } from '../core/events.ts';
 import type { Filter } from '../core/filter.ts';
+import type { Relay } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
 import type { LogLine, Task } from '../core/task.ts';
 
@@ -116,6 +117,8 @@ export interface StoreAddress {
 export interface Store {
   readonly broker: Broker;
   readonly history: History;
+  /** Present where the broker's `transactions` are those of the record's database: to be pushed time and again. */
+  readonly relay?: Relay;
   /** Present where two calls at once are done sooner than one after the other: each waits for a network and a disk. */
   readonly isParallel?: true;
   /** Absent where nobody else can open it: in memory, or on a clock of its own. */

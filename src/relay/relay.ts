@@ -5,139 +5,165 @@
  */
 
 import type { Broker, EnqueueResult, Transactions } from '../broker/broker.ts';
-import { eachStatement, type SqlDriver, type SqlTransaction, statement } from '../broker/sql/driver.ts';
-import type { Join } from '../broker/sql/join.ts';
+import type { SqlDriver } from '../broker/sql/driver.ts';
+import { type Join, notJoinable } from '../broker/sql/join.ts';
 import { isRefusal, taskFlowError } from '../core/errors.ts';
-import { checkLimitRules } from '../core/limit-rules.ts';
 import { limits } from '../core/limits.ts';
+import type { Relay, RelayRetry } from '../core/relay.ts';
 import type { NewTask } from '../core/task.ts';
+import type { Clock } from '../core/time.ts';
+import {
+  dropAside,
+  forgetRows,
+  listAside,
+  putAside,
+  readAside,
+  readPage,
+  readStatus,
+  readTask,
+  recordedOf,
+  roomLeft,
+  storeRows,
+  type WaitingRow,
+} from './rows.ts';
 
 export interface RelayOptions {
-  /** The database of the record, which users have their transactions with. */
+  /** The open database of the record, which users have their transactions with. */
   readonly driver: SqlDriver;
   readonly join: Join;
   readonly broker: Pick<Broker, 'enqueue'>;
+  readonly clock: Pick<Clock, 'elapsed'>;
 }
 
-/** A task that the broker does not take. */
-export interface SetAside {
-  readonly taskId: string;
-  /** When it was enqueued. */
-  readonly at: number;
-  readonly problem: string;
-}
-
-export interface Relay {
-  /** For the broker: `enqueue` stores a row, `announce` pushes at once. A run cannot end in a transaction of another store. */
+/** For the broker: `enqueue` stores a row, `announce` pushes at once. A run cannot end in a transaction of another store. */
+export interface CreatedRelay {
+  readonly relay: Relay;
   readonly transactions: Transactions;
-  /** Pushes at most one call's worth of tasks. Several relays may do so at once. */
-  tick(): Promise<'full' | 'done'>;
-  /** The oldest tasks that wait for a person. */
-  setAside(limit: number): Promise<readonly SetAside[]>;
 }
 
-type Row = readonly [at: number, task: string];
+export function createRelay({ driver, join, broker, clock }: RelayOptions): CreatedRelay {
+  /** Pushes the rows; answers for each what became of it, or nothing for those that are left as they are. */
+  async function pushRows(rows: readonly WaitingRow[]): Promise<ReadonlyMap<string, string | null>> {
+    const readAt = clock.elapsed();
+    const isFresh = (): boolean => clock.elapsed() - readAt < limits.relayFreshMs;
+    const [now, recorded] = [
+      await driver.wallMs(),
+      await recordedOf(
+        driver,
+        rows.map(({ taskId }) => taskId),
+      ),
+    ];
+    const problems = new Map<string, string | null>([...recorded].map((taskId) => [taskId, null]));
+    const tasks: NewTask[] = [];
+    for (const row of rows) {
+      if (recorded.has(row.taskId)) continue;
+      const task = readTask(row);
+      if (task === null) problems.set(row.taskId, 'there is no task in its row');
+      else tasks.push(aged(task, now - row.at));
+    }
+    await send(tasks, isFresh, problems);
+    for (const [taskId, problem] of problems) if (problem !== null) await putAside(driver, taskId, problem);
+    await forgetRows(
+      driver,
+      [...problems].filter(([, problem]) => problem === null).map(([taskId]) => taskId),
+    );
+    return problems;
+  }
 
-const storeRows = eachStatement(
-  'relay_store',
-  { id: 'text', at: 'bigint', task: 'text' },
-  (value, from) =>
-    `INSERT INTO relay (task_id, at, task) SELECT ${value.id}, ${value.at}, ${value.task} ${from} WHERE true ON CONFLICT (task_id) DO NOTHING`,
-);
-
-/** Input: limit. */
-export const waitingRows = statement<Row>(
-  'relay_waiting',
-  () => 'SELECT at, task FROM relay WHERE problem IS NULL ORDER BY seq LIMIT $1',
-);
-
-/** Input: list of ids. The broker may have forgotten what the record knows: that was pushed long ago. */
-const recordedTasks = statement<[id: string]>(
-  'relay_recorded',
-  (dialect) => `SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')}`,
-);
-
-/** Input: list of ids. */
-const forgetRows = statement('relay_forget', (dialect) => `DELETE FROM relay WHERE task_id ${dialect.oneOf('$1')}`);
-
-/** Inputs: id, words. */
-const setRowAside = statement('relay_set_aside', () => 'UPDATE relay SET problem = $2 WHERE task_id = $1');
-
-/** Input: limit. */
-const asideRows = statement<[taskId: string, at: number, problem: string]>(
-  'relay_aside',
-  () => 'SELECT task_id, at, problem FROM relay WHERE problem IS NOT NULL ORDER BY seq LIMIT $1',
-);
-
-export function createRelay({ driver, join, broker }: RelayOptions): Relay {
-  /** Answers what is done with. In order, so that a parent is there before its child, and the last of a key stays. */
-  async function push(batch: readonly NewTask[]): Promise<readonly string[]> {
-    if (batch.length === 0) return [];
-    const [first] = batch;
+  /** In order, so that a parent is there before its child, and the last of a key stays. */
+  async function send(tasks: readonly NewTask[], isFresh: () => boolean, problems: Map<string, string | null>) {
+    const [first] = tasks;
+    if (first === undefined || !isFresh()) return;
     try {
-      const results = await broker.enqueue(batch);
-      const done: string[] = [];
-      for (const [index, task] of batch.entries()) {
-        const problem = problemOf(task, results[index]);
-        if (problem === null) done.push(task.id);
-        else await driver.writeOne(setRowAside, task.id, problem);
-      }
-      return done;
+      const results = await broker.enqueue(tasks);
+      for (const [index, task] of tasks.entries()) problems.set(task.id, problemOf(task, results[index]));
     } catch (error) {
-      if (!isRefusal(error) || first === undefined) throw error;
-      if (batch.length === 1) {
-        await driver.writeOne(setRowAside, first.id, error instanceof Error ? error.message : String(error));
-        return [];
+      if (!isRefusal(error)) throw error;
+      if (tasks.length === 1) {
+        problems.set(first.id, error instanceof Error ? error.message : String(error));
+        return;
       }
       // Nothing of it was stored: the one that is refused must not hold up the others.
-      const half = Math.ceil(batch.length / 2);
-      return [...(await push(batch.slice(0, half))), ...(await push(batch.slice(half)))];
+      const half = Math.ceil(tasks.length / 2);
+      await send(tasks.slice(0, half), isFresh, problems);
+      await send(tasks.slice(half), isFresh, problems);
     }
   }
 
-  async function tick(): Promise<'full' | 'done'> {
-    const rows = await driver.readOne(waitingRows, limits.batchMax);
-    if (rows.length === 0) return 'done';
-    const now = await driver.wallMs();
-    const waiting = rows.map(([at, text]) => aged(JSON.parse(text) as NewTask, now - at));
-    const ids = JSON.stringify(waiting.map(({ id }) => id));
-    const recorded = new Set((await driver.readOne(recordedTasks, ids)).map(([id]) => id));
-    for (const batch of batchesOf(waiting.filter(({ id }) => !recorded.has(id))))
-      await forget(driver, await push(batch));
-    await forget(driver, [...recorded]);
-    return rows.length === limits.batchMax ? 'full' : 'done';
-  }
+  const push = oneAtATime(async () => {
+    const { rows, isCut } = await readPage(driver);
+    if (rows.length > 0) await pushRows(rows);
+    return isCut ? 'full' : 'done';
+  });
 
+  const relay: Relay = {
+    push,
+    status: () => readStatus(driver),
+    setAside: (limit) => listAside(driver, limit),
+    retry: async (taskIds) => {
+      const rows = await readAside(driver, taskIds);
+      const problems = rows.length === 0 ? new Map<string, string | null>() : await pushRows(rows);
+      return taskIds.map((taskId): RelayRetry => {
+        const problem = problems.get(taskId);
+        if (problem === undefined) return { outcome: 'unknown' };
+        return problem === null ? { outcome: 'pushed' } : { outcome: 'refused', problem };
+      });
+    },
+    drop: (taskIds) => dropAside(driver, taskIds),
+  };
+  return { relay, transactions: createTransactions(driver, join, push) };
+}
+
+function createTransactions(driver: SqlDriver, join: Join, push: Relay['push']): Transactions {
+  let incarnation: string | null = null;
   return {
-    tick,
-    setAside: async (limit) =>
-      (await driver.readOne(asideRows, limit)).map(([taskId, at, problem]) => ({ taskId, at, problem })),
-    transactions: {
-      enqueue: (tx, tasks) => join(tx, (joined) => store(joined, tasks)),
-      settle: () =>
-        Promise.reject(
-          taskFlowError('TX_NOT_JOINABLE', { problem: 'the task is in a broker outside of the database' }),
-        ),
-      announce: async () => void (await tick()),
+    enqueue: async (tx, tasks) => {
+      incarnation ??= (await driver.readOne(roomLeft, 0))[0]?.[0] ?? null;
+      const known = incarnation;
+      return await join(tx, async (joined) => {
+        const [[found, stretch, aside] = [null, null, 0]] = await joined.query(roomLeft, limits.relayAsideMax);
+        if (found !== known) throw notJoinable('its connection leads to other data than the store');
+        // Counted by their numbers, of which some may be missing: that is a look at two rows, not at all.
+        if ((stretch ?? 0) + tasks.length > limits.relayWaitingMax)
+          throw taskFlowError('RELAY_FULL', { problem: `${limits.relayWaitingMax} wait until the broker takes them` });
+        if (aside >= limits.relayAsideMax)
+          throw taskFlowError('RELAY_FULL', { problem: `the broker has refused ${limits.relayAsideMax} of them` });
+        return await storeRows(joined, tasks);
+      });
+    },
+    settle: () =>
+      Promise.reject(taskFlowError('TX_NOT_JOINABLE', { problem: 'the task is in a broker outside of the database' })),
+    announce: async () => {
+      try {
+        await push();
+      } catch (error) {
+        // The commit is done, and a store that is away takes nothing from it: whoever runs services pushes the task.
+        if (isRefusal(error)) throw error;
+      }
     },
   };
 }
 
-/** Whether the broker will take them is known when they are pushed; what can be said before is said here. */
-async function store(tx: SqlTransaction, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
-  if (tasks.length > limits.batchMax)
-    throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchMax} tasks`, actual: tasks.length });
-  for (const task of tasks) checkLimitRules(task.limits);
-  const now = await tx.wallMs();
-  await tx.each(
-    storeRows,
-    tasks.map((task) => [task.id, now, JSON.stringify(task)]),
-  );
-  return tasks.map(({ id, at, delayMs }) => ({
-    outcome: 'created',
-    taskId: id,
-    state: (at ?? now + delayMs) > now ? 'scheduled' : 'queued',
-  }));
+/** Who asks while a push is under way gets the one behind it, which sees what they have committed. */
+function oneAtATime(pushPage: Relay['push']): Relay['push'] {
+  let running: ReturnType<Relay['push']> | null = null;
+  let next: ReturnType<Relay['push']> | null = null;
+  const start = (): ReturnType<Relay['push']> => {
+    running = pushPage().finally(() => {
+      running = null;
+    });
+    return running;
+  };
+  return () => {
+    if (running === null) return start();
+    next ??= running
+      .catch(() => {})
+      .then(() => {
+        next = null;
+        return start();
+      });
+    return next;
+  };
 }
 
 /** Its times count from when it was enqueued, not from when it was pushed. */
@@ -155,24 +181,4 @@ function problemOf(task: NewTask, result: EnqueueResult | undefined): string | n
   if (result?.outcome !== 'conflict') return null;
   if (result.of === task.id) return taskFlowError('ID_CONFLICT', { id: task.id }).message;
   return taskFlowError('KEY_CONFLICT', { key: task.key ?? '', holder: result.of }).message;
-}
-
-function* batchesOf(waiting: readonly NewTask[]): Generator<readonly NewTask[]> {
-  let batch: NewTask[] = [];
-  let bytes = 0;
-  for (const one of waiting) {
-    const size = Buffer.byteLength(one.payload);
-    if (batch.length > 0 && bytes + size > limits.batchBytesMax) {
-      yield batch;
-      batch = [];
-      bytes = 0;
-    }
-    batch.push(one);
-    bytes += size;
-  }
-  if (batch.length > 0) yield batch;
-}
-
-async function forget(driver: SqlDriver, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0) await driver.writeOne(forgetRows, JSON.stringify(ids));
 }

@@ -76,6 +76,8 @@ CREATE INDEX queues_limited ON queues (name) WHERE limited = 1;
 
 CREATE TABLE relay (seq INTEGER PRIMARY KEY, task_id text NOT NULL, at bigint NOT NULL, task text NOT NULL, problem text);
 
+CREATE INDEX relay_aside ON relay (seq) WHERE problem IS NOT NULL;
+
 CREATE UNIQUE INDEX relay_task ON relay (task_id);
 
 CREATE INDEX relay_waiting ON relay (seq) WHERE problem IS NULL;

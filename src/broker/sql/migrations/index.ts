@@ -8,6 +8,7 @@ import * as groups from './0004_groups.ts';
 import * as schedules from './0005_schedules.ts';
 import * as commands from './0006_commands.ts';
 import * as relay from './0007_relay.ts';
+import * as relayAside from './0008_relay_aside.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -16,4 +17,13 @@ export interface Migration {
   readonly up: (dialect: Dialect) => readonly string[];
 }
 
-export const migrations: readonly Migration[] = [tasks, limits, dependencies, groups, schedules, commands, relay];
+export const migrations: readonly Migration[] = [
+  tasks,
+  limits,
+  dependencies,
+  groups,
+  schedules,
+  commands,
+  relay,
+  relayAside,
+];
