@@ -28,6 +28,9 @@ const partsOf = {
   'get-queues': ['prelude', 'edges', 'turns', 'change', 'limits'],
   'get-groups': ['prelude'],
   'get-limits': ['prelude', 'limits'],
+  bodies: ['prelude', 'describe'],
+  trim: ['prelude'],
+  'outbox-state': ['prelude'],
   'get-workers': ['prelude'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
@@ -39,33 +42,63 @@ export interface Script {
   readonly sha: string;
 }
 
+/** What a store keeps that is not the record: see `limits`. */
+export interface OutboxLimits {
+  readonly outboxMax: number;
+  readonly liveKeepMs: number;
+}
+
 /** The limits that scripts keep: the same numbers as everywhere else. */
-const limitsInLua = (
-  [
-    'graceMs',
-    'presenceMs',
-    'claimScanMax',
-    'claimReadsMax',
-    'parentsMax',
-    'claimParentsBytesMax',
-    'flowCancelMax',
-    'eventsKeepMs',
-  ] as const
-)
-  .map((name) => `${name} = ${limits[name]}`)
-  .join(', ');
+const limitNames = [
+  'graceMs',
+  'presenceMs',
+  'claimScanMax',
+  'claimReadsMax',
+  'parentsMax',
+  'claimParentsBytesMax',
+  'flowCancelMax',
+  'eventsKeepMs',
+  'outboxMax',
+  'liveKeepMs',
+  'logLinesMax',
+] as const;
+
+export type Scripts = Readonly<Record<ScriptName, Script>>;
 
 /** Reads all scripts. */
-export function loadScripts(): Readonly<Record<ScriptName, Script>> {
-  const entries = Object.entries(partsOf).map(([name, parts]) => [name, assemble(name, parts)] as const);
+export function loadScripts(outboxLimits: OutboxLimits = limits): Scripts {
+  const numbers = { ...limits, ...outboxLimits };
+  const settings = limitNames.map((name) => `${name} = ${numbers[name]}`).join(', ');
+  const entries = Object.entries(partsOf).map(([name, parts]) => [name, assemble(name, parts, settings)] as const);
   return Object.fromEntries(entries) as Record<ScriptName, Script>;
 }
 
 /** The first line of the operation says what Redis may let it do, and stays the first of all. */
-function assemble(name: string, parts: readonly string[]): Script {
+function assemble(name: string, parts: readonly string[], settings: string): Script {
   const [flags = '', ...lines] = readLua(name).split('\n');
-  const text = [flags, `local limits = { ${limitsInLua} }`, ...parts.map(readLua), ...lines].join('\n');
+  const text = [flags, `local limits = { ${settings} }`, inline([...parts.map(readLua), ...lines].join('\n'))].join(
+    '\n',
+  );
   return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+const numberedNames = /^local ([A-Z][A-Z_]*(?:, [A-Z][A-Z_]*)*) = (\d+(?:, \d+)*)$/gm;
+const stringsCommentsAndNames = /'(?:[^'\\]|\\.)*'|--.*|\b[A-Z][A-Z_]*\b/g;
+
+/**
+ * Puts the numbers of places in lists where their names stand, and leaves comments out. As locals they would cost a read each time,
+ * and Lua has room for 200 in a script.
+ */
+function inline(text: string): string {
+  const numbers = new Map<string, string>();
+  const rest = text.replace(numberedNames, (_line, names: string, values: string) => {
+    const list = values.split(', ');
+    for (const [place, name] of names.split(', ').entries()) numbers.set(name, list[place] ?? name);
+    return '';
+  });
+  return rest.replace(stringsCommentsAndNames, (found) =>
+    found.startsWith('--') ? '' : (numbers.get(found) ?? found),
+  );
 }
 
 function readLua(name: string): string {
