@@ -289,10 +289,30 @@ export interface TaskBody {
   readonly logs: readonly (LogLine & { readonly epoch: number })[];
 }
 
-/** Events of a live store that is not the record, for the recorder. */
+/** How much the recorder has before it. */
+export interface OutboxState {
+  /** Of the last event, also when it was trimmed. */
+  readonly lastSeq: number;
+  /** Of the last event that was trimmed. */
+  readonly trimmedSeq: number;
+  /** When the oldest event that is kept was written; `null` without one. */
+  readonly oldestAt: number | null;
+}
+
+/**
+ * Events of a live store that is not the record, for the recorder. They tell who changed, not how: the recorder reads the tasks
+ * themselves. So a task that finished is kept until the event of it is trimmed. `seq` grows by the number of tasks in an event, by
+ * 1 for one without any: `lastSeq - trimmedSeq` is what the outbox holds. From `limits.outboxMax` on `enqueue`
+ * and `restore` reject with OUTBOX_FULL; all other calls work, so that what runs can end.
+ */
 export interface Outbox {
+  /** Events after `after`, oldest first, at most `limit`; waits up to `waitMs` for the first. */
   read(after: number, limit: number, waitMs: number): Promise<readonly BatchEvent[]>;
+  /** Forgets the events up to `upTo`. */
   trim(upTo: number): Promise<void>;
+  state(): Promise<OutboxState>;
+  /** In the order of the ids; `null` for one that is not there (any more). */
+  bodies(taskIds: readonly string[]): Promise<readonly (TaskBody | null)[]>;
 }
 
 /**

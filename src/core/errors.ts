@@ -179,6 +179,13 @@ export const errorTable = {
     'Raise its maxmemory, or let workers end what waits; running tasks can still end and nothing accepted is lost.',
     true,
   ),
+  OUTBOX_FULL: kind(
+    503,
+    6,
+    'The record is {pending} changes of tasks behind: nothing new is taken until it follows.',
+    'See that a server runs (taskflow server start) and why it cannot write the record: taskflow db status',
+    true,
+  ),
   STORE_EVICTS: kind(
     500,
     6,

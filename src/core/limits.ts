@@ -272,6 +272,13 @@ export const limits = {
   schedulesPerTickMax: 500,
   /** The poll of schedules when none is due sooner: new ones are signalled, so this is for lost signals and clocks that step. */
   schedulePollMs: 10_000,
+  /**
+   * Tasks in events that wait for the recorder, about 50 bytes each. With more the record has been away for long: new work is
+   * refused before the memory of the live store is full.
+   */
+  outboxMax: 1_000_000,
+  /** How long a live store that is not the record keeps a finished task: what asks for it meanwhile needs no record. */
+  liveKeepMs: 5 * 60_000,
   /** How long events and minute buckets are kept. */
   eventsKeepMs: 24 * 3_600_000,
   minutesKeepMs: 30 * 24 * 3_600_000,

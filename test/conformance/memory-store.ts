@@ -2,14 +2,29 @@
 
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { createMemoryState } from '../../src/broker/memory/state.ts';
+import type { BatchEvent } from '../../src/core/events.ts';
 import { queueLimitName } from '../../src/core/limit-rules.ts';
 import type { TaskView } from '../../src/core/states.ts';
-import type { CreateStore } from './store.ts';
+import { recordingBeforePrune, unlimited } from './recorded.ts';
+import type { CreateStore, OutboxLimits, StoreUnderTest } from './store.ts';
 
-export const createMemoryStore: CreateStore = async ({ now, chance }) => {
-  const state = createMemoryState();
+export const createMemoryStore: CreateStore = (options) => createStore(options, null);
+
+/** A memory store that is not the record. */
+export const createMemoryStoreWithOutbox: CreateStore = (options) =>
+  createStore(options, options.outboxLimits ?? unlimited);
+
+const createStore = async (
+  { now, chance }: Parameters<CreateStore>[0],
+  outboxLimits: OutboxLimits | null,
+): Promise<StoreUnderTest> => {
+  const state = createMemoryState(outboxLimits);
+  const recorded: BatchEvent[] = [];
   return {
-    connect: async () => createMemoryBroker({ now, chance, state }),
+    connect: async () => {
+      const broker = createMemoryBroker({ now, chance, state });
+      return outboxLimits === unlimited ? recordingBeforePrune(broker, recorded) : broker;
+    },
     contents: async () => ({
       taskIds: [...state.rows.keys()],
       keys: [...state.keys].map(([key, held]) => ({ key, ...held })),
@@ -42,7 +57,7 @@ export const createMemoryStore: CreateStore = async ({ now, chance }) => {
         settings: { max, rate, ...(pause && { pause }) },
       })),
     }),
-    events: async () => [...state.events],
+    events: async () => [...recorded, ...state.events],
     record: async (taskId) => {
       const row = state.rows.get(taskId);
       return { attempts: [...(row?.attempts ?? [])], logs: [...(row?.logs ?? [])] };

@@ -2,21 +2,23 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { readAttempt, readLog } from '../../src/broker/redis/bodies.ts';
 import { readEvent } from '../../src/broker/redis/events.ts';
 import { unpack } from '../../src/broker/redis/packed.ts';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
-import type { Attempt } from '../../src/core/events.ts';
+import type { BatchEvent } from '../../src/core/events.ts';
 import type { Pause } from '../../src/core/facts.ts';
 import { queueLimitName } from '../../src/core/limit-rules.ts';
 import type { TaskView } from '../../src/core/states.ts';
-import type { LogLine, TaskError } from '../../src/core/task.ts';
+import { recordingBeforePrune, unlimited } from './recorded.ts';
 import type { Contents, CreateStore } from './store.ts';
 
 let stores = 0;
 
 /** Makes stores on this server, which others may use too. */
 export function redisStores(address: RedisOptions['address']): CreateStore {
-  return async ({ now, chance }) => {
+  return async ({ now, chance, outboxLimits = unlimited }) => {
+    const recorded: BatchEvent[] | null = outboxLimits === unlimited ? [] : null;
     stores += 1;
     // Braces and colons mean something in a key: a namespace may have them all the same.
     const namespace = `case:${stores}:${randomBytes(4).toString('hex')}`;
@@ -24,12 +26,15 @@ export function redisStores(address: RedisOptions['address']): CreateStore {
     const look = 'url' in address ? new Redis(address.url) : new Redis({ path: address.path });
     return {
       connect: async () => {
-        const broker = createRedisBroker({ address, namespace, now, chance });
+        const broker = createRedisBroker({ address, namespace, now, chance, outboxLimits });
         await broker.open();
-        return broker;
+        return recorded === null ? broker : recordingBeforePrune(broker, recorded);
       },
       contents: () => readContents(look, prefix),
-      events: async () => (await look.xrange(`${prefix}events`, '-', '+')).map(([id, fields]) => readEvent(id, fields)),
+      events: async () => {
+        const kept = await look.xrange(`${prefix}events`, '-', '+');
+        return [...(recorded ?? []), ...kept.map(([id, fields]) => readEvent(id, fields))];
+      },
       record: async (taskId) => ({
         attempts: (await look.lrange(`${prefix}attempts:${taskId}`, 0, -1)).map(readAttempt),
         logs: (await look.lrange(`${prefix}logs:${taskId}`, 0, -1)).map(readLog),
@@ -119,25 +124,4 @@ async function readSlots(look: Redis, prefix: string, known: readonly string[]):
     for (const taskId of await look.smembers(key)) slots.push({ name: names.get(digest) ?? digest, taskId });
   }
   return slots;
-}
-
-function readAttempt(text: string): Attempt {
-  const [epoch, attempt, workerId, claimedAt, startedAt, endedAt, to, reason, error] = JSON.parse(text);
-  const orNull = <Value>(value: Value | false): Value | null => (value === false ? null : value);
-  return {
-    epoch,
-    attempt,
-    workerId: orNull(workerId),
-    claimedAt,
-    startedAt: orNull(startedAt),
-    endedAt,
-    to,
-    reason: orNull(reason),
-    error: error === false ? null : (JSON.parse(error) as TaskError),
-  };
-}
-
-function readLog(text: string): LogLine & { readonly epoch: number } {
-  const space = text.indexOf(' ');
-  return { ...(JSON.parse(text.slice(space + 1)) as LogLine), epoch: Number(text.slice(0, space)) };
 }

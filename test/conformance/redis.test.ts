@@ -2,7 +2,11 @@
 
 import { onRedis } from '../support/redis-tests.ts';
 import { conformWithout } from './conform.ts';
+import { conformOutbox } from './outbox.ts';
 import { redisLacks } from './redis-lacks.ts';
 import { redisStores } from './redis-store.ts';
 
-await onRedis((address) => conformWithout(redisLacks, 'Redis', redisStores(address)));
+await onRedis((address) => {
+  conformOutbox('Redis', redisStores(address));
+  return conformWithout(redisLacks, 'Redis', redisStores(address));
+});

@@ -72,4 +72,14 @@ export interface UserTransaction {
 }
 
 /** Makes an empty store whose wall clock and randomness are the test's. */
-export type CreateStore = (options: { readonly now: () => number; readonly chance: Chance }) => Promise<StoreUnderTest>;
+export type CreateStore = (options: {
+  readonly now: () => number;
+  readonly chance: Chance;
+  /** Of a store with an outbox; without them it is as if all were recorded whenever it prunes, and kept for its whole time. */
+  readonly outboxLimits?: OutboxLimits;
+}) => Promise<StoreUnderTest>;
+
+export interface OutboxLimits {
+  readonly outboxMax: number;
+  readonly liveKeepMs: number;
+}

@@ -6,6 +6,7 @@ import type { NewTask } from '../../core/task.ts';
 import type { EnqueueResult } from '../broker.ts';
 import { enqueueOne } from './arrive.ts';
 import { enqueueLinked } from './link.ts';
+import { refuseFullOutbox } from './outbox.ts';
 import { refuseLargeBatch, refuseUnsupported } from './refuse.ts';
 import type { Step } from './step.ts';
 import { atomically } from './undo.ts';
@@ -17,6 +18,7 @@ export function enqueue(step: Step, tasks: readonly NewTask[]): readonly Enqueue
   );
   tasks.forEach(refuseUnsupported);
   for (const task of tasks) checkLimitRules(task.limits);
+  if (tasks.length > 0) refuseFullOutbox(step.state);
   return tasks.some(isLinked)
     ? atomically(step, () => enqueueLinked(step, tasks, 'refuse'))
     : tasks.map((task) => enqueueOne(step, task));

@@ -11,6 +11,7 @@ import { control } from './control.ts';
 import { enqueue } from './enqueue.ts';
 import { heartbeat } from './heartbeat.ts';
 import { getLimits } from './limits.ts';
+import { createOutbox } from './outbox.ts';
 import { claimOverdue } from './overdue.ts';
 import { configure, remove, update } from './people.ts';
 import { promote } from './promote.ts';
@@ -99,5 +100,6 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
     getWorkers: () => run(getWorkers),
     inspect: (taskIds) => run((step) => inspect(step, taskIds)),
     schedules: createSchedules(run),
+    ...(state.outbox !== null && { outbox: createOutbox(run) }),
   };
 }

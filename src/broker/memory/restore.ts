@@ -5,6 +5,7 @@ import { isFinished } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import { setEdge } from './edges.ts';
 import { holderOf, takeKey } from './keys.ts';
+import { refuseFullOutbox } from './outbox.ts';
 import { refuseLargeBatch, refuseUnsupported } from './refuse.ts';
 import { closeEdges } from './release.ts';
 import { insertTask, type Step } from './step.ts';
@@ -15,6 +16,7 @@ export function restore(step: Step, tasks: readonly Task[]): number {
     tasks.map((task) => task.payload),
   );
   tasks.forEach(refuseUnsupported);
+  if (tasks.length > 0) refuseFullOutbox(step.state);
   return tasks.filter((task) => restoreOne(step, task)).length;
 }
 

@@ -18,6 +18,8 @@ export interface Row {
   settledToken: string | null;
   judgeToken: string | null;
   judgeUntil: number | null;
+  /** When a finished one may be pruned: a store that is not the record keeps it for a shorter time. */
+  leavesAt: number | null;
   readonly attempts: Attempt[];
   readonly logs: (LogLine & { readonly epoch: number })[];
 }
@@ -57,13 +59,26 @@ export interface MemoryState {
   /** Oldest first. */
   readonly events: BatchEvent[];
   lastSeq: number;
+  trimmedSeq: number;
+  /** `null` where the events wait for no recorder. */
+  readonly outbox: OutboxLimits | null;
 }
 
-export function createMemoryState(): MemoryState {
+/** What a store keeps that is not the record. */
+export interface OutboxLimits {
+  /** Tasks in events that wait for the recorder, see `limits.outboxMax`. */
+  readonly outboxMax: number;
+  /** See `limits.liveKeepMs`. */
+  readonly liveKeepMs: number;
+}
+
+export function createMemoryState(outbox: OutboxLimits | null = null): MemoryState {
   return {
     incarnation: '',
     lastNow: 0,
     lastSeq: 0,
+    trimmedSeq: 0,
+    outbox,
     events: [],
     rows: new Map(),
     keys: new Map(),

@@ -86,7 +86,8 @@ export function endStep(step: Step): readonly Signal[] {
   for (const kind of eventOrder) {
     const items = step.items.get(kind);
     if (items === undefined && !isTold(step, kind)) continue;
-    step.state.lastSeq += 1;
+    // By the number of its tasks, so that the difference of two numbers is what lies between them.
+    step.state.lastSeq += Math.max(1, items?.length ?? 0);
     step.state.events.push({ seq: step.state.lastSeq, at: step.now, kind, items: items ?? [] });
   }
   const signals: Signal[] = [];
@@ -117,6 +118,7 @@ export function insertTask(step: Step, kind: 'enqueue' | 'restore', task: Task):
     settledToken: null,
     judgeToken: null,
     judgeUntil: null,
+    leavesAt: leavesAt(step, task),
     attempts: [],
     logs: [],
   });
@@ -129,9 +131,14 @@ export function changeTask(step: Step, kind: Kind, row: Row, patch: Partial<Task
   const before = row.task;
   noteStanding(step, before);
   row.task = { ...before, ...patch, version: before.version + 1 };
+  row.leavesAt = leavesAt(step, row.task);
   record(step, kind, before, row.task, row.task.version);
   if (!isFinished(before.state) && isFinished(row.task.state)) step.finished.push(before.id);
   if (row.task.state === 'blocked') step.blocked.add(before.id);
+}
+
+function leavesAt({ state, now }: Step, { pruneAt }: Task): number | null {
+  return pruneAt === null ? null : Math.min(pruneAt, now + (state.outbox?.liveKeepMs ?? Infinity));
 }
 
 /** Removes a task with its attempts and logs. */

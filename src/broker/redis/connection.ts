@@ -5,7 +5,7 @@ import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../core/time.ts';
 import { isForbidden, isUnknownScript, translate } from './errors.ts';
-import { loadScripts, type ScriptName } from './scripts.ts';
+import { loadScripts, type ScriptName, type Scripts } from './scripts.ts';
 
 /** An argument of a script. */
 export type Argument = string | number;
@@ -19,8 +19,6 @@ export interface Connection {
   run<Reply>(script: ScriptName, args: readonly Argument[]): Promise<Reply>;
   /** Entries of the stream behind number `after`; waits up to `waitMs` for the first, on a connection of its own. */
   readStream(name: string, after: number, limit: number, waitMs: number): Promise<readonly StreamEntry[]>;
-  /** Removes the entries up to this number. */
-  trimStream(name: string, upTo: number): Promise<void>;
   /** A setting of the server, or `null` when it may not be read. */
   readSetting(name: string): Promise<string | null>;
   close(): void;
@@ -34,6 +32,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   /** Sent along as the time of the call; absent, a script asks the server for it. */
   readonly now?: () => number;
+  /** Those with the limits of production when left out. */
+  readonly scripts?: Scripts | undefined;
 }
 
 /**
@@ -47,9 +47,15 @@ const neverTwice = {
   lazyConnect: true,
 } as const;
 
-const scripts = loadScripts();
+const allScripts = loadScripts();
 
-export function createConnection({ address, namespace, clock, now }: ConnectionOptions): Connection {
+export function createConnection({
+  address,
+  namespace,
+  clock,
+  now,
+  scripts = allScripts,
+}: ConnectionOptions): Connection {
   const prefix = `{${namespace}}:`;
   const settings = {
     ...neverTwice,
@@ -121,9 +127,6 @@ export function createConnection({ address, namespace, clock, now }: ConnectionO
         waitMs,
       );
       return found?.[0]?.[1] ?? [];
-    },
-    trimStream: async (name, upTo) => {
-      await inTime(client, client.xtrim(`${prefix}${name}`, 'MINID', `${upTo + 1}-0`));
     },
     readSetting: async (name) => {
       const asked = client.config('GET', name).catch((error: unknown) => {

@@ -21,6 +21,8 @@ export function translate(error: unknown): unknown {
   if (error instanceof TaskFlowError || !(error instanceof Error)) return error;
   if (!isReply(error)) return taskFlowError('STORE_UNREACHABLE', { problem: error.message }, { cause: error });
   if (error.message.startsWith('OOM ')) return taskFlowError('STORE_OUT_OF_MEMORY', {}, { cause: error });
+  if (error.message.startsWith('OUTBOXFULL '))
+    return taskFlowError('OUTBOX_FULL', { pending: Number(error.message.split(' ')[1]) }, { cause: error });
   if (unavailable.test(error.message))
     return taskFlowError('STORE_UNREACHABLE', { problem: error.message }, { cause: error });
   return error;

@@ -4,21 +4,33 @@ import type { BatchEvent, EventItem } from '../../core/events.ts';
 import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import type { Outbox } from '../broker.ts';
+import { getBodies } from './bodies.ts';
 import type { Connection } from './connection.ts';
 
 const stream = 'events';
 
+/** Makes a call between open and close. */
+export type Guarded = <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
+
 /** The events until their reader trims them: nobody else does, or the record would have a hole. */
-export function createOutbox(connection: Connection): Outbox {
+export function createOutbox(connection: Connection, guarded: Guarded): Outbox {
   return {
-    read: async (after, limit, waitMs) => {
-      const most = Math.min(limit, limits.batchMax);
-      const entries = await connection.readStream(stream, after, most, waitMs);
-      return entries.map(([id, fields]) => readEvent(id, fields));
-    },
-    trim: (upTo) => connection.trimStream(stream, upTo),
+    read: (after, limit, waitMs) =>
+      guarded(async () => {
+        const entries = await connection.readStream(stream, after, Math.min(limit, limits.batchMax), waitMs);
+        return entries.map(([id, fields]) => readEvent(id, fields));
+      }),
+    trim: (upTo) => guarded(async () => void (await connection.run('trim', [upTo]))),
+    state: () =>
+      guarded(async () => {
+        const [lastSeq, trimmedSeq, oldestAt] = await connection.run<State>('outbox-state', []);
+        return { lastSeq, trimmedSeq, oldestAt: oldestAt < 0 ? null : oldestAt };
+      }),
+    bodies: (taskIds) => guarded(() => getBodies(connection, taskIds)),
   };
 }
+
+type State = readonly [lastSeq: number, trimmedSeq: number, oldestAt: number];
 
 /** What neighbours of one event share, then their ids: see `record` in lua/change.lua. */
 type Group = readonly [

@@ -9,7 +9,7 @@ import { claim } from './claim.ts';
 import { type Address, createConnection } from './connection.ts';
 import { detectDurability } from './durability.ts';
 import { enqueue } from './enqueue.ts';
-import { createOutbox } from './events.ts';
+import { createOutbox, type Guarded } from './events.ts';
 import { heartbeat } from './heartbeat.ts';
 import { claimOverdue } from './overdue.ts';
 import { cancel, configure, remove, retry, update } from './people.ts';
@@ -17,6 +17,7 @@ import { promote } from './promote.ts';
 import { getGroups, getLimits, getQueues, getTasks, getWorkers } from './reads.ts';
 import { refuse } from './refuse.ts';
 import { restore } from './restore.ts';
+import { loadScripts, type OutboxLimits } from './scripts.ts';
 import { settle } from './settle.ts';
 import type { Told } from './signals.ts';
 
@@ -31,12 +32,13 @@ export interface RedisOptions {
   readonly chance?: Chance;
   /** For tests: what the scripts take for the time of the server. Its clock counts when this is absent. */
   readonly now?: () => number;
+  /** For tests: smaller bounds than those of `limits`. */
+  readonly outboxLimits?: OutboxLimits;
 }
 
 export function createRedisBroker(options: RedisOptions): Broker {
-  const { clock = systemClock, chance = systemChance, now, ...place } = options;
-  const connection = createConnection({ ...place, clock, ...(now === undefined ? {} : { now }) });
-  const outbox = createOutbox(connection);
+  const { clock = systemClock, chance = systemChance, outboxLimits, ...place } = options;
+  const connection = createConnection({ ...place, clock, scripts: outboxLimits && loadScripts(outboxLimits) });
   const listeners = new Set<(signal: Signal) => void>();
   let state: 'new' | 'open' | 'closed' = 'new';
   let inFlight = 0;
@@ -131,17 +133,12 @@ export function createRedisBroker(options: RedisOptions): Broker {
     remove: (taskIds) => guarded(() => remove(connection, taskIds)),
     update: (changes) => telling(() => update(connection, changes)),
     configure: (scope, name, settings) => guarded(async () => emit(await configure(connection, scope, name, settings))),
-    outbox: {
-      read: (after, limit, waitMs) => guarded(() => outbox.read(after, limit, waitMs)),
-      trim: (upTo) => guarded(() => outbox.trim(upTo)),
-    },
+    outbox: createOutbox(connection, guarded),
     control: unsupported('control of workers'),
     inspect: unsupported('inspect'),
     schedules: noSchedules(unsupported('schedules'), guarded),
   };
 }
-
-type Guarded = <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
 
 function noSchedules(refused: () => Promise<never>, guarded: Guarded): Schedules {
   return {

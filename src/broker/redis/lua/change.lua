@@ -77,7 +77,7 @@ local function place(id, task, leaseUntil)
   elseif state == 'blocked' then
     edges.blocked[id] = true
   else
-    set(scores, 'finished', id, task[PRUNE_AT])
+    set(scores, 'finished', id, leavesAt(task))
     if string.find(task[ASIDE], 'h', 1, true) then edges.ended[#edges.ended + 1] = id end
     if string.find(task[ASIDE], 'd', 1, true) then edges.done[#edges.done + 1] = id end
   end

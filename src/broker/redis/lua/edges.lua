@@ -143,7 +143,7 @@ function edges.askBack()
       local parent = dependency[1]
       load({ parent })
       local task = tasks[parent]
-      if task and isFinished(task[STATE]) then set(scores, 'finished', parent, task[PRUNE_AT]) end
+      if task and isFinished(task[STATE]) then set(scores, 'finished', parent, leavesAt(task)) end
     end
   end
   edges.done = {}

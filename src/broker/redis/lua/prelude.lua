@@ -25,14 +25,14 @@ local NAME, QUEUE, PRIORITY, TIMEOUT_MS, KEEP_MS, STRICT_CANCEL, IF_EXISTS, KEY_
 -- as a parent.
 local besides = { e = 'errors', r = 'results', p = 'progress', c = 'checkpoints', w = 'words', l = 'rules', d = 'parents' }
 
-local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes')
+local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes', 'trimmed')
 local now = ARGV[1]
 if now == '' then
   local time = call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 now = math.max(tonumber(now), tonumber(stored[1]) or 0)
-local seq, shapeCount = tonumber(stored[2]) or 0, tonumber(stored[3]) or 0
+local seq, shapeCount, trimmed = tonumber(stored[2]) or 0, tonumber(stored[3]) or 0, tonumber(stored[4]) or 0
 
 -- What `write` will do: fields of hashes, members of sorted sets and sets (false is gone), sums, ends of lists, whole keys
 -- that go.
@@ -78,6 +78,11 @@ end
 
 local function isWaiting(state)
   return state == 'queued' or state == 'scheduled' or state == 'blocked'
+end
+
+-- Until when a finished task is kept here: the record keeps it for its whole time.
+local function leavesAt(task)
+  return math.min(task[PRUNE_AT], now + limits.liveKeepMs)
 end
 
 local function viewOf(task)

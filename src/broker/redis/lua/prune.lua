@@ -2,10 +2,13 @@
 -- prune: finished tasks past their retention go, keys past their time, and processes that were silent for long.
 --
 -- ARGV[2] how many tasks at most. Answers how many went.
+-- An event tells who finished, not how: the recorder reads the task. So it stays until the event of its end is trimmed.
 
 local BATCH = 1000
 
 -- What an unfinished task may still ask for leaves the line, so that it holds up no other: see `edges.askBack`.
+local oldest = call('XRANGE', prefix .. 'events', '-', '+', 'COUNT', 1)[1]
+local recordedAt = oldest and tonumber(oldest[2][2]) or math.huge
 local erased, most, looked = 0, tonumber(ARGV[2]), 0
 while erased < most and looked < BATCH do
   local ids = call('ZRANGEBYSCORE', prefix .. 'finished', '-inf', now, 'LIMIT', looked, most - erased)
@@ -15,7 +18,7 @@ while erased < most and looked < BATCH do
   for _, id in ipairs(ids) do
     if edges.isNeeded(id, tasks[id]) then
       set(scores, 'finished', id, false)
-    else
+    elseif tasks[id][FINISHED_AT] < recordedAt then
       erase('prune', id, tasks[id])
       erased = erased + 1
     end

@@ -6,6 +6,8 @@
 -- ARGV[3 …] payloads
 -- Answers how many were new, and the signals.
 
+local full = outboxIsFull()
+if full then return full end
 local given, ids, count = cjson.decode(ARGV[2]), {}, 0
 
 -- A parent that is not here may come by a later call: it is waited for. Who runs, or has, holds nothing back any more.

@@ -72,7 +72,12 @@ end
 local function writeEvents()
   for _, kind in ipairs(eventOrder) do
     if events[kind] then
-      seq = seq + 1
+      -- By the number of its tasks, so that the difference of two numbers is what lies between them.
+      local size = 0
+      for _, group in ipairs(events[kind]) do
+        size = size + #group[8]
+      end
+      seq = seq + math.max(1, size)
       local items = #events[kind] > 0 and cjson.encode(events[kind]) or '[]'
       call('XADD', prefix .. 'events', seq .. '-0', 'at', now, 'kind', kind, 'items', items)
     end
@@ -94,6 +99,12 @@ local function writeTasks()
   if #gone > 0 then call('DEL', unpack(gone)) end
   puts, scores, members, pushes, gone, dirty = {}, {}, {}, {}, {}, {}
   turns.write()
+end
+
+-- The error for more when the recorder is far behind, nil otherwise.
+local function outboxIsFull()
+  local pending = seq - trimmed
+  if pending >= limits.outboxMax then return redis.error_reply('OUTBOXFULL ' .. pending) end
 end
 
 -- Nothing changed, nothing is written, not even the clock: an idle poll costs a look.

@@ -1,0 +1,44 @@
+/** The outbox of a memory store that is not the record, and what waits for it. */
+
+import { taskFlowError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Outbox } from '../broker.ts';
+import { refuseLargeBatch } from './refuse.ts';
+import type { MemoryState, Row } from './state.ts';
+import type { Step } from './step.ts';
+
+/** Reads answer at once: `waitMs` is for stores that others write to. */
+export function createOutbox(run: <Answer>(call: (step: Step) => Answer) => Promise<Answer>): Outbox {
+  return {
+    read: (after, limit) => run(({ state }) => state.events.filter(({ seq }) => seq > after).slice(0, limit)),
+    trim: (upTo) =>
+      run(({ state }) => {
+        const kept = state.events.findIndex(({ seq }) => seq > upTo);
+        state.events.splice(0, kept === -1 ? state.events.length : kept);
+        state.trimmedSeq = Math.max(state.trimmedSeq, Math.min(upTo, state.lastSeq));
+      }),
+    state: () =>
+      run(({ state: { lastSeq, trimmedSeq, events } }) => ({ lastSeq, trimmedSeq, oldestAt: events[0]?.at ?? null })),
+    bodies: (taskIds) =>
+      run(({ state }) => {
+        refuseLargeBatch(taskIds);
+        return taskIds.map((id) => {
+          const row = state.rows.get(id);
+          if (row === undefined) return null;
+          return { task: row.task, attempts: [...row.attempts], logs: row.logs.slice(-limits.logLinesMax) };
+        });
+      }),
+  };
+}
+
+/** Throws OUTBOX_FULL. */
+export function refuseFullOutbox({ outbox, lastSeq, trimmedSeq }: MemoryState): void {
+  const pending = lastSeq - trimmedSeq;
+  if (outbox !== null && pending >= outbox.outboxMax) throw taskFlowError('OUTBOX_FULL', { pending });
+}
+
+/** Whether the end of a task may not have been read: what had finished before the oldest event has been. */
+export function isUnrecorded({ outbox, events }: MemoryState, { task }: Row): boolean {
+  const [oldest] = events;
+  return outbox !== null && oldest !== undefined && (task.finishedAt ?? 0) >= oldest.at;
+}

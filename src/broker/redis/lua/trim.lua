@@ -1,0 +1,11 @@
+#!lua flags=allow-oom
+-- trim: forgets the events that are recorded.
+--
+-- ARGV[2] the number of the last of them.
+
+local upTo = math.min(tonumber(ARGV[2]), seq)
+if upTo > trimmed then
+  call('XTRIM', prefix .. 'events', 'MINID', (upTo + 1) .. '-0')
+  call('HSET', prefix .. 'store', 'trimmed', upTo)
+end
+return 0

@@ -1,0 +1,180 @@
+/** The outbox: what a recorder reads, what waits for it, and what is refused while it is away. */
+
+import { describe, expect, test } from 'vitest';
+import type { Outbox } from '../../src/broker/broker.ts';
+import { limits } from '../../src/core/limits.ts';
+import { claimRequest, finish, heartbeatRequest, newTask, storedTask } from './samples.ts';
+import type { CreateStore, OutboxLimits } from './store.ts';
+import { type Case, createWorld, type World } from './world.ts';
+
+const outboxLimits: OutboxLimits = { outboxMax: 20, liveKeepMs: 1_000 };
+
+function outboxOf(world: World): Outbox {
+  const { outbox } = world.broker();
+  if (outbox === undefined) throw new Error('this store has no outbox');
+  return outbox;
+}
+
+async function trimAll(world: World): Promise<void> {
+  const outbox = outboxOf(world);
+  await outbox.trim((await outbox.state()).lastSeq);
+}
+
+const readNumbers = async (world: World, after: number, limit = 100): Promise<readonly number[]> =>
+  (await outboxOf(world).read(after, limit, 0)).map(({ seq }) => seq);
+
+const outboxCases: readonly Case[] = [
+  [
+    'an event is numbered by the tasks up to it, so that numbers tell how much lies between',
+    async (world) => {
+      await world.broker().enqueue([1, 2, 3].map(() => newTask(world.nextId())));
+      await world.broker().configure('queue', 'q', { pause: { by: 'ann', reason: null } });
+      await world.put();
+      expect(await readNumbers(world, 0)).toEqual([3, 4, 5]);
+      expect(await outboxOf(world).state()).toMatchObject({ lastSeq: 5, trimmedSeq: 0 });
+    },
+  ],
+  [
+    'events are read behind a number, oldest first, at most as many as asked for',
+    async (world) => {
+      for (let count = 0; count < 3; count++) await world.put();
+      expect(await readNumbers(world, 1)).toEqual([2, 3]);
+      expect(await readNumbers(world, 0, 2)).toEqual([1, 2]);
+      expect(await readNumbers(world, 3)).toEqual([]);
+    },
+  ],
+  [
+    'what is trimmed is gone, its number is not',
+    async (world) => {
+      for (let count = 0; count < 3; count++) await world.put();
+      await outboxOf(world).trim(2);
+      expect(await readNumbers(world, 0)).toEqual([3]);
+      await outboxOf(world).trim(1);
+      await outboxOf(world).trim(3);
+      expect(await outboxOf(world).state()).toEqual({ lastSeq: 3, trimmedSeq: 3, oldestAt: null });
+      await world.put();
+      expect(await readNumbers(world, 0)).toEqual([4]);
+    },
+  ],
+  [
+    'nobody can trim ahead of what was written',
+    async (world) => {
+      await world.put();
+      await outboxOf(world).trim(1_000);
+      expect(await outboxOf(world).state()).toMatchObject({ lastSeq: 1, trimmedSeq: 1 });
+      await world.put();
+      expect(await readNumbers(world, 1)).toEqual([2]);
+    },
+  ],
+  [
+    'the time of the oldest event that waits is told',
+    async (world) => {
+      const before = world.clock.now();
+      await world.put();
+      world.clock.move(50);
+      await world.put();
+      expect((await outboxOf(world).state()).oldestAt).toBe(before);
+      await outboxOf(world).trim(1);
+      expect((await outboxOf(world).state()).oldestAt).toBe(before + 50);
+    },
+  ],
+  [
+    'bodies are the tasks as they stand, in the order asked for, and nothing for unknown ones',
+    async (world) => {
+      const waiting = await world.put();
+      const failed = await world.bring('failed');
+      const unknown = world.nextId();
+      const bodies = await outboxOf(world).bodies([failed.id, unknown, waiting, failed.id]);
+      const expected = async (id: string) => ({ task: await world.task(id), ...(await world.store.record(id)) });
+      expect(bodies).toEqual([await expected(failed.id), null, await expected(waiting), await expected(failed.id)]);
+      expect(bodies[0]?.attempts).toHaveLength(1);
+    },
+  ],
+  [
+    'log lines of a run come with its body',
+    async (world) => {
+      const { id, token } = await world.bring('running');
+      const line = { at: world.clock.now(), level: 'info', message: 'half way', fields: '{}' } as const;
+      const beat = { lease: { taskId: id, token, epoch: 1 }, ranMs: 1, progress: null, logs: [line], checkpoints: [] };
+      await world.broker().heartbeat(heartbeatRequest([beat]));
+      const [body] = await outboxOf(world).bodies([id]);
+      expect(body?.logs).toEqual([{ ...line, epoch: 1 }]);
+    },
+  ],
+  [
+    'a finished task stays until its event is trimmed, however long that takes',
+    async (world) => {
+      const { id } = await world.bring('succeeded');
+      world.clock.move(100_000_000);
+      await world.check((broker) => broker.prune(10), 0);
+      await trimAll(world);
+      await world.check((broker) => broker.prune(10), 1, { [id]: null });
+    },
+  ],
+  [
+    'one that is recorded stays for `liveKeepMs`, or its own shorter time',
+    async (world) => {
+      const long = await world.bring('succeeded', { keepMs: 3_600_000 });
+      const short = await world.bring('running', { keepMs: 10 });
+      await world.settle(short, finish('succeeded', { keepMs: 10 }));
+      await trimAll(world);
+      world.clock.move(10);
+      await world.check((broker) => broker.prune(10), 1, { [short.id]: null });
+      world.clock.move(989);
+      await trimAll(world);
+      await world.check((broker) => broker.prune(10), 0);
+      world.clock.move(1);
+      await world.check((broker) => broker.prune(10), 1, { [long.id]: null });
+    },
+  ],
+  [
+    'a finished task that is brought back stays as long as one that ends now',
+    async (world) => {
+      const id = world.nextId();
+      const now = world.clock.now();
+      const times = { finishedAt: now - 10_000, pruneAt: now + 100_000 };
+      await world.broker().restore([storedTask(id, { state: 'succeeded', ...times })]);
+      await trimAll(world);
+      world.clock.move(999);
+      await world.check((broker) => broker.prune(10), 0);
+      world.clock.move(1);
+      await world.check((broker) => broker.prune(10), 1, { [id]: null });
+    },
+  ],
+  [
+    'with a full outbox nothing new is taken, and what runs can end',
+    async (world) => {
+      const subject = await world.bring('running');
+      const tasks = Array.from({ length: 18 }, () => newTask(world.nextId()));
+      await world.broker().enqueue(tasks);
+      await world.checkRefused((broker) => broker.enqueue([newTask(world.nextId())]), 'OUTBOX_FULL');
+      await world.checkRefused((broker) => broker.restore([storedTask(world.nextId())]), 'OUTBOX_FULL');
+      expect(await world.broker().enqueue([])).toEqual([]);
+      await world.settle(subject, finish('succeeded'));
+      expect(await world.broker().claim(claimRequest(world.nextToken(), { limit: 5 }))).toHaveLength(5);
+      await trimAll(world);
+      await world.put();
+    },
+  ],
+  [
+    'more bodies than a call may have are refused',
+    async (world) => {
+      const ids = Array.from({ length: limits.batchMax + 1 }, () => world.nextId());
+      await world.checkRefused(() => outboxOf(world).bodies(ids), 'BATCH_TOO_LARGE');
+    },
+  ],
+];
+
+/** Declares the cases of a store that is not the record. */
+export function conformOutbox(storeName: string, createStore: CreateStore): void {
+  describe(`${storeName} has an outbox`, () => {
+    test.each(outboxCases.map(([sentence, show]) => ({ sentence, show })))('$sentence', async ({ show }) => {
+      const world = await createWorld((options) => createStore({ ...options, outboxLimits }));
+      try {
+        await show(world);
+      } finally {
+        await world.close();
+      }
+    });
+  });
+}
