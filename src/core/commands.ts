@@ -71,6 +71,7 @@ export function fitsStore(stackText: string): boolean {
   return stackText.length <= limits.stackTextMax;
 }
 
-function subjectOf({ kind }: WorkerCommand): string {
+/** What a command is about: of two about the same only the newer one waits. */
+export function subjectOf({ kind }: WorkerCommand): string {
   return kind === 'resume' ? 'drain' : kind;
 }

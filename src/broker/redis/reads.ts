@@ -1,9 +1,8 @@
-/** getTasks, getQueues, getGroups, getLimits, getWorkers: what the store knows, nothing changed. */
+/** getTasks, getQueues, getGroups, getLimits: what the store knows, nothing changed. */
 
 import type { Pause } from '../../core/facts.ts';
 import type { LimitSettings } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
-import type { Definition, WorkerRecord } from '../../core/presence.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { GroupRecord, LimitRecord, QueueRecord } from '../broker.ts';
@@ -57,9 +56,15 @@ export async function getQueues(connection: Connection): Promise<readonly QueueR
 /** As lua/limits.lua keeps what is configured for a limit. */
 type StoredLimit = readonly [max: number | false, count: number | false, perMs: number | false, pause: Pause | false];
 
-function limitSettings(text: string | null): LimitSettings {
+/** `null` is nothing. */
+export function limitSettings(text: string | null): LimitSettings {
   const [max, count, perMs] = readLimit(text);
   return { max: max === false ? null : max, rate: count === false || perMs === false ? null : { count, perMs } };
+}
+
+export function limitPause(text: string | null): Pause | null {
+  const pause = readLimit(text)[3];
+  return pause === false ? null : pause;
 }
 
 function readLimit(text: string | null): StoredLimit {
@@ -75,9 +80,14 @@ export async function getGroups(
   type Reply = readonly [names: readonly Buffer[], settings: readonly Buffer[]];
   const [names, settings] = await connection.run<Reply>('get-groups', [from ?? '', Math.min(limit, limits.pageMax)]);
   return names.map((name, place) => {
-    const [weight, pause] = JSON.parse(String(settings[place])) as readonly [number | false, Pause | false];
-    return { name: String(name), weight: weight === false ? null : weight, pause: pause === false ? null : pause };
+    return { name: String(name), ...groupSettings(String(settings[place])) };
   });
+}
+
+/** As lua/turns.lua keeps what is configured for a group. */
+export function groupSettings(text: string): Omit<GroupRecord, 'name'> {
+  const [weight, pause] = JSON.parse(text) as readonly [number | false, Pause | false];
+  return { weight: weight === false ? null : weight, pause: pause === false ? null : pause };
 }
 
 /** By name. */
@@ -91,31 +101,13 @@ export async function getLimits(
   const [names, settings, held] = reply;
   return names.map((name, place) => {
     const text = settings[place] === null ? null : String(settings[place]);
-    const pause = readLimit(text)[3];
     return {
       name: String(name),
       ...limitSettings(text),
-      pause: pause === false ? null : pause,
+      pause: limitPause(text),
       held: Math.min(held[place] ?? 0, limits.limitSlotsMax),
     };
   });
-}
-
-/** By id. */
-export async function getWorkers(connection: Connection): Promise<readonly WorkerRecord[]> {
-  const lists = await connection.run<readonly (readonly Buffer[])[]>('get-workers', []);
-  const [said = [], definitions = [], first = [], beats = []] = lists.map(pairs);
-  const [definitionsOf, firstOf, beatOf] = [new Map(definitions), new Map(first), new Map(beats)];
-  return said
-    .sort(([left], [right]) => (left < right ? -1 : 1))
-    .map(([workerId, text]) => ({
-      ...(JSON.parse(text) as Omit<WorkerRecord, 'definitions' | 'startedAt' | 'beatAt' | 'commands' | 'stack'>),
-      definitions: JSON.parse(definitionsOf.get(workerId) ?? '[]') as Definition[],
-      startedAt: Number(firstOf.get(workerId)),
-      beatAt: Number(beatOf.get(workerId)),
-      commands: [],
-      stack: null,
-    }));
 }
 
 /** A flat list of names and values as Redis lists a hash. */

@@ -11,15 +11,17 @@ import { detectDurability } from './durability.ts';
 import { enqueue } from './enqueue.ts';
 import { createOutbox, type Guarded } from './events.ts';
 import { heartbeat } from './heartbeat.ts';
+import { inspect } from './inspect.ts';
 import { claimOverdue } from './overdue.ts';
 import { cancel, configure, remove, retry, update } from './people.ts';
 import { promote } from './promote.ts';
-import { getGroups, getLimits, getQueues, getTasks, getWorkers } from './reads.ts';
+import { getGroups, getLimits, getQueues, getTasks } from './reads.ts';
 import { refuse } from './refuse.ts';
 import { restore } from './restore.ts';
 import { loadScripts, type OutboxLimits } from './scripts.ts';
 import { settle } from './settle.ts';
 import type { Told } from './signals.ts';
+import { control, getWorkers } from './workers.ts';
 
 /** The version of the protocol: what keys and scripts mean. */
 const protocol = 1;
@@ -134,8 +136,8 @@ export function createRedisBroker(options: RedisOptions): Broker {
     update: (changes) => telling(() => update(connection, changes)),
     configure: (scope, name, settings) => guarded(async () => emit(await configure(connection, scope, name, settings))),
     outbox: createOutbox(connection, guarded),
-    control: unsupported('control of workers'),
-    inspect: unsupported('inspect'),
+    control: (workerIds, command) => telling(() => control(connection, workerIds, command)),
+    inspect: (taskIds) => guarded(() => inspect(connection, taskIds)),
     schedules: noSchedules(unsupported('schedules'), guarded),
   };
 }

@@ -31,7 +31,9 @@ const partsOf = {
   bodies: ['prelude', 'describe'],
   trim: ['prelude'],
   'outbox-state': ['prelude'],
-  'get-workers': ['prelude'],
+  'get-workers': ['prelude', 'worker'],
+  control: [...base, 'worker'],
+  inspect: ['prelude', 'edges', 'turns', 'change', 'limits', 'describe', 'worker'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type ScriptName = keyof typeof partsOf;
@@ -61,6 +63,9 @@ const limitNames = [
   'outboxMax',
   'liveKeepMs',
   'logLinesMax',
+  'relativesMax',
+  'holdersMax',
+  'aheadMax',
 ] as const;
 
 export type Scripts = Readonly<Record<ScriptName, Script>>;

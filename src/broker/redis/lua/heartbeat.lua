@@ -4,18 +4,43 @@
 -- ARGV[2] id of the process, ARGV[3] what it says about itself (JSON), ARGV[4] its definitions (JSON) or nothing
 -- ARGV[5] "stopped", "server" or "worker"
 -- ARGV[6] leaseMs, ARGV[7] the beats, a JSON list of [id, token, epoch, ranMs, progress, logs, checkpoints], false for none
--- Answers now, a letter for each beat (ok, cancel, lost), and whether no server is alive.
+-- ARGV[8] the highest id of a command it has heard, ARGV[9] its answer to `stack` (JSON) or nothing
+-- Answers now, a letter for each beat (ok, cancel, lost), whether no server is alive, and the commands that wait: id, command, …
 
 local workerId, role, leaseMs = ARGV[2], ARGV[5], tonumber(ARGV[6])
 local BEAT_ID, BEAT_TOKEN, BEAT_EPOCH, BEAT_RAN_MS, BEAT_PROGRESS, BEAT_LOGS, BEAT_CHECKPOINTS = 1, 2, 3, 4, 5, 6, 7
 
+local heard = tonumber(ARGV[8])
+-- Forgets the commands that were heard, and tells the others.
+local function hearCommands()
+  local waiting, told, left = commandsFor(workerId), {}, {}
+  for _, command in ipairs(waiting) do
+    if command[1] > heard then
+      left[#left + 1] = command
+      told[#told + 1], told[#told + 2] = command[1], command[3]
+    end
+  end
+  if #left < #waiting then setCommands(workerId, left) end
+  -- A worker that the store forgot remembers what it heard: the next command must be newer than that.
+  if heard > 0 and heard > tonumber(call('HGET', prefix .. 'lastCommands', workerId) or 0) then
+    set(puts, 'lastCommands', workerId, heard)
+  end
+  return told
+end
+
+-- Answers the commands that wait for the process.
 local function storePresence()
-  if role == 'stopped' then return forgetWorker(workerId) end
+  if role == 'stopped' then
+    forgetWorker(workerId)
+    return {}
+  end
   set(puts, 'presences', workerId, ARGV[3])
   set(scores, 'beats', workerId, now)
   set(scores, 'servers', workerId, role == 'server' and now)
   if ARGV[4] ~= '' then set(puts, 'definitions', workerId, ARGV[4]) end
+  if ARGV[9] ~= '' then set(puts, 'stacks', workerId, now .. ' ' .. ARGV[9]) end
   if call('HEXISTS', prefix .. 'firstBeats', workerId) == 0 then set(puts, 'firstBeats', workerId, now) end
+  return hearCommands()
 end
 
 -- A known name keeps its place and takes the new value, so that a repeated beat is harmless.
@@ -67,10 +92,10 @@ for i, beat in ipairs(beats) do
   ids[i] = beat[BEAT_ID]
 end
 load(ids)
-storePresence()
+local commands = storePresence()
 for i, beat in ipairs(beats) do
   letters[i] = beatOne(beat)
 end
 write()
 local servers = call('ZCOUNT', prefix .. 'servers', '(' .. string.format('%.0f', now - limits.presenceMs), '+inf')
-return { now, table.concat(letters), servers == 0 and 1 or 0 }
+return { now, table.concat(letters), servers == 0 and 1 or 0, commands }
