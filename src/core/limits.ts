@@ -204,10 +204,14 @@ export const limits = {
   relayAsideMax: 1_000,
   /** What a relay has read is pushed within this time, or read again: whoever stood still longer may push what is long done. */
   relayFreshMs: 60_000,
-  /** Longest call to Redis, and longest wait for its connection: a script takes milliseconds, so longer is an outage. */
+  /** Longest call to Redis: a script takes milliseconds, so longer is an outage. */
   redisCallMs: 5_000,
-  /** First wait before another connection to Redis is tried; it grows by as much each time, up to `backoffMaxMs`. */
+  /** Longest try for a connection to Redis, with what is asked on it before it is used, and through all sentinels. */
+  redisConnectMs: 10_000,
+  /** First wait before another connection to Redis is tried; it doubles up to `backoffMaxMs`, and up to half of it is chance. */
   redisReconnectMs: 50,
+  /** Between two looks whether the other end of a connection to Redis is still there. */
+  redisPingMs: 10_000,
   /** Longest wait for a connection to Postgres, a new one or one of the pool: longer is an outage. */
   postgresConnectMs: 10_000,
   /** Longest statement of Postgres: one of a thousand tasks takes tens of milliseconds, a migration of millions some seconds. */

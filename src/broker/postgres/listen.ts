@@ -5,7 +5,7 @@ import type { Chance } from '../../core/chance.ts';
 import { limits } from '../../core/limits.ts';
 import { type Cancel, type Clock, sleep } from '../../core/time.ts';
 import type { Signal } from '../broker.ts';
-import { anything, decodeHints } from './hints.ts';
+import { anything, decodeHints } from '../hints.ts';
 import { identifier } from './schema.ts';
 
 export interface ListenOptions {

@@ -3,6 +3,7 @@
 import { type Chance, createToken, systemChance } from '../../core/chance.ts';
 import { type Clock, systemClock } from '../../core/time.ts';
 import type { Broker } from '../broker.ts';
+import { createNotifier } from '../notify.ts';
 import { statement } from '../sql/driver.ts';
 import { migrate } from '../sql/migrate.ts';
 import { createSqlBroker } from '../sql/sql-broker.ts';
@@ -10,7 +11,6 @@ import { createPostgresDriver, type PostgresDriver, type PostgresDriverOptions }
 import { createPostgresJoin } from './join.ts';
 import { listen } from './listen.ts';
 import { lockKey } from './locks.ts';
-import { createNotifier } from './notify.ts';
 import { clientConfig, type PostgresAddress } from './url.ts';
 
 export interface PostgresOptions {

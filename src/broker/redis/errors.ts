@@ -4,7 +4,10 @@ import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 
 /** Answers of a server that cannot serve now, or not this client. */
 const unavailable =
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|BUSY|UNKILLABLE) /;
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|MISCONF|NOREPLICAS|NOAUTH|WRONGPASS|NOPERM|BUSY|UNKILLABLE) /;
+
+/** What is true of every call whose answer did not come; what it did can be asked by sending it again. */
+const unknownOutcome = 'the connection was lost before the answer came, so whether the call was done is not known';
 
 /** Whether the server does not know a script by its digest, and so has done nothing. */
 export function isUnknownScript(error: unknown): boolean {
@@ -16,9 +19,20 @@ export function isForbidden(error: unknown): boolean {
   return isReply(error) && /^(NOPERM|ERR unknown command)/.test(error.message);
 }
 
+/** Whether the client says that it has no connection any more. */
+export function isLostClient(error: unknown): boolean {
+  return error instanceof Error && /^Connection is closed|^Command aborted/.test(error.message);
+}
+
+/** Whether another server has taken over, or what this client may do has changed: a new connection finds out. */
+export function isOutdated(error: unknown): boolean {
+  return isReply(error) && /^(READONLY|MASTERDOWN|MOVED|ASK|NOAUTH|NOPERM) /.test(error.message);
+}
+
 /** The TaskFlowError for an error of the server or of the way to it. A fault of a script is a bug and returned as it is. */
 export function translate(error: unknown): unknown {
   if (error instanceof TaskFlowError || !(error instanceof Error)) return error;
+  if (isLostClient(error)) return taskFlowError('STORE_UNREACHABLE', { problem: unknownOutcome }, { cause: error });
   if (!isReply(error)) return taskFlowError('STORE_UNREACHABLE', { problem: error.message }, { cause: error });
   if (error.message.startsWith('OOM ')) return taskFlowError('STORE_OUT_OF_MEMORY', {}, { cause: error });
   if (error.message.startsWith('OUTBOXFULL '))

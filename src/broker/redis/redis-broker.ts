@@ -4,7 +4,7 @@ import { type Chance, createToken, systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Clock, systemClock } from '../../core/time.ts';
-import type { Broker, Schedules, Signal } from '../broker.ts';
+import type { Broker, Schedules } from '../broker.ts';
 import { claim } from './claim.ts';
 import { type Address, createConnection } from './connection.ts';
 import { detectDurability } from './durability.ts';
@@ -12,6 +12,7 @@ import { enqueue } from './enqueue.ts';
 import { createOutbox, type Guarded } from './events.ts';
 import { heartbeat } from './heartbeat.ts';
 import { inspect } from './inspect.ts';
+import { createNews } from './news.ts';
 import { claimOverdue } from './overdue.ts';
 import { cancel, configure, remove, retry, update } from './people.ts';
 import { promote } from './promote.ts';
@@ -40,8 +41,9 @@ export interface RedisOptions {
 
 export function createRedisBroker(options: RedisOptions): Broker {
   const { clock = systemClock, chance = systemChance, outboxLimits, ...place } = options;
-  const connection = createConnection({ ...place, clock, scripts: outboxLimits && loadScripts(outboxLimits) });
-  const listeners = new Set<(signal: Signal) => void>();
+  const scripts = outboxLimits && loadScripts(outboxLimits);
+  const connection = createConnection({ ...place, clock, chance, scripts });
+  const news = createNews(connection, clock, chance);
   let state: 'new' | 'open' | 'closed' = 'new';
   let inFlight = 0;
   let onIdle: (() => void) | null = null;
@@ -62,15 +64,10 @@ export function createRedisBroker(options: RedisOptions): Broker {
     }
   };
 
-  /** On their own turn: a listener that throws must not fail the call that was done. */
-  const emit = (signals: readonly Signal[]): void => {
-    for (const signal of signals) for (const listener of listeners) queueMicrotask(() => listener(signal));
-  };
-
   const telling = <Answer>(call: () => Promise<Told<Answer>>): Promise<Answer> =>
     guarded(async () => {
       const { answer, signals } = await call();
-      emit(signals);
+      news.tell(signals);
       return answer;
     });
 
@@ -79,13 +76,15 @@ export function createRedisBroker(options: RedisOptions): Broker {
     durability = await detectDurability(connection);
     await connection.run('open', [createToken(chance), protocol]);
     state = 'open';
+    news.begin();
   };
 
   const closeOnce = async (): Promise<void> => {
     await opening?.catch(() => {});
     state = 'closed';
-    listeners.clear();
+    news.silence();
     if (inFlight > 0) await new Promise<void>((resolve) => (onIdle = resolve));
+    await news.end();
     connection.close();
   };
 
@@ -112,11 +111,7 @@ export function createRedisBroker(options: RedisOptions): Broker {
           now: time,
         };
       }),
-    subscribe: (listener) => {
-      const own = (signal: Signal): void => listener(signal);
-      listeners.add(own);
-      return () => void listeners.delete(own);
-    },
+    subscribe: news.subscribe,
     enqueue: (tasks) => telling(() => enqueue(connection, tasks)),
     claim: (request) => guarded(() => claim(connection, request)),
     heartbeat: (request) => guarded(() => heartbeat(connection, request)),
@@ -134,7 +129,8 @@ export function createRedisBroker(options: RedisOptions): Broker {
     retry: (taskIds) => telling(() => retry(connection, taskIds)),
     remove: (taskIds) => guarded(() => remove(connection, taskIds)),
     update: (changes) => telling(() => update(connection, changes)),
-    configure: (scope, name, settings) => guarded(async () => emit(await configure(connection, scope, name, settings))),
+    configure: (scope, name, settings) =>
+      guarded(async () => news.tell(await configure(connection, scope, name, settings))),
     outbox: createOutbox(connection, guarded),
     control: (workerIds, command) => telling(() => control(connection, workerIds, command)),
     inspect: (taskIds) => guarded(() => inspect(connection, taskIds)),

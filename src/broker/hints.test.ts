@@ -1,7 +1,7 @@
 // Signals through the payload of a notification: what comes out is what went in, or says "some" of it.
 
 import { expect, test } from 'vitest';
-import type { Signal } from '../broker.ts';
+import type { Signal } from './broker.ts';
 import { decodeHints, encodeHints } from './hints.ts';
 
 const heard = (signals: readonly Signal[]) => decodeHints(encodeHints('a', signals), 'b');

@@ -1,7 +1,7 @@
 /** Tells other processes what was stored, outside of the transaction that stored it: a notification in it would be one lock for all commits. */
 
-import { type Clock, sleep } from '../../core/time.ts';
-import type { Signal } from '../broker.ts';
+import { type Clock, sleep } from '../core/time.ts';
+import type { Signal } from './broker.ts';
 import { encodeHints } from './hints.ts';
 
 export interface Notifier {

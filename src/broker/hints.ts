@@ -1,6 +1,6 @@
 /** Signals as the payload of a notification, and back. */
 
-import type { Signal } from '../broker.ts';
+import type { Signal } from './broker.ts';
 
 /** Postgres takes less than 8,000 bytes. */
 const payloadMax = 7_900;

@@ -1,0 +1,44 @@
+/** Hears what other processes have stored: one connection that subscribes, made anew whenever it is gone. */
+
+import type { Redis } from 'ioredis';
+import type { Chance } from '../../core/chance.ts';
+import type { Clock } from '../../core/time.ts';
+import type { Signal } from '../broker.ts';
+import { anything, decodeHints } from '../hints.ts';
+import { createLink } from './link.ts';
+
+export interface HearOptions {
+  readonly create: () => Redis;
+  /** Of the shard that has the namespace: a cluster sends it to no other node. */
+  readonly channel: string;
+  /** Whose messages are not needed. */
+  readonly own: string;
+  readonly emit: (signal: Signal) => void;
+  readonly clock: Clock;
+  readonly chance: Chance;
+}
+
+/** Begins to listen; answers how to stop. Failing to is no error: the poll goes on. */
+export function hear({ create, channel, own, emit, clock, chance }: HearOptions): () => void {
+  const emitAll = (signals: readonly Signal[]): void => {
+    for (const signal of signals) emit(signal);
+  };
+  let tries = 0;
+  const link = createLink({
+    create: () => {
+      tries += 1;
+      return create();
+    },
+    clock,
+    chance,
+    pings: true,
+    greet: async (client) => {
+      client.on('smessage', (_channel: string, payload: string) => emitAll(decodeHints(payload, own)));
+      await client.ssubscribe(channel);
+      // Whatever was told in between nobody has heard: also what is told while the server cuts off who reads too slowly.
+      if (tries > 1) emitAll(anything);
+    },
+  });
+  link.start();
+  return link.close;
+}

@@ -1,0 +1,53 @@
+/** Signals of one broker: told to its own process at once, to the others together, and heard from them once somebody listens. */
+
+import { type Chance, createToken } from '../../core/chance.ts';
+import type { Clock } from '../../core/time.ts';
+import type { Broker, Signal } from '../broker.ts';
+import { createNotifier } from '../notify.ts';
+import { createSubscribers } from '../subscribers.ts';
+import type { Connection } from './connection.ts';
+
+export interface News {
+  readonly subscribe: Broker['subscribe'];
+  tell(signals: readonly Signal[]): void;
+  /** There is a server now. */
+  begin(): void;
+  /** Nobody hears anything any more. */
+  silence(): void;
+  /** Sends what is left, and ends. */
+  end(): Promise<void>;
+}
+
+export function createNews(connection: Connection, clock: Clock, chance: Chance): News {
+  const own = createToken(chance);
+  const subscribers = createSubscribers();
+  const notifier = createNotifier(own, clock, connection.publish);
+  let hasBegun = false;
+  let stop: (() => void) | null = null;
+
+  const listen = (): void => {
+    if (hasBegun && !subscribers.isEmpty) stop ??= connection.listen(own, subscribers.emit);
+  };
+
+  return {
+    subscribe(listener, taker) {
+      const unsubscribe = subscribers.subscribe(listener, taker);
+      listen();
+      return unsubscribe;
+    },
+    tell(signals) {
+      for (const signal of signals) subscribers.emit(signal);
+      notifier.tell(signals);
+    },
+    begin() {
+      hasBegun = true;
+      listen();
+    },
+    silence: subscribers.clear,
+    async end() {
+      hasBegun = false;
+      stop?.();
+      await notifier.drain();
+    },
+  };
+}
