@@ -7,6 +7,7 @@ import { groupList, groupPause, groupResume, groupWeight } from '../operations/g
 import { limitList, limitPause, limitResume, limitSet } from '../operations/limit.ts';
 import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
 import { queueLimit, queueList, queuePause, queueResume } from '../operations/queue.ts';
+import { relayDrop, relayList, relayRetry } from '../operations/relay.ts';
 import {
   scheduleBackfill,
   scheduleDelete,
@@ -82,6 +83,9 @@ export const apiRoutes: readonly Route[] = [
   changing('POST', '/api/v1/schedules/:name/pause', schedulePause),
   changing('POST', '/api/v1/schedules/:name/resume', scheduleResume),
   changing('POST', '/api/v1/schedules/:name/backfill', scheduleBackfill),
+  reading('/api/v1/relay', relayList),
+  changing('POST', '/api/v1/relay/:id/retry', relayRetry),
+  changing('DELETE', '/api/v1/relay/:id', relayDrop),
   reading('/api/v1/workers', workerList),
   reading('/api/v1/workers/:id', workerGet),
   changing('POST', '/api/v1/workers/:id/drain', workerDrain),

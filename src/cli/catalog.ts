@@ -103,6 +103,14 @@ export const nouns: readonly Noun[] = [
     load: () => import('./commands/schedule.ts'),
   },
   {
+    name: 'relay',
+    group: 'Tasks',
+    usage: 'list|retry|drop',
+    alone: false,
+    summary: 'Tasks of your transactions on their way to the broker',
+    load: () => import('./commands/relay.ts'),
+  },
+  {
     name: 'config',
     group: 'Other',
     usage: 'list|get|validate',

@@ -90,6 +90,7 @@ export const errorTable = {
     'It may have been removed after its retention: see keep.succeeded and keep.failed.',
   ),
   QUEUE_NOT_FOUND: kind(404, 4, 'There is no queue "{name}".'),
+  RELAY_TASK_NOT_FOUND: kind(404, 4, 'The relay has set no task {id} aside.', 'taskflow relay list'),
   WORKER_NOT_FOUND: kind(404, 4, 'There is no worker "{name}".', 'taskflow worker list'),
   TASK_NOT_DEFINED: kind(404, 4, 'No task file of this project defines "{name}".', 'Name other folders with --tasks.'),
   SETTING_NOT_FOUND: kind(404, 4, 'There is no setting "{name}".', 'taskflow config list'),
@@ -107,6 +108,12 @@ export const errorTable = {
     "Use ifExists: 'return' to get that task instead.",
   ),
   TASK_FINISHED: kind(409, 7, 'Task {id} has finished already ({state}).'),
+  RELAY_TASK_REFUSED: kind(
+    409,
+    7,
+    'The broker does not take task {id}: {problem}',
+    'taskflow relay drop {id}   when it is of no use any more',
+  ),
   SCHEDULE_UNREADABLE: kind(
     409,
     1,
@@ -223,7 +230,7 @@ export const errorTable = {
     'taskflow db migrate',
   ),
   STORE_CLOSED: kind(503, 6, 'The store is closed.'),
-  RELAY_FULL: kind(503, 6, 'No more tasks can be in your transactions now: {problem}.', undefined, true),
+  RELAY_FULL: kind(503, 6, 'No more tasks can be in your transactions now: {problem}.', 'taskflow relay list', true),
   STORE_IN_USE: kind(
     409,
     7,

@@ -2,6 +2,7 @@
 
 import { formatDuration } from '../core/duration.ts';
 import type { QueueDocument } from '../operations/queue.ts';
+import type { HealthDocument } from '../operations/system.ts';
 import type { WorkerDocument } from '../operations/worker.ts';
 import { Glyph, type ShownView } from './glyphs.tsx';
 import { count } from './words.ts';
@@ -19,12 +20,18 @@ const concernsMax = 5;
 export function NeedsAttention({
   queues,
   workers,
+  relay,
 }: {
   readonly queues: readonly QueueDocument[];
   readonly workers: readonly WorkerDocument[];
+  readonly relay: HealthDocument['relay'];
 }) {
   const listening = workers.filter(({ state, concurrency }) => state !== 'silent' && concurrency > 0).length;
-  const concerns = [...workers.flatMap(blockOf), ...queues.flatMap((queue) => concernsOf(queue, listening))];
+  const concerns = [
+    ...workers.flatMap(blockOf),
+    ...refusedOf(relay),
+    ...queues.flatMap((queue) => concernsOf(queue, listening)),
+  ];
   if (concerns.length === 0) return null;
   return (
     <section class="card">
@@ -46,6 +53,20 @@ export function NeedsAttention({
     </section>
   );
 }
+
+/** They were promised by a commit, and nobody runs them. */
+function refusedOf(relay: HealthDocument['relay']): readonly Concern[] {
+  if (relay === null || (relay.setAside === 0 && relay.lagMs < relayShownMs)) return [];
+  const { setAside, lagMs } = relay;
+  const title =
+    setAside === 0
+      ? `Tasks of transactions have waited ${formatDuration(lagMs)} for the broker`
+      : `The broker does not take ${setAside === 1 ? '1 task' : `${count(setAside)} tasks`} of your transactions`;
+  const more = setAside === 0 ? 'A server or worker pushes them once a second.' : 'Each says why:';
+  return [{ look: 'failed', title, more, command: 'taskflow relay list' }];
+}
+
+const relayShownMs = 30_000;
 
 /** A loop that stands for a second or two is nobody's concern. */
 const blockShownMs = 3_000;

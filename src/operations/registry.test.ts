@@ -24,6 +24,6 @@ describe.each(all)('%s', (name, operation) => {
 
 test('a viewer only reads', () => {
   const changing =
-    /\.(enqueue|cancel|retry|remove|delete|run|backfill|pause|resume|limit|weight|set|drain|scale|stack|restart)$/;
+    /\.(enqueue|cancel|retry|remove|drop|delete|run|backfill|pause|resume|limit|weight|set|drain|scale|stack|restart)$/;
   for (const [name, { role }] of all) expect([name, role === 'viewer']).toEqual([name, !changing.test(name)]);
 });

@@ -5,6 +5,7 @@ import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
 import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
 import type { Operation } from './operation.ts';
 import { queueLimit, queueList, queuePause, queueResume } from './queue.ts';
+import { relayDrop, relayList, relayRetry } from './relay.ts';
 import {
   scheduleBackfill,
   scheduleDelete,
@@ -53,6 +54,9 @@ export const operations = {
   'schedule.resume': scheduleResume,
   'schedule.delete': scheduleDelete,
   'schedule.backfill': scheduleBackfill,
+  'relay.list': relayList,
+  'relay.retry': relayRetry,
+  'relay.drop': relayDrop,
   'worker.list': workerList,
   'worker.get': workerGet,
   'worker.drain': workerDrain,

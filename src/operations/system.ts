@@ -2,6 +2,7 @@
 
 import type { BrokerInfo } from '../broker/broker.ts';
 import { isAlive } from '../core/presence.ts';
+import type { RelayStatus } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
 import { isoTime } from '../core/time.ts';
 import type { Minute } from '../history/history.ts';
@@ -18,6 +19,8 @@ export interface HealthDocument {
   readonly running: number;
   /** How far the record is behind the live store. */
   readonly lagMs: number;
+  /** Tasks of transactions on their way to the broker; `null` where they are there with the commit. */
+  readonly relay: RelayStatus | null;
   /** The store's clock. */
   readonly now: string;
 }
@@ -44,10 +47,11 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
   role: 'viewer',
   schema: async () => (await import('./schemas.ts')).nothing,
   async run({ store }) {
-    const [info, workers, lagMs] = await Promise.all([
+    const [info, workers, lagMs, relay = null] = await Promise.all([
       store.broker.info(),
       store.broker.getWorkers(),
       store.history.lagMs(),
+      store.relay?.status(),
     ]);
     const { kind, durability, detail, protocol } = info;
     const living = workers.filter((worker) => isAlive(worker, info.now) && worker.concurrency > 0);
@@ -58,6 +62,7 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
       slots: living.reduce((sum, worker) => sum + worker.concurrency, 0),
       running: living.reduce((sum, worker) => sum + worker.running, 0),
       lagMs,
+      relay,
       now: isoTime(info.now),
     };
   },

@@ -46,6 +46,16 @@ describe('the overview', () => {
     expect(await page('/')).toContain('Queue lonely is paused and has 1 waiting task');
   });
 
+  test('names tasks of transactions that the broker does not take', async () => {
+    await enqueued();
+    const relay = { status: async () => ({ waiting: 0, setAside: 2, lagMs: 0 }) };
+    const store = Object.assign(server.store, { relay });
+    const html = await page('/');
+    Reflect.deleteProperty(store, 'relay');
+    expect(html).toContain('The broker does not take 2 tasks of your transactions');
+    expect(html).toContain('taskflow relay list');
+  });
+
   test('with a filter in its address is the list', async () => {
     await enqueued();
     expect(await page('/?q=name:text.*')).toContain('value="name:text.*"');

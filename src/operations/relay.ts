@@ -1,0 +1,69 @@
+/** Operations on the relay: what of users' transactions has yet to reach the broker, and what it does not take. */
+
+import { taskFlowError } from '../core/errors.ts';
+import { parseId } from '../core/ids.ts';
+import { limits } from '../core/limits.ts';
+import type { RelayRetry, RelayStatus, SetAsideTask } from '../core/relay.ts';
+import { isoTime } from '../core/time.ts';
+import type { Operation } from './operation.ts';
+import type { Nothing, TaskInput } from './schemas.ts';
+
+/** A task of a committed transaction that the broker does not take. */
+export interface SetAsideDocument {
+  readonly id: string;
+  /** `null` where its row cannot be read. */
+  readonly name: string | null;
+  readonly enqueuedAt: string;
+  readonly problem: string;
+}
+
+/** The oldest first, at most `limits.relayAsideMax`: then transactions get no more tasks. */
+export interface RelayDocument extends RelayStatus {
+  readonly tasks: readonly SetAsideDocument[];
+}
+
+const nothingThere: RelayDocument = { waiting: 0, setAside: 0, lagMs: 0, tasks: [] };
+
+export const relayList: Operation<Nothing, RelayDocument> = {
+  name: 'relay.list',
+  summary: 'List the tasks of transactions that the broker does not take',
+  role: 'viewer',
+  schema: async () => (await import('./schemas.ts')).nothing,
+  async run({ store: { relay } }) {
+    if (relay === undefined) return nothingThere;
+    const [status, tasks] = await Promise.all([relay.status(), relay.setAside(limits.relayAsideMax)]);
+    return { ...status, tasks: tasks.map(setAsideDocument) };
+  },
+};
+
+export const relayRetry: Operation<TaskInput, { readonly id: string; readonly outcome: 'pushed' }> = {
+  name: 'relay.retry',
+  summary: 'Push a task that was set aside to the broker once more',
+  role: 'operator',
+  schema: async () => (await import('./schemas.ts')).taskInput,
+  async run({ store: { relay } }, { id }) {
+    const taskId = parseId(id);
+    const [result = { outcome: 'unknown' }] = ((await relay?.retry([taskId])) ?? []) as readonly RelayRetry[];
+    if (result.outcome === 'unknown') throw taskFlowError('RELAY_TASK_NOT_FOUND', { id: taskId });
+    if (result.outcome === 'refused')
+      throw taskFlowError('RELAY_TASK_REFUSED', { id: taskId, problem: result.problem });
+    return { id: taskId, outcome: 'pushed' };
+  },
+};
+
+export const relayDrop: Operation<TaskInput, { readonly id: string; readonly outcome: 'dropped' }> = {
+  name: 'relay.drop',
+  summary: 'Forget a task that was set aside: it is never run',
+  role: 'admin',
+  schema: async () => (await import('./schemas.ts')).taskInput,
+  async run({ store: { relay } }, { id }) {
+    const taskId = parseId(id);
+    const [isDropped = false] = (await relay?.drop([taskId])) ?? [];
+    if (!isDropped) throw taskFlowError('RELAY_TASK_NOT_FOUND', { id: taskId });
+    return { id: taskId, outcome: 'dropped' };
+  },
+};
+
+function setAsideDocument({ taskId, name, at, problem }: SetAsideTask): SetAsideDocument {
+  return { id: taskId, name, enqueuedAt: isoTime(at), problem };
+}
