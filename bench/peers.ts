@@ -10,7 +10,7 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { startPostgres } from '../src/servers/postgres.ts';
-import { installLine, missingServers } from '../src/servers/programs.ts';
+import { installLine, missingServers, type ServerKind } from '../src/servers/programs.ts';
 import { startRedis } from '../src/servers/redis.ts';
 import { emptyDatabase } from './empty-database.ts';
 import type { Figures } from './peers/measure.ts';
@@ -18,6 +18,7 @@ import { load, quantile } from './settings.ts';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 const tasks = Number(process.env.BENCH_TASKS ?? 100_000);
+const servers = (process.env.BENCH_SERVERS ?? 'redis,postgres').split(',') as readonly ServerKind[];
 const folder = join(import.meta.dirname, 'peers');
 
 /** What is compared on one server. `empty` answers with the URL of a store that holds nothing. */
@@ -34,17 +35,17 @@ type Round = Readonly<Record<string, Partial<Figures>>>;
 
 /** Prints the medians of the rounds, then TaskFlow's ratios. */
 export async function run(): Promise<void> {
-  const missing = missingServers(['redis', 'postgres']);
+  const missing = missingServers(servers);
   if (missing.length > 0) return console.log(`There is no ${missing.join(' and no ')} here: ${installLine(missing)}`);
   await install();
   console.log(`${rounds} rounds; ${tasks} tasks of 130 bytes of JSON, no-op handler, one worker process.`);
-  const redis = await startRedis(['--appendonly', 'yes', '--appendfsync', 'everysec']);
-  const postgres = await startPostgres();
-  try {
-    await compare(onRedis(redis.url));
-    await compare(onPostgres(postgres.url));
-  } finally {
-    await Promise.all([redis.stop(), postgres.stop()]);
+  if (servers.includes('redis')) {
+    const redis = await startRedis(['--appendonly', 'yes', '--appendfsync', 'everysec']);
+    await compare(onRedis(redis.url)).finally(() => redis.stop());
+  }
+  if (servers.includes('postgres')) {
+    const postgres = await startPostgres();
+    await compare(onPostgres(postgres.url)).finally(() => postgres.stop());
   }
 }
 

@@ -125,6 +125,44 @@ const fenceCases: readonly Case[] = [
     },
   ],
   [
+    'tasks that differ in nothing but their ids end each with its own result and key',
+    async (world) => {
+      for (const key of ['a', 'b', 'c', 'd']) await world.put({ key, group: key < 'c' ? 'low' : 'high' });
+      const claimed = await world.claimAll();
+      const results: Readonly<Record<string, string | null>> = { a: '"of a"', b: null, c: '"of c"', d: '"of d"' };
+      const settlements = claimed.map(({ task, lease }) =>
+        settlement(task.id, lease, finish(task.key === 'd' ? 'failed' : 'succeeded', { result: results[task.key!]! })),
+      );
+      await world.broker().settle(settlements);
+      const ended = await world.broker().getTasks(claimed.map(({ task }) => task.id));
+      expect(ended.map((task) => [task?.key, task?.group, task?.result]).sort()).toEqual([
+        ['a', 'low', '"of a"'],
+        ['b', 'low', null],
+        ['c', 'high', '"of c"'],
+        ['d', 'high', '"of d"'],
+      ]);
+      for (const key of ['a', 'b', 'c', 'd']) await world.put({ key });
+    },
+  ],
+  [
+    'a stale settlement before the right one of the same task changes none of its like',
+    async (world) => {
+      const ids = [await world.put(), await world.put(), await world.put()] as const;
+      const [first, second, third] = await world.claimAll();
+      const stale = sampleToken(0xfeed);
+      const results = await outcomesOf(
+        world,
+        [ids[0], stale, finish('failed')],
+        [ids[1], second!.lease, finish('succeeded')],
+        [ids[0], first!.lease, finish('succeeded')],
+        [ids[2], stale, finish('failed')],
+        [ids[2], { ...third!.lease, epoch: 2 }, finish('failed')],
+      );
+      expect(results).toEqual(['stale', 'applied', 'applied', 'stale', 'stale']);
+      expect(await world.task(ids[2])).toMatchObject({ state: 'running', version: 2, attempt: 1 });
+    },
+  ],
+  [
     'a late repetition of a claim does not lend its lease to the run before',
     async (world) => {
       const { id, token } = await world.bring('running');

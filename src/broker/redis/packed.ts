@@ -2,9 +2,13 @@
 
 export type Packed = number | string | boolean | null | readonly Packed[];
 
-/** Reads `count` values from the start of `bytes`; answers them and where the rest begins. */
-export function unpack(bytes: Buffer, count: number): { readonly values: readonly Packed[]; readonly end: number } {
-  let at = 0;
+/** Reads `count` values from the place `start` of `bytes` on; answers them and where the rest begins. */
+export function unpack(
+  bytes: Buffer,
+  count: number,
+  start = 0,
+): { readonly values: readonly Packed[]; readonly end: number } {
+  let at = start;
 
   const text = (length: number): string => {
     at += length;

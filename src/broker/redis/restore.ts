@@ -21,8 +21,10 @@ function restoredFields(task: Task): unknown {
     id: task.id,
     shape: shapeOf(task),
     createdAt: task.createdAt,
+    key: task.key ?? false,
+    group: task.group ?? false,
     more: moreText(task),
-    head: headOf(task, Object.keys(asides).join('')),
+    head: headOf(task, lettersOf(task, asides)),
     leaseUntil: task.leaseUntil ?? 0,
     asides,
     takes: wouldHold(task),
@@ -59,10 +61,12 @@ function headOf(task: Task, aside: string): readonly unknown[] {
     noToken,
     noToken,
     false,
-    task.key ?? false,
     aside,
-    task.group ?? false,
   ];
+}
+
+function lettersOf({ key, group }: Task, asides: Record<string, string>): string {
+  return `${Object.keys(asides).join('')}${key === null ? '' : 'k'}${group === null ? '' : 'g'}`;
 }
 
 function asidesOf({

@@ -77,6 +77,7 @@ export function moreText({ flowId, traceparent, firedBy }: NewTask | Task): stri
 export type Described = readonly [
   ids: Buffer,
   heads: readonly Buffer[],
+  headOfEach: Buffer,
   rows: readonly Buffer[],
   leases: readonly number[],
   shapes: readonly (number | Buffer)[],
@@ -86,8 +87,8 @@ export type Described = readonly [
 /** Beside a head, by the letters of lua/prelude.lua. */
 type Asides = Partial<Record<'e' | 'r' | 'p' | 'c' | 'w' | 'l' | 'd', string>>;
 
-/** The tasks of an answer, in its order. */
-export function readTasks([ids, heads, rows, leases, shapeList, asideList]: Described): readonly Task[] {
+/** The tasks of an answer, in its order. Neighbours have much in common, and that is read once. */
+export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, asideList]: Described): readonly Task[] {
   if (rows.length === 0) return [];
   const shapes = new Map<Packed, Shape>();
   for (let i = 0; i < shapeList.length; i += 2)
@@ -97,55 +98,93 @@ export function readTasks([ids, heads, rows, leases, shapeList, asideList]: Desc
     const place = (asideList[i] as number) - 1;
     asides.set(place, { ...asides.get(place), [String(asideList[i + 1])]: String(asideList[i + 2]) });
   }
+  const heads = headList.map((head) => unpack(head, 1).values[0] as readonly Packed[]);
+  const headNumbers = headOfEach.toString('latin1').split(' ');
+  const readRow = createRowReader();
   return ids
     .toString('latin1')
     .split(' ')
-    .map((id, place) =>
-      readTask({
+    .map((id, place) => {
+      const head = heads[Number(headNumbers[place]) - 1] ?? [];
+      const shape = shapes.get(head[1] ?? null);
+      if (shape === undefined) throw new Error(`Invariant broken: task ${id} has a shape that is not stored`);
+      const [leaseUntil = 0] = leases.length === 1 ? leases : leases.slice(place, place + 1);
+      return readTask({
         id,
-        head: unpack(heads[place] ?? Buffer.alloc(0), 1).values[0] as readonly Packed[],
-        row: rows[place] ?? Buffer.alloc(0),
-        leaseUntil: leases[place] ?? 0,
-        shapes,
+        head,
+        row: readRow(rows[place] ?? noRow),
+        leaseUntil,
+        shape,
         aside: asides.get(place) ?? none,
-      }),
-    );
+      });
+    });
 }
 
 const none: Asides = {};
+const noRow = Buffer.alloc(0);
+
+interface Row {
+  readonly createdAt: number;
+  readonly key: string | null;
+  readonly group: string | null;
+  readonly more: More;
+  readonly payload: string;
+}
+
+const noMore: More = [null, null, null];
+/** No key, no group and no more, as a number of three bytes. */
+const nothingOwn = 0xc2c2c2;
+
+/** Reads rows as lua/prelude.lua has them. */
+function createRowReader(): (row: Buffer) => Row {
+  const times = new Map<string, number>();
+  return (row) => {
+    const end = row.readUInt16BE(0) + 2;
+    const common = row.toString('latin1', 2, end);
+    const createdAt = times.get(common) ?? (unpack(row, 2, 2).values[1] as number);
+    times.set(common, createdAt);
+    if (row.readUIntBE(end, 3) === nothingOwn)
+      return { createdAt, key: null, group: null, more: noMore, payload: row.toString('utf8', end + 3) };
+    const own = unpack(row, 3, end);
+    const [key, group, more] = own.values as readonly [string | false, string | false, string | false];
+    return {
+      createdAt,
+      key: key === false ? null : key,
+      group: group === false ? null : group,
+      more: more === false ? noMore : (JSON.parse(more) as More),
+      payload: row.toString('utf8', own.end),
+    };
+  };
+}
 
 interface Found {
   readonly id: string;
   readonly head: readonly Packed[];
-  readonly row: Buffer;
+  readonly row: Row;
   readonly leaseUntil: number;
-  readonly shapes: ReadonlyMap<Packed, Shape>;
+  readonly shape: Shape;
   readonly aside: Asides;
 }
 
 const time = (value: Packed | undefined): number | null => (value === false ? null : (value as number));
 
-function readTask({ id, head, row, leaseUntil, shapes, aside }: Found): Task {
-  const { values, end } = unpack(row, 9);
-  const shape = shapes.get(head[1] ?? null);
-  if (shape === undefined) throw new Error(`Invariant broken: task ${id} has a shape that is not stored`);
-  const [flowId, traceparent, firedBy] =
-    typeof values[8] === 'string' ? (JSON.parse(values[8]) as More) : [null, null, null];
+function readTask({ id, head, row, leaseUntil, shape, aside }: Found): Task {
+  const [flowId, traceparent, firedBy] = row.more;
   const state = head[0] as TaskState;
   return {
     id,
     name: shape[0],
     queue: shape[1],
-    payload: row.toString('utf8', end),
+    payload: row.payload,
     schemaVersion: shape[9] === false ? null : shape[9],
     priority: shape[2],
     timeoutMs: shape[3] === false ? null : shape[3],
     policy: shape[8],
     keepMs: shape[4],
     strictCancel: shape[5],
-    group: values[7] === false ? null : (values[7] as string),
+    group: row.group,
     limits: aside.l === undefined ? [] : readRules(aside.l),
-    key: values[5] === false ? null : (values[5] as string),
+    key: row.key,
     keyForMs: shape[7] === false ? null : shape[7],
     ifExists: shape[6],
     dependsOn: aside.d === undefined ? [] : readDependencies(aside.d),
@@ -170,7 +209,7 @@ function readTask({ id, head, row, leaseUntil, shapes, aside }: Found): Task {
     checkpoints: aside.c === undefined ? [] : readCheckpoints(aside.c),
     result: aside.r ?? null,
     error: aside.e === undefined ? null : (JSON.parse(aside.e) as TaskError),
-    createdAt: values[1] as number,
+    createdAt: row.createdAt,
     dueAt: head[10] as number,
     startBy: time(head[11]),
     expiresAt: time(head[12]),

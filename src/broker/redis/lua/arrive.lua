@@ -10,10 +10,10 @@ local arrivals = {}
 
 local function make(form, dueAt, key, rules, more, dependsOn, group)
   local startBy, expiresAt = form[4] and dueAt + form[4], form[5] and now + form[5]
-  local aside = (rules and 'l' or '') .. (dependsOn and 'd' or '')
+  local aside = (rules and 'l' or '') .. (dependsOn and 'd' or '') .. (key and 'k' or '') .. (group and 'g' or '')
   form.shape = form.shape or shapeIdOf(form[1])
-  local values = cmsgpack.pack(form.shape, now, dueAt, startBy, expiresAt, key, aside, group, more)
-  return { values = values, task = freshTask(values) }
+  local common = cmsgpack.pack(form.shape, now, dueAt, startBy, expiresAt, aside)
+  return { start = join(common, cmsgpack.pack(key, group, more)), task = freshTask(common) }
 end
 
 -- Looks at the parents as they are now.
@@ -29,43 +29,59 @@ local function storeEdges(id, task, dependsOn)
 end
 
 local function insert(batch, i, form, dueAt, dependsOn)
-  local id, extra, made = batch.ids[i], batch.extras[i], nil
-  if extra then
-    made = make(form, dueAt, extra[2], extra[3], extra[4], #dependsOn > 0, extra[8])
-    if extra[3] then set(puts, 'rules', id, extra[3]) end
-    tasks[id] = made.task
-    if #dependsOn > 0 then
-      storeEdges(id, made.task, dependsOn)
-      -- Its row alone would say that it is queued.
-      if made.task[STATE] == 'blocked' then dirty[id] = made.task end
-    end
-    if extra[2] then holdKey(extra[2], id, false) end
-    if extra[7] then set(members, 'flow:' .. extra[7], id, true) end
-  else
-    -- Nothing of such a task differs from that of its neighbours but the id and the payload.
-    form.plain = form.plain or make(form, dueAt, false, false, false, false, false)
-    made = form.plain
+  local id, extra = batch.ids[i], batch.extras[i]
+  local made = make(form, dueAt, extra[2], extra[3], extra[4], #dependsOn > 0, extra[8])
+  local task = made.task
+  tasks[id] = task
+  if extra[2] or extra[8] then owns[id] = cmsgpack.pack(extra[2], extra[8]) end
+  if extra[3] then set(puts, 'rules', id, extra[3]) end
+  if #dependsOn > 0 then
+    storeEdges(id, task, dependsOn)
+    -- Its row alone would say that it is queued.
+    if task[STATE] == 'blocked' then dirty[id] = task end
   end
-  rows[id] = made.values .. ARGV[batch.offset + i]
+  if extra[2] then holdKey(extra[2], id, false) end
+  if extra[7] then set(members, 'flow:' .. extra[7], id, true) end
+  rows[id] = made.start .. ARGV[batch.offset + i]
   set(puts, 'tasks', id, rows[id])
   add('shapeUses', form.shape, 1)
-  place(id, made.task)
-  record('enqueue', id, made.task, false, made.task[STATE])
-  local wish = extra and wishOf(extra[7])
+  place(id, task)
+  record('enqueue', id, task, false, task[STATE])
+  local wish = wishOf(extra[7])
   if wish then
     edges.finished[#edges.finished + 1] = id
-    cancelWaiting('cancel', id, made.task, wish[2])
+    cancelWaiting('cancel', id, task, wish[2])
   end
-  return made.task[STATE]
+  return task[STATE]
+end
+
+-- Nothing of such a task differs from that of its neighbours but the id and the payload. Answers the letter of its state.
+local function joinCrowd(batch, i, form)
+  local crowd, id = form.crowd, batch.ids[i]
+  if not crowd then
+    crowd = make(form, form.dueAt, false, false, false, false, false)
+    crowd.ids, crowd.rows, crowd.letter = {}, {}, string.sub(crowd.task[STATE], 1, 1)
+    form.crowd = crowd
+  end
+  local n, row = #crowd.ids + 1, crowd.start .. ARGV[batch.offset + i]
+  crowd.ids[n], crowd.rows[n], rows[id] = id, row, row
+  return crowd.letter
+end
+
+local function insertCrowd(form, crowd)
+  set(puts, 'tasks', crowd.ids, crowd.rows)
+  add('shapeUses', form.shape, #crowd.ids)
+  place(crowd.ids, crowd.task)
+  record('enqueue', crowd.ids, crowd.task, false, crowd.task[STATE])
 end
 
 local function hasSameBody(batch, i, form)
   local id = batch.ids[i]
-  local offset, shape, _, _, _, _, key = cmsgpack.unpack_limit(rows[id], ROW_VALUES + 1, 0)
+  local shape, key, _, _, before = cmsgpack.unpack(commonOf(rows[id])), ownOf(rows[id])
   loadShapes({ shape })
   return shapes[shape][NAME] == form.fields[NAME]
     and key == (batch.extras[i] and batch.extras[i][2] or false)
-    and (offset == -1 and '' or string.sub(rows[id], offset + 1)) == ARGV[batch.offset + i]
+    and (before == -1 and '' or string.sub(rows[id], before + 1)) == ARGV[batch.offset + i]
 end
 
 -- Only a holder that waits can be replaced: what runs, or ran within `keyForMs`, stands.
@@ -83,8 +99,12 @@ local function replace(batch, i, form, holderId, dependsOn)
   return 'replaced', holderId, insert(batch, i, form, dueAt, dependsOn)
 end
 
+local function formAt(batch, i)
+  return batch.forms[tonumber(batch.formOf[i])]
+end
+
 local function arriveOne(batch, i, dependsOn)
-  local id, form = batch.ids[i], batch.forms[tonumber(batch.formOf[i])]
+  local id, form = batch.ids[i], formAt(batch, i)
   if rows[id] then
     if not hasSameBody(batch, i, form) then return 'conflict', id, '' end
     load({ id })
@@ -186,6 +206,8 @@ function arrivals.store(batch)
   for i, id in ipairs(batch.ids) do
     if batch.skips and batch.skips[i] then
       letters[i] = '.'
+    elseif not batch.extras[i] and not rows[id] then
+      letters[i] = joinCrowd(batch, i, formAt(batch, i))
     else
       local dependsOn = parentsOf(batch, i, standsFor, holders)
       local outcome, of, state = arriveOne(batch, i, dependsOn)
@@ -212,6 +234,9 @@ function arrivals.store(batch)
         end
       end
     end
+  end
+  for _, form in ipairs(batch.forms) do
+    if form.crowd then insertCrowd(form, form.crowd) end
   end
   return table.concat(letters), others, gainParents(gains)
 end

@@ -25,6 +25,12 @@ local function deadlineOf(task)
   return at and at + limits.graceMs
 end
 
+-- Everything here is about a task or a crowd: `who` is an id or a list of ids.
+
+local function sizeOf(who)
+  return type(who) == 'table' and #who or 1
+end
+
 -- By shape and view; the names of the counts are spelled out once a call.
 local function count(task, delta)
   local views = counted[task[SHAPE]]
@@ -37,7 +43,7 @@ local function count(task, delta)
 end
 
 -- Neighbours that share everything but their ids are one group: the event of a batch is little more than its ids.
-local function record(kind, id, task, from, to)
+local function record(kind, who, task, from, to)
   local shape = shapes[task[SHAPE]]
   local name, queue, version, reason, attempt = shape[NAME], shape[QUEUE], task[VERSION], task[REASON], task[ATTEMPT]
   local groups = events[kind]
@@ -54,62 +60,97 @@ local function record(kind, id, task, from, to)
     groups[#groups + 1] = last
   end
   local ids = last[8]
-  ids[#ids + 1] = id
+  if type(who) == 'string' then
+    ids[#ids + 1] = who
+    return
+  end
+  local n = #ids
+  for i = 1, #who do
+    ids[n + i] = who[i]
+  end
+end
+
+-- Tasks of groups stand in a line for each group.
+local function stand(who, task)
+  local queue, order = shapes[task[SHAPE]][QUEUE], orderOf(task)
+  if not hasWork[queue] then
+    hasWork[queue] = true
+    work[#work + 1] = queue
+  end
+  if not has(task, 'g') then return set(scores, queueKey(queue), who, order) end
+  for _, id in ipairs(idsOf(who)) do
+    local group = groupOf(id)
+    set(scores, lineKey(queue, group), id, order)
+    turns.join(queue, group, id, task[DUE_AT])
+  end
+end
+
+local function leaveLine(who, task)
+  local queue = shapes[task[SHAPE]][QUEUE]
+  if not has(task, 'g') then return set(scores, queueKey(queue), who, false) end
+  for _, id in ipairs(idsOf(who)) do
+    local group = groupOf(id)
+    set(scores, lineKey(queue, group), id, false)
+    turns.left(queue, group, id)
+  end
+end
+
+-- What others wait for, or waits for others.
+local function endEdges(who, task)
+  local isParent, isChild = has(task, 'h'), has(task, 'd')
+  if not isParent and not isChild then return end
+  for _, id in ipairs(idsOf(who)) do
+    if isParent then edges.ended[#edges.ended + 1] = id end
+    if isChild then edges.done[#edges.done + 1] = id end
+  end
 end
 
 -- Puts a task where its state is looked for.
-local function place(id, task, leaseUntil)
+local function place(who, task, leaseUntil)
   local state = task[STATE]
-  count(task, 1)
+  count(task, sizeOf(who))
   if state == 'queued' then
-    local queue, group = shapes[task[SHAPE]][QUEUE], task[GROUP]
-    set(scores, lineKey(queue, group), id, orderOf(task))
-    if group then turns.join(queue, group, id, task[DUE_AT]) end
-    if not hasWork[queue] then
-      hasWork[queue] = true
-      work[#work + 1] = queue
-    end
+    stand(who, task)
   elseif state == 'scheduled' then
-    set(scores, 'scheduled', id, task[DUE_AT])
-    if dueBefore[id] ~= task[DUE_AT] then firstDueAt = earlier(firstDueAt, task[DUE_AT]) end
+    set(scores, 'scheduled', who, task[DUE_AT])
+    if dueBefore[who] ~= task[DUE_AT] then firstDueAt = earlier(firstDueAt, task[DUE_AT]) end
   elseif state == 'running' then
-    set(scores, 'leases', id, leaseUntil)
+    set(scores, 'leases', who, leaseUntil)
   elseif state == 'blocked' then
-    edges.blocked[id] = true
+    for _, id in ipairs(idsOf(who)) do
+      edges.blocked[id] = true
+    end
   else
-    set(scores, 'finished', id, leavesAt(task))
-    if string.find(task[ASIDE], 'h', 1, true) then edges.ended[#edges.ended + 1] = id end
-    if string.find(task[ASIDE], 'd', 1, true) then edges.done[#edges.done + 1] = id end
+    set(scores, 'finished', who, leavesAt(task))
+    endEdges(who, task)
   end
   local at = deadlineOf(task)
-  if at then set(scores, 'deadlines', id, at) end
+  if at then set(scores, 'deadlines', who, at) end
 end
 
 -- Takes a task from where it is found; answers the state it leaves.
-local function leave(id, task)
+local function leave(who, task)
   local state = task[STATE]
-  count(task, -1)
+  count(task, -sizeOf(who))
   if state == 'queued' then
-    local queue, group = shapes[task[SHAPE]][QUEUE], task[GROUP]
-    set(scores, lineKey(queue, group), id, false)
-    if group then turns.left(queue, group, id) end
+    leaveLine(who, task)
   elseif state == 'scheduled' then
-    set(scores, 'scheduled', id, false)
-    dueBefore[id] = task[DUE_AT]
+    set(scores, 'scheduled', who, false)
+    dueBefore[who] = task[DUE_AT]
   elseif state == 'running' then
-    set(scores, 'leases', id, false)
+    set(scores, 'leases', who, false)
   elseif state ~= 'blocked' then
-    set(scores, 'finished', id, false)
+    set(scores, 'finished', who, false)
   end
-  if state == 'blocked' or deadlineOf(task) then set(scores, 'deadlines', id, false) end
+  if state == 'blocked' or deadlineOf(task) then set(scores, 'deadlines', who, false) end
   return state
 end
 
-local function enter(kind, id, task, from, leaseUntil)
+local function enter(kind, who, task, from, leaseUntil)
   task[VERSION] = task[VERSION] + 1
-  dirty[id] = task
-  place(id, task, leaseUntil)
-  record(kind, id, task, from, task[STATE])
+  dirty[who] = task
+  place(who, task, leaseUntil)
+  record(kind, who, task, from, task[STATE])
 end
 
 -- What to tell whoever waits: the queues that got work, the time to the first task that was scheduled, -1 without one,
@@ -149,7 +190,7 @@ end
 
 -- Lets go of the task's key when the task is its holder.
 local function freeKey(id, task)
-  local key = task[KEY]
+  local key = has(task, 'k') and keyAndGroupOf(id)
   local held = key and keyOf(key)
   if not held or held[1] ~= id then return end
   keysHeld[key] = false

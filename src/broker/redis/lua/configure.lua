@@ -40,7 +40,7 @@ local function takeRunning(queue)
   for from = 1, #ids, 1000 do
     local chunk = { unpack(ids, from, math.min(from + 999, #ids)) }
     for i, head in ipairs(call('HMGET', prefix .. 'heads', unpack(chunk))) do
-      local shape = cmsgpack.unpack(head)[SHAPE]
+      local shape = cmsgpack.unpack(commonOf(head))[SHAPE]
       if isOfQueue[shape] == nil then
         loadShapes({ shape })
         isOfQueue[shape] = shapes[shape][QUEUE] == queue

@@ -2,7 +2,7 @@
 
 local function erase(kind, id, task)
   local from = leave(id, task)
-  local _, rowShape = cmsgpack.unpack_limit(rows[id], 1, 0)
+  local _, rowShape = cmsgpack.unpack_limit(rows[id], 1, 2)
   add('shapeUses', rowShape, -1)
   if task[SHAPE] ~= rowShape then add('shapeUses', task[SHAPE], -1) end
   edges.forget(id, task)

@@ -39,13 +39,13 @@ local function parentsOf(id)
 end
 
 local function childrenOf(id, task)
-  if not string.find(task[ASIDE], 'h', 1, true) then return {} end
+  if not has(task, 'h') then return {} end
   return relatives(first(edges.childrenOf(id), limits.relativesMax))
 end
 
 local function aheadOf(id, task)
   if task[STATE] ~= 'queued' then return 0 end
-  return call('ZRANK', prefix .. lineKey(shapes[task[SHAPE]][QUEUE], task[GROUP]), id)
+  return call('ZRANK', prefix .. lineKey(shapes[task[SHAPE]][QUEUE], groupOf(id)), id)
 end
 
 -- What is configured, when all tokens are back, how many hold it, and the first holders: id, worker, since when, …
@@ -88,8 +88,8 @@ local function standingBefore(line, own)
 end
 
 -- What is configured for the group, how many are served before it, and the first of them; empty for none, or those without one.
-local function turnFact(task)
-  local queue, group = shapes[task[SHAPE]][QUEUE], task[GROUP] or ''
+local function turnFact(id, task)
+  local queue, group = shapes[task[SHAPE]][QUEUE], groupOf(id) or ''
   local text, isPaused = '', false
   if group ~= '' then
     text, isPaused = call('HGET', prefix .. 'groups', group) or '', turns.settingsOf(group)[2]
@@ -122,7 +122,7 @@ for _, id in ipairs(ids) do
     local pause = gate.readQueue(queue, call('HGET', prefix .. 'queues', queue))
     facts[#facts + 1] = {
       pause, aheadOf(id, task), parentsOf(id), edges.count('waits', id), childrenOf(id, task), limitFacts(id),
-      gate.queueRules[queue] and limitFact(gate.QUEUE_MARK .. queue) or {}, turnFact(task),
+      gate.queueRules[queue] and limitFact(gate.QUEUE_MARK .. queue) or {}, turnFact(id, task),
     }
   end
 end

@@ -7,22 +7,22 @@
 
 local prefix, call = KEYS[1], redis.call
 
--- A row is what never changes of a task: these values packed one after the other, then the payload to its end.
---   shape, createdAt, dueAt, startBy, expiresAt, key, aside, group, more (JSON of the rarest fields)
-local ROW_SHAPE, ROW_VALUES = 2, 8
-
--- A head is what changes, one packed list. A task that nobody has touched has none: its row says it all.
+-- A row is what never changes of a task, a head what does; a task that nobody has touched has no head. Both begin with what tasks that
+-- came, or went on, together have in common, its length in two bytes before it: of a head the list of values below, of a row
+--   shape, createdAt, dueAt, startBy, expiresAt, aside
+-- Behind it is what is a task's own: in a row key, group, more (JSON of the rarest fields) and the payload to its end, in a head key and
+-- group if it has either. In a script tasks with the same head go as one, a crowd: a list of ids in the place of an id.
 local STATE, SHAPE, VERSION, EPOCH, ATTEMPT, GENERATION, CRASHES, INTERRUPTIONS, SNOOZES = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local REASON, DUE_AT, START_BY, EXPIRES_AT, WORKER_ID, CLAIMED_AT, STARTED_AT = 10, 11, 12, 13, 14, 15, 16
 local FINISHED_AT, PRUNE_AT, CANCEL_AT, TOKEN, SETTLED_TOKEN, JUDGE_TOKEN, JUDGE_UNTIL = 17, 18, 19, 20, 21, 22, 23
--- The key, and a letter for each text that is kept beside the head.
-local KEY, ASIDE, GROUP = 24, 25, 26
+-- A letter for each text that is kept beside the head.
+local ASIDE = 24
 
 -- A shape is what the tasks of one definition share, a JSON list stored once; scripts read its first values.
 local NAME, QUEUE, PRIORITY, TIMEOUT_MS, KEEP_MS, STRICT_CANCEL, IF_EXISTS, KEY_FOR_MS = 1, 2, 3, 4, 5, 6, 7, 8
 
--- The hashes of the texts that only some tasks have, by their letters. Of h there is none: it says that others name the task
--- as a parent.
+-- The hashes of the texts that only some tasks have, by their letters. Of three there is none: k and g say that a task has a key and
+-- a group, h that others name it as a parent.
 local besides = { e = 'errors', r = 'results', p = 'progress', c = 'checkpoints', w = 'words', l = 'rules', d = 'parents' }
 
 local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes', 'trimmed')
@@ -37,13 +37,22 @@ local seq, shapeCount, trimmed = tonumber(stored[2]) or 0, tonumber(stored[3]) o
 -- What `write` will do: fields of hashes, members of sorted sets and sets (false is gone), sums, ends of lists, whole keys
 -- that go.
 local puts, scores, members, sums, pushes, gone = {}, {}, {}, {}, {}, {}
--- Tasks as they are now, false for unknown ones; which of them have a new head; rows and heads as they are stored.
-local tasks, dirty, rows, packed = {}, {}, {}, {}
+-- Tasks as they are now, false for unknown ones; which of them have a new head; rows as they are stored, key and group packed; what heads
+-- have in common by task.
+local tasks, dirty, rows, owns, packed = {}, {}, {}, {}, {}
 local shapes, shapeTexts = {}, {}
 -- By kind: groups of { what the items share …, their ids }.
 local events = {}
 -- For whoever waits: queues that got work, each once, and the time of the first task that was scheduled.
 local work, hasWork, firstDueAt = {}, {}, nil
+
+local function idsOf(who)
+  return type(who) == 'table' and who or { who }
+end
+
+local function has(task, letter)
+  return string.find(task[ASIDE], letter, 1, true)
+end
 
 local function set(tables, name, field, value)
   local fields = tables[name]
@@ -122,53 +131,135 @@ local function shapeIdOf(text)
   return id
 end
 
-local function freshTask(row)
-  local _, shape, createdAt, dueAt, startBy, expiresAt, key, aside, group = cmsgpack.unpack_limit(row, ROW_VALUES, 0)
+local function join(common, own)
+  return string.char(math.floor(#common / 256), #common % 256) .. common .. own
+end
+
+-- What is common of a row or head, and how many bytes are before the rest.
+local function commonOf(text)
+  local high, low = string.byte(text, 1, 2)
+  local before = high * 256 + low + 2
+  return string.sub(text, 3, before), before
+end
+
+-- Key, group and more of a row, and how many bytes are before the payload: -1 for an empty one.
+local function ownOf(row)
+  local _, before = commonOf(row)
+  local offset, key, group, more = cmsgpack.unpack_limit(row, 3, before)
+  return key, group, more, offset
+end
+
+-- Key and group of a task, false for none.
+local function keyAndGroupOf(id)
+  if not owns[id] then return false, false end
+  return cmsgpack.unpack(owns[id])
+end
+
+local function groupOf(id)
+  local _, group = keyAndGroupOf(id)
+  return group
+end
+
+local function freshTask(common)
+  local shape, createdAt, dueAt, startBy, expiresAt, aside = cmsgpack.unpack(common)
   local state = dueAt > createdAt and 'scheduled' or 'queued'
   return {
     state, shape, 1, 0, 0, 1, 0, 0, 0, false, dueAt, startBy, expiresAt, false, false, false,
-    false, false, false, false, false, false, false, key, aside, group,
+    false, false, false, false, false, false, false, aside,
   }
 end
 
+local function readRows(ids)
+  local missing = {}
+  for _, id in ipairs(ids) do
+    if not rows[id] then missing[#missing + 1] = id end
+  end
+  if #missing == 0 then return end
+  for i, row in ipairs(call('HMGET', prefix .. 'tasks', unpack(missing))) do
+    rows[missing[i]] = row or (puts.tasks and puts.tasks[missing[i]])
+  end
+end
+
+-- Heads of these tasks, false for none: of those the rows are there.
+local function readHeads(ids, withRows)
+  local headless, heads = {}, #ids > 0 and call('HMGET', prefix .. 'heads', unpack(ids)) or {}
+  for i, id in ipairs(ids) do
+    if withRows or not heads[i] then headless[#headless + 1] = id end
+  end
+  readRows(headless)
+  return heads
+end
+
+local function taskOf(common, isHead)
+  local task = isHead and cmsgpack.unpack(common) or freshTask(common)
+  packed[task] = isHead and common
+  return task
+end
+
+local function keepOwn(id, text, isHead, before)
+  local key, group
+  if not isHead then key, group = ownOf(text) end
+  owns[id] = isHead and string.sub(text, before + 1) or cmsgpack.pack(key, group)
+end
+
+-- Reads tasks as they are stored and answers those that are known as crowds { task, ids, places }, in the order in which these begin.
+-- Each is in a crowd with its like, but not with those of another bit; false leaves one out. Without bits all are of one.
+local function crowdsOf(ids, bits, withRows)
+  local crowds, likes, shapeIds, heads = {}, {}, {}, readHeads(ids, withRows)
+  for i, id in ipairs(ids) do
+    local head, bit = heads[i], not bits and 1 or bits[i]
+    local text = head or rows[id]
+    if text and bit then
+      local common, before = commonOf(text)
+      local alike = likes[bit] or {}
+      local crowd = alike[common]
+      if not crowd then
+        crowd = { task = taskOf(common, head), ids = {}, places = {} }
+        crowd.hasOwn = has(crowd.task, 'k') or has(crowd.task, 'g')
+        shapeIds[#shapeIds + 1], crowds[#crowds + 1] = crowd.task[SHAPE], crowd
+        alike[common], likes[bit] = crowd, alike
+      end
+      if crowd.hasOwn then keepOwn(id, text, head, before) end
+      local n = #crowd.ids + 1
+      crowd.ids[n], crowd.places[n], tasks[id] = id, i, crowd.task
+    end
+  end
+  loadShapes(shapeIds)
+  return crowds
+end
+
 -- Reads the tasks of these ids that are not known yet, with their shapes; their rows too when they are asked for.
+-- Each is for itself: who loads a task may change it.
 local function load(ids, withRows)
-  local missing, rowless, shapeIds = {}, {}, {}
+  local missing, shapeIds = {}, {}
   for _, id in ipairs(ids) do
     if tasks[id] == nil then
       tasks[id] = false
       missing[#missing + 1] = id
     end
-    if withRows and not rows[id] then rowless[#rowless + 1] = id end
   end
-  local heads = #missing > 0 and call('HMGET', prefix .. 'heads', unpack(missing)) or {}
-  if not withRows then
-    for i, id in ipairs(missing) do
-      if not heads[i] and not rows[id] then rowless[#rowless + 1] = id end
-    end
-  end
-  if #rowless > 0 then
-    local found = call('HMGET', prefix .. 'tasks', unpack(rowless))
-    for i, id in ipairs(rowless) do
-      rows[id] = found[i] or (puts.tasks and puts.tasks[id])
-    end
-  end
+  local heads = readHeads(missing, false)
   for i, id in ipairs(missing) do
-    local head, row = heads[i], rows[id]
-    packed[id] = head or nil
-    tasks[id] = head and cmsgpack.unpack(head) or (row and freshTask(row))
-    if tasks[id] then shapeIds[#shapeIds + 1] = tasks[id][SHAPE] end
+    local text = heads[i] or rows[id]
+    if text then
+      local common, before = commonOf(text)
+      local task = taskOf(common, heads[i])
+      if has(task, 'k') or has(task, 'g') then keepOwn(id, text, heads[i], before) end
+      tasks[id], shapeIds[#shapeIds + 1] = task, task[SHAPE]
+    end
   end
   loadShapes(shapeIds)
+  if withRows then readRows(ids) end
 end
 
-local function setAside(id, task, letter, text)
-  local has = string.find(task[ASIDE], letter, 1, true)
+-- Of a crowd `text` may be a list, one for each.
+local function setAside(who, task, letter, text)
+  local isThere = has(task, letter)
   if text then
-    set(puts, besides[letter], id, text)
-    if not has then task[ASIDE] = task[ASIDE] .. letter end
-  elseif has then
-    set(puts, besides[letter], id, false)
+    set(puts, besides[letter], who, text)
+    if not isThere then task[ASIDE] = task[ASIDE] .. letter end
+  elseif isThere then
+    set(puts, besides[letter], who, false)
     task[ASIDE] = string.gsub(task[ASIDE], letter, '')
   end
 end

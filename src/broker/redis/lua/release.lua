@@ -2,7 +2,7 @@
 
 local function flowOf(id)
   if not rows[id] then load({ id }, true) end
-  local more = select(10, cmsgpack.unpack_limit(rows[id], ROW_VALUES + 1, 0))
+  local _, _, more = ownOf(rows[id])
   return more and cjson.decode(more)[1] or nil
 end
 

@@ -1,7 +1,7 @@
 #!lua
 -- restore: inserts tasks with their state as they are; an id that is known is left alone.
 --
--- ARGV[2] tasks, a JSON list of { id, shape, createdAt, more, head, leaseUntil, asides, takes, untilAt }: `head` as prelude.lua
+-- ARGV[2] tasks, a JSON list of { id, shape, createdAt, key, group, more, head, leaseUntil, asides, takes, untilAt }: `head` as prelude.lua
 -- describes it, without its shape; `asides` texts by their letters; `takes` whether it would hold its key, until when
 -- ARGV[3 …] payloads
 -- Answers how many were new, and the signals.
@@ -28,11 +28,10 @@ end
 local function restoreOne(i, task)
   local id, head, payload = task.id, task.head, ARGV[2 + i]
   head[SHAPE] = shapeIdOf(task.shape)
-  local key, aside = head[KEY], head[ASIDE]
-  local values = cmsgpack.pack(
-    head[SHAPE], task.createdAt, head[DUE_AT], head[START_BY], head[EXPIRES_AT], key, aside, head[GROUP], task.more
-  )
-  set(puts, 'tasks', id, values .. payload)
+  local key, group = task.key, task.group
+  local common = cmsgpack.pack(head[SHAPE], task.createdAt, head[DUE_AT], head[START_BY], head[EXPIRES_AT], head[ASIDE])
+  owns[id] = cmsgpack.pack(key, group)
+  set(puts, 'tasks', id, join(common, cmsgpack.pack(key, group, task.more) .. payload))
   add('shapeUses', head[SHAPE], 1)
   for letter, text in pairs(task.asides) do
     set(puts, besides[letter], id, text)

@@ -38,27 +38,39 @@ local function charge(task, charged)
 end
 
 -- A plain success is told by the task itself; a run that never began and costs nothing was no attempt.
-local function recordAttempt(id, task, form, startedAt, failure)
+local function recordAttempts(who, task, form, startedAt, failure)
   if form[FORM_TO] == 'succeeded' or (not form[FORM_RAN_MS] and form[FORM_CHARGE] == 'nothing') then return end
-  push('attempts:' .. id, cjson.encode({
+  local text = cjson.encode({
     task[EPOCH], task[ATTEMPT], task[WORKER_ID], task[CLAIMED_AT] or now, startedAt, now, form[FORM_TO],
     form[FORM_REASON], failure,
-  }))
+  })
+  for _, id in ipairs(who) do
+    push('attempts:' .. id, text)
+  end
+end
+
+-- Slots of their own rules, and of their queue's.
+local function endSlots(who, task)
+  local queue = shapes[task[SHAPE]][QUEUE]
+  if not has(task, 'l') and not gate.withQueueRule(nil, queue) then return end
+  for _, id in ipairs(who) do
+    local rules = gate.withQueueRule(rulesOf[id], queue)
+    if rules then leaveSlots(id, rules) end
+  end
 end
 
 -- The run is over: what it cost, and what it held.
-local function endRun(id, task, form, failure)
+local function endRun(who, task, form, failure)
   local startedAt = form[FORM_RAN_MS] and (task[STARTED_AT] or now - form[FORM_RAN_MS])
-  recordAttempt(id, task, form, startedAt, failure)
+  recordAttempts(who, task, form, startedAt, failure)
   charge(task, form[FORM_CHARGE])
   task[STARTED_AT] = startedAt
-  if task[TOKEN] then add('openClaims', task[TOKEN], -1) end
-  local rules = gate.withQueueRule(rulesOf[id], shapes[task[SHAPE]][QUEUE])
-  if rules then leaveSlots(id, rules) end
+  if task[TOKEN] then add('openClaims', task[TOKEN], -#who) end
+  endSlots(who, task)
 end
 
 -- The new place: an end with its retention, or a wait with its time.
-local function move(id, task, form, result)
+local function move(who, task, form, results)
   local to = form[FORM_TO]
   if isFinished(to) then
     task[FINISHED_AT], task[PRUNE_AT] = now, now + form[FORM_MS]
@@ -66,63 +78,102 @@ local function move(id, task, form, result)
     if to == 'scheduled' then task[DUE_AT] = now + form[FORM_MS] end
     task[WORKER_ID], task[CLAIMED_AT] = false, false
   end
-  setAside(id, task, 'r', isFinished(to) and result ~= '' and result)
+  setAside(who, task, 'r', isFinished(to) and results)
   task[STATE], task[REASON] = to, form[FORM_REASON]
   if form[FORM_RAN_MS] then task[START_BY] = false end
 end
 
 -- The end of a task frees its key; a success may keep it for a while.
-local function endKey(id, task)
-  local key, keyForMs = task[KEY], shapes[task[SHAPE]][KEY_FOR_MS]
-  local held = key and keyOf(key)
-  if not held or held[1] ~= id then return end
-  if task[STATE] == 'succeeded' and keyForMs then
-    holdKey(key, id, now + keyForMs)
-  else
-    freeKey(id, task)
+local function endKeys(who, task)
+  if not has(task, 'k') then return end
+  local keys, keyForMs = {}, shapes[task[SHAPE]][KEY_FOR_MS]
+  for i, id in ipairs(who) do
+    keys[i] = keyAndGroupOf(id)
+  end
+  loadKeys(keys)
+  for i, id in ipairs(who) do
+    local held = keyOf(keys[i])
+    if held and held[1] == id and task[STATE] == 'succeeded' and keyForMs then
+      holdKey(keys[i], id, now + keyForMs)
+    elseif held and held[1] == id then
+      freeKey(id, task)
+    end
   end
 end
 
-local function apply(id, task, form, result, extra, kind)
-  local from, failure = leave(id, task), extra and extra[2] or false
+local function apply(who, task, form, results, extra, kind)
+  local from, failure = leave(who, task), extra and extra[2] or false
   local epoch = task[EPOCH]
-  if from == 'running' then endRun(id, task, form, failure) end
-  move(id, task, form, result)
-  setAside(id, task, 'e', failure)
-  if extra and extra[3] then setAside(id, task, 'p', extra[3]) end
+  if from == 'running' then endRun(who, task, form, failure) end
+  move(who, task, form, results)
+  setAside(who, task, 'e', failure)
+  if extra and extra[3] then setAside(who, task, 'p', extra[3]) end
   for _, line in ipairs(extra and extra[4] or {}) do
-    push('logs:' .. id, epoch .. ' ' .. line)
+    push('logs:' .. who[1], epoch .. ' ' .. line)
   end
   task[TOKEN], task[JUDGE_TOKEN], task[JUDGE_UNTIL], task[SETTLED_TOKEN] = false, false, false, form[FORM_TOKEN]
-  enter(kind, id, task, from)
-  if from == 'blocked' and isWaiting(task[STATE]) and task[STATE] ~= 'blocked' then edges.letGo(id) end
-  if isFinished(task[STATE]) then endKey(id, task) end
+  enter(kind, who, task, from)
+  if from == 'blocked' and isWaiting(task[STATE]) and task[STATE] ~= 'blocked' then edges.letGo(who[1]) end
+  if isFinished(task[STATE]) then endKeys(who, task) end
 end
 
-local function settleOne(i)
-  local id, form = ids[i], forms[tonumber(formOf[i])]
-  local task, token = tasks[id], form[FORM_TOKEN]
-  if not task then return 'u' end
+-- Answers the letter of a crowd whose settlements are all like that at `places[1]`.
+local function settleCrowd(who, task, places)
+  local first = places[1]
+  local form = forms[tonumber(formOf[first])]
+  local token = form[FORM_TOKEN]
   local isNow = task[EPOCH] == form[FORM_EPOCH]
   local isOwn = isNow and task[TOKEN] == token
   local isJudge = isNow and task[JUDGE_TOKEN] == token and not isFinished(task[STATE])
   if not isOwn and not isJudge then
     return task[SETTLED_TOKEN] == token and 'a' or 's'
   end
-  local diverts = isDiverted(task, form)
-  local result = not diverts and ARGV[7 + i] or ''
-  apply(id, task, diverts and divert(task, form) or form, result, extras[i], isOwn and 'settle' or 'judge')
+  local diverts, results = isDiverted(task, form), nil
+  if not diverts and ARGV[7 + first] ~= '' then
+    results = {}
+    for i, place in ipairs(places) do
+      results[i] = ARGV[7 + place]
+    end
+  end
+  apply(who, task, diverts and divert(task, form) or form, results, extras[first], isOwn and 'settle' or 'judge')
   return diverts and 'v' or 'd'
 end
 
-load(ids)
-local limited, letters = {}, {}
-for _, id in ipairs(ids) do
-  if tasks[id] and string.find(tasks[id][ASIDE], 'l', 1, true) then limited[#limited + 1] = id end
+-- Who share a crowd: settlements of one form that all have a result or all have none. A task goes alone when something is said of it alone,
+-- and when others of this call may change it too: what is spawned, or parents that it waits for.
+local bits, letters, again, seen, limited = {}, {}, {}, {}, {}
+for i, id in ipairs(ids) do
+  bits[i], letters[i] = 2 * tonumber(formOf[i]) + (ARGV[7 + i] == '' and 1 or 0), 'u'
+  if extras[i] or ARGV[7] ~= '' then bits[i] = -i end
+  if seen[id] then
+    bits[i], again[#again + 1] = false, i
+  end
+  seen[id] = true
+end
+local crowds = crowdsOf(ids, bits)
+for _, crowd in ipairs(crowds) do
+  for _, id in ipairs(has(crowd.task, 'l') and crowd.ids or {}) do
+    limited[#limited + 1] = id
+  end
 end
 loadRules(limited)
-for i = 1, #ids do
-  letters[i] = settleOne(i)
+for _, crowd in ipairs(crowds) do
+  if crowd.task[STATE] == 'blocked' then
+    for i, id in ipairs(crowd.ids) do
+      tasks[id] = { unpack(crowd.task) }
+      letters[crowd.places[i]] = settleCrowd({ id }, tasks[id], { crowd.places[i] })
+    end
+  else
+    local letter = settleCrowd(crowd.ids, crowd.task, crowd.places)
+    for _, place in ipairs(crowd.places) do
+      letters[place] = letter
+    end
+  end
+end
+for _, i in ipairs(again) do
+  local id = ids[i]
+  tasks[id] = tasks[id] and { unpack(tasks[id]) }
+  if tasks[id] then letters[i] = settleCrowd({ id }, tasks[id], { i }) end
 end
 
 if ARGV[7] ~= '' then

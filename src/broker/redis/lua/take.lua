@@ -81,15 +81,17 @@ local function pick(request)
   return ids
 end
 
-local function lease(id, request)
-  local task = tasks[id]
-  local from = leave(id, task)
+local function lease(who, task, request)
+  local from = leave(who, task)
   task[STATE], task[REASON], task[EPOCH], task[ATTEMPT] = 'running', false, task[EPOCH] + 1, task[ATTEMPT] + 1
   task[WORKER_ID], task[TOKEN], task[CLAIMED_AT], task[STARTED_AT] = request.workerId, request.token, now, false
-  setAside(id, task, 'p', false)
-  enter('claim', id, task, from, now + request.leaseMs)
-  local ifExists = task[KEY] and shapes[task[SHAPE]][IF_EXISTS]
-  if ifExists == 'replace' or ifExists == 'debounce' then freeKey(id, task) end
+  setAside(who, task, 'p', false)
+  enter('claim', who, task, from, now + request.leaseMs)
+  local ifExists = has(task, 'k') and shapes[task[SHAPE]][IF_EXISTS]
+  if ifExists ~= 'replace' and ifExists ~= 'debounce' then return end
+  for _, id in ipairs(who) do
+    freeKey(id, task)
+  end
 end
 
 -- Answers the ids of the tasks that are leased to the request, and the end of their leases when these are new.
@@ -97,9 +99,8 @@ local function claim(request)
   local before = claimedBefore(request.token)
   if before then return before end
   local ids = pick(request)
-  load(ids, true)
-  for _, id in ipairs(ids) do
-    lease(id, request)
+  for _, crowd in ipairs(crowdsOf(ids, nil, true)) do
+    lease(crowd.ids, crowd.task, request)
   end
   if #ids > 0 then
     -- By worker too, so that the tasks of a dead one are found: one member a batch, gone when all of it is settled.

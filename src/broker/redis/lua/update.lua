@@ -15,7 +15,7 @@ local function reshape(id, task, change)
   if change.queue ~= nil then shape[QUEUE] = change.queue end
   if change.priority ~= nil then shape[PRIORITY] = change.priority end
   if change.tags ~= nil then shape[TAGS] = change.tags end
-  local _, rowShape = cmsgpack.unpack_limit(rows[id], 1, 0)
+  local _, rowShape = cmsgpack.unpack_limit(rows[id], 1, 2)
   if task[SHAPE] ~= rowShape then add('shapeUses', task[SHAPE], -1) end
   task[SHAPE] = shapeIdOf(cjson.encode(shape))
   if task[SHAPE] ~= rowShape then add('shapeUses', task[SHAPE], 1) end

@@ -13,22 +13,32 @@ local function variadic(command, name, values)
   end
 end
 
--- One command for what is there, one for what is gone; `order` puts a value and its field as the command wants them.
-local function writeAll(tables, there, gone, isScore)
+-- Puts what a crowd has in common, or what each of it has, behind `values`: `at` is the place of the field in each pair.
+local function spread(values, ids, value, at)
+  local n, isEach = #values, type(value) == 'table'
+  for i = 1, #ids do
+    values[n + at], values[n + 3 - at] = ids[i], isEach and value[i] or value
+    n = n + 2
+  end
+end
+
+-- One command for what is there, then one for what is gone. `at` is the place of the field in each pair that the command wants.
+local function writeAll(tables, there, gone, at)
   for name, fields in pairs(tables) do
-    local values, lost, n = {}, {}, 0
-    for field, value in pairs(fields) do
-      if value == false then
-        lost[#lost + 1] = field
-      elseif isScore then
-        values[n + 1], values[n + 2] = value, field
-        n = n + 2
+    local values, lost = {}, {}
+    for who, value in pairs(fields) do
+      local isCrowd, n = type(who) == 'table', #values
+      if value and isCrowd then
+        spread(values, who, value, at)
+      elseif value then
+        values[n + at], values[n + 3 - at] = who, value
       else
-        values[n + 1], values[n + 2] = field, value
-        n = n + 2
+        for _, id in ipairs(idsOf(who)) do
+          lost[#lost + 1] = id
+        end
       end
     end
-    if n > 0 then variadic(there, name, values) end
+    if #values > 0 then variadic(there, name, values) end
     if #lost > 0 then variadic(gone, name, lost) end
   end
 end
@@ -84,14 +94,25 @@ local function writeEvents()
   end
 end
 
+local function headOf(who, task)
+  local common = cmsgpack.pack(task)
+  packed[task] = common
+  if not (has(task, 'k') or has(task, 'g')) then return join(common, '') end
+  if type(who) == 'string' then return join(common, owns[who]) end
+  local heads = {}
+  for i, id in ipairs(who) do
+    heads[i] = join(common, owns[id])
+  end
+  return heads
+end
+
 -- Writes tasks and where they are found. Called before `write` only when the same script has to see it.
 local function writeTasks()
-  for id, task in pairs(dirty) do
-    packed[id] = cmsgpack.pack(task)
-    set(puts, 'heads', id, packed[id])
+  for who, task in pairs(dirty) do
+    set(puts, 'heads', who, headOf(who, task))
   end
-  writeAll(puts, 'HSET', 'HDEL', false)
-  writeAll(scores, 'ZADD', 'ZREM', true)
+  writeAll(puts, 'HSET', 'HDEL', 1)
+  writeAll(scores, 'ZADD', 'ZREM', 2)
   writeMembers()
   for name, texts in pairs(pushes) do
     variadic('RPUSH', name, texts)
