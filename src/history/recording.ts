@@ -19,7 +19,7 @@ export interface RecordBatch {
   readonly after: number;
   /** The last of them: where the cursor goes. */
   readonly upTo: number;
-  /** Oldest first. A `remove` takes a task out of the record; a `prune` does not: the record keeps it as long as it was told. */
+  /** Oldest first, all of them. A `remove` takes a task out of the record; a `prune` does not: the record keeps it as long as it was told. */
   readonly events: readonly BatchEvent[];
   /** Each task at most once. One that the live store has no more is not among them. */
   readonly bodies: readonly TaskBody[];
@@ -47,7 +47,8 @@ export interface Recording {
   /**
    * Stores rows, counts, events and cursor in one transaction. `false`, and nothing stored, when the cursor is elsewhere:
    * another recorder was here. A row is only replaced by a later life or a higher version of its task, so that a batch may come
-   * twice. A task that the database refuses for what is in it is set aside, the rest is stored.
+   * twice. A task that the database refuses for what is in it is set aside, the rest is stored; one that has ended and is not
+   * among the bodies ends in the record as its event tells. What the database cannot do now is thrown as the driver throws it.
    */
   record(batch: RecordBatch): Promise<boolean>;
   /** Begins with another life of the live store, at `to`. `false` when the cursor is not at `from`. */
@@ -56,7 +57,7 @@ export interface Recording {
   unfinished(after: string | null, limit: number): Promise<readonly Task[]>;
   /** In the order of the ids. */
   tasks(taskIds: readonly string[]): Promise<readonly (Task | null)[]>;
-  /** Takes finished tasks out; answers for each whether it was there. */
+  /** Takes finished tasks out; answers for each whether it was there and finished. */
   remove(taskIds: readonly string[]): Promise<readonly boolean[]>;
   /** Removes at most `limit` finished tasks past their retention, and events past theirs; answers how many tasks. */
   prune(limit: number): Promise<number>;

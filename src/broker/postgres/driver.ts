@@ -8,7 +8,7 @@ import { type Clock, sleep } from '../../core/time.ts';
 import type { BrokerInfo } from '../broker.ts';
 import { type SqlDriver, type SqlTransaction, statement } from '../sql/driver.ts';
 import { postgresDialect } from './dialect.ts';
-import { isAfterError, isLost, isRaced, translate } from './errors.ts';
+import { isAfterError, isLost, isRaced, isRefusal, translate } from './errors.ts';
 import { eventOrderStatements, finalEventOf } from './event-order.ts';
 import { identifier } from './schema.ts';
 import { createSession, createTexts, type Session } from './session.ts';
@@ -131,6 +131,7 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
         held.map(([key]) => key),
       );
     },
+    isRefusal,
     hasTable: async (tx, name) => (await tx.query(foundTable, `${schema}.${identifier(name)}`))[0]?.[0] === 1,
     open: async () => {
       pool = options.pool ?? createPool(address);

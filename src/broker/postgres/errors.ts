@@ -20,6 +20,11 @@ export function isAfterError(error: unknown): boolean {
   return codeOf(error) === '25P02';
 }
 
+/** Whether a statement was refused for its values: they are none, break a rule of the table, or do not fit into an index. */
+export function isRefusal(error: unknown): boolean {
+  return /^(21|22|23|54)/.test(codeOf(error));
+}
+
 /** Whether the connection is of no use any more. */
 export function isLost(error: unknown): boolean {
   if (error instanceof TaskFlowError || !(error instanceof Error)) return false;

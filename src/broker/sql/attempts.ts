@@ -11,7 +11,7 @@ export interface EndedRun extends Omit<Attempt, 'endedAt' | 'error'> {
   readonly error: string | null;
 }
 
-const insertAttempts = eachStatement(
+export const insertAttempts = eachStatement(
   'insert_attempts',
   {
     taskId: 'text',
@@ -52,7 +52,7 @@ export async function storeAttempts(step: Step, runs: readonly EndedRun[]): Prom
   );
 }
 
-const insertLogs = eachStatement(
+export const insertLogs = eachStatement(
   'insert_logs',
   { taskId: 'text', epoch: 'bigint', at: 'bigint', level: 'text', message: 'text', fields: 'text' },
   (value, from) => `INSERT INTO logs (task_id, epoch, at, level, message, fields)
@@ -64,7 +64,7 @@ export async function storeLogs(step: Step, rows: readonly SqlRow[]): Promise<vo
   if (rows.length > 0) await step.tx.each(insertLogs, rows);
 }
 
-const insertTimeline = eachStatement(
+export const insertTimeline = eachStatement(
   'insert_timeline',
   { taskId: 'text', at: 'bigint', kind: 'text', text: 'text' },
   (value, from) =>

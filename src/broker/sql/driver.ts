@@ -195,6 +195,8 @@ export interface SqlDriver {
   /** Makes every other process that migrates wait until this transaction ends. */
   lockMigrations(tx: SqlTransaction): Promise<void>;
   hasTable(tx: SqlTransaction, name: string): Promise<boolean>;
+  /** Whether the database refused a statement for the values in it: sent again, it would be refused again. */
+  isRefusal(error: unknown): boolean;
   /** Whoever may still store an event would store it behind this number: a reader may go so far. `null` is as far as there are. */
   finalEvent(): Promise<number | null>;
 }

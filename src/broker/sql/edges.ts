@@ -17,7 +17,7 @@ export interface Edge {
 }
 
 /** Inputs: an edge. Locks: none beyond the new row. */
-const insertEdges = eachStatement(
+export const insertEdges = eachStatement(
   'insert_edges',
   { parentId: 'text', childId: 'text', state: 'text', onFailure: 'text' },
   (value, from) => `INSERT INTO edges (parent_id, child_id, state, on_failure)

@@ -6,7 +6,7 @@ import { idList } from './rows.ts';
 import type { Step } from './step.ts';
 
 /** Inputs: flow, task. Locks: none beyond the new row. */
-const insertMembers = eachStatement(
+export const insertMembers = eachStatement(
   'insert_members',
   { flowId: 'text', taskId: 'text' },
   (value, from) =>

@@ -98,6 +98,10 @@ export const movedTables: readonly MovedTable[] = [
 export const leftTables: Readonly<Record<string, string>> = {
   deltas: 'folded into counts and minutes before',
   events: 'a stream of hints, numbered by its own database',
+  recorder: 'a record is no live store, and is not moved',
+  unfinished: 'of a record',
+  unrecorded: 'of a record',
+  gaps: 'of a record',
   workers: 'whoever works with the other store tells so there',
   meta: 'of the database itself',
   migrations: 'of the database itself',

@@ -46,8 +46,18 @@ const pruneSamples = statement('prune_samples', () => 'DELETE FROM samples WHERE
 
 export async function prune(step: Step, limit: number): Promise<number> {
   const { tx, now } = step;
-  const max = Math.min(limit, limits.batchMax);
-  const rows = await tx.query(prunableTasks, now, max);
+  const pruned = await pruneTasks(step, limit);
+  await tx.query(pruneKeys, now);
+  await pruneLimits(step);
+  await pruneWishes(step);
+  await tx.query(pruneWorkers, now - presenceFactor * limits.presenceMs);
+  await pruneKept(step);
+  return pruned;
+}
+
+/** The finished tasks past their retention, at most `limit` of them. Answers how many. */
+export async function pruneTasks(step: Step, limit: number): Promise<number> {
+  const rows = await step.tx.query(prunableTasks, step.now, Math.min(limit, limits.batchMax));
   for (const [id, queue, name, state, reason, attempt, version] of rows) {
     record(step, 'prune', { id, queue, name }, { state, reason, attempt }, null, version + 1);
   }
@@ -55,14 +65,14 @@ export async function prune(step: Step, limit: number): Promise<number> {
     step,
     rows.map((row) => ({ id: row[0], flowId: decodeOptions(row[7]).flowId })),
   );
-  await tx.query(pruneKeys, now);
-  await pruneLimits(step);
-  await pruneWishes(step);
-  await tx.query(pruneWorkers, now - presenceFactor * limits.presenceMs);
+  return rows.length;
+}
+
+/** What is kept of the time before: events, minutes, samples. */
+export async function pruneKept({ tx, now }: Step): Promise<void> {
   await tx.query(pruneEvents, now - limits.eventsKeepMs, limits.batchMax);
   await tx.query(pruneMinutes, now - limits.minutesKeepMs);
   await tx.query(pruneSamples, now - limits.minutesKeepMs);
   // Processes that make few steps never fold by themselves; this is the tick that always comes.
   await fold(tx);
-  return rows.length;
 }

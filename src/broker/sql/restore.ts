@@ -6,7 +6,7 @@ import { rulesWithQueue } from '../../core/limit-rules.ts';
 import { isFinished, isWaiting } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import { storeClaims } from './claims.ts';
-import { eachStatement, type SqlRow, statement } from './driver.ts';
+import { eachStatement, statement } from './driver.ts';
 import { type Edge, markParents, readChildren, readParentRows, storeEdges } from './edges.ts';
 import { storeMembers } from './flows.ts';
 import { readHolders, takeKeys } from './keys.ts';
@@ -14,58 +14,16 @@ import { restoreSlots } from './limits.ts';
 import { readLimitedQueues } from './queue-limits.ts';
 import { refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
 import { release } from './release.ts';
-import { checkAtOf, encodeCheckpoints, encodeJson, encodeOptions, idList, runningCheckAt } from './rows.ts';
+import { checkAtOf, idList, runningCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
-
-const columns = {
-  id: 'text',
-  queue: 'text',
-  name: 'text',
-  state: 'text',
-  reason: 'text',
-  priority: 'bigint',
-  version: 'bigint',
-  epoch: 'bigint',
-  attempt: 'bigint',
-  generation: 'bigint',
-  crashes: 'bigint',
-  interruptions: 'bigint',
-  snoozes: 'bigint',
-  due_at: 'bigint',
-  created_at: 'bigint',
-  claimed_at: 'bigint',
-  started_at: 'bigint',
-  finished_at: 'bigint',
-  prune_at: 'bigint',
-  lease_until: 'bigint',
-  token: 'text',
-  worker_id: 'text',
-  start_by: 'bigint',
-  expires_at: 'bigint',
-  check_at: 'bigint',
-  timeout_ms: 'bigint',
-  keep_ms: 'bigint',
-  key: 'text',
-  grp: 'text',
-  cancel_requested_at: 'bigint',
-  cancel_reason: 'text',
-  schema_version: 'text',
-  fingerprint: 'text',
-  options: 'text',
-  policy: 'text',
-  progress: 'text',
-  checkpoints: 'text',
-  error: 'text',
-  result: 'text',
-  payload: 'text',
-} as const;
+import { wholeColumns, wholeRow } from './whole-row.ts';
 
 const restoreTasks = eachStatement(
   'restore_tasks',
-  columns,
+  wholeColumns,
   (value, from) =>
-    `INSERT INTO tasks (${Object.keys(columns).join(', ')}) SELECT ${Object.values(value).join(', ')} ${from} WHERE true ON CONFLICT (id) DO NOTHING`,
+    `INSERT INTO tasks (${Object.keys(wholeColumns).join(', ')}) SELECT ${Object.values(value).join(', ')} ${from} WHERE true ON CONFLICT (id) DO NOTHING`,
   { id: 'id' },
 );
 
@@ -78,7 +36,7 @@ export async function restore(step: Step, tasks: readonly Task[], chance: Chance
   await joinQueued(step, tasks);
   const stored = await step.tx.each(
     restoreTasks,
-    tasks.map((task) => rowOf(task, token)),
+    tasks.map((task) => wholeRow(task, tokenOf(task, token), checkAtOfTask(task))),
   );
   const fresh = tasks.filter((_task, index) => stored[index] === true);
   for (const task of fresh) record(step, 'restore', task, null, task, task.version);
@@ -152,49 +110,8 @@ function tokenOf(task: Task, token: string): string | null {
   return task.state === 'running' ? `${token}:${task.workerId ?? ''}` : null;
 }
 
-function rowOf(task: Task, token: string): SqlRow {
-  return [
-    task.id,
-    task.queue,
-    task.name,
-    task.state,
-    task.reason,
-    task.priority,
-    task.version,
-    task.epoch,
-    task.attempt,
-    task.generation,
-    task.crashes,
-    task.interruptions,
-    task.snoozes,
-    task.dueAt,
-    task.createdAt,
-    task.claimedAt,
-    task.startedAt,
-    task.finishedAt,
-    task.pruneAt,
-    task.leaseUntil,
-    tokenOf(task, token),
-    task.workerId,
-    task.startBy,
-    task.expiresAt,
-    isWaiting(task.state) ? checkAtOf(task.state, task.startBy, task.expiresAt) : null,
-    task.timeoutMs,
-    task.keepMs,
-    task.key,
-    task.group,
-    task.cancelRequestedAt,
-    task.cancelReason,
-    task.schemaVersion,
-    task.error?.fingerprint ?? null,
-    encodeOptions(task),
-    task.policy,
-    encodeJson(task.progress),
-    encodeCheckpoints(task.checkpoints),
-    encodeJson(task.error),
-    task.result,
-    task.payload,
-  ];
+function checkAtOfTask({ state, startBy, expiresAt }: Task): number | null {
+  return isWaiting(state) ? checkAtOf(state, startBy, expiresAt) : null;
 }
 
 async function restoreClaims(step: Step, running: readonly Task[], token: string): Promise<void> {

@@ -37,6 +37,8 @@ CREATE TABLE events (seq INTEGER PRIMARY KEY, at bigint NOT NULL, kind text NOT 
 
 CREATE TABLE flows (flow_id text NOT NULL PRIMARY KEY, cancelled_at bigint NOT NULL, cancel_reason text) WITHOUT ROWID;
 
+CREATE TABLE gaps (seq INTEGER PRIMARY KEY, from_at bigint, to_at bigint NOT NULL, restored bigint NOT NULL);
+
 CREATE TABLE groups (name text NOT NULL PRIMARY KEY, weight bigint, paused_at bigint, paused_by text, pause_reason text) WITHOUT ROWID;
 
 CREATE TABLE keys (key text NOT NULL PRIMARY KEY, task_id text NOT NULL, held_until bigint) WITHOUT ROWID;
@@ -73,6 +75,8 @@ CREATE TABLE minutes (
 CREATE TABLE queues (name text NOT NULL PRIMARY KEY, paused_at bigint, paused_by text, pause_reason text, limited bigint NOT NULL DEFAULT 0) WITHOUT ROWID;
 
 CREATE INDEX queues_limited ON queues (name) WHERE limited = 1;
+
+CREATE TABLE recorder (id bigint NOT NULL PRIMARY KEY CHECK (id = 1), incarnation text NOT NULL, seq bigint NOT NULL);
 
 CREATE TABLE relay (seq INTEGER PRIMARY KEY, task_id text NOT NULL, at bigint NOT NULL, task text NOT NULL, problem text);
 
@@ -201,6 +205,12 @@ CREATE TABLE turns (
 ) WITHOUT ROWID;
 
 CREATE INDEX turns_next ON turns (queue, standing, turn, since, grp);
+
+CREATE TABLE unfinished (task_id text NOT NULL PRIMARY KEY) WITHOUT ROWID;
+
+CREATE TABLE unrecorded (task_id text NOT NULL PRIMARY KEY, seq bigint NOT NULL, at bigint NOT NULL, problem text NOT NULL) WITHOUT ROWID;
+
+CREATE INDEX unrecorded_at ON unrecorded (at, task_id);
 
 CREATE TABLE workers (
   worker_id text NOT NULL PRIMARY KEY, server bigint NOT NULL, started_at bigint NOT NULL, beat_at bigint NOT NULL, presence text NOT NULL,

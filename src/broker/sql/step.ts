@@ -132,7 +132,7 @@ const eventOrder: readonly EventKind[] = [
 ];
 
 /** Appends one row a kind of change. Inputs: time, kind, groups of items. Locks: none beyond the new row. */
-const appendEvents = eachStatement(
+export const appendEvents = eachStatement(
   'append_events',
   { at: 'bigint', kind: 'text', items: 'text' },
   (value, from) => `INSERT INTO events (at, kind, items) SELECT ${value.at}, ${value.kind}, ${value.items} ${from}`,
@@ -142,7 +142,10 @@ const appendEvents = eachStatement(
  * Appends what the step adds to the counts and minutes. Appending never waits for another transaction, where changing the
  * kept rows would: a user's long transaction with an enqueue in it must block nobody.
  */
-const appendDeltas = statement('append_deltas', () => 'INSERT INTO deltas (at, counts, minutes) VALUES ($1, $2, $3)');
+export const appendDelta = statement(
+  'append_deltas',
+  () => 'INSERT INTO deltas (at, counts, minutes) VALUES ($1, $2, $3)',
+);
 
 /** Stores what the step has recorded. Answers whether it changed anything. */
 export async function endStep(step: Step): Promise<boolean> {
@@ -159,7 +162,7 @@ export async function endStep(step: Step): Promise<boolean> {
   const minutes = minuteDeltas(changes);
   if (counts.length > 0 || minutes.length > 0) {
     await step.tx.query(
-      appendDeltas,
+      appendDelta,
       now,
       JSON.stringify(counts),
       minutes.length === 0 ? null : JSON.stringify(minutes),

@@ -7,7 +7,7 @@ import { type Clock, sleep, standstillMs } from '../../core/time.ts';
 import type { BrokerInfo } from '../broker.ts';
 import { type SqlDriver, type SqlRow, type SqlValue, type Statement, statement } from '../sql/driver.ts';
 import { type Connection, findDamage, openConnection, sqliteDialect } from './connection.ts';
-import { isBusy, translate } from './errors.ts';
+import { isBusy, isRefusal, translate } from './errors.ts';
 import { isInMemory, prepareFolder, refuseNetwork } from './file-system.ts';
 import { createMutex } from './mutex.ts';
 
@@ -196,6 +196,7 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
       // BEGIN IMMEDIATE holds the one lock there is.
     },
     finalEvent: async () => null,
+    isRefusal,
     hasTable: async (tx, name) => (await tx.query(foundTable, name)).length > 0,
     open: async () => {
       if (isFile) {

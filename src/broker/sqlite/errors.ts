@@ -13,6 +13,9 @@ const codes = {
   corrupt: 11,
   full: 13,
   cannotOpen: 14,
+  tooBig: 18,
+  constraint: 19,
+  mismatch: 20,
   notDatabase: 26,
 } as const;
 
@@ -38,6 +41,13 @@ function isDiskFull(file: string): boolean {
 export function isBusy(error: unknown): boolean {
   const code = codeOf(error);
   return code === codes.busy || code === codes.locked;
+}
+
+/** Whether a statement was refused for its values: by a rule of the table, for their size, or because they are none. */
+export function isRefusal(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code === codes.constraint || code === codes.tooBig || code === codes.mismatch) return true;
+  return error instanceof TypeError && 'code' in error && error.code === 'ERR_INVALID_ARG_TYPE';
 }
 
 /** The TaskFlowError for an error of SQLite about `file`; anything else is returned as it is. */

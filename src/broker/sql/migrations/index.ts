@@ -9,6 +9,7 @@ import * as schedules from './0005_schedules.ts';
 import * as commands from './0006_commands.ts';
 import * as relay from './0007_relay.ts';
 import * as relayAside from './0008_relay_aside.ts';
+import * as recording from './0009_recording.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   commands,
   relay,
   relayAside,
+  recording,
 ];

@@ -1,0 +1,54 @@
+/** How far a record has got, in one row. Whoever changes the record holds it, so that one does at a time. */
+
+import { type SqlDriver, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
+import type { RecordCursor } from '../recording.ts';
+
+const cursorRow = statement<[incarnation: string, seq: number]>(
+  'record_cursor',
+  () => 'SELECT incarnation, seq FROM recorder WHERE id = 1',
+);
+
+export async function readCursor(driver: SqlDriver): Promise<RecordCursor> {
+  const [row] = await driver.readOne(cursorRow);
+  return row === undefined ? { incarnation: null, seq: 0 } : { incarnation: row[0], seq: row[1] };
+}
+
+/** Inputs: life, number it has to be at, number it goes to. Locks: the row. */
+const advanceCursor = statement(
+  'advance_cursor',
+  () => 'UPDATE recorder SET seq = $3 WHERE id = 1 AND incarnation = $1 AND seq = $2',
+);
+
+/** `false` when it is not at `after` of this life. */
+export async function advance(tx: SqlTransaction, incarnation: string, after: number, upTo: number): Promise<boolean> {
+  return (await tx.change(advanceCursor, incarnation, after, upTo)) === 1;
+}
+
+/** Inputs: life, number. Locks: the row. */
+const firstCursor = statement(
+  'first_cursor',
+  () => 'INSERT INTO recorder (id, incarnation, seq) VALUES (1, $1, $2) ON CONFLICT (id) DO NOTHING',
+);
+/** Inputs: life and number it has to be at, those it goes to. Locks: the row. */
+const turnCursor = statement(
+  'turn_cursor',
+  () => 'UPDATE recorder SET incarnation = $3, seq = $4 WHERE id = 1 AND incarnation = $1 AND seq = $2',
+);
+
+/** `false` when the cursor is not at `from`. `to` follows a life. */
+export async function turn(driver: SqlDriver, from: RecordCursor, to: RecordCursor): Promise<boolean> {
+  const { incarnation: former } = from;
+  const { incarnation: next } = to;
+  if (next === null) throw new Error('Invariant broken: a record goes on to a life of its live store');
+  return await driver.transaction(async (tx) => {
+    if (former === null) return (await tx.change(firstCursor, next, to.seq)) === 1;
+    return (await tx.change(turnCursor, former, from.seq, next, to.seq)) === 1;
+  });
+}
+
+const heldCursor = statement('held_cursor', (dialect) => `SELECT seq FROM recorder WHERE id = 1${dialect.lock}`);
+
+/** Keeps every other change of the record out until the transaction ends. */
+export async function holdCursor(tx: SqlTransaction): Promise<void> {
+  await tx.lock(heldCursor);
+}

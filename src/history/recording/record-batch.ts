@@ -1,0 +1,200 @@
+/** Stores a batch in one transaction, without the tasks that the database refuses for what is in them. */
+
+import type { TaskBody } from '../../broker/broker.ts';
+import { insertTimeline } from '../../broker/sql/attempts.ts';
+import type { CountDelta } from '../../broker/sql/changes.ts';
+import type { SqlDriver, SqlRow, SqlTransaction } from '../../broker/sql/driver.ts';
+import { appendDelta, appendEvents } from '../../broker/sql/step.ts';
+import { limits } from '../../core/limits.ts';
+import { isFinished } from '../../core/states.ts';
+import type { RecordBatch } from '../recording.ts';
+import { advance } from './cursor.ts';
+import { type Bodies, groupsOf, type Minutes, minutesOf, notesOf } from './happened.ts';
+import { countsOf, type Lives, livesOf, type Recorded, type Written } from './lives.ts';
+import {
+  addRows,
+  createPartRows,
+  endRecorded,
+  eraseRecorded,
+  type PartRows,
+  readBeside,
+  readRecorded,
+  writeRows,
+} from './rows.ts';
+import { findRefused, type SetAside, settleAside } from './unrecorded.ts';
+
+/** What one statement writes at most of a batch: bounds its values in memory. Payloads and results are nearly all of a task. */
+const partBytesMax = limits.batchBytesMax;
+
+/** Whom a statement that failed was about. */
+interface Trouble {
+  suspects: readonly TaskBody[];
+}
+
+/** `false`, and nothing stored, when the cursor is not where the batch begins. */
+export async function recordBatch(driver: SqlDriver, batch: RecordBatch): Promise<boolean> {
+  const aside = new Map<string, SetAside>();
+  for (;;) {
+    const trouble: Trouble = { suspects: [] };
+    try {
+      return await driver.transaction((tx) => store(tx, batch, aside, trouble));
+    } catch (error) {
+      if (error === leftOut) continue;
+      if (!driver.isRefusal(error)) throw error;
+      const refused = await findRefused(trouble.suspects, (bodies) => attempt(driver, batch, bodies));
+      // What is refused is no task, or is not refused any more: it is not for us to leave out.
+      if (refused.size === 0) throw error;
+      for (const [taskId, problem] of refused) aside.set(taskId, { seq: batch.upTo, problem });
+    }
+  }
+}
+
+/** A task was set aside of which no row could be made: the batch begins anew without it. */
+const leftOut = new Error('A task was left out');
+const undone = new Error('What was tried is undone');
+
+/** Stores these alone and undoes it; answers what the database says against it. */
+async function attempt(driver: SqlDriver, batch: RecordBatch, bodies: readonly TaskBody[]): Promise<string | null> {
+  try {
+    await driver.transaction(async (tx) => {
+      await store(tx, { ...batch, bodies }, new Map(), { suspects: [] });
+      throw undone;
+    });
+    return null;
+  } catch (error) {
+    if (error === undone) return null;
+    if (driver.isRefusal(error)) return error instanceof Error ? error.message : String(error);
+    throw error;
+  }
+}
+
+async function store(
+  tx: SqlTransaction,
+  batch: RecordBatch,
+  aside: Map<string, SetAside>,
+  trouble: Trouble,
+): Promise<boolean> {
+  const { incarnation, after, upTo, events } = batch;
+  if (!(await advance(tx, incarnation, after, upTo))) return false;
+  const bodies: Bodies = new Map(batch.bodies.map((body) => [body.task.id, body]));
+  const named = namedBy(events, bodies);
+  const recorded = await readRecorded(tx, named);
+  const wanted = [...bodies.values()].filter(({ task }) => !aside.has(task.id));
+  const lives = livesOf(events, wanted, recorded);
+  await eraseRecorded(tx, lives.erased);
+  await storeBodies(tx, lives.written, batch, aside, trouble);
+  await endRecorded(tx, lives.ended);
+  await storeHappened(tx, batch, bodies, remaining(recorded, lives));
+  await storeDeltas(tx, events.at(-1)?.at ?? 0, countsOf(lives), minutesOf(events, bodies));
+  await settleAside(tx, aside, named);
+  return true;
+}
+
+/** The tasks whose rows may change: those that were read, those that were removed, and those that ended and are gone. */
+function namedBy(events: RecordBatch['events'], bodies: Bodies): readonly string[] {
+  const named = new Set(bodies.keys());
+  for (const { kind, items } of events) {
+    for (const { taskId, to } of items) if (kind === 'remove' || (to !== null && isFinished(to))) named.add(taskId);
+  }
+  return [...named];
+}
+
+async function storeBodies(
+  tx: SqlTransaction,
+  written: readonly Written[],
+  { upTo }: RecordBatch,
+  aside: Map<string, SetAside>,
+  trouble: Trouble,
+): Promise<void> {
+  const beside = await readBeside(tx, written);
+  const before = aside.size;
+  const sent: { readonly writes: readonly Promise<unknown>[]; readonly part: readonly Written[] }[] = [];
+  for (const part of partsOf(written)) {
+    const rows = createPartRows();
+    for (const one of part) {
+      const problem = rowsProblem(rows, one, beside);
+      if (problem !== null) aside.set(one.body.task.id, { seq: upTo, problem });
+    }
+    if (aside.size === before) sent.push({ writes: writeRows(tx, rows).map(heard), part });
+  }
+  if (aside.size > before) throw leftOut;
+  for (const { writes, part } of sent) {
+    trouble.suspects = part.map(({ body }) => body);
+    for (const write of writes) await write;
+  }
+  trouble.suspects = [];
+}
+
+/** It is waited for later, when it may have failed. */
+function heard<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  answer.catch(() => {});
+  return answer;
+}
+
+/** A task that is none, as something wrote it into the live store, must not stop the others. */
+function rowsProblem(rows: PartRows, written: Written, beside: Parameters<typeof addRows>[2]): string | null {
+  try {
+    addRows(rows, written, beside);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function* partsOf(written: readonly Written[]): Generator<readonly Written[]> {
+  let part: Written[] = [];
+  let bytes = 0;
+  for (const one of written) {
+    const { payload, result } = one.body.task;
+    const size = (payload?.length ?? 0) + (result?.length ?? 0);
+    if (part.length > 0 && (part.length === limits.batchMax || bytes + size > partBytesMax)) {
+      yield part;
+      part = [];
+      bytes = 0;
+    }
+    part.push(one);
+    bytes += size;
+  }
+  if (part.length > 0) yield part;
+}
+
+/** Which of the tasks named are in the record now. */
+function remaining(recorded: ReadonlyMap<string, Recorded>, { erased, written }: Lives): ReadonlySet<string> {
+  const ids = new Set(recorded.keys());
+  for (const { id } of erased) ids.delete(id);
+  for (const { body } of written) ids.add(body.task.id);
+  return ids;
+}
+
+/** The prunes of the live store are none of the record. */
+async function storeHappened(
+  tx: SqlTransaction,
+  { events }: RecordBatch,
+  bodies: Bodies,
+  there: ReadonlySet<string>,
+): Promise<void> {
+  const notes = notesOf(events, bodies).filter(({ taskId }) => there.has(taskId));
+  if (notes.length > 0)
+    await tx.each(
+      insertTimeline,
+      notes.map(({ taskId, at, kind, text }) => [taskId, at, kind, text]),
+    );
+  const kept = events.filter(({ kind }) => kind !== 'prune');
+  if (kept.length === 0) return;
+  await tx.holdEvents();
+  await tx.each(
+    appendEvents,
+    kept.map(({ at, kind, items }): SqlRow => [at, kind, JSON.stringify(groupsOf(items))]),
+  );
+}
+
+/** A row for each minute: what is folded later goes by their times. */
+async function storeDeltas(
+  tx: SqlTransaction,
+  at: number,
+  counts: readonly CountDelta[],
+  minutes: Minutes,
+): Promise<void> {
+  if (counts.length > 0) await tx.query(appendDelta, at, JSON.stringify(counts), null);
+  for (const [start, deltas] of minutes) await tx.query(appendDelta, start, '[]', JSON.stringify(deltas));
+}

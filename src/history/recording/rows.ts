@@ -1,0 +1,243 @@
+/** The rows of a record: reads what it has of the tasks of a batch, and writes them with all that belongs to them. */
+
+import type { TaskBody } from '../../broker/broker.ts';
+import { insertAttempts, insertLogs } from '../../broker/sql/attempts.ts';
+import { eachStatement, manyStatement, type SqlRow, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
+import { insertEdges } from '../../broker/sql/edges.ts';
+import { insertMembers } from '../../broker/sql/flows.ts';
+import { erase } from '../../broker/sql/remove.ts';
+import { decodeOptions, encodeJson, idList } from '../../broker/sql/rows.ts';
+import { createStep } from '../../broker/sql/step.ts';
+import { wholeColumns, wholeRow } from '../../broker/sql/whole-row.ts';
+import { limits } from '../../core/limits.ts';
+import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
+import type { Ended, Recorded, Written } from './lives.ts';
+
+/** What stands for the token of a run: nobody can have it, and who ran the task has no right to report here. */
+const placeholder = 'recorded';
+
+/** Input: list of ids. Whoever asks holds the cursor, so that nobody changes the rows meanwhile. */
+const recordedTasks = statement<
+  [
+    id: string,
+    queue: string,
+    name: string,
+    state: TaskState,
+    reason: Reason | null,
+    attempt: number,
+    version: number,
+    createdAt: number,
+    options: string | null,
+  ]
+>(
+  'recorded_tasks',
+  (dialect) =>
+    `SELECT id, queue, name, state, reason, attempt, version, created_at, options FROM tasks WHERE id ${dialect.oneOf('$1')}`,
+);
+
+export async function readRecorded(
+  tx: SqlTransaction,
+  taskIds: readonly string[],
+): Promise<ReadonlyMap<string, Recorded>> {
+  const recorded = new Map<string, Recorded>();
+  for (let begin = 0; begin < taskIds.length; begin += limits.batchMax) {
+    const rows = await tx.query(recordedTasks, idList(taskIds.slice(begin, begin + limits.batchMax)));
+    for (const [id, queue, name, state, reason, attempt, version, createdAt, options] of rows) {
+      const { flowId } = decodeOptions(options);
+      recorded.set(id, { id, queue, name, state, reason, attempt, version, createdAt, flowId });
+    }
+  }
+  return recorded;
+}
+
+const columns = Object.keys(wholeColumns);
+
+/** A row that is there is of the same life, and older. Locks: the rows, which are those of whoever holds the cursor. */
+const writeTasks = manyStatement(
+  'record_tasks',
+  {},
+  wholeColumns,
+  (value, from) => `INSERT INTO tasks (${columns.join(', ')})
+    SELECT ${columns.map((name) => (value as Readonly<Record<string, string>>)[name]).join(', ')} ${from} WHERE true
+    ON CONFLICT (id) DO UPDATE SET ${columns
+      .filter((name) => name !== 'id')
+      .map((name) => `${name} = excluded.${name}`)
+      .join(', ')}`,
+);
+
+/** Of the search for running tasks, which goes by claims: here each has one of its own, by its id. Nobody looks when to check it. */
+const insertClaims = eachStatement(
+  'record_claims',
+  { taskId: 'text', workerId: 'text', taskIds: 'text' },
+  (value, from) => `INSERT INTO claims (token, worker_id, check_at, running, task_ids)
+    SELECT ${value.taskId}, ${value.workerId}, ${Number.MAX_SAFE_INTEGER}, 1, ${value.taskIds} ${from} WHERE true
+    ON CONFLICT (token) DO UPDATE SET worker_id = excluded.worker_id`,
+);
+const deleteClaims = statement('unrecord_claims', (dialect) => `DELETE FROM claims WHERE token ${dialect.oneOf('$1')}`);
+const insertUnfinished = eachStatement(
+  'record_unfinished',
+  { taskId: 'text' },
+  (value, from) =>
+    `INSERT INTO unfinished (task_id) SELECT ${value.taskId} ${from} WHERE true ON CONFLICT (task_id) DO NOTHING`,
+);
+const deleteUnfinished = statement(
+  'unrecord_unfinished',
+  (dialect) => `DELETE FROM unfinished WHERE task_id ${dialect.oneOf('$1')}`,
+);
+
+/** Takes tasks out with all that belongs to them. */
+export async function eraseRecorded(tx: SqlTransaction, rows: readonly Recorded[]): Promise<void> {
+  if (rows.length === 0) return;
+  await erase(createStep(tx, 0), rows);
+  await tx.query(deleteUnfinished, idList(rows.map(({ id }) => id)));
+  await tx.query(deleteClaims, idList(rows.map(({ id }) => id)));
+}
+
+/** Kept as long as the store itself would keep it. */
+const endTasks = eachStatement(
+  'record_ends',
+  { state: 'text', reason: 'text', attempt: 'bigint', version: 'bigint', at: 'bigint', until: 'bigint', id: 'text' },
+  (
+    value,
+    from,
+  ) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, attempt = ${value.attempt}, version = ${value.version},
+      finished_at = ${value.at}, prune_at = ${value.until} + keep_ms, lease_until = NULL, token = NULL ${from} WHERE id = ${value.id}`,
+);
+
+export async function endRecorded(tx: SqlTransaction, ended: readonly Ended[]): Promise<void> {
+  if (ended.length === 0) return;
+  await tx.each(
+    endTasks,
+    ended.map(({ before, to, reason, attempt, version, at }) => [to, reason, attempt, version, at, at, before.id]),
+  );
+  const ids = idList(ended.map(({ before }) => before.id));
+  await tx.query(deleteUnfinished, ids);
+  await tx.query(deleteClaims, ids);
+}
+
+/** What there is beside the rows that are written over. */
+export interface Beside {
+  /** `task epoch` of its attempts, and how many lines each run has. */
+  readonly attempts: ReadonlySet<string>;
+  readonly lines: ReadonlyMap<string, number>;
+}
+
+/** Input: list of ids. */
+const recordedAttempts = statement<[taskId: string, epoch: number]>(
+  'recorded_attempts',
+  (dialect) => `SELECT task_id, epoch FROM attempts WHERE task_id ${dialect.oneOf('$1')}`,
+);
+const recordedLines = statement<[taskId: string, epoch: number, lines: number]>(
+  'recorded_lines',
+  (dialect) => `SELECT task_id, epoch, count(*) FROM logs WHERE task_id ${dialect.oneOf('$1')} GROUP BY task_id, epoch`,
+);
+
+export async function readBeside(tx: SqlTransaction, written: readonly Written[]): Promise<Beside> {
+  const attempts = new Set<string>();
+  const lines = new Map<string, number>();
+  const known = written.filter(({ before }) => before !== null);
+  const idsOf = (wanted: (body: TaskBody) => boolean): readonly string[] =>
+    known.filter(({ body }) => wanted(body)).map(({ body }) => body.task.id);
+  for (const taskIds of parts(idsOf((body) => body.attempts.length > 0)))
+    for (const [taskId, epoch] of await tx.query(recordedAttempts, idList(taskIds))) attempts.add(`${taskId} ${epoch}`);
+  for (const taskIds of parts(idsOf((body) => body.logs.length > 0)))
+    for (const [taskId, epoch, count] of await tx.query(recordedLines, idList(taskIds)))
+      lines.set(`${taskId} ${epoch}`, count);
+  return { attempts, lines };
+}
+
+function* parts(taskIds: readonly string[]): Generator<readonly string[]> {
+  for (let begin = 0; begin < taskIds.length; begin += limits.batchMax)
+    yield taskIds.slice(begin, begin + limits.batchMax);
+}
+
+const deleteLogs = statement('unrecord_logs', (dialect) => `DELETE FROM logs WHERE task_id ${dialect.oneOf('$1')}`);
+
+/** Rows of one part of a batch, made before anything of it is sent. */
+export interface PartRows {
+  readonly tasks: SqlRow[];
+  readonly attempts: SqlRow[];
+  readonly logs: SqlRow[];
+  /** Tasks of which all lines are written again. */
+  readonly relogged: string[];
+  readonly edges: SqlRow[];
+  readonly members: SqlRow[];
+  readonly claims: SqlRow[];
+  readonly unclaimed: string[];
+  readonly unfinished: SqlRow[];
+  readonly finished: string[];
+}
+
+export function createPartRows(): PartRows {
+  return {
+    tasks: [],
+    attempts: [],
+    logs: [],
+    relogged: [],
+    edges: [],
+    members: [],
+    claims: [],
+    unclaimed: [],
+    unfinished: [],
+    finished: [],
+  };
+}
+
+/** Adds the rows of one task. Throws what its making throws, and has added nothing then. */
+export function addRows(rows: PartRows, written: Written, beside: Beside): void {
+  const { body, before } = written;
+  const { task } = body;
+  const isRunning = task.state === 'running';
+  const row = wholeRow(task, isRunning ? placeholder : null, null);
+  const attempts = body.attempts
+    .filter(({ epoch }) => before === null || !beside.attempts.has(`${task.id} ${epoch}`))
+    .map((run): SqlRow => {
+      const { epoch, attempt, workerId, claimedAt, startedAt, endedAt, to, reason, error } = run;
+      return [task.id, epoch, attempt, workerId, claimedAt, startedAt, endedAt, to, reason, encodeJson(error)];
+    });
+  rows.tasks.push(row);
+  rows.attempts.push(...attempts);
+  addLogs(rows, written, beside);
+  // As if they were done: then they go with either end, and are read by the prune alone.
+  for (const { taskId, onFailure } of task.dependsOn) rows.edges.push([taskId, task.id, 'done', onFailure]);
+  if (task.flowId !== null && before === null) rows.members.push([task.flowId, task.id]);
+  if (isRunning) rows.claims.push([task.id, task.workerId ?? '', idList([task.id])]);
+  else if (before?.state === 'running') rows.unclaimed.push(task.id);
+  const wasUnfinished = before !== null && !isFinished(before.state);
+  if (isFinished(task.state)) {
+    if (wasUnfinished) rows.finished.push(task.id);
+  } else if (!wasUnfinished) rows.unfinished.push([task.id]);
+}
+
+/**
+ * The lines of a run only ever grow, so those behind as many as are there already are new. Of a task with as many lines as are
+ * kept the first may be missing: then all are written again.
+ */
+function addLogs(rows: PartRows, { body, before }: Written, { lines }: Beside): void {
+  if (body.logs.length === 0) return;
+  const { id } = body.task;
+  const isCut = before !== null && body.logs.length >= limits.logLinesMax;
+  if (isCut) rows.relogged.push(id);
+  const seen = new Map<number, number>();
+  for (const { epoch, at, level, message, fields } of body.logs) {
+    const count = (seen.get(epoch) ?? 0) + 1;
+    seen.set(epoch, count);
+    if (before !== null && !isCut && count <= (lines.get(`${id} ${epoch}`) ?? 0)) continue;
+    rows.logs.push([id, epoch, at, level, message, fields]);
+  }
+}
+
+/** Sends everything without waiting between: it is stored in this order. */
+export function writeRows(tx: SqlTransaction, rows: PartRows): readonly Promise<unknown>[] {
+  const sent: Promise<unknown>[] = [tx.many(writeTasks, [], rows.tasks)];
+  if (rows.attempts.length > 0) sent.push(tx.each(insertAttempts, rows.attempts));
+  if (rows.relogged.length > 0) sent.push(tx.query(deleteLogs, idList(rows.relogged)));
+  if (rows.logs.length > 0) sent.push(tx.each(insertLogs, rows.logs));
+  if (rows.edges.length > 0) sent.push(tx.each(insertEdges, rows.edges));
+  if (rows.members.length > 0) sent.push(tx.each(insertMembers, rows.members));
+  if (rows.unclaimed.length > 0) sent.push(tx.query(deleteClaims, idList(rows.unclaimed)));
+  if (rows.claims.length > 0) sent.push(tx.each(insertClaims, rows.claims));
+  if (rows.finished.length > 0) sent.push(tx.query(deleteUnfinished, idList(rows.finished)));
+  if (rows.unfinished.length > 0) sent.push(tx.each(insertUnfinished, rows.unfinished));
+  return sent;
+}

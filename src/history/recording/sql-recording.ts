@@ -1,0 +1,66 @@
+/** The record of a live store elsewhere, in the tables of a store of SQL: `SqlHistory` reads it as it reads its own. */
+
+import { fold } from '../../broker/sql/counts.ts';
+import { type SqlDriver, statement } from '../../broker/sql/driver.ts';
+import { idList, type TaskRow, taskColumns, toTask } from '../../broker/sql/rows.ts';
+import { limits } from '../../core/limits.ts';
+import type { Task } from '../../core/task.ts';
+import type { Recording } from '../recording.ts';
+import { readCursor, turn } from './cursor.ts';
+import { noteGap, readGaps } from './gaps.ts';
+import { pruneRecord, removeRecorded } from './prune.ts';
+import { recordBatch } from './record-batch.ts';
+import { readUnrecorded } from './unrecorded.ts';
+
+/** Batches between two folds of the counts: readers add up what is not folded. */
+const foldEvery = 20;
+
+/** Input: list of ids. */
+const recordedBodies = statement<TaskRow>(
+  'recorded_bodies',
+  (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id ${dialect.oneOf('$1')}`,
+);
+/** Inputs: the last id seen, limit. */
+const unfinishedBodies = statement<TaskRow>(
+  'unfinished_bodies',
+  () => `SELECT ${taskColumns} FROM unfinished JOIN tasks ON id = task_id WHERE task_id > $1 ORDER BY task_id LIMIT $2`,
+);
+
+/** The driver must be open, and migrated, before the first call. */
+export function createSqlRecording(driver: SqlDriver): Recording {
+  let batches = 0;
+  return {
+    cursor: () => readCursor(driver),
+    record: async (batch) => {
+      const isRecorded = await recordBatch(driver, batch);
+      batches += 1;
+      if (batches >= foldEvery) {
+        batches = 0;
+        await foldAll(driver);
+      }
+      return isRecorded;
+    },
+    follow: (from, to) => turn(driver, from, to),
+    unfinished: async (after, limit) => {
+      const rows = await driver.readOne(unfinishedBodies, after ?? '', Math.min(limit, limits.batchMax));
+      return rows.map(toTask);
+    },
+    tasks: async (taskIds) => {
+      const rows = await driver.readOne(recordedBodies, idList(taskIds));
+      const found = new Map(rows.map((row): [string, Task] => [row[0], toTask(row)]));
+      return taskIds.map((taskId) => found.get(taskId) ?? null);
+    },
+    remove: (taskIds) => removeRecorded(driver, taskIds),
+    prune: (limit) => pruneRecord(driver, limit),
+    noteGap: (gap) => noteGap(driver, gap),
+    gaps: (limit) => readGaps(driver, limit),
+    unrecorded: (limit) => readUnrecorded(driver, limit),
+  };
+}
+
+/** The counts are right without it, so a failure waits for the next time. */
+async function foldAll(driver: SqlDriver): Promise<void> {
+  try {
+    while (await driver.transaction(fold));
+  } catch {}
+}
