@@ -199,6 +199,19 @@ export const errorTable = {
     'Redis would drop tasks when its memory is full: its maxmemory-policy is {policy}.',
     'redis-cli config set maxmemory-policy noeviction, and the same line in redis.conf',
   ),
+  STORE_WEAK: kind(
+    500,
+    9,
+    'Redis keeps less than was asked for: {detail} is {durability}, not {wanted}.',
+    'redis-cli config set appendonly yes, and the same line in redis.conf',
+  ),
+  STORE_REPLACED: kind(
+    503,
+    6,
+    'The data of the store was wiped or replaced while it was in use.',
+    'Sent again, the call works on what is there now.',
+    true,
+  ),
   STORE_CORRUPT: kind(
     500,
     6,

@@ -83,6 +83,37 @@ await onOwnRedis((server) => {
       expect((await broker.getQueues())[0]?.counts).toEqual({ queued: taken.length });
     });
 
+    test('that was wiped refuses the calls of before once, and all processes then work on the same new data', async () => {
+      const admin = new Redis({ path: server.path });
+      onTestFinished(() => admin.disconnect());
+      const namespace = randomBytes(6).toString('hex');
+      const [worker, client] = [await openBroker({ namespace }), await openBroker({ namespace })];
+      const before = await client.info();
+      await client.enqueue([newTask(sampleId(1))]);
+      const [claimed] = await worker.claim(claimRequest(sampleToken(1)));
+      await admin.flushall();
+      const settle = () => worker.settle([settlement(sampleId(1), claimed!.lease, finish('succeeded'))]);
+      await expect(settle()).rejects.toMatchObject({ code: 'STORE_REPLACED', retryable: true });
+      expect(await settle()).toMatchObject({ results: [{ outcome: 'unknown' }] });
+      const after = await client.info();
+      expect(after.incarnation).not.toBe(before.incarnation);
+      expect(after.incarnation).toBe((await worker.info()).incarnation);
+      expect(await client.enqueue([newTask(sampleId(2))])).toMatchObject([{ outcome: 'created' }]);
+      expect(await worker.claim(claimRequest(sampleToken(2)))).toMatchObject([{ task: { id: sampleId(2) } }]);
+    });
+
+    test('that was replaced by another refuses the calls of before once', async () => {
+      const admin = new Redis({ path: server.path });
+      onTestFinished(() => admin.disconnect());
+      const broker = await openBroker({ namespace: 'mine' });
+      const other = await openBroker({ namespace: 'other' });
+      await other.enqueue([newTask(sampleId(7))]);
+      for (const key of await admin.keys('{other}:*'))
+        await admin.restore(key.replace('other', 'mine'), 0, await admin.dumpBuffer(key), 'REPLACE');
+      await expect(broker.getTasks([sampleId(7)])).rejects.toMatchObject({ code: 'STORE_REPLACED' });
+      expect(await broker.getTasks([sampleId(7)])).toMatchObject([{ state: 'queued' }]);
+    });
+
     test('whose connections are gone without a word is reached on new ones', async () => {
       const proxy = await startFaultProxy({ target: { path: server.path }, protocol: 'redis' });
       onTestFinished(proxy.close);

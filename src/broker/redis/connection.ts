@@ -1,21 +1,24 @@
 /** One connection to Redis: scripts by their digest, each with a deadline, nothing sent twice. */
 
-import { Redis } from 'ioredis';
-import type { Chance } from '../../core/chance.ts';
-import { taskFlowError } from '../../core/errors.ts';
+import type { Redis } from 'ioredis';
+import { type Chance, createToken } from '../../core/chance.ts';
+import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Clock, scheduleDeadline } from '../../core/time.ts';
-import type { Signal } from '../broker.ts';
-import { isForbidden, isOutdated, isUnknownScript, translate } from './errors.ts';
+import type { BrokerInfo, Signal } from '../broker.ts';
+import type { Durability } from './durability.ts';
+import { isOutdated, isUnknownScript, translate } from './errors.ts';
+import { greet, selectDatabase } from './greet.ts';
 import { hear } from './hear.ts';
 import { createLink, type Link } from './link.ts';
 import { loadScripts, type ScriptName, type Scripts } from './scripts.ts';
+import { type Address, addressOf, createWay } from './way.ts';
+
+/** The version of the protocol: what keys and scripts mean. */
+const protocol = 1;
 
 /** An argument of a script. */
 export type Argument = string | number;
-
-/** Where the server is: as `redis://` URL or as the path of its socket. */
-export type Address = { readonly url: string } | { readonly path: string };
 
 export interface Connection {
   connect(): Promise<void>;
@@ -23,8 +26,8 @@ export interface Connection {
   run<Reply>(script: ScriptName, args: readonly Argument[]): Promise<Reply>;
   /** Entries of the stream behind number `after`; waits up to `waitMs` for the first, on a connection of its own. */
   readStream(name: string, after: number, limit: number, waitMs: number): Promise<readonly StreamEntry[]>;
-  /** A setting of the server, or `null` when it may not be read. */
-  readSetting(name: string): Promise<string | null>;
+  /** Whose data this is now, and how safe. What was wiped is set up anew. */
+  identify(): Promise<Omit<BrokerInfo, 'kind'>>;
   /** Tells whoever listens, in any process. */
   publish(payload: string): Promise<unknown>;
   /** Hears what others tell, on a connection of its own; `own` says what is not needed. Answers how to stop. */
@@ -45,22 +48,8 @@ export interface ConnectionOptions {
   readonly scripts?: Scripts | undefined;
 }
 
-/**
- * A call that fails was not done, was done, or will be: as with any store, it may be sent again. The client itself never
- * does so, keeps nothing for later, and does not connect again: the loops above decide, and link.ts.
- */
-const neverTwice = {
-  autoResendUnfulfilledCommands: false,
-  autoResubscribe: false,
-  enableOfflineQueue: false,
-  enableReadyCheck: false,
-  maxRetriesPerRequest: 0,
-  lazyConnect: true,
-  retryStrategy: () => null,
-  connectTimeout: limits.redisCallMs,
-  // A connection that is given up is gone, whether its other end says so or not.
-  disconnectTimeout: 100,
-} as const;
+/** For the calls that ask whose data this is. */
+const anybody = '-'.repeat(32);
 
 const allScripts = loadScripts();
 
@@ -68,12 +57,34 @@ export function createConnection(options: ConnectionOptions): Connection {
   const { address, namespace, clock, chance, now, scripts = allScripts } = options;
   const prefix = `{${namespace}}:`;
   const channel = `${prefix}signals`;
-  const create = (): Redis =>
-    'url' in address ? new Redis(address.url, neverTwice) : new Redis({ ...neverTwice, path: address.path });
+  const place = addressOf(address);
+  const way = createWay(place, namespace);
   const time = { clock, chance };
-  const link = createLink({ create, greet: async () => {}, pings: true, ...time });
+  /** Whose data this process works on: scripts refuse to go on with another's. */
+  let incarnation = anybody;
+  let durability: Durability = { durability: 'unverified', detail: 'not opened' };
+
+  const link = createLink({
+    way,
+    greet: async (client) => {
+      durability = await greet(client, place);
+      await meet(client);
+    },
+    pings: true,
+    ...time,
+  });
   /** For reads that wait: whatever came behind one on the same connection would wait as well. */
   let waiting: Link | null = null;
+
+  /** Sets the namespace up when it is new; what is there counts from now on. */
+  const meet = async (on: Redis): Promise<readonly [incarnation: string, protocol: number]> => {
+    const given = [createToken(chance), protocol];
+    const [found, version, forbidden] = (await evaluate(on, anybody, 'open', given)) as [Buffer, Buffer, Buffer[]];
+    if (forbidden.length > 0) throw new Error(`NOPERM this user may not run ${forbidden.join(', ')} on its keys`);
+    if (Number(version) > protocol) throw taskFlowError('STORE_TOO_NEW', { found: String(version), known: protocol });
+    incarnation = String(found);
+    return [incarnation, Number(version)];
+  };
 
   /**
    * The answer, or STORE_UNREACHABLE once the server has been silent for too long. Nothing tells a connection whose other end is
@@ -106,9 +117,14 @@ export function createConnection(options: ConnectionOptions): Connection {
     return inTime(of, on, question(on), waitMs);
   };
 
-  const evaluate = async (on: Redis, script: ScriptName, args: readonly Argument[]): Promise<unknown> => {
+  const evaluate = async (
+    on: Redis,
+    whose: string,
+    script: ScriptName,
+    args: readonly Argument[],
+  ): Promise<unknown> => {
     const { sha, text } = scripts[script];
-    const given = [1, prefix, now === undefined ? '' : now(), ...args];
+    const given = [1, prefix, now === undefined ? whose : `${whose}${now()}`, ...args];
     try {
       return await on.callBuffer('EVALSHA', [sha, ...given]);
     } catch (error) {
@@ -119,14 +135,27 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   return {
     connect: () => link.open(),
-    run: async <Reply>(script: ScriptName, args: readonly Argument[]) =>
-      (await ask(link, (on) => evaluate(on, script, args))) as Reply,
+    identify: async () => {
+      const [at, found] = (await ask(link, (on) => evaluate(on, anybody, 'info', []))) as [number, Buffer | null];
+      const isKnown = found !== null && String(found) === incarnation;
+      if (!isKnown) await ask(link, meet);
+      return { ...durability, incarnation, protocol, now: at };
+    },
+    run: async <Reply>(script: ScriptName, args: readonly Argument[]) => {
+      try {
+        return (await ask(link, (on) => evaluate(on, incarnation, script, args))) as Reply;
+      } catch (error) {
+        // The caller has to know; whoever comes after works on what is there now.
+        if (error instanceof TaskFlowError && error.code === 'STORE_REPLACED') await ask(link, meet);
+        throw error;
+      }
+    },
     readStream: async (name, after, limit, waitMs) => {
       const key = `${prefix}${name}`;
       if (waitMs <= 0) return ask(link, (on) => on.xrange(key, `(${after}-0`, '+', 'COUNT', limit));
       if (waiting === null) {
-        waiting = createLink({ create, greet: async () => {}, pings: false, ...time });
-        await waiting.open();
+        waiting = createLink({ way, greet: (client) => selectDatabase(client, place), pings: false, ...time });
+        waiting.start();
       }
       const found = await ask(
         waiting,
@@ -135,21 +164,8 @@ export function createConnection(options: ConnectionOptions): Connection {
       );
       return found?.[0]?.[1] ?? [];
     },
-    readSetting: async (name) => {
-      const asked = ask(link, async (on) => {
-        try {
-          return (await on.config('GET', name)) as readonly string[];
-        } catch (error) {
-          if (isForbidden(error)) return [];
-          // Taken for forbidden, an outage would open a store as weaker than it must be.
-          throw error;
-        }
-      });
-      const [, value] = await asked;
-      return value ?? null;
-    },
     publish: (payload) => ask(link, (on) => on.spublish(channel, payload)),
-    listen: (own, emit) => hear({ create, channel, own, emit, ...time }),
+    listen: (own, emit) => hear({ way, channel, own, emit, ...time }),
     close: () => {
       link.close();
       waiting?.close();

@@ -1,6 +1,7 @@
 /** What Redis and its client say, in the words of TaskFlow. */
 
 import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
+import type { Host } from './url.ts';
 
 /** Answers of a server that cannot serve now, or not this client. */
 const unavailable =
@@ -29,12 +30,25 @@ export function isOutdated(error: unknown): boolean {
   return isReply(error) && /^(READONLY|MASTERDOWN|MOVED|ASK|NOAUTH|NOPERM) /.test(error.message);
 }
 
+/** The node of a cluster that has what was asked for; `null` for any other error. One that does not know its own name says none. */
+export function movedTo(error: unknown, askedHost: string): Host | null {
+  const [, host, port] = (isReply(error) && /^MOVED \d+ (.*):(\d+)$/.exec(error.message)) || [];
+  return port === undefined ? null : { host: host || askedHost, port: Number(port) };
+}
+
 /** The TaskFlowError for an error of the server or of the way to it. A fault of a script is a bug and returned as it is. */
 export function translate(error: unknown): unknown {
   if (error instanceof TaskFlowError || !(error instanceof Error)) return error;
+  if (/^Stream isn't writeable/.test(error.message))
+    return taskFlowError(
+      'STORE_UNREACHABLE',
+      { problem: 'the connection is lost, so nothing was sent' },
+      { cause: error },
+    );
   if (isLostClient(error)) return taskFlowError('STORE_UNREACHABLE', { problem: unknownOutcome }, { cause: error });
   if (!isReply(error)) return taskFlowError('STORE_UNREACHABLE', { problem: error.message }, { cause: error });
   if (error.message.startsWith('OOM ')) return taskFlowError('STORE_OUT_OF_MEMORY', {}, { cause: error });
+  if (error.message.startsWith('REPLACED ')) return taskFlowError('STORE_REPLACED', {}, { cause: error });
   if (error.message.startsWith('OUTBOXFULL '))
     return taskFlowError('OUTBOX_FULL', { pending: Number(error.message.split(' ')[1]) }, { cause: error });
   if (unavailable.test(error.message))

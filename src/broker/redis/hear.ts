@@ -1,14 +1,14 @@
 /** Hears what other processes have stored: one connection that subscribes, made anew whenever it is gone. */
 
-import type { Redis } from 'ioredis';
 import type { Chance } from '../../core/chance.ts';
 import type { Clock } from '../../core/time.ts';
 import type { Signal } from '../broker.ts';
 import { anything, decodeHints } from '../hints.ts';
 import { createLink } from './link.ts';
+import type { Way } from './way.ts';
 
 export interface HearOptions {
-  readonly create: () => Redis;
+  readonly way: Way;
   /** Of the shard that has the namespace: a cluster sends it to no other node. */
   readonly channel: string;
   /** Whose messages are not needed. */
@@ -19,15 +19,18 @@ export interface HearOptions {
 }
 
 /** Begins to listen; answers how to stop. Failing to is no error: the poll goes on. */
-export function hear({ create, channel, own, emit, clock, chance }: HearOptions): () => void {
+export function hear({ way, channel, own, emit, clock, chance }: HearOptions): () => void {
   const emitAll = (signals: readonly Signal[]): void => {
     for (const signal of signals) emit(signal);
   };
   let tries = 0;
   const link = createLink({
-    create: () => {
-      tries += 1;
-      return create();
+    way: {
+      ...way,
+      create: () => {
+        tries += 1;
+        return way.create();
+      },
     },
     clock,
     chance,

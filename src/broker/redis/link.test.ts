@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis';
 import { beforeEach, expect, test } from 'vitest';
 import { createManualClock, type ManualClock, rest } from '../../../test/support/manual-clock.ts';
 import { limits } from '../../core/limits.ts';
+import { translate } from './errors.ts';
 import { createLink, type Link } from './link.ts';
 
 const reply = (message: string): Error => Object.assign(new Error(message), { name: 'ReplyError' });
@@ -39,7 +40,8 @@ beforeEach(() => {
   server = { connect: async () => {}, greet: async () => {}, ping: async () => {} };
   tries = [];
   const chance = { float: () => 1, bytes: (count: number) => new Uint8Array(count) };
-  link = createLink({ create: createClient, greet: () => server.greet(), pings: true, clock, chance });
+  const way = { create: createClient, follow: () => false, explain: translate };
+  link = createLink({ way, greet: () => server.greet(), pings: true, clock, chance });
 });
 
 /** Opens it and lets it live for long enough to count as well. */

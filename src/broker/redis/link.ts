@@ -8,7 +8,8 @@ import type { Chance } from '../../core/chance.ts';
 import { retold, TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Cancel, type Clock, scheduleDeadline } from '../../core/time.ts';
-import { isLostClient, translate } from './errors.ts';
+import { isLostClient } from './errors.ts';
+import type { Way } from './way.ts';
 
 export interface Link {
   /** The first try. Rejects with why it failed, and then nothing is tried again. */
@@ -28,8 +29,7 @@ export interface Link {
 }
 
 export interface LinkOptions {
-  /** A client that is not connected yet, and never connects again by itself. */
-  readonly create: () => Redis;
+  readonly way: Way;
   /** What is done with a new connection before anybody gets it. Rejects to refuse it. */
   readonly greet: (client: Redis) => Promise<void>;
   /** Whether to look now and then if the other end is still there. */
@@ -38,7 +38,10 @@ export interface LinkOptions {
   readonly chance: Chance;
 }
 
-export function createLink({ create, greet, pings, clock, chance }: LinkOptions): Link {
+/** Nodes of a cluster that are asked in one try: each names the next one, and mostly the first is right. */
+const hopsMax = 3;
+
+export function createLink({ way, greet, pings, clock, chance }: LinkOptions): Link {
   let client: Redis | null = null;
   let attempt: Promise<Redis> | null = null;
   let trying: Redis | null = null;
@@ -50,7 +53,17 @@ export function createLink({ create, greet, pings, clock, chance }: LinkOptions)
   let isClosed = false;
 
   const tryOnce = async (): Promise<Redis> => {
-    const made = create();
+    for (let hops = 0; ; hops++) {
+      try {
+        return await tryOne();
+      } catch (error) {
+        if (isClosed || !way.follow(error) || hops === hopsMax) throw way.explain(error);
+      }
+    }
+  };
+
+  const tryOne = async (): Promise<Redis> => {
+    const made = way.create();
     trying = made;
     let told: Error | null = null;
     made.on('error', (error: Error) => {
@@ -66,7 +79,7 @@ export function createLink({ create, greet, pings, clock, chance }: LinkOptions)
     } catch (error) {
       made.disconnect();
       // That the client is closed is what follows from the error before.
-      throw translate(isLostClient(error) ? (told ?? error) : error);
+      throw isLostClient(error) ? (told ?? error) : error;
     } finally {
       cancel();
       trying = null;

@@ -1,13 +1,12 @@
 /** RedisBroker: the seam in Lua, without what its list of lacks names. What is missing refuses; no URL leads here until nothing does. */
 
-import { type Chance, createToken, systemChance } from '../../core/chance.ts';
+import { type Chance, systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Clock, systemClock } from '../../core/time.ts';
 import type { Broker, Schedules } from '../broker.ts';
 import { claim } from './claim.ts';
-import { type Address, createConnection } from './connection.ts';
-import { detectDurability } from './durability.ts';
+import { createConnection } from './connection.ts';
 import { enqueue } from './enqueue.ts';
 import { createOutbox, type Guarded } from './events.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -22,10 +21,8 @@ import { restore } from './restore.ts';
 import { loadScripts, type OutboxLimits } from './scripts.ts';
 import { settle } from './settle.ts';
 import type { Told } from './signals.ts';
+import type { Address } from './way.ts';
 import { control, getWorkers } from './workers.ts';
-
-/** The version of the protocol: what keys and scripts mean. */
-const protocol = 1;
 
 export interface RedisOptions {
   readonly address: Address;
@@ -49,7 +46,6 @@ export function createRedisBroker(options: RedisOptions): Broker {
   let onIdle: (() => void) | null = null;
   let opening: Promise<void> | null = null;
   let closing: Promise<void> | null = null;
-  let durability: Awaited<ReturnType<typeof detectDurability>> = { durability: 'unverified', detail: 'not opened' };
 
   /** Refuses calls outside open … close, and lets close wait for the others. */
   const guarded = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
@@ -73,8 +69,6 @@ export function createRedisBroker(options: RedisOptions): Broker {
 
   const openOnce = async (): Promise<void> => {
     await connection.connect();
-    durability = await detectDurability(connection);
-    await connection.run('open', [createToken(chance), protocol]);
     state = 'open';
     news.begin();
   };
@@ -100,17 +94,7 @@ export function createRedisBroker(options: RedisOptions): Broker {
       closing ??= closeOnce();
       return closing;
     },
-    info: () =>
-      guarded(async () => {
-        const [time, incarnation, known] = await connection.run<[number, Buffer, Buffer]>('info', []);
-        return {
-          kind: 'redis',
-          ...durability,
-          incarnation: String(incarnation),
-          protocol: Number(known),
-          now: time,
-        };
-      }),
+    info: () => guarded(async () => ({ kind: 'redis', ...(await connection.identify()) })),
     subscribe: news.subscribe,
     enqueue: (tasks) => telling(() => enqueue(connection, tasks)),
     claim: (request) => guarded(() => claim(connection, request)),

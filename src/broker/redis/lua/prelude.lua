@@ -1,7 +1,8 @@
 -- What every script starts with: the store's clock, tasks by their ids, and one write of all that was changed.
 --
 -- KEYS[1] is the prefix `{namespace}:`. No script touches a key outside of it, so that a namespace is one hash slot.
--- ARGV[1] is empty, or the time that a test gives in place of the server's.
+-- ARGV[1] is the incarnation that the caller knows, 32 characters, or dashes for whatever is there; behind it nothing, or the
+-- time that a test gives in place of the server's. With another's data, or none, a script does nothing.
 -- Redis does not roll back. So a script reads and checks first, keeps what it wants in tables, and calls `write` at its
 -- end, where nothing is left that could fail. Payloads, results, errors and logs are opaque: they are never decoded.
 
@@ -25,8 +26,10 @@ local NAME, QUEUE, PRIORITY, TIMEOUT_MS, KEEP_MS, STRICT_CANCEL, IF_EXISTS, KEY_
 -- a group, h that others name it as a parent.
 local besides = { e = 'errors', r = 'results', p = 'progress', c = 'checkpoints', w = 'words', l = 'rules', d = 'parents' }
 
-local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes', 'trimmed')
-local now = ARGV[1]
+local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes', 'trimmed', 'incarnation')
+local whose = string.sub(ARGV[1], 1, 32)
+if whose ~= stored[5] and string.byte(whose) ~= 45 then return redis.error_reply('REPLACED by ' .. tostring(stored[5])) end
+local now = string.sub(ARGV[1], 33)
 if now == '' then
   local time = call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
