@@ -311,7 +311,10 @@ export interface Outbox {
   /** Forgets the events up to `upTo`. */
   trim(upTo: number): Promise<void>;
   state(): Promise<OutboxState>;
-  /** In the order of the ids; `null` for one that is not there (any more). */
+  /**
+   * Of the first ids, in their order, as many as fit into `limits.bodiesBytesMax`, at least one; `null` for one that is not there
+   * (any more).
+   */
   bodies(taskIds: readonly string[]): Promise<readonly (TaskBody | null)[]>;
 }
 

@@ -1,18 +1,17 @@
 /** From a URL to a store: the one place that knows every adapter. */
 
 import { isAbsolute, resolve } from 'node:path';
-import { maskUrl } from '../config/mask.ts';
 import { systemChance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
-import { nearest } from '../core/nearest.ts';
 import { systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { createSqlHistory } from '../history/sql-history.ts';
 import { createPostgresDriver } from './postgres/driver.ts';
 import { createPostgresBroker, type PostgresOptions } from './postgres/store.ts';
-import { type PostgresAddress, readPostgresUrl, writePostgresUrl } from './postgres/url.ts';
+import { writePostgresUrl } from './postgres/url.ts';
 import { createSqliteDriver } from './sqlite/driver.ts';
 import { createSqliteBroker, type SqliteOptions } from './sqlite/store.ts';
+import { fileOf, isPostgres, postgresAddress } from './store-url.ts';
 
 /** What a store can be given beside its URL. */
 export interface ConnectOptions extends Omit<SqliteOptions, 'file'> {
@@ -78,20 +77,6 @@ function openPostgres(url: string, namespace: string | null, options: Omit<Postg
   return createPostgresStore({ ...given, address, namespace: address.namespace ?? namespace ?? namespaceDefault });
 }
 
-function isPostgres(url: string): boolean {
-  return /^postgres(?:ql)?:/i.test(url);
-}
-
-/** Throws STORE_URL_INVALID. */
-function postgresAddress(url: string): PostgresAddress {
-  const example = 'postgres://user:password@localhost:5432/database';
-  try {
-    return readPostgresUrl(url);
-  } catch (error) {
-    throw invalid(url, error instanceof Error && error.name === 'Error' ? error.message : 'it is no URL', example);
-  }
-}
-
 /** Broker and record in one SQLite file. Opened and closed by its broker; closing the store closes both. */
 export function createSqliteStore(options: SqliteOptions): Store {
   const { driver, ...broker } = createSqliteBroker(options);
@@ -109,53 +94,4 @@ export function createSqliteStore(options: SqliteOptions): Store {
     close,
     ...(isShared ? { address: { module: import.meta.url, url: `sqlite:${resolve(file)}` } } : {}),
   };
-}
-
-function fileOf(url: string): string {
-  const [, scheme, rest] = /^([a-z]+):(.*)$/is.exec(url) ?? [];
-  switch (scheme?.toLowerCase()) {
-    case 'memory':
-      throw invalid(url, 'there is no memory that processes could share', 'sqlite::memory:');
-    case 'sqlite':
-    case 'file':
-      return sqliteFile(url, scheme === 'sqlite' ? (rest ?? '') : `file:${rest}`);
-    case 'redis':
-    case 'rediss':
-    case 'valkey':
-      throw later('Redis');
-    default:
-      throw unknown(url, scheme ?? null, rest ?? '');
-  }
-}
-
-/** The URL may be the host's own variable, which nobody wrote for TaskFlow. */
-function later(what: string): Error {
-  const hint =
-    'Use SQLite or Postgres: --broker sqlite:./.taskflow/taskflow.db, or postgres://… (REDIS_URL then does not count).';
-  return taskFlowError('NOT_SUPPORTED', { what: `${what} as a store` }, { hint });
-}
-
-function unknown(url: string, scheme: string | null, rest: string): Error {
-  if (scheme === null) return invalid(url, 'it has no scheme', url === '' ? null : `sqlite:${url}`);
-  const meant = nearest(scheme, ['sqlite', 'postgres', 'redis']);
-  return invalid(url, `"${scheme}" is no store`, meant === null ? null : `${meant}:${rest}`);
-}
-
-function sqliteFile(url: string, rest: string): string {
-  if (rest === '') throw invalid(url, 'it names no file', 'sqlite:./.taskflow/taskflow.db');
-  if (rest.startsWith('file:'))
-    throw invalid(url, 'the scheme is "sqlite"', `sqlite:${rest.slice('file:'.length).replace(/^\/\/(?=\/)/, '')}`);
-  if (rest.includes('?')) throw invalid(url, 'it takes no options', `sqlite:${rest.slice(0, rest.indexOf('?'))}`);
-  if (rest.includes('\0')) throw invalid(url, 'it has a zero byte', null);
-  // sqlite:///path is a path, sqlite://path a host that SQLite does not have.
-  if (/^\/\/[^/]/.test(rest)) throw invalid(url, 'a file has no host', `sqlite:./${rest.slice(2)}`);
-  return rest.startsWith('///') ? rest.slice(2) : rest;
-}
-
-function invalid(url: string, problem: string, meant: string | null): Error {
-  return taskFlowError(
-    'STORE_URL_INVALID',
-    { url: maskUrl(url), problem },
-    meant === null ? {} : { hint: `Did you mean ${maskUrl(meant)}?` },
-  );
 }

@@ -193,6 +193,18 @@ export const errorTable = {
     'See that a server runs (taskflow server start) and why it cannot write the record: taskflow db status',
     true,
   ),
+  RECORD_MISSING: kind(
+    400,
+    2,
+    '{what} needs the record, and none is configured.',
+    'Say where finished tasks are recorded: --store postgres://… or --store sqlite:./.taskflow/record.db',
+  ),
+  RECORD_ELSEWHERE: kind(
+    409,
+    6,
+    'The record does not belong to this live store: {problem}.',
+    'Give each live store a record of its own (--store), or take both URLs from the same configuration everywhere.',
+  ),
   STORE_EVICTS: kind(
     500,
     6,

@@ -281,6 +281,14 @@ export const limits = {
    * refused before the memory of the live store is full.
    */
   outboxMax: 1_000_000,
+  /** Bytes of payloads and results that the recorder reads at once: with what it makes of them it holds a few times that. */
+  bodiesBytesMax: 4 * 1024 * 1024,
+  /** Tasks that the recorder stores at once. A transaction of this size costs little more for each than a larger one. */
+  recordMax: 5_000,
+  /** How long the recorder waits for news. While there are none it looks that often whether the live store is the same. */
+  recordWaitMs: 5_000,
+  /** The pause after a look that brought nothing: that is also how long a store that cannot be waited for may be unread. */
+  recordIdleMs: 100,
   /** How long a live store that is not the record keeps a finished task: what asks for it meanwhile needs no record. */
   liveKeepMs: 5 * 60_000,
   /** How long events and minute buckets are kept. */

@@ -7,10 +7,12 @@ import { limits } from '../core/limits.ts';
 import type { Presence } from '../core/presence.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
+import type { Gap } from '../history/recording.ts';
 import { isGone, type ProcessPlace, readPlace } from './host.ts';
 import { createPromoter } from './promoter.ts';
-import { createPruner } from './pruner.ts';
+import { createPruner, createRecordPruner } from './pruner.ts';
 import { createReaper } from './reaper.ts';
+import { createRecorder } from './recorder.ts';
 import { createRelayService } from './relay-service.ts';
 import { createSampler } from './sampler.ts';
 import { createScheduler } from './scheduler.ts';
@@ -22,6 +24,8 @@ export interface EngineOptions {
   readonly chance?: Chance;
   /** Told when a service fails and when it is well again; by default nobody is. */
   readonly report?: Report;
+  /** Told when the live store was wiped, or went back, and what the record knew was brought back. */
+  readonly onGap?: (gap: Gap) => void;
   /** What a pure server publishes of itself. Left out inside of a worker, which publishes itself. */
   readonly presence?: Pick<Presence, 'workerId' | 'name' | 'version'>;
   /** Whether a process of this machine has ended for certain; by default its pid is looked up. */
@@ -29,6 +33,8 @@ export interface EngineOptions {
   /** How long the store must have been well before silent workers count as dead: their lease; `limits.leaseMs` when left out. */
   readonly recoveryMs?: number;
 }
+
+type Loop = Required<Pick<EngineOptions, 'clock' | 'chance' | 'report'>>;
 
 /** Started and stopped as a whole. Starting twice is one start, stopping twice one stop; it may be started again. */
 export interface Engine {
@@ -38,7 +44,13 @@ export interface Engine {
 }
 
 export function createEngine(options: EngineOptions): Engine {
-  const { store, clock = systemClock, chance = systemChance, report = () => undefined } = options;
+  const {
+    store,
+    clock = systemClock,
+    chance = systemChance,
+    report = () => undefined,
+    onGap = () => undefined,
+  } = options;
   const loop = { clock, chance, report };
   const here = readPlace();
   const promoter = createPromoter(store.broker, loop);
@@ -55,6 +67,7 @@ export function createEngine(options: EngineOptions): Engine {
     createSampler(store, loop),
     createScheduler(store.broker, loop),
     ...(store.relay === undefined ? [] : [createRelayService(store.relay, loop)]),
+    ...recordersOf(store, loop, onGap),
   ];
   const { presence } = options;
   const serverPresence = (state: Presence['state']): Presence | null =>
@@ -99,11 +112,14 @@ export function createEngine(options: EngineOptions): Engine {
   };
 }
 
-function createPresence(
-  store: Store,
-  loop: { readonly clock: Clock; readonly chance: Chance; readonly report: Report },
-  presence: () => Presence | null,
-): Service {
+/** What feeds the record, and what lets go of it what is past its time. */
+function recordersOf({ broker, recording }: Store, loop: Loop, onGap: (gap: Gap) => void): readonly Service[] {
+  const { outbox } = broker;
+  if (recording === undefined || outbox === undefined) return [];
+  return [createRecorder({ broker, outbox, recording, onGap, ...loop }), createRecordPruner(recording, loop)];
+}
+
+function createPresence(store: Store, loop: Loop, presence: () => Presence | null): Service {
   return createService({
     name: 'presence',
     periodMs: limits.presenceMs / 3,

@@ -2,6 +2,7 @@
 
 import type { Broker } from '../broker/broker.ts';
 import { limits } from '../core/limits.ts';
+import type { Recording } from '../history/recording.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
 
 export function createPruner(broker: Broker, loop: Pick<ServiceOptions, 'clock' | 'chance' | 'report'>): Service {
@@ -10,5 +11,18 @@ export function createPruner(broker: Broker, loop: Pick<ServiceOptions, 'clock' 
     periodMs: limits.pruneMs,
     ...loop,
     tick: async () => ((await broker.prune(limits.tickMax)) >= limits.tickMax ? 'full' : 'done'),
+  });
+}
+
+/** The record keeps tasks for longer than the live store beside it, and forgets them by itself. */
+export function createRecordPruner(
+  recording: Pick<Recording, 'prune'>,
+  loop: Pick<ServiceOptions, 'clock' | 'chance' | 'report'>,
+): Service {
+  return createService({
+    name: 'record pruner',
+    periodMs: limits.pruneMs,
+    ...loop,
+    tick: async () => ((await recording.prune(limits.tickMax)) >= limits.tickMax ? 'full' : 'done'),
   });
 }

@@ -6,6 +6,7 @@ import type { Filter } from '../core/filter.ts';
 import type { Relay } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
 import type { LogLine, Task } from '../core/task.ts';
+import type { Recording } from './recording.ts';
 
 /** Which part of a list to show. */
 export interface Page {
@@ -44,6 +45,8 @@ export interface TaskRecord {
   /** Oldest first; an only run that succeeded is not among them: the task row tells it. */
   readonly attempts: readonly Attempt[];
   readonly logs: readonly (LogLine & { readonly epoch: number })[];
+  /** What people did to it, oldest first; `timeline` tells it too. */
+  readonly notes: readonly TimelineEntry[];
   /** Oldest first. */
   readonly timeline: readonly TimelineEntry[];
 }
@@ -119,6 +122,8 @@ export interface Store {
   readonly history: History;
   /** Present where the broker's `transactions` are those of the record's database: to be pushed time and again. */
   readonly relay?: Relay;
+  /** Present where the record is apart from the live store: to be fed by a recorder. */
+  readonly recording?: Recording;
   /** Present where two calls at once are done sooner than one after the other: each waits for a network and a disk. */
   readonly isParallel?: true;
   /** Absent where nobody else can open it: in memory, or on a clock of its own. */

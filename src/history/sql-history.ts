@@ -79,8 +79,8 @@ async function readRecord(tx: SqlTransaction, taskId: string): Promise<TaskRecor
   if (row === undefined) return null;
   const task = toTask(row);
   const attempts = await readAttempts(tx, taskId);
-  const timeline = timelineOf(task, attempts, await readNotes(tx, taskId));
-  return { task, attempts, logs: await readLogs(tx, taskId), timeline };
+  const notes = await readNotes(tx, taskId);
+  return { task, attempts, logs: await readLogs(tx, taskId), notes, timeline: timelineOf(task, attempts, notes) };
 }
 
 async function readFacets(tx: SqlTransaction): Promise<Facets> {

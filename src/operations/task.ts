@@ -73,7 +73,7 @@ export const taskGet: Operation<TaskInput, TaskRecordDocument> = {
     ]);
     const live = facts?.task ?? null;
     const known: TaskRecord | null =
-      record ?? (live === null ? null : { task: live, attempts: [], logs: [], timeline: [] });
+      record ?? (live === null ? null : { task: live, attempts: [], logs: [], notes: [], timeline: [] });
     if (known === null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
     return taskRecordDocument(known, live, workers, facts ?? null);
   },

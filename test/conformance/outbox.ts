@@ -157,6 +157,18 @@ const outboxCases: readonly Case[] = [
     },
   ],
   [
+    'of large tasks as many come as fit, in their order, and at least one',
+    async (world) => {
+      const payload = JSON.stringify('x'.repeat(limits.bodiesBytesMax / 4));
+      const ids = [await world.put({ payload }), world.nextId(), await world.put({ payload })];
+      ids.push(await world.put({ payload }), await world.put({ payload }), await world.put());
+      const read = async (from: number) =>
+        (await outboxOf(world).bodies(ids.slice(from))).map((body) => body?.task.id ?? null);
+      expect(await read(0)).toEqual([ids[0], null, ...ids.slice(2, 4)]);
+      expect(await read(4)).toEqual(ids.slice(4));
+    },
+  ],
+  [
     'more bodies than a call may have are refused',
     async (world) => {
       const ids = Array.from({ length: limits.batchMax + 1 }, () => world.nextId());

@@ -29,7 +29,13 @@ export function createMemoryHistory(state: MemoryState): History {
       const row = state.rows.get(taskId);
       return row === undefined
         ? null
-        : { task: row.task, attempts: row.attempts, logs: row.logs, timeline: timelineOf(row.task, row.attempts, []) };
+        : {
+            task: row.task,
+            attempts: row.attempts,
+            logs: row.logs,
+            notes: [],
+            timeline: timelineOf(row.task, row.attempts, []),
+          };
     },
     minutes: async () => [],
     samples: async () => [],

@@ -33,8 +33,8 @@ export const layers: readonly Layer[] = [
   { of: ['src/broker/postgres/'], from: ['src/core/', seam, ...besideSeam, sqlFolder] },
   { of: ['src/broker/redis/'], from: ['src/core/', seam, ...besideSeam] },
   {
-    of: ['src/broker/connect.ts'],
-    from: ['src/core/', 'src/broker/', 'src/history/', 'src/config/', 'src/telemetry/'],
+    of: ['connect', 'cluster-store', 'record-database', 'store-url'].map((name) => `src/broker/${name}.ts`),
+    from: ['src/core/', 'src/broker/', 'src/history/', 'src/relay/', 'src/config/', 'src/telemetry/'],
   },
   // The record of a SQL store is its own tables: their rows and kept counts are read the same way by both.
   { of: ['src/history/'], from: ['src/core/', seam, sqlFolder] },
@@ -46,6 +46,8 @@ export const layers: readonly Layer[] = [
   {
     of: ['src/engine/', 'src/worker/', 'src/client/'],
     from: ['src/core/', seam, 'src/history/history.ts', 'src/telemetry/'],
+    // The recorder is a service like the others: it writes through what the store gives it.
+    typesFrom: ['src/history/recording.ts'],
   },
   {
     of: ['src/operations/'],

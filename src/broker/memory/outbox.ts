@@ -2,7 +2,7 @@
 
 import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { Outbox } from '../broker.ts';
+import type { Outbox, TaskBody } from '../broker.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import type { MemoryState, Row } from './state.ts';
 import type { Step } from './step.ts';
@@ -22,13 +22,22 @@ export function createOutbox(run: <Answer>(call: (step: Step) => Answer) => Prom
     bodies: (taskIds) =>
       run(({ state }) => {
         refuseLargeBatch(taskIds);
-        return taskIds.map((id) => {
-          const row = state.rows.get(id);
-          if (row === undefined) return null;
-          return { task: row.task, attempts: [...row.attempts], logs: row.logs.slice(-limits.logLinesMax) };
-        });
+        const bodies: (TaskBody | null)[] = [];
+        let bytes = 0;
+        for (const id of taskIds) {
+          const body = bodyOf(state.rows.get(id));
+          bytes += body === null ? 0 : Buffer.byteLength(body.task.payload) + Buffer.byteLength(body.task.result ?? '');
+          if (bytes > limits.bodiesBytesMax && bodies.length > 0) break;
+          bodies.push(body);
+        }
+        return bodies;
       }),
   };
+}
+
+function bodyOf(row: Row | undefined): TaskBody | null {
+  if (row === undefined) return null;
+  return { task: row.task, attempts: [...row.attempts], logs: row.logs.slice(-limits.logLinesMax) };
 }
 
 /** Throws OUTBOX_FULL. */

@@ -9,15 +9,15 @@ import { type Described, readTasks } from './rows.ts';
 
 type Left = readonly (number | readonly Buffer[])[];
 
-/** In the order of the ids; `null` for one that is not there. */
+/** In the order of the ids, as many as fit; `null` for one that is not there. */
 export async function getBodies(
   connection: Connection,
   taskIds: readonly string[],
 ): Promise<readonly (TaskBody | null)[]> {
   refuseLargeBatch(taskIds);
   if (taskIds.length === 0) return [];
-  const ids = [...new Set(taskIds)].join(' ');
-  const [known, left] = await connection.run<readonly [Described, Left]>('bodies', [ids]);
+  const ids = [...new Set(taskIds)];
+  const [count, known, left] = await connection.run<readonly [number, Described, Left]>('bodies', [ids.join(' ')]);
   const bodies = readTasks(known).map((task): Mutable => ({ task, attempts: [], logs: [] }));
   for (let i = 0; i < left.length; i += 3) {
     const body = bodies[(left[i] as number) - 1];
@@ -25,8 +25,10 @@ export async function getBodies(
     body.attempts = (left[i + 1] as readonly Buffer[]).map((text) => readAttempt(String(text)));
     body.logs = (left[i + 2] as readonly Buffer[]).map((text) => readLog(String(text)));
   }
-  const byId = new Map(bodies.map((body) => [body.task.id, body]));
-  return taskIds.map((id) => byId.get(id) ?? null);
+  const byId = new Map<string, TaskBody | null>(ids.slice(0, count).map((id) => [id, null]));
+  for (const body of bodies) byId.set(body.task.id, body);
+  const cut = taskIds.findIndex((id) => !byId.has(id));
+  return taskIds.slice(0, cut < 0 ? taskIds.length : cut).map((id) => byId.get(id) ?? null);
 }
 
 type Mutable = { -readonly [Name in keyof TaskBody]: TaskBody[Name] };

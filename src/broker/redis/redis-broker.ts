@@ -4,7 +4,7 @@ import { type Chance, systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Clock, systemClock } from '../../core/time.ts';
-import type { Broker, Schedules } from '../broker.ts';
+import type { Broker, Outbox, Schedules } from '../broker.ts';
 import { claim } from './claim.ts';
 import { createConnection } from './connection.ts';
 import { enqueue } from './enqueue.ts';
@@ -36,7 +36,7 @@ export interface RedisOptions {
   readonly outboxLimits?: OutboxLimits;
 }
 
-export function createRedisBroker(options: RedisOptions): Broker {
+export function createRedisBroker(options: RedisOptions): Broker & { readonly outbox: Outbox } {
   const { clock = systemClock, chance = systemChance, outboxLimits, ...place } = options;
   const scripts = outboxLimits && loadScripts(outboxLimits);
   const connection = createConnection({ ...place, clock, chance, scripts });

@@ -66,6 +66,7 @@ const limitNames = [
   'relativesMax',
   'holdersMax',
   'aheadMax',
+  'bodiesBytesMax',
 ] as const;
 
 export type Scripts = Readonly<Record<ScriptName, Script>>;

@@ -1,0 +1,77 @@
+/** The database of a record apart from its live store: the tables of a store of SQL, without a broker over them. */
+
+import { isAbsolute, resolve } from 'node:path';
+import { type Chance, systemChance } from '../core/chance.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { type Clock, systemClock } from '../core/time.ts';
+import { createPostgresDriver } from './postgres/driver.ts';
+import { createPostgresJoin } from './postgres/join.ts';
+import type { SqlDriver } from './sql/driver.ts';
+import type { Join } from './sql/join.ts';
+import { migrate } from './sql/migrate.ts';
+import { createSqliteDriver } from './sqlite/driver.ts';
+import { createSqliteJoin } from './sqlite/join.ts';
+import { fileOf, isPostgres, postgresAddress } from './store-url.ts';
+
+export interface RecordDatabase {
+  readonly driver: SqlDriver;
+  /** Lets transactions of users on this database have tasks in them. */
+  readonly join: Join;
+  /** Opens and migrates it. */
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RecordDatabaseOptions {
+  /** The folder that relative paths are relative to. */
+  readonly folder: string;
+  readonly namespace: string;
+  readonly clock?: Clock;
+  readonly chance?: Chance;
+}
+
+/** Not yet opened. Throws as `connect` does, and NOT_SUPPORTED for what cannot be shared by processes. */
+export function createRecordDatabase(url: string, options: RecordDatabaseOptions): RecordDatabase {
+  return isPostgres(url) ? onPostgres(url, options) : onSqlite(url, options);
+}
+
+function onPostgres(url: string, { namespace, clock = systemClock, chance = systemChance }: RecordDatabaseOptions) {
+  const address = postgresAddress(url);
+  const schema = address.namespace ?? namespace;
+  const driver = createPostgresDriver({ address, namespace: schema, clock, chance });
+  return {
+    driver,
+    join: createPostgresJoin({ masked: address.masked, namespace: schema, now: null }),
+    open: () => openMigrated(driver, chance),
+    close: () => driver.close(),
+  };
+}
+
+function onSqlite(url: string, { folder, clock = systemClock, chance = systemChance }: RecordDatabaseOptions) {
+  const path = fileOf(url);
+  if (path === ':memory:') {
+    const hint = 'Other processes have to see it: --store sqlite:./.taskflow/record.db';
+    throw taskFlowError('NOT_SUPPORTED', { what: 'A record in the memory of one process' }, { hint });
+  }
+  const file = isAbsolute(path) ? path : resolve(folder, path);
+  const driver = createSqliteDriver({ file, clock, chance, now: clock.now });
+  return {
+    driver,
+    join: createSqliteJoin({ file, now: clock.now }),
+    open: () => openMigrated(driver, chance),
+    close: async () => driver.close(),
+  };
+}
+
+async function openMigrated(
+  driver: SqlDriver & { open(): Promise<void>; close(): unknown },
+  chance: Chance,
+): Promise<void> {
+  await driver.open();
+  try {
+    await migrate(driver, chance);
+  } catch (error) {
+    await driver.close();
+    throw error;
+  }
+}

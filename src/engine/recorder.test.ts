@@ -1,0 +1,303 @@
+/** The recorder from a memory store into an SQLite record: it loses nothing, whoever fails, and says so when the store did. */
+
+import { afterEach, expect, test } from 'vitest';
+import { claimRequest, finish, newTask, sampleId, settlement, startAt } from '../../test/conformance/samples.ts';
+import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
+import { sqliteRecord } from '../../test/support/record-databases.ts';
+import type { Broker, Outbox } from '../broker/broker.ts';
+import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
+import { createMemoryState } from '../broker/memory/state.ts';
+import { seededChance } from '../core/chance.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { History } from '../history/history.ts';
+import { createRecordedHistory } from '../history/recorded/recorded-history.ts';
+import { createSqlRecording } from '../history/recording/sql-recording.ts';
+import type { Gap, Recording } from '../history/recording.ts';
+import { createSqlHistory } from '../history/sql-history.ts';
+import { createRecorder } from './recorder.ts';
+import type { Service, ServiceReport } from './service.ts';
+
+type Live = Broker & { readonly outbox: Outbox };
+
+interface Rig {
+  readonly clock: ManualClock;
+  readonly recording: Recording;
+  readonly gaps: Gap[];
+  readonly reports: ServiceReport[];
+  live: Live;
+  history(): History;
+  recorder(through?: { readonly outbox?: Outbox; readonly recording?: Recording }): Service;
+  /** Lets time pass until the record has caught up. */
+  caughtUp(): Promise<void>;
+}
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+function createLive(clock: ManualClock, seed = 1, liveLimits: Partial<typeof outboxLimits> = {}): Live {
+  const state = createMemoryState({ ...outboxLimits, ...liveLimits });
+  return createMemoryBroker({ now: clock.now, chance: seededChance(seed), state }) as unknown as Live;
+}
+
+const outboxLimits = { outboxMax: limits.outboxMax, liveKeepMs: limits.liveKeepMs };
+
+async function createRig(): Promise<Rig> {
+  const clock = createManualClock(startAt);
+  const { driver, close } = await sqliteRecord({
+    get now() {
+      return clock.now();
+    },
+  });
+  closing.push(close);
+  const recording = createSqlRecording(driver);
+  const rig: Rig = {
+    clock,
+    recording,
+    gaps: [],
+    reports: [],
+    live: createLive(clock),
+    history: () =>
+      createRecordedHistory({
+        history: createSqlHistory(driver, clock),
+        recording,
+        broker: rig.live,
+        outbox: rig.live.outbox,
+      }),
+    recorder({ outbox = rig.live.outbox, recording: into = recording } = {}) {
+      const service = createRecorder({
+        broker: { info: () => rig.live.info(), restore: (tasks) => rig.live.restore(tasks) },
+        outbox,
+        recording: into,
+        clock,
+        chance: seededChance(2),
+        report: (report) => rig.reports.push(report),
+        onGap: (gap) => rig.gaps.push(gap),
+      });
+      closing.push(() => service.stop());
+      service.start();
+      return service;
+    },
+    async caughtUp() {
+      await expect
+        .poll(
+          async () => {
+            await clock.advance(limits.recordIdleMs * 2);
+            const [{ lastSeq }, { incarnation }] = await Promise.all([rig.live.outbox.state(), rig.live.info()]);
+            return {
+              behind: lastSeq - (await recording.cursor()).seq,
+              isSame: (await recording.cursor()).incarnation === incarnation,
+            };
+          },
+          { interval: 1, timeout: 10_000 },
+        )
+        .toEqual({ behind: 0, isSame: true });
+    },
+  };
+  return rig;
+}
+
+async function finishOne(live: Live, id: string, token: string): Promise<void> {
+  const [claimed] = await live.claim(claimRequest(token, { limit: 1 }));
+  const epoch = claimed?.task.epoch ?? 0;
+  await live.settle([settlement(id, { taskId: id, token, epoch }, finish('succeeded'))]);
+}
+
+const token = (number: number): string => number.toString(16).padStart(32, '0');
+
+const states = async (rig: Rig, ids: readonly string[]) =>
+  (await rig.recording.tasks(ids)).map((task) => task && `${task.state} ${task.version}`);
+
+test('every task reaches the record as it stands, what moved on in between once', async () => {
+  const rig = await createRig();
+  await rig.live.enqueue([1, 2, 3].map((number) => newTask(sampleId(number))));
+  await finishOne(rig.live, sampleId(1), token(1));
+  rig.recorder();
+  await rig.caughtUp();
+  expect(await states(rig, [1, 2, 3].map(sampleId))).toEqual(['succeeded 3', 'queued 1', 'queued 1']);
+  await rig.live.cancel({ taskIds: [sampleId(2)], reason: 'no need' });
+  await rig.live.remove([sampleId(1)]);
+  await rig.caughtUp();
+  expect(await states(rig, [1, 2, 3].map(sampleId))).toEqual([null, 'cancelled 2', 'queued 1']);
+  expect((await rig.history().facets()).views).toEqual({ cancelled: 1, queued: 1 });
+});
+
+test('the outbox is trimmed behind what was recorded, and the last event of it stays as a mark', async () => {
+  const rig = await createRig();
+  rig.recorder();
+  for (const number of [1, 2, 3]) await rig.live.enqueue([newTask(sampleId(number))]);
+  await rig.caughtUp();
+  await expect.poll(async () => (await rig.live.outbox.read(0, 10, 0)).map(({ seq }) => seq)).toEqual([3]);
+});
+
+test('two recorders at once store each change once', async () => {
+  const rig = await createRig();
+  rig.recorder();
+  rig.recorder();
+  for (let number = 1; number <= 60; number++) {
+    await rig.live.enqueue([newTask(sampleId(number))]);
+    if (number % 7 === 0) await rig.clock.advance(limits.recordIdleMs);
+  }
+  await rig.caughtUp();
+  expect((await rig.history().facets()).views).toEqual({ queued: 60 });
+  const events = await rig.history().events(0, 1_000);
+  expect(events.flatMap(({ items }) => items.map(({ taskId }) => taskId))).toEqual(
+    Array.from({ length: 60 }, (_, index) => sampleId(index + 1)),
+  );
+});
+
+test.each(['read', 'bodies', 'record', 'record, its answer lost', 'trim', 'cursor'] as const)(
+  'killed at "%s" it leaves nothing out and nothing twice to the next',
+  async (step) => {
+    const rig = await createRig();
+    let isDead = false;
+    const die = (): never => {
+      isDead = true;
+      throw taskFlowError('STORE_UNREACHABLE', { problem: `killed at ${step}` });
+    };
+    const at =
+      <Given extends unknown[], Answer>(name: string, call: (...given: Given) => Promise<Answer>) =>
+      async (...given: Given): Promise<Answer> => {
+        if (isDead || name === step) die();
+        const answer = await call(...given);
+        if (step === `${name}, its answer lost`) die();
+        return answer;
+      };
+    const { outbox } = rig.live;
+    const mortal = rig.recorder({
+      outbox: {
+        ...outbox,
+        read: at('read', outbox.read),
+        bodies: at('bodies', outbox.bodies),
+        trim: at('trim', outbox.trim),
+      },
+      recording: {
+        ...rig.recording,
+        cursor: at('cursor', rig.recording.cursor),
+        record: at('record', rig.recording.record),
+      },
+    });
+    await rig.live.enqueue([newTask(sampleId(1)), newTask(sampleId(2))]);
+    await finishOne(rig.live, sampleId(1), token(1));
+    await expect
+      .poll(async () => {
+        await rig.clock.advance(1_000);
+        return isDead;
+      })
+      .toBe(true);
+    await mortal.stop();
+    rig.recorder();
+    await rig.caughtUp();
+    expect(await states(rig, [1, 2].map(sampleId))).toEqual(['succeeded 3', 'queued 1']);
+    expect((await rig.history().facets()).views).toEqual({ succeeded: 1, queued: 1 });
+    const kinds = (await rig.history().events(0, 100)).map(({ kind }) => kind);
+    expect(kinds).toEqual(['enqueue', 'claim', 'settle']);
+  },
+);
+
+test('more bytes than are held at once are stored in parts', async () => {
+  const rig = await createRig();
+  const payload = JSON.stringify('x'.repeat(limits.payloadBytesMax - 2));
+  const ids = Array.from({ length: 24 }, (_, index) => sampleId(index + 1));
+  for (let from = 0; from < ids.length; from += 4)
+    await rig.live.enqueue(ids.slice(from, from + 4).map((id) => newTask(id, { payload })));
+  const most: number[] = [];
+  const record: Recording['record'] = (batch) => {
+    most.push(batch.bodies.length);
+    return rig.recording.record(batch);
+  };
+  rig.recorder({ recording: { ...rig.recording, record } });
+  await rig.caughtUp();
+  expect(await states(rig, ids)).toEqual(ids.map(() => 'queued 1'));
+  expect(Math.max(...most)).toBeLessThanOrEqual(20);
+});
+
+test('what a wiped store had is brought back, and the gap is told', async () => {
+  const rig = await createRig();
+  const first = rig.recorder();
+  await rig.live.enqueue([
+    newTask(sampleId(1)),
+    newTask(sampleId(2)),
+    newTask(sampleId(3), { dependsOn: [{ taskId: sampleId(2), onFailure: 'fail' }] }),
+    newTask(sampleId(4)),
+  ]);
+  await finishOne(rig.live, sampleId(1), token(1));
+  await rig.caughtUp();
+  await first.stop();
+  rig.live = createLive(rig.clock, 9);
+  rig.recorder();
+  await rig.live.enqueue([newTask(sampleId(5))]);
+  await rig.caughtUp();
+  expect(rig.gaps).toEqual([{ from: null, to: expect.any(Number), restored: 3 }]);
+  expect(await rig.recording.gaps(5)).toEqual(rig.gaps);
+  const live = await rig.live.getTasks([1, 2, 3, 4, 5].map(sampleId));
+  expect(live.map((task) => task?.state ?? null)).toEqual([null, 'queued', 'blocked', 'queued', 'queued']);
+});
+
+test('a finished parent comes back with the child that waits', async () => {
+  const rig = await createRig();
+  rig.recorder();
+  const [parent, other, child] = [1, 2, 3].map(sampleId) as [string, string, string];
+  const dependsOn = [parent, other].map((taskId) => ({ taskId, onFailure: 'fail' as const }));
+  await rig.live.enqueue([newTask(parent), newTask(other), newTask(child, { dependsOn })]);
+  await finishOne(rig.live, parent, token(1));
+  await rig.caughtUp();
+  rig.live = createLive(rig.clock, 9);
+  rig.recorder();
+  await rig.caughtUp();
+  await finishOne(rig.live, other, token(2));
+  expect((await rig.live.getTasks([child]))[0]?.state).toBe('queued');
+});
+
+test('a store that went back behind what was recorded is noticed, also when it has gone on since', async () => {
+  const rig = await createRig();
+  await rig.live.enqueue([newTask(sampleId(1))]);
+  const behind = rig.live;
+  const recorder = rig.recorder();
+  await rig.caughtUp();
+  await rig.live.enqueue([newTask(sampleId(2))]);
+  await rig.caughtUp();
+  // The same life as before the second enqueue, with other events under the numbers that were recorded.
+  const back = createLive(rig.clock, 1);
+  await back.enqueue([newTask(sampleId(1))]);
+  await back.enqueue([newTask(sampleId(3))]);
+  await back.enqueue([newTask(sampleId(4))]);
+  expect((await back.info()).incarnation).toBe((await behind.info()).incarnation);
+  const { outbox } = behind;
+  Object.assign(behind, back, { outbox });
+  Object.assign(outbox, back.outbox, {
+    read: async () => {
+      Object.assign(outbox, back.outbox);
+      throw taskFlowError('STORE_UNREACHABLE', { problem: 'restarted' });
+    },
+  });
+  await rig.caughtUp();
+  expect(rig.gaps).toHaveLength(1);
+  expect(await states(rig, [1, 2, 3, 4].map(sampleId))).toEqual(['queued 1', 'queued 1', 'queued 1', 'queued 1']);
+  expect((await back.getTasks([sampleId(2)]))[0]?.state).toBe('queued');
+  await recorder.stop();
+});
+
+test('a store that another record follows is refused', async () => {
+  const rig = await createRig();
+  await rig.live.enqueue([newTask(sampleId(1)), newTask(sampleId(2))]);
+  await rig.live.outbox.trim(1);
+  rig.recorder();
+  await expect.poll(() => rig.reports.length).toBeGreaterThan(0);
+  expect(rig.reports[0]).toMatchObject({ kind: 'failed', service: 'recorder', error: { code: 'RECORD_ELSEWHERE' } });
+  expect(await rig.recording.cursor()).toEqual({ incarnation: null, seq: 0 });
+});
+
+test('the record says how far it is behind', async () => {
+  const rig = await createRig();
+  expect(await rig.history().lagMs()).toBe(0);
+  await rig.live.enqueue([newTask(sampleId(1))]);
+  await rig.clock.advance(70);
+  await rig.live.enqueue([newTask(sampleId(2))]);
+  expect(await rig.history().lagMs()).toBe(70);
+  rig.recorder();
+  await rig.caughtUp();
+  expect(await rig.history().lagMs()).toBe(0);
+});

@@ -1,0 +1,150 @@
+/** Follows the live store into the record: events are read, their tasks are read as they stand, both are stored at once. */
+
+import type { Broker, Outbox, TaskBody } from '../broker/broker.ts';
+import { taskFlowError } from '../core/errors.ts';
+import type { BatchEvent } from '../core/events.ts';
+import { limits } from '../core/limits.ts';
+import type { Gap, RecordCursor, Recording } from '../history/recording.ts';
+import { bringBack } from './bring-back.ts';
+import { createService, type Service, type ServiceOptions } from './service.ts';
+
+export interface RecorderOptions extends Pick<ServiceOptions, 'clock' | 'chance' | 'report'> {
+  readonly broker: Pick<Broker, 'info' | 'restore'>;
+  readonly outbox: Outbox;
+  readonly recording: Recording;
+  /** Told when the live store is not what it was: what the record knew has been brought back. */
+  readonly onGap?: (gap: Gap) => void;
+}
+
+/**
+ * Any number of recorders may follow one store into one record: the cursor in the database says who was first. Killed at any step
+ * it leaves a batch whole or not begun; what was stored and not trimmed is trimmed by the next.
+ */
+export function createRecorder(options: RecorderOptions): Service {
+  const { broker, outbox, recording, onGap = () => undefined, ...loop } = options;
+  /** `null` when it has to be looked up: at the start, after a failure, and when another recorder was here. */
+  let cursor: RecordCursor | null = null;
+  /** The last event recorded here. It stays in the outbox: when it is not there any more, the store went back behind it. */
+  let last: BatchEvent | null = null;
+  let readMax = firstReadMax;
+
+  async function begin(): Promise<RecordCursor> {
+    const found = await recording.cursor();
+    const [info, { lastSeq, trimmedSeq }] = await Promise.all([broker.info(), outbox.state()]);
+    const start: RecordCursor = { incarnation: info.incarnation, seq: trimmedSeq };
+    if (found.incarnation === info.incarnation && found.seq <= lastSeq && (await isStillThere(found.seq))) return found;
+    refuseForeign(found, start);
+    const gap =
+      found.incarnation === null
+        ? null
+        : { from: last?.at ?? null, to: info.now, restored: await bringBack(broker, recording) };
+    last = null;
+    if (!(await recording.follow(found, start))) return begin();
+    if (gap !== null) {
+      await recording.noteGap(gap);
+      onGap(gap);
+    }
+    return start;
+  }
+
+  /** Whether the last event is the one that was recorded, where this recorder knows it. */
+  async function isStillThere(seq: number): Promise<boolean> {
+    if (last === null || last.seq !== seq) return true;
+    const [event] = await outbox.read(seq - 1, 1, 0);
+    return event?.seq === seq && event.at === last.at && event.items[0]?.taskId === last.items[0]?.taskId;
+  }
+
+  /** Stores these events, the last of which is `upTo`. `false` when another recorder was here. */
+  async function record(at: RecordCursor, incarnation: string, taken: Taken, upTo: number): Promise<boolean> {
+    const place = { incarnation, after: at.seq };
+    let bodies: TaskBody[] = [];
+    for (let next = 0; next < taken.taskIds.length; ) {
+      const found = await outbox.bodies(taken.taskIds.slice(next, next + limits.batchMax));
+      next += found.length;
+      for (const body of found) if (body !== null) bodies.push(body);
+      if (bytesOf(bodies) < recordBytesMax || next >= taken.taskIds.length) continue;
+      // Too much to be held at once: the rows come first, their events and the cursor with the last of them.
+      if (!(await recording.record({ ...place, upTo: at.seq, events: [], bodies }))) return false;
+      bodies = [];
+    }
+    return recording.record({ ...place, upTo, events: taken.events, bodies });
+  }
+
+  async function tick(signal: AbortSignal) {
+    const at = cursor ?? (await begin());
+    // Whatever fails from here on, the next tick looks where the record is.
+    cursor = null;
+    const events = await untilAborted(outbox.read(at.seq, readMax, limits.recordWaitMs), signal);
+    const { incarnation } = at;
+    // Nothing new: time to see whether the store is still the same.
+    if (events.length === 0 || incarnation === null) return 'done' as const;
+    readMax = nextReadMax(events);
+    const taken = takeEvents(events);
+    const newest = taken.events.at(-1);
+    if (newest === undefined || !(await record(at, incarnation, taken, newest.seq))) return 'full' as const;
+    last = newest;
+    await outbox.trim(newest.seq - 1);
+    cursor = { incarnation, seq: newest.seq };
+    return 'full' as const;
+  }
+
+  return createService({ name: 'recorder', periodMs: limits.recordIdleMs, ...loop, tick });
+}
+
+const firstReadMax = 100;
+
+/** What is held of tasks at once, as they are read; a few times that is made of it on the way to the database. */
+const recordBytesMax = 4 * limits.bodiesBytesMax;
+
+/** A store that was recorded before, elsewhere, lacks what was trimmed; and what this record knows is not its own. */
+function refuseForeign(found: RecordCursor, start: RecordCursor): void {
+  if (found.incarnation === start.incarnation || start.seq === 0) return;
+  const problem =
+    found.incarnation === null
+      ? 'it is new, and that one was recorded elsewhere before'
+      : 'it follows another one, and that one was recorded elsewhere before';
+  throw taskFlowError('RECORD_ELSEWHERE', { problem });
+}
+
+/** So many events that their tasks are about as many as are stored at once. */
+function nextReadMax(events: readonly BatchEvent[]): number {
+  const tasks = events.reduce((sum, { items }) => sum + items.length, 0);
+  if (tasks === 0) return firstReadMax;
+  return Math.max(10, Math.min(limits.batchMax, Math.ceil((limits.recordMax * events.length) / tasks)));
+}
+
+/** Waits no longer than somebody wants it to go on. */
+function untilAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+interface Taken {
+  readonly events: readonly BatchEvent[];
+  readonly taskIds: readonly string[];
+}
+
+/** The first events whose tasks are stored at once, and whom to read for them. */
+function takeEvents(events: readonly BatchEvent[]): Taken {
+  const taken: BatchEvent[] = [];
+  const ids = new Set<string>();
+  for (const event of events) {
+    if (ids.size >= limits.recordMax) break;
+    taken.push(event);
+    if (hasBodies(event)) for (const { taskId } of event.items) ids.add(taskId);
+  }
+  return { events: taken, taskIds: [...ids] };
+}
+
+/** What was removed has no body any more, and what was pruned is kept by the record as it is. */
+function hasBodies({ kind }: BatchEvent): boolean {
+  return kind !== 'prune' && kind !== 'remove';
+}
+
+function bytesOf(bodies: readonly TaskBody[]): number {
+  return bodies.reduce((sum, { task }) => sum + task.payload.length + (task.result?.length ?? 0), 0);
+}

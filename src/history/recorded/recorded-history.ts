@@ -1,0 +1,80 @@
+/** History beside a live store: rows from the record, and how they stand now from the live store. */
+
+import type { Broker, Outbox, TaskBody } from '../../broker/broker.ts';
+import { preview } from '../../core/preview.ts';
+import { isFinished, viewOf } from '../../core/states.ts';
+import type { Task } from '../../core/task.ts';
+import type { History, TaskRecord, TaskSummary } from '../history.ts';
+import type { Recording } from '../recording.ts';
+import { timelineOf } from '../timeline.ts';
+
+export interface RecordedHistoryOptions {
+  /** Over the database of the record alone. */
+  readonly history: History;
+  readonly recording: Pick<Recording, 'cursor'>;
+  readonly broker: Pick<Broker, 'getTasks' | 'info'>;
+  readonly outbox: Outbox;
+}
+
+/**
+ * Which tasks a search finds is told by the record, which is `lagMs` behind; how the found ones stand is told by the live store.
+ */
+export function createRecordedHistory({ history, recording, broker, outbox }: RecordedHistoryOptions): History {
+  return {
+    ...history,
+    search: async (filter, page) => {
+      const found = await history.search(filter, page);
+      const moving = found.tasks.filter(({ state }) => !isFinished(state)).map(({ id }) => id);
+      if (moving.length === 0) return found;
+      const live = await summariesOf(broker, moving);
+      return { ...found, tasks: found.tasks.map((task) => live.get(task.id) ?? task) };
+    },
+    task: async (taskId) => {
+      const [[body], recorded] = await Promise.all([outbox.bodies([taskId]), history.task(taskId)]);
+      return body == null ? recorded : overlaid(body, recorded);
+    },
+    lagMs: async () => {
+      const [cursor, { lastSeq }] = await Promise.all([recording.cursor(), outbox.state()]);
+      if (cursor.seq >= lastSeq) return 0;
+      const [info, [oldest]] = await Promise.all([broker.info(), outbox.read(cursor.seq, 1, 0)]);
+      return oldest === undefined ? 0 : Math.max(0, info.now - oldest.at);
+    },
+  };
+}
+
+/** Read by so many: each may have a payload of a megabyte, of which a line is kept. */
+const partSize = 50;
+
+async function summariesOf(
+  broker: Pick<Broker, 'getTasks'>,
+  taskIds: readonly string[],
+): Promise<ReadonlyMap<string, TaskSummary>> {
+  const summaries = new Map<string, TaskSummary>();
+  for (let from = 0; from < taskIds.length; from += partSize) {
+    const tasks = await broker.getTasks(taskIds.slice(from, from + partSize));
+    for (const task of tasks) if (task !== null) summaries.set(task.id, summaryOf(task));
+  }
+  return summaries;
+}
+
+function summaryOf(task: Task): TaskSummary {
+  const { payload, result: _result, checkpoints: _checkpoints, ...rest } = task;
+  return { ...rest, view: viewOf(task), preview: preview(payload) };
+}
+
+/** A task that was brought back has left its former attempts and log lines in the record. */
+function overlaid({ task, attempts, logs }: TaskBody, recorded: TaskRecord | null): TaskRecord {
+  const notes = recorded?.notes ?? [];
+  const allAttempts = [...before(recorded?.attempts, attempts), ...attempts];
+  const allLogs = [...before(recorded?.logs, logs), ...logs];
+  return { task, attempts: allAttempts, logs: allLogs, notes, timeline: timelineOf(task, allAttempts, notes) };
+}
+
+/** What the record has of earlier runs. */
+function before<Left extends { readonly epoch: number }>(
+  recorded: readonly Left[] | undefined,
+  live: readonly Left[],
+): readonly Left[] {
+  const first = live[0]?.epoch ?? Infinity;
+  return (recorded ?? []).filter(({ epoch }) => epoch < first);
+}
