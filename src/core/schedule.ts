@@ -1,5 +1,6 @@
 /** What a schedule is, what is stored of it, and which firings are due: all policy about schedules, without a clock. */
 
+import { taskFlowError } from './errors.ts';
 import type { Pause } from './facts.ts';
 import { derivedId } from './ids.ts';
 import { limits } from './limits.ts';
@@ -129,6 +130,20 @@ export type Firing =
     }
   | { readonly kind: 'ask'; readonly schedule: string; readonly at: number; readonly task: NewTask };
 
+/** Throws INVALID_OPTION for a firing that would not move its schedule on: it would be fired for ever. */
+export function checkFirings(firings: readonly Firing[]): void {
+  for (const [index, firing] of firings.entries()) {
+    // A time comes for itself: what has to come after something else is spawned by the task that was fired.
+    if (firing.kind !== 'skip' && firing.task.dependsOn.length + firing.task.blocks.length > 0)
+      throw taskFlowError('NOT_SUPPORTED', { what: 'a firing of a task with parents or children' });
+    if (firing.kind === 'ask' || firing.next === null || firing.next.at > firing.at) continue;
+    throw taskFlowError('INVALID_OPTION', {
+      what: `firings[${index}].next`,
+      problem: `${firing.next.at} is not after ${firing.at}`,
+    });
+  }
+}
+
 /** The text by which a definition is stored and compared. */
 export function encodeSchedule(definition: ScheduleDefinition): string {
   return JSON.stringify(definition);
@@ -143,11 +158,13 @@ export function parseSchedule(text: string): ScheduleDefinition {
  * version was rolled out is still caught up on.
  */
 export function hasSameTimes(former: string, definition: string): boolean {
-  const times = (text: string): string => {
-    const { timing, jitterMs } = parseSchedule(text);
-    return JSON.stringify([timing, jitterMs]);
-  };
-  return times(former) === times(definition);
+  return timesOf(former) === timesOf(definition);
+}
+
+/** The part of a definition that says when it is due, as text: equal texts are the same times. */
+export function timesOf(definition: string): string {
+  const { timing, jitterMs } = parseSchedule(definition);
+  return JSON.stringify([timing, jitterMs]);
 }
 
 /** A definition as it is put into the store at `now`. */

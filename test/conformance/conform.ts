@@ -1,6 +1,6 @@
 /** Runs the whole suite on one store. */
 
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { cancelCases } from './cancel.ts';
 import { claimCases } from './claim.ts';
 import { claimOverdueCases } from './claim-overdue.ts';
@@ -14,7 +14,6 @@ import { handOverCases } from './hand-over.ts';
 import { heartbeatCases } from './heartbeat.ts';
 import { infoCases } from './info.ts';
 import { keyCases } from './key.ts';
-import { findApplicable, type Lack } from './lack.ts';
 import { limitSettingCases } from './limit-settings.ts';
 import { limitCases } from './limits.ts';
 import { matrixCases } from './matrix.ts';
@@ -76,42 +75,6 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
 export function conform(storeName: string, createStore: CreateStore): void {
   describe(`${storeName} keeps the seam`, () => {
     for (const [subject, cases] of Object.entries(suite)) declare(subject, cases, createStore);
-  });
-}
-
-/**
- * Declares the cases that need nothing of what the store lacks, and for each lack that it is refused and that some case
- * waits for it: a line of the list that is no longer true fails.
- */
-export async function conformWithout(
-  lacks: readonly Lack[],
-  storeName: string,
-  createStore: CreateStore,
-): Promise<void> {
-  const waiting = new Map<Lack, number>();
-  const applicable: [subject: string, cases: readonly Case[]][] = [];
-  for (const [subject, cases] of Object.entries(suite)) {
-    const found = await findApplicable(cases, lacks);
-    applicable.push([subject, found.applicable]);
-    for (const [lack, count] of found.needs) waiting.set(lack, (waiting.get(lack) ?? 0) + count);
-  }
-  const all = Object.values(suite).flat().length;
-  const asked = applicable.flatMap(([, cases]) => cases).length;
-  describe(`${storeName} keeps ${asked} of the ${all} cases of the seam`, () => {
-    for (const [subject, cases] of applicable) if (cases.length > 0) declare(subject, cases, createStore);
-    declare(
-      'and lacks',
-      [...waiting].map(
-        ([lack, count]): Case => [
-          `${lack.what}, which ${count} cases wait for: ${lack.why}`,
-          async (world) => {
-            expect(count, 'a lack that no case needs is no lack').toBeGreaterThan(0);
-            await world.checkRefused(lack.ask, 'NOT_SUPPORTED');
-          },
-        ],
-      ),
-      createStore,
-    );
   });
 }
 

@@ -2,7 +2,6 @@
 
 import fc from 'fast-check';
 import { describe, test } from 'vitest';
-import { type Lack, without } from '../conformance/lack.ts';
 import { createMemoryStore } from '../conformance/memory-store.ts';
 import type { CreateStore } from '../conformance/store.ts';
 import { createWorld } from '../conformance/world.ts';
@@ -14,17 +13,13 @@ export interface ModelRuns {
   readonly runs: number;
   /** Most calls of one series. */
   readonly commandsMax: number;
-  /** What the store cannot do yet: commands that ask for it are left out of a series. */
-  readonly lacks?: readonly Lack[];
 }
 
 /**
  * Declares the runs for a store. A failing run is shrunk and prints `seed`, `path` and `replayPath`; the same run again:
  * `MODEL_SEED=… MODEL_PATH=… MODEL_REPLAY=… npx vitest run test/model`.
  */
-export function runModel(storeName: string, createStore: CreateStore, given: ModelRuns): void {
-  const { runs, commandsMax, lacks = [] } = given;
-  const createModel = without(lacks, createMemoryStore, () => {});
+export function runModel(storeName: string, createStore: CreateStore, { runs, commandsMax }: ModelRuns): void {
   const { MODEL_SEED, MODEL_PATH, MODEL_REPLAY, MODEL_RUNS } = process.env;
   const replay = {
     ...(MODEL_SEED !== undefined && { seed: Number(MODEL_SEED) }),
@@ -39,7 +34,7 @@ export function runModel(storeName: string, createStore: CreateStore, given: Mod
   describe(`${storeName} against the model`, () => {
     test('any series of calls gives the same answers and leaves the same state', { timeout: 300_000 }, async () => {
       const property = fc.asyncProperty(series, async (commands) => {
-        const [model, real] = [await createWorld(createModel), await createWorld(createStore)];
+        const [model, real] = [await createWorld(createMemoryStore), await createWorld(createStore)];
         try {
           await fc.asyncModelRun(() => ({ model: { world: model, book: createBook() }, real }), commands);
         } finally {

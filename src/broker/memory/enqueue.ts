@@ -7,7 +7,7 @@ import type { EnqueueResult } from '../broker.ts';
 import { enqueueOne } from './arrive.ts';
 import { enqueueLinked } from './link.ts';
 import { refuseFullOutbox } from './outbox.ts';
-import { refuseLargeBatch, refuseUnsupported } from './refuse.ts';
+import { refuseGroup, refuseLargeBatch } from './refuse.ts';
 import type { Step } from './step.ts';
 import { atomically } from './undo.ts';
 
@@ -16,7 +16,7 @@ export function enqueue(step: Step, tasks: readonly NewTask[]): readonly Enqueue
     tasks,
     tasks.map((task) => task.payload),
   );
-  tasks.forEach(refuseUnsupported);
+  tasks.forEach(refuseGroup);
   for (const task of tasks) checkLimitRules(task.limits);
   if (tasks.length > 0) refuseFullOutbox(step.state);
   return tasks.some(isLinked)
@@ -30,7 +30,7 @@ export function checkSpawned(tasks: readonly NewTask[]): void {
     tasks,
     tasks.map((task) => task.payload),
   );
-  tasks.forEach(refuseUnsupported);
+  tasks.forEach(refuseGroup);
   for (const task of tasks) checkLimitRules(task.limits);
   inOrder(tasks);
 }

@@ -6,7 +6,7 @@ import type { Task } from '../../core/task.ts';
 import { setEdge } from './edges.ts';
 import { holderOf, takeKey } from './keys.ts';
 import { refuseFullOutbox } from './outbox.ts';
-import { refuseLargeBatch, refuseUnsupported } from './refuse.ts';
+import { refuseGroup, refuseLargeBatch } from './refuse.ts';
 import { closeEdges } from './release.ts';
 import { insertTask, type Step } from './step.ts';
 
@@ -15,7 +15,7 @@ export function restore(step: Step, tasks: readonly Task[]): number {
     tasks,
     tasks.map((task) => task.payload),
   );
-  tasks.forEach(refuseUnsupported);
+  tasks.forEach(refuseGroup);
   if (tasks.length > 0) refuseFullOutbox(step.state);
   return tasks.filter((task) => restoreOne(step, task)).length;
 }

@@ -3,6 +3,7 @@
 import { checkLimitRules } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
 import {
+  checkFirings,
   type Firing,
   type FiringRecord,
   hasSameTimes,
@@ -13,7 +14,7 @@ import {
 import { isFinished } from '../../core/states.ts';
 import type { DueSchedules, FireResult, PutResult, Schedules } from '../broker.ts';
 import { enqueueOne } from './arrive.ts';
-import { refuseFirings, refuseLargeBatch, refuseUnsupported } from './refuse.ts';
+import { refuseGroup, refuseLargeBatch } from './refuse.ts';
 import type { Step } from './step.ts';
 
 /** The schedules of a broker; `run` makes one atomic step. */
@@ -87,9 +88,9 @@ function fire(step: Step, firings: readonly Firing[]): readonly FireResult[] {
     firings,
     tasks.map(({ payload }) => payload),
   );
-  tasks.forEach(refuseUnsupported);
+  tasks.forEach(refuseGroup);
   for (const task of tasks) checkLimitRules(task.limits);
-  refuseFirings(firings);
+  checkFirings(firings);
   // Looked at once, before anything is fired: a task fired in this call counts as unfinished.
   const busy = new Map(firings.map(({ schedule }) => [schedule, unfinishedOf(step, schedule)]));
   return firings.map((firing) => fireOne(step, firing, busy));

@@ -1,14 +1,14 @@
-/** RedisBroker: the seam in Lua, without what its list of lacks names. What is missing refuses; no URL leads here until nothing does. */
+/** RedisBroker: the seam in Lua, one script for each call. */
 
 import { type Chance, systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Clock, systemClock } from '../../core/time.ts';
-import type { Broker, Outbox, Schedules } from '../broker.ts';
+import type { Broker, Outbox } from '../broker.ts';
 import { claim } from './claim.ts';
 import { createConnection } from './connection.ts';
 import { enqueue } from './enqueue.ts';
-import { createOutbox, type Guarded } from './events.ts';
+import { createOutbox } from './events.ts';
 import { heartbeat } from './heartbeat.ts';
 import { inspect } from './inspect.ts';
 import { createNews } from './news.ts';
@@ -16,8 +16,8 @@ import { claimOverdue } from './overdue.ts';
 import { cancel, configure, remove, retry, update } from './people.ts';
 import { promote } from './promote.ts';
 import { getGroups, getLimits, getQueues, getTasks } from './reads.ts';
-import { refuse } from './refuse.ts';
 import { restore } from './restore.ts';
+import { createSchedules } from './schedules.ts';
 import { loadScripts, type OutboxLimits } from './scripts.ts';
 import { settle } from './settle.ts';
 import type { Told } from './signals.ts';
@@ -82,8 +82,6 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
     connection.close();
   };
 
-  const unsupported = (what: string) => (): Promise<never> => guarded(async () => refuse(what));
-
   return {
     open: () => {
       if (closing !== null) return Promise.reject(taskFlowError('STORE_CLOSED'));
@@ -118,19 +116,6 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
     outbox: createOutbox(connection, guarded),
     control: (workerIds, command) => telling(() => control(connection, workerIds, command)),
     inspect: (taskIds) => guarded(() => inspect(connection, taskIds)),
-    schedules: noSchedules(unsupported('schedules'), guarded),
-  };
-}
-
-function noSchedules(refused: () => Promise<never>, guarded: Guarded): Schedules {
-  return {
-    put: refused,
-    delete: refused,
-    pause: refused,
-    fire: refused,
-    due: refused,
-    get: refused,
-    // Where none can be put there are none.
-    list: () => guarded(async () => []),
+    schedules: createSchedules(connection, { guarded, telling }),
   };
 }

@@ -1,4 +1,4 @@
-/** What is refused before anything is sent: calls that are too large, and what this adapter cannot do yet. */
+/** What is refused before anything is sent: calls that are too large, and tasks that cannot be stored. */
 
 import { taskFlowError } from '../../core/errors.ts';
 import { checkLimitRules } from '../../core/limit-rules.ts';
@@ -12,20 +12,20 @@ export function refuseLargeBatch(items: readonly unknown[]): void {
     throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchMax} tasks`, actual: items.length });
 }
 
-/** Throws BATCH_TOO_LARGE, NOT_SUPPORTED and INVALID_OPTION for tasks that cannot be stored. */
-export function refuseTasks(tasks: readonly (NewTask | Task)[]): void {
-  refuseLargeBatch(tasks);
+/** Throws BATCH_TOO_LARGE for more bytes of payload than one call may carry. */
+export function refuseLargePayloads(payloads: readonly string[]): void {
   let bytes = 0;
-  for (const task of tasks) {
-    bytes += Buffer.byteLength(task.payload);
-    if (task.group !== null) checkKey(task.group, 'group');
-    if (task.limits.length > 0) checkLimitRules(task.limits);
-  }
+  for (const payload of payloads) bytes += Buffer.byteLength(payload);
   if (bytes > limits.batchBytesMax)
     throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
 }
 
-/** Throws NOT_SUPPORTED. */
-export function refuse(what: string): never {
-  throw taskFlowError('NOT_SUPPORTED', { what });
+/** Throws BATCH_TOO_LARGE and INVALID_OPTION for tasks that cannot be stored. */
+export function refuseTasks(tasks: readonly (NewTask | Task)[]): void {
+  refuseLargeBatch(tasks);
+  for (const task of tasks) {
+    if (task.group !== null) checkKey(task.group, 'group');
+    if (task.limits.length > 0) checkLimitRules(task.limits);
+  }
+  refuseLargePayloads(tasks.map(({ payload }) => payload));
 }

@@ -33,6 +33,12 @@ const partsOf = {
   'outbox-state': ['prelude'],
   'get-workers': ['prelude', 'worker'],
   control: [...base, 'worker'],
+  'put-schedules': [...base, 'schedule'],
+  'change-schedules': [...base, 'schedule'],
+  fire: [...base, 'arrive', 'schedule'],
+  'due-schedules': ['prelude', 'schedule'],
+  'get-schedules': ['prelude', 'schedule'],
+  'list-schedules': ['prelude', 'schedule'],
   inspect: ['prelude', 'edges', 'turns', 'change', 'limits', 'describe', 'worker'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
@@ -67,6 +73,7 @@ const limitNames = [
   'holdersMax',
   'aheadMax',
   'bodiesBytesMax',
+  'firingsKept',
 ] as const;
 
 export type Scripts = Readonly<Record<ScriptName, Script>>;

@@ -8,14 +8,14 @@ import { emptiedBy, type HandOver } from '../hand-over.ts';
 import { arrive, dueAtOf, insert, type Known, play, readKnown, repetition, store } from './arrivals.ts';
 import { claimAnew } from './claim.ts';
 import { enqueueLinked } from './link.ts';
-import { refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
+import { refuseGroup, refuseLargeBatch, refuseLargePayloads } from './refuse.ts';
 import { release } from './release.ts';
 import { type Change, type Step, workOf } from './step.ts';
 
 export async function enqueue(step: Step, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
   refuseLargeBatch(tasks);
   refuseLargePayloads(tasks);
-  tasks.forEach(refuseUnsupported);
+  tasks.forEach(refuseGroup);
   for (const task of tasks) if (task.limits.length > 0) checkLimitRules(task.limits);
   if (tasks.some(isLinked)) return await enqueueLinked(step, tasks, 'refuse');
   const isPlain = tasks.every(({ key, group }) => key === null && group === null);
@@ -50,7 +50,7 @@ export async function enqueueAndHandOver(
 export async function spawn(step: Step, tasks: readonly NewTask[]): Promise<void> {
   refuseLargeBatch(tasks);
   refuseLargePayloads(tasks);
-  tasks.forEach(refuseUnsupported);
+  tasks.forEach(refuseGroup);
   for (const task of tasks) if (task.limits.length > 0) checkLimitRules(task.limits);
   await enqueueLinked(step, tasks, 'fail');
 }

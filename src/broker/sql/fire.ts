@@ -1,12 +1,12 @@
 /** fire: enqueues the tasks of schedules and moves them on, each at most once, in one step. */
 
 import { checkLimitRules } from '../../core/limit-rules.ts';
-import { type Firing, type FiringRecord, remember, type ScheduleRecord } from '../../core/schedule.ts';
+import { checkFirings, type Firing, type FiringRecord, remember, type ScheduleRecord } from '../../core/schedule.ts';
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueResult, FireResult } from '../broker.ts';
 import { eachStatement, statement } from './driver.ts';
 import { enqueue } from './enqueue.ts';
-import { refuseFirings, refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
+import { refuseGroup, refuseLargeBatch, refuseLargePayloads } from './refuse.ts';
 import { type ScheduleRow, scheduleColumns, toSchedule } from './schedule-rows.ts';
 import type { Step } from './step.ts';
 
@@ -71,9 +71,9 @@ function refuseAny(firings: readonly Firing[]): void {
   const tasks = firings.flatMap((firing) => (firing.kind === 'skip' ? [] : [firing.task]));
   refuseLargeBatch(firings);
   refuseLargePayloads(tasks);
-  tasks.forEach(refuseUnsupported);
+  tasks.forEach(refuseGroup);
   for (const task of tasks) checkLimitRules(task.limits);
-  refuseFirings(firings);
+  checkFirings(firings);
 }
 
 async function load(step: Step, firings: readonly Firing[]): Promise<Map<string, Entry>> {

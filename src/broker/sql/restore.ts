@@ -12,7 +12,7 @@ import { storeMembers } from './flows.ts';
 import { readHolders, takeKeys } from './keys.ts';
 import { restoreSlots } from './limits.ts';
 import { readLimitedQueues } from './queue-limits.ts';
-import { refuseLargeBatch, refuseLargePayloads, refuseUnsupported } from './refuse.ts';
+import { refuseGroup, refuseLargeBatch, refuseLargePayloads } from './refuse.ts';
 import { release } from './release.ts';
 import { checkAtOf, idList, runningCheckAt } from './rows.ts';
 import { record, type Step } from './step.ts';
@@ -30,7 +30,7 @@ const restoreTasks = eachStatement(
 export async function restore(step: Step, tasks: readonly Task[], chance: Chance): Promise<number> {
   refuseLargeBatch(tasks);
   refuseLargePayloads(tasks);
-  tasks.forEach(refuseUnsupported);
+  tasks.forEach(refuseGroup);
   // A token nobody has: whoever ran these tasks elsewhere has no right to report here, and their leases end in time.
   const token = createToken(chance);
   await joinQueued(step, tasks);
