@@ -50,7 +50,8 @@ export function redisStores(address: RedisOptions['address']): CreateStore {
   };
 }
 
-async function readContents(look: Redis, prefix: string): Promise<Contents> {
+/** What is stored beside the tasks. */
+export async function readContents(look: Redis, prefix: string): Promise<Contents> {
   const [keys, counts, rules, limits, queues] = await Promise.all([
     look.hgetallBuffer(`${prefix}keys`),
     look.hgetall(`${prefix}counts`),

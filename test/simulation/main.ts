@@ -1,9 +1,11 @@
-/** Runs seeds from the command line: `npm run sim -- --seed 7 --trace`, `-- --seeds 1000`, `-- --mutations`. */
+/** Runs seeds from the command line: `npm run sim -- --seed 7 --trace`, `-- --seeds 1000 --store redis`, `-- --mutations`. */
 
 import { parseArgs } from 'node:util';
+import { startRedis } from '../../src/servers/redis.ts';
 import { catchMutation } from './catch.ts';
 import { mutations } from './mutations.ts';
-import type { StoreKind } from './sim-store.ts';
+import { redisWorlds } from './redis-store.ts';
+import type { OutsideStore, StoreKind } from './sim-store.ts';
 import { complaintsOf, simulate } from './simulate.ts';
 
 const { values } = parseArgs({
@@ -17,11 +19,23 @@ const { values } = parseArgs({
   },
 });
 
-const store: StoreKind = values.store === 'sqlite' ? 'sqlite' : 'memory';
 if (values.mutations) await runMutations();
-else await runSeeds(Number(values.seed), Number(values.seeds));
+else await withStore((store) => runSeeds(store, Number(values.seed), Number(values.seeds)));
 
-async function runSeeds(first: number, count: number): Promise<void> {
+type Store = StoreKind | OutsideStore;
+
+async function withStore(run: (store: Store) => Promise<void>): Promise<void> {
+  if (values.store === 'memory' || values.store === 'sqlite') return run(values.store);
+  if (values.store !== 'redis') throw new Error(`There is no store ${values.store}: memory, sqlite, redis`);
+  const server = await startRedis();
+  try {
+    await run(redisWorlds({ path: server.path }));
+  } finally {
+    await server.stop();
+  }
+}
+
+async function runSeeds(store: Store, first: number, count: number): Promise<void> {
   const mutation = mutations.find(({ name }) => name === values.mutation);
   if (mutation === undefined && values.mutation !== undefined)
     throw new Error(`There is no mutation ${values.mutation}: ${mutations.map(({ name }) => name).join(', ')}`);
@@ -39,7 +53,7 @@ async function runSeeds(first: number, count: number): Promise<void> {
   console.log(JSON.stringify(totals));
   const steps = Math.round((totals.steps ?? 0) / count);
   console.log(
-    `${count} seeds of ${steps} steps on ${store}, ${failed} failed, ${(count / seconds).toFixed(1)} a second`,
+    `${count} seeds of ${steps} steps on ${values.store}, ${failed} failed, ${(count / seconds).toFixed(1)} a second`,
   );
   if (failed > 0) process.exitCode = 1;
 }

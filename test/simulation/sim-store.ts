@@ -13,8 +13,23 @@ import type { Chance } from '../../src/core/chance.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import type { TaskView } from '../../src/core/states.ts';
 import type { Clock } from '../../src/core/time.ts';
+import type { Timeline } from './timeline.ts';
 
 export type StoreKind = 'memory' | 'sqlite';
+
+/** A store that is outside of the process. */
+export interface OutsideStore {
+  readonly name: string;
+  /** Makes an empty one. Whoever waits for it holds the world up. */
+  open(place: StorePlace): Promise<SimStore>;
+}
+
+/** What a store gets of the world. */
+export interface StorePlace {
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly timeline: Timeline;
+}
 
 export interface SimStore {
   readonly broker: Broker;
@@ -35,10 +50,25 @@ export interface SimStore {
   close(): Promise<void>;
 }
 
-export async function openStore(kind: StoreKind, clock: Clock, chance: Chance): Promise<SimStore> {
+export async function openStore(kind: StoreKind | OutsideStore, place: StorePlace): Promise<SimStore> {
+  if (typeof kind === 'object') return kind.open(place);
+  const { clock, chance } = place;
   const store = kind === 'memory' ? createMemory(clock, chance) : createSqlite(clock, chance);
   await store.broker.open();
   return store;
+}
+
+/** The same broker outside of the process: while one of its calls is under way, nothing else happens in the world. */
+export function holding(broker: Broker, { hold }: Timeline): Broker {
+  return { ...broker, ...heldCalls(broker, hold), schedules: heldCalls(broker.schedules, hold) };
+}
+
+function heldCalls<Calls extends object>(calls: Calls, hold: Timeline['hold']): Calls {
+  const held = Object.entries(calls).map(([name, member]: [string, unknown]) => {
+    if (typeof member !== 'function' || name === 'subscribe') return [name, member];
+    return [name, (...given: unknown[]) => hold(member(...given) as Promise<unknown>)];
+  });
+  return Object.fromEntries(held) as Calls;
 }
 
 function createMemory(clock: Clock, chance: Chance): SimStore {

@@ -117,7 +117,11 @@ async function whyWaiting({ store, witness }: World): Promise<readonly string[]>
 /** The command that runs it again. */
 export function replayCommand({ seed, store, mutation }: WorldOptions): string {
   const bent = mutation === undefined ? '' : ` --mutation ${mutation.name}`;
-  return `npm run sim -- --seed ${seed} --store ${store}${bent} --trace`;
+  return `npm run sim -- --seed ${seed} --store ${nameOf(store)}${bent} --trace`;
+}
+
+function nameOf(store: WorldOptions['store']): string {
+  return typeof store === 'string' ? store : store.name;
 }
 
 /** What is wrong with a run, in lines for people; nothing for a good one. */
@@ -126,7 +130,7 @@ export function complaintsOf(verdict: Verdict): readonly string[] {
   if (violations.length === 0 && doubts.length === 0) return [];
   const shown = violations.slice(0, 20).map(({ rule, taskId, sentence }) => `  ${rule} ${taskId ?? ''} ${sentence}`);
   return [
-    `seed ${options.seed} on ${options.store}: ${violations.length} violations`,
+    `seed ${options.seed} on ${nameOf(options.store)}: ${violations.length} violations`,
     ...doubts.map((doubt) => `  unknown ${doubt}`),
     ...shown,
     ...context.map((line) => `    ${line}`),

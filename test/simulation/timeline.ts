@@ -11,6 +11,8 @@ export interface Timeline {
   at(at: number, callback: () => void): Cancel;
   /** Runs events up to `until`, or until `isOver` holds; the time then is the last event's, or `until`. */
   run(until: number, isOver?: () => boolean): Promise<void>;
+  /** Something goes on outside of the world: what an event sets off is not at rest before it has ended. */
+  hold<Answer>(call: Promise<Answer>): Promise<Answer>;
   /** Gives the turns of the event loop back to their owner. */
   close(): void;
 }
@@ -59,6 +61,7 @@ export function createTimeline(): Timeline {
     },
     at,
     run,
+    hold: turns.hold,
     close: turns.giveBack,
   };
 }
@@ -67,18 +70,33 @@ export function createTimeline(): Timeline {
  * Takes the turns of the event loop into the simulation's own hands: the sources ask for them with `setImmediate`, and
  * only who owns that queue can tell when nothing more is going to happen. `drain` runs promises and turns to their end.
  */
-function takeTurns(): { drain(): Promise<void>; giveBack(): void } {
+function takeTurns(): { drain(): Promise<void>; hold: Timeline['hold']; giveBack(): void } {
   const owner = globalThis.setImmediate;
   const queue: (() => void)[] = [];
   const take = (callback: (...given: unknown[]) => void, ...given: unknown[]): void => {
     queue.push(() => callback(...given));
   };
   globalThis.setImmediate = take as unknown as typeof setImmediate;
+  let outside = 0;
+  let onRest = (): void => undefined;
   return {
+    hold(call) {
+      outside += 1;
+      const end = (): void => {
+        outside -= 1;
+        if (outside === 0) onRest();
+      };
+      call.then(end, end);
+      return call;
+    },
     async drain() {
       for (;;) {
         // A tick comes when no promise has anything left to do.
         await new Promise<void>((resolve) => process.nextTick(resolve));
+        if (outside > 0) {
+          await new Promise<void>((resolve) => (onRest = resolve));
+          continue;
+        }
         const turn = queue.shift();
         if (turn === undefined) return;
         turn();

@@ -13,14 +13,14 @@ import { drawSeat, type Seat, startMember } from './members.ts';
 import { type Mutation, withCalls } from './mutation.ts';
 import { calmRates, createNetwork, type Network } from './network.ts';
 import { createProcess, type SimProcess } from './sim-process.ts';
-import { openStore, type SimStore, type StoreKind } from './sim-store.ts';
+import { type OutsideStore, openStore, type SimStore, type StoreKind, type StorePlace } from './sim-store.ts';
 import { drawSwarm, type Swarm } from './swarm.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
 import { createWitness, type Witness } from './witness.ts';
 
 export interface WorldOptions {
   readonly seed: number;
-  readonly store: StoreKind;
+  readonly store: StoreKind | OutsideStore;
   readonly mutation?: Mutation | undefined;
   /** Keeps a line for everything that happens. */
   readonly trace?: boolean | undefined;
@@ -66,7 +66,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     schedule: (delayMs, callback) => timeline.at(timeline.now + delayMs, callback),
   };
   const { mutation } = options;
-  const store = await openMutated(options, storeClock, chance);
+  const store = await openMutated(options, { clock: storeClock, chance, timeline });
   const violations: Violation[] = [];
   const client: ClientEntry[] = [];
   const tell: Tell = (rule, taskId, sentence) => void violations.push({ rule, taskId, sentence });
@@ -162,8 +162,8 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   return world;
 }
 
-async function openMutated({ store: kind, mutation }: WorldOptions, clock: Clock, chance: Chance): Promise<SimStore> {
-  const store = await openStore(kind, clock, chance);
+async function openMutated({ store: kind, mutation }: WorldOptions, place: StorePlace): Promise<SimStore> {
+  const store = await openStore(kind, place);
   if (mutation?.store === undefined) return store;
   return { ...store, broker: withCalls(store.broker, mutation.store(store)) };
 }

@@ -1,0 +1,182 @@
+/** What Redis keeps beside the tasks, counted anew from them: every place in which a task is looked for, and nothing else. */
+
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { type Packed, unpack } from '../../src/broker/redis/packed.ts';
+import { isFinished } from '../../src/core/states.ts';
+import type { Task } from '../../src/core/task.ts';
+
+/** Places in a head and a row that no task shows: see lua/prelude.lua. */
+const headShape = 1;
+const headToken = 19;
+const headAside = 23;
+const rowShape = 0;
+/** Two bytes say how long the rest is that a task has in common with others. */
+const behindLength = 2;
+
+interface Stored {
+  readonly look: Redis;
+  readonly prefix: string;
+  readonly tasks: ReadonlyMap<string, Task>;
+  readonly heads: ReadonlyMap<string, readonly Packed[]>;
+  readonly rows: ReadonlyMap<string, readonly Packed[]>;
+  readonly keys: readonly string[];
+}
+
+/** Each difference as a sentence. */
+export async function recountRedis(look: Redis, prefix: string, known: readonly Task[]): Promise<readonly string[]> {
+  const heads = await look.hgetallBuffer(`${prefix}heads`);
+  const rows = await look.hgetallBuffer(`${prefix}tasks`);
+  const read = (found: Record<string, Buffer>, count: number, pick: (values: readonly Packed[]) => readonly Packed[]) =>
+    new Map(Object.entries(found).map(([id, bytes]) => [id, pick(unpack(bytes, count, behindLength).values)] as const));
+  const all: string[] = [];
+  for await (const keys of look.scanStream({ match: '*', count: 1_000 }) as AsyncIterable<readonly string[]>)
+    all.push(...keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length)));
+  const stored: Stored = {
+    look,
+    prefix,
+    tasks: new Map(known.map((task) => [task.id, task])),
+    heads: read(heads, 1, ([head]) => head as readonly Packed[]),
+    rows: read(rows, 1, (values) => values),
+    keys: [...new Set(all)],
+  };
+  const parts = [places(stored), claims(stored), shapes(stored), asides(stored), edges(stored), owned(stored)];
+  return (await Promise.all(parts)).flat();
+}
+
+/** Two sets of names that should be equal. */
+function compare(what: string, found: Iterable<string>, expected: Iterable<string>): readonly string[] {
+  const [left, right] = [new Set(found), new Set(expected)];
+  const surplus = [...left]
+    .filter((name) => !right.has(name))
+    .map((name) => `${what} has ${name}, which does not belong there`);
+  return [...surplus, ...[...right].filter((name) => !left.has(name)).map((name) => `${what} lacks ${name}`)];
+}
+
+const digest = (text: string): string => createHash('sha1').update(text).digest('hex');
+const idsOf = ({ tasks }: Stored, is: (task: Task) => boolean): string[] =>
+  [...tasks.values()].filter(is).map(({ id }) => id);
+
+/** Where tasks are looked for by their states. */
+async function places(stored: Stored): Promise<readonly string[]> {
+  const { look, prefix, tasks, keys } = stored;
+  const members = (name: string): Promise<string[]> => look.zrange(`${prefix}${name}`, '0', '-1');
+  const lineOf = ({ queue, group }: Task): string =>
+    `queue:${digest(queue)}${group === null ? '' : `:group:${digest(group)}`}`;
+  const lines = Map.groupBy(
+    [...tasks.values()].filter(({ state }) => state === 'queued'),
+    lineOf,
+  );
+  const names = new Set([...lines.keys(), ...keys.filter((key) => /^queue:\w{40}(:group:\w{40})?$/.test(key))]);
+  const found: string[] = [];
+  for (const name of names)
+    found.push(
+      ...compare(
+        name,
+        await members(name),
+        (lines.get(name) ?? []).map(({ id }) => id),
+      ),
+    );
+  for (const state of ['scheduled', 'running'] as const) {
+    const name = state === 'running' ? 'leases' : state;
+    const expected = idsOf(stored, (task) => task.state === state);
+    found.push(...compare(name, await members(name), expected));
+  }
+  // Those that somebody still asks for stand in no line.
+  for (const id of await members('finished'))
+    if (!isFinished(tasks.get(id)?.state ?? 'queued')) found.push(`finished has ${id}, which is not`);
+  for (const id of await members('deadlines')) {
+    const { state = 'succeeded' } = tasks.get(id) ?? {};
+    if (isFinished(state)) found.push(`deadlines has ${id}, which is over`);
+  }
+  return found;
+}
+
+async function claims({ look, prefix, heads, keys }: Stored): Promise<readonly string[]> {
+  const counts = new Map<string, number>();
+  for (const head of heads.values()) {
+    const token = head[headToken];
+    if (typeof token === 'string') counts.set(token, (counts.get(token) ?? 0) + 1);
+  }
+  const told = (entries: Iterable<readonly [string, unknown]>): string[] =>
+    [...entries].map(([token, count]) => `${token} of ${String(count)}`);
+  const open = Object.entries(await look.hgetall(`${prefix}openClaims`));
+  const byWorker: string[] = [];
+  for (const key of keys.filter((name) => name.startsWith('worker:')))
+    byWorker.push(...(await look.smembers(`${prefix}${key}`)));
+  return [
+    ...compare('openClaims', told(open), told(counts)),
+    ...compare('claims', await look.hkeys(`${prefix}claims`), counts.keys()),
+    ...compare('the claims of workers', byWorker, counts.keys()),
+  ];
+}
+
+/** A shape is counted by the row that came with it, and by the head when that has another one. */
+async function shapes({ look, prefix, heads, rows }: Stored): Promise<readonly string[]> {
+  const uses = new Map<string, number>();
+  const use = (shape: Packed | undefined): void => void uses.set(String(shape), (uses.get(String(shape)) ?? 0) + 1);
+  for (const [id, row] of rows) {
+    use(row[rowShape]);
+    const own = heads.get(id)?.[headShape];
+    if (own !== undefined && own !== row[rowShape]) use(own);
+  }
+  const told = (entries: Iterable<readonly [string, unknown]>): string[] =>
+    [...entries].map(([shape, count]) => `${shape} of ${String(count)}`);
+  return [
+    ...compare('shapeUses', told(Object.entries(await look.hgetall(`${prefix}shapeUses`))), told(uses)),
+    ...compare('shapes', await look.hkeys(`${prefix}shapes`), uses.keys()),
+    ...compare('shapeIds', await look.hvals(`${prefix}shapeIds`), uses.keys()),
+  ];
+}
+
+/** The texts beside the heads, by the letter that a head says it with. */
+async function asides({ look, prefix, heads }: Stored): Promise<readonly string[]> {
+  const named = { e: 'errors', r: 'results', p: 'progress', c: 'checkpoints', w: 'words' };
+  const found: string[] = [];
+  for (const [letter, name] of Object.entries(named)) {
+    const expected = [...heads].filter(([, head]) => String(head[headAside]).includes(letter)).map(([id]) => id);
+    found.push(...compare(name, await look.hkeys(`${prefix}${name}`), expected));
+  }
+  return found;
+}
+
+/** The counts by child follow from its edges, and each edge is known to its parent. */
+async function edges({ look, prefix, keys }: Stored): Promise<readonly string[]> {
+  const waits: string[] = [];
+  const failed: string[] = [];
+  const pairs: string[] = [];
+  for (const key of keys.filter((name) => name.startsWith('edges:'))) {
+    const child = key.slice('edges:'.length);
+    const letters = await look.hgetall(`${prefix}${key}`);
+    const held = Object.values(letters).filter((letter) => letter !== 'd').length;
+    const lost = Object.values(letters).filter((letter) => letter === 'f').length;
+    if (held > 0) waits.push(`${child} of ${held}`);
+    if (lost > 0) failed.push(`${child} of ${lost}`);
+    pairs.push(...Object.keys(letters).map((parent) => `${parent} > ${child}`));
+  }
+  const children: string[] = [];
+  for (const key of keys.filter((name) => name.startsWith('children:')))
+    for (const child of await look.smembers(`${prefix}${key}`))
+      children.push(`${key.slice('children:'.length)} > ${child}`);
+  const told = async (name: string): Promise<string[]> =>
+    Object.entries(await look.hgetall(`${prefix}${name}`)).map(([child, count]) => `${child} of ${count}`);
+  return [
+    ...compare('waits', await told('waits'), waits),
+    ...compare('failed', await told('failed'), failed),
+    ...compare('children', children, pairs),
+  ];
+}
+
+/** Keys of single tasks go with them, and so do those of flows. */
+async function owned({ look, prefix, tasks, heads, keys }: Stored): Promise<readonly string[]> {
+  const left = keys.flatMap((key) => {
+    const id = /^(?:attempts|logs|edges):(.+)$/.exec(key)?.[1];
+    return id === undefined || tasks.has(id) ? [] : [`${key} is left of a task that is gone`];
+  });
+  const lost = [...heads.keys()].filter((id) => !tasks.has(id)).map((id) => `a head is left of ${id}`);
+  const ofFlows: string[] = [];
+  for (const key of keys.filter((name) => name.startsWith('flow:')))
+    for (const id of await look.smembers(`${prefix}${key}`)) ofFlows.push(`${key.slice('flow:'.length)} > ${id}`);
+  const expected = [...tasks.values()].flatMap(({ id, flowId }) => (flowId === null ? [] : [`${flowId} > ${id}`]));
+  return [...left, ...lost, ...compare('flows', ofFlows, expected)];
+}

@@ -1,0 +1,26 @@
+/** The whole engine on a virtual clock and a real Redis, from seeds: `npm test` runs some, `SIMULATION=full` more. */
+
+import { expect, test } from 'vitest';
+import { onOwnRedis } from '../support/redis-tests.ts';
+import { redisWorlds } from './redis-store.ts';
+import { complaintsOf, simulate } from './simulate.ts';
+
+const parts = Array.from({ length: process.env.SIMULATION === 'full' ? 20 : 4 }, (_, part) => 1 + 5 * part);
+
+await onOwnRedis((server) => {
+  const store = redisWorlds({ path: server.path });
+
+  test.for(parts)('Redis keeps every promise from seed %i on', async (first) => {
+    for (let seed = first; seed < first + 5; seed++)
+      expect(complaintsOf(await simulate({ seed, store })).join('\n')).toBe('');
+  });
+
+  test('a seed on Redis tells the same story each time', async () => {
+    const [first, second] = [
+      await simulate({ seed: 9, store, trace: true }),
+      await simulate({ seed: 9, store, trace: true }),
+    ];
+    expect(first.lines.length).toBeGreaterThan(100);
+    expect(second.lines.join('\n') === first.lines.join('\n')).toBe(true);
+  });
+});
