@@ -1,11 +1,11 @@
-/** The other process of the pick-up bench: a worker on a file that tells its parent when each task starts. */
+/** The other process of the pick-up bench: a worker that tells its parent when each task starts. */
 
 import process from 'node:process';
-import { createSqliteStore } from '../src/broker/connect.ts';
+import { connect } from '../src/broker/connect.ts';
 import { createWorker } from '../src/worker/worker.ts';
 import { stampTask } from './stamp.ts';
 
-const store = createSqliteStore({ file: process.argv[2] ?? '' });
+const store = connect(process.argv[2] ?? '');
 await store.broker.open();
 const worker = createWorker({ store, definitions: [stampTask((at) => process.send?.(at))] });
 worker.start();

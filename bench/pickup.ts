@@ -1,17 +1,23 @@
-/** Idle pick-up: from the call of enqueue until the handler starts, one task at a time, in one process and across two. */
+/**
+ * Idle pick-up: from the call of enqueue until the handler starts, one task at a time, in one process and across two, on SQLite and,
+ * where there is a server, on Postgres.
+ */
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
-import { createSqliteStore } from '../src/broker/connect.ts';
+import { connect } from '../src/broker/connect.ts';
 import { makeClient } from '../src/client/client.ts';
 import { systemChance } from '../src/core/chance.ts';
 import type { TaskDefinition } from '../src/core/definition.ts';
 import { sleep, systemClock } from '../src/core/time.ts';
 import type { Store } from '../src/history/history.ts';
+import { startPostgres } from '../src/servers/postgres.ts';
+import { missingServers } from '../src/servers/programs.ts';
 import { createWorker } from '../src/worker/worker.ts';
+import { emptyDatabase } from './empty-database.ts';
 import { inFolder, load, quantile } from './settings.ts';
 import { monotonicMs, stampTask } from './stamp.ts';
 
@@ -28,12 +34,32 @@ interface Latencies {
 /** Prints p50 and p99, and what two bare commits cost in between. */
 export async function run(): Promise<void> {
   console.log(
-    `${tasks} single tasks, each ${pauseMs.least} to ${pauseMs.least + pauseMs.spread} ms after the last one has started; WAL, synchronous=FULL.`,
+    `${tasks} single tasks, each ${pauseMs.least} to ${pauseMs.least + pauseMs.spread} ms after the last one has started.`,
   );
+  await onSqlite();
+  if (missingServers(['postgres']).length === 0) await onPostgres();
+  console.log(`Milliseconds. Load of the machine: ${load()}.`);
+}
+
+async function onPostgres(): Promise<void> {
+  const server = await startPostgres();
+  const one = await inOneProcess(await emptyDatabase(server.url), () => {});
+  const two = await acrossTwo(await emptyDatabase(server.url), () => {});
+  await server.stop();
+  console.log('Postgres with its defaults:');
+  console.table({
+    'enqueue alone': row(two.stored),
+    'in one process': row(one.started),
+    'across two processes': row(two.started),
+  });
+}
+
+async function onSqlite(): Promise<void> {
   await inFolder(async (folder) => {
     const commit = createCommits(join(folder, 'bare.db'));
-    const one = await inOneProcess(join(folder, 'one.db'), commit.time);
-    const two = await acrossTwo(join(folder, 'two.db'), commit.time);
+    const one = await inOneProcess(`sqlite:${join(folder, 'one.db')}`, commit.time);
+    const two = await acrossTwo(`sqlite:${join(folder, 'two.db')}`, commit.time);
+    console.log('SQLite; WAL, synchronous=FULL:');
     console.table({
       'two bare commits': row(commit.times),
       'enqueue alone': row(two.stored),
@@ -42,7 +68,6 @@ export async function run(): Promise<void> {
     });
     commit.close();
   });
-  console.log(`Milliseconds. Load of the machine: ${load()}.`);
 }
 
 function row(times: readonly number[]) {
@@ -67,8 +92,8 @@ function createCommits(file: string) {
   return { times, time, close: () => database.close() };
 }
 
-async function inOneProcess(file: string, between: () => void): Promise<Latencies> {
-  const store = await openStore(file);
+async function inOneProcess(url: string, between: () => void): Promise<Latencies> {
+  const store = await openStore(url);
   let whenStarted: (at: number) => void = () => {};
   const definition = stampTask((at) => whenStarted(at));
   const worker = createWorker({ store, definitions: [definition] });
@@ -80,9 +105,9 @@ async function inOneProcess(file: string, between: () => void): Promise<Latencie
   return latencies;
 }
 
-async function acrossTwo(file: string, between: () => void): Promise<Latencies> {
-  const store = await openStore(file);
-  const child = fork(join(import.meta.dirname, 'pickup-worker.ts'), [file]);
+async function acrossTwo(url: string, between: () => void): Promise<Latencies> {
+  const store = await openStore(url);
+  const child = fork(join(import.meta.dirname, 'pickup-worker.ts'), [url]);
   await once(child, 'message');
   const next = async (): Promise<number> => (await once(child, 'message'))[0] as number;
   const latencies = await enqueueOneByOne(
@@ -97,8 +122,8 @@ async function acrossTwo(file: string, between: () => void): Promise<Latencies> 
   return latencies;
 }
 
-async function openStore(file: string): Promise<Store> {
-  const store = createSqliteStore({ file });
+async function openStore(url: string): Promise<Store> {
+  const store = connect(url);
   await store.broker.open();
   return store;
 }

@@ -47,6 +47,18 @@ test('a look is worth its read only now and then', async () => {
   const look = createDepartedLook({ broker, clock, isGone: () => true });
   expect(await look()).toBe(false);
   await appear('server', 666, true);
+  await clock.advance(limits.presenceMs - 1);
+  expect(await look()).toBe(false);
+  await clock.advance(limits.reapMs);
+  expect(await look()).toBe(true);
+});
+
+test('a server that was seen alive and is gone is noticed by the next look', async () => {
+  let gone = false;
+  await appear('server', 666, true);
+  const look = createDepartedLook({ broker, clock, isGone: () => gone });
+  expect(await look()).toBe(false);
+  gone = true;
   expect(await look()).toBe(false);
   await clock.advance(limits.reapMs);
   expect(await look()).toBe(true);

@@ -35,8 +35,8 @@ export function createWorker(options: WorkerOptions): Worker {
 }
 
 const concurrencyDefault = 10;
-/** A little more than the period of polls: together with its heartbeats an idle worker stays below one call a second. */
-const pollMs = limits.pollMs * 1.12;
+/** A little more than the period of polls: with its heartbeats and looks for servers an idle worker stays below one call a second. */
+const pollMs = limits.pollMs * 1.16;
 /** A handler begins with at least this much of its lease left, else after the next renewal. */
 const startShare = 1 / 3;
 

@@ -16,6 +16,7 @@ export const postgresDialect: Dialect = {
     return { values: { ...values, ...given(own) }, from: unnested(own, names.length) };
   },
   orRollback: '',
+  clock: (ownMs) => `COALESCE(${ownMs}::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)`,
   row: 'id',
   json: postgresJson,
 };

@@ -117,6 +117,7 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     readOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
     writeOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
     wallMs: () => (now === null ? again(() => onSession(({ tx }) => tx.wallMs())) : Promise.resolve(now())),
+    ownMs: now ?? (() => null),
     lockMigrations: async (tx) => {
       await tx.hold('migrations', [''], 'alone');
       // Also whoever may not make a schema may use one that is there.

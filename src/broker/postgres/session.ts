@@ -1,15 +1,16 @@
 /** One connection to Postgres: statements by name, sent without waiting for those before, and the transaction they make. */
 
 import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg';
-import type {
-  Columns,
-  EachStatement,
-  LockScope,
-  ManyStatement,
-  SqlRow,
-  SqlTransaction,
-  SqlValue,
-  Statement,
+import {
+  type Columns,
+  type EachStatement,
+  type LockScope,
+  type ManyStatement,
+  type SqlRow,
+  type SqlTransaction,
+  type SqlValue,
+  type Statement,
+  statement,
 } from '../sql/driver.ts';
 import { postgresDialect } from './dialect.ts';
 import { hash, lockKey } from './locks.ts';
@@ -48,7 +49,7 @@ interface Prepared {
   readonly lists: ReadonlySet<number>;
 }
 
-const wallText = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+const wall = statement<[now: number]>('wall', (dialect) => `SELECT ${dialect.clock('$1')}`);
 
 /** Numbers are numbers and conditions 0 and 1, as in SQLite. */
 const numbers: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
@@ -89,6 +90,7 @@ export function createSession(
   textOf: ReturnType<typeof createTexts>,
 ): Session {
   const { namespace, now, prepares, holdEvents } = settings;
+  const ownMs = now ?? (() => null);
   let firstError: unknown = null;
 
   const run = (prepared: Prepared, values: readonly unknown[]): Promise<QueryArrayResult> => {
@@ -150,7 +152,8 @@ export function createSession(
       const written = qualify(withCollation(text), namespace);
       return rowsOf(send({ name: undefined, text: written, lists: listsIn(written) }, values));
     },
-    wallMs: async () => (now === null ? Number((await run(plain(wallText, 'wall'), [])).rows[0]?.[0]) : now()),
+    wallMs: async () => (await rowsOf<[number]>(ask(wall, [ownMs()])))[0]?.[0] ?? 0,
+    ownMs,
     lock: async (statement, ...values) => void (await ask(statement, values)),
     hold: async (scope, names, shared) => {
       if (names.length === 0) return false;
@@ -185,6 +188,7 @@ function heardOf(tx: SqlTransaction): SqlTransaction {
     many: (...given) => heard(tx.many(...given)),
     execute: (...given) => heard(tx.execute(...given)),
     wallMs: () => heard(tx.wallMs()),
+    ownMs: tx.ownMs,
     lock: (...given) => heard(tx.lock(...given)),
     hold: (...given) => heard(tx.hold(...given)),
     tryHold: (...given) => heard(tx.tryHold(...given)),

@@ -57,6 +57,8 @@ export interface Dialect {
    * changes it: a third of the cost of a claim.
    */
   readonly orRollback: string;
+  /** The clock of the database, milliseconds since the epoch, given what `ownMs` answers. */
+  clock(ownMs: string): string;
   readonly json: JsonDialect;
 }
 
@@ -162,6 +164,8 @@ export interface SqlTransaction {
   execute<Row extends SqlRow>(text: string, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** The clock of the database, milliseconds since the epoch. */
   wallMs(): Promise<number>;
+  /** The same where this process knows it by itself; else `null`, and a statement asks for it: see {@link Dialect.clock}. */
+  ownMs(): number | null;
   /** Runs a SELECT with a lock for its lock alone: what it protects is read by the next statement. */
   lock(statement: Statement, ...values: readonly SqlValue[]): Promise<void>;
   /**
@@ -192,6 +196,8 @@ export interface SqlDriver {
   writeOne<Row extends SqlRow>(statement: Statement<Row>, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** The clock of the database, milliseconds since the epoch. */
   wallMs(): Promise<number>;
+  /** As in a transaction. */
+  ownMs(): number | null;
   /** Makes every other process that migrates wait until this transaction ends. */
   lockMigrations(tx: SqlTransaction): Promise<void>;
   hasTable(tx: SqlTransaction, name: string): Promise<boolean>;

@@ -71,47 +71,55 @@ async function looksClaimable({ driver }: Way, { token, queues }: ClaimRequest):
   return Boolean(row?.[0]);
 }
 
-const nextDue = statement<[dueAt: number | null, lastAt: number | null]>(
+/** Input: the clock as this process knows it. */
+const nextDue = statement<[dueAt: number | null, lastAt: number | null, wallMs: number]>(
   'look_due',
-  () => `SELECT (SELECT min(due_at) FROM tasks WHERE state = 'scheduled'), ${lastAt}`,
+  (dialect) => `SELECT (SELECT min(due_at) FROM tasks WHERE state = 'scheduled'), ${lastAt}, ${dialect.clock('$1')}`,
 );
 
 /** What `promote` answers when nothing is due; `null` when something is. */
 async function lookForDue({ driver, clock }: Way): Promise<PromoteAnswer | null> {
-  const [[dueAt, last] = [null, null]] = await driver.readOne(nextDue);
+  const [[dueAt, last, wallMs] = [null, null, 0]] = await driver.readOne(nextDue, driver.ownMs());
   if (dueAt === null) return { promoted: 0, nextInMs: null };
-  const now = clock(last, await driver.wallMs());
+  const now = clock(last, wallMs);
   return dueAt > now ? { promoted: 0, nextInMs: dueAt - now } : null;
 }
 
-/** Inputs: token of the judge, list of dead workers. The earliest times at which a waiting and a running task may need a verdict. */
-const nextCheck = statement<[waitingAt: number | null, runningAt: number | null, lastAt: number | null, asked: number]>(
+/**
+ * Inputs: token of the judge, list of dead workers, the clock as this process knows it. The earliest times at which a waiting and a
+ * running task may need a verdict.
+ */
+const nextCheck = statement<
+  [waitingAt: number | null, runningAt: number | null, lastAt: number | null, wallMs: number, asked: number]
+>(
   'look_overdue',
   (
     dialect,
   ) => `SELECT (SELECT min(check_at) FROM tasks WHERE check_at IS NOT NULL), (SELECT min(check_at) FROM claims), ${lastAt},
+    ${dialect.clock('$3')},
     EXISTS (SELECT 1 FROM tasks WHERE judge_token = $1) OR EXISTS (SELECT 1 FROM claims WHERE worker_id ${dialect.oneOf('$2')})`,
 );
 
 /** Whether `claimOverdue` may find or change anything. */
 async function looksOverdue({ driver, clock }: Way, request: OverdueRequest): Promise<boolean> {
-  const [row] = await driver.readOne(nextCheck, request.token, idList(request.deadWorkers));
-  if (row === undefined || row[3]) return true;
-  const [waitingAt, runningAt, last] = row;
-  const now = clock(last, await driver.wallMs());
+  const [row] = await driver.readOne(nextCheck, request.token, idList(request.deadWorkers), driver.ownMs());
+  if (row === undefined || row[4]) return true;
+  const [waitingAt, runningAt, last, wallMs] = row;
+  const now = clock(last, wallMs);
   return (waitingAt ?? Infinity) <= now || (runningAt ?? Infinity) <= now;
 }
 
 /**
- * Inputs: id, server, now as far as this process knows, presence, definitions (NULL keeps those that are there), how long a
- * server lives without a beat, highest command heard. Answers the store's now, the commands that wait, and whether a server lives. Locks: the
+ * Inputs: id, server, the last time that this process knows, presence, definitions (NULL keeps those that are there), how long a
+ * server lives without a beat, highest command heard, the clock as this process knows it. Answers the store's now, the commands that wait, and whether a server lives. Locks: the
  * process's own row.
  */
 const announce = statement<[now: number, commands: string | null, server: number]>(
   'announce_worker',
-  () => `INSERT INTO workers (worker_id, server, started_at, beat_at, presence, definitions, last_command)
+  (dialect) => `INSERT INTO workers (worker_id, server, started_at, beat_at, presence, definitions, last_command)
     SELECT $1, $2, now, now, $4, COALESCE($5, '[]'), $7
-    FROM (SELECT CASE WHEN last > $3 THEN last ELSE $3 END AS now FROM (SELECT ${lastAt} AS last) AS events) AS clock WHERE true
+    FROM (SELECT CASE WHEN last > wall AND last > $3 THEN last WHEN wall > $3 THEN wall ELSE $3 END AS now
+      FROM (SELECT ${lastAt} AS last, ${dialect.clock('$8')} AS wall) AS clocks) AS clock WHERE true
   ON CONFLICT (worker_id) DO UPDATE SET server = excluded.server, beat_at = excluded.beat_at, presence = excluded.presence,
     definitions = COALESCE($5, workers.definitions),
     last_command = CASE WHEN excluded.last_command > workers.last_command THEN excluded.last_command ELSE workers.last_command END
@@ -130,11 +138,12 @@ async function announceIdle(
     announce,
     worker.workerId,
     worker.server ? 1 : 0,
-    clock(null, await driver.wallMs()),
+    clock(null, 0),
     JSON.stringify(rest),
     definitions === null ? null : JSON.stringify(definitions),
     limits.presenceMs,
     heard,
+    driver.ownMs(),
   );
   if (row === undefined || row[1] !== null) return null;
   const [now, , server] = row;

@@ -30,8 +30,11 @@ import { settle } from './settle.ts';
 import { createMemory, createStep, endStep, type Memory, type Step, signalsOf } from './step.ts';
 import { update } from './update.ts';
 
-/** The store's clock is never behind the last event, whoever wrote it. */
-const lastEventAt = statement<[at: number]>('last_event_at', () => 'SELECT at FROM events ORDER BY seq DESC LIMIT 1');
+/** Input: the clock as this process knows it. The store's clock is never behind the last event, whoever wrote it. */
+const storeClock = statement<[lastAt: number | null, wallMs: number]>(
+  'store_clock',
+  (dialect) => `SELECT (SELECT at FROM events ORDER BY seq DESC LIMIT 1), ${dialect.clock('$1')}`,
+);
 /** Presences carry times without an event. */
 const lastBeatAt = statement<[at: number | null]>('last_beat_at', () => 'SELECT max(beat_at) FROM workers');
 
@@ -224,9 +227,8 @@ function createStoreClock(): { readonly clock: ReadClock; readNow(tx: SqlTransac
   return {
     clock,
     readNow: async (tx) => {
-      // Asked together: over a network that is one round trip.
-      const wallMs = tx.wallMs();
-      return clock((await tx.query(lastEventAt))[0]?.[0] ?? null, await wallMs);
+      const [[lastAt, wallMs] = [null, 0]] = await tx.query(storeClock, tx.ownMs());
+      return clock(lastAt, wallMs);
     },
   };
 }

@@ -35,6 +35,7 @@ export const sqliteDialect: Dialect = {
     return { values, from: `FROM (VALUES ${Array.from({ length: rows }, row).join(', ')})` };
   },
   orRollback: 'OR ROLLBACK ',
+  clock: (ownMs) => ownMs,
   row: 'seq',
   json: sqliteJson,
 };
@@ -202,6 +203,7 @@ export function createPrepared(
     execute: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) =>
       prepare(text).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
     wallMs: async () => wallMs(),
+    ownMs: wallMs,
     lock: async () => {},
     hold: async () => false,
     tryHold: async () => true,

@@ -192,6 +192,7 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
       return writing(() => runOne(opened(writer), deadline, one, values));
     },
     wallMs: async () => options.now(),
+    ownMs: options.now,
     lockMigrations: async () => {
       // BEGIN IMMEDIATE holds the one lock there is.
     },
