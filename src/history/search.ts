@@ -54,7 +54,7 @@ export async function search(
 ): Promise<TaskPage> {
   checkPage(page, limits);
   const { plan, now } = await driver.read(async (tx) => ({
-    plan: await planSearch(tx, filter, limits),
+    plan: await planSearch(tx, filter, { ...limits, named: driver.dialect.named }),
     now: await readNow(tx),
   }));
   const found = await findAll(

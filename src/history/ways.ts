@@ -1,7 +1,7 @@
 /** The ways into the tasks a search may take, each in the order of ids, so that nothing is ever sorted or counted. */
 
 import { readClaimedTaskIds } from '../broker/sql/claims.ts';
-import { type SqlTransaction, statement } from '../broker/sql/driver.ts';
+import { type Dialect, type SqlTransaction, statement } from '../broker/sql/driver.ts';
 import type { Filter, FilterTerm, FilterValue } from '../core/filter.ts';
 import type { Limits } from '../core/limits.ts';
 import type { TaskState } from '../core/states.ts';
@@ -19,7 +19,7 @@ export interface Plan {
   readonly rest: readonly FilterTerm[];
 }
 
-type WayLimits = Pick<Limits, 'searchWaysMax' | 'searchListMax'>;
+type WayLimits = Pick<Limits, 'searchWaysMax' | 'searchListMax'> & Pick<Dialect, 'named'>;
 
 /** All tasks. */
 const everything: Way = { kind: 'index', condition: () => '1 = 1' };
@@ -38,7 +38,8 @@ export async function planSearch(tx: SqlTransaction, { terms }: Filter, limits: 
       const ways = await waysOfTerm(tx, term, field, limits);
       if (ways === null) continue;
       // A way by state is wider than a view, and listed tasks may have gone on since.
-      return { ways, rest: field === 'state' ? terms : terms.filter((each) => each !== term) };
+      const isWide = field === 'state' || leadsToFinished(field, limits);
+      return { ways, rest: isWide ? terms : terms.filter((each) => each !== term) };
     }
   }
   return { ways: [everything], rest: terms };
@@ -64,7 +65,26 @@ async function waysOfTerm(
     if (ways === null || found.length + ways.length > limits.searchWaysMax) return null;
     found.push(...ways);
   }
-  return found;
+  if (!leadsToFinished(field, limits)) return found;
+  const others = await waysToUnfinished(tx, limits);
+  return others && [...found, ...others];
+}
+
+function leadsToFinished(field: (typeof fields)[number], { named }: WayLimits): boolean {
+  return named === 'finished' && (field === 'name' || field === 'text');
+}
+
+const unfinished = ['queued', 'running', 'scheduled', 'blocked'] as const;
+
+/** `null` when too many wait to be looked at for their names. */
+async function waysToUnfinished(tx: SqlTransaction, limits: WayLimits): Promise<readonly Way[] | null> {
+  const ways: Way[] = [];
+  for (const state of unfinished) {
+    const way = await wayOfState(tx, state, limits);
+    if (way === null) return null;
+    ways.push(way);
+  }
+  return ways;
 }
 
 type Word = FilterValue & { readonly kind: 'word' };
@@ -96,8 +116,13 @@ function equal(column: 'id' | Column, text: string): Way {
       kind: 'index',
       condition: (draft) => `id IN (SELECT task_id FROM members WHERE flow_id = ${parameter(draft, text)})`,
     };
+  if (column === 'name')
+    return { kind: 'index', condition: (draft) => `name = ${parameter(draft, text)}${ofIndex(draft.dialect)}` };
   return { kind: 'index', condition: (draft) => `${column} = ${parameter(draft, text)}` };
 }
+
+/** What the index of names asks for beside the name. */
+const ofIndex = ({ named }: Dialect): string => (named === 'finished' ? ' AND finished_at IS NOT NULL' : '');
 
 /** A column with an index on itself and the id; the flows of tasks are a table beside them, in that order too. */
 type Column = 'name' | 'key' | 'fingerprint' | 'flow_id';
@@ -106,7 +131,7 @@ type Column = 'name' | 'key' | 'fingerprint' | 'flow_id';
 const firstFrom = {
   name: statement<[text: string | null]>(
     'first_name',
-    () => 'SELECT min(name) FROM tasks WHERE name >= $1 AND name < $2',
+    (dialect) => `SELECT min(name) FROM tasks WHERE name >= $1 AND name < $2${ofIndex(dialect)}`,
   ),
   key: statement<[text: string | null]>('first_key', () => 'SELECT min(key) FROM tasks WHERE key >= $1 AND key < $2'),
   fingerprint: statement<[text: string | null]>(

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { connect } from '../../src/broker/connect.ts';
 import { parseFilter } from '../../src/core/filter-parse.ts';
 import type { Store } from '../../src/history/history.ts';
-import { newTask, sampleId } from '../conformance/samples.ts';
+import { claimRequest, finish, newTask, sampleId, sampleToken, settlement } from '../conformance/samples.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 
 const payloads: readonly unknown[] = [
@@ -31,6 +31,9 @@ const filters = [
   'name:mail.send state:queued',
   'priority:5',
   'mail',
+  'name:mail.send',
+  'name:m*',
+  'name:other.*,mail.send state:scheduled',
 ];
 
 await onPostgres(({ url }) => {
@@ -50,6 +53,15 @@ async function search({ broker, history }: Store): Promise<Readonly<Record<strin
       newTask(sampleId(index), { payload: JSON.stringify(payload), tags: index % 2 === 0 ? ['red', 'round'] : [] }),
     ),
   );
+  // One of each state, and of another name.
+  await broker.enqueue([
+    newTask(sampleId(20), { delayMs: 60_000 }),
+    newTask(sampleId(21), { name: 'other.thing', dependsOn: [{ taskId: sampleId(20), onFailure: 'fail' }] }),
+    newTask(sampleId(22), { name: 'other.thing', delayMs: 60_000 }),
+  ]);
+  const [first, second] = await broker.claim(claimRequest(sampleToken(1), { limit: 2 }));
+  if (first === undefined || second === undefined) throw new Error('nothing was claimed');
+  await broker.settle([settlement(first.task.id, first.lease, finish('succeeded'))]);
   const found: Record<string, readonly string[]> = {};
   for (const text of filters) {
     const { tasks } = await history.search(parseFilter(text), { after: null, limit: 50 });

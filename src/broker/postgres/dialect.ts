@@ -18,6 +18,7 @@ export const postgresDialect: Dialect = {
   orRollback: '',
   clock: (ownMs) => `COALESCE(${ownMs}::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)`,
   row: 'id',
+  named: 'finished',
   json: postgresJson,
 };
 

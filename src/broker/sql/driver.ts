@@ -59,6 +59,8 @@ export interface Dialect {
   readonly orRollback: string;
   /** The clock of the database, milliseconds since the epoch, given what `ownMs` answers. */
   clock(ownMs: string): string;
+  /** Which tasks the index of names leads to. Postgres writes every index anew with every change of a row: there the name waits for the last one. */
+  readonly named: 'all' | 'finished';
   readonly json: JsonDialect;
 }
 

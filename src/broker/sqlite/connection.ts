@@ -36,6 +36,7 @@ export const sqliteDialect: Dialect = {
   },
   orRollback: 'OR ROLLBACK ',
   clock: (ownMs) => ownMs,
+  named: 'all',
   row: 'seq',
   json: sqliteJson,
 };

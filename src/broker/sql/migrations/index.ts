@@ -10,6 +10,7 @@ import * as commands from './0006_commands.ts';
 import * as relay from './0007_relay.ts';
 import * as relayAside from './0008_relay_aside.ts';
 import * as recording from './0009_recording.ts';
+import * as finishedNames from './0010_finished_names.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   relay,
   relayAside,
   recording,
+  finishedNames,
 ];
