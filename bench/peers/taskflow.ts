@@ -12,14 +12,15 @@ import type { Input, System } from './system.ts';
 
 const schema = z.object({ to: z.string(), n: z.number(), s: z.string() });
 
-/** `plain`: queue, priority, delay, timeout, retries. `rules`: a key, a group and a limit on each task too. */
+/** `plain`: queue, priority, delay, timeout, retries. `rules`: a key, one of a hundred groups and a limit on each task too. */
 export function createSystem(variant: string): System {
   let store: Store;
   let client: ReturnType<typeof makeClient>;
   let onStart = (): void => {};
   let serial = 0;
   const noop = defineNoop(variant, () => onStart());
-  const numbered = (input: Input): Input => (variant === 'plain' ? input : { ...input, n: serial++ });
+  const numbered = (input: Input): Input =>
+    variant === 'plain' ? input : { ...input, to: `c${serial % 100}@b.c`, n: serial++ };
   return {
     bulk: { batch: 1_000, lanes: 4 },
     isTold: true,
@@ -63,7 +64,7 @@ function openStore(url: string): Store {
 }
 
 function defineNoop(variant: string, run: () => void): TaskDefinition {
-  const rules = variant === 'plain' ? {} : { key: 'bench:{n}', group: 'g{n}', concurrency: { limit: 1_000 } };
+  const rules = variant === 'plain' ? {} : { key: 'bench:{n}', group: '{to}', concurrency: { limit: 1_000 } };
   const noop = task('noop', {
     input: schema,
     ...rules,

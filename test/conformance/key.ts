@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { isWaiting, type TaskState, taskStates } from '../../src/core/states.ts';
-import type { IfExists } from '../../src/core/task.ts';
+import type { IfExists, NewTask } from '../../src/core/task.ts';
 import { claimRequest, finish, keepMs, newTask, settlement, startAt, wait } from './samples.ts';
 import type { Case, Subject, World } from './world.ts';
 
@@ -261,6 +261,17 @@ export const keyCases: readonly Case[] = [
         ['enqueue', 3],
         ['replace', 2],
       ]);
+    },
+  ],
+  [
+    'in one batch a task of a group that is replaced leaves its line',
+    async (world) => {
+      const given: Partial<NewTask> = { key: 'k', group: 'acme', ifExists: 'replace' };
+      const ids = [world.nextId(), world.nextId(), world.nextId()] as const;
+      await world
+        .broker()
+        .enqueue([newTask(ids[0], given), newTask(ids[1], { group: 'acme' }), newTask(ids[2], given)]);
+      expect((await world.claimAll()).map(({ task }) => task.id)).toEqual([ids[1], ids[2]]);
     },
   ],
   [

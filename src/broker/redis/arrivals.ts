@@ -37,7 +37,7 @@ export function argumentsOf(tasks: readonly NewTask[]): ArrivalArguments {
     if (extra !== null) extras.push([ids.length, ...extra]);
   }
   const [formList, formOfEach] = forms.args();
-  return { forms: formList, ids: ids.join(' '), formOf: formOfEach, extras, payloads };
+  return { forms: formList, ids: JSON.stringify(ids), formOf: formOfEach, extras, payloads };
 }
 
 function extraOf(task: NewTask): readonly unknown[] | null {

@@ -16,7 +16,10 @@ export function createForms<Item>(isLike: (one: Item, other: Item) => boolean, f
       }
       of.push(number);
     },
-    /** All forms as a JSON list, and the number of each item with spaces between. */
-    args: (): readonly [forms: string, of: string] => [`[${[...numbers.keys()].join(',')}]`, of.join(' ')],
+    /** All forms as a JSON list, and the number of each item with spaces between: nothing when there is one form. */
+    args: (): readonly [forms: string, of: string] => [
+      `[${[...numbers.keys()].join(',')}]`,
+      numbers.size > 1 ? of.join(' ') : '',
+    ],
   };
 }

@@ -7,13 +7,36 @@
 -- behind `offset`; `unknown` says what a parent is that nobody knows: "refuse" or "fail"; places in `skips` are passed over.
 
 local arrivals = {}
+local nobody = {}
 
-local function make(form, dueAt, key, rules, more, dependsOn, group)
+local function lettersOf(extra, dependsOn)
+  if not extra then return '' end
+  local rules, parents = extra[3] and 'l' or '', #dependsOn > 0 and 'd' or ''
+  return rules .. parents .. (extra[2] and 'k' or '') .. (extra[8] and 'g' or '')
+end
+
+-- What tasks of a form and of the same letters have in common, as it is stored and as a task.
+local function make(form, dueAt, letters)
   local startBy, expiresAt = form[4] and dueAt + form[4], form[5] and now + form[5]
-  local aside = (rules and 'l' or '') .. (dependsOn and 'd' or '') .. (key and 'k' or '') .. (group and 'g' or '')
   form.shape = form.shape or shapeIdOf(form[1])
-  local common = cmsgpack.pack(form.shape, now, dueAt, startBy, expiresAt, aside)
-  return { start = join(common, cmsgpack.pack(key, group, more)), task = freshTask(common) }
+  local common = cmsgpack.pack(form.shape, now, dueAt, startBy, expiresAt, letters)
+  return { start = join(common, ''), task = freshTask(common) }
+end
+
+local nothingOwn = cmsgpack.pack(false, false, false)
+
+-- The row, with all that is kept beside it.
+local function storeRow(batch, i, made)
+  local id, extra, own = batch.ids[i], batch.extras[i], nothingOwn
+  if extra then
+    local key, rules, more, flowId, group = extra[2], extra[3], extra[4], extra[7], extra[8]
+    own, ownKeys[id], ownGroups[id] = cmsgpack.pack(key, group, more), key, group
+    if rules then set(puts, 'rules', id, rules) end
+    if key then holdKey(key, id, false) end
+    if flowId then set(members, 'flow:' .. flowId, id, true) end
+  end
+  rows[id] = made.start .. own .. ARGV[batch.offset + i]
+  return rows[id]
 end
 
 -- Looks at the parents as they are now.
@@ -30,24 +53,20 @@ end
 
 local function insert(batch, i, form, dueAt, dependsOn)
   local id, extra = batch.ids[i], batch.extras[i]
-  local made = make(form, dueAt, extra[2], extra[3], extra[4], #dependsOn > 0, extra[8])
+  local made = make(form, dueAt, lettersOf(extra, dependsOn))
   local task = made.task
   tasks[id] = task
-  if extra[2] or extra[8] then owns[id] = cmsgpack.pack(extra[2], extra[8]) end
-  if extra[3] then set(puts, 'rules', id, extra[3]) end
+  set(puts, 'tasks', id, storeRow(batch, i, made))
+  if extra then owns[id] = cmsgpack.pack(extra[2], extra[8]) end
   if #dependsOn > 0 then
     storeEdges(id, task, dependsOn)
     -- Its row alone would say that it is queued.
     if task[STATE] == 'blocked' then dirty[id] = task end
   end
-  if extra[2] then holdKey(extra[2], id, false) end
-  if extra[7] then set(members, 'flow:' .. extra[7], id, true) end
-  rows[id] = made.start .. ARGV[batch.offset + i]
-  set(puts, 'tasks', id, rows[id])
   add('shapeUses', form.shape, 1)
   place(id, task)
   record('enqueue', id, task, false, task[STATE])
-  local wish = wishOf(extra[7])
+  local wish = extra and wishOf(extra[7])
   if wish then
     edges.finished[#edges.finished + 1] = id
     cancelWaiting('cancel', id, task, wish[2])
@@ -55,24 +74,30 @@ local function insert(batch, i, form, dueAt, dependsOn)
   return task[STATE]
 end
 
--- Nothing of such a task differs from that of its neighbours but the id and the payload. Answers the letter of its state.
+-- Nothing but its own differs in such a task from its neighbours: no parents, no flow, not in the place of another. It is stored with the
+-- others of its crowd; whoever asks for it before reads its row. Answers its state.
 local function joinCrowd(batch, i, form)
-  local crowd, id = form.crowd, batch.ids[i]
+  local letters = lettersOf(batch.extras[i], nobody)
+  local crowd = form.crowds[letters]
   if not crowd then
-    crowd = make(form, form.dueAt, false, false, false, false, false)
-    crowd.ids, crowd.rows, crowd.letter = {}, {}, string.sub(crowd.task[STATE], 1, 1)
-    form.crowd = crowd
+    crowd = make(form, form.dueAt, letters)
+    crowd.form, crowd.ids, crowd.rows = form, {}, {}
+    form.crowds[letters], batch.crowds[#batch.crowds + 1] = crowd, crowd
   end
-  local n, row = #crowd.ids + 1, crowd.start .. ARGV[batch.offset + i]
-  crowd.ids[n], crowd.rows[n], rows[id] = id, row, row
-  return crowd.letter
+  local n = #crowd.ids + 1
+  crowd.ids[n], crowd.rows[n] = batch.ids[i], storeRow(batch, i, crowd)
+  return crowd.task[STATE]
 end
 
-local function insertCrowd(form, crowd)
-  set(puts, 'tasks', crowd.ids, crowd.rows)
-  add('shapeUses', form.shape, #crowd.ids)
-  place(crowd.ids, crowd.task)
-  record('enqueue', crowd.ids, crowd.task, false, crowd.task[STATE])
+local function insertCrowds(batch)
+  for _, crowd in ipairs(batch.crowds) do
+    set(puts, 'tasks', crowd.ids, crowd.rows)
+    add('shapeUses', crowd.form.shape, #crowd.ids)
+    place(crowd.ids, crowd.task)
+    record('enqueue', crowd.ids, crowd.task, false, crowd.task[STATE])
+    crowd.form.crowds = {}
+  end
+  batch.crowds = {}
 end
 
 local function hasSameBody(batch, i, form)
@@ -86,6 +111,7 @@ end
 
 -- Only a holder that waits can be replaced: what runs, or ran within `keyForMs`, stands.
 local function replace(batch, i, form, holderId, dependsOn)
+  insertCrowds(batch)
   load({ holderId })
   local holder = tasks[holderId]
   if not holder or not isWaiting(holder[STATE]) then return 'duplicate', holderId, '' end
@@ -100,7 +126,7 @@ local function replace(batch, i, form, holderId, dependsOn)
 end
 
 local function formAt(batch, i)
-  return batch.forms[tonumber(batch.formOf[i])]
+  return batch.forms[tonumber(batch.formOf[i] or 1)]
 end
 
 local function arriveOne(batch, i, dependsOn)
@@ -111,7 +137,11 @@ local function arriveOne(batch, i, dependsOn)
     return 'existing', '', tasks[id][STATE]
   end
   local holderId = batch.extras[i] and holderOf(batch.extras[i][2])
-  if not holderId then return 'created', '', insert(batch, i, form, form.dueAt, dependsOn) end
+  if not holderId then
+    local extra = batch.extras[i]
+    if #dependsOn == 0 and not (extra and extra[7]) then return 'created', '', joinCrowd(batch, i, form) end
+    return 'created', '', insert(batch, i, form, form.dueAt, dependsOn)
+  end
   local rule = form.fields[IF_EXISTS]
   if rule == 'error' then return 'conflict', holderId, '' end
   if rule == 'return' then return 'duplicate', holderId, '' end
@@ -121,8 +151,9 @@ end
 -- Each parent once, in the place of a task whose key was held its holder. A holder of a kept key may be gone: it has
 -- succeeded, so nothing waits for it.
 local function parentsOf(batch, i, standsFor, holders)
+  if not batch.extras[i] or not batch.extras[i][5] then return nobody end
   local list, seen = {}, {}
-  for _, dependency in ipairs(batch.extras[i] and batch.extras[i][5] or {}) do
+  for _, dependency in ipairs(batch.extras[i][5]) do
     local parent = standsFor[dependency[1]] or dependency[1]
     -- One of this batch is not known by itself yet.
     if tasks[parent] == nil then load({ parent }) end
@@ -175,6 +206,7 @@ end
 -- Reads what the batch is about.
 local function openBatch(batch)
   local keys, others = {}, {}
+  batch.crowds = {}
   for _, extra in pairs(batch.extras) do
     if extra[2] then keys[#keys + 1] = extra[2] end
     for _, list in ipairs({ extra[5] or {}, extra[6] or {} }) do
@@ -184,7 +216,7 @@ local function openBatch(batch)
     end
   end
   for _, form in ipairs(batch.forms) do
-    form.fields = cjson.decode(form[1])
+    form.fields, form.crowds = cjson.decode(form[1]), {}
     form.dueAt = form[3] and math.max(form[3], now) or now + form[2]
   end
   loadKeys(keys)
@@ -207,7 +239,7 @@ function arrivals.store(batch)
     if batch.skips and batch.skips[i] then
       letters[i] = '.'
     elseif not batch.extras[i] and not rows[id] then
-      letters[i] = joinCrowd(batch, i, formAt(batch, i))
+      letters[i] = string.sub(joinCrowd(batch, i, formAt(batch, i)), 1, 1)
     else
       local dependsOn = parentsOf(batch, i, standsFor, holders)
       local outcome, of, state = arriveOne(batch, i, dependsOn)
@@ -235,8 +267,6 @@ function arrivals.store(batch)
       end
     end
   end
-  for _, form in ipairs(batch.forms) do
-    if form.crowd then insertCrowd(form, form.crowd) end
-  end
+  insertCrowds(batch)
   return table.concat(letters), others, gainParents(gains)
 end

@@ -70,7 +70,20 @@ local function record(kind, who, task, from, to)
   end
 end
 
--- Tasks of groups stand in a line for each group.
+-- Tasks of a group stand in a line of theirs; `order` false takes them out of it.
+local function moveInLines(ids, queue, order)
+  local counts, names = {}, {}
+  for _, id in ipairs(ids) do
+    local group = groupOf(id)
+    set(scores, lineKey(queue, group), id, order)
+    if not counts[group] then names[#names + 1] = group end
+    counts[group] = (counts[group] or 0) + 1
+  end
+  for _, group in ipairs(names) do
+    if order then turns.join(queue, group, counts[group]) else turns.left(queue, group, counts[group]) end
+  end
+end
+
 local function stand(who, task)
   local queue, order = shapes[task[SHAPE]][QUEUE], orderOf(task)
   if not hasWork[queue] then
@@ -78,21 +91,15 @@ local function stand(who, task)
     work[#work + 1] = queue
   end
   if not has(task, 'g') then return set(scores, queueKey(queue), who, order) end
-  for _, id in ipairs(idsOf(who)) do
-    local group = groupOf(id)
-    set(scores, lineKey(queue, group), id, order)
-    turns.join(queue, group, id, task[DUE_AT])
-  end
+  set(scores, queueKey(queue) .. ':grouped', who, task[DUE_AT])
+  moveInLines(idsOf(who), queue, order)
 end
 
 local function leaveLine(who, task)
   local queue = shapes[task[SHAPE]][QUEUE]
   if not has(task, 'g') then return set(scores, queueKey(queue), who, false) end
-  for _, id in ipairs(idsOf(who)) do
-    local group = groupOf(id)
-    set(scores, lineKey(queue, group), id, false)
-    turns.left(queue, group, id)
-  end
+  set(scores, queueKey(queue) .. ':grouped', who, false)
+  moveInLines(idsOf(who), queue, false)
 end
 
 -- What others wait for, or waits for others.
@@ -182,20 +189,26 @@ local function loadKeys(keys)
   end
 end
 
+-- What is kept until a time stands in line for prune; mostly nothing was.
+local function standForPrune(key, before, untilAt)
+  if untilAt or (before and before[2]) then set(scores, 'keptKeys', key, untilAt) end
+end
+
 local function holdKey(key, id, untilAt)
+  local before = keyOf(key)
   keysHeld[key] = { id, untilAt }
   set(puts, 'keys', key, cmsgpack.pack(keysHeld[key]))
-  set(scores, 'keptKeys', key, untilAt)
+  standForPrune(key, before, untilAt)
 end
 
 -- Lets go of the task's key when the task is its holder.
 local function freeKey(id, task)
-  local key = has(task, 'k') and keyAndGroupOf(id)
+  local key = has(task, 'k') and keyOfTask(id)
   local held = key and keyOf(key)
   if not held or held[1] ~= id then return end
   keysHeld[key] = false
   set(puts, 'keys', key, false)
-  set(scores, 'keptKeys', key, false)
+  standForPrune(key, held, false)
 end
 
 -- The holder's id now, or nil when the key is free.

@@ -2,12 +2,15 @@
 
 -- Groups looked at beyond those that are served: behind full limits and deadlines the next claim goes on.
 local GROUPS_LOOKED = limits.claimScanMax
+-- Of many groups each is served once or twice.
+local GROUP_PAGE = 2
 
+-- `live` are the groups whose lines are open, in the order of their turns from place `head` to `tail`.
 local function openFair(name, limit)
-  local fair = { name = name, left = limit, live = {}, rank = 0, page = {}, at = 1, looked = limit + GROUPS_LOOKED }
+  local fair = { name = name, left = limit, live = {}, head = 1, tail = 1, rank = 0, page = {}, at = 1, looked = limit + GROUPS_LOOKED }
   fair.standing = prefix .. queueKey(name) .. ':standing'
-  local own = turns.standOf(name, '') or { 0, 0 }
-  fair.live[1] = { group = '', turn = own[1], since = own[2], line = openLine(name, limit) }
+  local own = turns.entryOf(name, '')
+  fair.live[1] = { group = '', turn = own.turn or 0, since = own.since or 0, line = openLine(name, queueKey(name), limit, GROUP_PAGE) }
   return fair
 end
 
@@ -48,28 +51,43 @@ local function nextStanding(fair)
   return fair.page[fair.at]
 end
 
+local function openGroup(fair, standing)
+  turns.entryOf(fair.name, standing.group, standing.turn, standing.since)
+  standing.line = openLine(fair.name .. '\0' .. standing.group, lineKey(fair.name, standing.group), fair.left, GROUP_PAGE)
+  standing.line.readsLeft = fair.readsLeft
+  fair.head = fair.head - 1
+  fair.live[fair.head] = standing
+end
+
+local function closeFirst(fair)
+  closeLine(fair.live[fair.head].line)
+  fair.live[fair.head], fair.head = nil, fair.head + 1
+end
+
+-- The first was served and takes its new place, mostly the last.
+local function serveFirst(fair)
+  local first, place = fair.live[fair.head], fair.tail
+  first.turn, first.since = turns.serve(fair.name, first.group)
+  fair.live[fair.head], fair.head = nil, fair.head + 1
+  while place >= fair.head and isBefore(first, fair.live[place]) do
+    fair.live[place + 1], place = fair.live[place], place - 1
+  end
+  fair.live[place + 1], fair.tail = first, fair.tail + 1
+end
+
 -- The group that is next and has a candidate; nil when there is none.
 local function advanceFair(fair, first)
   while fair.left > 0 do
-    local best, place
-    for i, each in ipairs(fair.live) do
-      if not best or isBefore(each, best) then best, place = each, i end
-    end
-    local standing = nextStanding(fair)
+    local best, standing = fair.live[fair.head], nextStanding(fair)
     if standing and (not best or isBefore(standing, best)) then
       fair.at, fair.last = fair.at + 1, standing.member
-      standing.line = openLine(fair.name, fair.left)
-      standing.line.key = prefix .. lineKey(fair.name, standing.group)
-      standing.line.name = fair.name .. '\0' .. standing.group
-      standing.line.readsLeft = fair.readsLeft
-      fair.live[#fair.live + 1] = standing
+      openGroup(fair, standing)
     elseif not best then
       return nil
     else
       best.line.left = fair.left
       if advanceLine(best.line, first) then return best end
-      closeLine(best.line)
-      table.remove(fair.live, place)
+      closeFirst(fair)
     end
   end
 end
@@ -81,7 +99,7 @@ local function closeFair(fair)
   elseif fair.isLooking and fair.isLast then
     set(puts, 'turnCursors', fair.name, false)
   end
-  for _, each in ipairs(fair.live) do
-    closeLine(each.line)
+  for place = fair.head, fair.tail do
+    closeLine(fair.live[place].line)
   end
 end

@@ -87,6 +87,11 @@ local function standingBefore(line, own)
   return before
 end
 
+local function standOf(queue, group)
+  local entry = turns.entryOf(queue, group)
+  return { entry.turn or 0, entry.since or 0 }
+end
+
 -- What is configured for the group, how many are served before it, and the first of them; empty for none, or those without one.
 local function turnFact(id, task)
   local queue, group = shapes[task[SHAPE]][QUEUE], groupOf(id) or ''
@@ -95,8 +100,7 @@ local function turnFact(id, task)
     text, isPaused = call('HGET', prefix .. 'groups', group) or '', turns.settingsOf(group)[2]
   end
   if task[STATE] ~= 'queued' or isPaused or not turns.roundOf(queue) then return { text, 0, '' } end
-  local line, own, plain = prefix .. queueKey(queue) .. ':standing', turns.standOf(queue, group), turns.standOf(queue, '')
-  own, plain = own or { 0, 0 }, plain or { 0, 0 }
+  local line, own, plain = prefix .. queueKey(queue) .. ':standing', standOf(queue, group), standOf(queue, '')
   local ahead, leader = 0, call('ZRANGE', line, 0, 0, 'WITHSCORES')
   if group == '' then
     ahead = standingBefore(line, own)

@@ -13,8 +13,14 @@ local rulesOf, freed = {}, {}
 -- slots once those that were left in this call are gone; `queueRules` by queue the rule that all its tasks carry, false for none.
 local gate = { LIMITED = '!', QUEUE_MARK = '\1', seen = {}, left = {}, queueRules = {} }
 
+local slotsKeys = {}
 local function slotsKey(name)
-  return 'slots:' .. redis.sha1hex(name)
+  local key = slotsKeys[name]
+  if not key then
+    key = 'slots:' .. redis.sha1hex(name)
+    slotsKeys[name] = key
+  end
+  return key
 end
 
 -- Takes in what is stored of a queue; answers its pause as JSON, empty for none.
@@ -38,11 +44,13 @@ function gate.list(name, isKnown)
   if string.sub(name, 1, 1) ~= gate.QUEUE_MARK then set(scores, 'limitNames', name, isKnown and 0) end
 end
 
--- Reads the rules of those of the tasks that have any.
+-- Reads the rules of those of the tasks that have any. Many have the same.
+local rulesRead = {}
 local function loadRules(ids)
   if #ids == 0 then return end
   for i, text in ipairs(call('HMGET', prefix .. 'rules', unpack(ids))) do
-    rulesOf[ids[i]] = text and cjson.decode(text) or nil
+    if text and not rulesRead[text] then rulesRead[text] = cjson.decode(text) end
+    rulesOf[ids[i]] = text and rulesRead[text] or nil
   end
 end
 

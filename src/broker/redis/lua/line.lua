@@ -3,23 +3,30 @@
 -- All demanded queues together may take so many reads behind full limits, each its share: one script holds up everybody.
 local readsLeft = limits.claimReadsMax
 
-local function openLine(name, limit)
-  return { name = name, key = prefix .. queueKey(name), left = limit, rank = 0, ids = {}, orders = {}, at = 1 }
+-- Whether any task has rules or deadlines, and whether several queues are claimed from: asked once a call.
+local lookFor = {}
+
+-- What can be taken is read in pages: the first of `page` tasks, each of the next twice as long.
+local function openLine(name, key, limit, page)
+  return { name = name, key = prefix .. key, left = limit, rank = 0, ids = {}, at = 1, page = page }
 end
 
 -- Reads on. Tasks past their deadlines wait for a judge and are no candidates.
 local function readLine(line, size)
-  local found = call('ZRANGE', line.key, line.rank, line.rank + size - 1, 'WITHSCORES')
-  line.ids, line.orders, line.at = {}, {}, 1
-  for i = 1, #found, 2 do
-    line.ids[(i + 1) / 2], line.orders[(i + 1) / 2] = found[i], tonumber(found[i + 1])
+  local orders = {}
+  if lookFor.orders then
+    line.ids = {}
+    for i, value in ipairs(call('ZRANGE', line.key, line.rank, line.rank + size - 1, 'WITHSCORES')) do
+      if i % 2 == 1 then line.ids[(i + 1) / 2] = value else orders[i / 2] = tonumber(value) end
+    end
+  else
+    line.ids = call('ZRANGE', line.key, line.rank, line.rank + size - 1)
   end
-  line.rank, line.isDone = line.rank + #line.ids, #line.ids < size
+  line.orders, line.at, line.rank, line.isDone = orders, 1, line.rank + #line.ids, #line.ids < size
   line.last = line.ids[#line.ids] or line.last
   if #line.ids == 0 then return end
-  -- One question for both: plain tasks are in neither.
-  if call('EXISTS', prefix .. 'rules', prefix .. 'deadlines') == 0 then return end
-  loadRules(line.ids)
+  if lookFor.rules then loadRules(line.ids) end
+  if not lookFor.deadlines then return end
   for i, at in ipairs(call('ZMSCORE', prefix .. 'deadlines', unpack(line.ids))) do
     if at and tonumber(at) <= now then line.ids[i] = false end
   end
@@ -34,7 +41,8 @@ local function resumeLine(line)
   end
 end
 
--- Makes the next candidate of the line its head, or ends it.
+-- Makes the next candidate of the line its head, or ends it. As many as the call may take are read first; behind those that could not be
+-- taken the bound counts.
 local function advanceLine(line, first)
   while line.left > 0 do
     while line.at <= #line.ids and not line.ids[line.at] do
@@ -42,9 +50,11 @@ local function advanceLine(line, first)
     end
     if line.at <= #line.ids then return true end
     if line.isDone then return false end
-    if not line.isOpen then
-      line.isOpen = true
-      readLine(line, math.min(line.left, first))
+    line.unread = line.unread or math.min(line.left, first)
+    if line.unread > 0 then
+      local size = math.min(line.unread, line.page)
+      line.unread, line.page = line.unread - size, 2 * line.page
+      readLine(line, size)
     else
       if readsLeft == 0 or line.readsLeft == 0 then
         line.hasMore = true

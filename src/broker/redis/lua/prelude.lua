@@ -40,14 +40,21 @@ local seq, shapeCount, trimmed = tonumber(stored[2]) or 0, tonumber(stored[3]) o
 -- What `write` will do: fields of hashes, members of sorted sets and sets (false is gone), sums, ends of lists, whole keys
 -- that go.
 local puts, scores, members, sums, pushes, gone = {}, {}, {}, {}, {}, {}
--- Tasks as they are now, false for unknown ones; which of them have a new head; rows as they are stored, key and group packed; what heads
--- have in common by task.
-local tasks, dirty, rows, owns, packed = {}, {}, {}, {}, {}
+-- Tasks as they are now, false for unknown ones; which of them have a new head; rows as they are stored; what heads have in common by task;
+-- keys and groups, packed and each by itself.
+local tasks, dirty, rows, packed, owns, ownKeys, ownGroups = {}, {}, {}, {}, {}, {}, {}
 local shapes, shapeTexts = {}, {}
 -- By kind: groups of { what the items share …, their ids }.
 local events = {}
 -- For whoever waits: queues that got work, each once, and the time of the first task that was scheduled.
 local work, hasWork, firstDueAt = {}, {}, nil
+
+-- `unpack` fails near 8,000 values.
+local function variadic(command, name, values)
+  for from = 1, #values, 4000 do
+    call(command, prefix .. name, unpack(values, from, math.min(from + 3999, #values)))
+  end
+end
 
 local function idsOf(who)
   return type(who) == 'table' and who or { who }
@@ -146,21 +153,27 @@ local function commonOf(text)
 end
 
 -- Key, group and more of a row, and how many bytes are before the payload: -1 for an empty one.
-local function ownOf(row)
-  local _, before = commonOf(row)
-  local offset, key, group, more = cmsgpack.unpack_limit(row, 3, before)
+local function ownOf(row, before)
+  local offset, key, group, more = cmsgpack.unpack_limit(row, 3, before or select(2, commonOf(row)))
   return key, group, more, offset
 end
 
 -- Key and group of a task, false for none.
-local function keyAndGroupOf(id)
-  if not owns[id] then return false, false end
-  return cmsgpack.unpack(owns[id])
+local function readOwn(id)
+  if ownKeys[id] == nil then
+    ownKeys[id], ownGroups[id] = false, false
+    if owns[id] then ownKeys[id], ownGroups[id] = cmsgpack.unpack(owns[id]) end
+  end
+end
+
+local function keyOfTask(id)
+  readOwn(id)
+  return ownKeys[id]
 end
 
 local function groupOf(id)
-  local _, group = keyAndGroupOf(id)
-  return group
+  readOwn(id)
+  return ownGroups[id]
 end
 
 local function freshTask(common)
@@ -200,9 +213,12 @@ local function taskOf(common, isHead)
 end
 
 local function keepOwn(id, text, isHead, before)
-  local key, group
-  if not isHead then key, group = ownOf(text) end
-  owns[id] = isHead and string.sub(text, before + 1) or cmsgpack.pack(key, group)
+  if isHead then
+    owns[id] = string.sub(text, before + 1)
+  else
+    ownKeys[id], ownGroups[id] = ownOf(text, before)
+    owns[id] = cmsgpack.pack(ownKeys[id], ownGroups[id])
+  end
 end
 
 -- Reads tasks as they are stored and answers those that are known as crowds { task, ids, places }, in the order in which these begin.

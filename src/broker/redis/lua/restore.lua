@@ -30,7 +30,7 @@ local function restoreOne(i, task)
   head[SHAPE] = shapeIdOf(task.shape)
   local key, group = task.key, task.group
   local common = cmsgpack.pack(head[SHAPE], task.createdAt, head[DUE_AT], head[START_BY], head[EXPIRES_AT], head[ASIDE])
-  owns[id] = cmsgpack.pack(key, group)
+  owns[id], ownKeys[id], ownGroups[id] = cmsgpack.pack(key, group), key, group
   set(puts, 'tasks', id, join(common, cmsgpack.pack(key, group, task.more) .. payload))
   add('shapeUses', head[SHAPE], 1)
   for letter, text in pairs(task.asides) do

@@ -35,7 +35,7 @@ local function retryOne(id)
   local task = tasks[id]
   if not task then return 'unknown' end
   if not isFinished(task[STATE]) then return 'already ' .. task[STATE] end
-  local key = keyAndGroupOf(id)
+  local key = keyOfTask(id)
   local holderId = holderOf(key)
   if holderId and holderId ~= id then return 'conflict ' .. holderId end
   askParents(id, task)

@@ -2,7 +2,7 @@
 -- settle: ends leases as the verdicts say, each at most once, then claims the next tasks.
 --
 -- ARGV[2] forms, a JSON list of [token, to, reason, charge, keepMs or delayMs, ranMs, epoch]: what verdicts of one batch share
--- ARGV[3] ids, ARGV[4] the form of each
+-- ARGV[3] ids, a JSON list, ARGV[4] the form of each, or nothing when there is one
 -- ARGV[5] what only some have, a JSON list of [place, error, progress, logs]
 -- ARGV[6] the next claim as JSON (see claim.lua), or nothing
 -- ARGV[7] what is spawned, a JSON list of [forms, ids, form of each, extras, settlement of each] or nothing (see arrive.lua)
@@ -13,7 +13,7 @@
 local FORM_TOKEN, FORM_TO, FORM_REASON, FORM_CHARGE, FORM_MS, FORM_RAN_MS, FORM_EPOCH = 1, 2, 3, 4, 5, 6, 7
 local counters = { crash = CRASHES, interruption = INTERRUPTIONS, snooze = SNOOZES }
 
-local forms, ids, formOf, extras = cjson.decode(ARGV[2]), words(ARGV[3]), words(ARGV[4]), {}
+local forms, ids, formOf, extras = cjson.decode(ARGV[2]), cjson.decode(ARGV[3]), words(ARGV[4]), {}
 for _, extra in ipairs(cjson.decode(ARGV[5])) do
   extras[extra[1]] = extra
 end
@@ -88,7 +88,7 @@ local function endKeys(who, task)
   if not has(task, 'k') then return end
   local keys, keyForMs = {}, shapes[task[SHAPE]][KEY_FOR_MS]
   for i, id in ipairs(who) do
-    keys[i] = keyAndGroupOf(id)
+    keys[i] = keyOfTask(id)
   end
   loadKeys(keys)
   for i, id in ipairs(who) do
@@ -120,7 +120,7 @@ end
 -- Answers the letter of a crowd whose settlements are all like that at `places[1]`.
 local function settleCrowd(who, task, places)
   local first = places[1]
-  local form = forms[tonumber(formOf[first])]
+  local form = forms[tonumber(formOf[first] or 1)]
   local token = form[FORM_TOKEN]
   local isNow = task[EPOCH] == form[FORM_EPOCH]
   local isOwn = isNow and task[TOKEN] == token
@@ -139,16 +139,21 @@ local function settleCrowd(who, task, places)
   return diverts and 'v' or 'd'
 end
 
--- Who share a crowd: settlements of one form that all have a result or all have none. A task goes alone when something is said of it alone,
--- and when others of this call may change it too: what is spawned, or parents that it waits for.
-local bits, letters, again, seen, limited = {}, {}, {}, {}, {}
+-- Who share a crowd: settlements of one form that all have a result or all have none. A task goes alone when something is said of it alone or
+-- twice, and when others of this call may change it too: what is spawned, or parents that it waits for.
+local bits, letters, again, seen, isTwice, limited = {}, {}, {}, {}, {}, {}
 for i, id in ipairs(ids) do
-  bits[i], letters[i] = 2 * tonumber(formOf[i]) + (ARGV[7 + i] == '' and 1 or 0), 'u'
-  if extras[i] or ARGV[7] ~= '' then bits[i] = -i end
   if seen[id] then
-    bits[i], again[#again + 1] = false, i
+    isTwice[id], again[#again + 1] = true, i
   end
   seen[id] = true
+end
+for i, id in ipairs(ids) do
+  bits[i], letters[i] = 2 * tonumber(formOf[i] or 1) + (ARGV[7 + i] == '' and 1 or 0), 'u'
+  if extras[i] or isTwice[id] or ARGV[7] ~= '' then bits[i] = -i end
+end
+for _, i in ipairs(again) do
+  bits[i] = false
 end
 local crowds = crowdsOf(ids, bits)
 for _, crowd in ipairs(crowds) do
@@ -171,14 +176,12 @@ for _, crowd in ipairs(crowds) do
   end
 end
 for _, i in ipairs(again) do
-  local id = ids[i]
-  tasks[id] = tasks[id] and { unpack(tasks[id]) }
-  if tasks[id] then letters[i] = settleCrowd({ id }, tasks[id], { i }) end
+  if tasks[ids[i]] then letters[i] = settleCrowd({ ids[i] }, tasks[ids[i]], { i }) end
 end
 
 if ARGV[7] ~= '' then
   local forms, ids, formOf, extras, owners = unpack(cjson.decode(ARGV[7]))
-  local batch = { forms = forms, ids = words(ids), formOf = words(formOf), extras = {}, skips = {}, unknown = 'fail' }
+  local batch = { forms = forms, ids = ids, formOf = words(formOf), extras = {}, skips = {}, unknown = 'fail' }
   batch.offset = 7 + #letters
   for _, extra in ipairs(extras) do
     batch.extras[extra[1]] = extra

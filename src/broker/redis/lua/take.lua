@@ -27,9 +27,12 @@ local function openLines(request)
   for i, demand in ipairs(request.queues) do
     if request.limit > 0 and demand[2] > 0 then turns.claimedFrom[demand[1]] = true end
     if gate.readQueue(demand[1], pauses[i]) == '' then
-      lines[#lines + 1] = turns.roundOf(demand[1]) and openFair(demand[1], demand[2]) or openLine(demand[1], demand[2])
+      local name, limit = demand[1], demand[2]
+      lines[#lines + 1] = turns.roundOf(name) and openFair(name, limit) or openLine(name, queueKey(name), limit, limit)
     end
   end
+  lookFor.orders, lookFor.rules = #lines > 1, call('EXISTS', prefix .. 'rules') == 1
+  lookFor.deadlines = call('EXISTS', prefix .. 'deadlines') == 1
   for _, line in ipairs(lines) do
     line.readsLeft = math.ceil(limits.claimReadsMax / #lines)
     if line.live then line.live[1].line.readsLeft = line.readsLeft end
@@ -37,43 +40,69 @@ local function openLines(request)
   return lines
 end
 
--- The line whose head comes first in the order of claims: a queue, the line in it, the group that stands for it.
-local function firstLine(lines, limit)
-  local first, order, id
+-- The task at the head of a line as { line, own, order, id }: a queue, the line in it; nil when nothing is left.
+local function headOfLine(line, limit)
+  local own = line
+  if line.live then
+    local group = advanceFair(line, limit)
+    own = group and group.line
+  elseif not advanceLine(line, limit) then
+    own = nil
+  end
+  return own and { line, own, own.orders[own.at], own.ids[own.at] }
+end
+
+local function comesBefore(order, id, other)
+  if order ~= other[3] then return order < other[3] end
+  return id < other[4]
+end
+
+-- What comes first in the order of claims, and what would if it were not there.
+local function firstTwo(lines, limit)
+  local first, second
   for _, line in ipairs(lines) do
-    local stand = line.live and advanceFair(line, limit)
-    local own = line.live and (stand and stand.line) or (not line.live and advanceLine(line, limit) and line)
-    if own then
-      local nextOrder, nextId = own.orders[own.at], own.ids[own.at]
-      if not first or nextOrder < order or (nextOrder == order and nextId < id) then
-        first, order, id = { line, own, stand }, nextOrder, nextId
-      end
+    local head = headOfLine(line, limit)
+    if head and (not first or comesBefore(head[3], head[4], first)) then
+      first, second = head, first
+    elseif head and (not second or comesBefore(head[3], head[4], second)) then
+      second = head
     end
   end
-  return first, id
+  return first, second
+end
+
+-- Whether a task was taken: not when a limit holds it back.
+local function take(id, line, ids)
+  local rules = gate.withQueueRule(rulesOf[id], line.name)
+  if rules and not hasRoom(rules) then
+    -- Nothing else of this queue can run when all of it carries the limit.
+    if gate.queueRules[line.name] and gate.limitOf(gate.QUEUE_MARK .. line.name).isClosed then line.left = 0 end
+    return false
+  end
+  if rules then takeSlots(id, rules) end
+  line.left = line.left - 1
+  ids[#ids + 1] = id
+  return true
+end
+
+-- Takes the first task of a line, and of a queue without groups those behind it that come before what the others have.
+local function takeFrom(first, second, most, ids)
+  local line, own = first[1], first[2]
+  repeat
+    local id = own.ids[own.at]
+    own.at = own.at + 1
+    if take(id, line, ids) and line.live then serveFirst(line) end
+    id = own.ids[own.at]
+  until line.live or line.left == 0 or #ids == most or not id or (second and not comesBefore(own.orders[own.at], id, second))
 end
 
 -- Goes through what can be claimed, in the order of claims over all queues: each that is taken leaves less for the next.
 local function pick(request)
   local lines, ids = openLines(request), {}
   while #ids < request.limit do
-    local first, id = firstLine(lines, request.limit)
+    local first, second = firstTwo(lines, request.limit)
     if not first then break end
-    local line, own, stand = first[1], first[2], first[3]
-    own.at = own.at + 1
-    local rules = gate.withQueueRule(rulesOf[id], line.name)
-    if not rules or hasRoom(rules) then
-      if rules then takeSlots(id, rules) end
-      line.left = line.left - 1
-      ids[#ids + 1] = id
-      if stand then
-        local now = turns.serve(line.name, stand.group)
-        stand.turn, stand.since = now[1], now[2]
-      end
-    elseif gate.queueRules[line.name] and gate.limitOf(gate.QUEUE_MARK .. line.name).isClosed then
-      -- Nothing else of this queue can run: all of it carries the limit.
-      line.left = 0
-    end
+    takeFrom(first, second, request.limit, ids)
   end
   for _, line in ipairs(lines) do
     if line.live then closeFair(line) else closeLine(line) end

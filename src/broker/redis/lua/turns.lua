@@ -4,7 +4,10 @@
 -- as what decides between equal turns; `…:group:<name>` the queued tasks of one, `…:grouped` those of all by age. `groups` has
 -- what is configured for a name in all queues: [weight, pause], false for none. A paused group stands in no line.
 
-local turns = { rounds = {}, stands = {}, deltas = {}, base = {}, touched = {}, settings = {}, claimedFrom = {} }
+-- `entries` is by queue and group what this call knows of a group there: { queue, group, turn, since, before, size, delta, base, isMoved };
+-- no turn when it is not known, `before` its member in `standing` as it was, `size` how many of it were queued before the call, `delta`
+-- how many came and left, `base` the delta when that was last looked at.
+local turns = { rounds = {}, entries = {}, touched = {}, settings = {}, claimedFrom = {} }
 local TURN_PRICE = 10080
 
 -- User-chosen names enter key names hashed.
@@ -19,15 +22,20 @@ local function queueKey(name)
 end
 
 -- The tasks of one group of a queue, or those without one.
-local groupKeys = {}
+local lineKeys = {}
 local function lineKey(queue, group)
   if not group or group == '' then return queueKey(queue) end
-  local key = groupKeys[group]
-  if not key then
-    key = ':group:' .. redis.sha1hex(group)
-    groupKeys[group] = key
+  local ofQueue = lineKeys[queue]
+  if not ofQueue then
+    ofQueue = {}
+    lineKeys[queue] = ofQueue
   end
-  return queueKey(queue) .. key
+  local key = ofQueue[group]
+  if not key then
+    key = queueKey(queue) .. ':group:' .. redis.sha1hex(group)
+    ofQueue[group] = key
+  end
+  return key
 end
 
 -- How far the queue has come; nil while it has no groups.
@@ -40,72 +48,66 @@ function turns.roundOf(queue)
   return round or nil
 end
 
--- Where a group stands: { turn, since }; nil when it is not known.
-function turns.standOf(queue, group)
-  local name = queue .. '\0' .. group
-  local stand = turns.stands[name]
-  if stand == nil then
-    local text = turns.roundOf(queue) and call('HGET', prefix .. queueKey(queue) .. ':turns', group)
-    stand = text and words(text) or false
-    if stand then stand[1], stand[2] = tonumber(stand[1]), tonumber(stand[2]) end
-    turns.stands[name] = stand
+-- With `turn` and `since` where they are known already.
+function turns.entryOf(queue, group, turn, since)
+  local ofQueue = turns.entries[queue]
+  if not ofQueue then
+    ofQueue = {}
+    turns.entries[queue] = ofQueue
   end
-  return stand or nil
+  local entry = ofQueue[group]
+  if entry then return entry end
+  if not turn and turns.roundOf(queue) then
+    local text = call('HGET', prefix .. queueKey(queue) .. ':turns', group)
+    if text then turn, since = string.match(text, '(%d+) (%d+)') end
+  end
+  entry = { queue = queue, group = group, turn = tonumber(turn), since = tonumber(since), delta = 0, base = 0 }
+  ofQueue[group] = entry
+  return entry
 end
 
-local function memberOf(group, stand)
-  return string.format('%016.0f', stand[2]) .. group
+local function memberOf(group, since)
+  return string.format('%016.0f', since) .. group
 end
 
 -- A group changes its place: the old one is given up at the end.
 function turns.touch(queue, group)
-  if group == '' then return end
-  local name = queue .. '\0' .. group
-  if turns.touched[name] then return end
-  local stand = turns.standOf(queue, group)
-  turns.touched[name] = { queue, group, stand and memberOf(group, stand) or false }
+  local entry = turns.entryOf(queue, group)
+  if entry.before == nil then
+    entry.before = group ~= '' and entry.turn and memberOf(group, entry.since) or false
+    turns.touched[#turns.touched + 1] = entry
+  end
+  return entry
 end
 
-function turns.moveTo(queue, group, turn, since)
-  turns.touch(queue, group)
-  turns.stands[queue .. '\0' .. group] = { turn, since }
-  set(puts, queueKey(queue) .. ':turns', group, string.format('%.0f %.0f', turn, since))
-end
-
-local function setRound(queue, turn)
-  turns.rounds[queue] = turn
-  set(puts, 'rounds', queue, string.format('%.0f', turn))
+function turns.moveTo(entry, turn, since)
+  entry.turn, entry.since, entry.isMoved = turn, since, true
 end
 
 -- Who waits is asked anew from here on.
 function turns.lookAgain()
-  turns.base = {}
-  for key, delta in pairs(turns.deltas) do
-    turns.base[key] = delta
+  for _, entry in ipairs(turns.touched) do
+    entry.base = entry.delta
   end
 end
 
--- A task was queued: a group of which none was queued before begins, at the earliest, where its queue is.
-function turns.join(queue, group, id, dueAt)
-  set(scores, queueKey(queue) .. ':grouped', id, dueAt)
-  local key = lineKey(queue, group)
-  turns.touch(queue, group)
-  if call('ZCARD', prefix .. key) + (turns.base[key] or 0) == 0 then
+-- So many tasks of a group were queued: one of which none was queued before begins, at the earliest, where its queue is.
+function turns.join(queue, group, count)
+  local entry = turns.touch(queue, group)
+  entry.size = entry.size or call('ZCARD', prefix .. lineKey(queue, group))
+  if entry.size + entry.base == 0 then
     if not turns.roundOf(queue) then
-      setRound(queue, 0)
-      turns.moveTo(queue, '', 0, 0)
+      turns.rounds[queue] = 0
+      turns.moveTo(turns.touch(queue, ''), 0, 0)
     end
-    local own = turns.standOf(queue, group)
-    turns.moveTo(queue, group, math.max(own and own[1] or 0, turns.roundOf(queue)), now)
+    turns.moveTo(entry, math.max(entry.turn or 0, turns.roundOf(queue)), now)
   end
-  turns.deltas[key] = (turns.deltas[key] or 0) + 1
+  entry.delta = entry.delta + count
 end
 
-function turns.left(queue, group, id)
-  set(scores, queueKey(queue) .. ':grouped', id, false)
-  local key = lineKey(queue, group)
-  turns.touch(queue, group)
-  turns.deltas[key] = (turns.deltas[key] or 0) - 1
+function turns.left(queue, group, count)
+  local entry = turns.touch(queue, group)
+  entry.delta = entry.delta - count
 end
 
 -- What is configured for a group. Mostly nothing is for any, which is one question a call.
@@ -122,24 +124,52 @@ end
 
 -- Counts a claimed task against its group; answers where that stands now.
 function turns.serve(queue, group)
-  local own = turns.standOf(queue, group)
-  local start = math.max(turns.roundOf(queue), own and own[1] or 0)
+  local entry = turns.touch(queue, group)
+  local start = math.max(turns.roundOf(queue), entry.turn or 0)
   local price = group == '' and TURN_PRICE or math.floor(TURN_PRICE / (turns.settingsOf(group)[1] or 1) + 0.5)
-  setRound(queue, start)
-  turns.moveTo(queue, group, start + math.max(1, price), now)
-  return turns.standOf(queue, group)
+  turns.rounds[queue] = start
+  turns.moveTo(entry, start + math.max(1, price), now)
+  return entry.turn, now
 end
 
--- After the tasks were written: groups stand in line while they have queued tasks, and once nothing is queued at all
--- there is nothing to be fair about.
+-- Groups stand in line while they have queued tasks, unless they are paused.
+local function isStanding(entry)
+  return entry.group ~= '' and entry.turn and not turns.settingsOf(entry.group)[2]
+    and call('EXISTS', prefix .. lineKey(entry.queue, entry.group)) == 1
+end
+
+-- What changes in one queue: fields of `turns`, members of `standing`.
+local function changesOf(entries)
+  local fields, gone, standing = {}, {}, {}
+  for _, entry in ipairs(entries) do
+    local member = isStanding(entry) and memberOf(entry.group, entry.since)
+    if entry.isMoved then
+      fields[#fields + 1], fields[#fields + 2] = entry.group, string.format('%.0f %.0f', entry.turn, entry.since)
+    end
+    if entry.before and entry.before ~= member then gone[#gone + 1] = entry.before end
+    if member then
+      standing[#standing + 1], standing[#standing + 2] = string.format('%.0f', entry.turn), member
+    end
+  end
+  return fields, gone, standing
+end
+
+-- After the tasks were written. Once nothing is queued at all there is nothing to be fair about.
 function turns.write()
-  for _, touched in pairs(turns.touched) do
-    local queue, group, before = touched[1], touched[2], touched[3]
-    local line, stand = prefix .. queueKey(queue) .. ':standing', turns.standOf(queue, group)
-    local stands = stand and not turns.settingsOf(group)[2] and call('EXISTS', prefix .. lineKey(queue, group)) == 1
-    local member = stands and memberOf(group, stand)
-    if before and before ~= member then call('ZREM', line, before) end
-    if member then call('ZADD', line, stand[1], member) end
+  local byQueue = {}
+  for _, entry in ipairs(turns.touched) do
+    byQueue[entry.queue] = byQueue[entry.queue] or {}
+    table.insert(byQueue[entry.queue], entry)
+  end
+  for queue, entries in pairs(byQueue) do
+    local key = queueKey(queue)
+    local fields, gone, standing = changesOf(entries)
+    if #fields > 0 then
+      call('HSET', prefix .. 'rounds', queue, string.format('%.0f', turns.roundOf(queue)))
+      variadic('HSET', key .. ':turns', fields)
+    end
+    if #gone > 0 then variadic('ZREM', key .. ':standing', gone) end
+    if #standing > 0 then variadic('ZADD', key .. ':standing', standing) end
   end
   for queue in pairs(turns.claimedFrom) do
     local key = prefix .. queueKey(queue)
@@ -148,5 +178,5 @@ function turns.write()
       call('UNLINK', key .. ':turns')
     end
   end
-  turns.touched, turns.deltas, turns.base, turns.stands, turns.claimedFrom = {}, {}, {}, {}, {}
+  turns.entries, turns.touched, turns.claimedFrom = {}, {}, {}
 end

@@ -6,16 +6,11 @@ local eventOrder = {
   'update', 'retry', 'remove', 'prune', 'configure', 'control', 'fire',
 }
 
--- `unpack` fails near 8,000 values.
-local function variadic(command, name, values)
-  for from = 1, #values, 4000 do
-    call(command, prefix .. name, unpack(values, from, math.min(from + 3999, #values)))
-  end
-end
-
 -- Puts what a crowd has in common, or what each of it has, behind `values`: `at` is the place of the field in each pair.
 local function spread(values, ids, value, at)
   local n, isEach = #values, type(value) == 'table'
+  -- As Redis would write it, but once.
+  if type(value) == 'number' then value = string.format('%.17g', value) end
   for i = 1, #ids do
     values[n + at], values[n + 3 - at] = ids[i], isEach and value[i] or value
     n = n + 2
