@@ -63,6 +63,8 @@ export const limits = {
   flowStepsMax: 500,
   /** Unfinished tasks of a flow that one call cancels: some 300 ms of the store; the next call goes on. */
   flowCancelMax: 10_000,
+  /** Children that one step lets go where it holds up everybody: some 190 ms of Redis; the next steps go on. */
+  releaseMax: 5_000,
   /** Parents and children of a task that are named to a person. */
   relativesMax: 100,
   /** Characters of an error message, frames and characters per frame: a 100 MB stack must not reach the store. */

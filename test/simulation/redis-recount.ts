@@ -156,7 +156,7 @@ async function edges({ look, prefix, keys }: Stored): Promise<readonly string[]>
   }
   const children: string[] = [];
   for (const key of keys.filter((name) => name.startsWith('children:')))
-    for (const child of await look.smembers(`${prefix}${key}`))
+    for (const child of await look.zrange(`${prefix}${key}`, '0', '-1'))
       children.push(`${key.slice('children:'.length)} > ${child}`);
   const told = async (name: string): Promise<string[]> =>
     Object.entries(await look.hgetall(`${prefix}${name}`)).map(([child, count]) => `${child} of ${count}`);

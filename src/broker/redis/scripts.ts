@@ -66,6 +66,7 @@ const limitNames = [
   'claimParentsBytesMax',
   'flowCancelMax',
   'eventsKeepMs',
+  'releaseMax',
   'outboxMax',
   'liveKeepMs',
   'logLinesMax',

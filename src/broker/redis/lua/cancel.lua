@@ -30,6 +30,7 @@ end
 local function unfinishedOf(flowId, named)
   local members, ids = call('SMEMBERS', prefix .. 'flow:' .. flowId), {}
   set(puts, 'cancelledFlows', flowId, cjson.encode({ now, said }))
+  set(scores, 'flowWishes', flowId, now)
   table.sort(members)
   edges.load(members)
   for _, id in ipairs(members) do

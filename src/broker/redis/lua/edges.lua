@@ -1,13 +1,14 @@
 -- Edges between tasks: who waits for whom, and how many parents still hold a task back.
 --
 -- `edges:<child>` says of each parent o (open: not ended), d (done: holds nothing back) or f (failed: holds it back for good).
--- `children:<parent>` are the tasks that named it; its head has the letter h then, so that no other end asks for them.
+-- `children:<parent>` are the tasks that named it, by their ids; its head has the letter h then, so that no other end asks for them.
 -- `waits` and `failed` count by child the edges that are not done, and those that failed. What a task depends on, in the
 -- order in which it was said, is the text with the letter d: [[parent, onFailure], …].
 
 -- What this call has brought about: tasks with children and tasks with parents that ended, blocked ones to look at, and those that
 -- ended although nobody asked for them by name.
-local edges = { parents = {}, ended = {}, done = {}, blocked = {}, finished = {}, isOverdue = false }
+-- `left` is how many children are looked at for the sake of parents: one script holds up everybody.
+local edges = { parents = {}, ended = {}, done = {}, blocked = {}, finished = {}, passed = {}, isOverdue = false, left = limits.releaseMax }
 
 -- How an edge stands with its parent in this state; false for a parent that is gone.
 function edges.letterOf(state, onFailure)
@@ -72,7 +73,7 @@ end
 -- A new edge, with its child among those of the parent.
 function edges.link(child, parent, letter)
   edges.set(child, parent, letter)
-  set(members, 'children:' .. parent, child, true)
+  set(scores, 'children:' .. parent, child, 0)
   local task = tasks[parent]
   if task and not string.find(task[ASIDE], 'h', 1, true) then
     task[ASIDE] = task[ASIDE] .. 'h'
@@ -80,20 +81,22 @@ function edges.link(child, parent, letter)
   end
 end
 
-function edges.childrenOf(parent)
-  local name = 'children:' .. parent
-  local seen, list = {}, {}
-  for _, child in ipairs(call('SMEMBERS', prefix .. name)) do
+-- The children of a parent in the order of their ids: those behind `after`, where this is given, and about `most`. Answers also the id
+-- behind which there may be more.
+function edges.childrenOf(parent, after, most)
+  local name, list, seen = 'children:' .. parent, {}, {}
+  local new = scores[name] or {}
+  local found = call('ZRANGE', prefix .. name, '(' .. (after or ''), '+', 'BYLEX', 'LIMIT', 0, most or -1)
+  local last = most and #found == most and found[#found]
+  for _, child in ipairs(found) do
     seen[child] = true
+    if new[child] ~= false then list[#list + 1] = child end
   end
-  for child, isThere in pairs(members[name] or {}) do
-    seen[child] = isThere or nil
-  end
-  for child in pairs(seen) do
-    list[#list + 1] = child
+  for child, isThere in pairs(new) do
+    if isThere and not seen[child] and child > (after or '') and (not last or child < last) then list[#list + 1] = child end
   end
   table.sort(list)
-  return list
+  return list, last
 end
 
 -- Whether `ancestor` must end before the task may run, by way of open edges.
@@ -124,14 +127,17 @@ function edges.forget(id, task)
   if string.find(task[ASIDE], 'd', 1, true) then
     for parent in pairs(edges.all(id)) do
       edges.set(id, parent, false)
-      set(members, 'children:' .. parent, id, false)
+      set(scores, 'children:' .. parent, id, false)
     end
   end
-  if not string.find(task[ASIDE], 'h', 1, true) then return end
-  for _, child in ipairs(edges.childrenOf(id)) do
+  if has(task, 'h') and not edges.passed[id] then edges.leaveChildren(id, edges.childrenOf(id)) end
+end
+
+function edges.leaveChildren(id, children)
+  for _, child in ipairs(children) do
     if edges.of(child, id) ~= 'f' then
       edges.set(child, id, false)
-      set(members, 'children:' .. id, child, false)
+      set(scores, 'children:' .. id, child, false)
     end
   end
 end
@@ -149,13 +155,31 @@ function edges.askBack()
   edges.done = {}
 end
 
--- Whether an unfinished task may still ask for the result of this one.
-function edges.isNeeded(id, task)
-  if not string.find(task[ASIDE], 'h', 1, true) then return false end
-  local children = edges.childrenOf(id)
+-- Whether one of these tasks is unfinished.
+function edges.isAnyOpen(children)
   edges.load(children)
   for _, child in ipairs(children) do
     if tasks[child] and not isFinished(tasks[child][STATE]) then return true end
   end
   return false
+end
+
+-- Whether an unfinished task may still ask for the result of this one: "yes", "no", or "later" when there are too many to ask all of them
+-- now. Who has more children than fit into a call leaves them part by part before it goes itself; `passed` says how far.
+function edges.isNeeded(id, task)
+  if not has(task, 'h') then return 'no' end
+  local size, passed = call('ZCARD', prefix .. 'children:' .. id), call('HGET', prefix .. 'passed', id)
+  local isLarge = passed or size > limits.releaseMax
+  if edges.left <= 0 or (not isLarge and size > edges.left) then return 'later' end
+  local children, more = edges.childrenOf(id, passed or '', edges.left)
+  edges.left = edges.left - #children
+  if edges.isAnyOpen(children) then
+    if isLarge then set(puts, 'passed', id, false) end
+    return 'yes'
+  end
+  if not isLarge then return 'no' end
+  edges.leaveChildren(id, children)
+  set(puts, 'passed', id, more)
+  edges.passed[id] = not more
+  return more and 'later' or 'no'
 end

@@ -7,7 +7,12 @@ local function erase(kind, id, task)
   if task[SHAPE] ~= rowShape then add('shapeUses', task[SHAPE], -1) end
   edges.forget(id, task)
   local flowId = flowOf(id)
-  if type(flowId) == 'string' then set(members, 'flow:' .. flowId, id, false) end
+  if type(flowId) == 'string' then
+    set(members, 'flow:' .. flowId, id, false)
+    -- It may have been the last one that a wish was kept for.
+    local wish = wishOf(flowId)
+    if wish then set(scores, 'flowWishes', flowId, wish[1]) end
+  end
   for letter in string.gmatch(task[ASIDE], '.') do
     if besides[letter] then setAside(id, task, letter, false) end
   end

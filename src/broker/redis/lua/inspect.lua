@@ -40,7 +40,7 @@ end
 
 local function childrenOf(id, task)
   if not has(task, 'h') then return {} end
-  return relatives(first(edges.childrenOf(id), limits.relativesMax))
+  return relatives((edges.childrenOf(id, nil, limits.relativesMax)))
 end
 
 local function aheadOf(id, task)

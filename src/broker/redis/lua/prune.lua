@@ -16,9 +16,11 @@ while erased < most and looked < BATCH do
   looked = looked + #ids
   load(ids, true)
   for _, id in ipairs(ids) do
-    if edges.isNeeded(id, tasks[id]) then
+    local isRecorded = tasks[id][FINISHED_AT] < recordedAt
+    local isNeeded = isRecorded and edges.isNeeded(id, tasks[id])
+    if isNeeded == 'yes' then
       set(scores, 'finished', id, false)
-    elseif tasks[id][FINISHED_AT] < recordedAt then
+    elseif isNeeded == 'no' then
       erase('prune', id, tasks[id])
       erased = erased + 1
     end
@@ -32,10 +34,17 @@ local function isEmpty(flowId)
   end
   return left == 0
 end
-local wishes = call('HGETALL', prefix .. 'cancelledFlows')
-for i = 1, #wishes, 2 do
-  local isOver = cjson.decode(wishes[i + 1])[1] + limits.eventsKeepMs <= now
-  if isOver and isEmpty(wishes[i]) then set(puts, 'cancelledFlows', wishes[i], false) end
+-- A wish whose flow has tasks leaves the line, and stands in it again when one of them goes: see `erase`.
+local oldAt, oldWishes = now - limits.eventsKeepMs, {}
+for _, flowId in ipairs(call('ZRANGEBYSCORE', prefix .. 'flowWishes', '-inf', oldAt, 'LIMIT', 0, BATCH)) do
+  oldWishes[flowId] = true
+end
+for flowId, at in pairs(scores.flowWishes or {}) do
+  if at <= oldAt then oldWishes[flowId] = true end
+end
+for flowId in pairs(oldWishes) do
+  if isEmpty(flowId) then set(puts, 'cancelledFlows', flowId, false) end
+  set(scores, 'flowWishes', flowId, false)
 end
 for _, key in ipairs(call('ZRANGEBYSCORE', prefix .. 'keptKeys', '-inf', now, 'LIMIT', 0, BATCH)) do
   set(puts, 'keys', key, false)

@@ -25,9 +25,16 @@ local function cancelWaiting(kind, id, task, said)
   enter(kind, id, task, from)
 end
 
--- Also when the parent was restored as finished.
+-- Also when the parent was restored as finished. Of very many children the next calls of `promote` let go: `releasing` has by parent
+-- the child behind which they go on.
 local function closeEdges(parent)
-  local state, children = tasks[parent] and tasks[parent][STATE], edges.childrenOf(parent)
+  local before = call('HGET', prefix .. 'releasing', parent)
+  local after, state = before or '', tasks[parent] and tasks[parent][STATE]
+  local children, more = {}, after
+  if edges.left > 0 then children, more = edges.childrenOf(parent, after, edges.left) end
+  edges.left = edges.left - #children
+  if more or before then set(puts, 'releasing', parent, more) end
+  if more then firstDueAt = now end
   edges.load(children)
   for _, child in ipairs(children) do
     if tasks[child] and edges.of(child, parent) == 'o' then
@@ -38,6 +45,15 @@ local function closeEdges(parent)
       edges.set(child, parent, edges.letterOf(state, onFailure))
       edges.blocked[child] = true
     end
+  end
+end
+
+-- Those that earlier calls have left, when their parents are still at their end.
+local function releaseMore()
+  local parents = call('HRANDFIELD', prefix .. 'releasing', 100)
+  load(parents)
+  for _, parent in ipairs(parents) do
+    edges.ended[#edges.ended + 1] = parent
   end
 end
 

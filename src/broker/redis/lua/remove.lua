@@ -7,6 +7,11 @@ local function removeOne(id)
   local task = tasks[id]
   if not task then return 'unknown' end
   if not isFinished(task[STATE]) then return 'already ' .. task[STATE] end
+  if call('HEXISTS', prefix .. 'releasing', id) == 1 then
+    -- Nobody could tell its children later how it ended.
+    edges.left, edges.ended[#edges.ended + 1] = 2 ^ 31, id
+    release()
+  end
   freeKey(id, task)
   erase('remove', id, task)
   return 'removed'

@@ -22,7 +22,7 @@ local function restoreEdges(id, head, dependsOn)
     end
     edges.link(id, parent, letter)
   end
-  if #edges.childrenOf(id) > 0 then head[ASIDE] = head[ASIDE] .. 'h' end
+  if #edges.childrenOf(id, nil, 1) > 0 then head[ASIDE] = head[ASIDE] .. 'h' end
 end
 
 local function restoreOne(i, task)

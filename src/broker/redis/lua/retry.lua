@@ -51,10 +51,15 @@ local function retryOne(id)
   for letter in string.gmatch('repcw', '.') do
     setAside(id, task, letter, false)
   end
+  -- Children that it has not let go yet wait for its next end.
+  if has(task, 'h') then set(puts, 'releasing', id, false) end
   enter('retry', id, task, from)
   if key then holdKey(key, id, false) end
   reopenEdges(id)
-  if call('HEXISTS', prefix .. 'cancelledFlows', id) == 1 then set(puts, 'cancelledFlows', id, false) end
+  if call('HEXISTS', prefix .. 'cancelledFlows', id) == 1 then
+    set(puts, 'cancelledFlows', id, false)
+    set(scores, 'flowWishes', id, false)
+  end
   return state .. ' ' .. task[GENERATION]
 end
 
