@@ -18,6 +18,8 @@ export interface RecordedLife {
   step(): Promise<void>;
   /** Ends every run. */
   rest(): Promise<void>;
+  /** Ends every task. */
+  end(): Promise<void>;
   /** What is past its time goes: only after all is recorded, as a live store keeps it so long. */
   prune(): Promise<void>;
   events(after: number, limit: number): Promise<readonly BatchEvent[]>;
@@ -156,6 +158,9 @@ export async function createRecordedLife(chance: Chance, clock: { now: number })
       await settle(life.running);
       clock.now += 100_000;
       for (let tries = 0; tries < 3; tries++) await judge();
+    },
+    end: async () => {
+      await broker.cancel({ taskIds: life.ids, reason: 'the end' });
     },
     prune: async () => {
       while ((await broker.prune(1_000)) > 0);

@@ -49,6 +49,9 @@ async function live(createDatabase: CreateDatabase, seed: number, pace: Pace): P
     await life.rest();
     await record.catchUp();
     await compare(life, driver, pace);
+    // A record keeps the parents of what is unfinished, those that were removed and came back too.
+    await life.end();
+    await record.catchUp();
     await life.prune();
     await record.catchUp();
     await createSqlRecording(driver).prune(1_000);
