@@ -7,6 +7,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promi
   sqlite: () => import('./sqlite.ts'),
   postgres: () => import('./postgres.ts'),
   redis: () => import('./redis.ts'),
+  record: () => import('./record.ts'),
   peers: () => import('./peers.ts'),
   limits: () => import('./limits.ts'),
   fairness: () => import('./fairness.ts'),
