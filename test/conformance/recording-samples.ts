@@ -12,7 +12,7 @@ import type { RecordBatch } from '../../src/history/recording.ts';
 import { createSqlHistory } from '../../src/history/sql-history.ts';
 import { sampleError, sampleId, startAt, storedTask } from './samples.ts';
 
-const life = 'life';
+export const life = 'life';
 export const nobody = { incarnation: null, seq: 0 };
 
 /** A record that follows {@link life} once something is recorded. */

@@ -12,6 +12,7 @@ import {
   eventOf,
   everything,
   failing,
+  life,
   lines,
   nobody,
   type RecordUnderTest,
@@ -166,6 +167,32 @@ const casesOf: Readonly<{ [sentence: string]: (record: RecordUnderTest, clock: {
     await record.take([eventOf('remove', former, 'succeeded', { to: null, version: 4, at: startAt + 40 })], []);
 
     expect(await record.ids('state:queued')).toEqual([sampleId(1)]);
+  },
+
+  'follows a live store that went back, and forgets what it has lost': async (record) => {
+    const lost = bodyOf(1, { version: 5, state: 'scheduled', epoch: 2 }, { attempts: [run(), run({ epoch: 2 })] });
+    const other = succeeded(2, { version: 3 });
+    await record.take([eventOf('settle', lost, 'running'), eventOf('settle', other, 'running')], [lost, other]);
+    expect(await record.recording.follow({ incarnation: life, seq: 2 }, { incarnation: life, seq: 1 })).toBe(true);
+
+    const ended = succeeded(1, { version: 4 });
+    const failed = succeeded(2, { state: 'failed', result: null, finishedAt: startAt + 30 });
+    await record.take([eventOf('settle', ended, 'running'), eventOf('settle', failed, 'running')], [ended, failed]);
+
+    expect(await record.recording.tasks([1, 2].map(sampleId))).toEqual([ended.task, failed.task]);
+    expect((await record.history.task(sampleId(1)))?.attempts).toEqual([]);
+    expect(await record.recording.unfinished(null, 10)).toEqual([]);
+    expect((await record.history.facets()).views).toEqual({ succeeded: 1, failed: 1 });
+  },
+
+  'takes tasks that come before their events, as those of a batch that is too large do': async (record) => {
+    const body = succeeded(1);
+    await record.take([], [body]);
+    await record.take([eventOf('settle', body, 'running', { at: startAt + 16 })], []);
+
+    expect(await record.ids('state:succeeded')).toEqual([sampleId(1)]);
+    const [minute] = await record.history.minutes({ from: 0, to: Number.MAX_SAFE_INTEGER });
+    expect(minute).toMatchObject({ succeeded: 1, waitMs: 5, runMs: 10 });
   },
 
   'replaces a former life with all that belonged to it': async (record) => {

@@ -9,6 +9,9 @@ import type { Task } from '../../core/task.ts';
 /** The tasks of a batch as they were read, by id. */
 export type Bodies = ReadonlyMap<string, TaskBody>;
 
+/** What was recorded before of tasks that are not among them. */
+export type Rows = ReadonlyMap<string, Pick<Task, 'version' | 'dueAt' | 'claimedAt' | 'startedAt' | 'finishedAt'>>;
+
 const minuteMs = 60_000;
 
 /** What each minute gets, by its start. */
@@ -18,7 +21,7 @@ export type Minutes = ReadonlyMap<number, readonly MinuteDelta[]>;
  * Counted from the events, each of which is recorded once: so an end counts that a retry by hand, or a removal, has left no
  * trace of in the task. How long it waited and ran is known only while the task still stands as it ended.
  */
-export function minutesOf(events: readonly BatchEvent[], bodies: Bodies): Minutes {
+export function minutesOf(events: readonly BatchEvent[], bodies: Bodies, rows: Rows): Minutes {
   const minutes = new Map<number, Map<string, MinuteDelta>>();
   for (const event of events) {
     for (const item of event.items) {
@@ -27,7 +30,7 @@ export function minutesOf(events: readonly BatchEvent[], bodies: Bodies): Minute
       if (!ended && !retried) continue;
       const delta = deltaOf(minutes, event.at - (event.at % minuteMs), item);
       if (retried) delta[5] += 1;
-      if (ended) addEnd(delta, event, item, bodies.get(item.taskId));
+      if (ended) addEnd(delta, event, item, bodies, rows);
     }
   }
   return new Map([...minutes].map(([at, deltas]) => [at, [...deltas.values()]]));
@@ -51,13 +54,15 @@ function runThatEnded(body: TaskBody | undefined, at: number): Attempt | undefin
   return body?.attempts.findLast(({ endedAt }) => endedAt === at);
 }
 
-function addEnd(delta: MinuteDelta, { at, kind }: BatchEvent, item: EventItem, body: TaskBody | undefined): void {
+function addEnd(delta: MinuteDelta, { at, kind }: BatchEvent, item: EventItem, bodies: Bodies, rows: Rows): void {
   if (item.to === 'succeeded') delta[2] += 1;
   else if (item.to === 'failed') delta[3] += 1;
   else delta[4] += 1;
   // Whoever cancels or replaces what waits ends no run.
-  if (body === undefined || (kind !== 'settle' && kind !== 'judge')) return;
-  const { task } = body;
+  if (kind !== 'settle' && kind !== 'judge') return;
+  const body = bodies.get(item.taskId);
+  const task = body?.task ?? rows.get(item.taskId);
+  if (task === undefined) return;
   if (task.version === item.version && task.finishedAt === at) {
     delta[6] += waitedMs(task);
     delta[7] += task.startedAt === null ? 0 : Math.max(0, at - task.startedAt);
@@ -67,7 +72,7 @@ function addEnd(delta: MinuteDelta, { at, kind }: BatchEvent, item: EventItem, b
   if (run !== undefined && run.startedAt !== null) delta[7] += Math.max(0, at - run.startedAt);
 }
 
-function waitedMs({ claimedAt, dueAt }: Task): number {
+function waitedMs({ claimedAt, dueAt }: Pick<Task, 'claimedAt' | 'dueAt'>): number {
   return claimedAt === null ? 0 : Math.max(0, claimedAt - dueAt);
 }
 

@@ -1,9 +1,10 @@
-/** Which rows of a record a batch takes out and which it writes: a task only ever goes on to a later life, or a higher version. */
+/** Which rows of a record a batch takes out and which it writes: a task goes on to a later life, or to a higher version. */
 
 import type { TaskBody } from '../../broker/broker.ts';
 import type { CountDelta } from '../../broker/sql/changes.ts';
 import type { BatchEvent } from '../../core/events.ts';
 import { type FinishedState, isFinished, type Reason, type TaskState, viewOf } from '../../core/states.ts';
+import type { Task } from '../../core/task.ts';
 
 /** A task as the record has it before the batch. */
 export interface Recorded {
@@ -15,6 +16,10 @@ export interface Recorded {
   readonly attempt: number;
   readonly version: number;
   readonly createdAt: number;
+  readonly dueAt: number;
+  readonly claimedAt: number | null;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
   readonly flowId: string | null;
 }
 
@@ -62,15 +67,18 @@ export function livesOf(
     erased.push(row);
     rest.delete(taskId);
   }
+  const isNamed = namedIn(events);
   for (const body of bodies) {
     const { task } = body;
     // Read before it was removed.
     if (isGone.has(task.id) && wasRemoved(task, removals.get(task.id) ?? [])) continue;
     const row = rest.get(task.id) ?? null;
-    if (row === null || row.createdAt < task.createdAt) {
-      if (row !== null) erased.push(row);
+    if (row === null) written.push({ body, before: null });
+    else if (row.createdAt === task.createdAt && row.version < task.version) written.push({ body, before: row });
+    else if (row.createdAt < task.createdAt || (!isAsRecorded(row, task) && isNamed(task))) {
+      erased.push(row);
       written.push({ body, before: null });
-    } else if (row.createdAt === task.createdAt && row.version < task.version) written.push({ body, before: row });
+    }
   }
   return { erased, written, ended: endedOf(events, new Set(bodies.map(({ task }) => task.id)), rest) };
 }
@@ -90,6 +98,25 @@ function endedOf(
     }
   }
   return [...ended.values()];
+}
+
+function isAsRecorded(row: Recorded, { createdAt, version, state, finishedAt }: Task): boolean {
+  const isSame = row.createdAt === createdAt && row.version === version;
+  return isSame && row.state === state && row.finishedAt === finishedAt;
+}
+
+/**
+ * Whether an event of the batch led to the task as it was read, or before. Then it stands so now, whatever was recorded: a live store
+ * that lost its last moments goes on from there, and what was recorded of them is of a time that never was.
+ */
+function namedIn(events: readonly BatchEvent[]): (task: Task) => boolean {
+  let named: Map<string, number> | null = null;
+  return ({ id, version }) => {
+    // Made for the first who asks: nearly always nobody does.
+    named ??= new Map(events.flatMap(({ items }) => items.map((item) => [item.taskId, item.version] as const)));
+    const last = named.get(id);
+    return last !== undefined && last <= version;
+  };
 }
 
 function removalsOf(events: readonly BatchEvent[]) {

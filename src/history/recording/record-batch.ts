@@ -85,7 +85,7 @@ async function store(
   await storeBodies(tx, lives.written, batch, aside, trouble);
   await endRecorded(tx, lives.ended);
   await storeHappened(tx, batch, bodies, remaining(recorded, lives));
-  await storeDeltas(tx, events.at(-1)?.at ?? 0, countsOf(lives), minutesOf(events, bodies));
+  await storeDeltas(tx, events.at(-1)?.at ?? 0, countsOf(lives), minutesOf(events, bodies, recorded));
   await settleAside(tx, aside, named);
   return true;
 }

@@ -27,12 +27,17 @@ const recordedTasks = statement<
     attempt: number,
     version: number,
     createdAt: number,
+    dueAt: number,
+    claimedAt: number | null,
+    startedAt: number | null,
+    finishedAt: number | null,
     options: string | null,
   ]
 >(
   'recorded_tasks',
   (dialect) =>
-    `SELECT id, queue, name, state, reason, attempt, version, created_at, options FROM tasks WHERE id ${dialect.oneOf('$1')}`,
+    `SELECT id, queue, name, state, reason, attempt, version, created_at, due_at, claimed_at, started_at, finished_at, options
+    FROM tasks WHERE id ${dialect.oneOf('$1')}`,
 );
 
 export async function readRecorded(
@@ -43,9 +48,21 @@ export async function readRecorded(
   // Asked together: over a network that is one round trip.
   const asked = [...parts(taskIds)].map((part) => tx.query(recordedTasks, idList(part)));
   for (const rows of await Promise.all(asked)) {
-    for (const [id, queue, name, state, reason, attempt, version, createdAt, options] of rows) {
-      const { flowId } = decodeOptions(options);
-      recorded.set(id, { id, queue, name, state, reason, attempt, version, createdAt, flowId });
+    for (const row of rows) {
+      const [id, queue, name, state, reason, attempt, version, createdAt, ...rest] = row;
+      const [dueAt, claimedAt, startedAt, finishedAt, options] = rest;
+      const times = { createdAt, dueAt, claimedAt, startedAt, finishedAt };
+      recorded.set(id, {
+        id,
+        queue,
+        name,
+        state,
+        reason,
+        attempt,
+        version,
+        ...times,
+        flowId: decodeOptions(options).flowId,
+      });
     }
   }
   return recorded;
