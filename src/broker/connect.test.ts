@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { newTask, sampleId } from '../../test/conformance/samples.ts';
-import { connect } from './connect.ts';
+import { systemChance } from '../core/chance.ts';
+import { createSqlRecording } from '../history/recording/sql-recording.ts';
+import { connect, connectDriver } from './connect.ts';
+import { migrate } from './sql/migrate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'taskflow-connect-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -30,6 +33,18 @@ test.each([
   ['another namespace', { namespace: 'billing' }],
 ])('refuses %s until it can be kept apart', (_what, options) => {
   expect(() => connect('sqlite::memory:', options)).toThrow(expect.objectContaining({ code: 'NOT_SUPPORTED' }));
+});
+
+test('refuses the record of another live store as a store', async () => {
+  const driver = connectDriver('sqlite:record.db', { folder });
+  await driver.open();
+  await migrate(driver, systemChance);
+  await createSqlRecording(driver).follow({ incarnation: null, seq: 0 }, { incarnation: 'other', seq: 0 });
+  await driver.close();
+
+  const store = connect('sqlite:record.db', { folder });
+  await expect(store.broker.open()).rejects.toMatchObject({ code: 'RECORD_ELSEWHERE' });
+  await store.close();
 });
 
 test('opens private memory', async () => {

@@ -51,7 +51,10 @@ export interface Recording {
    * among the bodies ends in the record as its event tells. What the database cannot do now is thrown as the driver throws it.
    */
   record(batch: RecordBatch): Promise<boolean>;
-  /** Begins with another life of the live store, at `to`. `false` when the cursor is not at `from`. */
+  /**
+   * Begins with another life of the live store, at `to`. `false` when the cursor is not at `from`. Throws RECORD_ELSEWHERE for a
+   * database in which tasks of its own wait to be run.
+   */
   follow(from: RecordCursor, to: RecordCursor): Promise<boolean>;
   /** Unfinished tasks as they were recorded, by id, those behind `after`. `limit` is at most `limits.batchMax`. */
   unfinished(after: string | null, limit: number): Promise<readonly Task[]>;

@@ -2,6 +2,9 @@
 
 import { expect, test } from 'vitest';
 import type { TaskBody } from '../../src/broker/broker.ts';
+import { refuseRecord } from '../../src/broker/sql/refuse-record.ts';
+import { createSqlBroker } from '../../src/broker/sql/sql-broker.ts';
+import { seededChance } from '../../src/core/chance.ts';
 import { limits } from '../../src/core/limits.ts';
 import { createSqlRecording } from '../../src/history/recording/sql-recording.ts';
 import type { CreateDatabase } from '../support/record-databases.ts';
@@ -19,7 +22,7 @@ import {
   run,
   succeeded,
 } from './recording-samples.ts';
-import { sampleError, sampleId, startAt } from './samples.ts';
+import { newTask, sampleError, sampleId, startAt } from './samples.ts';
 
 export function conformRecording(storeName: string, createDatabase: CreateDatabase): void {
   const cases = Object.entries(casesOf);
@@ -332,6 +335,26 @@ const casesOf: Readonly<{ [sentence: string]: (record: RecordUnderTest, clock: {
       kind: 'retried',
       text: 'Retried by hand: generation 2.',
     });
+  },
+
+  'is no live store, and none that has tasks becomes a record': async ({ driver, recording }) => {
+    const broker = createSqlBroker({
+      driver,
+      chance: seededChance(1),
+      kind: 'sqlite',
+      open: async () => {},
+      close: async () => {},
+      durability: () => ({ durability: 'volatile', detail: '' }),
+    });
+    await broker.open();
+    await broker.enqueue([newTask(sampleId(1))]);
+    const isElsewhere = expect.objectContaining({ code: 'RECORD_ELSEWHERE' });
+    await expect(recording.follow(nobody, { incarnation: life, seq: 0 })).rejects.toEqual(isElsewhere);
+    expect(await recording.cursor()).toEqual(nobody);
+
+    await broker.cancel({ taskIds: [sampleId(1)], reason: null });
+    expect(await recording.follow(nobody, { incarnation: life, seq: 0 })).toBe(true);
+    await expect(refuseRecord(driver)).rejects.toEqual(isElsewhere);
   },
 
   'tells the gaps, the newest first': async ({ recording }) => {

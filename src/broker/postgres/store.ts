@@ -6,6 +6,7 @@ import type { Broker } from '../broker.ts';
 import { createNotifier } from '../notify.ts';
 import { statement } from '../sql/driver.ts';
 import { migrate } from '../sql/migrate.ts';
+import { refuseRecord } from '../sql/refuse-record.ts';
 import { createSqlBroker } from '../sql/sql-broker.ts';
 import { createPostgresDriver, type PostgresDriver, type PostgresDriverOptions } from './driver.ts';
 import { createPostgresJoin } from './join.ts';
@@ -51,6 +52,7 @@ export function createPostgresBroker(options: PostgresOptions): Broker & { reado
       await driver.open();
       try {
         await migrate(driver, chance);
+        await refuseRecord(driver);
       } catch (error) {
         await driver.close();
         throw error;

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../../core/time.ts';
 import type { Broker } from '../broker.ts';
 import { migrate } from '../sql/migrate.ts';
 import { readLastSeq, readNotice } from '../sql/notice.ts';
+import { refuseRecord } from '../sql/refuse-record.ts';
 import { createSqlBroker } from '../sql/sql-broker.ts';
 import { createSqliteDriver, type SqliteDriver } from './driver.ts';
 import { createSqliteJoin } from './join.ts';
@@ -40,6 +41,7 @@ export function createSqliteBroker(options: SqliteOptions): Broker & { readonly 
       await driver.open();
       try {
         await migrate(driver, chance);
+        await refuseRecord(driver);
       } catch (error) {
         driver.close();
         throw error;

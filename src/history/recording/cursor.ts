@@ -1,6 +1,7 @@
 /** How far a record has got, in one row. Whoever changes the record holds it, so that one does at a time. */
 
 import { type SqlDriver, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
+import { refuseLive } from '../../broker/sql/refuse-record.ts';
 import type { RecordCursor } from '../recording.ts';
 
 const cursorRow = statement<[incarnation: string, seq: number]>(
@@ -35,13 +36,17 @@ const turnCursor = statement(
   () => 'UPDATE recorder SET incarnation = $3, seq = $4 WHERE id = 1 AND incarnation = $1 AND seq = $2',
 );
 
-/** `false` when the cursor is not at `from`. `to` follows a life. */
+/** `false` when the cursor is not at `from`. `to` follows a life. Throws RECORD_ELSEWHERE where tasks live in this database. */
 export async function turn(driver: SqlDriver, from: RecordCursor, to: RecordCursor): Promise<boolean> {
   const { incarnation: former } = from;
   const { incarnation: next } = to;
   if (next === null) throw new Error('Invariant broken: a record goes on to a life of its live store');
   return await driver.transaction(async (tx) => {
-    if (former === null) return (await tx.change(firstCursor, next, to.seq)) === 1;
+    if (former === null) {
+      if ((await tx.change(firstCursor, next, to.seq)) !== 1) return false;
+      await refuseLive(tx);
+      return true;
+    }
     return (await tx.change(turnCursor, former, from.seq, next, to.seq)) === 1;
   });
 }
