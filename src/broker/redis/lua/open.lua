@@ -6,8 +6,8 @@
 
 -- With those of the client itself at the end.
 local needed = {
-  'DEL', 'EXISTS', 'HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HMGET', 'HSET', 'HSETNX', 'HSTRLEN', 'LRANGE',
-  'RPUSH', 'SADD', 'SCARD', 'SISMEMBER', 'SMEMBERS', 'SREM', 'TIME', 'UNLINK', 'XADD', 'XRANGE', 'XTRIM', 'ZADD', 'ZCARD',
+  'DEL', 'EXISTS', 'HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HMGET', 'HRANDFIELD', 'HSET', 'HSETNX', 'HSTRLEN',
+  'LRANGE', 'RPUSH', 'SADD', 'SCARD', 'SISMEMBER', 'SMEMBERS', 'SREM', 'TIME', 'UNLINK', 'XADD', 'XRANGE', 'XTRIM', 'ZADD', 'ZCARD',
   'ZCOUNT', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM', 'ZSCORE', 'SPUBLISH',
 }
 local forbidden, key = {}, prefix .. 'store'
