@@ -79,12 +79,22 @@ const limitNames = [
 
 export type Scripts = Readonly<Record<ScriptName, Script>>;
 
-/** Reads all scripts. */
+const made = new Map<string, Scripts>();
+
+/** All scripts. Each is put together when it is first asked for, once in a process: all of them would take 40 ms of its start. */
 export function loadScripts(outboxLimits: OutboxLimits = limits): Scripts {
   const numbers = { ...limits, ...outboxLimits };
   const settings = limitNames.map((name) => `${name} = ${numbers[name]}`).join(', ');
-  const entries = Object.entries(partsOf).map(([name, parts]) => [name, assemble(name, parts, settings)] as const);
-  return Object.fromEntries(entries) as Record<ScriptName, Script>;
+  const known = made.get(settings);
+  if (known !== undefined) return known;
+  const scripts = {} as Record<ScriptName, Script>;
+  for (const [name, parts] of Object.entries(partsOf)) {
+    let script: Script | null = null;
+    const get = (): Script => (script ??= assemble(name, parts, settings));
+    Object.defineProperty(scripts, name, { enumerable: true, get });
+  }
+  made.set(settings, scripts);
+  return scripts;
 }
 
 /** The first line of the operation says what Redis may let it do, and stays the first of all. */
@@ -115,6 +125,10 @@ function inline(text: string): string {
   );
 }
 
+const texts = new Map<string, string>();
+
 function readLua(name: string): string {
-  return readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
+  const text = texts.get(name) ?? readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
+  texts.set(name, text);
+  return text;
 }
