@@ -160,12 +160,14 @@ function countingTransaction(tx: SqlTransaction, counts: Counts): SqlTransaction
       counts.statements += 1;
       return call(...parameters);
     };
-  const { query, change, each, many, execute } = tx;
+  const { query, change, each, many, send, sendEach, execute } = tx;
   return {
     ...tx,
     query: counting(query) as SqlTransaction['query'],
     change: counting(change),
     each: counting(each),
+    send: counting(send),
+    sendEach: counting(sendEach),
     many: counting(many),
     execute: counting(execute) as SqlTransaction['execute'],
   };

@@ -47,6 +47,14 @@ export function noting<Driver extends SqlDriver>(
       seen.set(statement.name, statement);
       return tx.many(statement, shared, rows);
     },
+    send: (statement, ...values) => {
+      seen.set(statement.name, statement);
+      tx.send(statement, ...values);
+    },
+    sendEach: (statement, rows) => {
+      seen.set(statement.name, statement);
+      tx.sendEach(statement, rows);
+    },
   });
   return {
     ...driver,

@@ -3,7 +3,7 @@
 import type { QueryArrayConfig } from 'pg';
 import { TaskFlowError } from '../../core/errors.ts';
 import { type Join, notJoinable } from '../sql/join.ts';
-import { codeOf, translate } from './errors.ts';
+import { codeOf, isAfterError, translate } from './errors.ts';
 import { eventOrderStatements } from './event-order.ts';
 import { createSession, createTexts, type PgClient, type SessionSettings } from './session.ts';
 import { decodeText } from './text.ts';
@@ -31,15 +31,16 @@ export function createPostgresJoin({ masked, ...options }: PostgresJoinOptions):
     if (!isQueryable(handle)) throw notJoinable('a connection with query(text, values) is needed for this store');
     const run = inOrder(handle);
     await begin(run);
+    const { tx, firstError } = createSession(clientOf(run), settings, texts);
     try {
-      const { tx } = createSession(clientOf(run), settings, texts);
       const answer = await work(tx);
       await run('RELEASE SAVEPOINT taskflow', []);
       return answer;
     } catch (error) {
+      const first = firstError();
       // Where this fails, too, the connection is gone; the first error tells why.
       await run('ROLLBACK TO SAVEPOINT taskflow', []).catch(() => {});
-      throw told(error, masked);
+      throw told(isAfterError(error) ? first : error, masked);
     }
   };
 

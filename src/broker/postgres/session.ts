@@ -161,7 +161,13 @@ export function createSession(
       return true;
     },
     tryHold: async (scope) => (await hold('pg_try_advisory_xact_lock', scope, [''])).rows[0]?.[0] === 1,
-    holdEvents: async () => void (await ask(holdEvents, [])),
+    send: (statement, ...values) => void heard(ask(statement, values)),
+    sendEach: (statement, rows) => {
+      if (rows.length === 0) return;
+      const prepared = textOf(statement, () => statement.text(postgresDialect) + returning(statement));
+      void heard(run(prepared, arraysOf(statement.columns, rows)));
+    },
+    holdEvents: () => void heard(ask(holdEvents, [])),
   };
   return {
     tx: heardOf(tx),
@@ -192,7 +198,9 @@ function heardOf(tx: SqlTransaction): SqlTransaction {
     lock: (...given) => heard(tx.lock(...given)),
     hold: (...given) => heard(tx.hold(...given)),
     tryHold: (...given) => heard(tx.tryHold(...given)),
-    holdEvents: () => heard(tx.holdEvents()),
+    send: tx.send,
+    sendEach: tx.sendEach,
+    holdEvents: tx.holdEvents,
   };
 }
 

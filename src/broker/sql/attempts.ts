@@ -33,9 +33,8 @@ export const insertAttempts = eachStatement(
       ${value.state}, ${value.reason}, ${value.error} ${from}`,
 );
 
-export async function storeAttempts(step: Step, runs: readonly EndedRun[]): Promise<void> {
-  if (runs.length === 0) return;
-  await step.tx.each(
+export function storeAttempts(step: Step, runs: readonly EndedRun[]): void {
+  step.tx.sendEach(
     insertAttempts,
     runs.map((run) => [
       run.taskId,
@@ -60,8 +59,8 @@ export const insertLogs = eachStatement(
 );
 
 /** Rows: task, epoch, time, level, message, fields. */
-export async function storeLogs(step: Step, rows: readonly SqlRow[]): Promise<void> {
-  if (rows.length > 0) await step.tx.each(insertLogs, rows);
+export function storeLogs(step: Step, rows: readonly SqlRow[]): void {
+  step.tx.sendEach(insertLogs, rows);
 }
 
 export const insertTimeline = eachStatement(

@@ -54,24 +54,29 @@ const claimTasks = statement(
 export async function claim(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
   // The same token may be on its way a second time.
   void step.tx.hold('tokens', [request.token], 'alone');
-  const repeated = await readRepeated(step, request.token);
+  // Asked together: what a repeated claim finds beside its tasks stays as it is.
+  const [[known], found] = await Promise.all([step.tx.query(repeatedClaim, request.token), readFirst(step, request)]);
+  const repeated = known === undefined ? [] : await readRunning(step, known[0], request.token);
   if (repeated.length > 0)
     return await withParents(
       step,
       repeated.map((task) => claimedTask(task, request.token, step.now)),
     );
-  return await claimAnew(step, request);
+  return await claimFound(step, request, found);
 }
 
 /** A claim whose token nobody has sent yet. */
 export async function claimAnew(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
-  const limit = Math.min(request.limit, limits.batchMax);
-  const { first, found } = await readFirst(step, request, limit);
+  return await claimFound(step, request, await readFirst(step, request));
+}
+
+async function claimFound(step: Step, request: ClaimRequest, { first, found }: Found): Promise<readonly ClaimedTask[]> {
+  const limit = limitOf(request);
   const quiet = limit <= 0 ? [] : request.queues.filter((demand) => demand.limit > 0 && !found.has(demand.name));
   const names = quiet.map(({ name }) => name);
   if (names.length > 0) void step.tx.hold('settings', [''], 'shared');
-  const rounds = names.length === 0 ? [] : await readRounds(step, names);
-  const limited = names.length === 0 ? noNames : await readLimitedQueues(step);
+  const [rounds, limited] =
+    names.length === 0 ? [[], noNames] : await Promise.all([readRounds(step, names), readLimitedQueues(step)]);
   const isPlain = rounds.length === 0 && limited.size === 0 && !first.some((row) => carriesLimits(row[29]));
   if (isPlain) return await take(step, request, first);
   // Claims by turns and under limits come one after the other in each queue.
@@ -91,14 +96,7 @@ export function demanded({ queues }: ClaimRequest): readonly string[] {
 async function take(step: Step, request: ClaimRequest, rows: readonly ClaimableRow[]): Promise<readonly ClaimedTask[]> {
   if (rows.length === 0) return [];
   const leaseUntil = step.now + request.leaseMs;
-  await step.tx.query(
-    claimTasks,
-    request.workerId,
-    request.token,
-    leaseUntil,
-    step.now,
-    JSON.stringify(rows.map(addressOf)),
-  );
+  step.tx.send(claimTasks, request.workerId, request.token, leaseUntil, step.now, JSON.stringify(rows.map(addressOf)));
   const claimed = rows.map((row) => {
     const task = claimedNow(row, request.workerId, step.now, leaseUntil);
     remember(step, task, request.token, row[29], addressOf(row));
@@ -106,7 +104,7 @@ async function take(step: Step, request: ClaimRequest, rows: readonly ClaimableR
     record(step, 'claim', task, wasQueued, task, task.version);
     return claimedTask(task, request.token, step.now);
   });
-  await storeClaims(step, [claimOf(request.token, request.workerId, claimed)]);
+  storeClaims(step, [claimOf(request.token, request.workerId, claimed)]);
   await freeKeys(
     step,
     claimed.flatMap(({ task }) => (letsGo(task) ? [task] : [])),
@@ -147,11 +145,13 @@ function letsGo({ key, ifExists }: Task): boolean {
   return key !== null && (ifExists === 'replace' || ifExists === 'debounce');
 }
 
-async function readRepeated(step: Step, token: string): Promise<readonly Task[]> {
-  const [known] = await step.tx.query(repeatedClaim, token);
-  if (known === undefined) return [];
-  const rows = await step.tx.query(runningUnder, known[0], token);
+async function readRunning(step: Step, taskIds: string, token: string): Promise<readonly Task[]> {
+  const rows = await step.tx.query(runningUnder, taskIds, token);
   return rows.map(toTask).sort(inClaimOrder);
+}
+
+function limitOf({ limit }: ClaimRequest): number {
+  return Math.min(limit, limits.batchMax);
 }
 
 function addressOf(row: ClaimableRow): RowAddress {
@@ -165,15 +165,17 @@ interface Found {
 }
 
 /** The first of all demanded queues without groups together, in claim order. */
-async function readFirst(step: Step, request: ClaimRequest, limit: number): Promise<Found> {
+async function readFirst(step: Step, request: ClaimRequest): Promise<Found> {
   const rows = new Map<RowAddress, ClaimableRow>();
   const found = new Set<string>();
-  for (const { name, limit: ofQueue } of limit <= 0 ? [] : request.queues) {
-    if (ofQueue <= 0) continue;
-    for (const row of await step.tx.query(claimableTasks, step.now, name, Math.min(limit, ofQueue))) {
-      rows.set(addressOf(row), row);
-      found.add(name);
-    }
+  const limit = limitOf(request);
+  const demands = limit <= 0 ? [] : request.queues.filter((demand) => demand.limit > 0);
+  const read = await Promise.all(
+    demands.map((demand) => step.tx.query(claimableTasks, step.now, demand.name, Math.min(limit, demand.limit))),
+  );
+  for (const row of read.flat()) {
+    rows.set(addressOf(row), row);
+    found.add(row[1]);
   }
   const first = [...rows.values()]
     .sort((left, right) => left[5] - right[5] || left[13] - right[13] || (left[0] < right[0] ? -1 : 1))

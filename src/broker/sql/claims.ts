@@ -20,8 +20,8 @@ export interface NewClaim {
   readonly taskIds: readonly string[];
 }
 
-export async function storeClaims(step: Step, claims: readonly NewClaim[]): Promise<void> {
-  await step.tx.each(
+export function storeClaims(step: Step, claims: readonly NewClaim[]): void {
+  step.tx.sendEach(
     insertClaims,
     claims.map((claim) => [
       claim.token,
@@ -44,24 +44,32 @@ export function claimOf(token: string, workerId: string, claimed: readonly Claim
   return { token, workerId, checkAt, taskIds };
 }
 
-/** Inputs: token, how many of its tasks ended. The CHECK refuses to count below one, so the last ones go by the other statement. */
+/** Input: list of tokens. What they count is read by the next statement. Locks: the rows, in the order of tokens. */
+const lockClaims = statement(
+  'lock_claims',
+  (dialect) => `SELECT token FROM claims WHERE token ${dialect.oneOf('$1')}${dialect.lockInOrderOf('token')}`,
+);
+
+/** Inputs: token, how many of its tasks ended. Those that have no others go first: the CHECK refuses to count below one. */
+const deleteClaims = eachStatement(
+  'delete_claims',
+  { token: 'text', ended: 'bigint' },
+  (value, from) =>
+    `DELETE FROM claims ${from.replace('FROM', 'USING')} WHERE token = ${value.token} AND running <= ${value.ended}`,
+);
 const shrinkClaims = eachStatement(
   'shrink_claims',
   { token: 'text', ended: 'bigint' },
-  (value, from) =>
-    `UPDATE claims SET running = running - ${value.ended} ${from} WHERE token = ${value.token} AND running > ${value.ended}`,
+  (value, from) => `UPDATE claims SET running = running - ${value.ended} ${from} WHERE token = ${value.token}`,
 );
 
-/** Input: list of tokens. */
-const deleteClaims = statement('delete_claims', (dialect) => `DELETE FROM claims WHERE token ${dialect.oneOf('$1')}`);
-
 /** Takes ended tasks off their claims. `ended` counts them by the token they ran under. */
-export async function endClaims(step: Step, ended: ReadonlyMap<string, number>): Promise<void> {
+export function endClaims(step: Step, ended: ReadonlyMap<string, number>): void {
   if (ended.size === 0) return;
   const rows = inOrder(ended);
-  const shrunk = await step.tx.each(shrinkClaims, rows);
-  const empty = rows.filter((_row, index) => shrunk[index] !== true).map(([token]) => token);
-  if (empty.length > 0) await step.tx.query(deleteClaims, JSON.stringify(empty));
+  void step.tx.lock(lockClaims, JSON.stringify([...ended.keys()]));
+  step.tx.sendEach(deleteClaims, rows);
+  step.tx.sendEach(shrinkClaims, rows);
 }
 
 /** Inputs: token, time. */

@@ -162,6 +162,13 @@ export interface SqlTransaction {
     shared: SqlRow,
     rows: readonly SqlRow[],
   ): Promise<{ readonly count: number; readonly told: readonly SqlValue[] | null }>;
+  /**
+   * Runs a statement whose answer nobody needs: over a network it is on its way when this returns, and what follows does not wait for
+   * it. One that fails ends the transaction, at the latest when that is to be stored.
+   */
+  send(statement: Statement, ...values: readonly SqlValue[]): void;
+  /** The same for many rows: see `each`. */
+  sendEach(statement: EachStatement, rows: readonly SqlRow[]): void;
   /** Runs a text that is made on the spot: schema changes and the filters of people, nothing hot. */
   execute<Row extends SqlRow>(text: string, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** The clock of the database, milliseconds since the epoch. */
@@ -179,7 +186,7 @@ export interface SqlTransaction {
   /** The same without waiting: whether it is held alone now. */
   tryHold(scope: LockScope): Promise<boolean>;
   /** To be called before an event is stored, after all that it tells: until the transaction ends no reader goes beyond its number. */
-  holdEvents(): Promise<void>;
+  holdEvents(): void;
 }
 
 /** What names are held in; this is also the order in which a transaction asks for them. */

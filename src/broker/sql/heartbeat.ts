@@ -141,7 +141,7 @@ async function storeBeats(step: Step, beats: readonly Beat[], leaseMs: number): 
       dismissJudges,
       judged.map(({ id }) => [id]),
     );
-  await storeLogs(step, logs);
+  storeLogs(step, logs);
   await checkBy(step, hastened(rows.map(runOf), changed));
   return answers;
 }

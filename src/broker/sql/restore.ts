@@ -121,7 +121,7 @@ async function restoreClaims(step: Step, running: readonly Task[], token: string
     checkAt: tasks.reduce((earliest, task) => Math.min(earliest, runningCheckAt(task)), Number.MAX_SAFE_INTEGER),
     taskIds: tasks.map(({ id }) => id),
   }));
-  if (claims.length > 0) await storeClaims(step, claims);
+  storeClaims(step, claims);
 }
 
 /** A task takes its key when it would hold it and nobody else does; a task never comes back without its row. */

@@ -168,8 +168,12 @@ export async function settle(
   claimNext?: ClaimRequest,
 ): Promise<SettleAnswer> {
   refuseLargeBatch(settlements);
-  const rows = settlements.length === 0 ? new Map<string, SettledRow>() : await readSettledRows(step, settlements);
+  const reading = readSettledRows(step, settlements);
   void step.tx.hold('settings', [''], 'shared');
+  const [rows, limitedQueues] = await Promise.all([
+    reading,
+    settlements.length === 0 ? noQueues : readLimitedQueues(step),
+  ]);
   const writes: Writes = {
     succeeded: [],
     finished: [],
@@ -178,7 +182,7 @@ export async function settle(
     ended: [],
     leases: new Map(),
     logs: [],
-    limitedQueues: settlements.length === 0 ? new Set() : await readLimitedQueues(step),
+    limitedQueues,
     limited: [],
     queued: [],
     spawned: [],
@@ -189,13 +193,13 @@ export async function settle(
   if (claimNext !== undefined && (writes.limited.length > 0 || [...writes.queued, ...writes.spawned].some(hasGroup)))
     await step.tx.hold('queues', demanded(claimNext), 'alone');
   if (writes.queued.length > 0) await joinRounds(step, writes.queued);
-  for (const success of writes.succeeded) await storeSuccess(step, success);
-  if (writes.finished.length > 0) await step.tx.each(finishTasks, writes.finished);
-  if (writes.returned.length > 0) await step.tx.each(returnTasks, writes.returned);
-  await endClaims(step, writes.leases);
+  await Promise.all(writes.succeeded.map((success) => storeSuccess(step, success)));
+  step.tx.sendEach(finishTasks, writes.finished);
+  step.tx.sendEach(returnTasks, writes.returned);
+  endClaims(step, writes.leases);
   if (writes.ended.length > 0) await endKeys(step, writes.ended);
-  await storeAttempts(step, writes.runs);
-  await storeLogs(step, writes.logs);
+  storeAttempts(step, writes.runs);
+  storeLogs(step, writes.logs);
   if (writes.letGo.length > 0) await letGo(step, writes.letGo);
   if (writes.spawned.length > 0) await spawn(step, writes.spawned);
   if (step.ended.size > 0 || step.blocked.size > 0) await release(step);
@@ -203,6 +207,8 @@ export async function settle(
   if (writes.limited.length > 0) await leaveSlots(step, writes.limited);
   return { results, claimed: claimNext === undefined ? [] : await claim(step, claimNext) };
 }
+
+const noQueues: ReadonlySet<string> = new Set();
 
 function hasGroup({ group }: { readonly group: string | null }): boolean {
   return group !== null;
@@ -212,7 +218,7 @@ async function storeSuccess({ tx, now }: Step, success: Success): Promise<void> 
   const { startedAt, pruneAt, result, rows, token, version } = success;
   const values = [startedAt, now, pruneAt, result, JSON.stringify(rows)] as const;
   const remembered = success.hasOptions ? succeedRememberedOptions : succeedRemembered;
-  if (!success.isRemembered) await tx.query(succeedTasks, ...values);
+  if (!success.isRemembered) tx.send(succeedTasks, ...values);
   else if ((await tx.change(remembered, ...values, token, version)) !== rows.length) throw outdated;
 }
 

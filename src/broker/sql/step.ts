@@ -153,20 +153,15 @@ export async function endStep(step: Step): Promise<boolean> {
   if (changes.length === 0 && !step.configured && step.commanded.length === 0 && !step.fired) return false;
   const byKind = Map.groupBy(changes, ({ kind }) => kind);
   const kinds = eventOrder.filter((kind) => byKind.has(kind) || isTold(step, kind));
-  await step.tx.holdEvents();
-  await step.tx.each(
+  step.tx.holdEvents();
+  step.tx.sendEach(
     appendEvents,
     kinds.map((kind) => [now, kind, JSON.stringify((byKind.get(kind) ?? []).map(eventGroup))]),
   );
   const counts = countDeltas(changes);
   const minutes = minuteDeltas(changes);
   if (counts.length > 0 || minutes.length > 0) {
-    await step.tx.query(
-      appendDelta,
-      now,
-      JSON.stringify(counts),
-      minutes.length === 0 ? null : JSON.stringify(minutes),
-    );
+    step.tx.send(appendDelta, now, JSON.stringify(counts), minutes.length === 0 ? null : JSON.stringify(minutes));
   }
   return true;
 }

@@ -201,6 +201,11 @@ export function createPrepared(
       }
       return { count: stored, told: null };
     },
+    send: (statement, ...values) => void find(statement).run(...(values as SQLInputValue[])),
+    sendEach: (statement, rows) => {
+      const found = rows.length === 0 ? null : find(statement);
+      for (const row of rows) found?.run(...(row as SQLInputValue[]));
+    },
     execute: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) =>
       prepare(text).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
     wallMs: async () => wallMs(),
@@ -209,7 +214,7 @@ export function createPrepared(
     hold: async () => false,
     tryHold: async () => true,
     // Whoever reads sees nobody in the middle.
-    holdEvents: async () => {},
+    holdEvents: () => {},
   };
   return { tx, runOne };
 }

@@ -181,7 +181,7 @@ async function storeHappened(
     );
   const kept = events.filter(({ kind }) => kind !== 'prune');
   if (kept.length === 0) return;
-  await tx.holdEvents();
+  tx.holdEvents();
   await tx.each(
     appendEvents,
     kept.map(({ at, kind, items }): SqlRow => [at, kind, JSON.stringify(groupsOf(items))]),
