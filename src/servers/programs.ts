@@ -25,6 +25,12 @@ export function findPostgres(): string | null {
   return program === null ? null : dirname(program);
 }
 
+/** The program of a PgBouncer, or null. Debian has it where only root looks. */
+export function findPgBouncer(): string | null {
+  const folders = [...pathFolders(), '/usr/sbin', '/opt/homebrew/bin', '/usr/local/bin'];
+  return firstProgram(folders.map((folder) => join(folder, 'pgbouncer')));
+}
+
 /** The kinds that this machine has no program for. */
 export function missingServers(kinds: readonly ServerKind[]): readonly ServerKind[] {
   return kinds.filter((kind) => (kind === 'redis' ? findRedis() : findPostgres()) === null);

@@ -167,7 +167,7 @@ export function createPool(address: PostgresAddress): pg.Pool {
 /** As the server says it keeps what it has confirmed. */
 function durabilityOf(
   [version, sync, fsync, standby, pages]: readonly [string, string, string, number, string],
-  { masked }: PostgresAddress,
+  { masked, prepares }: PostgresAddress,
 ): Pick<BrokerInfo, 'durability' | 'detail'> {
   if (Number(version) < versionMin) {
     throw taskFlowError(
@@ -180,7 +180,8 @@ function durabilityOf(
     const hint = 'Give the URL of the primary.';
     throw taskFlowError('STORE_READ_ONLY', { file: masked, problem: 'the server is a standby' }, { hint });
   }
-  const detail = `version ${nameOf(version)}, synchronous_commit=${sync}, fsync=${fsync}`;
+  const hints = prepares ? '' : ', behind a pooler: new tasks are found by the poll';
+  const detail = `version ${nameOf(version)}, synchronous_commit=${sync}, fsync=${fsync}${hints}`;
   if (fsync !== 'on' || pages !== 'on') return { durability: 'unverified', detail };
   return { durability: sync === 'off' ? 'standard' : 'strict', detail };
 }

@@ -52,13 +52,9 @@ export function translate(error: unknown, where: string): unknown {
 
 function known(code: string, error: Error, where: string): TaskFlowError | null {
   const problem = wordsOf(error);
-  const at = `${where}: ${problem}`;
+  const hint = hints.get(code) ?? hintOfClient(problem);
+  if (hint !== null) return unreachable(`${where}: ${problem}`, error, hint);
   switch (code) {
-    case '28P01':
-    case '28000':
-      return unreachable(at, error, 'Check the user and the password in the URL, and pg_hba.conf of the server.');
-    case '3D000':
-      return unreachable(at, error, 'Make the database first: createdb <name>');
     case '42501':
       return taskFlowError(
         'STORE_READ_ONLY',
@@ -73,8 +69,6 @@ function known(code: string, error: Error, where: string): TaskFlowError | null 
       );
     case '53100':
       return taskFlowError('STORE_FULL', { file: where }, { cause: error });
-    case '53300':
-      return unreachable(at, error, 'Raise max_connections of the server, or give each process fewer: ?pool=4');
     case '55P03':
     case '40P01':
     case '40001':
@@ -91,21 +85,41 @@ function known(code: string, error: Error, where: string): TaskFlowError | null 
         { file: where, problem },
         { cause: error, hint: 'Stop TaskFlow and restore a backup of the database.' },
       );
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return unreachable(at, error, 'Check the name of the host in the URL.');
-    case 'ECONNREFUSED':
-      return unreachable(at, error, 'Check host and port in the URL, and that Postgres runs there.');
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-    case 'CERT_HAS_EXPIRED':
-      return unreachable(at, error, 'Name the certificate of its authority: ?sslmode=verify-full&sslrootcert=ca.pem');
     default:
       return null;
   }
+}
+
+const password = 'Check the user and the password in the URL, and pg_hba.conf of the server.';
+const certificate = 'Name the certificate of its authority: ?sslmode=verify-full&sslrootcert=ca.pem';
+const files = 'Check the files that the URL names: sslrootcert, sslcert, sslkey.';
+const host = 'Check the name of the host in the URL.';
+
+/** What to do about a server that cannot be reached, or does not let us in. */
+const hints: ReadonlyMap<string, string> = new Map([
+  ['28P01', password],
+  ['28000', password],
+  ['08P01', 'Behind PgBouncer the URL needs ?prepare=false.'],
+  ['3D000', 'Make the database first: createdb <name>'],
+  ['53300', 'Raise max_connections of the server, or give each process fewer: ?pool=4'],
+  ['ENOTFOUND', host],
+  ['EAI_AGAIN', host],
+  ['ECONNREFUSED', 'Check host and port in the URL, and that Postgres runs there.'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', certificate],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', certificate],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', certificate],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', certificate],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'The certificate is for another host: write its name in the URL.'],
+  ['CERT_HAS_EXPIRED', 'The server needs a new certificate.'],
+  ['ENOENT', files],
+  ['EACCES', files],
+]);
+
+/** The same for what the client says without a code. */
+function hintOfClient(problem: string): string | null {
+  if (problem.startsWith('SASL')) return password;
+  if (/not support SSL/.test(problem)) return 'Turn TLS on in the server (ssl = on), or leave sslmode out of the URL.';
+  return null;
 }
 
 function unreachable(problem: string, cause: Error, hint?: string): TaskFlowError {

@@ -25,6 +25,7 @@ export function readPostgresUrl(text: string): PostgresAddress {
   const pool = Number(take(url, 'pool') ?? limits.postgresPool);
   if (!Number.isInteger(pool) || pool < 2 || pool > limits.postgresPoolMax)
     throw new Error(`pool must be a number from 2 to ${limits.postgresPoolMax}`);
+  checkTls(url.searchParams);
   const namespace = take(url, 'namespace');
   const prepare = take(url, 'prepare') ?? 'true';
   if (prepare !== 'true' && prepare !== 'false') throw new Error('prepare must be true or false');
@@ -37,6 +38,18 @@ export function writePostgresUrl({ url, pool, prepares }: PostgresAddress, names
   for (const [name, value] of Object.entries({ pool, prepare: prepares, namespace }))
     written.searchParams.set(name, String(value));
   return written.href;
+}
+
+/** What `pg` takes for TLS. Its own words about the weaker of them are five lines long. */
+const tlsModes: readonly string[] = ['disable', 'no-verify', 'prefer', 'require', 'verify-ca', 'verify-full'];
+
+/** Every mode that asks for TLS asks for the certificate, too, unless it says that it does not. */
+function checkTls(options: URLSearchParams): void {
+  const mode = options.get('sslmode');
+  if (mode === null) return;
+  if (!tlsModes.includes(mode)) throw new Error(`sslmode must be one of ${tlsModes.join(', ')}`);
+  const isPlain = mode === 'disable' || mode === 'no-verify' || options.has('uselibpqcompat');
+  if (!isPlain) options.set('sslmode', 'verify-full');
 }
 
 function take(url: URL, name: string): string | null {
