@@ -1,0 +1,142 @@
+/** What a call costs a Redis in commands: as many among few waiting tasks as among many, and none that reads a whole key. */
+
+import process from 'node:process';
+import { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
+import type { Broker } from '../../src/broker/broker.ts';
+import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
+import type { ClaimedTask, NewTask } from '../../src/core/task.ts';
+import {
+  beat,
+  claimRequest,
+  finish,
+  heartbeatRequest,
+  newTask,
+  overdueRequest,
+  sampleId,
+  sampleToken,
+  settlement,
+  startAt,
+  wait,
+} from '../conformance/samples.ts';
+import { onOwnRedis } from '../support/redis-tests.ts';
+
+const few = 1_000;
+/** `PLAN_TASKS=1000000` asks the same of a million. */
+const many = Number(process.env.PLAN_TASKS ?? 100_000);
+const batch = 100;
+
+/** By name, how often a command was called. */
+type Calls = Readonly<Record<string, number>>;
+
+const backlogs: Readonly<Record<string, (at: number) => Partial<NewTask>>> = {
+  'plain tasks': () => ({}),
+  'tasks with key, group, limit and deadline': (at) => ({
+    key: `k${at}`,
+    group: `g${at % batch}`,
+    limits: [{ name: 'all', max: 1_000, rate: null }],
+    expiresInMs: 3_600_000,
+  }),
+  'tasks of the future': () => ({ delayMs: 3_600_000 }),
+};
+
+/** Commands whose work grows with their key, not with what they were asked for. */
+const boundless = /^(keys|scan|hgetall|hkeys|hvals|hscan|smembers|sscan|lrange|zrangebylex|sort|sunion|sinter|sdiff)$/;
+/** Not of the scripts, and what only asks for the time. */
+const around = /^(eval|evalsha|script\|load|info|config\|resetstat|time|publish|spublish)$/;
+
+await onOwnRedis(({ path }) => {
+  test.each(Object.keys(backlogs))(
+    `every hot call makes the same commands among ${few} and ${many} %s`,
+    { timeout: 30_000 + many / 4 },
+    async (kind) => {
+      const amongFew = await callsAmong(path, few, backlogs[kind]!);
+      const amongMany = await callsAmong(path, many, backlogs[kind]!);
+      expect(amongMany).toEqual(amongFew);
+      // Prune is rare, and looks through the wishes for the ends of flows.
+      const { prune: _prune, ...hot } = amongMany;
+      const names = Object.values(hot).flatMap((calls) => Object.keys(calls));
+      expect(names.filter((name) => boundless.test(name))).toEqual([]);
+    },
+  );
+
+  test('a hundred plain tasks cost as many commands as one, but for the attempts of those that failed', async () => {
+    const one = await callsAmong(path, few, () => ({}), 1);
+    const hundred = await callsAmong(path, few, () => ({}));
+    const { rpush, ...ofWaiting } = hundred['settle to wait']!;
+    expect(rpush).toBe(batch);
+    expect({ ...hundred, 'settle to wait': { rpush: 1, ...ofWaiting } }).toEqual(one);
+  });
+});
+
+/** The commands of each call, on a namespace in which so many wait. */
+async function callsAmong(
+  path: string,
+  waiting: number,
+  given: (at: number) => Partial<NewTask>,
+  size = batch,
+): Promise<Readonly<Record<string, Calls>>> {
+  const look = new Redis({ path });
+  await look.flushall();
+  let now = startAt;
+  const broker = createRedisBroker({ address: { path }, namespace: 'plans', now: () => now });
+  await broker.open();
+  let at = 0;
+  const next = (length: number): readonly NewTask[] =>
+    Array.from({ length }, () => newTask(sampleId(at), { ...given(at++), delayMs: given(at).delayMs ?? 0 }));
+  for (let left = waiting; left > 0; left -= few) await broker.enqueue(next(Math.min(left, few)));
+  // The first pass brings all scripts to the server.
+  await pass(broker, next, size, async (_name, call) => call(), 1);
+  now += 1_000;
+  const noted: Record<string, Calls> = {};
+  await pass(
+    broker,
+    next,
+    size,
+    async (name, call) => {
+      await look.config('RESETSTAT');
+      const answer = await call();
+      noted[name] = readCalls(await look.info('commandstats'));
+      return answer;
+    },
+    2,
+  );
+  await broker.close();
+  look.disconnect();
+  return noted;
+}
+
+type Note = <Answer>(name: string, call: () => Promise<Answer>) => Promise<Answer>;
+
+/** Every call that is made again and again while tasks pass through. */
+async function pass(
+  broker: Broker,
+  next: (length: number) => readonly NewTask[],
+  size: number,
+  note: Note,
+  round: number,
+): Promise<void> {
+  const request = (number: number) => claimRequest(sampleToken(10 * round + number), { limit: size });
+  await note('enqueue', () => broker.enqueue(next(size)));
+  const first = await note('claim', () => broker.claim(request(1)));
+  const beats = first.map(({ lease }) => beat(lease, { ranMs: 5 }));
+  await note('heartbeat', () => broker.heartbeat(heartbeatRequest(beats)));
+  const { claimed } = await note('settle', () => broker.settle(ended(first, 'succeeded'), request(2)));
+  await note('settle to wait', () => broker.settle(ended(claimed, 'queued')));
+  await note('promote', () => broker.promote(size));
+  await note('claimOverdue', () => broker.claimOverdue(overdueRequest(sampleToken(10 * round + 3))));
+  await note('prune', () => broker.prune(size));
+}
+
+function ended(claimed: readonly ClaimedTask[], to: 'succeeded' | 'queued') {
+  return claimed.map(({ lease }) =>
+    settlement(lease.taskId, lease, to === 'queued' ? wait(to, { error: null }) : finish(to)),
+  );
+}
+
+function readCalls(text: string): Calls {
+  const found = [...text.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm)].map(
+    ([, name = '', calls]) => [name, Number(calls)] as const,
+  );
+  return Object.fromEntries(found.filter(([name]) => !around.test(name)).sort());
+}
