@@ -82,6 +82,8 @@ async function compare(match: Match): Promise<void> {
   console.table(
     Object.fromEntries(['bare', ...match.peers, ...match.own].map((name) => [name, medians(measured, name)])),
   );
+  console.log('µs of CPU a task, of the process and of the thread of Redis.');
+  console.table(Object.fromEntries([...match.peers, ...match.own].map((name) => [name, cpuOf(measured, name)])));
   console.log('Medians of the ratios within each round.');
   console.table(
     Object.fromEntries(
@@ -120,7 +122,10 @@ async function measure(name: string, url: string): Promise<Partial<Figures>> {
   }
 }
 
-const shown: Readonly<Record<keyof Figures, string>> = {
+/** What is one number; of the time of the processor there is a table of its own. */
+type Shown = Exclude<keyof Figures, 'bulkCpu' | 'singleCpu' | 'runCpu'>;
+
+const shown: Readonly<Record<Shown, string>> = {
   bulk: 'bulk enqueue /s',
   single: 'single enqueue /s',
   run: 'claim, run, settle /s',
@@ -144,10 +149,22 @@ function ratios(measured: readonly Round[], own: string, other: string): Readonl
   );
 }
 
-function tabulate(value: (figure: keyof Figures) => number): Readonly<Record<string, number | string>> {
+/** Other work on the machine makes everybody slower, but this least. */
+function cpuOf(measured: readonly Round[], name: string): Readonly<Record<string, string>> {
+  const each = (figure: 'bulkCpu' | 'singleCpu' | 'runCpu'): string => {
+    const found = measured.map((round) => round[name]?.[figure]);
+    const [ofProcess, ofServer] = (['process', 'server'] as const).map((place) =>
+      median(found.map((cpu) => cpu?.[place] ?? null)),
+    );
+    return `${ofProcess?.toFixed(1)} + ${ofServer?.toFixed(1)}`;
+  };
+  return { 'bulk enqueue': each('bulkCpu'), 'single enqueue': each('singleCpu'), 'claim, run, settle': each('runCpu') };
+}
+
+function tabulate(value: (figure: Shown) => number): Readonly<Record<string, number | string>> {
   return Object.fromEntries(
     Object.entries(shown).map(([figure, title]) => {
-      const number = value(figure as keyof Figures);
+      const number = value(figure as Shown);
       return [title, Number.isNaN(number) ? '' : number > 1_000 ? Math.round(number) : Number(number.toFixed(2))];
     }),
   );

@@ -20,6 +20,20 @@ export interface Figures {
   readonly bytes: number | null;
   readonly pickupP50: number | null;
   readonly pickupP99: number | null;
+  /** Where the time went, µs of CPU a task: in the process, and in the thread of Redis that runs commands. */
+  readonly bulkCpu: Cpu;
+  readonly singleCpu: Cpu;
+  readonly runCpu: Cpu;
+}
+
+export interface Cpu {
+  readonly process: number;
+  readonly server: number | null;
+}
+
+interface Measured {
+  readonly perSecond: number;
+  readonly cpu: Cpu;
 }
 
 /** Callers that enqueue one task at a time. */
@@ -34,30 +48,47 @@ const input: Input = { to: 'a@b.c', n: 1, s: 'x'.repeat(100) };
 const system = await loadSystem(name);
 await system.open(url);
 const bytesBefore = await usedMemory();
-const bulk = await perSecond(tasks, enqueueAll);
+const bulk = await measure(tasks, enqueueAll);
 await system.trim?.();
 const bytes = bytesBefore === null ? null : (((await usedMemory()) ?? 0) - bytesBefore) / tasks;
 const run = await runAll(tasks);
 const singles = Math.round(tasks / 4);
-const single = await perSecond(singles, enqueueSingly);
+const single = await measure(singles, enqueueSingly);
 await runAll(singles);
 const latencies = system.isTold ? await pickUp() : null;
 await system.close();
 const figures: Figures = {
-  bulk,
-  single,
-  run,
+  bulk: bulk.perSecond,
+  single: single.perSecond,
+  run: run.perSecond,
   bytes,
   pickupP50: latencies === null ? null : quantile(latencies, 0.5),
   pickupP99: latencies === null ? null : quantile(latencies, 0.99),
+  bulkCpu: bulk.cpu,
+  singleCpu: single.cpu,
+  runCpu: run.cpu,
 };
 console.log(JSON.stringify(figures));
 process.exit(0);
 
-async function perSecond(number: number, work: (number: number) => Promise<void>): Promise<number> {
+async function measure(number: number, work: (number: number) => Promise<void>): Promise<Measured> {
+  const serverBefore = await serverCpuUs();
+  const before = process.cpuUsage();
   const startedAt = systemClock.elapsed();
   await work(number);
-  return (number / (systemClock.elapsed() - startedAt)) * 1_000;
+  const perSecond = (number / (systemClock.elapsed() - startedAt)) * 1_000;
+  const { user, system } = process.cpuUsage(before);
+  const server = serverBefore === null ? null : (((await serverCpuUs()) ?? 0) - serverBefore) / number;
+  return { perSecond, cpu: { process: (user + system) / number, server } };
+}
+
+async function serverCpuUs(): Promise<number | null> {
+  if (!url.startsWith('redis:')) return null;
+  const client = new Redis(url);
+  const text = await client.info('cpu');
+  client.disconnect();
+  const read = (kind: string): number => Number(new RegExp(`used_cpu_${kind}_main_thread:([\\d.]+)`).exec(text)?.[1]);
+  return (read('user') + read('sys')) * 1e6;
 }
 
 async function enqueueAll(number: number): Promise<void> {
@@ -83,13 +114,15 @@ async function enqueueSingly(number: number): Promise<void> {
 }
 
 /** Until the last one is settled; how long a worker takes to stop is another matter. */
-async function runAll(number: number): Promise<number> {
-  const startedAt = systemClock.elapsed();
-  const worker = await system.work(() => {});
-  await worker.settled(number);
-  const tookMs = systemClock.elapsed() - startedAt;
-  await worker.stop();
-  return (number / tookMs) * 1_000;
+async function runAll(number: number): Promise<Measured> {
+  let stop = async (): Promise<unknown> => {};
+  const measured = await measure(number, async () => {
+    const worker = await system.work(() => {});
+    stop = () => worker.stop();
+    await worker.settled(number);
+  });
+  await stop();
+  return measured;
 }
 
 /** The worker in another process, as it is where people run them. */
