@@ -115,7 +115,7 @@ async function enqueueSingly(number: number): Promise<void> {
 
 /** Until the last one is settled; how long a worker takes to stop is another matter. */
 async function runAll(number: number): Promise<Measured> {
-  let stop = async (): Promise<unknown> => {};
+  let stop: () => Promise<unknown> = () => Promise.resolve();
   const measured = await measure(number, async () => {
     const worker = await system.work(() => {});
     stop = () => worker.stop();

@@ -105,7 +105,7 @@ export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, a
     .toString('latin1')
     .split(' ')
     .map((id, place) => {
-      const head = heads[Number(headNumbers[place]) - 1] ?? [];
+      const head = heads[heads.length > 1 ? Number(headNumbers[place]) - 1 : 0] ?? [];
       const shape = shapes.get(head[1] ?? null);
       if (shape === undefined) throw new Error(`Invariant broken: task ${id} has a shape that is not stored`);
       const [leaseUntil = 0] = leases.length === 1 ? leases : leases.slice(place, place + 1);

@@ -6,28 +6,25 @@
 -- flowId, group]; payloads stand in ARGV
 -- behind `offset`; `unknown` says what a parent is that nobody knows: "refuse" or "fail"; places in `skips` are passed over.
 
-local arrivals = {}
-local nobody = {}
+local arrivals = { nobody = {}, nothingOwn = cmsgpack.pack(false, false, false) }
 
-local function lettersOf(extra, dependsOn)
+function arrivals.lettersOf(extra, dependsOn)
   if not extra then return '' end
   local rules, parents = extra[3] and 'l' or '', #dependsOn > 0 and 'd' or ''
   return rules .. parents .. (extra[2] and 'k' or '') .. (extra[8] and 'g' or '')
 end
 
 -- What tasks of a form and of the same letters have in common, as it is stored and as a task.
-local function make(form, dueAt, letters)
+function arrivals.make(form, dueAt, letters)
   local startBy, expiresAt = form[4] and dueAt + form[4], form[5] and now + form[5]
   form.shape = form.shape or shapeIdOf(form[1])
   local common = cmsgpack.pack(form.shape, now, dueAt, startBy, expiresAt, letters)
   return { start = join(common, ''), task = freshTask(common) }
 end
 
-local nothingOwn = cmsgpack.pack(false, false, false)
-
 -- The row, with all that is kept beside it.
-local function storeRow(batch, i, made)
-  local id, extra, own = batch.ids[i], batch.extras[i], nothingOwn
+function arrivals.storeRow(batch, i, made)
+  local id, extra, own = batch.ids[i], batch.extras[i], arrivals.nothingOwn
   if extra then
     local key, rules, more, flowId, group = extra[2], extra[3], extra[4], extra[7], extra[8]
     own, ownKeys[id], ownGroups[id] = cmsgpack.pack(key, group, more), key, group
@@ -40,7 +37,7 @@ local function storeRow(batch, i, made)
 end
 
 -- Looks at the parents as they are now.
-local function storeEdges(id, task, dependsOn)
+function arrivals.storeEdges(id, task, dependsOn)
   edges.parents[id] = dependsOn
   set(puts, 'parents', id, cjson.encode(dependsOn))
   for _, dependency in ipairs(dependsOn) do
@@ -51,15 +48,15 @@ local function storeEdges(id, task, dependsOn)
   end
 end
 
-local function insert(batch, i, form, dueAt, dependsOn)
+function arrivals.insert(batch, i, form, dueAt, dependsOn)
   local id, extra = batch.ids[i], batch.extras[i]
-  local made = make(form, dueAt, lettersOf(extra, dependsOn))
+  local made = arrivals.make(form, dueAt, arrivals.lettersOf(extra, dependsOn))
   local task = made.task
   tasks[id] = task
-  set(puts, 'tasks', id, storeRow(batch, i, made))
+  set(puts, 'tasks', id, arrivals.storeRow(batch, i, made))
   if extra then owns[id] = cmsgpack.pack(extra[2], extra[8]) end
   if #dependsOn > 0 then
-    storeEdges(id, task, dependsOn)
+    arrivals.storeEdges(id, task, dependsOn)
     -- Its row alone would say that it is queued.
     if task[STATE] == 'blocked' then dirty[id] = task end
   end
@@ -76,20 +73,20 @@ end
 
 -- Nothing but its own differs in such a task from its neighbours: no parents, no flow, not in the place of another. It is stored with the
 -- others of its crowd; whoever asks for it before reads its row. Answers its state.
-local function joinCrowd(batch, i, form)
-  local letters = lettersOf(batch.extras[i], nobody)
+function arrivals.joinCrowd(batch, i, form)
+  local letters = arrivals.lettersOf(batch.extras[i], arrivals.nobody)
   local crowd = form.crowds[letters]
   if not crowd then
-    crowd = make(form, form.dueAt, letters)
+    crowd = arrivals.make(form, form.dueAt, letters)
     crowd.form, crowd.ids, crowd.rows = form, {}, {}
     form.crowds[letters], batch.crowds[#batch.crowds + 1] = crowd, crowd
   end
   local n = #crowd.ids + 1
-  crowd.ids[n], crowd.rows[n] = batch.ids[i], storeRow(batch, i, crowd)
+  crowd.ids[n], crowd.rows[n] = batch.ids[i], arrivals.storeRow(batch, i, crowd)
   return crowd.task[STATE]
 end
 
-local function insertCrowds(batch)
+function arrivals.insertCrowds(batch)
   for _, crowd in ipairs(batch.crowds) do
     set(puts, 'tasks', crowd.ids, crowd.rows)
     add('shapeUses', crowd.form.shape, #crowd.ids)
@@ -100,7 +97,7 @@ local function insertCrowds(batch)
   batch.crowds = {}
 end
 
-local function hasSameBody(batch, i, form)
+function arrivals.hasSameBody(batch, i, form)
   local id = batch.ids[i]
   local shape, key, _, _, before = cmsgpack.unpack(commonOf(rows[id])), ownOf(rows[id])
   loadShapes({ shape })
@@ -110,8 +107,8 @@ local function hasSameBody(batch, i, form)
 end
 
 -- Only a holder that waits can be replaced: what runs, or ran within `keyForMs`, stands.
-local function replace(batch, i, form, holderId, dependsOn)
-  insertCrowds(batch)
+function arrivals.replace(batch, i, form, holderId, dependsOn)
+  arrivals.insertCrowds(batch)
   load({ holderId })
   local holder = tasks[holderId]
   if not holder or not isWaiting(holder[STATE]) then return 'duplicate', holderId, '' end
@@ -122,36 +119,36 @@ local function replace(batch, i, form, holderId, dependsOn)
   enter('replace', holderId, holder, from)
   local isEarlier = form.fields[IF_EXISTS] == 'replace'
   local dueAt = isEarlier and math.min(form.dueAt, holder[DUE_AT]) or form.dueAt
-  return 'replaced', holderId, insert(batch, i, form, dueAt, dependsOn)
+  return 'replaced', holderId, arrivals.insert(batch, i, form, dueAt, dependsOn)
 end
 
-local function formAt(batch, i)
+function arrivals.formAt(batch, i)
   return batch.forms[tonumber(batch.formOf[i] or 1)]
 end
 
-local function arriveOne(batch, i, dependsOn)
-  local id, form = batch.ids[i], formAt(batch, i)
+function arrivals.arriveOne(batch, i, dependsOn)
+  local id, form = batch.ids[i], arrivals.formAt(batch, i)
   if rows[id] then
-    if not hasSameBody(batch, i, form) then return 'conflict', id, '' end
+    if not arrivals.hasSameBody(batch, i, form) then return 'conflict', id, '' end
     load({ id })
     return 'existing', '', tasks[id][STATE]
   end
   local holderId = batch.extras[i] and holderOf(batch.extras[i][2])
   if not holderId then
     local extra = batch.extras[i]
-    if #dependsOn == 0 and not (extra and extra[7]) then return 'created', '', joinCrowd(batch, i, form) end
-    return 'created', '', insert(batch, i, form, form.dueAt, dependsOn)
+    if #dependsOn == 0 and not (extra and extra[7]) then return 'created', '', arrivals.joinCrowd(batch, i, form) end
+    return 'created', '', arrivals.insert(batch, i, form, form.dueAt, dependsOn)
   end
   local rule = form.fields[IF_EXISTS]
   if rule == 'error' then return 'conflict', holderId, '' end
   if rule == 'return' then return 'duplicate', holderId, '' end
-  return replace(batch, i, form, holderId, dependsOn)
+  return arrivals.replace(batch, i, form, holderId, dependsOn)
 end
 
 -- Each parent once, in the place of a task whose key was held its holder. A holder of a kept key may be gone: it has
 -- succeeded, so nothing waits for it.
-local function parentsOf(batch, i, standsFor, holders)
-  if not batch.extras[i] or not batch.extras[i][5] then return nobody end
+function arrivals.parentsOf(batch, i, standsFor, holders)
+  if not batch.extras[i] or not batch.extras[i][5] then return arrivals.nobody end
   local list, seen = {}, {}
   for _, dependency in ipairs(batch.extras[i][5]) do
     local parent = standsFor[dependency[1]] or dependency[1]
@@ -166,7 +163,7 @@ local function parentsOf(batch, i, standsFor, holders)
 end
 
 -- Whom a task blocks gains it as a parent. Answers what is refused, or nil.
-local function gainParents(gains)
+function arrivals.gainParents(gains)
   local gained, order, open = {}, {}, {}
   for _, gain in ipairs(gains) do
     local child, parent, onFailure, i = gain[1], gain[2], gain[3], gain[4]
@@ -204,7 +201,7 @@ local function gainParents(gains)
 end
 
 -- Reads what the batch is about.
-local function openBatch(batch)
+function arrivals.openBatch(batch)
   local keys, others = {}, {}
   batch.crowds = {}
   for _, extra in pairs(batch.extras) do
@@ -233,16 +230,16 @@ end
 -- Answers a letter for each task (queued and scheduled ones that were simply created, else a dot), and the others as
 -- place, outcome, the other task, state; or what is refused: nothing may be written then.
 function arrivals.store(batch)
-  openBatch(batch)
+  arrivals.openBatch(batch)
   local letters, others, standsFor, holders, gains = {}, {}, {}, {}, {}
   for i, id in ipairs(batch.ids) do
     if batch.skips and batch.skips[i] then
       letters[i] = '.'
     elseif not batch.extras[i] and not rows[id] then
-      letters[i] = string.sub(joinCrowd(batch, i, formAt(batch, i)), 1, 1)
+      letters[i] = string.sub(arrivals.joinCrowd(batch, i, arrivals.formAt(batch, i)), 1, 1)
     else
-      local dependsOn = parentsOf(batch, i, standsFor, holders)
-      local outcome, of, state = arriveOne(batch, i, dependsOn)
+      local dependsOn = arrivals.parentsOf(batch, i, standsFor, holders)
+      local outcome, of, state = arrivals.arriveOne(batch, i, dependsOn)
       local isPlain = outcome == 'created' and (state == 'queued' or state == 'scheduled')
       letters[i] = isPlain and string.sub(state, 1, 1) or '.'
       if not isPlain then
@@ -267,6 +264,6 @@ function arrivals.store(batch)
       end
     end
   end
-  insertCrowds(batch)
-  return table.concat(letters), others, gainParents(gains)
+  arrivals.insertCrowds(batch)
+  return table.concat(letters), others, arrivals.gainParents(gains)
 end

@@ -10,7 +10,7 @@ local function leasesOf(ids, leaseUntil)
   return leases
 end
 
--- What heads have in common, each once, and which of them is whose; their shapes as id, text, …
+-- What heads have in common, each once, and which of them is whose, nothing when there is one; their shapes as id, text, …
 local function headsOf(ids)
   local heads, numbers, headOfEach, seen, list = {}, {}, {}, {}, {}
   for i, id in ipairs(ids) do
@@ -27,7 +27,7 @@ local function headsOf(ids)
     end
     headOfEach[i] = number
   end
-  return heads, table.concat(headOfEach, ' '), list
+  return heads, #heads > 1 and table.concat(headOfEach, ' ') or '', list
 end
 
 -- The texts beside the heads: place, letter, text, …

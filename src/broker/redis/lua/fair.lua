@@ -1,12 +1,14 @@
 -- A queue with groups as a claim reads it: the line of the group whose turn it is, and after it was served the next.
 
+local groups = {}
+
 -- Groups looked at beyond those that are served: behind full limits and deadlines the next claim goes on.
 local GROUPS_LOOKED = limits.claimScanMax
 -- Of many groups each is served once or twice.
 local GROUP_PAGE = 2
 
 -- `live` are the groups whose lines are open, in the order of their turns from place `head` to `tail`.
-local function openFair(name, limit)
+function groups.open(name, limit)
   local fair = { name = name, left = limit, live = {}, head = 1, tail = 1, rank = 0, page = {}, at = 1, looked = limit + GROUPS_LOOKED }
   fair.standing = prefix .. queueKey(name) .. ':standing'
   local own = turns.entryOf(name, '')
@@ -14,14 +16,14 @@ local function openFair(name, limit)
   return fair
 end
 
-local function isBefore(a, b)
+function groups.isBefore(a, b)
   if a.turn ~= b.turn then return a.turn < b.turn end
   if a.since ~= b.since then return a.since < b.since end
   return a.group < b.group
 end
 
 -- The next group that this claim has not looked at yet; nil behind the last.
-local function nextStanding(fair)
+function groups.nextStanding(fair)
   if fair.at > #fair.page then
     if fair.isLast then return nil end
     local size = math.min(fair.looked, 100)
@@ -51,49 +53,49 @@ local function nextStanding(fair)
   return fair.page[fair.at]
 end
 
-local function openGroup(fair, standing)
-  turns.entryOf(fair.name, standing.group, standing.turn, standing.since)
+function groups.openGroup(fair, standing)
+  local entry = turns.entryOf(fair.name, standing.group, standing.turn, standing.since)
   standing.line = openLine(fair.name .. '\0' .. standing.group, lineKey(fair.name, standing.group), fair.left, GROUP_PAGE)
-  standing.line.readsLeft = fair.readsLeft
+  standing.line.readsLeft, standing.line.entry = fair.readsLeft, entry
   fair.head = fair.head - 1
   fair.live[fair.head] = standing
 end
 
-local function closeFirst(fair)
+function groups.closeFirst(fair)
   closeLine(fair.live[fair.head].line)
   fair.live[fair.head], fair.head = nil, fair.head + 1
 end
 
 -- The first was served and takes its new place, mostly the last.
-local function serveFirst(fair)
+function groups.serveFirst(fair)
   local first, place = fair.live[fair.head], fair.tail
   first.turn, first.since = turns.serve(fair.name, first.group)
   fair.live[fair.head], fair.head = nil, fair.head + 1
-  while place >= fair.head and isBefore(first, fair.live[place]) do
+  while place >= fair.head and groups.isBefore(first, fair.live[place]) do
     fair.live[place + 1], place = fair.live[place], place - 1
   end
   fair.live[place + 1], fair.tail = first, fair.tail + 1
 end
 
 -- The group that is next and has a candidate; nil when there is none.
-local function advanceFair(fair, first)
+function groups.advance(fair, first)
   while fair.left > 0 do
-    local best, standing = fair.live[fair.head], nextStanding(fair)
-    if standing and (not best or isBefore(standing, best)) then
+    local best, standing = fair.live[fair.head], groups.nextStanding(fair)
+    if standing and (not best or groups.isBefore(standing, best)) then
       fair.at, fair.last = fair.at + 1, standing.member
-      openGroup(fair, standing)
+      groups.openGroup(fair, standing)
     elseif not best then
       return nil
     else
       best.line.left = fair.left
       if advanceLine(best.line, first) then return best end
-      closeFirst(fair)
+      groups.closeFirst(fair)
     end
   end
 end
 
 -- Remembers which group the next claim goes on behind, or that it begins anew.
-local function closeFair(fair)
+function groups.close(fair)
   if fair.hasMore then
     set(puts, 'turnCursors', fair.name, fair.last)
   elseif fair.isLooking and fair.isLast then

@@ -24,6 +24,7 @@ local function readLine(line, size)
   end
   line.orders, line.at, line.rank, line.isDone = orders, 1, line.rank + #line.ids, #line.ids < size
   line.last = line.ids[#line.ids] or line.last
+  if line.entry then line.entry.seen = (line.entry.seen or 0) + #line.ids end
   if #line.ids == 0 then return end
   if lookFor.rules then loadRules(line.ids) end
   if not lookFor.deadlines then return end

@@ -28,7 +28,7 @@ local function openLines(request)
     if request.limit > 0 and demand[2] > 0 then turns.claimedFrom[demand[1]] = true end
     if gate.readQueue(demand[1], pauses[i]) == '' then
       local name, limit = demand[1], demand[2]
-      lines[#lines + 1] = turns.roundOf(name) and openFair(name, limit) or openLine(name, queueKey(name), limit, limit)
+      lines[#lines + 1] = turns.roundOf(name) and groups.open(name, limit) or openLine(name, queueKey(name), limit, limit)
     end
   end
   lookFor.orders, lookFor.rules = #lines > 1, call('EXISTS', prefix .. 'rules') == 1
@@ -44,7 +44,7 @@ end
 local function headOfLine(line, limit)
   local own = line
   if line.live then
-    local group = advanceFair(line, limit)
+    local group = groups.advance(line, limit)
     own = group and group.line
   elseif not advanceLine(line, limit) then
     own = nil
@@ -73,7 +73,8 @@ end
 
 -- Whether a task was taken: not when a limit holds it back.
 local function take(id, line, ids)
-  local rules = gate.withQueueRule(rulesOf[id], line.name)
+  local rules = rulesOf[id]
+  if gate.queueRules[line.name] then rules = gate.withQueueRule(rules, line.name) end
   if rules and not hasRoom(rules) then
     -- Nothing else of this queue can run when all of it carries the limit.
     if gate.queueRules[line.name] and gate.limitOf(gate.QUEUE_MARK .. line.name).isClosed then line.left = 0 end
@@ -91,7 +92,7 @@ local function takeFrom(first, second, most, ids)
   repeat
     local id = own.ids[own.at]
     own.at = own.at + 1
-    if take(id, line, ids) and line.live then serveFirst(line) end
+    if take(id, line, ids) and line.live then groups.serveFirst(line) end
     id = own.ids[own.at]
   until line.live or line.left == 0 or #ids == most or not id or (second and not comesBefore(own.orders[own.at], id, second))
 end
@@ -105,7 +106,7 @@ local function pick(request)
     takeFrom(first, second, request.limit, ids)
   end
   for _, line in ipairs(lines) do
-    if line.live then closeFair(line) else closeLine(line) end
+    if line.live then groups.close(line) else closeLine(line) end
   end
   return ids
 end

@@ -5,8 +5,8 @@
 -- what is configured for a name in all queues: [weight, pause], false for none. A paused group stands in no line.
 
 -- `entries` is by queue and group what this call knows of a group there: { queue, group, turn, since, before, size, delta, base, isMoved };
--- no turn when it is not known, `before` its member in `standing` as it was, `size` how many of it were queued before the call, `delta`
--- how many came and left, `base` the delta when that was last looked at.
+-- no turn when it is not known, `before` its member in `standing` as it was, `size` how many of it were queued before the call, `seen` how
+-- many of these a claim has read, `delta` how many came and left, `base` the delta when that was last looked at.
 local turns = { rounds = {}, entries = {}, touched = {}, settings = {}, claimedFrom = {} }
 local TURN_PRICE = 10080
 
@@ -66,15 +66,19 @@ function turns.entryOf(queue, group, turn, since)
   return entry
 end
 
-local function memberOf(group, since)
-  return string.format('%016.0f', since) .. group
+-- Many stand since the same time.
+turns.sinceTexts = {}
+function turns.memberOf(group, since)
+  local text = turns.sinceTexts[since] or string.format('%016.0f', since)
+  turns.sinceTexts[since] = text
+  return text .. group
 end
 
 -- A group changes its place: the old one is given up at the end.
 function turns.touch(queue, group)
   local entry = turns.entryOf(queue, group)
   if entry.before == nil then
-    entry.before = group ~= '' and entry.turn and memberOf(group, entry.since) or false
+    entry.before = group ~= '' and entry.turn and turns.memberOf(group, entry.since) or false
     turns.touched[#turns.touched + 1] = entry
   end
   return entry
@@ -132,17 +136,17 @@ function turns.serve(queue, group)
   return entry.turn, now
 end
 
--- Groups stand in line while they have queued tasks, unless they are paused.
-local function isStanding(entry)
-  return entry.group ~= '' and entry.turn and not turns.settingsOf(entry.group)[2]
-    and call('EXISTS', prefix .. lineKey(entry.queue, entry.group)) == 1
+-- Groups stand in line while they have queued tasks, unless they are paused. Mostly the call has seen more of them than left.
+function turns.isStanding(entry)
+  if entry.group == '' or not entry.turn or turns.settingsOf(entry.group)[2] then return false end
+  return (entry.size or entry.seen or 0) + entry.delta > 0 or call('EXISTS', prefix .. lineKey(entry.queue, entry.group)) == 1
 end
 
 -- What changes in one queue: fields of `turns`, members of `standing`.
-local function changesOf(entries)
+function turns.changesOf(entries)
   local fields, gone, standing = {}, {}, {}
   for _, entry in ipairs(entries) do
-    local member = isStanding(entry) and memberOf(entry.group, entry.since)
+    local member = turns.isStanding(entry) and turns.memberOf(entry.group, entry.since)
     if entry.isMoved then
       fields[#fields + 1], fields[#fields + 2] = entry.group, string.format('%.0f %.0f', entry.turn, entry.since)
     end
@@ -163,7 +167,7 @@ function turns.write()
   end
   for queue, entries in pairs(byQueue) do
     local key = queueKey(queue)
-    local fields, gone, standing = changesOf(entries)
+    local fields, gone, standing = turns.changesOf(entries)
     if #fields > 0 then
       call('HSET', prefix .. 'rounds', queue, string.format('%.0f', turns.roundOf(queue)))
       variadic('HSET', key .. ':turns', fields)
