@@ -39,7 +39,7 @@ end
 -- Answers an outcome and a task: the one that was fired, or that is in the way.
 local function enqueueOf(firing)
   local id = batch.ids[firing[F_TASK]]
-  local outcome, of = arriveOne(batch, firing[F_TASK], {})
+  local outcome, of = arrivals.arriveOne(batch, firing[F_TASK], {})
   if outcome == 'replaced' then edges.finished[#edges.finished + 1] = of end
   if outcome == 'created' or outcome == 'replaced' then return 'created', id end
   -- The id is that of the time: whoever has it was fired for it.
@@ -86,7 +86,7 @@ local function note(firing, schedule, outcome, taskId)
 end
 
 loadAll()
-openBatch(batch)
+arrivals.openBatch(batch)
 local answers = {}
 for i, firing in ipairs(firings) do
   local schedule, outcome, taskId = schedules.found[firing[F_NAME]], 'unknown', false
@@ -96,7 +96,7 @@ for i, firing in ipairs(firings) do
   end
   answers[2 * i - 1], answers[2 * i] = outcome, taskId or ''
 end
-insertCrowds(batch)
+arrivals.insertCrowds(batch)
 release()
 write()
 return { answers, signals() }
