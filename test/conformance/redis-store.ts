@@ -2,6 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
+import type { Broker } from '../../src/broker/broker.ts';
 import { readAttempt, readLog } from '../../src/broker/redis/bodies.ts';
 import { readEvent } from '../../src/broker/redis/events.ts';
 import { unpack } from '../../src/broker/redis/packed.ts';
@@ -11,6 +12,7 @@ import type { Pause } from '../../src/core/facts.ts';
 import { queueLimitName } from '../../src/core/limit-rules.ts';
 import type { TaskView } from '../../src/core/states.ts';
 import { recordingBeforePrune, unlimited } from './recorded.ts';
+import { recountRedis } from './redis-recount.ts';
 import type { Contents, CreateStore } from './store.ts';
 
 let stores = 0;
@@ -24,13 +26,25 @@ export function redisStores(address: RedisOptions['address']): CreateStore {
     const namespace = `case:${stores}:${randomBytes(4).toString('hex')}`;
     const prefix = `{${namespace}}:`;
     const look = 'url' in address ? new Redis(address.url) : new Redis({ path: address.path });
+    const open = new Set<Broker>();
     return {
       connect: async () => {
-        const broker = createRedisBroker({ address, namespace, now, chance, outboxLimits });
-        await broker.open();
+        const own = createRedisBroker({ address, namespace, now, chance, outboxLimits });
+        await own.open();
+        open.add(own);
+        const close = (): Promise<void> => {
+          open.delete(own);
+          return own.close();
+        };
+        const broker = { ...own, close };
         return recorded === null ? broker : recordingBeforePrune(broker, recorded);
       },
-      contents: () => readContents(look, prefix),
+      contents: async () => {
+        const [broker] = open;
+        const wrong = broker === undefined ? [] : await recountRedis(look, prefix, broker);
+        if (wrong.length > 0) throw new Error(`What is kept beside the tasks is not true: ${wrong.join('; ')}`);
+        return readContents(look, prefix);
+      },
       events: async () => {
         const kept = await look.xrange(`${prefix}events`, '-', '+');
         return [...(recorded ?? []), ...kept.map(([id, fields]) => readEvent(id, fields))];

@@ -5,11 +5,9 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { readEvent } from '../../src/broker/redis/events.ts';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
-import { limits } from '../../src/core/limits.ts';
-import type { Task } from '../../src/core/task.ts';
 import { unlimited } from '../conformance/recorded.ts';
+import { recountRedis } from '../conformance/redis-recount.ts';
 import { readContents } from '../conformance/redis-store.ts';
-import { recountRedis } from './redis-recount.ts';
 import { holding, type OutsideStore, type SimStore } from './sim-store.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -50,7 +48,7 @@ function simStore(broker: Broker, look: Redis, prefix: string, timeline: Timelin
     broker: holding({ ...broker, prune }, timeline),
     state: null,
     driver: null,
-    recount: async () => recountRedis(look, prefix, await allTasks(broker, await look.hkeys(`${prefix}tasks`))),
+    recount: () => recountRedis(look, prefix, broker),
     events: (seq) => timeline.hold(eventsAfter(seq)),
     taskIds: async () => (await look.hkeys(`${prefix}tasks`)).sort(),
     counts: async () => (await readContents(look, prefix)).counts,
@@ -65,11 +63,4 @@ function simStore(broker: Broker, look: Redis, prefix: string, timeline: Timelin
       look.disconnect();
     },
   };
-}
-
-async function allTasks(broker: Broker, ids: readonly string[]): Promise<readonly Task[]> {
-  const tasks: (Task | null)[] = [];
-  for (let from = 0; from < ids.length; from += limits.batchMax)
-    tasks.push(...(await broker.getTasks(ids.slice(from, from + limits.batchMax))));
-  return tasks.filter((task) => task !== null);
 }

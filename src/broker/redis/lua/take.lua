@@ -15,6 +15,8 @@ local function claimedBefore(token)
     return a < b
   end)
   if #mine > 0 then return mine end
+  -- They end in this call: whoever claims under the token now may be another worker.
+  set(members, 'worker:' .. string.sub(text, 1, 40), token, false)
 end
 
 local function openLines(request)

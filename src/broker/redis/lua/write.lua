@@ -59,8 +59,11 @@ local function writeSums()
   end
   for name, fields in pairs(sums) do
     for field, delta in pairs(fields) do
-      if delta ~= 0 and call('HINCRBY', prefix .. name, field, delta) == 0 then
-        call('HDEL', prefix .. name, field)
+      local isOver = delta ~= 0 and call('HINCRBY', prefix .. name, field, delta) == 0
+      if isOver then call('HDEL', prefix .. name, field) end
+      -- A shape that came and went in this call has no sum yet.
+      if delta == 0 and name == 'shapeUses' then isOver = call('HEXISTS', prefix .. name, field) == 0 end
+      if isOver then
         if name == 'openClaims' then
           local worker = string.sub(call('HGET', prefix .. 'claims', field), 1, 40)
           call('HDEL', prefix .. 'claims', field)

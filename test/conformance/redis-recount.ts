@@ -2,7 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import type { Broker } from '../../src/broker/broker.ts';
 import { type Packed, unpack } from '../../src/broker/redis/packed.ts';
+import { limits } from '../../src/core/limits.ts';
 import { isFinished } from '../../src/core/states.ts';
 import type { Task } from '../../src/core/task.ts';
 
@@ -24,7 +26,8 @@ interface Stored {
 }
 
 /** Each difference as a sentence. */
-export async function recountRedis(look: Redis, prefix: string, known: readonly Task[]): Promise<readonly string[]> {
+export async function recountRedis(look: Redis, prefix: string, broker: Broker): Promise<readonly string[]> {
+  const known = await allTasks(broker, await look.hkeys(`${prefix}tasks`));
   const heads = await look.hgetallBuffer(`${prefix}heads`);
   const rows = await look.hgetallBuffer(`${prefix}tasks`);
   const read = (found: Record<string, Buffer>, count: number, pick: (values: readonly Packed[]) => readonly Packed[]) =>
@@ -42,6 +45,13 @@ export async function recountRedis(look: Redis, prefix: string, known: readonly 
   };
   const parts = [places(stored), claims(stored), shapes(stored), asides(stored), edges(stored), owned(stored)];
   return (await Promise.all(parts)).flat();
+}
+
+async function allTasks(broker: Broker, ids: readonly string[]): Promise<readonly Task[]> {
+  const tasks: (Task | null)[] = [];
+  for (let from = 0; from < ids.length; from += limits.batchMax)
+    tasks.push(...(await broker.getTasks(ids.slice(from, from + limits.batchMax))));
+  return tasks.filter((task) => task !== null);
 }
 
 /** Two sets of names that should be equal. */
