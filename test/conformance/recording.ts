@@ -279,6 +279,29 @@ const casesOf: Readonly<{ [sentence: string]: (record: RecordUnderTest, clock: {
     });
   },
 
+  'counts right while tasks are recorded, removed and pruned at once': async (record, clock) => {
+    const bodies = Array.from({ length: 60 }, (_each, index) => succeeded(index));
+    await record.take(
+      bodies.map((body) => eventOf('settle', body, 'running')),
+      bodies,
+    );
+    clock.now += 2_000;
+    const later = bodies.map(({ task }, index) =>
+      succeeded(index, { version: task.version + 2, createdAt: startAt + 1 }),
+    );
+    const [other, ids] = [createRecord(record.driver), bodies.map(({ task }) => task.id)];
+    const pruning = [0, 1, 2, 3].map(() => other.recording.prune(10));
+    const removing = [0, 20, 40].map((from) => record.recording.remove(ids.slice(from, from + 10)));
+    const taking = record.take(
+      later.map((body) => eventOf('settle', body, 'running')),
+      later,
+    );
+    await Promise.all([...pruning, ...removing, taking]);
+
+    const there = await record.ids('');
+    expect((await record.history.facets()).views).toEqual(there.length === 0 ? {} : { succeeded: there.length });
+  },
+
   'prunes what is past its time, but for what an unfinished task still needs': async (record, clock) => {
     const child = bodyOf(3, { state: 'blocked', dependsOn: [{ taskId: sampleId(2), onFailure: 'fail' }] });
     const bodies = [

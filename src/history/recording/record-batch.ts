@@ -1,6 +1,5 @@
 /** Stores a batch in one transaction, without the tasks that the database refuses for what is in them. */
 
-import type { TaskBody } from '../../broker/broker.ts';
 import { insertTimeline } from '../../broker/sql/attempts.ts';
 import type { CountDelta } from '../../broker/sql/changes.ts';
 import type { SqlDriver, SqlRow, SqlTransaction } from '../../broker/sql/driver.ts';
@@ -26,22 +25,24 @@ import { findRefused, type SetAside, settleAside } from './unrecorded.ts';
 /** What one statement writes at most of a batch: bounds its values in memory. Payloads and results are nearly all of a task. */
 const partBytesMax = limits.batchBytesMax;
 
-/** Whom a statement that failed was about. */
+/** Whom a statement that failed was about, and the rows that went before it. */
 interface Trouble {
-  suspects: readonly TaskBody[];
+  suspects: readonly Written[];
+  erased: readonly Recorded[];
 }
 
 /** `false`, and nothing stored, when the cursor is not where the batch begins. */
 export async function recordBatch(driver: SqlDriver, batch: RecordBatch): Promise<boolean> {
   const aside = new Map<string, SetAside>();
   for (;;) {
-    const trouble: Trouble = { suspects: [] };
+    const trouble: Trouble = { suspects: [], erased: [] };
     try {
       return await driver.transaction((tx) => store(tx, batch, aside, trouble));
     } catch (error) {
       if (error === leftOut) continue;
       if (!driver.isRefusal(error)) throw error;
-      const refused = await findRefused(trouble.suspects, (bodies) => attempt(driver, batch, bodies));
+      const { suspects, erased } = trouble;
+      const refused = await findRefused(suspects, (some) => attempt(driver, batch, some, erased));
       // What is refused is no task, or is not refused any more: it is not for us to leave out.
       if (refused.size === 0) throw error;
       for (const [taskId, problem] of refused) aside.set(taskId, { seq: batch.upTo, problem });
@@ -53,11 +54,21 @@ export async function recordBatch(driver: SqlDriver, batch: RecordBatch): Promis
 const leftOut = new Error('A task was left out');
 const undone = new Error('What was tried is undone');
 
-/** Stores these alone and undoes it; answers what the database says against it. */
-async function attempt(driver: SqlDriver, batch: RecordBatch, bodies: readonly TaskBody[]): Promise<string | null> {
+/** Writes these alone and undoes it; answers what the database says against it. */
+async function attempt(
+  driver: SqlDriver,
+  { incarnation, after, upTo }: RecordBatch,
+  some: readonly Written[],
+  erased: readonly Recorded[],
+): Promise<string | null> {
+  const taskIds = new Set(some.map(({ body }) => body.task.id));
   try {
     await driver.transaction(async (tx) => {
-      await store(tx, { ...batch, bodies }, new Map(), { suspects: [] });
+      // Another recorder was here: what was read of the rows is old, and the batch is not ours any more.
+      if (!(await advance(tx, incarnation, after, upTo))) return;
+      const former = erased.filter(({ id }) => taskIds.has(id));
+      await eraseRecorded(tx, former);
+      await storeBodies(tx, some, upTo, new Map(), { suspects: [], erased });
       throw undone;
     });
     return null;
@@ -81,8 +92,9 @@ async function store(
   const recorded = await readRecorded(tx, named);
   const wanted = [...bodies.values()].filter(({ task }) => !aside.has(task.id));
   const lives = livesOf(events, wanted, recorded);
+  trouble.erased = lives.erased;
   await eraseRecorded(tx, lives.erased);
-  await storeBodies(tx, lives.written, batch, aside, trouble);
+  await storeBodies(tx, lives.written, upTo, aside, trouble);
   await endRecorded(tx, lives.ended);
   await storeHappened(tx, batch, bodies, remaining(recorded, lives));
   await storeDeltas(tx, events.at(-1)?.at ?? 0, countsOf(lives), minutesOf(events, bodies, recorded));
@@ -102,7 +114,7 @@ function namedBy(events: RecordBatch['events'], bodies: Bodies): readonly string
 async function storeBodies(
   tx: SqlTransaction,
   written: readonly Written[],
-  { upTo }: RecordBatch,
+  upTo: number,
   aside: Map<string, SetAside>,
   trouble: Trouble,
 ): Promise<void> {
@@ -119,7 +131,7 @@ async function storeBodies(
   }
   if (aside.size > before) throw leftOut;
   for (const { writes, part } of sent) {
-    trouble.suspects = part.map(({ body }) => body);
+    trouble.suspects = part;
     for (const write of writes) await write;
   }
   trouble.suspects = [];
