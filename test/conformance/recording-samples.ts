@@ -105,6 +105,11 @@ export async function everything(driver: SqlDriver): Promise<unknown> {
   });
 }
 
+/** How many rows a table has. */
+export async function rowsOf(driver: SqlDriver, table: string): Promise<number> {
+  return (await driver.read((tx) => tx.execute(`SELECT * FROM ${table}`))).length;
+}
+
 /** A driver whose transactions fail at their `failAt`th statement; `null` lets all through. */
 export function failing(driver: SqlDriver, failAt: () => boolean): SqlDriver {
   const broken = new Error('The power is gone');

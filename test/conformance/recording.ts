@@ -19,6 +19,7 @@ import {
   lines,
   nobody,
   type RecordUnderTest,
+  rowsOf,
   run,
   succeeded,
 } from './recording-samples.ts';
@@ -163,15 +164,6 @@ const casesOf: Readonly<{ [sentence: string]: (record: RecordUnderTest, clock: {
     expect((await record.history.events(0, 100)).map(({ kind }) => kind)).toEqual(['settle', 'settle', 'remove']);
   },
 
-  'keeps a later life that was recorded before the removal of the former one': async (record) => {
-    const [former, later] = [succeeded(1), bodyOf(1, { createdAt: startAt + 50, version: 1 })];
-    await record.take([eventOf('settle', former, 'running')], [later]);
-
-    await record.take([eventOf('remove', former, 'succeeded', { to: null, version: 4, at: startAt + 40 })], []);
-
-    expect(await record.ids('state:queued')).toEqual([sampleId(1)]);
-  },
-
   'follows a live store that went back, and forgets what it has lost': async (record) => {
     const lost = bodyOf(1, { version: 5, state: 'scheduled', epoch: 2 }, { attempts: [run(), run({ epoch: 2 })] });
     const other = succeeded(2, { version: 3 });
@@ -230,6 +222,7 @@ const casesOf: Readonly<{ [sentence: string]: (record: RecordUnderTest, clock: {
     await record.take([eventOf('settle', second, 'running')], [second]);
 
     expect((await record.history.task(sampleId(1)))?.logs).toEqual(lines(max, 1, 20));
+    expect(await rowsOf(record.driver, 'logs')).toBe(max);
   },
 
   'gives back tasks as they were, in the order they are asked for': async (record) => {
@@ -256,6 +249,19 @@ const casesOf: Readonly<{ [sentence: string]: (record: RecordUnderTest, clock: {
     expect(await record.recording.unfinished(null, 10)).toEqual([running.task]);
     expect(await record.recording.unfinished(sampleId(1), 10)).toEqual([]);
     expect(await record.ids('state:running')).toEqual([sampleId(1)]);
+  },
+
+  'leaves nothing beside a task that has ended, or is gone': async (record) => {
+    const started = [1, 2, 3].map((number) => bodyOf(number, { state: 'running', workerId: 'w' }));
+    await record.take(
+      started.map((body) => eventOf('claim', body, 'queued')),
+      started,
+    );
+    const retried = eventOf('retry', bodyOf(9), 'failed');
+    const removed = eventOf('remove', succeeded(3), 'succeeded', { to: null, version: 9 });
+    await record.take([eventOf('settle', succeeded(1), 'running'), retried, removed], [succeeded(1), succeeded(2)]);
+
+    for (const table of ['claims', 'unfinished', 'timeline']) expect(await rowsOf(record.driver, table), table).toBe(0);
   },
 
   'removes finished tasks, and no others': async (record) => {

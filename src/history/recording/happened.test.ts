@@ -53,6 +53,17 @@ test('gives each end to the minute of its event, whatever became of the task sin
   ]);
 });
 
+test('adds what a run took to its own end, also where two came in one millisecond', () => {
+  const body = succeeded(1, { version: 6 });
+  const at = startAt + 16;
+  const events = numbered([
+    eventOf('settle', body, 'running', { to: 'failed', version: 3, at }),
+    eventOf('settle', body, 'running', { at }),
+  ]);
+  const [told] = minutesOf(events, new Map([[sampleId(1), body]]), new Map()).values();
+  expect(told).toEqual([['default', 'mail.send', 1, 1, 0, 0, 5, 10]]);
+});
+
 test('writes items that are alike once, and keeps their order', () => {
   const item = (id: string, version = 1) => ({ ...eventOf('enqueue', bodyOf(1), null).items[0], taskId: id, version });
   const items = [item('a'), item('b'), item('c', 2), item('d')] as BatchEvent['items'];
