@@ -51,7 +51,7 @@ await onOwnRedis((server) => {
       await broker.close();
     });
 
-    test('with its memory full it takes no new task, and running ones go on and end', async () => {
+    test('with its memory full it takes no new task, running ones go on and end, and workers are commanded', async () => {
       const broker = await open();
       await broker.enqueue([newTask(sampleId(1))]);
       const [claimed] = await broker.claim(claimRequest(sampleToken(1)));
@@ -61,6 +61,7 @@ await onOwnRedis((server) => {
       expect((await broker.heartbeat(heartbeatRequest([beat(claimed!.lease)]))).beats).toEqual(['ok']);
       const { results } = await broker.settle([settlement(sampleId(1), sampleToken(1), finish('succeeded'))]);
       expect(results).toEqual([{ outcome: 'applied' }]);
+      expect(await broker.control(['worker-1'], { kind: 'drain' })).toMatchObject([{ outcome: 'sent' }]);
       await admin.config('SET', 'maxmemory', '0');
       await broker.close();
     });

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- control: leaves a command for workers until they have heard it.
 --
 -- ARGV[2] ids of workers, a JSON list, ARGV[3] what the command is about: it replaces another one about the same, ARGV[4] the
