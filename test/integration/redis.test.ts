@@ -66,6 +66,19 @@ await onOwnRedis((server) => {
       await broker.close();
     });
 
+    test('a restored child waits for parents that are enqueued after it, alone or with their like', async () => {
+      const broker = await open();
+      const dependsOn = [1, 2].map((number) => ({ taskId: sampleId(number), onFailure: 'fail' as const }));
+      await broker.restore([storedTask(sampleId(9), { state: 'blocked', dependsOn })]);
+      await broker.enqueue([newTask(sampleId(1))]);
+      await broker.enqueue([newTask(sampleId(3)), newTask(sampleId(2)), newTask(sampleId(4))]);
+      const claimed = await broker.claim(claimRequest(sampleToken(1)));
+      await broker.settle(claimed.map(({ lease }) => settlement(lease.taskId, lease, finish('succeeded'))));
+      expect(claimed.map(({ task }) => task.id)).toEqual([1, 2, 3, 4].map(sampleId));
+      expect(await broker.getTasks([sampleId(9)])).toMatchObject([{ state: 'queued' }]);
+      await broker.close();
+    });
+
     test('results that somebody may still ask for hold up no other task that is past its time', async () => {
       const broker = await open();
       const past = { state: 'succeeded', finishedAt: 1, pruneAt: 2 } as const;

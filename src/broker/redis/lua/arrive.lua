@@ -50,7 +50,9 @@ end
 
 function arrivals.insert(batch, i, form, dueAt, dependsOn)
   local id, extra = batch.ids[i], batch.extras[i]
-  local made = arrivals.make(form, dueAt, arrivals.lettersOf(extra, dependsOn))
+  local isAwaited = batch.awaited[id]
+  local made = arrivals.make(form, dueAt, arrivals.lettersOf(extra, dependsOn) .. (isAwaited and 'h' or ''))
+  if isAwaited then set(members, 'awaited', id, false) end
   local task = made.task
   tasks[id] = task
   set(puts, 'tasks', id, arrivals.storeRow(batch, i, made))
@@ -71,7 +73,7 @@ function arrivals.insert(batch, i, form, dueAt, dependsOn)
   return task[STATE]
 end
 
--- Nothing but its own differs in such a task from its neighbours: no parents, no flow, not in the place of another. It is stored with the
+-- Nothing but its own differs in such a task from its neighbours: no parents, no flow, nobody that waits for it, not in the place of another. It is stored with the
 -- others of its crowd; whoever asks for it before reads its row. Answers its state.
 function arrivals.joinCrowd(batch, i, form)
   local letters = arrivals.lettersOf(batch.extras[i], arrivals.nobody)
@@ -136,7 +138,7 @@ function arrivals.arriveOne(batch, i, dependsOn)
   local holderId = batch.extras[i] and holderOf(batch.extras[i][2])
   if not holderId then
     local extra = batch.extras[i]
-    if #dependsOn == 0 and not (extra and extra[7]) then return 'created', '', arrivals.joinCrowd(batch, i, form) end
+    if #dependsOn == 0 and not (extra and extra[7]) and not batch.awaited[batch.ids[i]] then return 'created', '', arrivals.joinCrowd(batch, i, form) end
     return 'created', '', arrivals.insert(batch, i, form, form.dueAt, dependsOn)
   end
   local rule = form.fields[IF_EXISTS]
@@ -203,7 +205,7 @@ end
 -- Reads what the batch is about.
 function arrivals.openBatch(batch)
   local keys, others = {}, {}
-  batch.crowds = {}
+  batch.crowds, batch.awaited = {}, {}
   for _, extra in pairs(batch.extras) do
     if extra[2] then keys[#keys + 1] = extra[2] end
     for _, list in ipairs({ extra[5] or {}, extra[6] or {} }) do
@@ -219,9 +221,11 @@ function arrivals.openBatch(batch)
   loadKeys(keys)
   edges.load(others)
   if #batch.ids == 0 then return end
+  local isAnyAwaited = call('EXISTS', prefix .. 'awaited') == 1
   local known = call('HMGET', prefix .. 'tasks', unpack(batch.ids))
   for i, id in ipairs(batch.ids) do
     rows[id] = rows[id] or known[i]
+    batch.awaited[id] = isAnyAwaited and call('SISMEMBER', prefix .. 'awaited', id) == 1 or nil
     -- Asked for as a parent before it came: it may be there after all.
     if tasks[id] == false then tasks[id] = nil end
   end
@@ -235,7 +239,7 @@ function arrivals.store(batch)
   for i, id in ipairs(batch.ids) do
     if batch.skips and batch.skips[i] then
       letters[i] = '.'
-    elseif not batch.extras[i] and not rows[id] then
+    elseif not batch.extras[i] and not rows[id] and not batch.awaited[id] then
       letters[i] = string.sub(arrivals.joinCrowd(batch, i, arrivals.formAt(batch, i)), 1, 1)
     else
       local dependsOn = arrivals.parentsOf(batch, i, standsFor, holders)

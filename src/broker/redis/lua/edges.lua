@@ -3,7 +3,8 @@
 -- `edges:<child>` says of each parent o (open: not ended), d (done: holds nothing back) or f (failed: holds it back for good).
 -- `children:<parent>` are the tasks that named it, by their ids; its head has the letter h then, so that no other end asks for them.
 -- `waits` and `failed` count by child the edges that are not done, and those that failed. What a task depends on, in the
--- order in which it was said, is the text with the letter d: [[parent, onFailure], …].
+-- order in which it was said, is the text with the letter d: [[parent, onFailure], …]. `awaited` are ids that restored tasks wait for and
+-- nobody knows yet.
 
 -- What this call has brought about: tasks with children and tasks with parents that ended, blocked ones to look at, and those that
 -- ended although nobody asked for them by name.

@@ -21,8 +21,12 @@ local function restoreEdges(id, head, dependsOn)
       letter = tasks[parent] and edges.letterOf(tasks[parent][STATE], dependency[2]) or 'o'
     end
     edges.link(id, parent, letter)
+    if letter == 'o' and not tasks[parent] then set(members, 'awaited', parent, true) end
   end
-  if #edges.childrenOf(id, nil, 1) > 0 then head[ASIDE] = head[ASIDE] .. 'h' end
+  if #edges.childrenOf(id, nil, 1) > 0 then
+    head[ASIDE] = head[ASIDE] .. 'h'
+    set(members, 'awaited', id, false)
+  end
 end
 
 local function restoreOne(i, task)
