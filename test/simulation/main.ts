@@ -1,9 +1,11 @@
-/** Runs seeds from the command line: `npm run sim -- --seed 7 --trace`, `-- --seeds 1000 --store redis`, `-- --mutations`. */
+/** Runs seeds from the command line: `npm run sim -- --seed 7 --trace`, `-- --seeds 1000 --store postgres`, `-- --mutations`. */
 
 import { parseArgs } from 'node:util';
+import { startPostgres, withoutSync } from '../../src/servers/postgres.ts';
 import { startRedis } from '../../src/servers/redis.ts';
 import { catchMutation } from './catch.ts';
 import { mutations } from './mutations.ts';
+import { postgresWorlds } from './postgres-store.ts';
 import { redisWorlds } from './redis-store.ts';
 import type { OutsideStore, StoreKind } from './sim-store.ts';
 import { complaintsOf, simulate } from './simulate.ts';
@@ -26,11 +28,27 @@ type Store = StoreKind | OutsideStore;
 
 async function withStore(run: (store: Store) => Promise<void>): Promise<void> {
   if (values.store === 'memory' || values.store === 'sqlite') return run(values.store);
-  if (values.store !== 'redis') throw new Error(`There is no store ${values.store}: memory, sqlite, redis`);
+  if (values.store === 'redis') return onRedis(run);
+  if (values.store === 'postgres') return onPostgres(run);
+  throw new Error(`There is no store ${values.store}: memory, sqlite, postgres, redis`);
+}
+
+async function onRedis(run: (store: Store) => Promise<void>): Promise<void> {
   const server = await startRedis();
   try {
     await run(redisWorlds({ path: server.path }));
   } finally {
+    await server.stop();
+  }
+}
+
+async function onPostgres(run: (store: Store) => Promise<void>): Promise<void> {
+  const server = await startPostgres(withoutSync);
+  const worlds = postgresWorlds(server.url);
+  try {
+    await run(worlds);
+  } finally {
+    await worlds.close();
     await server.stop();
   }
 }

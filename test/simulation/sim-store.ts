@@ -4,7 +4,7 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import type { MemoryState } from '../../src/broker/memory/state.ts';
 import { type CountRecord, readCounts } from '../../src/broker/sql/counts.ts';
-import { statement } from '../../src/broker/sql/driver.ts';
+import { type SqlDriver, statement } from '../../src/broker/sql/driver.ts';
 import { readEvents } from '../../src/broker/sql/events.ts';
 import { recount } from '../../src/broker/sql/recount.ts';
 import type { SqliteDriver } from '../../src/broker/sqlite/driver.ts';
@@ -105,10 +105,12 @@ const pageOf = 1_000;
 function createSqlite(clock: Clock, chance: Chance): SimStore {
   const broker = createSqliteBroker({ file: ':memory:', clock, chance });
   const { driver } = broker;
+  return { broker, state: null, driver, ...sqlLooks(driver), close: () => broker.close() };
+}
+
+/** The looks behind the seam of a store of SQL. */
+export function sqlLooks(driver: SqlDriver): Omit<SimStore, 'broker' | 'state' | 'driver' | 'close'> {
   return {
-    broker,
-    state: null,
-    driver,
     recount: async () =>
       (await recount(driver)).discrepancies.map(({ what, of, sentence }) => `${what} ${of}: ${sentence}`),
     events: (seq) => driver.read((tx) => readEvents(tx, seq, pageOf)),
@@ -116,6 +118,5 @@ function createSqlite(clock: Clock, chance: Chance): SimStore {
     counts: () => driver.read(readCounts),
     held: async () => (await driver.read((tx) => tx.query(heldTasks)))[0]?.[0] ?? 0,
     heldKeys: async () => (await driver.read((tx) => tx.query(openKeys))).map(([key, taskId]) => ({ key, taskId })),
-    close: () => broker.close(),
   };
 }

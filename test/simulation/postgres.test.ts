@@ -1,0 +1,35 @@
+/** The whole engine on a virtual clock and a real Postgres, from seeds: `npm test` runs some, `SIMULATION=full` more. */
+
+import { expect, test } from 'vitest';
+import { onPostgres } from '../support/postgres-tests.ts';
+import { postgresWorlds } from './postgres-store.ts';
+import { complaintsOf, simulate } from './simulate.ts';
+
+/** Two at a time: a seed is thousands of transactions. */
+const parts = Array.from({ length: process.env.SIMULATION === 'full' ? 15 : 5 }, (_, part) => 1 + 2 * part);
+
+/** Where no order is asked for, Postgres answers in any. Events are numbered on from those of the world before. */
+const inOrder = (line: string): string =>
+  line
+    .replace(/"seq":\d+/, '')
+    .split(/[,{}]/)
+    .sort()
+    .join();
+
+await onPostgres(({ url }) => {
+  const store = postgresWorlds(url);
+
+  test.for(parts)('Postgres keeps every promise from seed %i on', async (first) => {
+    for (let seed = first; seed < first + 2; seed++)
+      expect(complaintsOf(await simulate({ seed, store })).join('\n')).toBe('');
+  });
+
+  test('a seed on Postgres tells the same story each time', async () => {
+    const [first, second] = [
+      await simulate({ seed: 9, store, trace: true }),
+      await simulate({ seed: 9, store, trace: true }),
+    ];
+    expect(first.lines.length).toBeGreaterThan(100);
+    expect(second.lines.map(inOrder)).toEqual(first.lines.map(inOrder));
+  });
+});
