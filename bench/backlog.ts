@@ -1,13 +1,15 @@
 /**
- * What a long backlog of plain tasks costs: the same tasks pass through a file in which 1,000 others wait, and one in which
- * a million do. Both by turns in one run, since the machine's speed drifts.
+ * What a long backlog of plain tasks costs: the same tasks pass through a store in which 1,000 others wait, and one in which
+ * a million do; on SQLite and, where there is a server, on Postgres. Both by turns in one run, since the machine's speed drifts.
  */
 
 import { join } from 'node:path';
 import process from 'node:process';
-import { createSqliteStore } from '../src/broker/connect.ts';
+import { connect } from '../src/broker/connect.ts';
 import { systemClock } from '../src/core/time.ts';
 import type { Store } from '../src/history/history.ts';
+import { startPostgres } from '../src/servers/postgres.ts';
+import { missingServers } from '../src/servers/programs.ts';
 import { benchClaim, benchTask, succeed } from './samples.ts';
 import { inFolder, load, quantile } from './settings.ts';
 
@@ -19,47 +21,47 @@ const batch = 100;
 /** Prints the rates and how much of the speed is left. */
 export async function run(): Promise<void> {
   console.log(
-    `${rounds} rounds of ${tasks} tasks of 130 bytes, enqueued, claimed and settled by ${batch} behind those that wait; WAL, synchronous=FULL.`,
+    `${rounds} rounds of ${tasks} tasks of 130 bytes, enqueued, claimed and settled by ${batch} behind those that wait.`,
   );
   await inFolder(async (folder) => {
-    const short = await fill(join(folder, 'short.db'), 1_000);
-    const long = await fill(join(folder, 'long.db'), backlog);
-    const rates: (readonly [short: number, long: number])[] = [];
-    // The first turn warms both.
-    for (let round = 0; round <= rounds; round += 1) {
-      const pair = [await pass(short), await pass(long)] as const;
-      if (round > 0) rates.push(pair);
-    }
-    const ratios = rates.map(([ofShort, ofLong]) => ofLong / ofShort);
-    console.table({
-      '1,000': {
-        'tasks/s': Math.round(
-          quantile(
-            rates.map(([ofShort]) => ofShort),
-            0.5,
-          ),
-        ),
-      },
-      [backlog.toLocaleString('en-US')]: {
-        'tasks/s': Math.round(
-          quantile(
-            rates.map(([, ofLong]) => ofLong),
-            0.5,
-          ),
-        ),
-        ratio: Number(quantile(ratios, 0.5).toFixed(2)),
-        lowest: Number(Math.min(...ratios).toFixed(2)),
-        highest: Number(Math.max(...ratios).toFixed(2)),
-      },
-    });
-    await short.close();
-    await long.close();
+    console.log('SQLite; WAL, synchronous=FULL:');
+    await compare(`sqlite:${join(folder, 'short.db')}`, `sqlite:${join(folder, 'long.db')}`);
   });
+  if (missingServers(['postgres']).length === 0) {
+    const server = await startPostgres();
+    console.log('Postgres with its defaults:');
+    await compare(`${server.url}?namespace=short`, `${server.url}?namespace=long`);
+    await server.stop();
+  }
   console.log(`Medians. Load of the machine: ${load()}.`);
 }
 
-async function fill(file: string, waiting: number): Promise<Store> {
-  const store = createSqliteStore({ file });
+async function compare(shortUrl: string, longUrl: string): Promise<void> {
+  const short = await fill(shortUrl, 1_000);
+  const long = await fill(longUrl, backlog);
+  const rates: (readonly [short: number, long: number])[] = [];
+  // The first turn warms both.
+  for (let round = 0; round <= rounds; round += 1) {
+    const pair = [await pass(short), await pass(long)] as const;
+    if (round > 0) rates.push(pair);
+  }
+  const ratios = rates.map(([ofShort, ofLong]) => ofLong / ofShort);
+  const median = (numbers: readonly number[]): number => Math.round(quantile(numbers, 0.5));
+  console.table({
+    '1,000': { 'tasks/s': median(rates.map(([ofShort]) => ofShort)) },
+    [backlog.toLocaleString('en-US')]: {
+      'tasks/s': median(rates.map(([, ofLong]) => ofLong)),
+      ratio: Number(quantile(ratios, 0.5).toFixed(2)),
+      lowest: Number(Math.min(...ratios).toFixed(2)),
+      highest: Number(Math.max(...ratios).toFixed(2)),
+    },
+  });
+  await short.close();
+  await long.close();
+}
+
+async function fill(url: string, waiting: number): Promise<Store> {
+  const store = connect(url);
   await store.broker.open();
   for (let left = waiting; left > 0; left -= 1_000)
     await store.broker.enqueue(Array.from({ length: Math.min(left, 1_000) }, () => benchTask()));
