@@ -1,16 +1,19 @@
 /**
  * What a long backlog of plain tasks costs: the same tasks pass through a store in which 1,000 others wait, and one in which
- * a million do; on SQLite and, where there is a server, on Postgres. Both by turns in one run, since the machine's speed drifts.
+ * a million do; on SQLite and, where there are servers, on Redis and Postgres. Both by turns in one run, since the machine's speed drifts.
  */
 
 import { join } from 'node:path';
 import process from 'node:process';
+import { createLiveStore } from '../src/broker/cluster-store.ts';
 import { connect } from '../src/broker/connect.ts';
+import { createRedisBroker } from '../src/broker/redis/redis-broker.ts';
 import { systemClock } from '../src/core/time.ts';
 import type { Store } from '../src/history/history.ts';
 import { startPostgres } from '../src/servers/postgres.ts';
 import { missingServers } from '../src/servers/programs.ts';
-import { benchClaim, benchTask, succeed } from './samples.ts';
+import { startRedis } from '../src/servers/redis.ts';
+import { benchClaim, benchTask, succeed, trimAll } from './samples.ts';
 import { inFolder, load, quantile } from './settings.ts';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
@@ -25,20 +28,26 @@ export async function run(): Promise<void> {
   );
   await inFolder(async (folder) => {
     console.log('SQLite; WAL, synchronous=FULL:');
-    await compare(`sqlite:${join(folder, 'short.db')}`, `sqlite:${join(folder, 'long.db')}`);
+    await compare((name) => connect(`sqlite:${join(folder, `${name}.db`)}`));
   });
+  if (missingServers(['redis']).length === 0) {
+    const { path, stop } = await startRedis(['--appendonly', 'yes', '--appendfsync', 'everysec']);
+    console.log('Redis; appendonly yes, appendfsync everysec:');
+    await compare((namespace) => createLiveStore(createRedisBroker({ address: { path }, namespace })));
+    await stop();
+  }
   if (missingServers(['postgres']).length === 0) {
     const server = await startPostgres();
     console.log('Postgres with its defaults:');
-    await compare(`${server.url}?namespace=short`, `${server.url}?namespace=long`);
+    await compare((name) => connect(`${server.url}?namespace=${name}`));
     await server.stop();
   }
   console.log(`Medians. Load of the machine: ${load()}.`);
 }
 
-async function compare(shortUrl: string, longUrl: string): Promise<void> {
-  const short = await fill(shortUrl, 1_000);
-  const long = await fill(longUrl, backlog);
+async function compare(open: (name: 'short' | 'long') => Store): Promise<void> {
+  const short = await fill(open('short'), 1_000);
+  const long = await fill(open('long'), backlog);
   const rates: (readonly [short: number, long: number])[] = [];
   // The first turn warms both.
   for (let round = 0; round <= rounds; round += 1) {
@@ -60,15 +69,16 @@ async function compare(shortUrl: string, longUrl: string): Promise<void> {
   await long.close();
 }
 
-async function fill(url: string, waiting: number): Promise<Store> {
-  const store = connect(url);
+async function fill(store: Store, waiting: number): Promise<Store> {
   await store.broker.open();
-  for (let left = waiting; left > 0; left -= 1_000)
+  for (let left = waiting; left > 0; left -= 1_000) {
     await store.broker.enqueue(Array.from({ length: Math.min(left, 1_000) }, () => benchTask()));
+    await trimAll(store.broker);
+  }
   return store;
 }
 
-/** As many come as go, so the backlog stays. Answers tasks a second. */
+/** As many come as go, so the backlog stays; an outbox is trimmed. Answers tasks a second. */
 async function pass({ broker }: Store): Promise<number> {
   const startedAt = systemClock.elapsed();
   let claimed = await broker.claim(benchClaim(batch));
@@ -77,5 +87,6 @@ async function pass({ broker }: Store): Promise<number> {
     claimed = (await broker.settle(claimed.map(succeed), benchClaim(batch))).claimed;
   }
   await broker.settle(claimed.map(succeed));
+  await trimAll(broker);
   return (tasks / (systemClock.elapsed() - startedAt)) * 1_000;
 }

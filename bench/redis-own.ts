@@ -2,10 +2,9 @@
 
 import process from 'node:process';
 import { Redis } from 'ioredis';
-import type { Broker } from '../src/broker/broker.ts';
 import { createRedisBroker } from '../src/broker/redis/redis-broker.ts';
 import { systemClock } from '../src/core/time.ts';
-import { benchClaim, benchTask, succeed } from './samples.ts';
+import { benchClaim, benchTask, succeed, trimAll } from './samples.ts';
 
 /** Tasks a second, and where the CPU time of one task goes: in the server and in this process, µs. */
 export interface Rates {
@@ -84,14 +83,4 @@ async function serverUs(): Promise<number> {
 
 async function usedMemory(): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(await server.info('memory'))?.[1]);
-}
-
-/** As a recorder does once it has stored them. */
-async function trimAll({ outbox }: Broker): Promise<void> {
-  for (let seq = 0; ; ) {
-    const events = (await outbox?.read(seq, 1_000, 0)) ?? [];
-    seq = events.at(-1)?.seq ?? 0;
-    if (seq === 0) return;
-    await outbox?.trim(seq);
-  }
 }

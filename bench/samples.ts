@@ -1,6 +1,6 @@
 /** Tasks, claims and settlements as the benches of the seam send them. */
 
-import type { ClaimRequest } from '../src/broker/broker.ts';
+import type { Broker, ClaimRequest } from '../src/broker/broker.ts';
 import { createToken, systemChance } from '../src/core/chance.ts';
 import { createIds } from '../src/core/ids.ts';
 import { limits } from '../src/core/limits.ts';
@@ -74,4 +74,14 @@ export function succeed({ lease }: ClaimedTask): Settlement {
       error: null,
     },
   };
+}
+
+/** Lets go of the events of an outbox, as a recorder does once it has stored them. */
+export async function trimAll({ outbox }: Broker): Promise<void> {
+  for (let seq = 0; ; ) {
+    const events = (await outbox?.read(seq, 1_000, 0)) ?? [];
+    seq = events.at(-1)?.seq ?? 0;
+    if (seq === 0) return;
+    await outbox?.trim(seq);
+  }
 }
