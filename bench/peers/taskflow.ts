@@ -1,6 +1,7 @@
 /** TaskFlow as a program uses it: `enqueueMany`, `enqueue`, and a worker of 100 slots. */
 
 import { z } from 'zod';
+import { createLiveStore } from '../../src/broker/cluster-store.ts';
 import { connect } from '../../src/broker/connect.ts';
 import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
 import { makeClient } from '../../src/client/client.ts';
@@ -8,6 +9,7 @@ import { definitionBrand, type TaskDefinition } from '../../src/core/definition.
 import type { Store } from '../../src/history/history.ts';
 import { task } from '../../src/index.ts';
 import { createWorker } from '../../src/worker/worker.ts';
+import { trimAll } from '../samples.ts';
 import type { Input, System } from './system.ts';
 
 const schema = z.object({ to: z.string(), n: z.number(), s: z.string() });
@@ -31,7 +33,7 @@ export function createSystem(variant: string): System {
     },
     enqueueMany: (inputs) => client.enqueueMany(noop, variant === 'plain' ? inputs : inputs.map(numbered)),
     enqueue: (input) => client.enqueue(noop, numbered(input)),
-    trim: () => trimAll(store),
+    trim: () => trimAll(store.broker),
     work: async (onTask) => {
       onStart = onTask;
       let succeeded = 0;
@@ -59,8 +61,7 @@ export function createSystem(variant: string): System {
 
 function openStore(url: string): Store {
   if (url.startsWith('postgres:')) return connect(url);
-  const broker = createRedisBroker({ address: { url }, namespace: 'bench' });
-  return { broker, close: () => broker.close() } as unknown as Store;
+  return createLiveStore(createRedisBroker({ address: { url }, namespace: 'bench' }));
 }
 
 function defineNoop(variant: string, run: () => void): TaskDefinition {
@@ -74,14 +75,4 @@ function defineNoop(variant: string, run: () => void): TaskDefinition {
     },
   });
   return noop[definitionBrand];
-}
-
-/** As a recorder does once it has stored them. */
-async function trimAll({ broker: { outbox } }: Store): Promise<void> {
-  for (let seq = 0; ; ) {
-    const events = (await outbox?.read(seq, 1_000, 0)) ?? [];
-    seq = events.at(-1)?.seq ?? 0;
-    if (seq === 0) return;
-    await outbox?.trim(seq);
-  }
 }

@@ -10,7 +10,7 @@ local SLICE = 20
 local function bytesOf(id)
   local task = tasks[id]
   if not task then return 0 end
-  local hasResult = string.find(task[ASIDE], 'r', 1, true)
+  local hasResult = has(task, 'r')
   return #rows[id] + (hasResult and call('HSTRLEN', prefix .. 'results', id) or 0)
 end
 
@@ -18,7 +18,7 @@ local function fitting(ids)
   local taken, bytes = {}, 0
   for from = 1, #ids, SLICE do
     local to = math.min(from + SLICE - 1, #ids)
-    load({ unpack(ids, from, to) }, true)
+    crowdsOf({ unpack(ids, from, to) }, nil, true)
     for i = from, to do
       bytes = bytes + bytesOf(ids[i])
       if bytes > limits.bodiesBytesMax and i > 1 then return taken end
@@ -34,8 +34,7 @@ for _, id in ipairs(ids) do
   local task = tasks[id]
   if task then
     place = place + 1
-    -- A task that never ran has neither.
-    if task[EPOCH] > 0 then
+    if has(task, 'a') then
       local attempts = call('LRANGE', prefix .. 'attempts:' .. id, 0, -1)
       local logs = call('LRANGE', prefix .. 'logs:' .. id, -limits.logLinesMax, -1)
       if #attempts + #logs > 0 then

@@ -76,8 +76,8 @@ function edges.link(child, parent, letter)
   edges.set(child, parent, letter)
   set(scores, 'children:' .. parent, child, 0)
   local task = tasks[parent]
-  if task and not string.find(task[ASIDE], 'h', 1, true) then
-    task[ASIDE] = task[ASIDE] .. 'h'
+  if task and not has(task, 'h') then
+    mark(task, 'h')
     dirty[parent] = task
   end
 end

@@ -18,7 +18,7 @@ local function erase(kind, id, task)
   end
   set(puts, 'tasks', id, false)
   set(puts, 'heads', id, false)
-  gone[#gone + 1], gone[#gone + 2] = prefix .. 'attempts:' .. id, prefix .. 'logs:' .. id
+  if has(task, 'a') then gone[#gone + 1], gone[#gone + 2] = prefix .. 'attempts:' .. id, prefix .. 'logs:' .. id end
   task[VERSION] = task[VERSION] + 1
   record(kind, id, task, from, false)
   tasks[id], rows[id] = false, nil

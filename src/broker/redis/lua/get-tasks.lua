@@ -3,4 +3,6 @@
 --
 -- ARGV[2] ids. Answers those that are known, see describe.
 
-return describe(words(ARGV[2]))
+local ids = words(ARGV[2])
+crowdsOf(ids, nil, true)
+return describe(ids)

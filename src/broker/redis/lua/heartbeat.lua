@@ -62,9 +62,10 @@ local function storeNews(id, task, beat)
   if beat[BEAT_PROGRESS] then setAside(id, task, 'p', beat[BEAT_PROGRESS]) end
   if beat[BEAT_CHECKPOINTS] then mergeCheckpoints(id, task, beat[BEAT_CHECKPOINTS]) end
   for _, line in ipairs(beat[BEAT_LOGS] or {}) do
+    mark(task, 'a')
     push('logs:' .. id, task[EPOCH] .. ' ' .. line)
   end
-  if beat[BEAT_PROGRESS] or beat[BEAT_CHECKPOINTS] then dirty[id] = task end
+  if beat[BEAT_PROGRESS] or beat[BEAT_CHECKPOINTS] or beat[BEAT_LOGS] then dirty[id] = task end
 end
 
 local function beatOne(beat)

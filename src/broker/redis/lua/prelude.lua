@@ -22,8 +22,8 @@ local ASIDE = 24
 -- A shape is what the tasks of one definition share, a JSON list stored once; scripts read its first values.
 local NAME, QUEUE, PRIORITY, TIMEOUT_MS, KEEP_MS, STRICT_CANCEL, IF_EXISTS, KEY_FOR_MS = 1, 2, 3, 4, 5, 6, 7, 8
 
--- The hashes of the texts that only some tasks have, by their letters. Of three there is none: k and g say that a task has a key and
--- a group, h that others name it as a parent.
+-- The hashes of the texts that only some tasks have, by their letters. Of four there is none: k and g say that a task has a key and
+-- a group, h that others name it as a parent, a that its runs have left attempts or log lines.
 local besides = { e = 'errors', r = 'results', p = 'progress', c = 'checkpoints', w = 'words', l = 'rules', d = 'parents' }
 
 local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes', 'trimmed', 'incarnation')
@@ -62,6 +62,10 @@ end
 
 local function has(task, letter)
   return string.find(task[ASIDE], letter, 1, true)
+end
+
+local function mark(task, letter)
+  if not has(task, letter) then task[ASIDE] = task[ASIDE] .. letter end
 end
 
 local function set(tables, name, field, value)
@@ -276,7 +280,7 @@ local function setAside(who, task, letter, text)
   local isThere = has(task, letter)
   if text then
     set(puts, besides[letter], who, text)
-    if not isThere then task[ASIDE] = task[ASIDE] .. letter end
+    mark(task, letter)
   elseif isThere then
     set(puts, besides[letter], who, false)
     task[ASIDE] = string.gsub(task[ASIDE], letter, '')

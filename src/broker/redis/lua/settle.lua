@@ -44,6 +44,7 @@ local function recordAttempts(who, task, form, startedAt, failure)
     task[EPOCH], task[ATTEMPT], task[WORKER_ID], task[CLAIMED_AT] or now, startedAt, now, form[FORM_TO],
     form[FORM_REASON], failure,
   })
+  mark(task, 'a')
   for _, id in ipairs(who) do
     push('attempts:' .. id, text)
   end
@@ -109,6 +110,7 @@ local function apply(who, task, form, results, extra, kind)
   setAside(who, task, 'e', failure)
   if extra and extra[3] then setAside(who, task, 'p', extra[3]) end
   for _, line in ipairs(extra and extra[4] or {}) do
+    mark(task, 'a')
     push('logs:' .. who[1], epoch .. ' ' .. line)
   end
   task[TOKEN], task[JUDGE_TOKEN], task[JUDGE_UNTIL], task[SETTLED_TOKEN] = false, false, false, form[FORM_TOKEN]
