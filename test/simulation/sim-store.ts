@@ -80,7 +80,7 @@ function createMemory(clock: Clock, chance: Chance): SimStore {
     driver: null,
     // Nothing is kept beside the rows that the judge does not see by itself.
     recount: async () => [],
-    events: async (seq) => (seq >= state.lastSeq ? [] : state.events.slice(seq - state.lastSeq)),
+    events: async (seq) => state.events.slice(state.events.findLastIndex((event) => event.seq <= seq) + 1),
     taskIds: async () => [...state.rows.keys()],
     counts: async () =>
       [...state.counts].map(([text, count]) => {
