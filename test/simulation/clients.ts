@@ -44,8 +44,9 @@ export async function produce(options: ClientOptions, share: number): Promise<vo
       rest -= 1_000
     )
       await sleep(clock, Math.min(rest, 1_000));
-    // One call comes after the faults, so that something happens in every world.
+    // One call comes after the faults, so that something happens in every world: a plain one, that nothing may refuse.
     isLast = options.isOver();
+    const joins = (share: number): boolean => !isLast && share > 0 && chance.float() < share;
     const count = Math.min(left, chance.float() < 0.2 ? 4 : 1);
     left -= count;
     const tasks = Array.from({ length: count }, () =>
@@ -57,8 +58,8 @@ export async function produce(options: ClientOptions, share: number): Promise<vo
       options,
       tasks
         .filter(({ key }) => key === null || (!taken.has(key) && taken.add(key)))
-        .map((task) => (swarm.chained > 0 && chance.float() < swarm.chained ? waiting(options, task) : task))
-        .map((task) => (swarm.families > 0 && chance.float() < swarm.families ? related(options, task) : task)),
+        .map((task) => (joins(swarm.chained) ? waiting(options, task) : task))
+        .map((task) => (joins(swarm.families) ? related(options, task) : task)),
       ids.next,
     );
   }

@@ -287,7 +287,7 @@ const storeMutations: readonly Mutation[] = [
   })),
   inStore('prune-early', 'a finished task is pruned before the end of its retention', (broker, state) => ({
     prune: (limit) => {
-      for (const row of rowsOf(state, 'succeeded')) change(row, { pruneAt: 0 });
+      for (const row of rowsOf(state, 'succeeded')) row.leavesAt = 0;
       return broker.prune(limit);
     },
   })),
