@@ -131,7 +131,8 @@ function edges.forget(id, task)
       set(scores, 'children:' .. parent, id, false)
     end
   end
-  if has(task, 'h') and not edges.passed[id] then edges.leaveChildren(id, edges.childrenOf(id)) end
+  -- Without asking the head: a task that was enqueued under the id of a parent that restored ones have named knows of no children.
+  if not edges.passed[id] then edges.leaveChildren(id, edges.childrenOf(id)) end
 end
 
 function edges.leaveChildren(id, children)
@@ -167,9 +168,13 @@ end
 
 -- Whether an unfinished task may still ask for the result of this one: "yes", "no", or "later" when there are too many to ask all of them
 -- now. Who has more children than fit into a call leaves them part by part before it goes itself; `passed` says how far.
-function edges.isNeeded(id, task)
-  if not has(task, 'h') then return 'no' end
-  local size, passed = call('ZCARD', prefix .. 'children:' .. id), call('HGET', prefix .. 'passed', id)
+function edges.isNeeded(id)
+  local size = call('ZCARD', prefix .. 'children:' .. id)
+  if size == 0 then
+    edges.passed[id] = true
+    return 'no'
+  end
+  local passed = call('HGET', prefix .. 'passed', id)
   local isLarge = passed or size > limits.releaseMax
   if edges.left <= 0 or (not isLarge and size > edges.left) then return 'later' end
   local children, more = edges.childrenOf(id, passed or '', edges.left)

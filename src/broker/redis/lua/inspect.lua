@@ -38,8 +38,7 @@ local function parentsOf(id)
   return relatives(first(ids, limits.relativesMax), letters)
 end
 
-local function childrenOf(id, task)
-  if not has(task, 'h') then return {} end
+local function childrenOf(id)
   return relatives((edges.childrenOf(id, nil, limits.relativesMax)))
 end
 
@@ -125,7 +124,7 @@ for _, id in ipairs(ids) do
     local queue = shapes[task[SHAPE]][QUEUE]
     local pause = gate.readQueue(queue, call('HGET', prefix .. 'queues', queue))
     facts[#facts + 1] = {
-      pause, aheadOf(id, task), parentsOf(id), edges.count('waits', id), childrenOf(id, task), limitFacts(id),
+      pause, aheadOf(id, task), parentsOf(id), edges.count('waits', id), childrenOf(id), limitFacts(id),
       gate.queueRules[queue] and limitFact(gate.QUEUE_MARK .. queue) or {}, turnFact(id, task),
     }
   end

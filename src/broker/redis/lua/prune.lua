@@ -17,7 +17,7 @@ while erased < most and looked < BATCH do
   load(ids, true)
   for _, id in ipairs(ids) do
     local isRecorded = tasks[id][FINISHED_AT] < recordedAt
-    local isNeeded = isRecorded and edges.isNeeded(id, tasks[id])
+    local isNeeded = isRecorded and edges.isNeeded(id)
     if isNeeded == 'yes' then
       set(scores, 'finished', id, false)
     elseif isNeeded == 'no' then
