@@ -72,7 +72,10 @@ test.each([
   ['postgres:///tasks', 'STORE_URL_INVALID', 'postgres://user'],
   ['postgres://ada:secret@host/tasks?pool=0', 'STORE_URL_INVALID', 'postgres://user'],
   ['postgres://ada:secret@host/tasks?prepare=no', 'STORE_URL_INVALID', 'postgres://user'],
-  ['rediss://:secret@host', 'NOT_SUPPORTED', undefined],
+  ['redis://:secret@host:port', 'STORE_URL_INVALID', 'redis://localhost'],
+  ['redis://', 'STORE_URL_INVALID', 'redis://localhost'],
+  ['redis+tls://host', 'STORE_URL_INVALID', 'redis://localhost'],
+  ['redsi://host', 'STORE_URL_INVALID', 'redis://host'],
 ])('refuses %j with %s', (url, code, hint) => {
   let error: { readonly code?: string; readonly hint?: string; readonly message?: string } = {};
   try {
@@ -83,6 +86,18 @@ test.each([
   expect(error.code).toBe(code);
   if (hint !== undefined) expect(error.hint).toContain(hint);
   expect(JSON.stringify([error.message, error.hint])).not.toContain('secret');
+});
+
+test('a record that only this process would see is refused', () => {
+  expect(() => connect('redis://localhost', { store: 'sqlite::memory:' })).toThrow(
+    expect.objectContaining({ code: 'NOT_SUPPORTED' }),
+  );
+});
+
+test('a live store alone says that its record is missing to whoever asks for it', async () => {
+  const store = connect('redis://localhost');
+  await expect(store.history.facets()).rejects.toMatchObject({ code: 'RECORD_MISSING' });
+  await store.close();
 });
 
 test('says so where no folder can be made', async () => {

@@ -6,12 +6,16 @@ import { taskFlowError } from '../core/errors.ts';
 import { systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { createSqlHistory } from '../history/sql-history.ts';
+import { createClusterStore, createLiveStore } from './cluster-store.ts';
 import { createPostgresDriver } from './postgres/driver.ts';
 import { createPostgresBroker, type PostgresOptions } from './postgres/store.ts';
 import { writePostgresUrl } from './postgres/url.ts';
+import { createRecordDatabase } from './record-database.ts';
+import { createRedisBroker } from './redis/redis-broker.ts';
+import { withNamespace } from './redis/url.ts';
 import { createSqliteDriver } from './sqlite/driver.ts';
 import { createSqliteBroker, type SqliteOptions } from './sqlite/store.ts';
-import { fileOf, isPostgres, postgresAddress } from './store-url.ts';
+import { fileOf, isPostgres, isRedis, postgresAddress, redisAddress } from './store-url.ts';
 
 /** What a store can be given beside its URL. */
 export interface ConnectOptions extends Omit<SqliteOptions, 'file'> {
@@ -33,7 +37,9 @@ const namespaceDefault = 'taskflow';
 export function connect(url: string, options: ConnectOptions = {}): Store {
   const { folder = '.', store = null, namespace = namespaceDefault, ...shared } = options;
   // Taken silently, two namespaces would mix in one file, and a record would stay empty.
-  if (store !== null && store !== url) throw taskFlowError('NOT_SUPPORTED', { what: 'A record apart from the broker' });
+  if (store !== null && store !== url && !isRedis(url))
+    throw taskFlowError('NOT_SUPPORTED', { what: 'A record apart from the broker' });
+  if (isRedis(url)) return openRedis(url, options);
   if (isPostgres(url)) return openPostgres(url, options.namespace ?? null, shared);
   if (namespace !== namespaceDefault) {
     throw taskFlowError('NOT_SUPPORTED', { what: 'A namespace in an SQLite file' }, { hint: 'Use a file for each.' });
@@ -67,6 +73,21 @@ export function connectDriver(url: string, { folder = '.', namespace = namespace
   }
   const file = fileOf(url);
   return createSqliteDriver({ ...time, file: isAbsolute(file) ? file : resolve(folder, file), now: systemClock.now });
+}
+
+/** Without a record it is what a worker needs. The configured namespace counts where the URL names none. */
+function openRedis(url: string, { folder = '.', store = null, namespace: given, ...rest }: ConnectOptions): Store {
+  const { clock = systemClock, chance = systemChance } = rest;
+  const address = redisAddress(url);
+  const namespace = address.namespace ?? given ?? namespaceDefault;
+  const broker = createRedisBroker({ address, namespace, clock, chance });
+  // Another thread has the URL alone, and needs no record.
+  const shared = rest.clock === undefined && {
+    address: { module: import.meta.url, url: withNamespace(address, namespace) },
+  };
+  if (store === null) return { ...createLiveStore(broker), ...shared };
+  const database = createRecordDatabase(store, { folder, namespace, clock, chance });
+  return { ...createClusterStore({ broker, database, clock }), ...shared };
 }
 
 /** The configured namespace counts where the URL names none. */

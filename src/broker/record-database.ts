@@ -3,10 +3,13 @@
 import { isAbsolute, resolve } from 'node:path';
 import { type Chance, systemChance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
+import type { TaskView } from '../core/states.ts';
 import { type Clock, systemClock } from '../core/time.ts';
+import { readCursor } from '../history/recording/cursor.ts';
 import { createPostgresDriver } from './postgres/driver.ts';
 import { createPostgresJoin } from './postgres/join.ts';
-import type { SqlDriver } from './sql/driver.ts';
+import { readCounts } from './sql/counts.ts';
+import { type SqlDriver, statement } from './sql/driver.ts';
 import type { Join } from './sql/join.ts';
 import { migrate } from './sql/migrate.ts';
 import { createSqliteDriver } from './sqlite/driver.ts';
@@ -42,12 +45,15 @@ function onPostgres(url: string, { namespace, clock = systemClock, chance = syst
   return {
     driver,
     join: createPostgresJoin({ masked: address.masked, namespace: schema, now: null }),
-    open: () => openMigrated(driver, chance),
+    open: () => openMigrated(driver, chance, namespace),
     close: () => driver.close(),
   };
 }
 
-function onSqlite(url: string, { folder, clock = systemClock, chance = systemChance }: RecordDatabaseOptions) {
+function onSqlite(
+  url: string,
+  { folder, namespace, clock = systemClock, chance = systemChance }: RecordDatabaseOptions,
+) {
   const path = fileOf(url);
   if (path === ':memory:') {
     const hint = 'Other processes have to see it: --store sqlite:./.taskflow/record.db';
@@ -58,18 +64,51 @@ function onSqlite(url: string, { folder, clock = systemClock, chance = systemCha
   return {
     driver,
     join: createSqliteJoin({ file, now: clock.now }),
-    open: () => openMigrated(driver, chance),
+    open: () => openMigrated(driver, chance, namespace),
     close: async () => driver.close(),
   };
 }
 
+/** Its tasks would stand still for ever: nobody looks at the tasks of a record. Throws RECORD_IS_LIVE. */
+async function refuseLive(driver: SqlDriver): Promise<void> {
+  if ((await readCursor(driver)).incarnation !== null) return;
+  const counts = await driver.read(readCounts);
+  const live = counts.filter(({ view }) => liveViews.has(view)).reduce((sum, { count }) => sum + count, 0);
+  if (live > 0) throw taskFlowError('RECORD_IS_LIVE', { count: live });
+}
+
+/** Inputs: namespace. Locks: the row. */
+const claimRecord = statement(
+  'claim_record',
+  () => "INSERT INTO meta (name, value) VALUES ('record of', $1) ON CONFLICT (name) DO NOTHING",
+);
+const recordOwner = statement<[namespace: string]>(
+  'record_owner',
+  () => "SELECT value FROM meta WHERE name = 'record of'",
+);
+
+/** Two systems in one record would take each other's tasks for lost ones. Throws RECORD_ELSEWHERE. */
+async function refuseOther(driver: SqlDriver, namespace: string): Promise<void> {
+  const [owner] = await driver.transaction(async (tx) => {
+    await tx.change(claimRecord, namespace);
+    return tx.query(recordOwner);
+  });
+  if (owner !== undefined && owner[0] !== namespace)
+    throw taskFlowError('RECORD_ELSEWHERE', { problem: `it is that of the namespace "${owner[0]}"` });
+}
+
+const liveViews: ReadonlySet<TaskView> = new Set(['queued', 'scheduled', 'retrying', 'blocked', 'running']);
+
 async function openMigrated(
   driver: SqlDriver & { open(): Promise<void>; close(): unknown },
   chance: Chance,
+  namespace: string,
 ): Promise<void> {
   await driver.open();
   try {
     await migrate(driver, chance);
+    await refuseLive(driver);
+    await refuseOther(driver, namespace);
   } catch (error) {
     await driver.close();
     throw error;

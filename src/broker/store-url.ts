@@ -4,6 +4,7 @@ import { maskUrl } from '../config/mask.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { type PostgresAddress, readPostgresUrl } from './postgres/url.ts';
+import { type RedisAddress, readRedisUrl } from './redis/url.ts';
 
 export function isPostgres(url: string): boolean {
   return /^postgres(?:ql)?:/i.test(url);
@@ -11,19 +12,27 @@ export function isPostgres(url: string): boolean {
 
 /** Throws STORE_URL_INVALID. */
 export function postgresAddress(url: string): PostgresAddress {
-  const example = 'postgres://user:password@localhost:5432/database';
+  return readAddress(url, readPostgresUrl, 'postgres://user:password@localhost:5432/database');
+}
+
+export function isRedis(url: string): boolean {
+  return /^(?:redis|valkey)s?(?:\+[a-z]+)?:/i.test(url);
+}
+
+/** Throws STORE_URL_INVALID. */
+export function redisAddress(url: string): RedisAddress {
+  return readAddress(url, readRedisUrl, 'redis://localhost:6379');
+}
+
+function readAddress<Address>(url: string, read: (url: string) => Address, example: string): Address {
   try {
-    return readPostgresUrl(url);
+    return read(url);
   } catch (error) {
     throw invalid(url, error instanceof Error && error.name === 'Error' ? error.message : 'it is no URL', example);
   }
 }
 
-export function isRedis(url: string): boolean {
-  return /^(?:redis|rediss|valkey|valkeys|redis\+sentinel|rediss\+sentinel):/i.test(url);
-}
-
-/** Path of an SQLite file, or `:memory:`. Throws STORE_URL_INVALID, and NOT_SUPPORTED for stores of later versions. */
+/** Path of an SQLite file, or `:memory:`. Throws STORE_URL_INVALID. */
 export function fileOf(url: string): string {
   const [, scheme, rest] = /^([a-z]+):(.*)$/is.exec(url) ?? [];
   switch (scheme?.toLowerCase()) {
@@ -32,20 +41,9 @@ export function fileOf(url: string): string {
     case 'sqlite':
     case 'file':
       return sqliteFile(url, scheme === 'sqlite' ? (rest ?? '') : `file:${rest}`);
-    case 'redis':
-    case 'rediss':
-    case 'valkey':
-      throw later('Redis');
     default:
       throw unknown(url, scheme ?? null, rest ?? '');
   }
-}
-
-/** The URL may be the host's own variable, which nobody wrote for TaskFlow. */
-function later(what: string): Error {
-  const hint =
-    'Use SQLite or Postgres: --broker sqlite:./.taskflow/taskflow.db, or postgres://… (REDIS_URL then does not count).';
-  return taskFlowError('NOT_SUPPORTED', { what: `${what} as a store` }, { hint });
 }
 
 function unknown(url: string, scheme: string | null, rest: string): Error {

@@ -6,7 +6,7 @@ import type { BrokerInfo } from '../broker/broker.ts';
 import type { Config } from '../config/load.ts';
 import { maskUrl } from '../config/mask.ts';
 import { formatDuration } from '../core/duration.ts';
-import { storeFile } from './session.ts';
+import { fileOfUrl, storeFile } from './session.ts';
 import { oneLine } from './table.ts';
 import { cut, mark, paint, type Terminal } from './terminal.ts';
 
@@ -59,7 +59,14 @@ function storeText(config: Config, info: BrokerInfo, cwd: string): string {
   const file = storeFile(config);
   const kind = { memory: 'memory', sqlite: 'SQLite', postgres: 'Postgres', redis: 'Redis' }[info.kind];
   const where = file === null ? maskUrl(config.settings.broker) : relative(cwd, file) || file;
+  if (info.kind === 'redis') return `${where} (${kind}, ${info.detail})${recordText(config, cwd)}`;
   return `${where} (${kind}, ${info.detail})`;
+}
+
+function recordText({ settings: { store } }: Config, cwd: string): string {
+  if (store === null) return '';
+  const file = fileOfUrl(store);
+  return `, record ${file === null ? maskUrl(store) : relative(cwd, file) || file}`;
 }
 
 function tasksText(terminal: Terminal, tasks: readonly string[], config: Config, cwd: string): string {

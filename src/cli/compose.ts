@@ -12,12 +12,11 @@ import type { CodeSchedule } from '../core/code-schedule.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import type { TaskFlowError } from '../core/errors.ts';
 import { systemClock } from '../core/time.ts';
-import { createEngine, type Engine } from '../engine/engine.ts';
-import type { Report } from '../engine/service.ts';
+import { createEngine, type Engine, type EngineOptions } from '../engine/engine.ts';
 import type { Store } from '../history/history.ts';
 import type { QueueSlots } from '../worker/pools.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
-import { type Session, storeFile } from './session.ts';
+import { fileOfUrl, type Session } from './session.ts';
 
 /** The tasks of a project, with the files they came from and what could not be loaded. */
 export interface ProjectTasks {
@@ -115,16 +114,24 @@ export function composeWorker({ config, store, tasks, version, services, queues 
 /** What tasks in processes of their own enqueue goes to the same store, whatever flags this process was given. */
 function childEnvironment(config: Config): Readonly<Record<string, string>> {
   const { settings, folder } = config;
-  const file = storeFile(config);
-  const broker = file === null ? settings.broker : `sqlite:${resolve(folder, file)}`;
-  return { TASKFLOW_BROKER: broker, TASKFLOW_NAMESPACE: settings.namespace };
+  const absolute = (url: string): string => {
+    const file = fileOfUrl(url);
+    return file === null ? url : `sqlite:${resolve(folder, file)}`;
+  };
+  const record = settings.store === null ? {} : { TASKFLOW_STORE: absolute(settings.store) };
+  return { TASKFLOW_BROKER: absolute(settings.broker), TASKFLOW_NAMESPACE: settings.namespace, ...record };
 }
 
 /** The engine's services under the presence of a server; not started. */
-export function composeEngine(config: Config, store: Store, version: string, report: Report): Engine {
+export function composeEngine(
+  config: Config,
+  store: Store,
+  version: string,
+  tell: Required<Pick<EngineOptions, 'report' | 'onGap'>>,
+): Engine {
   const name = `${config.settings['worker.name'] ?? hostname()}-server`;
   const recoveryMs = config.settings['worker.lease'];
-  return createEngine({ store, report, recoveryMs, presence: { workerId: createToken(systemChance), name, version } });
+  return createEngine({ store, ...tell, recoveryMs, presence: { workerId: createToken(systemChance), name, version } });
 }
 
 export interface ServerParts {

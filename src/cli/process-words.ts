@@ -4,9 +4,10 @@ import type { WorkerCommand } from '../core/commands.ts';
 import { formatDuration } from '../core/duration.ts';
 import { limits } from '../core/limits.ts';
 import { parsePolicy } from '../core/policy.ts';
-import { systemClock } from '../core/time.ts';
+import { isoTime, systemClock } from '../core/time.ts';
 import type { ServiceReport } from '../engine/service.ts';
 import type { Store } from '../history/history.ts';
+import type { Gap } from '../history/recording.ts';
 import { bannerLines } from './banner.ts';
 import type { Call } from './command.ts';
 import type { ComposedWorker } from './compose.ts';
@@ -126,6 +127,15 @@ function commandWords(command: WorkerCommand, running: number): string {
     case 'restart':
       return `Told to restart: no new tasks, ${rest}, then it begins anew.`;
   }
+}
+
+/** The live store was wiped, or went back to what it was before: said loudly, since tasks may be missing. */
+export function tellGap(call: Call, { from, to, restored }: Gap): void {
+  const since = from === null ? '' : ` since ${isoTime(from)}`;
+  const tasks = restored === 1 ? '1 task was' : `${restored} tasks were`;
+  call.output.warn(
+    `The live store lost what it had${since}, noticed at ${isoTime(to)}. ${tasks} brought back from the record; those accepted after the last record are gone.`,
+  );
 }
 
 /** Told once when it begins and once when it is over: a store that is away for an hour must not fill the screen. */

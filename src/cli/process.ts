@@ -13,7 +13,7 @@ import { composeEngine, composeServer, composeWorker, loadTasks, type ProjectTas
 import type { KeyActions, Keys } from './keys.ts';
 import { readServerRecord, removeServerRecord, serverRecordPath, writeServerRecord } from './pidfile.ts';
 import { showError } from './problem.ts';
-import { farewell, type Ready, showReady, showRuns, tellTrouble } from './process-words.ts';
+import { farewell, type Ready, showReady, showRuns, tellGap, tellTrouble } from './process-words.ts';
 import { createSession, openConfiguredStore, type Session } from './session.ts';
 import { untilStopped } from './signals.ts';
 
@@ -51,6 +51,7 @@ export async function runProcess(call: Call, parts: Parts): Promise<number> {
   if (other !== null && parts.worker === 'none')
     throw taskFlowError('SERVER_RUNNING', { pid: other.pid, url: other.url });
   const store = await openConfiguredStore(call, config);
+  if (parts.server) requireRecord(store);
   const running: Running = { store, server: null, engine: null, worker: null };
   try {
     const tasks = parts.worker === 'here' ? await loadAllTasks(call) : null;
@@ -90,6 +91,12 @@ export async function runProcess(call: Call, parts: Parts): Promise<number> {
   }
 }
 
+/** What is not recorded is lost to people, and fills the memory of the live store. */
+function requireRecord({ broker, recording }: Store): void {
+  if (broker.outbox !== undefined && recording === undefined)
+    throw taskFlowError('RECORD_MISSING', { what: 'A server' });
+}
+
 async function startServer(call: Call, running: Running, session: Session): Promise<void> {
   const version = packageVersion();
   running.server = await composeServer({
@@ -98,7 +105,10 @@ async function startServer(call: Call, running: Running, session: Session): Prom
     insecure: call.has('insecure'),
     report: (error) => void showError(call.stderr, call.output.notes, call.output.format, error, true),
   });
-  running.engine = composeEngine(session.config, running.store, version, (report) => tellTrouble(call, report));
+  running.engine = composeEngine(session.config, running.store, version, {
+    report: (report) => tellTrouble(call, report),
+    onGap: (gap) => tellGap(call, gap),
+  });
   running.engine.start();
 }
 

@@ -53,18 +53,26 @@ export async function createSession(
 /** Opens the store of the configuration; says so when that made a new one, which may be a mistake about the folder. */
 export async function openConfiguredStore(call: Call, config: Config): Promise<Store> {
   const { connect } = await import('../broker/connect.ts');
-  const file = storeFile(config);
-  const isNew = file !== null && !existsSync(file);
   const { broker, store: record, namespace } = config.settings;
+  const file = storeFile(config) ?? (record === null ? null : fileOfUrl(record));
+  const isNew = file !== null && !existsSync(file);
   const store = connect(broker, { folder: config.folder, store: record, namespace });
   await store.broker.open();
-  if (isNew) call.output.note(`Made a new store: ${relative(call.cwd, file) || file}`);
+  if (isNew)
+    call.output.note(
+      `Made a new ${file === storeFile(config) ? 'store' : 'record'}: ${relative(call.cwd, file) || file}`,
+    );
   return store;
 }
 
 /** The file of an SQLite store; `null` for any other. */
 export function storeFile(config: Config): string | null {
-  const match = /^sqlite:(?:\/\/)?([^:?][^?]*)/.exec(config.settings.broker);
+  return fileOfUrl(config.settings.broker);
+}
+
+/** The file that an SQLite URL names; `null` for any other URL. */
+export function fileOfUrl(url: string): string | null {
+  const match = /^sqlite:(?:\/\/)?([^:?][^?]*)/.exec(url);
   return match?.[1] ?? null;
 }
 

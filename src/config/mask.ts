@@ -4,5 +4,5 @@
 export function maskUrl(url: string): string {
   return url
     .replace(/^([a-z][a-z0-9+.-]*:\/\/[^/@:\s]*):[^@]*@/i, '$1:***@')
-    .replace(/([?&](?:password|pass|token|secret|sslpassword)=)[^&]*/gi, '$1***');
+    .replace(/([?&](?:\w*password|pass|token|secret)=)[^&]*/gi, '$1***');
 }

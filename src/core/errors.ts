@@ -205,6 +205,12 @@ export const errorTable = {
     'The record does not belong to this live store: {problem}.',
     'Give each live store a record of its own (--store), or take both URLs from the same configuration everywhere.',
   ),
+  RECORD_IS_LIVE: kind(
+    409,
+    6,
+    'The database that should be the record has {count} live tasks of its own.',
+    'Move them first: taskflow db move --from … --to …, or record into another database or namespace.',
+  ),
   STORE_EVICTS: kind(
     500,
     6,

@@ -287,6 +287,8 @@ export const limits = {
   bodiesBytesMax: 4 * 1024 * 1024,
   /** Tasks that the recorder stores at once. A transaction of this size costs little more for each than a larger one. */
   recordMax: 5_000,
+  /** Tasks of which the recorder remembers what it recorded, up to twice as many, about 100 bytes each. */
+  versionsMax: 50_000,
   /** How long the recorder waits for news. While there are none it looks that often whether the live store is the same. */
   recordWaitMs: 5_000,
   /** The pause after a look that brought nothing: that is also how long a store that cannot be waited for may be unread. */

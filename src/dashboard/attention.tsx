@@ -20,16 +20,17 @@ const concernsMax = 5;
 export function NeedsAttention({
   queues,
   workers,
-  relay,
+  health,
 }: {
   readonly queues: readonly QueueDocument[];
   readonly workers: readonly WorkerDocument[];
-  readonly relay: HealthDocument['relay'];
+  readonly health: HealthDocument;
 }) {
   const listening = workers.filter(({ state, concurrency }) => state !== 'silent' && concurrency > 0).length;
   const concerns = [
     ...workers.flatMap(blockOf),
-    ...refusedOf(relay),
+    ...lossesOf(health),
+    ...refusedOf(health.relay),
     ...queues.flatMap((queue) => concernsOf(queue, listening)),
   ];
   if (concerns.length === 0) return null;
@@ -53,6 +54,40 @@ export function NeedsAttention({
     </section>
   );
 }
+
+/** What the record lacks, or has not heard yet. */
+function lossesOf({ record, lagMs, now }: HealthDocument): readonly Concern[] {
+  if (record === null) return [];
+  const { gap, unrecorded, refused } = record;
+  const concerns: Concern[] = [];
+  if (gap !== null && Date.parse(now) - Date.parse(gap.to) < gapShownMs) {
+    const back = gap.restored === 1 ? '1 task was' : `${count(gap.restored)} tasks were`;
+    concerns.push({
+      look: 'failed',
+      title: `The live store lost what it had, ${formatDuration(Date.parse(now) - Date.parse(gap.to))} ago`,
+      more: `${back} brought back from the record; those accepted ${gap.from === null ? 'shortly before' : `after ${gap.from}`} are gone.`,
+      command: null,
+    });
+  }
+  if (lagMs >= lagShownMs)
+    concerns.push({
+      look: 'retrying',
+      title: `The record is ${formatDuration(lagMs)} behind`,
+      more: 'Lists and counts show what was then. Why it does not follow is in the output of the servers.',
+      command: null,
+    });
+  if (refused !== null)
+    concerns.push({
+      look: 'failed',
+      title: `The record does not take ${unrecorded === 1 ? '1 task' : `${count(unrecorded)} tasks`}`,
+      more: `${refused.id}: ${refused.problem}. All of them:`,
+      command: 'taskflow db status',
+    });
+  return concerns;
+}
+
+const gapShownMs = 24 * 3_600_000;
+const lagShownMs = 10_000;
 
 /** They were promised by a commit, and nobody runs them. */
 function refusedOf(relay: HealthDocument['relay']): readonly Concern[] {

@@ -43,7 +43,7 @@ export function Overview(props: OverviewProps) {
         <FirstSteps root={frame.root} workers={health.workers} helloKnown={helloKnown} />
       ) : (
         <>
-          <NeedsAttention queues={queues} workers={workers} relay={health.relay} />
+          <NeedsAttention queues={queues} workers={workers} health={health} />
           <div class="columns">
             <Activity minutes={minutes} />
             <RunningNow tasks={running} total={counts.running ?? 0} root={frame.root} now={frame.now} />

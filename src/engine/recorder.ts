@@ -2,7 +2,7 @@
 
 import type { Broker, Outbox, TaskBody } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
-import type { BatchEvent } from '../core/events.ts';
+import type { BatchEvent, EventItem } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import type { Gap, RecordCursor, Recording } from '../history/recording.ts';
 import { bringBack } from './bring-back.ts';
@@ -27,6 +27,7 @@ export function createRecorder(options: RecorderOptions): Service {
   /** The last event recorded here. It stays in the outbox: when it is not there any more, the store went back behind it. */
   let last: BatchEvent | null = null;
   let readMax = firstReadMax;
+  const recorded = createVersions();
 
   async function begin(): Promise<RecordCursor> {
     const found = await recording.cursor();
@@ -39,6 +40,7 @@ export function createRecorder(options: RecorderOptions): Service {
         ? null
         : { from: last?.at ?? null, to: info.now, restored: await bringBack(broker, recording) };
     last = null;
+    recorded.clear();
     if (!(await recording.follow(found, start))) return begin();
     if (gap !== null) {
       await recording.noteGap(gap);
@@ -58,16 +60,23 @@ export function createRecorder(options: RecorderOptions): Service {
   async function record(at: RecordCursor, incarnation: string, taken: Taken, upTo: number): Promise<boolean> {
     const place = { incarnation, after: at.seq };
     let bodies: TaskBody[] = [];
+    const read = new Map<string, number>();
     for (let next = 0; next < taken.taskIds.length; ) {
       const found = await outbox.bodies(taken.taskIds.slice(next, next + limits.batchMax));
       next += found.length;
-      for (const body of found) if (body !== null) bodies.push(body);
+      for (const body of found) {
+        if (body === null) continue;
+        bodies.push(body);
+        read.set(body.task.id, body.task.version);
+      }
       if (bytesOf(bodies) < recordBytesMax || next >= taken.taskIds.length) continue;
       // Too much to be held at once: the rows come first, their events and the cursor with the last of them.
       if (!(await recording.record({ ...place, upTo: at.seq, events: [], bodies }))) return false;
       bodies = [];
     }
-    return recording.record({ ...place, upTo, events: taken.events, bodies });
+    if (!(await recording.record({ ...place, upTo, events: taken.events, bodies }))) return false;
+    recorded.add(read);
+    return true;
   }
 
   async function tick(signal: AbortSignal) {
@@ -79,7 +88,7 @@ export function createRecorder(options: RecorderOptions): Service {
     // Nothing new: time to see whether the store is still the same.
     if (events.length === 0 || incarnation === null) return 'done' as const;
     readMax = nextReadMax(events);
-    const taken = takeEvents(events);
+    const taken = takeEvents(events, recorded.has);
     const newest = taken.events.at(-1);
     if (newest === undefined || !(await record(at, incarnation, taken, newest.seq))) return 'full' as const;
     last = newest;
@@ -129,13 +138,13 @@ interface Taken {
 }
 
 /** The first events whose tasks are stored at once, and whom to read for them. */
-function takeEvents(events: readonly BatchEvent[]): Taken {
+function takeEvents(events: readonly BatchEvent[], isRecorded: (item: EventItem) => boolean): Taken {
   const taken: BatchEvent[] = [];
   const ids = new Set<string>();
   for (const event of events) {
     if (ids.size >= limits.recordMax) break;
     taken.push(event);
-    if (hasBodies(event)) for (const { taskId } of event.items) ids.add(taskId);
+    if (hasBodies(event)) for (const item of event.items) if (!isRecorded(item)) ids.add(item.taskId);
   }
   return { events: taken, taskIds: [...ids] };
 }
@@ -143,6 +152,28 @@ function takeEvents(events: readonly BatchEvent[]): Taken {
 /** What was removed has no body any more, and what was pruned is kept by the record as it is. */
 function hasBodies({ kind }: BatchEvent): boolean {
   return kind !== 'prune' && kind !== 'remove';
+}
+
+/**
+ * Which version was recorded last, of the tasks that were lately: behind a lag a task is read as it stands now, and the events that
+ * led there come after.
+ */
+function createVersions() {
+  const versions = new Map<string, number>();
+  return {
+    /** A task that comes into the store begins another life, whose versions begin anew. */
+    has: ({ taskId, version, from }: EventItem): boolean => from !== null && (versions.get(taskId) ?? 0) >= version,
+    add(read: ReadonlyMap<string, number>): void {
+      for (const [taskId, version] of read) versions.set(taskId, version);
+      if (versions.size > 2 * limits.versionsMax) {
+        for (const taskId of versions.keys()) {
+          if (versions.size <= limits.versionsMax) break;
+          versions.delete(taskId);
+        }
+      }
+    },
+    clear: () => versions.clear(),
+  };
 }
 
 function bytesOf(bodies: readonly TaskBody[]): number {

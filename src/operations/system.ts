@@ -6,6 +6,7 @@ import type { RelayStatus } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
 import { isoTime } from '../core/time.ts';
 import type { Minute } from '../history/history.ts';
+import type { Recording } from '../history/recording.ts';
 import type { Operation } from './operation.ts';
 import type { ActivityInput, Nothing } from './schemas.ts';
 
@@ -19,10 +20,21 @@ export interface HealthDocument {
   readonly running: number;
   /** How far the record is behind the live store. */
   readonly lagMs: number;
+  /** `null` where the live store is the record itself. */
+  readonly record: RecordDocument | null;
   /** Tasks of transactions on their way to the broker; `null` where they are there with the commit. */
   readonly relay: RelayStatus | null;
   /** The store's clock. */
   readonly now: string;
+}
+
+/** How true a record beside the live store is. */
+export interface RecordDocument {
+  /** The last time that the live store lost what it had; `null` for never. */
+  readonly gap: { readonly from: string | null; readonly to: string; readonly restored: number } | null;
+  /** Tasks that the database refuses to store, the newest of them; counted up to 100. */
+  readonly unrecorded: number;
+  readonly refused: { readonly id: string; readonly problem: string } | null;
 }
 
 export interface CountsDocument {
@@ -47,10 +59,11 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
   role: 'viewer',
   schema: async () => (await import('./schemas.ts')).nothing,
   async run({ store }) {
-    const [info, workers, lagMs, relay = null] = await Promise.all([
+    const [info, workers, lagMs, record, relay = null] = await Promise.all([
       store.broker.info(),
       store.broker.getWorkers(),
       store.history.lagMs(),
+      recordOf(store.recording),
       store.relay?.status(),
     ]);
     const { kind, durability, detail, protocol } = info;
@@ -62,11 +75,28 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
       slots: living.reduce((sum, worker) => sum + worker.concurrency, 0),
       running: living.reduce((sum, worker) => sum + worker.running, 0),
       lagMs,
+      record,
       relay,
       now: isoTime(info.now),
     };
   },
 };
+
+const unrecordedShown = 100;
+
+async function recordOf(recording: Recording | undefined): Promise<RecordDocument | null> {
+  if (recording === undefined) return null;
+  const [[gap], unrecorded] = await Promise.all([recording.gaps(1), recording.unrecorded(unrecordedShown)]);
+  const [newest] = unrecorded;
+  return {
+    gap:
+      gap === undefined
+        ? null
+        : { from: gap.from === null ? null : isoTime(gap.from), to: isoTime(gap.to), restored: gap.restored },
+    unrecorded: unrecorded.length,
+    refused: newest === undefined ? null : { id: newest.taskId, problem: newest.problem },
+  };
+}
 
 export const systemCounts: Operation<Nothing, CountsDocument> = {
   name: 'system.counts',

@@ -32,6 +32,8 @@ export interface Connection {
   publish(payload: string): Promise<unknown>;
   /** Hears what others tell, on a connection of its own; `own` says what is not needed. Answers how to stop. */
   listen(own: string, emit: (signal: Signal) => void): () => void;
+  /** Gives up the reads that wait: nobody wants their answer. */
+  stopWaiting(): void;
   close(): void;
 }
 
@@ -166,6 +168,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     publish: (payload) => ask(link, (on) => on.spublish(channel, payload)),
     listen: (own, emit) => hear({ way, channel, own, emit, ...time }),
+    stopWaiting: () => waiting?.close(),
     close: () => {
       link.close();
       waiting?.close();

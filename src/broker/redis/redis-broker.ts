@@ -77,6 +77,7 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
     await opening?.catch(() => {});
     state = 'closed';
     news.silence();
+    connection.stopWaiting();
     if (inFlight > 0) await new Promise<void>((resolve) => (onIdle = resolve));
     await news.end();
     connection.close();

@@ -1,6 +1,7 @@
 /** `taskflow db migrate|status|move` */
 
 import { existsSync } from 'node:fs';
+import type { SqlDriver } from '../../broker/sql/driver.ts';
 import type { MigrationStatus } from '../../broker/sql/migrate.ts';
 import type { Config } from '../../config/load.ts';
 import { maskUrl } from '../../config/mask.ts';
@@ -9,7 +10,7 @@ import { taskFlowError } from '../../core/errors.ts';
 import { isoTime } from '../../core/time.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { move } from '../db-move.ts';
-import { storeFile } from '../session.ts';
+import { fileOfUrl } from '../session.ts';
 import { mark, paint } from '../terminal.ts';
 
 const migrate: CommandSpec = {
@@ -39,12 +40,16 @@ const migrate: CommandSpec = {
 
 /** What the database has, as a document. */
 interface StatusDocument {
+  /** The URL of the database: of the broker, or of the record beside it. */
   readonly broker: string;
   /** `current`, `behind` (migrate it) or `ahead` (update this program). */
   readonly status: 'current' | 'behind' | 'ahead';
   readonly applied: readonly { readonly name: string; readonly at: string }[];
   readonly pending: readonly string[];
   readonly unknown: readonly string[];
+  /** Of a record beside a live store: when that lost what it had, and the tasks that the database refused; the newest first. */
+  readonly gaps: readonly { readonly from: string | null; readonly to: string; readonly restored: number }[];
+  readonly unrecorded: readonly { readonly id: string; readonly at: string; readonly problem: string }[];
 }
 
 const status: CommandSpec = {
@@ -65,7 +70,8 @@ export const commands = [migrate, status, move];
 
 async function readStatus(call: Call): Promise<StatusDocument> {
   const config = await call.config();
-  const file = storeFile(config);
+  const url = await databaseUrl(config);
+  const file = fileOfUrl(url);
   // Opening makes the file; a question must not.
   if (file !== null && !existsSync(file)) {
     throw taskFlowError(
@@ -77,18 +83,41 @@ async function readStatus(call: Call): Promise<StatusDocument> {
   const { migrationStatus } = await import('../../broker/sql/migrate.ts');
   const driver = await openDriver(config);
   try {
-    return statusDocument(maskUrl(config.settings.broker), await migrationStatus(driver));
+    const document = statusDocument(maskUrl(url), await migrationStatus(driver));
+    return document.status === 'current' ? { ...document, ...(await losses(driver)) } : document;
   } finally {
     await driver.close();
   }
 }
 
+/** The broker where it is a database, else the record beside it. Throws RECORD_MISSING. */
+async function databaseUrl({ settings: { broker, store } }: Config): Promise<string> {
+  const { isRedis } = await import('../../broker/store-url.ts');
+  if (!isRedis(broker)) return broker;
+  if (store === null) throw taskFlowError('RECORD_MISSING', { what: 'A schema' });
+  return store;
+}
+
 /** The database alone, as it is: opening the store would migrate it. */
-async function openDriver({ settings, folder }: Config) {
+async function openDriver(config: Config) {
   const { connectDriver } = await import('../../broker/connect.ts');
-  const driver = connectDriver(settings.broker, { folder, namespace: settings.namespace });
+  const { folder, settings } = config;
+  const driver = connectDriver(await databaseUrl(config), { folder, namespace: settings.namespace });
   await driver.open();
   return driver;
+}
+
+const lossesMax = 20;
+
+async function losses(driver: SqlDriver): Promise<Pick<StatusDocument, 'gaps' | 'unrecorded'>> {
+  const { createSqlRecording } = await import('../../history/recording/sql-recording.ts');
+  const recording = createSqlRecording(driver);
+  const [gaps, unrecorded] = await Promise.all([recording.gaps(lossesMax), recording.unrecorded(lossesMax)]);
+  const time = (at: number | null): string | null => (at === null ? null : isoTime(at));
+  return {
+    gaps: gaps.map(({ from, to, restored }) => ({ from: time(from), to: isoTime(to), restored })),
+    unrecorded: unrecorded.map(({ taskId, at, problem }) => ({ id: taskId, at: isoTime(at), problem })),
+  };
 }
 
 function statusDocument(broker: string, { applied, pending, unknown }: MigrationStatus): StatusDocument {
@@ -98,6 +127,8 @@ function statusDocument(broker: string, { applied, pending, unknown }: Migration
     applied: applied.map(({ name, at }) => ({ name, at: isoTime(at) })),
     pending,
     unknown,
+    gaps: [],
+    unrecorded: [],
   };
 }
 
@@ -106,9 +137,11 @@ function statusLines({ output: { terminal } }: Call, document: StatusDocument): 
     ...document.applied.map(({ name, at }) => ['applied', name, at] as const),
     ...document.pending.map((name) => ['pending', name, ''] as const),
     ...document.unknown.map((name) => ['unknown', name, ''] as const),
+    ...document.gaps.map(({ to, restored }) => ['gap', `${restored} brought back`, to] as const),
+    ...document.unrecorded.map(({ id, problem, at }) => ['unrecorded', `${id} ${problem}`, at] as const),
   ];
   if (!terminal.isPerson) return lines.map((line) => line.join('\t'));
-  const styles = { applied: 'ok', pending: 'warning', unknown: 'error' } as const;
+  const styles = { applied: 'ok', pending: 'warning', unknown: 'error', gap: 'warning', unrecorded: 'error' } as const;
   return [
     `${document.broker} is ${document.status}`,
     ...lines.map(([state, name, at]) =>
