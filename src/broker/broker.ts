@@ -308,8 +308,8 @@ export interface OutboxState {
 export interface Outbox {
   /** Events after `after`, oldest first, at most `limit`; waits up to `waitMs` for the first. */
   read(after: number, limit: number, waitMs: number): Promise<readonly BatchEvent[]>;
-  /** Forgets the events up to `upTo`. */
-  trim(upTo: number): Promise<void>;
+  /** Forgets the events up to `upTo`; none when the store is by now another than that of `incarnation`, where it is given. */
+  trim(upTo: number, incarnation?: string): Promise<void>;
   state(): Promise<OutboxState>;
   /**
    * Of the first ids, in their order, as many as fit into `limits.bodiesBytesMax`, at least one; `null` for one that is not there

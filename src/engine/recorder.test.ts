@@ -236,6 +236,55 @@ test('what a wiped store had is brought back, and the gap is told', async () => 
   expect(live.map((task) => task?.state ?? null)).toEqual([null, 'queued', 'blocked', 'queued', 'queued']);
 });
 
+test('a store that was wiped and is soon further than before is not taken for the one of before', async () => {
+  const rig = await createRig();
+  const { live } = rig;
+  const recorder = rig.recorder();
+  await live.enqueue([newTask(sampleId(1))]);
+  await rig.caughtUp();
+  const fresh = createLive(rig.clock, 9);
+  const { outbox } = live;
+  // Between two looks: the next read finds events behind the cursor, of another life.
+  const { read } = outbox;
+  outbox.read = async (after, limit, waitMs) => {
+    if (waitMs === 0) return read(after, limit, waitMs);
+    Object.assign(live, fresh, { outbox });
+    Object.assign(outbox, fresh.outbox);
+    for (const number of [2, 3, 4]) await fresh.enqueue([newTask(sampleId(number))]);
+    return fresh.outbox.read(after, limit, waitMs);
+  };
+  await rig.clock.advance(1_000);
+  await rig.caughtUp();
+  expect(rig.reports).toEqual([]);
+  expect(rig.gaps).toMatchObject([{ restored: 1 }]);
+  expect(await states(rig, [1, 2, 3, 4].map(sampleId))).toEqual(['queued 1', 'queued 1', 'queued 1', 'queued 1']);
+  expect((await fresh.getTasks([sampleId(1)]))[0]?.state).toBe('queued');
+  await recorder.stop();
+});
+
+test('a store that is wiped while its events are recorded loses none of the new ones', async () => {
+  const rig = await createRig();
+  const { live } = rig;
+  const fresh = createLive(rig.clock, 9);
+  let isWiped = false;
+  const record: Recording['record'] = async (batch) => {
+    const answer = await rig.recording.record(batch);
+    if (!isWiped) {
+      isWiped = true;
+      const { outbox } = live;
+      Object.assign(live, fresh, { outbox });
+      Object.assign(outbox, fresh.outbox);
+      for (const number of [4, 5, 6]) await fresh.enqueue([newTask(sampleId(number))]);
+    }
+    return answer;
+  };
+  await live.enqueue([1, 2, 3].map((number) => newTask(sampleId(number))));
+  rig.recorder({ recording: { ...rig.recording, record } });
+  await rig.caughtUp();
+  expect(await states(rig, [4, 5, 6].map(sampleId))).toEqual(['queued 1', 'queued 1', 'queued 1']);
+  expect(rig.reports.filter(({ kind }) => kind === 'failed')).toEqual([]);
+});
+
 test('a finished parent comes back with the child that waits', async () => {
   const rig = await createRig();
   rig.recorder();

@@ -87,12 +87,14 @@ export function createRecorder(options: RecorderOptions): Service {
     const { incarnation } = at;
     // Nothing new: time to see whether the store is still the same.
     if (events.length === 0 || incarnation === null) return 'done' as const;
+    // One that was wiped may be behind the cursor again, with other events.
+    if ((await broker.info()).incarnation !== incarnation) return 'full' as const;
     readMax = nextReadMax(events);
     const taken = takeEvents(events, recorded.has);
     const newest = taken.events.at(-1);
     if (newest === undefined || !(await record(at, incarnation, taken, newest.seq))) return 'full' as const;
     last = newest;
-    await outbox.trim(newest.seq - 1);
+    await outbox.trim(newest.seq - 1, incarnation);
     cursor = { incarnation, seq: newest.seq };
     return 'full' as const;
   }

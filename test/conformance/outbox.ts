@@ -67,6 +67,17 @@ const outboxCases: readonly Case[] = [
     },
   ],
   [
+    'nothing is trimmed for a store that was another',
+    async (world) => {
+      await world.put();
+      const { incarnation } = await world.broker().info();
+      await outboxOf(world).trim(1, 'another');
+      expect(await readNumbers(world, 0)).toEqual([1]);
+      await outboxOf(world).trim(1, incarnation);
+      expect(await readNumbers(world, 0)).toEqual([]);
+    },
+  ],
+  [
     'the time of the oldest event that waits is told',
     async (world) => {
       const before = world.clock.now();

@@ -11,8 +11,9 @@ import type { Step } from './step.ts';
 export function createOutbox(run: <Answer>(call: (step: Step) => Answer) => Promise<Answer>): Outbox {
   return {
     read: (after, limit) => run(({ state }) => state.events.filter(({ seq }) => seq > after).slice(0, limit)),
-    trim: (upTo) =>
+    trim: (upTo, incarnation) =>
       run(({ state }) => {
+        if (incarnation !== undefined && incarnation !== state.incarnation) return;
         const kept = state.events.findIndex(({ seq }) => seq > upTo);
         state.events.splice(0, kept === -1 ? state.events.length : kept);
         state.trimmedSeq = Math.max(state.trimmedSeq, Math.min(upTo, state.lastSeq));

@@ -20,7 +20,7 @@ export function createOutbox(connection: Connection, guarded: Guarded): Outbox {
         const entries = await connection.readStream(stream, after, Math.min(limit, limits.batchMax), waitMs);
         return entries.map(([id, fields]) => readEvent(id, fields));
       }),
-    trim: (upTo) => guarded(async () => void (await connection.run('trim', [upTo]))),
+    trim: (upTo, incarnation = '') => guarded(async () => void (await connection.run('trim', [upTo, incarnation]))),
     state: () =>
       guarded(async () => {
         const [lastSeq, trimmedSeq, oldestAt] = await connection.run<State>('outbox-state', []);

@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 -- trim: forgets the events that are recorded.
 --
--- ARGV[2] the number of the last of them.
+-- ARGV[2] the number of the last of them, ARGV[3] the incarnation that they were read of, or nothing.
 
+if ARGV[3] ~= '' and ARGV[3] ~= stored[5] then return 0 end
 local upTo = math.min(tonumber(ARGV[2]), seq)
 if upTo > trimmed then
   call('XTRIM', prefix .. 'events', 'MINID', (upTo + 1) .. '-0')
