@@ -213,7 +213,7 @@ export const limits = {
   /** First wait before another connection to Redis is tried; it doubles up to `backoffMaxMs`, and up to half of it is chance. */
   redisReconnectMs: 50,
   /** Between two looks whether the other end of a connection to Redis is still there. */
-  redisPingMs: 10_000,
+  redisLookMs: 10_000,
   /** Longest wait for a connection to Postgres, a new one or one of the pool: longer is an outage. */
   postgresConnectMs: 10_000,
   /** Longest statement of Postgres: one of a thousand tasks takes tens of milliseconds, a migration of millions some seconds. */

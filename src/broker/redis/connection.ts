@@ -72,7 +72,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       durability = await greet(client, place);
       await meet(client);
     },
-    pings: true,
+    look: (client) => client.ping(),
     ...time,
   });
   /** For reads that wait: whatever came behind one on the same connection would wait as well. */
@@ -156,7 +156,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       const key = `${prefix}${name}`;
       if (waitMs <= 0) return ask(link, (on) => on.xrange(key, `(${after}-0`, '+', 'COUNT', limit));
       if (waiting === null) {
-        waiting = createLink({ way, greet: (client) => selectDatabase(client, place), pings: false, ...time });
+        waiting = createLink({ way, greet: (client) => selectDatabase(client, place), look: null, ...time });
         waiting.start();
       }
       const found = await ask(

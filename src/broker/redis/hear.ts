@@ -34,7 +34,8 @@ export function hear({ way, channel, own, emit, clock, chance }: HearOptions): (
     },
     clock,
     chance,
-    pings: true,
+    // Not a ping: a node of a cluster that gives the namespace away ends the subscription, and the connection goes on.
+    look: (client) => client.ssubscribe(channel),
     greet: async (client) => {
       client.on('smessage', (_channel: string, payload: string) => emitAll(decodeHints(payload, own)));
       await client.ssubscribe(channel);

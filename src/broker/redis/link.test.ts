@@ -41,7 +41,7 @@ beforeEach(() => {
   tries = [];
   const chance = { float: () => 1, bytes: (count: number) => new Uint8Array(count) };
   const way = { create: createClient, follow: () => false, explain: translate };
-  link = createLink({ way, greet: () => server.greet(), pings: true, clock, chance });
+  link = createLink({ way, greet: () => server.greet(), look: (client) => client.ping(), clock, chance });
 });
 
 /** Opens it and lets it live for long enough to count as well. */
@@ -107,7 +107,7 @@ test('a try without an end is given up, whatever it waits for', async () => {
 test('a connection on which nobody answers is given up, and another one made', async () => {
   await openForLong();
   server.ping = never;
-  await clock.advance(limits.redisPingMs + limits.redisCallMs);
+  await clock.advance(limits.redisLookMs + limits.redisCallMs);
   expect(tries[0]?.status).toBe('end');
   expect(link.client).toBe(tries[1]);
 });

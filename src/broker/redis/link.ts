@@ -32,8 +32,8 @@ export interface LinkOptions {
   readonly way: Way;
   /** What is done with a new connection before anybody gets it. Rejects to refuse it. */
   readonly greet: (client: Redis) => Promise<void>;
-  /** Whether to look now and then if the other end is still there. */
-  readonly pings: boolean;
+  /** Asked now and then whether the other end is still there, and still what it was; `null` where nobody has to ask. */
+  readonly look: ((client: Redis) => Promise<unknown>) | null;
   readonly clock: Clock;
   readonly chance: Chance;
 }
@@ -41,7 +41,7 @@ export interface LinkOptions {
 /** Nodes of a cluster that are asked in one try: each names the next one, and mostly the first is right. */
 const hopsMax = 3;
 
-export function createLink({ way, greet, pings, clock, chance }: LinkOptions): Link {
+export function createLink({ way, greet, look, clock, chance }: LinkOptions): Link {
   let client: Redis | null = null;
   let attempt: Promise<Redis> | null = null;
   let trying: Redis | null = null;
@@ -49,7 +49,7 @@ export function createLink({ way, greet, pings, clock, chance }: LinkOptions): L
   let failures = 0;
   let readyAt = 0;
   let cancelNext: Cancel = () => {};
-  let cancelPing: Cancel = () => {};
+  let cancelLook: Cancel = () => {};
   let isClosed = false;
 
   const tryOnce = async (): Promise<Redis> => {
@@ -94,7 +94,7 @@ export function createLink({ way, greet, pings, clock, chance }: LinkOptions): L
         client = made;
         readyAt = clock.elapsed();
         made.once('end', () => lose(made));
-        if (pings) pingLater(made);
+        lookLater(made);
         return made;
       },
       (error: unknown) => {
@@ -123,7 +123,7 @@ export function createLink({ way, greet, pings, clock, chance }: LinkOptions): L
   const lose = (lost: Redis): void => {
     if (client !== lost) return;
     client = null;
-    cancelPing();
+    cancelLook();
     problem = taskFlowError('STORE_UNREACHABLE', { problem: 'the connection was lost' });
     // One that has lived for a while was no failure, and the next one may be there before anybody calls.
     if (clock.elapsed() - readyAt > limits.backoffMaxMs) failures = 0;
@@ -140,15 +140,15 @@ export function createLink({ way, greet, pings, clock, chance }: LinkOptions): L
   };
 
   /** Nothing else tells a connection whose other end is gone without a word from one on which nothing is said. */
-  const pingLater = (pinged: Redis): void => {
-    cancelPing = clock.schedule(limits.redisPingMs, () => {
-      const cancel = scheduleDeadline(clock, limits.redisCallMs, () => drop(pinged));
-      cancelPing = cancel;
-      const heard = (): void => {
-        cancel();
-        if (client === pinged) pingLater(pinged);
-      };
-      pinged.ping().then(heard, heard);
+  const lookLater = (watched: Redis): void => {
+    if (look === null) return;
+    cancelLook = clock.schedule(limits.redisLookMs, () => {
+      const giveUp = (): void => drop(watched);
+      cancelLook = scheduleDeadline(clock, limits.redisCallMs, giveUp);
+      look(watched).then(() => {
+        cancelLook();
+        if (client === watched) lookLater(watched);
+      }, giveUp);
     });
   };
 
@@ -167,7 +167,7 @@ export function createLink({ way, greet, pings, clock, chance }: LinkOptions): L
       isClosed = true;
       problem = taskFlowError('STORE_CLOSED');
       cancelNext();
-      cancelPing();
+      cancelLook();
       trying?.disconnect();
       client?.disconnect();
       client = null;
