@@ -30,9 +30,9 @@ export interface ConnectOptions extends Omit<SqliteOptions, 'file'> {
 const namespaceDefault = 'taskflow';
 
 /**
- * The store behind a URL, not yet opened: `sqlite:./path`, `sqlite:/path`, `sqlite::memory:` or
- * `postgres://user:password@host:5432/database`.
- * Throws STORE_URL_INVALID with the nearest form, and NOT_SUPPORTED for stores of later versions.
+ * The store behind a URL, not yet opened: `sqlite:./path`, `sqlite:/path`, `sqlite::memory:`,
+ * `postgres://user:password@host:5432/database` or `redis://host:6379` with its record as `store`.
+ * Throws STORE_URL_INVALID with the nearest form, and NOT_SUPPORTED for what this version does not do.
  */
 export function connect(url: string, options: ConnectOptions = {}): Store {
   const { folder = '.', store = null, namespace = namespaceDefault, ...shared } = options;

@@ -209,7 +209,7 @@ export const errorTable = {
     409,
     6,
     'The database that should be the record has {count} live tasks of its own.',
-    'Move them first: taskflow db move --from … --to …, or record into another database or namespace.',
+    'Record in a database or namespace of its own; what waits here can be worked off with this one as the broker.',
   ),
   STORE_EVICTS: kind(
     500,

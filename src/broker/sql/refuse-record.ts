@@ -12,7 +12,7 @@ export async function refuseRecord(driver: SqlDriver): Promise<void> {
     'RECORD_ELSEWHERE',
     { problem: 'this database is the record of one, and none itself' },
     {
-      hint: 'Give the live store as the broker and this URL as its record: --broker redis://… --store <this>. Or move home: taskflow db move',
+      hint: 'Give the live store as the broker and this URL as its record: --broker redis://… --store <this>',
     },
   );
 }
@@ -36,7 +36,7 @@ export async function refuseLive(tx: SqlTransaction): Promise<void> {
     'RECORD_ELSEWHERE',
     { problem: `its database is a live store itself, in which ${row[0]} waits` },
     {
-      hint: 'Record in a database or namespace of its own, or move the tasks: taskflow db move --from <this> --to redis://…',
+      hint: 'Record in a database or namespace of its own; what waits here can be worked off with this one as the broker.',
     },
   );
 }
