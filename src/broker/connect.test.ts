@@ -94,6 +94,12 @@ test('a record that only this process would see is refused', () => {
   );
 });
 
+test('Redis in the place of a database is told so', () => {
+  const expected = expect.objectContaining({ code: 'NOT_SUPPORTED', hint: expect.stringContaining('postgres://') });
+  expect(() => connect('redis://localhost', { store: 'redis://localhost/1' })).toThrow(expected);
+  expect(() => connectDriver('redis://localhost', {})).toThrow(expected);
+});
+
 test('a live store alone says that its record is missing to whoever asks for it', async () => {
   const store = connect('redis://localhost');
   await expect(store.history.facets()).rejects.toMatchObject({ code: 'RECORD_MISSING' });

@@ -32,8 +32,12 @@ function readAddress<Address>(url: string, read: (url: string) => Address, examp
   }
 }
 
-/** Path of an SQLite file, or `:memory:`. Throws STORE_URL_INVALID. */
+/** Path of an SQLite file, or `:memory:`. Throws STORE_URL_INVALID, and NOT_SUPPORTED for Redis, which is no database. */
 export function fileOf(url: string): string {
+  if (isRedis(url)) {
+    const hint = 'Name a database: postgres://user:password@localhost:5432/app, or sqlite:./.taskflow/record.db';
+    throw taskFlowError('NOT_SUPPORTED', { what: 'Redis in the place of a database' }, { hint });
+  }
   const [, scheme, rest] = /^([a-z]+):(.*)$/is.exec(url) ?? [];
   switch (scheme?.toLowerCase()) {
     case 'memory':
