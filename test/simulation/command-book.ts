@@ -59,10 +59,11 @@ export function createCommandBook(tell: Tell): CommandBook {
   };
 }
 
+/** Is told each call of a process as it is sent, and hands its answer on. */
+export type Watch = (name: string, given: readonly unknown[], call: Promise<unknown>) => Promise<unknown>;
+
 /** Sees what one worker sends and is answered: drained, it asks for no tasks but those of a claim that was sent before. */
-export function watchDrain(
-  tell: Tell,
-): (name: string, given: readonly unknown[], call: Promise<unknown>) => Promise<unknown> {
+export function watchDrain(tell: Tell): Watch {
   let heard = 0;
   let isDrained = false;
   const tokens = new Set<string>();

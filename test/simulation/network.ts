@@ -6,7 +6,7 @@ import type { Chance } from '../../src/core/chance.ts';
 import { taskFlowError } from '../../src/core/errors.ts';
 import type { Presence } from '../../src/core/presence.ts';
 import type { ClaimedTask, NewTask } from '../../src/core/task.ts';
-import { watchDrain } from './command-book.ts';
+import { type Watch, watchDrain } from './command-book.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { Timeline } from './timeline.ts';
 import type { Method, Witness } from './witness.ts';
@@ -81,7 +81,7 @@ type Reply = { readonly answer: unknown } | { readonly error: unknown };
 export function createNetwork(options: NetworkOptions): Network {
   const { timeline, chance, witness } = options;
   const listeners = new Map<SimProcess, Set<(signal: Signal) => void>>();
-  const takers = new Map<SimProcess, { readonly taker: Taker; readonly watch: ReturnType<typeof watchClaims> }>();
+  const takers = new Map<SimProcess, { readonly taker: Taker; readonly watch: Watch }>();
   const faults: Record<string, number> = {};
   const network: Network = { connect, rates: calmRates, isStoreAway: false, signal, faults };
 
@@ -196,8 +196,7 @@ export function createNetwork(options: NetworkOptions): Network {
   }
 
   function connect(process: SimProcess): Broker {
-    const watch = watchClaims(options.tell);
-    const drainWatch = watchDrain(options.tell);
+    const watch = watchBoth(watchClaims(options.tell), watchDrain(options.tell));
     listeners.set(process, new Set());
     const subscribe = (listener: (signal: Signal) => void, taker?: Taker) => {
       listeners.get(process)?.add(listener);
@@ -216,7 +215,7 @@ export function createNetwork(options: NetworkOptions): Network {
         if (name === 'schedules') return schedules;
         return (...given: unknown[]) => {
           const sent = name === 'heartbeat' ? placed(process, given) : given;
-          return watch(name, sent, drainWatch(name, sent, call(process, name as Method, sent)));
+          return watch(name, sent, call(process, name as Method, sent));
         };
       },
     });
@@ -249,10 +248,14 @@ function claimableQueues(tasks: readonly NewTask[], results: readonly EnqueueRes
   );
 }
 
+/** Sees what a process sends, also as an offer that an enqueue takes up, and what it is answered. */
+const watchBoth =
+  (outer: Watch, inner: Watch): Watch =>
+  (name, given, call) =>
+    outer(name, given, inner(name, given, call));
+
 /** A worker may forget no claim: until one was answered, only the same one may be sent again. */
-function watchClaims(
-  tell: Tell,
-): (name: string, given: readonly unknown[], call: Promise<unknown>) => Promise<unknown> {
+function watchClaims(tell: Tell): Watch {
   let unanswered: string | null = null;
   return (name, given, call) => {
     const request = (name === 'claim' ? given[0] : name === 'settle' ? given[1] : undefined) as
