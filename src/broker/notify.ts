@@ -12,7 +12,7 @@ export interface Notifier {
 }
 
 /** Between two notifications: a queue where hundreds of tasks a second come needs no more hints. */
-const gapMs = 4;
+export const gapMs = 4;
 
 /** `send` gives the payload to the server. What it cannot send is lost: the poll of the others finds the work. */
 export function createNotifier(own: string, clock: Clock, send: (payload: string) => Promise<unknown>): Notifier {

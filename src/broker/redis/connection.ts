@@ -6,6 +6,7 @@ import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Clock, scheduleDeadline } from '../../core/time.ts';
 import type { BrokerInfo, Signal } from '../broker.ts';
+import { gapMs } from '../notify.ts';
 import type { Durability } from './durability.ts';
 import { isOutdated, isUnknownScript, translate } from './errors.ts';
 import { greet, selectDatabase } from './greet.ts';
@@ -30,8 +31,10 @@ export interface Connection {
   identify(): Promise<Omit<BrokerInfo, 'kind'>>;
   /** Tells whoever listens, in any process. */
   publish(payload: string): Promise<unknown>;
-  /** Hears what others tell, on a connection of its own; `own` says what is not needed. Answers how to stop. */
-  listen(own: string, emit: (signal: Signal) => void): () => void;
+  /** Hears what others tell, on a connection of its own. Answers how to stop. */
+  listen(emit: (signal: Signal) => void): () => void;
+  /** Who tells: nobody needs to hear what they told themselves. */
+  readonly own: string;
   /** Gives up the reads that wait: nobody wants their answer. */
   stopWaiting(): void;
   close(): void;
@@ -50,6 +53,9 @@ export interface ConnectionOptions {
   readonly scripts?: Scripts | undefined;
 }
 
+/** Scripts after which somebody may be waiting for work. */
+const tellers: ReadonlySet<ScriptName> = new Set(['enqueue', 'settle', 'promote']);
+
 /** For the calls that ask whose data this is. */
 const anybody = '-'.repeat(32);
 
@@ -62,6 +68,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   const place = addressOf(address);
   const way = createWay(place, namespace);
   const time = { clock, chance };
+  const own = createToken(chance);
+  const mayTell = createGate(clock);
   /** Whose data this process works on: scripts refuse to go on with another's. */
   let incarnation = anybody;
   let durability: Durability = { durability: 'unverified', detail: 'not opened' };
@@ -77,6 +85,10 @@ export function createConnection(options: ConnectionOptions): Connection {
   });
   /** For reads that wait: whatever came behind one on the same connection would wait as well. */
   let waiting: Link | null = null;
+
+  /** What the prelude of the scripts reads first, but for the time. */
+  const headerOf = (script: ScriptName): string =>
+    tellers.has(script) && mayTell() ? `${incarnation}!${own}` : incarnation;
 
   /** Sets the namespace up when it is new; what is there counts from now on. */
   const meet = async (on: Redis): Promise<readonly [incarnation: string, protocol: number]> => {
@@ -145,7 +157,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     run: async <Reply>(script: ScriptName, args: readonly Argument[]) => {
       try {
-        return (await ask(link, (on) => evaluate(on, incarnation, script, args))) as Reply;
+        return (await ask(link, (on) => evaluate(on, headerOf(script), script, args))) as Reply;
       } catch (error) {
         // The caller has to know; whoever comes after works on what is there now.
         if (error instanceof TaskFlowError && error.code === 'STORE_REPLACED') await ask(link, meet);
@@ -167,11 +179,23 @@ export function createConnection(options: ConnectionOptions): Connection {
       return found?.[0]?.[1] ?? [];
     },
     publish: (payload) => ask(link, (on) => on.spublish(channel, payload)),
-    listen: (own, emit) => hear({ way, channel, own, emit, ...time }),
+    own,
+    listen: (emit) => hear({ way, channel, own, emit, ...time }),
     stopWaiting: () => waiting?.close(),
     close: () => {
       link.close();
       waiting?.close();
     },
+  };
+}
+
+/** Whether the script of a call that is sent now tells others itself. Beyond some hundred times a second they are told together. */
+function createGate(clock: Clock): () => boolean {
+  let passedAt = -Infinity;
+  return () => {
+    const now = clock.elapsed();
+    if (now - passedAt < gapMs) return false;
+    passedAt = now;
+    return true;
   };
 }

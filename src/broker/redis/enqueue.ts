@@ -23,11 +23,12 @@ export async function enqueue(
   if (reply.length === 2) throw refusalError(arrivals, reply[1]);
   const results = readResults(arrivals.tasks, reply);
   const replaced = results.flatMap((result) => (result.outcome === 'replaced' ? [result.of] : []));
+  const told = { signals: signalsOf(reply[2], replaced), isTold: reply[2][4] === 1 };
   const { positions } = arrivals;
-  if (positions === null) return { answer: results, signals: signalsOf(reply[2], replaced) };
+  if (positions === null) return { answer: results, ...told };
   const answer: EnqueueResult[] = [];
   for (const [place, position] of positions.entries()) answer[position] = results[place] as EnqueueResult;
-  return { answer, signals: signalsOf(reply[2], replaced) };
+  return { answer, ...told };
 }
 
 function readResults(tasks: readonly NewTask[], [letters, others]: Stored): readonly EnqueueResult[] {

@@ -1,15 +1,15 @@
 /** Signals of one broker: told to its own process at once, to the others together, and heard from them once somebody listens. */
 
-import { type Chance, createToken } from '../../core/chance.ts';
 import type { Clock } from '../../core/time.ts';
-import type { Broker, Signal } from '../broker.ts';
+import type { Broker } from '../broker.ts';
 import { createNotifier } from '../notify.ts';
 import { createSubscribers } from '../subscribers.ts';
 import type { Connection } from './connection.ts';
+import { type Told, untold } from './signals.ts';
 
 export interface News {
   readonly subscribe: Broker['subscribe'];
-  tell(signals: readonly Signal[]): void;
+  tell(told: Told<unknown>): void;
   /** There is a server now. */
   begin(): void;
   /** Nobody hears anything any more. */
@@ -18,15 +18,15 @@ export interface News {
   end(): Promise<void>;
 }
 
-export function createNews(connection: Connection, clock: Clock, chance: Chance): News {
-  const own = createToken(chance);
+export function createNews(connection: Connection, clock: Clock): News {
+  const { own } = connection;
   const subscribers = createSubscribers();
   const notifier = createNotifier(own, clock, connection.publish);
   let hasBegun = false;
   let stop: (() => void) | null = null;
 
   const listen = (): void => {
-    if (hasBegun && !subscribers.isEmpty) stop ??= connection.listen(own, subscribers.emit);
+    if (hasBegun && !subscribers.isEmpty) stop ??= connection.listen(subscribers.emit);
   };
 
   return {
@@ -35,9 +35,9 @@ export function createNews(connection: Connection, clock: Clock, chance: Chance)
       listen();
       return unsubscribe;
     },
-    tell(signals) {
-      for (const signal of signals) subscribers.emit(signal);
-      notifier.tell(signals);
+    tell(told) {
+      for (const signal of told.signals) subscribers.emit(signal);
+      notifier.tell(untold(told));
     },
     begin() {
       hasBegun = true;

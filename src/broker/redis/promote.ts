@@ -8,5 +8,9 @@ import { type Hints, signalsOf, type Told } from './signals.ts';
 export async function promote(connection: Connection, limit: number): Promise<Told<PromoteAnswer>> {
   const most = Math.min(limit, limits.batchMax);
   const [promoted, hints, nextInMs] = await connection.run<[number, Hints, number]>('promote', [most]);
-  return { answer: { promoted, nextInMs: nextInMs < 0 ? null : nextInMs }, signals: signalsOf(hints) };
+  return {
+    answer: { promoted, nextInMs: nextInMs < 0 ? null : nextInMs },
+    signals: signalsOf(hints),
+    isTold: hints[4] === 1,
+  };
 }

@@ -40,7 +40,7 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
   const { clock = systemClock, chance = systemChance, outboxLimits, ...place } = options;
   const scripts = outboxLimits && loadScripts(outboxLimits);
   const connection = createConnection({ ...place, clock, chance, scripts });
-  const news = createNews(connection, clock, chance);
+  const news = createNews(connection, clock);
   let state: 'new' | 'open' | 'closed' = 'new';
   let inFlight = 0;
   let onIdle: (() => void) | null = null;
@@ -62,9 +62,9 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
 
   const telling = <Answer>(call: () => Promise<Told<Answer>>): Promise<Answer> =>
     guarded(async () => {
-      const { answer, signals } = await call();
-      news.tell(signals);
-      return answer;
+      const told = await call();
+      news.tell(told);
+      return told.answer;
     });
 
   const openOnce = async (): Promise<void> => {
@@ -113,7 +113,7 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
     remove: (taskIds) => guarded(() => remove(connection, taskIds)),
     update: (changes) => telling(() => update(connection, changes)),
     configure: (scope, name, settings) =>
-      guarded(async () => news.tell(await configure(connection, scope, name, settings))),
+      telling(async () => ({ answer: undefined, signals: await configure(connection, scope, name, settings) })),
     outbox: createOutbox(connection, guarded),
     control: (workerIds, command) => telling(() => control(connection, workerIds, command)),
     inspect: (taskIds) => guarded(() => inspect(connection, taskIds)),

@@ -33,7 +33,7 @@ export async function settle(
   if (reply.length === 2) throw refusalError(arrivals, reply[1]);
   const results = readResults(reply[0]);
   const claimed = claimNext === undefined ? [] : readClaimed(reply[3], claimNext.token);
-  return { answer: { results, claimed }, signals: signalsIn(settlements, results, reply) };
+  return { answer: { results, claimed }, signals: signalsIn(settlements, results, reply), isTold: reply[2][4] === 1 };
 }
 
 function argumentsOf(settlements: readonly Settlement[], next: string, arrivals: Arrivals): readonly string[] {

@@ -6,10 +6,27 @@ import type { Signal } from '../broker.ts';
 export interface Told<Answer> {
   readonly answer: Answer;
   readonly signals: readonly Signal[];
+  /** Whether the script itself has told other processes what `Hints` has of work, and of what is due and overdue. */
+  readonly isTold?: boolean;
 }
 
 /** As `signals` in lua/change.lua answers. */
-export type Hints = readonly [work: readonly Buffer[], dueInMs: number, overdue: number, finished: readonly Buffer[]];
+export type Hints = readonly [
+  work: readonly Buffer[],
+  dueInMs: number,
+  overdue: number,
+  finished: readonly Buffer[],
+  isTold: number,
+];
+
+/** What a script has left to tell other processes. A free slot is work in no queue, and no script tells of it. */
+export function untold({ signals, isTold }: Told<unknown>): readonly Signal[] {
+  if (isTold !== true) return signals;
+  return signals.filter(({ kind, ...rest }) => {
+    if (kind === 'work') return 'queues' in rest && rest.queues === null;
+    return kind !== 'due' && kind !== 'overdue';
+  });
+}
 
 /** `finished` are those that the call itself has ended. */
 export function signalsOf(

@@ -160,11 +160,22 @@ local function enter(kind, who, task, from, leaseUntil)
   record(kind, who, task, from, task[STATE])
 end
 
+-- To other processes, as broker/hints.ts reads it: whoever waits hears of it before the caller has its answer. What was written
+-- stays, whatever becomes of a hint.
+local function tell(dueInMs)
+  local hints = { from = teller, overdue = edges.isOverdue and true or nil }
+  if #work > 0 then hints.work = #work <= 100 and work or cjson.null end
+  if dueInMs >= 0 then hints.due = dueInMs end
+  redis.pcall('SPUBLISH', prefix .. 'signals', cjson.encode(hints))
+end
+
 -- What to tell whoever waits: the queues that got work, the time to the first task that was scheduled, -1 without one,
--- whether a task waits for a verdict because of its parents, and which ended although nobody asked for them by name.
+-- whether a task waits for a verdict because of its parents, and which ended although nobody asked for them by name; and
+-- whether other processes have been told all but the last.
 local function signals()
   local dueInMs = firstDueAt and math.max(0, firstDueAt - now) or -1
-  return { work, dueInMs, edges.isOverdue and 1 or 0, edges.finished }
+  if teller and (#work > 0 or dueInMs >= 0 or edges.isOverdue) then tell(dueInMs) end
+  return { work, dueInMs, edges.isOverdue and 1 or 0, edges.finished, teller and 1 or 0 }
 end
 
 -- Who has the key: { id, until }, `until` false for an unfinished holder; false when nobody. The time may be over.

@@ -1,8 +1,9 @@
 -- What every script starts with: the store's clock, tasks by their ids, and one write of all that was changed.
 --
 -- KEYS[1] is the prefix `{namespace}:`. No script touches a key outside of it, so that a namespace is one hash slot.
--- ARGV[1] is the incarnation that the caller knows, 32 characters, or dashes for whatever is there; behind it nothing, or the
--- time that a test gives in place of the server's. With another's data, or none, a script does nothing.
+-- ARGV[1] is the incarnation that the caller knows, 32 characters, or dashes for whatever is there. With another's data, or none,
+-- a script does nothing. Behind it, where the script is to tell others itself, "!" and the 32 characters of who calls; and behind
+-- that the time that a test gives in place of the server's.
 -- Redis does not roll back. So a script reads and checks first, keeps what it wants in tables, and calls `write` at its
 -- end, where nothing is left that could fail. Payloads, results, errors and logs are opaque: they are never decoded.
 
@@ -30,6 +31,8 @@ local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes', 'trimmed
 local whose = string.sub(ARGV[1], 1, 32)
 if whose ~= stored[5] and string.byte(whose) ~= 45 then return redis.error_reply('REPLACED by ' .. tostring(stored[5])) end
 local now = string.sub(ARGV[1], 33)
+local teller = string.byte(now) == 33 and string.sub(now, 2, 33)
+if teller then now = string.sub(now, 34) end
 if now == '' then
   local time = call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
