@@ -83,6 +83,40 @@ await onOwnRedis((server) => {
       expect((await broker.getQueues())[0]?.counts).toEqual({ queued: taken.length });
     });
 
+    test('that is killed while it syncs once a second loses nothing but what came last', {
+      timeout: 60_000,
+    }, async () => {
+      const own = await startRedis(['--appendonly', 'yes', '--appendfsync', 'everysec']);
+      onTestFinished(() => own.stop());
+      const broker = await openBroker({ address: { path: own.path } });
+      let number = 0;
+      for (let kill = 0; kill < 3; kill++) {
+        const taken: string[] = [];
+        const isOver = { now: false };
+        const client = async (): Promise<void> => {
+          while (!isOver.now) {
+            const id = sampleId(++number);
+            await repeat(() => broker.enqueue([newTask(id)]));
+            if (!isOver.now) taken.push(id);
+          }
+        };
+        const working = client();
+        while (taken.length < 200) await new Promise((resolve) => setImmediate(resolve));
+        isOver.now = true;
+        await own.kill();
+        await own.restart();
+        await working;
+        const areThere = async (ids: readonly string[]): Promise<readonly boolean[]> =>
+          (await repeat(() => broker.getTasks(ids))).map((task) => task !== null);
+        const found = await areThere(taken);
+        expect(found.lastIndexOf(true)).toBe(found.filter(Boolean).length - 1);
+        const all = Array.from({ length: number }, (_, index) => sampleId(index + 1));
+        const kept: boolean[] = [];
+        for (let from = 0; from < all.length; from += 500) kept.push(...(await areThere(all.slice(from, from + 500))));
+        expect((await broker.getQueues())[0]?.counts).toEqual({ queued: kept.filter(Boolean).length });
+      }
+    });
+
     test('that was wiped refuses the calls of before once, and all processes then work on the same new data', async () => {
       const admin = new Redis({ path: server.path });
       onTestFinished(() => admin.disconnect());
