@@ -7,6 +7,7 @@ import type { Signal } from '../../src/broker/broker.ts';
 import { anything } from '../../src/broker/hints.ts';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import { limits } from '../../src/core/limits.ts';
+import type { ClaimedTask } from '../../src/core/task.ts';
 import { type Clock, systemClock } from '../../src/core/time.ts';
 import { startFaultProxy } from '../../src/servers/fault-proxy.ts';
 import { claimRequest, finish, newTask, sampleId, sampleToken, settlement } from '../conformance/samples.ts';
@@ -55,6 +56,22 @@ await onOwnRedis((server) => {
       await broker.enqueue([newTask(sampleId(1))]);
       await vi.waitFor(() => expect(other.heard).toHaveLength(1));
       expect(heard).toHaveLength(1);
+    });
+
+    test('hears nothing of a task that a worker beside its client has taken in the same step', async () => {
+      const namespace = aNamespace();
+      const [{ broker }, other] = [await openListener(namespace), await openListener(namespace)];
+      const taken = Promise.withResolvers<readonly ClaimedTask[]>();
+      const offer = { claim: () => claimRequest(sampleToken(1)), taken: taken.resolve, failed: taken.reject };
+      const unsubscribe = broker.subscribe(
+        () => undefined,
+        () => offer,
+      );
+      await broker.enqueue([newTask(sampleId(1))]);
+      expect(await taken.promise).toMatchObject([{ task: { id: sampleId(1), state: 'running' } }]);
+      unsubscribe();
+      await broker.enqueue([newTask(sampleId(2), { queue: 'last' })]);
+      await vi.waitFor(() => expect(other.heard).toEqual([{ kind: 'work', queues: ['last'] }]));
     });
 
     test('hears nothing of another namespace', async () => {

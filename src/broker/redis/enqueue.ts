@@ -2,24 +2,63 @@
 
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueResult } from '../broker.ts';
-import { argumentsOf, orderArrivals, type Refusal, refusalError } from './arrivals.ts';
+import { emptiedBy, type HandOver } from '../hand-over.ts';
+import { type Arrivals, argumentsOf, orderArrivals, type Refusal, refusalError } from './arrivals.ts';
+import { type ClaimReply, readClaimed, requestText } from './claim.ts';
 import type { Connection } from './connection.ts';
 import { refuseTasks } from './refuse.ts';
-import { type Hints, signalsOf, type Told } from './signals.ts';
+import { type Hints, signalsOf, type Told, withoutQueues } from './signals.ts';
 
-type Stored = readonly [letters: Buffer, others: readonly (number | Buffer)[], hints: Hints];
+type Stored = readonly [letters: Buffer, others: readonly (number | Buffer)[], hints: Hints, claimed?: ClaimReply];
 type Reply = Stored | readonly [refused: Buffer, why: Refusal];
+type Results = Told<readonly EnqueueResult[]>;
 
-export async function enqueue(
-  connection: Connection,
-  tasks: readonly NewTask[],
-): Promise<Told<readonly EnqueueResult[]>> {
+const nothing: Results = { answer: [], signals: [] };
+
+export async function enqueue(connection: Connection, tasks: readonly NewTask[]): Promise<Results> {
   refuseTasks(tasks);
-  if (tasks.length === 0) return { answer: [], signals: [] };
+  if (tasks.length === 0) return nothing;
   const arrivals = orderArrivals(tasks);
-  const { forms, ids, formOf, extras, payloads } = argumentsOf(arrivals.tasks);
-  const args = [forms, ids, formOf, JSON.stringify(extras), ...payloads];
-  const reply = await connection.run<Reply>('enqueue', args);
+  return readReply(arrivals, await connection.run<Reply>('enqueue', scriptArguments(arrivals)));
+}
+
+/** And claims in the same step what a worker of this process waits for (lua/hand-over.lua). */
+export async function enqueueAndHandOver(
+  connection: Connection,
+  handOver: HandOver,
+  tasks: readonly NewTask[],
+): Promise<Results> {
+  refuseTasks(tasks);
+  const request = handOver.claim(claimableQueues(tasks));
+  if (request === null) return enqueue(connection, tasks);
+  try {
+    const arrivals = orderArrivals(tasks);
+    const args = [...scriptArguments(arrivals), requestText(request)];
+    const reply = await connection.run<Reply>('hand-over', args);
+    const { answer, signals } = readReply(arrivals, reply);
+    const claimed = readClaimed((reply as Required<Stored>)[3], request.token);
+    handOver.done(claimed);
+    return { answer, signals: withoutQueues(signals, emptiedBy(request, claimed)) };
+  } catch (error) {
+    handOver.failed();
+    throw error;
+  }
+}
+
+/** Of tasks that can wait for nothing but a worker. Whether the others will is known to the store alone. */
+function claimableQueues(tasks: readonly NewTask[]): ReadonlySet<string> {
+  const plain = tasks.filter(
+    ({ delayMs, at, key, dependsOn }) => delayMs === 0 && at === null && key === null && dependsOn.length === 0,
+  );
+  return new Set(plain.map(({ queue }) => queue));
+}
+
+function scriptArguments({ tasks }: Arrivals): readonly string[] {
+  const { forms, ids, formOf, extras, payloads } = argumentsOf(tasks);
+  return [forms, ids, formOf, JSON.stringify(extras), ...payloads];
+}
+
+function readReply(arrivals: Arrivals, reply: Reply): Results {
   if (reply.length === 2) throw refusalError(arrivals, reply[1]);
   const results = readResults(arrivals.tasks, reply);
   const replaced = results.flatMap((result) => (result.outcome === 'replaced' ? [result.of] : []));

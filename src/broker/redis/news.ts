@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../core/time.ts';
 import type { Broker } from '../broker.ts';
+import type { HandOver } from '../hand-over.ts';
 import { createNotifier } from '../notify.ts';
 import { createSubscribers } from '../subscribers.ts';
 import type { Connection } from './connection.ts';
@@ -10,6 +11,8 @@ import { type Told, untold } from './signals.ts';
 export interface News {
   readonly subscribe: Broker['subscribe'];
   tell(told: Told<unknown>): void;
+  /** For an enqueue that begins: `null` when no worker here wants anything. */
+  handOver(): HandOver | null;
   /** There is a server now. */
   begin(): void;
   /** Nobody hears anything any more. */
@@ -39,6 +42,7 @@ export function createNews(connection: Connection, clock: Clock): News {
       for (const signal of told.signals) subscribers.emit(signal);
       notifier.tell(untold(told));
     },
+    handOver: subscribers.handOver,
     begin() {
       hasBegun = true;
       listen();

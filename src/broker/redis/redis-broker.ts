@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../../core/time.ts';
 import type { Broker, Outbox } from '../broker.ts';
 import { claim } from './claim.ts';
 import { createConnection } from './connection.ts';
-import { enqueue } from './enqueue.ts';
+import { enqueue, enqueueAndHandOver } from './enqueue.ts';
 import { createOutbox } from './events.ts';
 import { heartbeat } from './heartbeat.ts';
 import { inspect } from './inspect.ts';
@@ -95,7 +95,11 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
     },
     info: () => guarded(async () => ({ kind: 'redis', ...(await connection.identify()) })),
     subscribe: news.subscribe,
-    enqueue: (tasks) => telling(() => enqueue(connection, tasks)),
+    enqueue: (tasks) =>
+      telling(() => {
+        const handOver = news.handOver();
+        return handOver === null ? enqueue(connection, tasks) : enqueueAndHandOver(connection, handOver, tasks);
+      }),
     claim: (request) => guarded(() => claim(connection, request)),
     heartbeat: (request) => guarded(() => heartbeat(connection, request)),
     settle: (settlements, claimNext) => telling(() => settle(connection, settlements, claimNext)),

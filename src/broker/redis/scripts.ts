@@ -11,7 +11,8 @@ const claiming = ['limits', 'line', 'fair', 'take', 'describe', 'parents'];
 const partsOf = {
   open: ['prelude'],
   info: ['prelude'],
-  enqueue: [...base, 'arrive'],
+  enqueue: [...base, 'arrive', 'accept'],
+  'hand-over': [...base, ...claiming, 'arrive', 'accept'],
   claim: [...base, ...claiming],
   heartbeat: [...base, 'worker'],
   settle: [...base, ...claiming, 'arrive'],

@@ -41,3 +41,12 @@ export function signalsOf(
     ...(taskIds.length > 0 ? [{ kind: 'finished', taskIds } as const] : []),
   ];
 }
+
+/** Less the work in these queues, of which nothing is left. */
+export function withoutQueues(signals: readonly Signal[], emptied: readonly string[]): readonly Signal[] {
+  return signals.flatMap((signal) => {
+    if (signal.kind !== 'work' || signal.queues === null) return [signal];
+    const queues = signal.queues.filter((queue) => !emptied.includes(queue));
+    return queues.length === 0 ? [] : [{ kind: 'work', queues }];
+  });
+}

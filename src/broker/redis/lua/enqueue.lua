@@ -1,17 +1,8 @@
 #!lua
 -- enqueue: stores new tasks, each once, one at a time under its key, parents first.
 --
--- ARGV[2] forms, ARGV[3] ids, a JSON list, ARGV[4] the form of each, or nothing when there is one, ARGV[5] extras, ARGV[6 …] payloads: see arrive.lua
+-- ARGV[2 …] as accept.lua takes them.
 -- Answers the letters and the others of arrive.lua, the signals, and nothing; or "refused" and why.
 
-local full = outboxIsFull()
-if full then return full end
-local batch = { forms = cjson.decode(ARGV[2]), ids = cjson.decode(ARGV[3]), formOf = words(ARGV[4]), extras = {}, offset = 5, unknown = 'refuse' }
-for _, extra in ipairs(cjson.decode(ARGV[5])) do
-  batch.extras[extra[1]] = extra
-end
-local letters, others, refusal = arrivals.store(batch)
-if refusal then return { 'refused', refusal } end
-release()
 write()
 return { letters, others, signals() }

@@ -1,0 +1,11 @@
+#!lua
+-- handOver: stores new tasks as enqueue does, and behind them claims for a worker that waits.
+--
+-- ARGV[2 …] as accept.lua takes them, and the last one the claim as JSON, see claim.lua
+-- Answers as enqueue, and what a claim answers.
+
+-- The claim looks for tasks where these have just been put.
+writeTasks()
+local ids, leaseUntil = claim(cjson.decode(ARGV[#ARGV]))
+write()
+return { letters, others, signals(), answerOf(ids, leaseUntil) }
