@@ -169,6 +169,9 @@ const fenceCases: readonly Case[] = [
       await world.settle({ id, token }, wait('queued'));
       const [again] = await world.broker().claim(claimRequest(token));
       expect(again?.lease).toEqual({ taskId: id, token, epoch: 2 });
+      // What a process remembers of its claim is of the run of now.
+      const success = settlement(id, token, finish('succeeded'), { ranMs: 3 });
+      expect((await world.broker().settle([success])).results).toEqual([{ outcome: 'alreadyApplied' }]);
       const first = beat({ taskId: id, token, epoch: 1 });
       expect((await world.broker().heartbeat(heartbeatRequest([first]))).beats).toEqual(['lost']);
       expect(await outcomesOf(world, [id, token, wait('queued')])).toEqual(['alreadyApplied']);

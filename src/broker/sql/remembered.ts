@@ -65,7 +65,10 @@ export function recall({ remembered, now }: Step, settlement: Settlement): Settl
   if (row === undefined) return null;
   remembered.delete(lease.taskId);
   const isFresh =
-    row.token === lease.token && row.cancelRequestedAt === null && now - (row.claimedAt ?? 0) < limits.newsMs;
+    row.token === lease.token &&
+    row.epoch === lease.epoch &&
+    row.cancelRequestedAt === null &&
+    now - (row.claimedAt ?? 0) < limits.newsMs;
   return isFresh && isPlainSuccess(settlement) ? row : null;
 }
 
