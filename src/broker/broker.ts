@@ -268,6 +268,8 @@ export interface DueSchedules {
 export interface Schedules {
   /** An equal definition changes nothing, not even the next time. */
   put(schedules: readonly NewSchedule[]): Promise<readonly PutResult[]>;
+  /** Inserts schedules as they are (move, repair); names that are known are left alone. Answers how many were new. */
+  restore(schedules: readonly ScheduleRecord[]): Promise<number>;
   /** Answers which of the names were there. Their tasks stay. */
   delete(names: readonly string[]): Promise<readonly boolean[]>;
   /** Pauses, or resumes with `null`; answers which of the names are there. */

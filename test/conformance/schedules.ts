@@ -125,6 +125,32 @@ export const scheduleCases: readonly Case[] = [
     },
   ],
   [
+    'a restored schedule is as it was, and is fired from its next time on; a known one is left alone',
+    async (world) => {
+      await putAll(world, 'a');
+      const fired = { at: 5, until: null, count: 1, skipped: null, taskId: 't5', asked: false, recordedAt: 6 };
+      const missed = { ...fired, at: 4, until: 2, count: 3, skipped: 'missed', taskId: null, asked: true } as const;
+      const stored = { version: 7, lastTaskId: 't5', createdAt: 1, changedAt: 2, recent: [fired, missed] };
+      const paused = { ...pause, at: 3 };
+      const schedules = [
+        storedSchedule('a', { version: 9 }),
+        storedSchedule('b', stored),
+        storedSchedule('c', { next: null, pause: paused }),
+        storedSchedule('b', { version: 8 }),
+      ];
+      await world.check((broker) => broker.schedules.restore(schedules), 2, {
+        'schedule b': schedules[1],
+        'schedule c': schedules[2],
+      });
+      world.clock.move(minuteMs);
+      const [result] = await world.broker().schedules.fire([fireOf('b', { version: 7, alone: true })]);
+      expect(result).toMatchObject({ outcome: 'fired', created: true });
+      expect((await scheduleOf(world, 'b')).recent).toHaveLength(3);
+      expect((await world.broker().schedules.due(10)).schedules.map(({ name }) => name)).toEqual(['a']);
+      expect(await world.broker().schedules.put([newSchedule('b')])).toEqual(['unchanged']);
+    },
+  ],
+  [
     'null resumes',
     async (world) => {
       await putAll(world, 'a');

@@ -5,7 +5,7 @@ import type { FireResult, PutResult } from '../../src/broker/broker.ts';
 import { type Firing, hasSameTimes } from '../../src/core/schedule.ts';
 import type { NewTask } from '../../src/core/task.ts';
 import { startAt } from '../conformance/samples.ts';
-import { firedTask, newSchedule } from '../conformance/schedule-samples.ts';
+import { firedTask, newSchedule, storedSchedule } from '../conformance/schedule-samples.ts';
 import type { Book } from './book.ts';
 import { type Command, callCommand } from './command.ts';
 
@@ -94,6 +94,19 @@ const pause = fc
     ),
   );
 
+const restore = schedule.map((name) => {
+  const at = startAt + 7 * stepMs;
+  return callCommand<number>(
+    `RestoreSchedule ${name}`,
+    () => (broker) =>
+      broker.schedules.restore([storedSchedule(name, { version: 4, lastTaskId: 'x', next: { at, dueAt: at } })]),
+    (book, count) => {
+      const { definition } = storedSchedule(name);
+      if (count === 1) book.schedules.set(name, { version: 4, at, definition });
+    },
+  );
+});
+
 const remove = schedule.map((name) =>
   callCommand(
     `DeleteSchedule ${name}`,
@@ -106,4 +119,14 @@ const due = fc
   .constantFrom(1, 10)
   .map((limit) => callCommand(`DueSchedules ${limit}`, () => (broker) => broker.schedules.due(limit)));
 
-export const scheduleCommands: readonly Arbitrary<Command>[] = [put, put, fire, fire, fire, pause, remove, due];
+export const scheduleCommands: readonly Arbitrary<Command>[] = [
+  put,
+  put,
+  fire,
+  fire,
+  fire,
+  pause,
+  restore,
+  remove,
+  due,
+];

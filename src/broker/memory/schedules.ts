@@ -21,6 +21,7 @@ import type { Step } from './step.ts';
 export function createSchedules(run: <Answer>(call: (step: Step) => Answer) => Promise<Answer>): Schedules {
   return {
     put: (schedules) => run((step) => put(step, schedules)),
+    restore: (schedules) => run((step) => restore(step, schedules)),
     delete: (names) => run((step) => deleteSchedules(step, names)),
     pause: (names, pause) => run((step) => pauseSchedules(step, names, pause)),
     fire: (firings) => run((step) => fire(step, firings)),
@@ -55,6 +56,21 @@ function putOne(step: Step, { name, definition, next }: NewSchedule): PutResult 
     recent: known?.recent ?? [],
   });
   return known === undefined ? 'created' : 'changed';
+}
+
+function restore(step: Step, schedules: readonly ScheduleRecord[]): number {
+  refuseLargeBatch(
+    schedules,
+    schedules.map(({ definition }) => definition),
+  );
+  let count = 0;
+  for (const schedule of schedules) {
+    if (step.state.schedules.has(schedule.name)) continue;
+    step.state.schedules.set(schedule.name, schedule);
+    step.configured = true;
+    count += 1;
+  }
+  return count;
 }
 
 function deleteSchedules(step: Step, names: readonly string[]): readonly boolean[] {

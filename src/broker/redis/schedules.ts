@@ -28,6 +28,7 @@ interface Way {
 export function createSchedules(connection: Connection, { guarded, telling }: Way): Schedules {
   return {
     put: (schedules) => telling(() => put(connection, schedules)),
+    restore: (schedules) => telling(() => restore(connection, schedules)),
     delete: (names) => telling(() => change(connection, names, 'delete')),
     pause: (names, pause) =>
       telling(() =>
@@ -56,6 +57,32 @@ async function put(connection: Connection, schedules: readonly NewSchedule[]): P
 
 function nextFields(next: NextFiring | null): readonly [at: number | false, dueAt: number | false] {
   return next === null ? [false, false] : [next.at, next.dueAt];
+}
+
+async function restore(connection: Connection, schedules: readonly ScheduleRecord[]): Promise<Told<number>> {
+  refuseLargeBatch(schedules);
+  refuseLargePayloads(schedules.map(({ definition }) => definition));
+  const fields = JSON.stringify(schedules.map((schedule) => [schedule.name, storedFields(schedule)]));
+  const texts = schedules.map(({ definition }) => definition);
+  const answer = await connection.run<number>('restore-schedules', [fields, ...texts]);
+  return { answer, signals: answer > 0 ? [settings] : [] };
+}
+
+/** As lua/schedule.lua keeps it. */
+function storedFields(schedule: ScheduleRecord): readonly unknown[] {
+  const { version, next, pause, lastTaskId, createdAt, changedAt, definition, recent } = schedule;
+  const paused = pause !== null && `${pause.at} ${JSON.stringify([pause.by, pause.reason])}`;
+  const firings = recent.map(({ at, until, count, skipped, taskId, asked, recordedAt }) => [
+    at,
+    until ?? false,
+    count ?? false,
+    skipped ?? false,
+    taskId ?? false,
+    asked,
+    recordedAt,
+  ]);
+  const times = timesOf(definition);
+  return [version, ...nextFields(next), paused, lastTaskId ?? false, createdAt, changedAt, times, firings];
 }
 
 async function change(

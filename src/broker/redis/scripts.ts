@@ -35,6 +35,7 @@ const partsOf = {
   'get-workers': ['prelude', 'worker'],
   control: [...base, 'worker'],
   'put-schedules': [...base, 'schedule'],
+  'restore-schedules': [...base, 'schedule'],
   'change-schedules': [...base, 'schedule'],
   fire: [...base, 'arrive', 'schedule'],
   'due-schedules': ['prelude', 'schedule'],

@@ -3,8 +3,22 @@
 import type { FiringRecord, ScheduleRecord } from '../../core/schedule.ts';
 
 /** The columns of a schedule in the order of {@link ScheduleRow}. */
-export const scheduleColumns =
-  'name, version, next_at, due_at, paused_at, paused_by, pause_reason, last_task_id, created_at, changed_at, definition, recent';
+export const scheduleTypes = {
+  name: 'text',
+  version: 'bigint',
+  next_at: 'bigint',
+  due_at: 'bigint',
+  paused_at: 'bigint',
+  paused_by: 'text',
+  pause_reason: 'text',
+  last_task_id: 'text',
+  created_at: 'bigint',
+  changed_at: 'bigint',
+  definition: 'text',
+  recent: 'text',
+} as const;
+
+export const scheduleColumns = Object.keys(scheduleTypes).join(', ');
 
 export type ScheduleRow = readonly [
   name: string,
@@ -47,4 +61,22 @@ export function toSchedule(row: ScheduleRow): ScheduleRecord {
     changedAt,
     recent: JSON.parse(recent) as readonly FiringRecord[],
   };
+}
+
+export function toScheduleRow(schedule: ScheduleRecord): ScheduleRow {
+  const { name, version, next, pause, lastTaskId, createdAt, changedAt, definition, recent } = schedule;
+  return [
+    name,
+    version,
+    next?.at ?? null,
+    next?.dueAt ?? null,
+    pause?.at ?? null,
+    pause?.by ?? null,
+    pause?.reason ?? null,
+    lastTaskId,
+    createdAt,
+    changedAt,
+    definition,
+    JSON.stringify(recent),
+  ];
 }

@@ -6,7 +6,7 @@ import type { DueSchedules, PutResult, Schedules } from '../broker.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
 import { fire, withoutRepeats } from './fire.ts';
 import { refuseLargeBatch, refuseLargePayloads } from './refuse.ts';
-import { type ScheduleRow, scheduleColumns, toSchedule } from './schedule-rows.ts';
+import { type ScheduleRow, scheduleColumns, scheduleTypes, toSchedule, toScheduleRow } from './schedule-rows.ts';
 import type { Step } from './step.ts';
 
 /** Input: list of names. */
@@ -50,6 +50,15 @@ const putSchedules = eachStatement(
       due_at = excluded.due_at, changed_at = excluded.changed_at`,
 );
 
+/** Inputs: a schedule. A known one stays. */
+const restoreSchedules = eachStatement(
+  'restore_schedules',
+  scheduleTypes,
+  (value, from) => `INSERT INTO schedules (${Object.keys(scheduleTypes).join(', ')})
+    SELECT ${Object.values(value).join(', ')} ${from} WHERE true ON CONFLICT (name) DO NOTHING`,
+  { name: 'name' },
+);
+
 /** Input: list of names. Locks: the rows. */
 const deleteNamed = statement<[name: string]>(
   'delete_schedules',
@@ -75,6 +84,7 @@ export function createSchedules(
 ): Schedules {
   return {
     put: (schedules) => change((step) => put(step, schedules)),
+    restore: (schedules) => change((step) => restore(step, schedules)),
     delete: (names) => change((step) => deleteSchedules(step, names)),
     pause: (names, pause) => change((step) => pauseSchedules(step, names, pause)),
     fire: (firings) => change((step) => fire(step, firings)),
@@ -111,6 +121,19 @@ async function put(step: Step, schedules: readonly NewSchedule[]): Promise<reado
     );
   }
   return results;
+}
+
+async function restore(step: Step, schedules: readonly ScheduleRecord[]): Promise<number> {
+  refuseLargeBatch(schedules);
+  refuseLargePayloads(schedules.map(({ definition }) => ({ payload: definition })));
+  await step.tx.hold('schedules', [''], 'alone');
+  let count = 0;
+  for (const part of withoutRepeats(schedules, ({ name }) => name)) {
+    const isNew = await step.tx.each(restoreSchedules, part.map(toScheduleRow));
+    count += isNew.filter((each) => each).length;
+  }
+  if (count > 0) step.configured = true;
+  return count;
 }
 
 async function deleteSchedules(step: Step, names: readonly string[]): Promise<readonly boolean[]> {
