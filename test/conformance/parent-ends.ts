@@ -10,6 +10,7 @@ import {
   finish,
   keepMs,
   leaseMs,
+  newTask,
   overdueRequest,
   sampleId,
   settlement,
@@ -217,6 +218,30 @@ const restored: readonly Case[] = [
       expect(await stateOf(world, child.id)).toBe('blocked');
       await end(world, parent.id);
       expect(await stateOf(world, child.id)).toBe('queued');
+    },
+  ],
+  [
+    'a restored child waits for parents that are enqueued after it, alone or with their like',
+    async (world) => {
+      const [one, other] = [sampleId(91), sampleId(92)];
+      const child = storedTask(sampleId(1), { dependsOn: [on(one), on(other)] });
+      await world.broker().restore([child]);
+      await world.broker().enqueue([newTask(one)]);
+      await world.broker().enqueue([newTask(sampleId(2)), newTask(other, { key: 'k' })]);
+      await end(world, one);
+      expect(await stateOf(world, child.id)).toBe('blocked');
+      await end(world, other);
+      expect(await stateOf(world, child.id)).toBe('queued');
+    },
+  ],
+  [
+    'a restored child is overdue once a parent has failed that was enqueued after it',
+    async (world) => {
+      const child = storedTask(sampleId(1));
+      await world.broker().restore([child]);
+      await world.broker().enqueue([newTask(awaited.taskId, { flowId: 'f' })]);
+      await end(world, awaited.taskId, 'failed');
+      expect(await overdue(world)).toEqual([[child.id, 'dependency_failed', [awaited.taskId]]]);
     },
   ],
   [

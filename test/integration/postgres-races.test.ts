@@ -13,7 +13,7 @@ import { migrationStatus } from '../../src/broker/sql/migrate.ts';
 import { recount } from '../../src/broker/sql/recount.ts';
 import { systemChance } from '../../src/core/chance.ts';
 import { systemClock } from '../../src/core/time.ts';
-import { claimRequest, finish, newTask, sampleId, settlement, wait } from '../conformance/samples.ts';
+import { claimRequest, finish, newTask, sampleId, settlement, storedTask, wait } from '../conformance/samples.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 
 await onPostgres(({ url }) => {
@@ -279,6 +279,26 @@ await onPostgres(({ url }) => {
           versions.set(taskId, version);
         }
       expect([...versions.values()]).toEqual(Array.from({ length: 200 }, () => 3));
+    });
+  });
+
+  test('a child that is restored while its parent is enqueued is let go when that has ended, at the latest by a prune', async () => {
+    await open(2, async ([broker, other]) => {
+      const children: string[] = [];
+      for (let turn = 0; turn < 20; turn += 1) {
+        const [childId, parentId] = [id(), id()];
+        const dependsOn = [{ taskId: parentId, onFailure: 'fail' as const }];
+        children.push(childId);
+        await Promise.all([
+          broker?.restore([storedTask(childId, { dependsOn })]),
+          other?.enqueue([newTask(parentId, { queue: 'parents' })]),
+        ]);
+      }
+      const parents = (await broker?.claim(claimRequest(token(), { queues: [{ name: 'parents', limit: 20 }] }))) ?? [];
+      await broker?.settle(parents.map(({ task, lease }) => settlement(task.id, lease, finish('succeeded'))));
+      await broker?.prune(1);
+      const states = (await broker?.getTasks(children))?.map((task) => task?.state);
+      expect(states).toEqual(children.map(() => 'queued'));
     });
   });
 

@@ -13,7 +13,7 @@ export interface Book {
   readonly commands: number[];
   /** Parents that restored tasks wait for, and that are not there yet. */
   readonly awaited: string[];
-  /** Parents of restored tasks: an id that is restored later is never enqueued. */
+  /** Parents of restored tasks: of what was restored with an edge no other task takes the id. */
   readonly restored: Set<string>;
   /** Of claims. */
   readonly tokens: string[];

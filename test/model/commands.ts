@@ -30,7 +30,7 @@ import {
   linkedTask,
   retryTwo,
 } from './flow-commands.ts';
-import { restore, restoreAwaited, rules } from './restore-commands.ts';
+import { enqueueAwaited, restore, restoreAwaited, rules } from './restore-commands.ts';
 import { scheduleCommands } from './schedule-commands.ts';
 import { settingCommands } from './setting-commands.ts';
 
@@ -328,6 +328,7 @@ export const commandArbitraries: readonly Arbitrary<Command>[] = [
   restore,
   restore,
   restoreAwaited,
+  enqueueAwaited,
   claim,
   claim,
   claim,

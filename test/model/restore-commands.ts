@@ -41,7 +41,7 @@ export const restore = fc
   )
   .map(([state, key, name, limitRules, parents, group]) =>
     callCommand(`Restore ${state} ${key} ${name} ${JSON.stringify([limitRules, parents, group])}`, (book) => {
-      // What is blocked waits for a parent that a later call may restore.
+      // What is blocked waits for a parent that a later call may restore, or enqueue.
       const dependsOn = [...known(book, parents)];
       if (state === 'blocked') {
         book.awaited.push(freshId(book));
@@ -73,5 +73,17 @@ export const restoreAwaited = fc.tuple(back, fc.constantFrom('succeeded', 'faile
     book.awaited.splice(book.awaited.indexOf(id), 1);
     book.tasks.push(newTask(id, { queue: 'a' }));
     return (broker) => broker.restore([storedTask(id, { state, queue: 'a', ...ended })]);
+  }),
+);
+
+/** The plain way in, and the one with a key. */
+export const enqueueAwaited = fc.tuple(back, fc.constantFrom(null, 'k')).map(([index, key]) =>
+  callCommand(`EnqueueAwaited ${index} ${key}`, (book) => {
+    const id = recent(book.awaited, index);
+    if (id === undefined) return null;
+    book.awaited.splice(book.awaited.indexOf(id), 1);
+    const task = newTask(id, { queue: 'a', key });
+    book.tasks.push(task);
+    return (broker) => broker.enqueue([task]);
   }),
 );

@@ -52,6 +52,8 @@ beforeAll(async () => {
 const hot: Readonly<Record<string, readonly string[]>> = {
   insert_tasks: [],
   last_task: ['SEARCH tasks'],
+  met_parents: ['SEARCH edges USING PRIMARY KEY (parent_id=?)'],
+  unmet_parents: ['SCAN edges USING COVERING INDEX edges_awaited'],
   tasks_behind_row: ['SEARCH tasks USING COVERING INDEX tasks_id (id=? AND rowid>?)'],
   known_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   claimable_tasks: ['SEARCH tasks USING INDEX tasks_ready (queue=?)'],
@@ -149,10 +151,10 @@ test.each(Object.entries(hot))('%s uses its index', (name, wanted) => {
 });
 
 test('no statement walks all tasks, attempts, logs or events', () => {
+  // Few wait for what is not there: that index is looked through as it is.
+  const all = /SCAN (tasks|attempts|logs|timeline|slots|turns|edges(?! USING COVERING INDEX edges_awaited)|members)/;
   const walks = [...plans].flatMap(([name, plan]) =>
-    plan
-      .filter((step) => /SCAN (tasks|attempts|logs|timeline|slots|turns|edges|members)/.test(step))
-      .map((step) => `${name}: ${step}`),
+    plan.filter((step) => all.test(step)).map((step) => `${name}: ${step}`),
   );
   expect(walks).toEqual([]);
 });

@@ -15,6 +15,7 @@ import {
   newTask,
   overdueRequest,
   settlement,
+  storedTask,
   wait,
 } from '../conformance/samples.ts';
 import { askOf, fireOf, newSchedule } from '../conformance/schedule-samples.ts';
@@ -200,4 +201,6 @@ async function useDependencies(broker: Broker, id: (number: number) => string): 
   await broker.cancel({ taskIds: [], flowId: 'f', reason: null });
   await broker.enqueue([newTask(id(55), given)]);
   await broker.remove([id(51)]);
+  await broker.restore([storedTask(id(61), { dependsOn: [on(60)] })]);
+  await broker.enqueue([newTask(id(60))]);
 }

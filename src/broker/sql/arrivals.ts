@@ -3,6 +3,7 @@
 import type { TaskState } from '../../core/states.ts';
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueResult } from '../broker.ts';
+import { meetParents } from './awaited.ts';
 import { eachStatement, manyStatement, type RowAddress, type SqlRow, type SqlValue, statement } from './driver.ts';
 import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from './keys.ts';
 import { outdated } from './remembered.ts';
@@ -41,8 +42,11 @@ const insertTasks = manyStatement(
   'id',
 );
 
-/** The address of the last row there is. */
-const lastTask = statement<[row: RowAddress | null]>('last_task', (dialect) => `SELECT max(${dialect.row}) FROM tasks`);
+/** The address of the last row there is, and whether parents are awaited. */
+const lastTask = statement<[row: RowAddress | null, awaited: number | null]>(
+  'last_task',
+  (dialect) => `SELECT (SELECT max(${dialect.row}) FROM tasks), (SELECT 1 FROM edges WHERE awaited = 1 LIMIT 1)`,
+);
 
 /** Inputs: list of ids, number. Those of them that were stored behind that row. */
 const tasksBehindRow = statement<[id: string]>(
@@ -188,16 +192,22 @@ export async function insert(step: Step, arrivals: readonly Arrival[]): Promise<
     if (part.told === null) told = null;
     else told?.push(...part.told);
   }
+  const [[lastRow, awaited] = [null, null]] = await last;
   const stored =
     count === arrivals.length
       ? arrivals.map(() => true)
-      : await findStored(step, arrivals, { told, last: (await last)[0]?.[0] ?? 0 });
+      : await findStored(step, arrivals, { told, last: lastRow ?? 0 });
   arrivals.forEach(({ task, state, dueAt, isDoomed }, index) => {
     if (stored[index] !== true) return;
     if (isDoomed === true) step.overdue = true;
     if (state === 'scheduled') noteDue(step, dueAt);
     record(step, 'enqueue', task, null, { state, reason: null, attempt: 0 }, 1);
   });
+  if (awaited !== null)
+    await meetParents(
+      step,
+      arrivals.flatMap(({ task }, index) => (stored[index] === true ? [task.id] : [])),
+    );
   return stored;
 }
 

@@ -68,7 +68,7 @@ export const movedTables: readonly MovedTable[] = [
   { name: 'keys', key: ['key'], columns: columns('key task_id', 'held_until') },
   { name: 'slots', key: ['name', 'task_id'], columns: columns('name task_id', '') },
   { name: 'claims', key: ['token'], columns: columns('token worker_id task_ids', 'check_at running') },
-  { name: 'edges', key: ['parent_id', 'child_id'], columns: columns('parent_id child_id state on_failure', '') },
+  { name: 'edges', key: ['parent_id', 'child_id'], columns: columns('parent_id child_id state on_failure', 'awaited') },
   { name: 'members', key: ['flow_id', 'task_id'], columns: columns('flow_id task_id', '') },
   { name: 'flows', key: ['flow_id'], columns: columns('flow_id cancel_reason', 'cancelled_at') },
   { name: 'rounds', key: ['queue'], columns: columns('queue', 'turn plain_turn plain_since') },

@@ -2,10 +2,12 @@
 
 import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
+import { meetMissed } from './awaited.ts';
 import { fold } from './counts.ts';
 import { statement } from './driver.ts';
 import { pruneWishes } from './flows.ts';
 import { pruneLimits } from './limits.ts';
+import { release } from './release.ts';
 import { erase } from './remove.ts';
 import { decodeOptions } from './rows.ts';
 import { record, type Step } from './step.ts';
@@ -48,6 +50,8 @@ export async function prune(step: Step, limit: number): Promise<number> {
   const { tx, now } = step;
   const pruned = await pruneTasks(step, limit);
   await tx.query(pruneKeys, now);
+  await meetMissed(step, limits.batchMax);
+  await release(step);
   await pruneLimits(step);
   await pruneWishes(step);
   await tx.query(pruneWorkers, now - presenceFactor * limits.presenceMs);

@@ -5,9 +5,10 @@ import { edgeState } from '../../core/dependencies.ts';
 import { rulesWithQueue } from '../../core/limit-rules.ts';
 import { isFinished, isWaiting } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
+import { meetParents, storeAwaited } from './awaited.ts';
 import { storeClaims } from './claims.ts';
 import { eachStatement, statement } from './driver.ts';
-import { type Edge, markParents, readChildren, readParentRows, storeEdges } from './edges.ts';
+import { type Edge, markParents, readParentRows, storeEdges } from './edges.ts';
 import { storeMembers } from './flows.ts';
 import { readHolders, takeKeys } from './keys.ts';
 import { restoreSlots } from './limits.ts';
@@ -95,15 +96,16 @@ async function restoreEdges(step: Step, fresh: readonly Task[]): Promise<void> {
     }),
   );
   await storeEdges(step, edges);
-  const freshIds = fresh.map(({ id }) => id);
-  const earlier = new Set((await readChildren(step, freshIds)).map(({ parentId }) => parentId));
-  const unmarked = [...earlier].filter((taskId) => !rows.has(taskId));
-  for (const [taskId, row] of await readParentRows(step, unmarked)) rows.set(taskId, row);
+  storeAwaited(
+    step,
+    edges.filter(({ parentId, state }) => state === 'open' && !rows.has(parentId)),
+  );
   await markParents(step, rows);
-  for (const { id, state } of fresh) {
-    if (state === 'blocked') step.blocked.add(id);
-    if (isFinished(state) && earlier.has(id)) step.ended.set(id, state);
-  }
+  await meetParents(
+    step,
+    fresh.map(({ id }) => id),
+  );
+  for (const { id, state } of fresh) if (state === 'blocked') step.blocked.add(id);
 }
 
 function tokenOf(task: Task, token: string): string | null {

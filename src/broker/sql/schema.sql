@@ -25,11 +25,13 @@ CREATE TABLE edges (
   parent_id text NOT NULL,
   child_id text NOT NULL,
   state text NOT NULL,
-  on_failure text NOT NULL,
+  on_failure text NOT NULL, awaited bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (parent_id, child_id),
   CONSTRAINT edges_state CHECK (state = 'open' OR state = 'done' OR state = 'failed'),
   CONSTRAINT edges_policy CHECK (on_failure = 'fail' OR on_failure = 'cancel' OR on_failure = 'ignore')
 ) WITHOUT ROWID;
+
+CREATE INDEX edges_awaited ON edges (parent_id) WHERE awaited = 1;
 
 CREATE INDEX edges_child ON edges (child_id, state);
 
