@@ -25,6 +25,11 @@ export interface BatchEvent {
   readonly items: readonly EventItem[];
 }
 
+/** Tells an event from any other that gets its number, in a store that went back and on from there: that one is of a later time. */
+export function markOf({ at, kind, items }: BatchEvent): string {
+  return `${at} ${kind} ${items.length} ${items[0]?.taskId ?? ''}`;
+}
+
 /** One line of a task's timeline: a fact beyond what its row tells. */
 export interface TimelineEntry {
   readonly at: number;

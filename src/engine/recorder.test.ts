@@ -230,7 +230,7 @@ test('what a wiped store had is brought back, and the gap is told', async () => 
   rig.recorder();
   await rig.live.enqueue([newTask(sampleId(5))]);
   await rig.caughtUp();
-  expect(rig.gaps).toEqual([{ from: null, to: expect.any(Number), restored: 3 }]);
+  expect(rig.gaps).toEqual([{ from: startAt, to: expect.any(Number), restored: 3 }]);
   expect(await rig.recording.gaps(5)).toEqual(rig.gaps);
   const live = await rig.live.getTasks([1, 2, 3, 4, 5].map(sampleId));
   expect(live.map((task) => task?.state ?? null)).toEqual([null, 'queued', 'blocked', 'queued', 'queued']);
@@ -300,34 +300,38 @@ test('a finished parent comes back with the child that waits', async () => {
   expect((await rig.live.getTasks([child]))[0]?.state).toBe('queued');
 });
 
-test('a store that went back behind what was recorded is noticed, also when it has gone on since', async () => {
-  const rig = await createRig();
-  await rig.live.enqueue([newTask(sampleId(1))]);
-  const behind = rig.live;
-  const recorder = rig.recorder();
-  await rig.caughtUp();
-  await rig.live.enqueue([newTask(sampleId(2))]);
-  await rig.caughtUp();
-  // The same life as before the second enqueue, with other events under the numbers that were recorded.
+/** The same life as before the second enqueue, with other events under the numbers that were recorded. */
+async function createBack(rig: Rig): Promise<Live> {
   const back = createLive(rig.clock, 1);
   await back.enqueue([newTask(sampleId(1))]);
-  await back.enqueue([newTask(sampleId(3))]);
-  await back.enqueue([newTask(sampleId(4))]);
-  expect((await back.info()).incarnation).toBe((await behind.info()).incarnation);
-  const { outbox } = behind;
-  Object.assign(behind, back, { outbox });
-  Object.assign(outbox, back.outbox, {
-    read: async () => {
-      Object.assign(outbox, back.outbox);
-      throw taskFlowError('STORE_UNREACHABLE', { problem: 'restarted' });
-    },
-  });
-  await rig.caughtUp();
-  expect(rig.gaps).toHaveLength(1);
-  expect(await states(rig, [1, 2, 3, 4].map(sampleId))).toEqual(['queued 1', 'queued 1', 'queued 1', 'queued 1']);
-  expect((await back.getTasks([sampleId(2)]))[0]?.state).toBe('queued');
-  await recorder.stop();
-});
+  await rig.clock.advance(1);
+  for (const number of [3, 4]) await back.enqueue([newTask(sampleId(number))]);
+  expect((await back.info()).incarnation).toBe((await rig.live.info()).incarnation);
+  return back;
+}
+
+test.each(['a recorder that was there', 'another recorder'])(
+  'a store that went back behind what was recorded, and on from there, is noticed by %s',
+  async (who) => {
+    const rig = await createRig();
+    await rig.live.enqueue([newTask(sampleId(1))]);
+    const first = rig.recorder();
+    await rig.caughtUp();
+    await rig.live.enqueue([newTask(sampleId(2))]);
+    await rig.caughtUp();
+    const recordedAt = rig.clock.now();
+    if (who === 'another recorder') await first.stop();
+    const back = await createBack(rig);
+    Object.assign(rig.live.outbox, back.outbox);
+    Object.assign(rig.live, back, { outbox: rig.live.outbox });
+    if (who === 'another recorder') rig.recorder();
+    await rig.caughtUp();
+    expect(rig.gaps).toMatchObject([{ from: expect.any(Number), restored: 1 }]);
+    expect(rig.gaps[0]?.from).toBeLessThanOrEqual(recordedAt);
+    expect(await states(rig, [1, 2, 3, 4].map(sampleId))).toEqual(['queued 1', 'queued 1', 'queued 1', 'queued 1']);
+    expect((await back.getTasks([sampleId(2)]))[0]?.state).toBe('queued');
+  },
+);
 
 test('a store that another record follows is refused', async () => {
   const rig = await createRig();
@@ -336,7 +340,7 @@ test('a store that another record follows is refused', async () => {
   rig.recorder();
   await expect.poll(() => rig.reports.length).toBeGreaterThan(0);
   expect(rig.reports[0]).toMatchObject({ kind: 'failed', service: 'recorder', error: { code: 'RECORD_ELSEWHERE' } });
-  expect(await rig.recording.cursor()).toEqual({ incarnation: null, seq: 0 });
+  expect(await rig.recording.cursor()).toEqual({ incarnation: null, seq: 0, last: null });
 });
 
 test('the record says how far it is behind', async () => {

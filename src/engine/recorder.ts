@@ -2,9 +2,9 @@
 
 import type { Broker, Outbox, TaskBody } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
-import type { BatchEvent, EventItem } from '../core/events.ts';
+import { type BatchEvent, type EventItem, markOf } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
-import type { Gap, RecordCursor, Recording } from '../history/recording.ts';
+import type { Gap, RecordCursor, Recording, RecordPlace } from '../history/recording.ts';
 import { bringBack } from './bring-back.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
 
@@ -24,36 +24,39 @@ export function createRecorder(options: RecorderOptions): Service {
   const { broker, outbox, recording, onGap = () => undefined, ...loop } = options;
   /** `null` when it has to be looked up: at the start, after a failure, and when another recorder was here. */
   let cursor: RecordCursor | null = null;
-  /** The last event recorded here. It stays in the outbox: when it is not there any more, the store went back behind it. */
-  let last: BatchEvent | null = null;
   let readMax = firstReadMax;
   const recorded = createVersions();
 
   async function begin(): Promise<RecordCursor> {
     const found = await recording.cursor();
-    const [info, { lastSeq, trimmedSeq }] = await Promise.all([broker.info(), outbox.state()]);
-    const start: RecordCursor = { incarnation: info.incarnation, seq: trimmedSeq };
-    if (found.incarnation === info.incarnation && found.seq <= lastSeq && (await isStillThere(found.seq))) return found;
+    const [info, { lastSeq, trimmedSeq }, isSame] = await Promise.all([
+      broker.info(),
+      outbox.state(),
+      isStillThere(found),
+    ]);
+    if (found.incarnation === info.incarnation && found.seq <= lastSeq && isSame) return found;
+    // What another recorder trims meanwhile is behind its own cursor.
+    if (!isAtOnePlace(found, await recording.cursor())) return begin();
+    const start = { incarnation: info.incarnation, seq: trimmedSeq };
     refuseForeign(found, start);
     const gap =
       found.incarnation === null
         ? null
-        : { from: last?.at ?? null, to: info.now, restored: await bringBack(broker, recording) };
-    last = null;
+        : { from: found.last?.at ?? null, to: info.now, restored: await bringBack(broker, recording) };
     recorded.clear();
     if (!(await recording.follow(found, start))) return begin();
     if (gap !== null) {
       await recording.noteGap(gap);
       onGap(gap);
     }
-    return start;
+    return { ...start, last: null };
   }
 
-  /** Whether the last event is the one that was recorded, where this recorder knows it. */
-  async function isStillThere(seq: number): Promise<boolean> {
-    if (last === null || last.seq !== seq) return true;
+  /** The last event that was recorded stays in the outbox: without it the store went back behind it, and maybe on from there. */
+  async function isStillThere({ seq, last }: RecordCursor): Promise<boolean> {
+    if (last === null) return true;
     const [event] = await outbox.read(seq - 1, 1, 0);
-    return event?.seq === seq && event.at === last.at && event.items[0]?.taskId === last.items[0]?.taskId;
+    return event?.seq === seq && markOf(event) === last.mark;
   }
 
   /** Stores these events, the last of which is `upTo`. `false` when another recorder was here. */
@@ -87,19 +90,23 @@ export function createRecorder(options: RecorderOptions): Service {
     const { incarnation } = at;
     // Nothing new: time to see whether the store is still the same.
     if (events.length === 0 || incarnation === null) return 'done' as const;
-    // One that was wiped may be behind the cursor again, with other events.
-    if ((await broker.info()).incarnation !== incarnation) return 'full' as const;
+    // One that was wiped, or went back, may be behind the cursor again, with other events.
+    const [info, isSame] = await Promise.all([broker.info(), isStillThere(at)]);
+    if (info.incarnation !== incarnation || !isSame) return 'full' as const;
     readMax = nextReadMax(events);
     const taken = takeEvents(events, recorded.has);
     const newest = taken.events.at(-1);
     if (newest === undefined || !(await record(at, incarnation, taken, newest.seq))) return 'full' as const;
-    last = newest;
     await outbox.trim(newest.seq - 1, incarnation);
-    cursor = { incarnation, seq: newest.seq };
+    cursor = { incarnation, seq: newest.seq, last: { at: newest.at, mark: markOf(newest) } };
     return 'full' as const;
   }
 
   return createService({ name: 'recorder', periodMs: limits.recordIdleMs, ...loop, tick });
+}
+
+function isAtOnePlace(left: RecordPlace, right: RecordPlace): boolean {
+  return left.incarnation === right.incarnation && left.seq === right.seq;
 }
 
 const firstReadMax = 100;
@@ -108,7 +115,7 @@ const firstReadMax = 100;
 const recordBytesMax = 4 * limits.bodiesBytesMax;
 
 /** A store that was recorded before, elsewhere, lacks what was trimmed; and what this record knows is not its own. */
-function refuseForeign(found: RecordCursor, start: RecordCursor): void {
+function refuseForeign(found: RecordCursor, start: RecordPlace): void {
   if (found.incarnation === start.incarnation || start.seq === 0) return;
   const problem =
     found.incarnation === null

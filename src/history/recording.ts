@@ -4,12 +4,23 @@ import type { TaskBody } from '../broker/broker.ts';
 import type { BatchEvent } from '../core/events.ts';
 import type { Task } from '../core/task.ts';
 
+/** A place in the events of a live store. */
+export type RecordPlace = Pick<RecordCursor, 'incarnation' | 'seq'>;
+
 /** How far a record has got. */
 export interface RecordCursor {
   /** The life of the live store it follows; `null` when it has followed none yet. */
   readonly incarnation: string | null;
   /** The last event recorded of it. */
   readonly seq: number;
+  /** That event, by which a live store is known to be the one that was recorded; `null` when none was. */
+  readonly last: RecordedEvent | null;
+}
+
+/** `mark` is that of `markOf`. */
+export interface RecordedEvent {
+  readonly at: number;
+  readonly mark: string;
 }
 
 /** Events of one life of the live store, and their tasks as they stood when these were read, or later. */
@@ -55,7 +66,7 @@ export interface Recording {
    * Begins with another life of the live store, at `to`. `false` when the cursor is not at `from`. Throws RECORD_ELSEWHERE for a
    * database in which tasks of its own wait to be run.
    */
-  follow(from: RecordCursor, to: RecordCursor): Promise<boolean>;
+  follow(from: RecordPlace, to: RecordPlace): Promise<boolean>;
   /** Unfinished tasks as they were recorded, by id, those behind `after`. `limit` is at most `limits.batchMax`. */
   unfinished(after: string | null, limit: number): Promise<readonly Task[]>;
   /** In the order of the ids. */

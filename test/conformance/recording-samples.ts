@@ -13,7 +13,7 @@ import { createSqlHistory } from '../../src/history/sql-history.ts';
 import { sampleError, sampleId, startAt, storedTask } from './samples.ts';
 
 export const life = 'life';
-export const nobody = { incarnation: null, seq: 0 };
+export const nobody = { incarnation: null, seq: 0, last: null };
 
 /** A record that follows {@link life} once something is recorded. */
 export function createRecord(driver: SqlDriver) {
@@ -36,6 +36,11 @@ export function createRecord(driver: SqlDriver) {
 }
 
 export type RecordUnderTest = ReturnType<typeof createRecord>;
+
+/** By what they show. */
+export type RecordingCases = Readonly<{
+  [sentence: string]: (record: RecordUnderTest, clock: { now: number }) => Promise<void>;
+}>;
 
 export function batchOf(
   after: number,

@@ -8,6 +8,7 @@ import { seededChance } from '../../src/core/chance.ts';
 import { limits } from '../../src/core/limits.ts';
 import { createSqlRecording } from '../../src/history/recording/sql-recording.ts';
 import type { CreateDatabase } from '../support/record-databases.ts';
+import { cursorCases } from './recording-cursor.ts';
 import {
   batchOf,
   bodyOf,
@@ -18,7 +19,7 @@ import {
   life,
   lines,
   nobody,
-  type RecordUnderTest,
+  type RecordingCases,
   rowsOf,
   run,
   succeeded,
@@ -38,16 +39,8 @@ export function conformRecording(storeName: string, createDatabase: CreateDataba
   });
 }
 
-const casesOf: Readonly<{ [sentence: string]: (record: RecordUnderTest, clock: { now: number }) => Promise<void> }> = {
-  'begins with one recorder, and goes on to another life only from where it is': async ({ recording }) => {
-    expect(await recording.cursor()).toEqual(nobody);
-
-    expect(await recording.follow(nobody, { incarnation: 'a', seq: 4 })).toBe(true);
-    expect(await recording.follow(nobody, { incarnation: 'b', seq: 0 })).toBe(false);
-    expect(await recording.follow({ incarnation: 'a', seq: 3 }, { incarnation: 'b', seq: 0 })).toBe(false);
-    expect(await recording.follow({ incarnation: 'a', seq: 4 }, { incarnation: 'b', seq: 9 })).toBe(true);
-    expect(await recording.cursor()).toEqual({ incarnation: 'b', seq: 9 });
-  },
+const casesOf: RecordingCases = {
+  ...cursorCases,
 
   'stores nothing of another life, or from another place': async (record) => {
     await record.take([eventOf('enqueue', bodyOf(1), null)], [bodyOf(1)]);

@@ -98,6 +98,7 @@ export const movedTables: readonly MovedTable[] = [
 export const leftTables: Readonly<Record<string, string>> = {
   deltas: 'folded into counts and minutes before',
   events: 'a stream of hints, numbered by its own database',
+  recorded: 'of a record',
   recorder: 'a record is no live store, and is not moved',
   unfinished: 'of a record',
   unrecorded: 'of a record',

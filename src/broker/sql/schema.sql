@@ -78,7 +78,9 @@ CREATE TABLE queues (name text NOT NULL PRIMARY KEY, paused_at bigint, paused_by
 
 CREATE INDEX queues_limited ON queues (name) WHERE limited = 1;
 
-CREATE TABLE recorder (id bigint NOT NULL PRIMARY KEY CHECK (id = 1), incarnation text NOT NULL, seq bigint NOT NULL);
+CREATE TABLE recorded (kind text NOT NULL, name text NOT NULL, document text NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID;
+
+CREATE TABLE recorder (id bigint NOT NULL PRIMARY KEY CHECK (id = 1), incarnation text NOT NULL, seq bigint NOT NULL, event_at bigint, event text);
 
 CREATE TABLE relay (seq INTEGER PRIMARY KEY, task_id text NOT NULL, at bigint NOT NULL, task text NOT NULL, problem text);
 

@@ -2,27 +2,37 @@
 
 import { type SqlDriver, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
 import { refuseLive } from '../../broker/sql/refuse-record.ts';
-import type { RecordCursor } from '../recording.ts';
+import { markOf } from '../../core/events.ts';
+import type { RecordBatch, RecordCursor, RecordPlace } from '../recording.ts';
 
-const cursorRow = statement<[incarnation: string, seq: number]>(
+const cursorRow = statement<[incarnation: string, seq: number, eventAt: number | null, event: string | null]>(
   'record_cursor',
-  () => 'SELECT incarnation, seq FROM recorder WHERE id = 1',
+  () => 'SELECT incarnation, seq, event_at, event FROM recorder WHERE id = 1',
 );
 
 export async function readCursor(driver: SqlDriver): Promise<RecordCursor> {
   const [row] = await driver.readOne(cursorRow);
-  return row === undefined ? { incarnation: null, seq: 0 } : { incarnation: row[0], seq: row[1] };
+  if (row === undefined) return { incarnation: null, seq: 0, last: null };
+  const [incarnation, seq, at, mark] = row;
+  return { incarnation, seq, last: at === null || mark === null ? null : { at, mark } };
 }
 
-/** Inputs: life, number it has to be at, number it goes to. Locks: the row. */
+/** Inputs: life, number it has to be at, number it goes to, time and mark of the event there or nothing. Locks: the row. */
 const advanceCursor = statement(
   'advance_cursor',
-  () => 'UPDATE recorder SET seq = $3 WHERE id = 1 AND incarnation = $1 AND seq = $2',
+  () =>
+    `UPDATE recorder SET seq = $3, event_at = coalesce($4, event_at), event = coalesce($5, event)
+    WHERE id = 1 AND incarnation = $1 AND seq = $2`,
 );
 
-/** `false` when it is not at `after` of this life. */
-export async function advance(tx: SqlTransaction, incarnation: string, after: number, upTo: number): Promise<boolean> {
-  return (await tx.change(advanceCursor, incarnation, after, upTo)) === 1;
+/** `false` when it is not where the batch begins. */
+export async function advance(
+  tx: SqlTransaction,
+  { incarnation, after, upTo, events }: Omit<RecordBatch, 'bodies'>,
+): Promise<boolean> {
+  const last = events.at(-1);
+  const event = last === undefined ? [null, null] : [last.at, markOf(last)];
+  return (await tx.change(advanceCursor, incarnation, after, upTo, ...event)) === 1;
 }
 
 /** Inputs: life, number. Locks: the row. */
@@ -33,11 +43,13 @@ const firstCursor = statement(
 /** Inputs: life and number it has to be at, those it goes to. Locks: the row. */
 const turnCursor = statement(
   'turn_cursor',
-  () => 'UPDATE recorder SET incarnation = $3, seq = $4 WHERE id = 1 AND incarnation = $1 AND seq = $2',
+  () =>
+    `UPDATE recorder SET incarnation = $3, seq = $4, event_at = NULL, event = NULL
+    WHERE id = 1 AND incarnation = $1 AND seq = $2`,
 );
 
 /** `false` when the cursor is not at `from`. `to` follows a life. Throws RECORD_ELSEWHERE where tasks live in this database. */
-export async function turn(driver: SqlDriver, from: RecordCursor, to: RecordCursor): Promise<boolean> {
+export async function turn(driver: SqlDriver, from: RecordPlace, to: RecordPlace): Promise<boolean> {
   const { incarnation: former } = from;
   const { incarnation: next } = to;
   if (next === null) throw new Error('Invariant broken: a record goes on to a life of its live store');

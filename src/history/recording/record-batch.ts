@@ -57,7 +57,7 @@ const undone = new Error('What was tried is undone');
 /** Writes these alone and undoes it; answers what the database says against it. */
 async function attempt(
   driver: SqlDriver,
-  { incarnation, after, upTo }: RecordBatch,
+  batch: RecordBatch,
   some: readonly Written[],
   erased: readonly Recorded[],
 ): Promise<string | null> {
@@ -65,10 +65,10 @@ async function attempt(
   try {
     await driver.transaction(async (tx) => {
       // Another recorder was here: what was read of the rows is old, and the batch is not ours any more.
-      if (!(await advance(tx, incarnation, after, upTo))) return;
+      if (!(await advance(tx, batch))) return;
       const former = erased.filter(({ id }) => taskIds.has(id));
       await eraseRecorded(tx, former);
-      await storeBodies(tx, some, upTo, new Map(), { suspects: [], erased });
+      await storeBodies(tx, some, batch.upTo, new Map(), { suspects: [], erased });
       throw undone;
     });
     return null;
@@ -85,8 +85,8 @@ async function store(
   aside: Map<string, SetAside>,
   trouble: Trouble,
 ): Promise<boolean> {
-  const { incarnation, after, upTo, events } = batch;
-  if (!(await advance(tx, incarnation, after, upTo))) return false;
+  const { upTo, events } = batch;
+  if (!(await advance(tx, batch))) return false;
   const bodies: Bodies = new Map(batch.bodies.map((body) => [body.task.id, body]));
   const named = namedBy(events, bodies);
   const recorded = await readRecorded(tx, named);

@@ -11,6 +11,7 @@ import * as relay from './0007_relay.ts';
 import * as relayAside from './0008_relay_aside.ts';
 import * as recording from './0009_recording.ts';
 import * as finishedNames from './0010_finished_names.ts';
+import * as recorded from './0011_recorded.ts';
 import * as awaitedParents from './0012_awaited_parents.ts';
 
 export interface Migration {
@@ -31,5 +32,6 @@ export const migrations: readonly Migration[] = [
   relayAside,
   recording,
   finishedNames,
+  recorded,
   awaitedParents,
 ];
