@@ -41,6 +41,7 @@ export async function openGround({ kind, url }: GroundChoice, folder: string): P
     case 'postgres':
       return (await import('./postgres-ground.ts')).openPostgresGround(url);
     case 'redis':
-      throw taskFlowError('NOT_SUPPORTED', { what: 'A torture of Redis' });
+      if (url !== null) throw taskFlowError('NOT_SUPPORTED', { what: 'A torture of a Redis that is there already' });
+      return (await import('./redis-ground.ts')).openRedisGround(folder);
   }
 }
