@@ -53,6 +53,18 @@ export const groupCases: readonly Case[] = [
     },
   ],
   [
+    'the event of a claim names its tasks in the order of their turns',
+    async (world) => {
+      const older = await putAll(world, a, a, a);
+      world.clock.move(10);
+      const ids = [...older, ...(await putAll(world, b, { ...b, name: 'other' }, b))];
+      const claimed = await claimIds(world);
+      expect(claimed).toEqual([0, 3, 1, 4, 2, 5].map((index) => ids[index]));
+      const last = (await world.store.events()).findLast(({ kind }) => kind === 'claim');
+      expect(last?.items.map(({ taskId }) => taskId)).toEqual(claimed);
+    },
+  ],
+  [
     'priority and age order the tasks of one group, not the groups',
     async (world) => {
       const ids = await putAll(world, { ...a, priority: 9 }, { ...b, priority: 0 }, { ...a, priority: 0 }, a);

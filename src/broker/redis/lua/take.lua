@@ -126,14 +126,30 @@ local function lease(who, task, request)
   end
 end
 
+-- The event names tasks in the order in which they were claimed: crowd by crowd unless crowds took turns.
+local function recordTurns(ids, crowds)
+  local inTurns = false
+  for _, crowd in ipairs(crowds) do
+    local places = crowd.places
+    inTurns = inTurns or places[#places] - places[1] ~= #places - 1
+  end
+  if not inTurns then return end
+  events.claim = nil
+  for _, id in ipairs(ids) do
+    record('claim', id, tasks[id], 'queued', 'running')
+  end
+end
+
 -- Answers the ids of the tasks that are leased to the request, and the end of their leases when these are new.
 local function claim(request)
   local before = claimedBefore(request.token)
   if before then return before end
   local ids = pick(request)
-  for _, crowd in ipairs(crowdsOf(ids, nil, true)) do
+  local crowds = crowdsOf(ids, nil, true)
+  for _, crowd in ipairs(crowds) do
     lease(crowd.ids, crowd.task, request)
   end
+  recordTurns(ids, crowds)
   if #ids > 0 then
     -- By worker too, so that the tasks of a dead one are found: one member a batch, gone when all of it is settled.
     local worker = redis.sha1hex(request.workerId)
