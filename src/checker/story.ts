@@ -80,6 +80,8 @@ export interface TaskStory {
   /** Removed or pruned, and whether the same id came again after that: then its epochs begin anew. */
   removed: boolean;
   reborn: boolean;
+  /** When a record apart from its live store forgot it; `null` while nothing says so, or when it went on after that. */
+  outAt: number | null;
   /** The last things that were seen, oldest first. */
   readonly trail: Line[];
 }
@@ -101,6 +103,7 @@ export function createStory(taskId: string): TaskStory {
     ended: { succeeded: false, other: false },
     removed: false,
     reborn: false,
+    outAt: null,
     trail: [],
   };
 }
@@ -187,8 +190,7 @@ export function replay(story: TaskStory, event: BatchEvent, item: EventItem, kno
   } else if (kind === 'cancelRequest') story.cancelRequested = true;
   else if (kind === 'retry') retried(story, event);
   else if ((kind === 'settle' || kind === 'judge') && item.from === 'running') ended(story, event, kind, item, says);
-  else if (kind === 'prune' && event.at < story.keptUntil)
-    says('S22', `${story.keptUntil - event.at} ms before the end of its retention`);
+  else if (kind === 'prune') checkKept(story, event, says);
   if (item.to !== null && isFinished(item.to)) finished(story, event, item.to, says);
   story.state = item.to;
   story.version = item.version;
@@ -197,6 +199,16 @@ export function replay(story: TaskStory, event: BatchEvent, item: EventItem, kno
     story.removed = true;
     story.version = 0;
   }
+}
+
+export function checkKept({ keptUntil }: TaskStory, { at }: BatchEvent, says: Says): void {
+  if (at < keptUntil) says('S22', `${keptUntil - at} ms before the end of its retention`);
+}
+
+/** A task that its live store had forgotten comes back from the record, as it ended: another generation may begin with it. */
+export function checkBroughtBack({ state, version }: TaskStory, { to, version: back }: EventItem, says: Says): void {
+  if (to !== state || back !== version)
+    says('S18', `brought back as ${to} with version ${back}, it was ${state} with ${version}`);
 }
 
 function isMove(event: BatchEvent, item: EventItem): boolean {

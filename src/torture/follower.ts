@@ -52,6 +52,8 @@ export function createFollower({ folder, history, judge, ticks }: FollowerOption
   let after = 0;
   const done = { block: 0, free: 0, bomb: 0, exit: 0 };
   const codes: Record<string, number> = {};
+  /** Each event is taken once, however many look at the same time. */
+  let looking: Promise<number> | null = null;
 
   function readNotes(): void {
     for (const [path, { tail, author, number }] of tails) {
@@ -99,6 +101,16 @@ export function createFollower({ folder, history, judge, ticks }: FollowerOption
     judge.event(event);
   }
 
+  async function lookOnce(): Promise<number> {
+    const events = await history.events(after, pageMax);
+    // After the events: what a process wrote before it made one of them is there now.
+    readNotes();
+    for (const event of events) takeEvent(event);
+    after = events.at(-1)?.seq ?? after;
+    if (events.length < pageMax) judge.sweep();
+    return events.length;
+  }
+
   return {
     fresh,
     finished,
@@ -120,14 +132,11 @@ export function createFollower({ folder, history, judge, ticks }: FollowerOption
         if (index >= 0) wishes.splice(index, 1);
       };
     },
-    async look() {
-      const events = await history.events(after, pageMax);
-      // After the events: what a process wrote before it made one of them is there now.
-      readNotes();
-      for (const event of events) takeEvent(event);
-      after = events.at(-1)?.seq ?? after;
-      if (events.length < pageMax) judge.sweep();
-      return events.length;
+    look() {
+      looking ??= lookOnce().finally(() => {
+        looking = null;
+      });
+      return looking;
     },
   };
 }

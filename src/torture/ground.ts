@@ -1,6 +1,6 @@
 /** What a torture stands on: a store, this process's own way to it, and what can be done to it. */
 
-import type { Judge } from '../checker/judge.ts';
+import type { Judge, JudgeOptions } from '../checker/judge.ts';
 import type { Store } from '../history/history.ts';
 import type { FaultKind } from './plan.ts';
 
@@ -18,14 +18,18 @@ export interface Ground {
   readonly store: Store;
   /** In words. */
   readonly durability: string;
-  /** How long steps of several processes may overlap: see `JudgeOptions`. */
-  readonly overlapMs: number;
+  /** What the judge must know of its events. */
+  readonly events: Pick<JudgeOptions, 'overlapMs' | 'isRecord'>;
   /** No other process is in the middle of a write while `work` goes on, where one could hold up everybody. */
   alone(work: () => Promise<void>): Promise<void>;
   /** Does it to the store, or to the way there, and takes it back after `ms`. Answers whether anything was hit. */
   strike(kind: FaultKind, ms: number, roll: number): Promise<boolean>;
   /** Takes back at once whatever is still done to it. */
   heal(): Promise<void>;
+  /** Whether the judge hears of everything by now: nothing waits to be recorded. */
+  isRecorded(): Promise<boolean>;
+  /** Records what is left, where that is another's task, when no other process is there any more. */
+  recordRest(): Promise<void>;
   /** Shows every task to the judge. Answers how many there are. To be called when nothing changes any more. */
   showRows(judge: Judge): Promise<number>;
   heldKeys(): Promise<readonly { readonly key: string; readonly taskId: string }[]>;

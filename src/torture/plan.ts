@@ -139,9 +139,10 @@ export function drawPlan({ seed, minutes, rate, ground, isOurs }: PlanOptions): 
   const periods = Array.from({ length: Math.ceil(stormMs / length) }, (_, index) =>
     index > 0 && chance.float() < calmShare ? [] : drawSubset(chance, kindsOfAll),
   );
-  const strikes = periods.flatMap((kinds, index) =>
-    kinds.flatMap((kind) => drawStrikes(chance, kind, { from: index * length, length, leaseMs })),
-  );
+  const strikes = periods.flatMap((kinds, index) => {
+    const stretch = stretchOf(kinds);
+    return kinds.flatMap((kind) => drawStrikes(chance, kind, { from: index * length, length, leaseMs, stretch }));
+  });
   return {
     seed,
     ground,
@@ -178,11 +179,14 @@ interface Stretch {
   readonly from: number;
   readonly length: number;
   readonly leaseMs: number;
+  /** How much further apart than usual come those that take the store away. */
+  readonly stretch: number;
 }
 
 /** At least one, so that a kind that is on is seen. */
-function drawStrikes(chance: Chance, kind: FaultKind, { from, length, leaseMs }: Stretch): readonly Strike[] {
-  const everyMs = Math.max(faults[kind].everyMs, awayMsOf(kind, leaseMs));
+function drawStrikes(chance: Chance, kind: FaultKind, { from, length, leaseMs, stretch }: Stretch): readonly Strike[] {
+  const usualMs = kind in turnMs ? stretch * faults[kind].everyMs : faults[kind].everyMs;
+  const everyMs = Math.max(usualMs, awayMsOf(kind, leaseMs));
   const strikes: Strike[] = [];
   const draw = (atMs: number): Strike => ({ atMs, kind, roll: chance.float(), ms: drawLength(chance, kind, leaseMs) });
   for (let at = nextIn(chance, everyMs); at < length; at += nextIn(chance, everyMs)) strikes.push(draw(from + at));
@@ -202,6 +206,27 @@ export const blocksEach = 2;
 function awayMsOf(kind: FaultKind, leaseMs: number): number {
   if (kind === 'freezeWorker') return 1.65 * Math.min(leaseMs, leaseMostMs);
   return kind === 'blockLoop' ? blocksEach * 0.75 * Math.min(leaseMs, blockMostMs) : 0;
+}
+
+/**
+ * What is done to the store or to the way there is done one after the other: how long each takes on average, ms. Together they take
+ * so much of a period at most: else they would not be over for long after the storm, and the work would find no store in all of it.
+ */
+const turnMs: Partial<Record<FaultKind, number>> = {
+  lockStore: 1_600,
+  killStore: 1_500,
+  outage: 3_250,
+  silence: 4_250,
+  slowNetwork: 4_250,
+  loseReply: 200,
+  stallStore: 2_100,
+  fillMemory: 2_100,
+};
+const turnShareMax = 0.5;
+
+function stretchOf(kinds: readonly FaultKind[]): number {
+  const share = kinds.reduce((sum, kind) => sum + (turnMs[kind] ?? 0) / faults[kind].everyMs, 0);
+  return Math.max(1, share / turnShareMax);
 }
 
 function drawLength(chance: Chance, kind: FaultKind, leaseMs: number): number {

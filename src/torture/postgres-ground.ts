@@ -43,11 +43,13 @@ export async function openPostgresGround(url: string | null): Promise<Ground> {
     store,
     durability: driver.durability().detail,
     // As long as a statement may wait for a lock, and a process be stopped within one.
-    overlapMs: 30_000,
+    events: { overlapMs: 30_000 },
     // Whoever is stopped within a transaction holds up those who want its rows, until the server ends it.
     alone: (work) => work(),
     strike: faults.strike,
     heal: faults.heal,
+    isRecorded: async () => true,
+    recordRest: async () => {},
     showRows: (judge) => showRows(driver, judge),
     heldKeys: () => heldKeys(driver),
     checkIndexes: (judge) => checkIndexes(driver, judge),

@@ -9,6 +9,7 @@ import type { Judge } from '../checker/judge.ts';
 import { systemChance } from '../core/chance.ts';
 import { limits } from '../core/limits.ts';
 import { systemClock as clock, sleep } from '../core/time.ts';
+import { createRecorder } from '../engine/recorder.ts';
 import type { Store } from '../history/history.ts';
 import { startFaultProxy } from '../servers/fault-proxy.ts';
 import { startRedis } from '../servers/redis.ts';
@@ -18,6 +19,7 @@ import { showRows } from './remains.ts';
 import { createStoreFaults } from './store-faults.ts';
 
 const namespace = 'torture';
+const restMs = 10_000;
 
 /** What is answered is on disk, so that nothing answered may be lost when the server is killed. */
 export async function openRedisGround(folder: string): Promise<Ground> {
@@ -42,11 +44,13 @@ export async function openRedisGround(folder: string): Promise<Ground> {
     address: { broker: `redis://127.0.0.1:${proxy.port}`, record, namespace },
     store,
     durability: detail,
-    overlapMs: 0,
+    events: { isRecord: true },
     // Who is stopped within a write of the record holds up those who record, and nobody else.
     alone: (work) => work(),
     strike: faults.strike,
     heal: faults.heal,
+    isRecorded: () => isRecorded(store),
+    recordRest: () => recordRest(store),
     showRows: (judge) => showRows(driver, judge),
     heldKeys: () =>
       admin(async (redis) => {
@@ -104,6 +108,23 @@ async function strike(admin: Admin, kind: FaultKind, ms: number): Promise<boolea
     default:
       return false;
   }
+}
+
+async function isRecorded({ broker: { outbox }, recording }: Store): Promise<boolean> {
+  if (outbox === undefined || recording === undefined) return true;
+  const [{ seq }, { lastSeq }] = await Promise.all([recording.cursor(), outbox.state()]);
+  return seq === lastSeq;
+}
+
+/** The last that a server did before it stopped is recorded by the next one. */
+async function recordRest(store: Store): Promise<void> {
+  const { broker, recording } = store;
+  const { outbox } = broker;
+  if (outbox === undefined || recording === undefined) return;
+  const recorder = createRecorder({ broker, outbox, recording, clock, chance: systemChance, report: () => {} });
+  recorder.start();
+  for (let waitedMs = 0; waitedMs < restMs && !(await isRecorded(store)); waitedMs += 50) await sleep(clock, 50);
+  await recorder.stop();
 }
 
 /** S18: the record says of each task that the live store still has what the live store says. */

@@ -20,7 +20,7 @@ export async function openSqliteGround(folder: string): Promise<Ground> {
     address: { broker: `sqlite:${file}`, record: null, namespace: null },
     store,
     durability: driver.durability().detail,
-    overlapMs: 0,
+    events: {},
     alone,
     async strike(kind, ms) {
       if (kind !== 'lockStore') return false;
@@ -28,6 +28,8 @@ export async function openSqliteGround(folder: string): Promise<Ground> {
       return true;
     },
     heal: async () => {},
+    isRecorded: async () => true,
+    recordRest: async () => {},
     showRows: (judge) => showRows(driver, judge),
     heldKeys: () => heldKeys(driver),
     checkIndexes: (judge) => checkIndexes(driver, judge),

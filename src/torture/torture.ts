@@ -104,7 +104,7 @@ interface Run {
 
 async function prepare(plan: Plan, ground: Ground, folder: string): Promise<Run> {
   const { store } = ground;
-  const judge = createJudge({ toldWithinMs: 5_000, overlapMs: ground.overlapMs });
+  const judge = createJudge({ toldWithinMs: 5_000, ...ground.events });
   const ticks = createTicks(judge, clock);
   const follower = createFollower({ folder, history: store.history, judge, ticks });
   const chance = seededChance(plan.seed + 1);
@@ -149,10 +149,10 @@ function noteExit(exit: Exit, { exits, judge, plan }: ExitBook): void {
   const how = `${seat.kind} ${signal ?? `exit ${code}`}`;
   exits[how] = (exits[how] ?? 0) + 1;
   const log = `see logs/${exit.number}-${seat.name}.log`;
-  if (wasStopping && signal === null && code !== 0)
-    judge.tell('stop', null, `${seat.name} stopped with ${code}, ${log}`);
-  // Who finds no store when it starts says so and goes, for whatever starts it to start it again.
+  // Who finds no store when it starts says so and goes, whatever it is told meanwhile.
   const foundNoStore = code === unreachableCode && plan.ground !== 'sqlite';
+  if (wasStopping && signal === null && code !== 0 && !foundNoStore)
+    judge.tell('stop', null, `${seat.name} stopped with ${code}, ${log}`);
   if (!wasAsked && signal === null && code !== leaveCode && !foundNoStore)
     judge.tell('stop', null, `${seat.name} ended by itself with ${code}, ${log}`);
 }
@@ -209,6 +209,7 @@ async function play(scene: Scene, { onProgress, signal }: TortureOptions): Promi
 
   phase = 'check';
   await watch.end();
+  await ground.recordRest();
   while ((await follower.look()) > 0);
   ticks.check();
   const rows = await ground.showRows(judge);
@@ -286,7 +287,7 @@ function createWatch({ follower, judge, crew, ground, plan }: Scene, tick: () =>
 }
 
 /** Waits until everything is final, for as long as that may take. Answers how long it took. */
-async function drain({ judge, follower, plan }: Scene): Promise<number> {
+async function drain({ judge, follower, ground, plan }: Scene): Promise<number> {
   const startedAt = clock.elapsed();
   const rate = plan.clients.reduce((sum, client) => sum + client.rate, 0);
   const backlogMs = (1_000 * judge.open) / Math.max(25, rate / 4);
@@ -296,13 +297,17 @@ async function drain({ judge, follower, plan }: Scene): Promise<number> {
   await sleep(clock, 3 * lookMs);
   while (clock.elapsed() - startedAt < withinMs) {
     await sleep(clock, lookMs);
-    if (judge.open === 0 && (await follower.look()) === 0) break;
+    // Asked first: what is recorded between the two would not have been looked at.
+    if (judge.open === 0 && (await ground.isRecorded().catch(() => false)) && (await follower.look()) === 0) break;
   }
   return clock.elapsed() - startedAt;
 }
 
 /** Says of what should be final by now why it is not. */
-async function explainRest({ judge, ground: { store } }: Scene): Promise<void> {
+async function explainRest({ judge, ground }: Scene): Promise<void> {
+  const { store } = ground;
+  if (!(await ground.isRecorded()))
+    judge.tell('L4', null, `the record is ${await store.history.lagMs()} ms behind after the drain`);
   const ids = judge.openIds(20);
   if (ids.length === 0) return;
   for (const facts of await store.broker.inspect(ids)) {
