@@ -7,6 +7,7 @@ import { taskFlowError } from '../../src/core/errors.ts';
 import type { Presence } from '../../src/core/presence.ts';
 import type { ClaimedTask, NewTask } from '../../src/core/task.ts';
 import { type Watch, watchDrain } from './command-book.ts';
+import { forkOf } from './fork.ts';
 import type { SimProcess } from './sim-process.ts';
 import type { Timeline } from './timeline.ts';
 import type { Method, Witness } from './witness.ts';
@@ -221,12 +222,18 @@ export function createNetwork(options: NetworkOptions): Network {
     });
   }
 
+  /** Drawn apart: a store may tell more than another, and everything else is to go on as it does there. */
+  const hintChance = forkOf(chance);
+
   function signal(one: Signal): void {
     for (const [process, mine] of listeners) {
       if (!process.isAlive) listeners.delete(process);
       else if (mine.size > 0) {
-        if (chance.float() < network.rates.hintLost) continue;
-        const delayMs = chance.float() < network.rates.hintLate ? between(10, 5_000) : wayMs();
+        if (hintChance.float() < network.rates.hintLost) continue;
+        const delayMs =
+          hintChance.float() < network.rates.hintLate
+            ? 10 + 4_990 * hintChance.float()
+            : 0.1 + 1.9 * hintChance.float();
         process.deliver(delayMs, () => {
           for (const listener of mine) listener(one);
         });

@@ -19,6 +19,8 @@ export interface Verdict {
   readonly context: readonly string[];
   /** Why each task waits that should be final by now. */
   readonly waiting: readonly string[];
+  /** What is left when all is over, by id. */
+  readonly tasks: readonly Task[];
   /** With `trace`: everything that happened, the same for the same seed. */
   readonly lines: readonly string[];
   /** What happened, counted: transitions, answers and faults. */
@@ -58,6 +60,7 @@ export async function simulate(options: WorldOptions): Promise<Verdict> {
       doubts,
       context,
       waiting: await whyWaiting(world),
+      tasks: history.tasks,
       lines: world.lines,
       counts: { ...witness.counts, ...world.network.faults, steps: timeline.steps },
       virtualMs: timeline.now,

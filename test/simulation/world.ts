@@ -8,6 +8,7 @@ import type { Clock } from '../../src/core/time.ts';
 import { type ClientOptions, interfere, produce } from './clients.ts';
 import { numberOf } from './code-schedules.ts';
 import { deploy } from './deployer.ts';
+import { forkOf } from './fork.ts';
 import type { SimPayload } from './handlers.ts';
 import { drawSeat, type Seat, startMember } from './members.ts';
 import { type Mutation, withCalls } from './mutation.ts';
@@ -66,7 +67,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     schedule: (delayMs, callback) => timeline.at(timeline.now + delayMs, callback),
   };
   const { mutation } = options;
-  const store = await openMutated(options, { clock: storeClock, chance, timeline });
+  const store = await openMutated(options, { clock: storeClock, chance: forkOf(chance), timeline });
   const violations: Violation[] = [];
   const client: ClientEntry[] = [];
   const tell: Tell = (rule, taskId, sentence) => void violations.push({ rule, taskId, sentence });
