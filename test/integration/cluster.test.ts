@@ -71,7 +71,7 @@ const found = async (store: Store, q: string): Promise<readonly string[]> => {
 function declareCluster(name: string, server: RedisServer, recordUrl: () => Promise<string>): void {
   describe(`Redis with its record in ${name}`, { timeout: 60_000 }, () => {
     const open = async (namespace: string, store: string) =>
-      opened(connect(server.url + '?durability=any', { store, namespace }));
+      opened(connect(`${server.url}?durability=any`, { store, namespace }));
 
     test('a task is found, shown and counted in every state', async () => {
       const store = await open(token(), await recordUrl());

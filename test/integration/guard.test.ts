@@ -40,7 +40,7 @@ function start(leaseMs: number, more: Partial<Store> = {}): void {
     const database = new DatabaseSync(join(folder, 'store.db'));
     const leases = database.prepare("SELECT lease_until FROM tasks WHERE state = 'running'").all();
     database.close();
-    return { kept: leases.map((lease) => Number(lease['lease_until']) > systemClock.now()) };
+    return { kept: leases.map((lease) => Number(lease.lease_until) > systemClock.now()) };
   };
   const definitions = [
     createDefinition('gated', (_input, { signal }) => gate.then(() => ({ isAborted: signal.aborted }))),
