@@ -1,8 +1,9 @@
 /** Checks how many tasks a worker asks for, and for which queues. */
 import { expect, test } from 'vitest';
 import type { Attempt } from './attempt.ts';
-import { createPools, demandOf, type Pool } from './pools.ts';
+import { createPools, demandOf, type Horizon, type Pool } from './pools.ts';
 
+const at = (elapsed: number, aheadMs: number, isParallel = false): Horizon => ({ elapsed, aheadMs, isParallel });
 const someone = (arrivedAt = 0): Attempt => ({ arrivedAt }) as Attempt;
 
 function start(pool: Pool, count: number): void {
@@ -15,7 +16,7 @@ function start(pool: Pool, count: number): void {
 
 test('a list of queues shares the slots, a record gives each its own', () => {
   const shared = createPools(['a', 'b'], 5);
-  expect(demandOf(shared, 0, 0)).toEqual({
+  expect(demandOf(shared, at(0, 0))).toEqual({
     queues: [
       { name: 'a', limit: 5 },
       { name: 'b', limit: 5 },
@@ -23,7 +24,7 @@ test('a list of queues shares the slots, a record gives each its own', () => {
     limit: 5,
   });
   const separate = createPools({ a: 2, b: 3 }, 99);
-  expect(demandOf(separate, 0, 0)).toEqual({
+  expect(demandOf(separate, at(0, 0))).toEqual({
     queues: [
       { name: 'a', limit: 2 },
       { name: 'b', limit: 3 },
@@ -36,24 +37,38 @@ test('a list of queues shares the slots, a record gives each its own', () => {
 test('a full pool asks for nothing, another one of the same worker still does', () => {
   const pools = createPools({ a: 2, b: 3 }, 1);
   start(pools.of('a'), 2);
-  expect(demandOf(pools, 0, 0)).toEqual({ queues: [{ name: 'b', limit: 3 }], limit: 3 });
+  expect(demandOf(pools, at(0, 0))).toEqual({ queues: [{ name: 'b', limit: 3 }], limit: 3 });
 });
 
 test('only what starts soon is claimed ahead: short tasks many, long tasks none', () => {
   const pools = createPools(['a'], 10);
   const pool = pools.of('a');
   start(pool, 10);
-  pool.demand(10, 25);
-  expect(pool.demand(20, 25)).toBeGreaterThan(0);
-  for (let elapsed = 20; elapsed < 10_000; elapsed += 500) pool.demand(elapsed, 25);
-  expect(pool.demand(10_000, 25)).toBe(0);
+  pool.demand(at(10, 25));
+  expect(pool.demand(at(20, 25))).toBeGreaterThan(0);
+  for (let elapsed = 20; elapsed < 10_000; elapsed += 500) pool.demand(at(elapsed, 25));
+  expect(pool.demand(at(10_000, 25))).toBe(0);
 });
 
 test('however fast the tasks, no more than one batch is asked for', () => {
   const pools = createPools(['a'], 10);
   start(pools.of('a'), 1_000_000);
   pools.of('a').running = 10;
-  expect(demandOf(pools, 100, 10_000).limit).toBe(1_000);
+  expect(demandOf(pools, at(100, 10_000)).limit).toBe(1_000);
+});
+
+test('where claims are made while tasks run, no claim takes more than the other half, but for free slots', () => {
+  const pool = createPools(['a'], 10).of('a');
+  start(pool, 4_000);
+  pool.running = 0;
+  expect(pool.demand(at(100, 25, true))).toBe(255);
+  for (let i = 0; i < 255; i++) pool.push(someone());
+  expect(pool.demand(at(100, 25, true))).toBe(255);
+  expect(
+    createPools(['a'], 10)
+      .of('a')
+      .demand(at(100, 25, true)),
+  ).toBe(10);
 });
 
 test('stuck handlers are replaced up to a tenth of the slots', () => {

@@ -8,6 +8,20 @@ import type { Attempt } from './attempt.ts';
 /** Slots by queue, or a list of queues that share `concurrency` slots. */
 export type QueueSlots = Readonly<Record<string, number>> | readonly string[];
 
+/** How far a claim looks ahead. */
+export interface Horizon {
+  readonly elapsed: number;
+  readonly aheadMs: number;
+  /** The next claim is with the store while what this one brings runs: one half of what a pool may hold each. */
+  readonly isParallel: boolean;
+}
+
+/** What a claim asks for. */
+export interface Demand {
+  readonly queues: QueueDemand[];
+  readonly limit: number;
+}
+
 /** Slots that serve one or several queues. */
 export class Pool {
   readonly queues: readonly string[];
@@ -72,13 +86,13 @@ export class Pool {
   }
 
   /** How many tasks to ask for: the free slots and what will probably start within `aheadMs`. */
-  demand(elapsed: number, aheadMs: number): number {
+  demand({ elapsed, aheadMs, isParallel }: Horizon): number {
     this.#measure(elapsed);
     const capacity = this.slots + Math.min(this.stuck, Math.ceil(this.slots * limits.stuckShareMax));
-    return Math.max(
-      0,
-      capacity - this.running - this.waiting + Math.min(limits.batchMax, Math.floor(this.#rate * aheadMs)),
-    );
+    const ahead = Math.min(limits.batchMax, Math.floor(this.#rate * aheadMs));
+    const free = capacity - this.running;
+    const most = isParallel ? Math.max(free, Math.ceil((capacity + ahead) / 2)) : Infinity;
+    return Math.max(0, Math.min(free - this.waiting + ahead, most));
   }
 
   #measure(elapsed: number): void {
@@ -156,15 +170,11 @@ function shareSlots(weights: readonly number[], total: number): number[] {
 }
 
 /** Demands of all pools; queues of one pool each get the demand of the pool, the request's limit bounds them together. */
-export function demandOf(
-  pools: Pools,
-  elapsed: number,
-  aheadMs: number,
-): { readonly queues: QueueDemand[]; readonly limit: number } {
+export function demandOf(pools: Pools, horizon: Horizon): Demand {
   const queues: QueueDemand[] = [];
   let limit = 0;
   for (const pool of pools.all) {
-    const demand = Math.min(pool.demand(elapsed, aheadMs), limits.batchMax);
+    const demand = Math.min(pool.demand(horizon), limits.batchMax);
     if (demand === 0) continue;
     limit += demand;
     for (const name of pool.queues) queues.push({ name, limit: demand });

@@ -6,11 +6,12 @@ import type { Broker } from '../broker/broker.ts';
 import { seededChance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { ClaimedTask } from '../core/task.ts';
 import type { Attempt } from './attempt.ts';
 import { createPools } from './pools.ts';
-import { createSettler } from './settler.ts';
+import { createSettler, type SettlerOptions } from './settler.ts';
 
-function settlerOn(broker: Partial<Broker>) {
+function settlerOn(broker: Partial<Broker>, heard: Partial<SettlerOptions> = {}) {
   const woken = { times: 0 };
   const settler = createSettler({
     store: { broker: broker as Broker, isParallel: true },
@@ -20,10 +21,12 @@ function settlerOn(broker: Partial<Broker>) {
     leaseMs: 30_000,
     pools: createPools(['default'], 200),
     onClaimed: () => undefined,
+    onReady: () => undefined,
     onSettled: () => undefined,
     onSpawnRefused: () => undefined,
     onRefused: () => undefined,
     onWork: () => void woken.times++,
+    ...heard,
   });
   return { settler, woken };
 }
@@ -54,6 +57,24 @@ test('many settlements are sent beside the claim, few along with it', async () =
   for (let n = 0; n < limits.settleAsideMin; n++) settler.add(ended());
   await settler.tick();
   expect(calls).toEqual(['settle 1 and claim', `settle ${limits.settleAsideMin}`, 'claim']);
+});
+
+test('while there is more, what was claimed starts behind the next claim; the last of it at once', async () => {
+  const told: string[] = [];
+  const answers = [200, 7];
+  const broker: Partial<Broker> = {
+    claim: async () => {
+      told.push('claim');
+      return Array.from({ length: answers.shift() ?? 0 }, () => ({}) as ClaimedTask);
+    },
+  };
+  const { settler } = settlerOn(broker, {
+    onClaimed: (claimed) => void told.push(`${claimed.length} claimed`),
+    onReady: () => void told.push('ready'),
+  });
+  await settler.tick();
+  await settler.tick();
+  expect(told).toEqual(['claim', '200 claimed', 'claim', 'ready', '7 claimed', 'ready']);
 });
 
 test('a store that claims but settles nothing is asked by the loop, which backs off', async () => {

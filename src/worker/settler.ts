@@ -10,7 +10,7 @@ import type { Clock } from '../core/time.ts';
 import type { TickResult } from '../engine/service.ts';
 import type { Store } from '../history/history.ts';
 import type { Attempt } from './attempt.ts';
-import { demandOf, type Pools } from './pools.ts';
+import { type Demand, demandOf, type Pools } from './pools.ts';
 
 export interface SettlerOptions {
   readonly store: Pick<Store, 'broker' | 'isParallel'>;
@@ -24,6 +24,8 @@ export interface SettlerOptions {
    * `firstSentAt`, their `runMs` counts from the sending that was answered, at `sentAt`.
    */
   readonly onClaimed: (claimed: readonly ClaimedTask[], firstSentAt: number, sentAt: number) => void;
+  /** What was taken over may start. Where calls may overlap and there is more to claim, that is once the next one is on its way. */
+  readonly onReady: () => void;
   /** The store answered for this attempt; it owes and is owed nothing more. */
   readonly onSettled: (attempt: Attempt, result: SettleResult) => void;
   /** The store refused what this attempt brings along: its run has failed, and is to be settled as that. */
@@ -72,6 +74,8 @@ export function createSettler(options: SettlerOptions): Settler {
   let unanswered: SentClaim | null = null;
   /** The claim is with an enqueue, which will tell. */
   let isOffered = false;
+  /** What the last claim brought waits for the next call to be sent. */
+  let isHeld = false;
   let closed = false;
   let roundTripMs = 0;
 
@@ -80,21 +84,36 @@ export function createSettler(options: SettlerOptions): Settler {
     // With more to settle than one call carries, claiming more would only add to it; and what may be refused goes alone.
     const isAlone = unsettled.length > 0 || isSuspect(taken[0]);
     const claim = isAlone || isOffered ? null : (unanswered ?? nextClaim());
-    if (taken.length === 0 && claim === null) return 'done';
+    if (taken.length === 0 && claim === null) {
+      begin();
+      return 'done';
+    }
     const isSplit = claim !== null && isWorthSettlingAside(taken.length);
     if (isSplit) void settleAside(taken);
     const attempts = isSplit ? [] : taken;
     const sentAt = clock.elapsed();
     unanswered = claim ?? unanswered;
     isCalling = true;
-    const claimed = await call(attempts, claim).finally(() => {
+    const answer = call(attempts, claim);
+    // What the last claim brought runs while the store works.
+    begin();
+    const claimed = await answer.finally(() => {
       isCalling = false;
     });
     roundTripMs = (roundTripMs + clock.elapsed() - sentAt) / 2;
     if (claim === null) return unsettled.length > 0 ? 'full' : 'done';
     unanswered = null;
     options.onClaimed(claimed, claim.firstSentAt, sentAt);
-    return unsettled.length > 0 || (claimed.length >= claim.request.limit && hasDemand()) ? 'full' : 'done';
+    const isMore = claimed.length >= claim.request.limit;
+    isHeld = isMore && isParallel && hasDemand(aheadMs());
+    if (!isHeld) options.onReady();
+    return isHeld || unsettled.length > 0 || (isMore && hasDemand(0)) ? 'full' : 'done';
+  }
+
+  function begin(): void {
+    if (!isHeld) return;
+    isHeld = false;
+    options.onReady();
   }
 
   async function call(attempts: readonly Attempt[], claim: SentClaim | null): Promise<readonly ClaimedTask[]> {
@@ -184,14 +203,14 @@ export function createSettler(options: SettlerOptions): Settler {
 
   function nextClaim(firstSentAt = clock.elapsed()): SentClaim | null {
     if (closed) return null;
-    const { queues, limit } = demandOf(pools, clock.elapsed(), aheadMs());
+    const { queues, limit } = demand(aheadMs());
     if (limit === 0) return null;
     const request = { workerId: options.workerId, token: createToken(chance), queues, limit, leaseMs: options.leaseMs };
     return { request, firstSentAt };
   }
 
   function offer(): Offer | null {
-    if (closed || unanswered !== null || unsettled.length > 0 || sent > 0 || !hasDemand()) return null;
+    if (closed || unanswered !== null || unsettled.length > 0 || sent > 0 || !hasDemand(0)) return null;
     // What is claimed in a step has its lease from the beginning of the step.
     const firstSentAt = clock.elapsed();
     let made: SentClaim | null = null;
@@ -210,7 +229,8 @@ export function createSettler(options: SettlerOptions): Settler {
         isOffered = false;
         unanswered = null;
         options.onClaimed(claimed, firstSentAt, firstSentAt);
-        const isMore = claimed.length >= (made?.request.limit ?? 0) && hasDemand();
+        options.onReady();
+        const isMore = claimed.length >= (made?.request.limit ?? 0) && hasDemand(0);
         if (isMore || unsettled.length > 0) options.onWork();
       },
       failed() {
@@ -220,7 +240,9 @@ export function createSettler(options: SettlerOptions): Settler {
     };
   }
 
-  const hasDemand = (): boolean => demandOf(pools, clock.elapsed(), 0).limit > 0;
+  const demand = (withinMs: number): Demand =>
+    demandOf(pools, { elapsed: clock.elapsed(), aheadMs: withinMs, isParallel });
+  const hasDemand = (withinMs: number): boolean => demand(withinMs).limit > 0;
 
   /** Never more than starts within a third of a lease. */
   const aheadMs = (): number => Math.min(Math.max(limits.prefetchMs, roundTrips * roundTripMs), options.leaseMs / 3);

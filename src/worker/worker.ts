@@ -101,6 +101,7 @@ class LocalWorker implements Worker {
       leaseMs: this.#leaseMs,
       pools: this.#pools,
       onClaimed: (claimed, firstSentAt, sentAt) => this.#accept(claimed, firstSentAt, sentAt),
+      onReady: () => this.#fillAll(),
       onSettled: (attempt, result) => this.#finish(attempt, result),
       onSpawnRefused: (attempt, outcome) => this.#judge(attempt, outcome),
       onRefused: (attempt) => this.#drop(attempt),
@@ -225,7 +226,6 @@ class LocalWorker implements Worker {
     }
     this.#guard.hold(claimed);
     if (this.#isDraining) this.#handBack(() => true);
-    else this.#fillAll();
   }
 
   #fillAll(): void {

@@ -65,7 +65,10 @@ export function startMember(seat: Seat, options: MemberOptions): Member {
   const { process, broker, swarm } = options;
   const { clock, chance } = process;
   // The record of minutes is no part of what is judged; it only has to be there.
-  const store = { broker, history: { sample: async () => true }, close: async () => {} } as unknown as Store;
+  const history = { sample: async () => true };
+  // One half of the workers goes about its calls as where they may overlap.
+  const isParallel = seat.host === 'bob' || undefined;
+  const store = { broker, history, isParallel, close: async () => {} } as unknown as Store;
   if (seat.kind === 'server') {
     const presence = { workerId: createToken(chance), name: seat.name, version: '1' };
     const engine = createEngine({ store, clock, chance, presence, isGone: options.isGone, recoveryMs: swarm.leaseMs });
