@@ -1,16 +1,18 @@
-/** After the live store was wiped, or went back: what the record knows to be unfinished is put there again. */
+/** After the live store was wiped, or went back: what the record knows of it is put there again: settings, then what is unfinished. */
 
 import type { Broker } from '../broker/broker.ts';
 import { limits } from '../core/limits.ts';
 import { isFinished } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
 import type { Recording } from '../history/recording.ts';
+import { bringBackSettings, type SettingsTarget } from './recorded-settings.ts';
 
 /** Answers how many tasks the store did not have. Repeating it is harmless: a task that is there is left alone. */
 export async function bringBack(
-  broker: Pick<Broker, 'restore'>,
-  recording: Pick<Recording, 'unfinished' | 'tasks'>,
+  broker: Pick<Broker, 'restore'> & SettingsTarget,
+  recording: Pick<Recording, 'unfinished' | 'tasks' | 'settings'>,
 ): Promise<number> {
+  await bringBackSettings(broker, recording);
   let restored = 0;
   for (let after: string | null = null; ; ) {
     const page: readonly Task[] = await recording.unfinished(after, pageSize);

@@ -1,103 +1,11 @@
 /** The recorder from a memory store into an SQLite record: it loses nothing, whoever fails, and says so when the store did. */
 
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { claimRequest, finish, newTask, sampleId, settlement, startAt } from '../../test/conformance/samples.ts';
-import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
-import { sqliteRecord } from '../../test/support/record-databases.ts';
-import type { Broker, Outbox } from '../broker/broker.ts';
-import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
-import { createMemoryState } from '../broker/memory/state.ts';
-import { seededChance } from '../core/chance.ts';
+import { createLive, createRig, type Live, type Rig } from '../../test/support/recorder-rig.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { History } from '../history/history.ts';
-import { createRecordedHistory } from '../history/recorded/recorded-history.ts';
-import { createSqlRecording } from '../history/recording/sql-recording.ts';
-import type { Gap, Recording } from '../history/recording.ts';
-import { createSqlHistory } from '../history/sql-history.ts';
-import { createRecorder } from './recorder.ts';
-import type { Service, ServiceReport } from './service.ts';
-
-type Live = Broker & { readonly outbox: Outbox };
-
-interface Rig {
-  readonly clock: ManualClock;
-  readonly recording: Recording;
-  readonly gaps: Gap[];
-  readonly reports: ServiceReport[];
-  live: Live;
-  history(): History;
-  recorder(through?: { readonly outbox?: Outbox; readonly recording?: Recording }): Service;
-  /** Lets time pass until the record has caught up. */
-  caughtUp(): Promise<void>;
-}
-
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-function createLive(clock: ManualClock, seed = 1, liveLimits: Partial<typeof outboxLimits> = {}): Live {
-  const state = createMemoryState({ ...outboxLimits, ...liveLimits });
-  return createMemoryBroker({ now: clock.now, chance: seededChance(seed), state }) as unknown as Live;
-}
-
-const outboxLimits = { outboxMax: limits.outboxMax, liveKeepMs: limits.liveKeepMs };
-
-async function createRig(): Promise<Rig> {
-  const clock = createManualClock(startAt);
-  const { driver, close } = await sqliteRecord({
-    get now() {
-      return clock.now();
-    },
-  });
-  closing.push(close);
-  const recording = createSqlRecording(driver);
-  const rig: Rig = {
-    clock,
-    recording,
-    gaps: [],
-    reports: [],
-    live: createLive(clock),
-    history: () =>
-      createRecordedHistory({
-        history: createSqlHistory(driver, clock),
-        recording,
-        broker: rig.live,
-        outbox: rig.live.outbox,
-      }),
-    recorder({ outbox = rig.live.outbox, recording: into = recording } = {}) {
-      const service = createRecorder({
-        broker: { info: () => rig.live.info(), restore: (tasks) => rig.live.restore(tasks) },
-        outbox,
-        recording: into,
-        clock,
-        chance: seededChance(2),
-        report: (report) => rig.reports.push(report),
-        onGap: (gap) => rig.gaps.push(gap),
-      });
-      closing.push(() => service.stop());
-      service.start();
-      return service;
-    },
-    async caughtUp() {
-      await expect
-        .poll(
-          async () => {
-            await clock.advance(limits.recordIdleMs * 2);
-            const [{ lastSeq }, { incarnation }] = await Promise.all([rig.live.outbox.state(), rig.live.info()]);
-            return {
-              behind: lastSeq - (await recording.cursor()).seq,
-              isSame: (await recording.cursor()).incarnation === incarnation,
-            };
-          },
-          { interval: 1, timeout: 10_000 },
-        )
-        .toEqual({ behind: 0, isSame: true });
-    },
-  };
-  return rig;
-}
+import type { Recording } from '../history/recording.ts';
 
 async function finishOne(live: Live, id: string, token: string): Promise<void> {
   const [claimed] = await live.claim(claimRequest(token, { limit: 1 }));

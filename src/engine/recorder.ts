@@ -4,12 +4,13 @@ import type { Broker, Outbox, TaskBody } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { type BatchEvent, type EventItem, markOf } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
-import type { Gap, RecordCursor, Recording, RecordPlace } from '../history/recording.ts';
+import type { Gap, RecordCursor, Recording, RecordPlace, SettingChanges } from '../history/recording.ts';
 import { bringBack } from './bring-back.ts';
+import { createSettingsBook, type SettingsTarget } from './recorded-settings.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
 
 export interface RecorderOptions extends Pick<ServiceOptions, 'clock' | 'chance' | 'report'> {
-  readonly broker: Pick<Broker, 'info' | 'restore'>;
+  readonly broker: Pick<Broker, 'info' | 'restore'> & SettingsTarget;
   readonly outbox: Outbox;
   readonly recording: Recording;
   /** Told when the live store is not what it was: what the record knew has been brought back. */
@@ -24,11 +25,20 @@ export function createRecorder(options: RecorderOptions): Service {
   const { broker, outbox, recording, onGap = () => undefined, ...loop } = options;
   /** `null` when it has to be looked up: at the start, after a failure, and when another recorder was here. */
   let cursor: RecordCursor | null = null;
+  /** Where this recorder left the record: elsewhere another one did, and what is known here of its settings is old. */
+  let left: RecordPlace | null = null;
+  let book = createSettingsBook(broker, recording);
+  let settingsAreRead = false;
   let readMax = firstReadMax;
   const recorded = createVersions();
 
   async function begin(): Promise<RecordCursor> {
     const found = await recording.cursor();
+    if (left === null || !isAtOnePlace(found, left)) {
+      book = createSettingsBook(broker, recording);
+      settingsAreRead = false;
+    }
+    left = found;
     const [info, { lastSeq, trimmedSeq }, isSame] = await Promise.all([
       broker.info(),
       outbox.state(),
@@ -52,6 +62,12 @@ export function createRecorder(options: RecorderOptions): Service {
     return { ...start, last: null };
   }
 
+  /** Whether the live store is the one that was recorded up to there. */
+  async function isSame(at: RecordCursor): Promise<boolean> {
+    const [{ incarnation }, isThere] = await Promise.all([broker.info(), isStillThere(at)]);
+    return incarnation === at.incarnation && isThere;
+  }
+
   /** The last event that was recorded stays in the outbox: without it the store went back behind it, and maybe on from there. */
   async function isStillThere({ seq, last }: RecordCursor): Promise<boolean> {
     if (last === null) return true;
@@ -60,8 +76,14 @@ export function createRecorder(options: RecorderOptions): Service {
   }
 
   /** Stores these events, the last of which is `upTo`. `false` when another recorder was here. */
-  async function record(at: RecordCursor, incarnation: string, taken: Taken, upTo: number): Promise<boolean> {
+  async function record(
+    at: RecordCursor,
+    incarnation: string,
+    taken: Taken,
+    settings: SettingChanges | null,
+  ): Promise<boolean> {
     const place = { incarnation, after: at.seq };
+    const upTo = taken.events.at(-1)?.seq ?? at.seq;
     let bodies: TaskBody[] = [];
     const read = new Map<string, number>();
     for (let next = 0; next < taken.taskIds.length; ) {
@@ -77,9 +99,16 @@ export function createRecorder(options: RecorderOptions): Service {
       if (!(await recording.record({ ...place, upTo: at.seq, events: [], bodies }))) return false;
       bodies = [];
     }
-    if (!(await recording.record({ ...place, upTo, events: taken.events, bodies }))) return false;
+    const batch = { ...place, upTo, events: taken.events, bodies };
+    if (!(await recording.record(settings === null ? batch : { ...batch, settings }))) return false;
     recorded.add(read);
     return true;
+  }
+
+  /** Which settings these events may have changed. */
+  function settingsIn(events: readonly BatchEvent[]): 'configure' | 'fire' | null {
+    if (!settingsAreRead || events.some(({ kind }) => kind === 'configure')) return 'configure';
+    return events.some(({ kind }) => kind === 'fire') ? 'fire' : null;
   }
 
   async function tick(signal: AbortSignal) {
@@ -88,17 +117,25 @@ export function createRecorder(options: RecorderOptions): Service {
     cursor = null;
     const events = await untilAborted(outbox.read(at.seq, readMax, limits.recordWaitMs), signal);
     const { incarnation } = at;
-    // Nothing new: time to see whether the store is still the same.
-    if (events.length === 0 || incarnation === null) return 'done' as const;
-    // One that was wiped, or went back, may be behind the cursor again, with other events.
-    const [info, isSame] = await Promise.all([broker.info(), isStillThere(at)]);
-    if (info.incarnation !== incarnation || !isSame) return 'full' as const;
-    readMax = nextReadMax(events);
     const taken = takeEvents(events, recorded.has);
+    const sort = settingsIn(taken.events);
+    // Nothing new: time to see whether the store is still the same.
+    if (incarnation === null || (events.length === 0 && sort === null)) return 'done' as const;
+    // One that was wiped, or went back, may be behind the cursor again, with other events.
+    if (!(await isSame(at))) return 'full' as const;
+    const settings = sort === null ? null : await book.changes(sort);
+    if (settings !== null && !(await isSame(at))) return 'full' as const;
     const newest = taken.events.at(-1);
-    if (newest === undefined || !(await record(at, incarnation, taken, newest.seq))) return 'full' as const;
+    if (newest !== undefined || settings !== null) {
+      if (!(await record(at, incarnation, taken, settings))) return 'full' as const;
+      if (settings !== null) book.stored(settings);
+    }
+    settingsAreRead ||= sort === 'configure';
+    if (newest === undefined) return 'done' as const;
+    readMax = nextReadMax(events);
+    left = { incarnation, seq: newest.seq };
     await outbox.trim(newest.seq - 1, incarnation);
-    cursor = { incarnation, seq: newest.seq, last: { at: newest.at, mark: markOf(newest) } };
+    cursor = { ...left, last: { at: newest.at, mark: markOf(newest) } };
     return 'full' as const;
   }
 

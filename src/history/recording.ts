@@ -1,6 +1,6 @@
 /** The writing half of a record that is not the live store: what the recorder stores in it, and how far it has got. */
 
-import type { TaskBody } from '../broker/broker.ts';
+import type { Scope, TaskBody } from '../broker/broker.ts';
 import type { BatchEvent } from '../core/events.ts';
 import type { Task } from '../core/task.ts';
 
@@ -34,6 +34,21 @@ export interface RecordBatch {
   readonly events: readonly BatchEvent[];
   /** Each task at most once. One that the live store has no more is not among them. */
   readonly bodies: readonly TaskBody[];
+  /** Read behind the events. */
+  readonly settings?: SettingChanges;
+}
+
+/** A queue, group or limit that was configured, or a schedule. */
+export interface RecordedSetting {
+  readonly kind: Scope | 'schedule';
+  readonly name: string;
+  /** JSON, opaque to the record. */
+  readonly document: string;
+}
+
+export interface SettingChanges {
+  readonly put: readonly RecordedSetting[];
+  readonly gone: readonly RecordedSetting[];
 }
 
 /** A time of which the record may lack tasks: the live store was wiped, or went back. Milliseconds since the epoch. */
@@ -56,7 +71,7 @@ export interface Unrecorded {
 export interface Recording {
   cursor(): Promise<RecordCursor>;
   /**
-   * Stores rows, counts, events and cursor in one transaction. `false`, and nothing stored, when the cursor is elsewhere:
+   * Stores rows, counts, events, settings and cursor in one transaction. `false`, and nothing stored, when the cursor is elsewhere:
    * another recorder was here. A row is only replaced by a later life or a higher version of its task, so that a batch may come
    * twice. A task that the database refuses for what is in it is set aside, the rest is stored; one that has ended and is not
    * among the bodies ends in the record as its event tells. What the database cannot do now is thrown as the driver throws it.
@@ -71,6 +86,8 @@ export interface Recording {
   unfinished(after: string | null, limit: number): Promise<readonly Task[]>;
   /** In the order of the ids. */
   tasks(taskIds: readonly string[]): Promise<readonly (Task | null)[]>;
+  /** By kind and name, those behind `after`. */
+  settings(after: Pick<RecordedSetting, 'kind' | 'name'> | null, limit: number): Promise<readonly RecordedSetting[]>;
   /** Takes finished tasks out; answers for each whether it was there and finished. */
   remove(taskIds: readonly string[]): Promise<readonly boolean[]>;
   /** Removes at most `limit` finished tasks past their retention, and events past theirs; answers how many tasks. */

@@ -24,6 +24,7 @@ import {
   run,
   succeeded,
 } from './recording-samples.ts';
+import { settingCases } from './recording-settings.ts';
 import { newTask, sampleError, sampleId, startAt } from './samples.ts';
 
 export function conformRecording(storeName: string, createDatabase: CreateDatabase): void {
@@ -41,6 +42,7 @@ export function conformRecording(storeName: string, createDatabase: CreateDataba
 
 const casesOf: RecordingCases = {
   ...cursorCases,
+  ...settingCases,
 
   'stores nothing of another life, or from another place': async (record) => {
     await record.take([eventOf('enqueue', bodyOf(1), null)], [bodyOf(1)]);

@@ -20,6 +20,7 @@ import type { Store } from '../../src/history/history.ts';
 import type { Gap } from '../../src/history/recording.ts';
 import { type RedisServer, startRedis } from '../../src/servers/redis.ts';
 import { claimRequest, finish, newTask, settlement } from '../conformance/samples.ts';
+import { newSchedule } from '../conformance/schedule-samples.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
 import { repeat } from './lost-replies.ts';
@@ -92,7 +93,7 @@ function declareCluster(name: string, server: RedisServer, recordUrl: () => Prom
       expect((await store.history.task(first))?.timeline.map(({ kind }) => kind)).toContain('finished');
     });
 
-    test('what a wiped Redis had is brought back, with its schedule of delays, and the gap is told', async () => {
+    test('what a wiped Redis had is brought back, with the pause of its queue, and the gap is told', async () => {
       const namespace = token();
       const store = await open(namespace, await recordUrl());
       const gaps: Gap[] = [];
@@ -100,6 +101,8 @@ function declareCluster(name: string, server: RedisServer, recordUrl: () => Prom
       const waiting = await put(store, 20);
       const [done = ''] = waiting;
       await workOff(store, 1);
+      await store.broker.configure('queue', 'default', { pause: { by: 'ada', reason: null } });
+      await store.broker.schedules.put([newSchedule('nightly')]);
       await caughtUp(store);
       const admin = new Redis({ path: server.path });
       onTestFinished(() => admin.disconnect());
@@ -108,6 +111,9 @@ function declareCluster(name: string, server: RedisServer, recordUrl: () => Prom
       expect(gaps[0]).toMatchObject({ restored: 19 });
       expect(await store.recording?.gaps(3)).toHaveLength(1);
       const [fresh = ''] = await put(store);
+      expect(await workOff(store)).toBe(0);
+      expect(await store.broker.schedules.get(['nightly'])).toMatchObject([newSchedule('nightly')]);
+      await store.broker.configure('queue', 'default', { pause: null });
       while ((await workOff(store)) > 0);
       await caughtUp(store);
       expect((await store.history.facets()).views).toEqual({ succeeded: 21 });

@@ -42,6 +42,7 @@ async function useRecord(driver: SqlDriver): Promise<Seen> {
   await take([eventOf('remove', succeeded(3), 'succeeded', { to: null, version: 9 })], []);
   await recording.unfinished(null, 10);
   await recording.tasks([sampleId(1)]);
+  await recording.settings(null, 10);
   await recording.remove([sampleId(1)]);
   await recording.prune(10);
   await recording.gaps(10);

@@ -50,6 +50,8 @@ interface StatusDocument {
   /** Of a record beside a live store: when that lost what it had, and the tasks that the database refused; the newest first. */
   readonly gaps: readonly { readonly from: string | null; readonly to: string; readonly restored: number }[];
   readonly unrecorded: readonly { readonly id: string; readonly at: string; readonly problem: string }[];
+  /** What it has of the settings and schedules of its live store; the first by kind and name. */
+  readonly settings: readonly { readonly kind: string; readonly name: string }[];
 }
 
 const status: CommandSpec = {
@@ -84,7 +86,7 @@ async function readStatus(call: Call): Promise<StatusDocument> {
   const driver = await openDriver(config);
   try {
     const document = statusDocument(maskUrl(url), await migrationStatus(driver));
-    return document.status === 'current' ? { ...document, ...(await losses(driver)) } : document;
+    return document.status === 'current' ? { ...document, ...(await recordOf(driver)) } : document;
   } finally {
     await driver.close();
   }
@@ -107,16 +109,22 @@ async function openDriver(config: Config) {
   return driver;
 }
 
-const lossesMax = 20;
+/** Rows of each sort. */
+const rowsMax = 20;
 
-async function losses(driver: SqlDriver): Promise<Pick<StatusDocument, 'gaps' | 'unrecorded'>> {
+async function recordOf(driver: SqlDriver): Promise<Pick<StatusDocument, 'gaps' | 'unrecorded' | 'settings'>> {
   const { createSqlRecording } = await import('../../history/recording/sql-recording.ts');
   const recording = createSqlRecording(driver);
-  const [gaps, unrecorded] = await Promise.all([recording.gaps(lossesMax), recording.unrecorded(lossesMax)]);
+  const [gaps, unrecorded, settings] = await Promise.all([
+    recording.gaps(rowsMax),
+    recording.unrecorded(rowsMax),
+    recording.settings(null, rowsMax),
+  ]);
   const time = (at: number | null): string | null => (at === null ? null : isoTime(at));
   return {
     gaps: gaps.map(({ from, to, restored }) => ({ from: time(from), to: isoTime(to), restored })),
     unrecorded: unrecorded.map(({ taskId, at, problem }) => ({ id: taskId, at: isoTime(at), problem })),
+    settings: settings.map(({ kind, name }) => ({ kind, name })),
   };
 }
 
@@ -129,6 +137,7 @@ function statusDocument(broker: string, { applied, pending, unknown }: Migration
     unknown,
     gaps: [],
     unrecorded: [],
+    settings: [],
   };
 }
 
@@ -139,9 +148,17 @@ function statusLines({ output: { terminal } }: Call, document: StatusDocument): 
     ...document.unknown.map((name) => ['unknown', name, ''] as const),
     ...document.gaps.map(({ to, restored }) => ['gap', `${restored} brought back`, to] as const),
     ...document.unrecorded.map(({ id, problem, at }) => ['unrecorded', `${id} ${problem}`, at] as const),
+    ...document.settings.map(({ kind, name }) => ['recorded', `${kind} ${name}`, ''] as const),
   ];
   if (!terminal.isPerson) return lines.map((line) => line.join('\t'));
-  const styles = { applied: 'ok', pending: 'warning', unknown: 'error', gap: 'warning', unrecorded: 'error' } as const;
+  const styles = {
+    applied: 'ok',
+    pending: 'warning',
+    unknown: 'error',
+    gap: 'warning',
+    unrecorded: 'error',
+    recorded: 'muted',
+  } as const;
   return [
     `${document.broker} is ${document.status}`,
     ...lines.map(([state, name, at]) =>

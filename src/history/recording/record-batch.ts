@@ -20,6 +20,7 @@ import {
   readRecorded,
   writeRows,
 } from './rows.ts';
+import { storeSettings } from './settings.ts';
 import { findRefused, type SetAside, settleAside } from './unrecorded.ts';
 
 /** What one statement writes at most of a batch: bounds its values in memory. Payloads and results are nearly all of a task. */
@@ -98,6 +99,7 @@ async function store(
   await endRecorded(tx, lives.ended);
   await storeHappened(tx, batch, bodies, remaining(recorded, lives));
   await storeDeltas(tx, events.at(-1)?.at ?? 0, countsOf(lives), minutesOf(events, bodies, recorded));
+  if (batch.settings !== undefined) await storeSettings(tx, batch.settings);
   await settleAside(tx, aside, named);
   return true;
 }

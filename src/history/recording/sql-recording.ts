@@ -10,6 +10,7 @@ import { readCursor, turn } from './cursor.ts';
 import { noteGap, readGaps } from './gaps.ts';
 import { pruneRecord, removeRecorded } from './prune.ts';
 import { recordBatch } from './record-batch.ts';
+import { readSettings } from './settings.ts';
 import { readUnrecorded } from './unrecorded.ts';
 
 /** Batches between two folds of the counts: readers add up what is not folded. */
@@ -50,6 +51,7 @@ export function createSqlRecording(driver: SqlDriver): Recording {
       const found = new Map(rows.map((row): [string, Task] => [row[0], toTask(row)]));
       return taskIds.map((taskId) => found.get(taskId) ?? null);
     },
+    settings: (after, limit) => readSettings(driver, after, limit),
     remove: (taskIds) => removeRecorded(driver, taskIds),
     prune: (limit) => pruneRecord(driver, limit),
     noteGap: (gap) => noteGap(driver, gap),
