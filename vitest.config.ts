@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { longestMs } from './test/faults/outages.ts';
 
 const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
@@ -35,6 +36,7 @@ export default defineConfig({
       ring('conformance', ['test/conformance/**/*.test.ts', 'test/model/**/*.test.ts'], 20_000),
       ring('simulation', ['test/simulation/**/*.test.ts', 'test/checker/**/*.test.ts'], 120_000),
       ring('integration', ['test/integration/**/*.test.ts', 'test/plans/**/*.test.ts'], 30_000),
+      ring('faults', ['test/faults/**/*.test.ts'], 120_000 + 8 * longestMs),
       ring('e2e', ['test/e2e/**/*.test.ts'], 90_000),
       // Everything else directly under test/, so that no file is forgotten.
       ring('other', ['test/*.test.ts', '!test/tidy.test.ts'], 30_000),

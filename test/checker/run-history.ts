@@ -73,9 +73,9 @@ function checkStore(history: RunHistory, tell: Tell): void {
 }
 
 /** Throws with the first few broken rules, and with `run`: what it takes to run the scenario again. */
-export function assertValid(history: RunHistory, run = ''): void {
+export function assertValid(history: RunHistory, run = '', options: JudgeOptions = {}): void {
   // Real processes share their processors with other tests.
-  const { result, violations, broken, context, doubts } = judge(history, { toldWithinMs: 5_000 });
+  const { result, violations, broken, context, doubts } = judge(history, { toldWithinMs: 5_000, ...options });
   if (result === 'valid') return;
   const lines = violations.slice(0, 20).map(({ rule, taskId, sentence }) => `${rule} ${taskId ?? ''} ${sentence}`);
   throw new Error(

@@ -1,0 +1,42 @@
+/** What a bad network does to a run, and that the run goes on after it. */
+
+import { expect } from 'vitest';
+import { seededChance } from '../../src/core/chance.ts';
+import type { FaultProxy } from '../../src/servers/fault-proxy.ts';
+import { pass, type Run } from './run.ts';
+
+type ProxiedRun = Run & { readonly proxy: FaultProxy };
+
+/** Nothing comes through, and nobody is told: not at all, then not back, then never again on the connections there are. */
+export async function silence({ proxy, goesOn }: ProxiedRun, ms: number): Promise<void> {
+  for (const of of ['both', 'replies'] as const) {
+    const before = proxy.hits();
+    proxy.inflict({ kind: 'silence', of });
+    await pass(ms);
+    proxy.inflict({ kind: 'none' });
+    expect(proxy.hits()).toBeGreaterThan(before);
+    await goesOn();
+  }
+  expect(proxy.abandon()).toBeGreaterThan(3);
+  await goesOn();
+}
+
+const cutAmong = 6;
+const fewestCuts = 5;
+
+/** For so long, and at least a few times, connections are reset with a call under way, most of which was executed. */
+export async function cutCalls(
+  { proxy, goesOn }: ProxiedRun,
+  { ms, request }: { readonly ms: number; readonly request: RegExp },
+): Promise<void> {
+  const chance = seededChance(7);
+  const until = performance.now() + ms;
+  for (let cuts = 0; cuts < fewestCuts || performance.now() < until; cuts++) {
+    const hits = proxy.hits();
+    const nth = 1 + Math.floor(chance.float() * cutAmong);
+    proxy.inflict({ kind: 'cutAt', request, nth, executed: chance.float() < 0.7 });
+    while (proxy.hits() === hits) await pass(5);
+  }
+  proxy.inflict({ kind: 'none' });
+  await goesOn();
+}

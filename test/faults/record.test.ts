@@ -1,0 +1,98 @@
+/** Redis with its record in Postgres, and what becomes of either: the table in README.md says which. */
+
+import { describe, expect, test } from 'vitest';
+import { startFaultProxy } from '../../src/servers/fault-proxy.ts';
+import { startPostgres } from '../../src/servers/postgres.ts';
+import { startRedis } from '../../src/servers/redis.ts';
+import { until } from '../e2e/processes.ts';
+import { onPostgres } from '../support/postgres-tests.ts';
+import { onOwnRedis } from '../support/redis-tests.ts';
+import { cutCalls, silence } from './network.ts';
+import { longestMs, outages } from './outages.ts';
+import { terminateBackends } from './postgres-faults.ts';
+import { type AtEnd, expectValid, pass, type Run, type RunOptions, startRun } from './run.ts';
+
+interface Health {
+  readonly status: string;
+  readonly lagMs: number;
+  readonly record: { readonly gap: { readonly restored: number } | null };
+}
+
+const healthOf = async ({ url }: Run): Promise<Health> =>
+  (await (await fetch(`${url}/api/v1/health`)).json()) as Health;
+
+async function startRedisFor(atEnd: AtEnd): Promise<string> {
+  const redis = await startRedis(['--appendonly', 'yes']);
+  atEnd(redis.stop);
+  return redis.url;
+}
+
+await onOwnRedis(() =>
+  onPostgres(({ createDatabase }) => {
+    async function startWith(record: string, atEnd: AtEnd, more: Partial<RunOptions> = {}): Promise<Run> {
+      const place = { broker: await startRedisFor(atEnd), record };
+      return startRun({ place, direct: place, ...more }, atEnd);
+    }
+
+    describe.concurrent('a record in Postgres', () => {
+      test('that is shut down at once and started again misses nothing', async ({ onTestFinished }) => {
+        const postgres = await startPostgres(['fsync=off']);
+        onTestFinished(postgres.stop);
+        const run = await startWith(postgres.url, onTestFinished);
+        for (const { ms } of outages) {
+          await postgres.kill();
+          await pass(ms);
+          // Nobody who enqueues or runs tasks has noticed.
+          await run.goesOn();
+          await postgres.restart();
+        }
+        expectValid(await run.finish());
+        expect(run.counts().refused).toBe(0);
+      });
+
+      test('whose backends are terminated time and again misses nothing', async ({ onTestFinished }) => {
+        const url = await createDatabase();
+        const run = await startWith(url, onTestFinished);
+        for (const { ms } of outages) await terminateBackends(run, { url, ms });
+        expectValid(await run.finish());
+        expect(run.counts().refused).toBe(0);
+      });
+
+      test('behind half-open connections and lost answers misses nothing', async ({ onTestFinished }) => {
+        const url = await createDatabase();
+        const { hostname: host, port } = new URL(url);
+        const proxy = await startFaultProxy({ target: { host, port: Number(port) }, protocol: 'postgres' });
+        onTestFinished(proxy.close);
+        const broker = await startRedisFor(onTestFinished);
+        const record = Object.assign(new URL(url), { port: String(proxy.port) }).href;
+        const options = { place: { broker, record }, direct: { broker, record: url } };
+        const run = { ...(await startRun(options, onTestFinished)), proxy };
+        for (const { ms } of outages) {
+          await silence(run, ms);
+          await cutCalls(run, { ms, request: /^(commit|update|insert|with|select)\b/i });
+        }
+        expectValid(await run.finish());
+        expect(run.counts().refused).toBe(0);
+      });
+    });
+
+    test('a record that is away while 1,000 tasks a second come is told to be late, and catches up', async ({
+      onTestFinished,
+    }) => {
+      const postgres = await startPostgres(['fsync=off']);
+      onTestFinished(postgres.stop);
+      const run = await startWith(postgres.url, onTestFinished, { rate: 1_000, input: {} });
+      const lagOf = async (): Promise<number> => (await healthOf(run)).lagMs;
+      await postgres.kill();
+      const before = run.counts();
+      await pass(longestMs);
+      const during = run.counts();
+      expect(during.accepted - before.accepted).toBeGreaterThan(longestMs / 4);
+      expect(during.ended - before.ended).toBeGreaterThan(longestMs / 4);
+      await postgres.restart();
+      await until('the lag is told', async () => (await lagOf()) > longestMs / 2);
+      expectValid(await run.finish());
+      expect(run.counts().refused).toBe(0);
+    });
+  }),
+);

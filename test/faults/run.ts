@@ -1,0 +1,221 @@
+/**
+ * One run under faults: a server and a worker as people start them, and a client that asks for tasks at a steady rate. None of
+ * them is ever started again. In the end every task is done, and the judge is shown all that happened.
+ */
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { connect, connectDriver } from '../../src/broker/connect.ts';
+import { isRedis } from '../../src/broker/store-url.ts';
+import { createJudge } from '../../src/checker/judge.ts';
+import type { Verdict } from '../../src/checker/verdict.ts';
+import { definitionBrand } from '../../src/core/definition.ts';
+import type { BatchEvent } from '../../src/core/events.ts';
+import { systemClock as clock } from '../../src/core/time.ts';
+import type { Store } from '../../src/history/history.ts';
+import { checkIndexes, showRows } from '../../src/torture/remains.ts';
+import { createTail } from '../../src/torture/tail.ts';
+import { createWork, type WorkInput } from '../e2e/fixtures/work.ts';
+import { readClientLog, readEffects, readProcesses } from '../e2e/logs.ts';
+import { type Child, createScenario, type Scenario, until } from '../e2e/processes.ts';
+
+/** URLs of a broker and, where it is no database, of its record; without one that is a file of the run. */
+export interface Place {
+  readonly broker: string;
+  readonly record?: string;
+}
+
+/** Takes what is to be done at the end of the test, the last given first. */
+export type AtEnd = (end: () => Promise<void>) => void;
+
+export interface RunOptions {
+  /** Where the processes find their store. */
+  readonly place: Place;
+  /** The same on a way of the test's own, in which no fault lies. */
+  readonly direct: Place;
+  /** Tasks a second. */
+  readonly rate?: number;
+  readonly input?: Omit<WorkInput, 'n'>;
+  /** Added to the environment of its processes. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** See `JudgeOptions`. */
+  readonly overlapMs?: number;
+}
+
+export interface Run {
+  readonly scenario: Scenario;
+  readonly store: Store;
+  readonly client: Child;
+  readonly server: Child;
+  readonly worker: Child;
+  /** Of the server. */
+  readonly url: string;
+  /** Calls that were answered, and runs that have ended, until now. */
+  counts(): Counts;
+  /** Waits until tasks are taken and done again: who was away needs no hand. */
+  goesOn(): Promise<void>;
+  /** The command line, as people use it here: answers what it says and how it ended. */
+  ask(...words: readonly string[]): Promise<{ readonly output: string; readonly code: number | null }>;
+  /** Ends the load, waits until all is done and recorded, stops everybody in order, and shows all of it to the judge. */
+  finish(): Promise<Verdict>;
+}
+
+export interface Counts {
+  readonly accepted: number;
+  readonly refused: number;
+  readonly ended: number;
+}
+
+/** So much of both shows that work goes on, and so long may it take: the longest back-off, a lease, and a busy machine. */
+const goesOnWith = 20;
+const goesOnWithinMs = 40_000;
+/** A process that keeps what it could not send grows beyond this; one that only waits has a third of it. */
+const memoryMaxMb = 400;
+
+/** Starts it, and waits until work goes on. Ends with the test. */
+export async function startRun(options: RunOptions, atEnd: AtEnd): Promise<Run> {
+  const scenario = createScenario();
+  atEnd(() => scenario.end());
+  writeTask(scenario);
+  const file = `sqlite:${scenario.folder}/record.db`;
+  const recordOf = ({ broker, record = file }: Place): string | null => (isRedis(broker) ? record : null);
+  const { broker } = options.place;
+  const record = recordOf(options.place);
+  const env = {
+    TASKFLOW_BROKER: broker,
+    ...(record === null ? {} : { TASKFLOW_STORE: record }),
+    TASKFLOW_WORKER_LEASE: '5s',
+    ...options.env,
+  };
+  const store = connect(options.direct.broker, { store: recordOf(options.direct) });
+  await store.broker.open();
+  atEnd(() => store.close());
+  const server = scenario.command(['server', 'start', '--json', '--port', '0'], { env });
+  const worker = scenario.command(['worker', 'start', '--json', '--concurrency', '20'], { env });
+  const { url } = (await server.heard('ready')) as unknown as { readonly url: string };
+  await worker.heard('ready');
+  const { rate = 40, input = { ms: 10 } } = options;
+  const load = { file: broker, count: 1_000_000, first: 0, width: 50, mixedDelayMs: 200, rate, input };
+  const client = scenario.start('producer.ts', load);
+  await client.heard('ready');
+  const counts = createCounts(scenario, { client, worker });
+
+  const goesOn = async (): Promise<void> => {
+    const { accepted, ended } = counts();
+    const isOn = (): boolean => counts().accepted >= accepted + goesOnWith && counts().ended >= ended + goesOnWith;
+    await until('work goes on', isOn, { withinMs: goesOnWithinMs, facts: counts });
+  };
+
+  const finish = async (): Promise<Verdict> => {
+    client.tell('stop');
+    await client.heard('done');
+    expect(await client.exited).toEqual({ code: 0, signal: null });
+    const { accepted } = counts();
+    const known = async (): Promise<Readonly<Record<string, number>>> => (await store.history.facets()).views;
+    let last: unknown;
+    const isDone = async (): Promise<boolean> => {
+      const views = await known();
+      last = views;
+      const { succeeded = 0, failed = 0, ...rest } = views;
+      const isOver = succeeded + failed >= accepted && Object.values(rest).every((count) => count === 0);
+      return isOver && (await store.history.lagMs()) === 0;
+    };
+    await until(`all ${accepted} are done and recorded`, isDone, { withinMs: 60_000, facts: () => last });
+    for (const child of [server, worker]) {
+      expect(peakMemoryMb(child.pid)).toBeLessThan(memoryMaxMb);
+      child.send('SIGTERM');
+      expect(await child.exited).toEqual({ code: 0, signal: null });
+    }
+    return judge(options, scenario, { store, database: recordOf(options.direct) ?? options.direct.broker });
+  };
+
+  const ask = async (...words: readonly string[]) => {
+    const command = scenario.command(words, { env });
+    const { code } = await command.exited;
+    return { output: command.output() + command.complaints(), code };
+  };
+
+  await goesOn();
+  return { scenario, store, client, server, worker, url, counts, goesOn, ask, finish };
+}
+
+function writeTask({ folder }: Scenario): void {
+  const work = fileURLToPath(new URL('../e2e/fixtures/work.ts', import.meta.url));
+  mkdirSync(join(folder, 'tasks'));
+  const text = `import { createWork } from ${JSON.stringify(work)};\nexport const work = createWork(${JSON.stringify(folder)});\n`;
+  writeFileSync(join(folder, 'tasks', 'work.mjs'), text);
+}
+
+function createCounts({ folder }: Scenario, { client, worker }: Readonly<Record<'client' | 'worker', Child>>) {
+  const asked = createTail(join(folder, `${client.pid}.client`));
+  const done = createTail(join(folder, `${worker.pid}.effects`));
+  let [accepted, refused, ended] = [0, 0, 0];
+  return (): Counts => {
+    asked.read((line) => {
+      accepted += Number(line.includes('"step":"ok"'));
+      refused += Number(line.includes('"step":"info"'));
+    });
+    done.read((line) => {
+      ended += Number(line.includes('"what":"end"'));
+    });
+    return { accepted, refused, ended };
+  };
+}
+
+/** The most it ever had, where the system tells; else 0. */
+function peakMemoryMb(pid: number): number {
+  try {
+    return Number(/VmHWM:\s*(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+interface Remains {
+  readonly store: Store;
+  /** URL of the database with its tasks. */
+  readonly database: string;
+}
+
+async function judge({ overlapMs = 0 }: RunOptions, { folder }: Scenario, { store, database }: Remains) {
+  // Real processes share their processors with other tests.
+  const judging = createJudge({ forgets: false, toldWithinMs: 8_000, overlapMs });
+  const { policy } = createWork(folder)[definitionBrand];
+  for (const entry of readProcesses(folder)) judging.process(entry);
+  for (const entry of readClientLog(folder)) judging.client({ ...entry, asked: { ...entry.asked, policy } });
+  for (const entry of readEffects(folder)) judging.effect(entry);
+  for await (const event of eventsOf(store)) judging.event(event);
+  const driver = connectDriver(database, {});
+  await driver.open();
+  try {
+    await showRows(driver, judging);
+    await checkIndexes(driver, judging);
+  } finally {
+    await driver.close();
+  }
+  return judging.finish();
+}
+
+async function* eventsOf({ history }: Store): AsyncIterable<BatchEvent> {
+  for (let after = 0; ; ) {
+    const page = await history.events(after, 1_000);
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined) return;
+    after = last.seq;
+  }
+}
+
+/** Throws with the first few broken rules and what led to the first. */
+export function expectValid({ result, violations, broken, context, doubts }: Verdict): void {
+  if (result === 'valid') return;
+  const lines = violations.slice(0, 20).map(({ rule, taskId, sentence }) => `${rule} ${taskId ?? ''} ${sentence}`);
+  throw new Error([`${result}, ${broken} violations:`, ...doubts, ...lines, 'Before it:', ...context].join('\n'));
+}
+
+/** Lets so much time pass: what an outage is made of. */
+export function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => void clock.schedule(ms, resolve));
+}
