@@ -218,6 +218,11 @@ export const limits = {
   postgresConnectMs: 10_000,
   /** Longest statement of Postgres: one of a thousand tasks takes tens of milliseconds, a migration of millions some seconds. */
   postgresStatementMs: 60_000,
+  /**
+   * Longest wait for an answer of Postgres to anything but a migration, and how long it keeps a transaction of which nothing comes:
+   * longer than anybody may wait for a lock, shorter than a lease.
+   */
+  postgresCallMs: 15_000,
   /** Longest wait for a row or a name that another transaction holds. */
   postgresLockMs: 10_000,
   /** A step that lost a race is done again so many times, each time after a longer wait of up to `postgresRetryMs` more. */

@@ -1,6 +1,7 @@
 /** One connection to Postgres: statements by name, sent without waiting for those before, and the transaction they make. */
 
 import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg';
+import { limits } from '../../core/limits.ts';
 import {
   type Columns,
   type EachStatement,
@@ -49,6 +50,9 @@ interface Prepared {
   readonly lists: ReadonlySet<number>;
 }
 
+/** Somewhat later than the server would have ended it: then the network is to blame. */
+const migrationMs = limits.postgresStatementMs + limits.postgresConnectMs;
+
 const wall = statement<[now: number]>('wall', (dialect) => `SELECT ${dialect.clock('$1')}`);
 
 /** Numbers are numbers and conditions 0 and 1, as in SQLite. */
@@ -93,8 +97,9 @@ export function createSession(
   const ownMs = now ?? (() => null);
   let firstError: unknown = null;
 
-  const run = (prepared: Prepared, values: readonly unknown[]): Promise<QueryArrayResult> => {
-    const config = { name: prepared.name, text: prepared.text, values: values as unknown[], rowMode: 'array', types };
+  const run = (prepared: Prepared, values: readonly unknown[], patienceMs?: number): Promise<QueryArrayResult> => {
+    const { name, text } = prepared;
+    const config = { name, text, values: values as unknown[], rowMode: 'array', types, query_timeout: patienceMs };
     const result = client.query(config as QueryArrayConfig) as unknown as Promise<QueryArrayResult>;
     // Statements are sent before those before them have answered: the first that fails is told, the others are not missed.
     result.catch((error: unknown) => {
@@ -103,10 +108,11 @@ export function createSession(
     return result;
   };
 
-  const send = (prepared: Prepared, values: readonly SqlValue[]): Promise<QueryArrayResult> =>
+  const send = (prepared: Prepared, values: readonly SqlValue[], patienceMs?: number): Promise<QueryArrayResult> =>
     run(
       prepared,
       values.map((value, index) => (prepared.lists.has(index) ? arrayOfJson(String(value)) : encode(value))),
+      patienceMs,
     );
 
   const ask = (statement: Statement, values: readonly SqlValue[]): Promise<QueryArrayResult> =>
@@ -150,7 +156,7 @@ export function createSession(
     },
     execute: (text, ...values) => {
       const written = qualify(withCollation(text), namespace);
-      return rowsOf(send({ name: undefined, text: written, lists: listsIn(written) }, values));
+      return rowsOf(send({ name: undefined, text: written, lists: listsIn(written) }, values, migrationMs));
     },
     wallMs: async () => (await rowsOf<[number]>(ask(wall, [ownMs()])))[0]?.[0] ?? 0,
     ownMs,

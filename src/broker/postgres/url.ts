@@ -73,15 +73,15 @@ export function clientConfig({ url, prepares }: PostgresAddress): ClientConfig {
   const settings = {
     statement_timeout: limits.postgresStatementMs,
     lock_timeout: limits.postgresLockMs,
-    idle_in_transaction_session_timeout: limits.postgresStatementMs,
+    idle_in_transaction_session_timeout: limits.postgresCallMs,
     options: ['-c jit=off', ...planner].join(' '),
   };
   return {
     connectionString: url,
     application_name: 'taskflow',
     connectionTimeoutMillis: limits.postgresConnectMs,
-    // Somewhat later than the server would have ended it: then the network is to blame.
-    query_timeout: limits.postgresStatementMs + limits.postgresConnectMs,
+    // Nothing else tells a connection whose other end is gone without a word from one that waits.
+    query_timeout: limits.postgresCallMs,
     keepAlive: true,
     ...(prepares ? settings : {}),
   };
