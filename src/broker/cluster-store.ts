@@ -46,7 +46,7 @@ export function createClusterStore({ broker, database, clock }: ClusterStoreOpti
         return opening;
       },
     },
-    history: createRecordedHistory({ history: recorded, recording, broker, outbox: broker.outbox }),
+    history: createRecordedHistory({ history: recorded, recording, broker, outbox: broker.outbox, clock }),
     recording,
     relay,
     isParallel: true,

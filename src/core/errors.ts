@@ -398,6 +398,11 @@ export function retold(error: TaskFlowError, extra: ErrorExtra): TaskFlowError {
   return copy;
 }
 
+/** Whether a store could not answer, whatever it was asked. */
+export function isUnreachable(error: unknown): error is TaskFlowError {
+  return error instanceof TaskFlowError && error.code.startsWith('STORE_');
+}
+
 /** Whether the store was well and did not want what it was sent: any other error of a store is one of STORE_*. */
 export function isRefusal(error: unknown): boolean {
   return !(error instanceof TaskFlowError) || (!error.retryable && !error.code.startsWith('STORE_'));

@@ -298,6 +298,8 @@ export const limits = {
   recordWaitMs: 5_000,
   /** The pause after a look that brought nothing: that is also how long a store that cannot be waited for may be unread. */
   recordIdleMs: 100,
+  /** How long somebody who asks how things are waits for the record: without it the live store tells what it can. */
+  recordAskMs: 2_000,
   /** How long a live store that is not the record keeps a finished task: what asks for it meanwhile needs no record. */
   liveKeepMs: 5 * 60_000,
   /** How long events and minute buckets are kept. */

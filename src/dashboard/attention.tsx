@@ -58,8 +58,15 @@ export function NeedsAttention({
 /** What the record lacks, or has not heard yet. */
 function lossesOf({ record, lagMs, now }: HealthDocument): readonly Concern[] {
   if (record === null) return [];
-  const { gap, unrecorded, refused } = record;
+  const { problem, gap, unrecorded, refused } = record;
   const concerns: Concern[] = [];
+  if (problem !== null)
+    concerns.push({
+      look: 'failed',
+      title: 'The record cannot be reached',
+      more: `${problem.message} Tasks go on; lists and counts wait for it.`,
+      command: 'taskflow db status',
+    });
   if (gap !== null && Date.parse(now) - Date.parse(gap.to) < gapShownMs) {
     const back = gap.restored === 1 ? '1 task was' : `${count(gap.restored)} tasks were`;
     concerns.push({

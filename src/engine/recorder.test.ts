@@ -262,3 +262,20 @@ test('the record says how far it is behind', async () => {
   await rig.caughtUp();
   expect(await rig.history().lagMs()).toBe(0);
 });
+
+test('how far the record is behind is told while it cannot be reached, or does not answer', async () => {
+  const rig = await createRig();
+  const recorder = rig.recorder();
+  await rig.live.enqueue([newTask(sampleId(1))]);
+  await rig.caughtUp();
+  await recorder.stop();
+  await rig.clock.advance(70);
+  const refusing = { cursor: () => Promise.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'it is down' })) };
+  expect(await rig.history(refusing).lagMs()).toBe(0);
+  await rig.live.enqueue([newTask(sampleId(2))]);
+  await rig.clock.advance(30);
+  expect(await rig.history(refusing).lagMs()).toBe(30);
+  const silent = rig.history({ cursor: () => new Promise(() => undefined) }).lagMs();
+  await rig.clock.advance(limits.recordAskMs);
+  expect(await silent).toBe(30 + limits.recordAskMs);
+});

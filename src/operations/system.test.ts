@@ -1,8 +1,11 @@
-/** Tests the sums over the last minutes. */
+/** Tests the sums over the last minutes, and health beside a record that is away. */
 import { expect, test } from 'vitest';
+import { createManualClock } from '../../test/support/manual-clock.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { Minute } from '../history/history.ts';
 import type { OperationContext } from './operation.ts';
-import { systemActivity } from './system.ts';
+import { systemActivity, systemHealth } from './system.ts';
 
 const minuteMs = 60_000;
 const now = 1_000 * minuteMs + 30_000;
@@ -30,4 +33,37 @@ test('adds up queues and names by minute, the running one last, and shows the em
     { succeeded: 0, failed: 0, retried: 0 },
     { succeeded: 7, failed: 0, retried: 1 },
   ]);
+});
+
+const info = { kind: 'redis', durability: 'standard', detail: 'aof', protocol: 1, incarnation: 'x', now };
+const answer = async () => [];
+
+/** Health of a store with a record beside it. */
+function health(gaps: () => Promise<readonly unknown[]>, clock = createManualClock(now)) {
+  const store = {
+    broker: { info: async () => info, getWorkers: answer },
+    history: { lagMs: async () => 70 },
+    recording: { gaps, unrecorded: answer },
+    relay: { status: async () => ({ waiting: 1, setAside: 0, lagMs: 5 }) },
+  };
+  return systemHealth.run({ store, clock } as unknown as OperationContext, {});
+}
+
+test('health is that of the live store while the record cannot be reached, and says so', async () => {
+  expect(await health(answer)).toMatchObject({ record: { problem: null }, relay: { waiting: 1 } });
+  const down = taskFlowError('STORE_UNREACHABLE', { problem: 'nobody listens' });
+  expect(await health(() => Promise.reject(down))).toMatchObject({
+    status: 'ok',
+    lagMs: 70,
+    record: { problem: { code: 'STORE_UNREACHABLE', message: down.message }, gap: null, unrecorded: 0 },
+    relay: null,
+  });
+});
+
+test('health waits no longer for a silent record than a probe would, and hides no mistake', async () => {
+  const clock = createManualClock(now);
+  const silent = health(() => new Promise(() => undefined), clock);
+  await clock.advance(limits.recordAskMs);
+  expect(await silent).toMatchObject({ status: 'ok', record: { problem: { code: 'STORE_UNREACHABLE' } } });
+  await expect(health(() => Promise.reject(new Error('a mistake')))).rejects.toThrow('a mistake');
 });

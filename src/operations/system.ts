@@ -1,11 +1,14 @@
 /** Operations on the whole: is it well, how much is there, and how did the last minutes go. */
 
 import type { BrokerInfo } from '../broker/broker.ts';
+import { isUnreachable } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { within } from '../core/patience.ts';
 import { isAlive } from '../core/presence.ts';
 import type { RelayStatus } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
-import { isoTime } from '../core/time.ts';
-import type { Minute } from '../history/history.ts';
+import { type Clock, isoTime } from '../core/time.ts';
+import type { Minute, Store } from '../history/history.ts';
 import type { Recording } from '../history/recording.ts';
 import type { Operation } from './operation.ts';
 import type { ActivityInput, Nothing } from './schemas.ts';
@@ -18,11 +21,11 @@ export interface HealthDocument {
   readonly workers: number;
   readonly slots: number;
   readonly running: number;
-  /** How far the record is behind the live store. */
+  /** How far the record is behind the live store, also while it cannot be reached. */
   readonly lagMs: number;
   /** `null` where the live store is the record itself. */
   readonly record: RecordDocument | null;
-  /** Tasks of transactions on their way to the broker; `null` where they are there with the commit. */
+  /** Tasks of transactions on their way to the broker; `null` where they are there with the commit, and while the record cannot be reached. */
   readonly relay: RelayStatus | null;
   /** The store's clock. */
   readonly now: string;
@@ -30,6 +33,8 @@ export interface HealthDocument {
 
 /** How true a record beside the live store is. */
 export interface RecordDocument {
+  /** Why it cannot be reached: then nothing else is known of it but how far it is behind. `null` when it can. */
+  readonly problem: { readonly code: string; readonly message: string } | null;
   /** The last time that the live store lost what it had; `null` for never. */
   readonly gap: { readonly from: string | null; readonly to: string; readonly restored: number } | null;
   /** Tasks that the database refuses to store, the newest of them; counted up to 100. */
@@ -58,13 +63,12 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
   summary: 'Say whether the store answers, and what it is',
   role: 'viewer',
   schema: async () => (await import('./schemas.ts')).nothing,
-  async run({ store }) {
-    const [info, workers, lagMs, record, relay = null] = await Promise.all([
+  async run({ store, clock }) {
+    const [info, workers, lagMs, beside] = await Promise.all([
       store.broker.info(),
       store.broker.getWorkers(),
       store.history.lagMs(),
-      recordOf(store.recording),
-      store.relay?.status(),
+      besideOf(store, clock),
     ]);
     const { kind, durability, detail, protocol } = info;
     const living = workers.filter((worker) => isAlive(worker, info.now) && worker.concurrency > 0);
@@ -75,8 +79,7 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
       slots: living.reduce((sum, worker) => sum + worker.concurrency, 0),
       running: living.reduce((sum, worker) => sum + worker.running, 0),
       lagMs,
-      record,
-      relay,
+      ...beside,
       now: isoTime(info.now),
     };
   },
@@ -84,11 +87,29 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
 
 const unrecordedShown = 100;
 
-async function recordOf(recording: Recording | undefined): Promise<RecordDocument | null> {
-  if (recording === undefined) return null;
+const nothingTold = { gap: null, unrecorded: 0, refused: null };
+
+/** Tasks run without the record: while it cannot be reached, that is what is told of it. */
+async function besideOf({ recording, relay }: Store, clock: Clock): Promise<Pick<HealthDocument, 'record' | 'relay'>> {
+  if (recording === undefined) return { record: null, relay: (await relay?.status()) ?? null };
+  try {
+    const [record, waiting = null] = await within(
+      clock,
+      limits.recordAskMs,
+      Promise.all([recordOf(recording), relay?.status()]),
+    );
+    return { record, relay: waiting };
+  } catch (error) {
+    if (!isUnreachable(error)) throw error;
+    return { record: { ...nothingTold, problem: { code: error.code, message: error.message } }, relay: null };
+  }
+}
+
+async function recordOf(recording: Recording): Promise<RecordDocument> {
   const [[gap], unrecorded] = await Promise.all([recording.gaps(1), recording.unrecorded(unrecordedShown)]);
   const [newest] = unrecorded;
   return {
+    problem: null,
     gap:
       gap === undefined
         ? null

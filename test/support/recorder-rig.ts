@@ -27,7 +27,7 @@ export interface Rig {
   readonly gaps: Gap[];
   readonly reports: ServiceReport[];
   live: Live;
-  history(): History;
+  history(recording?: Pick<Recording, 'cursor'>): History;
   recorder(through?: { readonly outbox?: Outbox; readonly recording?: Recording }): Service;
   /** Lets time pass until the record has caught up. */
   caughtUp(): Promise<void>;
@@ -60,12 +60,13 @@ export async function createRig(): Promise<Rig> {
     gaps: [],
     reports: [],
     live: createLive(clock),
-    history: () =>
+    history: (of = recording) =>
       createRecordedHistory({
         history: createSqlHistory(driver, clock),
-        recording,
+        recording: of,
         broker: rig.live,
         outbox: rig.live.outbox,
+        clock,
       }),
     recorder({ outbox = rig.live.outbox, recording: into = recording } = {}) {
       const service = createRecorder({

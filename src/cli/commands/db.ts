@@ -10,6 +10,7 @@ import { taskFlowError } from '../../core/errors.ts';
 import { isoTime } from '../../core/time.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { move } from '../db-move.ts';
+import type { RecordStatus } from '../record-status.ts';
 import { fileOfUrl } from '../session.ts';
 import { mark, paint } from '../terminal.ts';
 
@@ -52,6 +53,8 @@ interface StatusDocument {
   readonly unrecorded: readonly { readonly id: string; readonly at: string; readonly problem: string }[];
   /** What it has of the settings and schedules of its live store; the first by kind and name. */
   readonly settings: readonly { readonly kind: string; readonly name: string }[];
+  /** How it stands to its live store; `null` where it is one itself. */
+  readonly record: RecordStatus | null;
 }
 
 const status: CommandSpec = {
@@ -86,7 +89,11 @@ async function readStatus(call: Call): Promise<StatusDocument> {
   const driver = await openDriver(config);
   try {
     const document = statusDocument(maskUrl(url), await migrationStatus(driver));
-    return document.status === 'current' ? { ...document, ...(await recordOf(driver)) } : document;
+    if (document.status !== 'current') return document;
+    const { isRedis } = await import('../../broker/store-url.ts');
+    const { recordStatus } = await import('../record-status.ts');
+    const record = isRedis(config.settings.broker) ? await recordStatus(config, driver) : null;
+    return { ...document, ...(await recordOf(driver)), record };
   } finally {
     await driver.close();
   }
@@ -138,6 +145,7 @@ function statusDocument(broker: string, { applied, pending, unknown }: Migration
     gaps: [],
     unrecorded: [],
     settings: [],
+    record: null,
   };
 }
 
@@ -149,6 +157,7 @@ function statusLines({ output: { terminal } }: Call, document: StatusDocument): 
     ...document.gaps.map(({ to, restored }) => ['gap', `${restored} brought back`, to] as const),
     ...document.unrecorded.map(({ id, problem, at }) => ['unrecorded', `${id} ${problem}`, at] as const),
     ...document.settings.map(({ kind, name }) => ['recorded', `${kind} ${name}`, ''] as const),
+    ...standing(document.record),
   ];
   if (!terminal.isPerson) return lines.map((line) => line.join('\t'));
   const styles = {
@@ -158,11 +167,24 @@ function statusLines({ output: { terminal } }: Call, document: StatusDocument): 
     gap: 'warning',
     unrecorded: 'error',
     recorded: 'muted',
+    lag: 'muted',
+    relay: 'muted',
   } as const;
   return [
     `${document.broker} is ${document.status}`,
     ...lines.map(([state, name, at]) =>
       `  ${paint(terminal, state, styles[state])}  ${name}  ${paint(terminal, at, 'muted')}`.trimEnd(),
     ),
+  ];
+}
+
+function standing(
+  record: RecordStatus | null,
+): readonly (readonly [kind: 'lag' | 'relay', text: string, at: string])[] {
+  if (record === null) return [];
+  const { lagMs, problem, relay } = record;
+  return [
+    ['lag', lagMs === null ? `unknown: ${problem}` : `${lagMs} ms`, ''],
+    ['relay', `${relay.waiting} waiting, ${relay.setAside} set aside`, ''],
   ];
 }

@@ -1,9 +1,13 @@
 /** History beside a live store: rows from the record, and how they stand now from the live store. */
 
 import type { Broker, Outbox, TaskBody } from '../../broker/broker.ts';
+import { isUnreachable } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { within } from '../../core/patience.ts';
 import { preview } from '../../core/preview.ts';
 import { isFinished, viewOf } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
+import type { Clock } from '../../core/time.ts';
 import type { History, TaskRecord, TaskSummary } from '../history.ts';
 import type { Recording } from '../recording.ts';
 import { timelineOf } from '../timeline.ts';
@@ -14,12 +18,13 @@ export interface RecordedHistoryOptions {
   readonly recording: Pick<Recording, 'cursor'>;
   readonly broker: Pick<Broker, 'getTasks' | 'info'>;
   readonly outbox: Outbox;
+  readonly clock: Clock;
 }
 
 /**
  * Which tasks a search finds is told by the record, which is `lagMs` behind; how the found ones stand is told by the live store.
  */
-export function createRecordedHistory({ history, recording, broker, outbox }: RecordedHistoryOptions): History {
+export function createRecordedHistory({ history, recording, broker, outbox, clock }: RecordedHistoryOptions): History {
   return {
     ...history,
     search: async (filter, page) => {
@@ -33,13 +38,37 @@ export function createRecordedHistory({ history, recording, broker, outbox }: Re
       const [[body], recorded] = await Promise.all([outbox.bodies([taskId]), history.task(taskId)]);
       return body == null ? recorded : overlaid(body, recorded);
     },
-    lagMs: async () => {
-      const [cursor, { lastSeq }] = await Promise.all([recording.cursor(), outbox.state()]);
-      if (cursor.seq >= lastSeq) return 0;
-      const [info, [oldest]] = await Promise.all([broker.info(), outbox.read(cursor.seq, 1, 0)]);
-      return oldest === undefined ? 0 : Math.max(0, info.now - oldest.at);
-    },
+    lagMs: () => readLag({ recording, broker, outbox, clock }),
   };
+}
+
+/** How far a record is behind, also while it cannot be reached. Rejects with STORE_* of the live store. */
+export async function readLag({
+  recording,
+  broker,
+  outbox,
+  clock,
+}: Omit<RecordedHistoryOptions, 'history'>): Promise<number> {
+  const [seq, { lastSeq }] = await Promise.all([recordedSeq(recording, outbox, clock), outbox.state()]);
+  if (seq >= lastSeq) return 0;
+  const [info, [oldest]] = await Promise.all([broker.info(), outbox.read(seq, 1, 0)]);
+  return oldest === undefined ? 0 : Math.max(0, info.now - oldest.at);
+}
+
+async function recordedSeq(
+  recording: Pick<Recording, 'cursor'>,
+  outbox: Pick<Outbox, 'state' | 'read'>,
+  clock: Clock,
+): Promise<number> {
+  try {
+    return (await within(clock, limits.recordAskMs, recording.cursor())).seq;
+  } catch (error) {
+    if (!isUnreachable(error)) throw error;
+    // The first event that is kept is the last one that was recorded.
+    const { trimmedSeq } = await outbox.state();
+    const [kept] = await outbox.read(trimmedSeq, 1, 0);
+    return kept?.seq ?? trimmedSeq;
+  }
 }
 
 /** Read by so many: each may have a payload of a megabyte, of which a line is kept. */
