@@ -13,6 +13,7 @@ import * as recording from './0009_recording.ts';
 import * as finishedNames from './0010_finished_names.ts';
 import * as recorded from './0011_recorded.ts';
 import * as awaitedParents from './0012_awaited_parents.ts';
+import * as plainLists from './0013_plain_lists.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   finishedNames,
   recorded,
   awaitedParents,
+  plainLists,
 ];
