@@ -75,6 +75,12 @@ export function connectDriver(url: string, { folder = '.', namespace = namespace
   return createSqliteDriver({ ...time, file: isAbsolute(file) ? file : resolve(folder, file), now: systemClock.now });
 }
 
+/** The Redis behind a URL alone, not opened: with nothing beside it, for who moves it. Throws as {@link connect}. */
+export function connectLive(url: string, { namespace = namespaceDefault }: ConnectOptions) {
+  const address = redisAddress(url);
+  return createRedisBroker({ address, namespace: address.namespace ?? namespace });
+}
+
 /** Without a record it is what a worker needs. The configured namespace counts where the URL names none. */
 function openRedis(url: string, { folder = '.', store = null, namespace: given, ...rest }: ConnectOptions): Store {
   const { clock = systemClock, chance = systemChance } = rest;

@@ -12,6 +12,7 @@ import { readCounts } from './sql/counts.ts';
 import { type SqlDriver, statement } from './sql/driver.ts';
 import type { Join } from './sql/join.ts';
 import { migrate } from './sql/migrate.ts';
+import { giveUpMove } from './sql/record-place.ts';
 import { createSqliteDriver } from './sqlite/driver.ts';
 import { createSqliteJoin } from './sqlite/join.ts';
 import { fileOf, isPostgres, postgresAddress } from './store-url.ts';
@@ -109,6 +110,7 @@ async function openMigrated(
     await migrate(driver, chance);
     await refuseLive(driver);
     await refuseOther(driver, namespace);
+    await giveUpMove(driver);
   } catch (error) {
     await driver.close();
     throw error;

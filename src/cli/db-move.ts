@@ -3,11 +3,13 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type MoveOptions, type MoveReport, move as moveStore, planMove } from '../broker/sql/move.ts';
+import { isRedis } from '../broker/store-url.ts';
 import { maskUrl } from '../config/mask.ts';
 import { systemChance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { invalidOption } from '../core/option-names.ts';
 import type { Call, CommandSpec } from './command.ts';
+import { isLiveMove, moveLive } from './db-move-live.ts';
 import { mark, paint } from './terminal.ts';
 
 /** What a move came to, as a document. */
@@ -21,7 +23,10 @@ export const move: CommandSpec = {
   summary: 'Move tasks, schedules, settings and history into another, empty store',
   options: [
     { flags: '--from <url>', description: 'Store to move; the configured one without it' },
-    { flags: '--to <url>', description: 'Store to move into: a new file, database or namespace' },
+    {
+      flags: '--to <url>',
+      description: 'Store to move into: a new file, database or namespace; from Redis its record',
+    },
     { flags: '--dry-run', description: 'Say what would be moved, and change nothing' },
     { flags: '--force', description: 'Move although servers or workers use the source' },
   ],
@@ -30,9 +35,10 @@ export const move: CommandSpec = {
     const { folder, settings } = await call.config();
     const [from, to] = [call.text('from') ?? settings.broker, call.text('to')];
     if (to === undefined) throw invalidOption('--to', 'the URL of the store to move into is needed');
-    const source = fileIn(from, folder);
-    if (source !== null && !existsSync(source))
-      throw taskFlowError('STORE_UNREACHABLE', { problem: `there is no file ${source}` });
+    // The record of a live store is there, like a source: opening what is missing would make it.
+    for (const file of [from, ...(isRedis(from) ? [to] : [])].map((url) => fileIn(url, folder)))
+      if (file !== null && !existsSync(file))
+        throw taskFlowError('STORE_UNREACHABLE', { problem: `there is no file ${file}` });
     const report = await between(call, { from, to });
     tell(call, { from: maskUrl(from), to: maskUrl(to), ...report });
     return 0;
@@ -47,6 +53,7 @@ function fileIn(url: string, folder: string): string | null {
 
 async function between(call: Call, urls: { readonly from: string; readonly to: string }): Promise<MoveReport> {
   const { folder, settings } = await call.config();
+  if (isLiveMove(urls)) return await moveLive(call, urls, progressOf(call));
   const { connectDriver } = await import('../broker/connect.ts');
   const options = { folder, namespace: settings.namespace };
   const [from, to] = [connectDriver(urls.from, options), connectDriver(urls.to, options)];
@@ -88,7 +95,13 @@ function tell({ output }: Call, document: MoveDocument): void {
     ];
   });
   if (document.status === 'planned') output.note('The same command without --dry-run moves it.');
-  if (document.paused.length > 0)
+  if (document.paused.length > 0 && !isRedis(document.to))
     output.note(`The source stays, with its queues paused: ${document.paused.join(', ')}.`, 'warning');
-  if (document.status === 'moved') output.note(`Set broker to ${document.to}, and start servers and workers.`);
+  if (document.status !== 'planned') output.note(nextOf(document));
+}
+
+/** What to start with from now on. */
+function nextOf({ from, to }: MoveDocument): string {
+  if (isRedis(to)) return `The source is the record now. Start servers and workers with --broker ${to} --store ${from}`;
+  return `Start servers and workers with --broker ${to}${isRedis(from) ? ', and no --store' : ''}`;
 }

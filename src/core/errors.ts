@@ -274,6 +274,12 @@ export const errorTable = {
     'The target has data of its own: {found}.',
     'Move into a new file, database or namespace.',
   ),
+  RELAY_NOT_EMPTY: kind(
+    409,
+    7,
+    'The broker does not take {count} tasks of your transactions, which would be left behind.',
+    'taskflow relay list   says why; retry or drop each of them first',
+  ),
   MOVE_INCOMPLETE: kind(
     409,
     7,

@@ -40,6 +40,8 @@ export const layers: readonly Layer[] = [
   { of: ['src/history/'], from: ['src/core/', seam, sqlFolder] },
   { of: ['src/access/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`] },
   { of: ['src/relay/'], from: ['src/core/', seam, `${sqlFolder}driver.ts`, `${sqlFolder}join.ts`] },
+  // From one store into another: it follows the live one as a server would.
+  { of: ['src/move/'], from: ['src/core/', seam, sqlFolder, 'src/history/', 'src/engine/'] },
   // A config file is loaded the way a task file is.
   { of: ['src/config/'], from: ['src/core/', 'src/worker/load.ts'] },
   { of: ['src/telemetry/'], from: ['src/core/'] },

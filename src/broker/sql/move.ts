@@ -13,6 +13,7 @@ import { eachStatement, type SqlDriver, type SqlRow, type SqlTransaction, type S
 import { checkStatus, migrate, migrationStatus, readIncarnation } from './migrate.ts';
 import { type MovedTable, movedTables, movePause } from './moved-tables.ts';
 import { getQueues } from './reads.ts';
+import { refuseRecord } from './refuse-record.ts';
 import { createStep, endStep } from './step.ts';
 
 export interface MoveOptions {
@@ -45,8 +46,8 @@ export interface MoveReport {
 const tasksAtOnce = 100;
 const rowsAtOnce = 500;
 
-const readMeta = statement<[value: string]>('read_moved', () => 'SELECT value FROM meta WHERE name = $1');
-const writeMeta = statement(
+export const readMeta = statement<[value: string]>('read_moved', () => 'SELECT value FROM meta WHERE name = $1');
+export const writeMeta = statement(
   'write_moved',
   () => 'INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
 );
@@ -56,11 +57,16 @@ const livingWorkers = statement<[workerId: string]>(
 );
 const anyDelta = statement<[found: number]>('any_delta', () => 'SELECT 1 FROM deltas LIMIT 1');
 
+const intoNew = 'Move into a new file, database or namespace.';
+
 /** Says what would be moved, and changes nothing. Throws like {@link move}. */
 export async function planMove({ from, to, force }: PlanOptions): Promise<MoveReport> {
   await checkSource(from, force);
   const isReady = to !== null && (await migrationStatus(to)).applied.length > 0;
-  if (isReady) await to.read(async (tx) => await checkTarget(tx, await incarnationOf(from)));
+  if (isReady) {
+    await refuseRecord(to, intoNew);
+    await to.read(async (tx) => await checkTarget(tx, await incarnationOf(from)));
+  }
   const rows = Object.fromEntries(
     await Promise.all(movedTables.map(async ({ name }) => [name, await countOf(from, name)])),
   );
@@ -75,6 +81,7 @@ export async function move(options: MoveOptions): Promise<MoveReport> {
   const { from, to, chance, force } = options;
   await checkSource(from, force);
   await migrate(to, chance);
+  await refuseRecord(to, intoNew);
   const incarnation = await incarnationOf(from);
   const isDone = await to.transaction(async (tx) => {
     const done = await checkTarget(tx, incarnation);
@@ -94,9 +101,15 @@ function incarnationOf(driver: SqlDriver): Promise<string> {
   return driver.read(readIncarnation);
 }
 
+/** Throws STORE_NOT_MIGRATED, STORE_TOO_NEW, RECORD_ELSEWHERE and STORE_IN_USE. */
 async function checkSource(from: SqlDriver, force: boolean): Promise<void> {
   checkStatus(await migrationStatus(from));
-  if (force) return;
+  await refuseRecord(from, 'Move what lives into it first: taskflow db move --from redis://… --to <this record>');
+  if (!force) await refuseLiving(from);
+}
+
+/** Throws STORE_IN_USE. */
+export async function refuseLiving(from: SqlDriver): Promise<void> {
   const since = (await from.wallMs()) - limits.presenceMs;
   const living = await from.readOne(livingWorkers, since);
   if (living.length > 0) {
@@ -117,7 +130,7 @@ async function checkTarget(tx: SqlTransaction, incarnation: string): Promise<boo
 }
 
 /** Nothing new is started: who works with it all the same hears of the pause. */
-async function pauseAll(from: SqlDriver): Promise<readonly string[]> {
+export async function pauseAll(from: SqlDriver): Promise<readonly string[]> {
   const queues = await from.read(getQueues);
   const names = queues.filter(({ pause }) => pause === null).map(({ name }) => name);
   await from.transaction(async (tx) => {

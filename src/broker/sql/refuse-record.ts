@@ -5,16 +5,12 @@ import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
 
 const recorderRow = statement<[seq: number]>('recorder_row', () => 'SELECT seq FROM recorder WHERE id = 1');
 
+const giveAsRecord = 'Give the live store as the broker and this URL as its record: --broker redis://… --store <this>';
+
 /** Throws RECORD_ELSEWHERE when the database is a record. */
-export async function refuseRecord(driver: SqlDriver): Promise<void> {
+export async function refuseRecord(driver: SqlDriver, hint = giveAsRecord): Promise<void> {
   if ((await driver.readOne(recorderRow)).length === 0) return;
-  throw taskFlowError(
-    'RECORD_ELSEWHERE',
-    { problem: 'this database is the record of one, and none itself' },
-    {
-      hint: 'Give the live store as the broker and this URL as its record: --broker redis://… --store <this>',
-    },
-  );
+  throw taskFlowError('RECORD_ELSEWHERE', { problem: 'this database is the record of one, and none itself' }, { hint });
 }
 
 /** One look into each index of those that wait. */

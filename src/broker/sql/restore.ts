@@ -127,7 +127,7 @@ async function restoreClaims(step: Step, running: readonly Task[], token: string
 }
 
 /** A task takes its key when it would hold it and nobody else does; a task never comes back without its row. */
-async function restoreKeys(step: Step, tasks: readonly Task[]): Promise<void> {
+export async function restoreKeys(step: Step, tasks: readonly Task[]): Promise<void> {
   const keyed = tasks.flatMap((task) =>
     task.key === null ? [] : [{ task, key: task.key, until: heldUntil(step, task) }],
   );
