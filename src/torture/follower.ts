@@ -11,16 +11,24 @@ import { type Author, type Doing, fatesPath, notesPath, settingsPath } from './n
 import { createTail, type Tail } from './tail.ts';
 import type { Ticks } from './ticks.ts';
 
-/** A setting that was asked for; its event will come. */
-export type Wish = Omit<SettingEntry, 'seq'>;
+/**
+ * A setting that was asked for, in the time of the store: until it was answered, each `configure` event since then is one of it. There
+ * may be several: a call whose answer was lost is made again.
+ */
+export interface Wish {
+  readonly setting: Omit<SettingEntry, 'seq'>;
+  readonly since: number;
+  /** `null` while it is being asked for. */
+  until: number | null;
+}
 
 export interface Follower {
   /** Reads the notes of a process from now on. */
   follow(author: Author, number: number): void;
   /** What became of a process. When it is gone, what it has written by now is all. */
   fate(entry: ProcessEntry): void;
-  /** A setting is about to change, in the order of the calls. Answers what to call when it was not. */
-  expect(wish: Wish): () => void;
+  /** A setting is about to change: one after the other, none in the same millisecond as the next. */
+  expect(wish: Wish): void;
   /** Takes in what there is. Answers how many events that were. */
   look(): Promise<number>;
   /** Ids of tasks that were lately stored, and lately finished, newest last. */
@@ -85,10 +93,17 @@ export function createFollower({ folder, history, judge, ticks }: FollowerOption
     if (doing === 'free') judge.process({ at, pid: number, what: 'thawed' });
   }
 
+  /** Events come in the order of their times: what was answered before this one is over. */
+  function wishAt(at: number): Wish | undefined {
+    while (wishes[0] !== undefined && wishes[0].until !== null && wishes[0].until < at) wishes.shift();
+    const [wish] = wishes;
+    return wish !== undefined && wish.since <= at ? wish : undefined;
+  }
+
   function takeEvent(event: BatchEvent): void {
-    const wish = event.kind === 'configure' ? wishes.shift() : undefined;
+    const wish = event.kind === 'configure' ? wishAt(event.at) : undefined;
     if (wish !== undefined) {
-      const setting: SettingEntry = { ...wish, seq: event.seq };
+      const setting: SettingEntry = { ...wish.setting, seq: event.seq };
       appendFileSync(settingsPath(folder), `${JSON.stringify(setting)}\n`);
       judge.setting(setting);
     }
@@ -125,13 +140,7 @@ export function createFollower({ folder, history, judge, ticks }: FollowerOption
       judge.process(entry);
       if (entry.what === 'gone') left.add(entry.pid);
     },
-    expect(wish) {
-      wishes.push(wish);
-      return () => {
-        const index = wishes.indexOf(wish);
-        if (index >= 0) wishes.splice(index, 1);
-      };
-    },
+    expect: (wish) => void wishes.push(wish),
     look() {
       looking ??= lookOnce().finally(() => {
         looking = null;

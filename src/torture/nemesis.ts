@@ -3,7 +3,7 @@
 import type { Scope, Settings } from '../broker/broker.ts';
 import { type Clock, sleep } from '../core/time.ts';
 import type { Crew, Seat, SeatKind } from './crew.ts';
-import type { Follower } from './follower.ts';
+import type { Follower, Wish } from './follower.ts';
 import type { Ground } from './ground.ts';
 import { blocksEach, type FaultKind, type Plan, type Strike } from './plan.ts';
 import { groups } from './requests.ts';
@@ -33,7 +33,7 @@ export interface Nemesis {
 const queues = ['default', 'bulk'] as const;
 const limitNames = ['a', 'b', 'c', 'd', 'e', 'f'].flatMap((lane) => [`torture.slots:${lane}`, `torture.rated:${lane}`]);
 /** How long a fault waits for somebody whom it can hit, and how often it looks. */
-const victimMs = 8_000;
+const victimMs = 20_000;
 const lookMs = 250;
 /** Handlers do it; it is counted when they say so. */
 const isPlanted = (kind: FaultKind): boolean => kind === 'blockLoop' || kind === 'bombMemory' || kind === 'exitProcess';
@@ -54,21 +54,27 @@ export function createNemesis(options: NemesisOptions): Nemesis {
     return turn;
   };
 
-  /** Tries until the store has it: a setting that nobody knows of would be taken for a fault of the store. */
-  async function configure(scope: Scope, name: string, settings: Settings): Promise<void> {
-    const { pause, max, rate, weight } = settings;
-    const paused = pause === undefined ? undefined : pause !== null;
+  /** Tries until it is done: the store may be away, locked or full. */
+  async function untilDone<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     for (;;) {
-      const forget = follower.expect({ scope, name, paused, max, rate, weight });
       try {
-        await broker.configure(scope, name, settings);
-        return;
+        return await work();
       } catch {
-        // Its transaction did not begin, or was taken back: the store is locked or full.
-        forget();
         await sleep(clock, 200);
       }
     }
+  }
+
+  const storeNow = (): Promise<number> => untilDone(async () => (await broker.info()).now);
+
+  async function configure(scope: Scope, name: string, settings: Settings): Promise<void> {
+    const { pause, max, rate, weight } = settings;
+    const paused = pause === undefined ? undefined : pause !== null;
+    const wish: Wish = { setting: { scope, name, paused, max, rate, weight }, since: await storeNow(), until: null };
+    follower.expect(wish);
+    await untilDone(() => broker.configure(scope, name, settings));
+    wish.until = await storeNow();
+    while ((await storeNow()) <= wish.until) await sleep(clock, 1);
   }
 
   const pause = (scope: 'queue' | 'group', name: string, isPaused: boolean): Promise<void> =>
@@ -84,13 +90,18 @@ export function createNemesis(options: NemesisOptions): Nemesis {
     return seats.some((_, index) => hits(seats[(first + index) % seats.length] as Seat));
   }
 
-  /** Whoever it should hit may be away: then it waits for somebody to come. */
+  /** Whoever it should hit may be away, and so may the store: then it waits for them to come. */
   async function insist(one: Strike, signal: AbortSignal): Promise<boolean> {
-    for (let waitedMs = 0; !(await strike(one)); waitedMs += lookMs) {
-      if (waitedMs >= victimMs || isPlanted(one.kind) || signal.aborted) return false;
+    for (const since = clock.elapsed(); ; ) {
+      const isLast = clock.elapsed() - since >= victimMs || signal.aborted;
+      try {
+        if (await strike(one)) return true;
+      } catch (error) {
+        if (isLast) throw error;
+      }
+      if (isLast || isPlanted(one.kind)) return false;
       await sleep(clock, lookMs);
     }
-    return true;
   }
 
   async function strike({ kind, roll, ms }: Strike): Promise<boolean> {

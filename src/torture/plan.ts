@@ -6,8 +6,23 @@ import { between, nextIn, pick } from './draw.ts';
 /** The kinds of stores that can be tortured. */
 export const grounds = ['sqlite', 'postgres', 'redis'] as const;
 export type GroundKind = (typeof grounds)[number];
+/** The databases in which the record of one that is none can be. */
+export const records = ['sqlite', 'postgres'] as const;
+export type RecordKind = (typeof records)[number];
 
-/** What may go wrong, how often while it is on (ms between two of a kind), and in words; `on` which stores, if not on all. */
+/** What is tortured. */
+export interface Setup {
+  readonly ground: GroundKind;
+  /** Where a ground that is no database is recorded. */
+  readonly record: RecordKind | null;
+  /** Whether its servers are there for this run alone. */
+  readonly isOurs: boolean;
+}
+
+/**
+ * What may go wrong, how often while it is on (ms between two of a kind), and in words; `on` which stores, if not on all; `of` which
+ * records.
+ */
 export const faults = {
   killWorker: { everyMs: 4_000, says: 'kill -9 of a worker' },
   killServer: { everyMs: 10_000, says: 'kill -9 of a server' },
@@ -43,12 +58,18 @@ export const faults = {
   stallStore: { everyMs: 12_000, on: ['redis'], says: 'a store that is there and answers nobody' },
   forgetScripts: { everyMs: 1_000, on: ['redis'], says: 'scripts forgotten by the store (SCRIPT FLUSH)' },
   fillMemory: { everyMs: 14_000, on: ['redis'], says: 'no memory left in the store for another task' },
+  killConnections: { everyMs: 4_000, on: ['redis'], says: 'every connection ended by the store (CLIENT KILL)' },
   terminateBackends: { everyMs: 3_000, on: ['postgres'], says: 'every backend of the store terminated' },
+  lockRecord: { everyMs: 10_000, of: ['sqlite', 'postgres'], says: 'somebody else holds the write lock of the record' },
+  killRecord: { everyMs: 14_000, of: ['postgres'], says: 'the database of the record killed, and started again' },
+  recordOutage: { everyMs: 14_000, of: ['postgres'], says: 'the record out of reach for 1 s or 10 s' },
+  terminateRecord: { everyMs: 4_000, of: ['postgres'], says: 'every backend of the record terminated' },
 } as const satisfies Record<string, FaultFacts>;
 
 interface FaultFacts {
   readonly everyMs: number;
   readonly on?: readonly GroundKind[];
+  readonly of?: readonly RecordKind[];
   readonly says: string;
 }
 
@@ -61,13 +82,15 @@ const serverFaults: readonly FaultKind[] = [
   'stallStore',
   'forgetScripts',
   'fillMemory',
+  'killConnections',
   'terminateBackends',
 ];
 
-/** The kinds that there are on such a store: `isOurs` when nobody else uses its server. */
-export function kindsOn(ground: GroundKind, isOurs: boolean): readonly FaultKind[] {
+/** The kinds that there are on such a store. */
+export function kindsOn({ ground, record, isOurs }: Setup): readonly FaultKind[] {
   return faultKinds.filter((kind) => {
-    const { on = grounds }: FaultFacts = faults[kind];
+    const { on = grounds, of }: FaultFacts = faults[kind];
+    if (of !== undefined && (record === null || !of.includes(record))) return false;
     return on.includes(ground) && (isOurs || !serverFaults.includes(kind));
   });
 }
@@ -85,6 +108,8 @@ export interface Strike {
 export const shapes = ['steady', 'burst', 'sawtooth'] as const;
 export type Shape = (typeof shapes)[number];
 
+const syncs = ['always', 'everysec'] as const;
+
 export interface ClientPlan {
   readonly shape: Shape;
   /** Tasks a second. */
@@ -97,6 +122,9 @@ export interface ClientPlan {
 export interface Plan {
   readonly seed: number;
   readonly ground: GroundKind;
+  readonly record: RecordKind | null;
+  /** When a Redis has on its disk what it answered: before it answers, or once a second. */
+  readonly sync: (typeof syncs)[number];
   readonly stormMs: number;
   readonly periodMs: number;
   /** The kinds that are on, by period; none in a calm one. */
@@ -112,14 +140,11 @@ export interface Plan {
   readonly awayMs: number;
 }
 
-export interface PlanOptions {
+export interface PlanOptions extends Setup {
   readonly seed: number;
   readonly minutes: number;
   /** Tasks a second of all clients together. */
   readonly rate: number;
-  readonly ground: GroundKind;
-  /** Whether the store's server is there for this run alone. */
-  readonly isOurs: boolean;
 }
 
 const periodMs = 20_000;
@@ -129,13 +154,14 @@ const awayMostMs = 4_000;
 /** Share of one client over HTTP: each of its tasks is a request of its own. */
 const remoteShare = 0.08;
 
-export function drawPlan({ seed, minutes, rate, ground, isOurs }: PlanOptions): Plan {
+export function drawPlan({ seed, minutes, rate, ...setup }: PlanOptions): Plan {
+  const { ground, record } = setup;
   const chance = seededChance(seed);
   const stormMs = Math.round(minutes * 60_000);
   // A run too short for three periods of the usual length has shorter ones.
   const length = Math.min(periodMs, Math.max(2_000, stormMs / 3));
   const leaseMs = drawLease(chance, stormMs);
-  const kindsOfAll = kindsOn(ground, isOurs);
+  const kindsOfAll = kindsOn(setup);
   const periods = Array.from({ length: Math.ceil(stormMs / length) }, (_, index) =>
     index > 0 && chance.float() < calmShare ? [] : drawSubset(chance, kindsOfAll),
   );
@@ -146,6 +172,7 @@ export function drawPlan({ seed, minutes, rate, ground, isOurs }: PlanOptions): 
   return {
     seed,
     ground,
+    record,
     stormMs,
     periodMs: length,
     periods,
@@ -159,6 +186,7 @@ export function drawPlan({ seed, minutes, rate, ground, isOurs }: PlanOptions): 
       { shape: pick(chance, shapes), rate: rate * remoteShare, isRemote: true, seed: drawSeed(chance) },
     ],
     awayMs: Math.min(awayMostMs, length / 2),
+    sync: pick(chance, syncs),
   };
 }
 
@@ -237,6 +265,7 @@ function drawLength(chance: Chance, kind: FaultKind, leaseMs: number): number {
       return between(chance, 500, 12_000);
     case 'freezeAnywhere':
     case 'lockStore':
+    case 'lockRecord':
       return between(chance, 200, 3_000);
     case 'blockLoop':
       return between(chance, 200, 1.5 * Math.min(leaseMs, blockMostMs));
@@ -244,8 +273,10 @@ function drawLength(chance: Chance, kind: FaultKind, leaseMs: number): number {
     case 'pauseQueue':
       return between(chance, 200, 5_000);
     case 'killStore':
+    case 'killRecord':
       return between(chance, 0, 2_000);
     case 'outage':
+    case 'recordOutage':
       return chance.float() < 0.75 ? 1_000 : 10_000;
     case 'silence':
     case 'slowNetwork':

@@ -3,8 +3,9 @@
 import { makeClient } from '../client/client.ts';
 import { systemChance } from '../core/chance.ts';
 import { definitionBrand } from '../core/definition.ts';
+import { TaskFlowError } from '../core/errors.ts';
 import { createIds } from '../core/ids.ts';
-import { systemClock } from '../core/time.ts';
+import { sleep, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import type { Follower } from './follower.ts';
 import { type ClientNote, machineMs, openNotes } from './notes.ts';
@@ -19,7 +20,9 @@ export interface PlanterOptions {
 
 /** This process is number 1 of the run. */
 const number = 1;
-const triesMax = 3;
+/** Longer than any outage, one behind another. */
+const patienceMs = 60_000;
+const repeatMs = 200;
 
 export function createPlanter({ folder, store, follower }: PlanterOptions): {
   plant(work: Omit<Work, 'n'>): Promise<void>;
@@ -35,15 +38,16 @@ export function createPlanter({ folder, store, follower }: PlanterOptions): {
     async plant(work) {
       const [id, input] = [ids.next(), { n: n++, ...work }];
       const note = (step: ClientNote[1], code?: string): void => write([[machineMs(), step, id, input.n, code]]);
-      for (let tries = 0; tries < triesMax; tries++) {
+      for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += repeatMs) {
         note('invoke', name);
         try {
           await client.enqueue(definition, input, { id });
           note('ok');
           return;
         } catch (error) {
-          // The store is locked by somebody; the same id makes the next try harmless.
-          note('info', String(error).slice(0, 80));
+          // The store is locked, full or away; the same id makes the next try harmless.
+          note('info', error instanceof TaskFlowError ? error.code : String(error).slice(0, 80));
+          await sleep(systemClock, repeatMs);
         }
       }
     },

@@ -1,15 +1,15 @@
 /** The Postgres setup under torture: a server of its own, or a schema of its own in one that was given, behind a fault proxy. */
 
 import { connect } from '../broker/connect.ts';
-import { createPostgresDriver, type PostgresDriver } from '../broker/postgres/driver.ts';
+import { createPostgresDriver } from '../broker/postgres/driver.ts';
 import { identifier } from '../broker/postgres/schema.ts';
 import { readPostgresUrl } from '../broker/postgres/url.ts';
 import { createToken, systemChance } from '../core/chance.ts';
-import { systemClock as clock, sleep } from '../core/time.ts';
+import { systemClock as clock } from '../core/time.ts';
 import { startFaultProxy } from '../servers/fault-proxy.ts';
 import { startPostgres } from '../servers/postgres.ts';
 import type { Ground } from './ground.ts';
-import type { FaultKind } from './plan.ts';
+import { strikePostgres } from './postgres-strikes.ts';
 import { checkIndexes, heldKeys, showRows } from './remains.ts';
 import { createStoreFaults } from './store-faults.ts';
 
@@ -36,7 +36,7 @@ export async function openPostgresGround(url: string | null): Promise<Ground> {
     clock,
     // What a transaction did is done with its COMMIT; a statement alone is its own transaction.
     request: /^(commit|update|insert|with|select)\b/i,
-    ofServer: (kind, ms) => strike(driver, namespace, kind, ms),
+    ofServer: (kind, ms) => strikePostgres(driver, namespace, kind, ms),
   });
   return {
     address: { broker, record: null, namespace },
@@ -63,23 +63,4 @@ export async function openPostgresGround(url: string | null): Promise<Ground> {
       await server?.stop();
     },
   };
-}
-
-async function strike(driver: PostgresDriver, namespace: string, kind: FaultKind, ms: number): Promise<boolean> {
-  switch (kind) {
-    case 'terminateBackends':
-      await driver.transaction((tx) =>
-        tx.execute(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-          WHERE datname = current_database() AND pid <> pg_backend_pid()`),
-      );
-      return true;
-    case 'lockStore':
-      await driver.transaction(async (tx) => {
-        await tx.execute(`LOCK TABLE ${identifier(namespace)}.tasks IN EXCLUSIVE MODE`);
-        await sleep(clock, ms);
-      });
-      return true;
-    default:
-      return false;
-  }
 }

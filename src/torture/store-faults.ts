@@ -60,7 +60,8 @@ export function createStoreFaults(options: StoreFaultsOptions): Pick<Ground, 'st
   const strike: Ground['strike'] = (kind, ms, roll) => {
     switch (kind) {
       case 'outage':
-        return inTurn(() => inflict({ kind: 'refuse' }, ms));
+        // Who is refused has left no trace: it has happened all the same.
+        return inTurn(() => inflict({ kind: 'refuse' }, ms).then(() => true));
       case 'silence':
         return inTurn(() => inflict({ kind: 'silence', of: roll < 0.5 ? 'both' : 'replies' }, ms));
       case 'slowNetwork':

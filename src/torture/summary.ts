@@ -20,7 +20,8 @@ export interface Setting {
 export function repeatCommand({ plan }: Pick<Report, 'plan'>): string {
   const rate = Math.round(plan.clients.reduce((sum, client) => sum + client.rate, 0));
   const broker = plan.ground === 'sqlite' ? '' : ` --broker ${plan.ground}`;
-  return `npx taskflow torture --minutes ${plan.stormMs / 60_000} --seed ${plan.seed} --rate ${rate}${broker}`;
+  const store = plan.record === null ? '' : ` --store ${plan.record}`;
+  return `npx taskflow torture --minutes ${plan.stormMs / 60_000} --seed ${plan.seed} --rate ${rate}${broker}${store}`;
 }
 
 const failures = {

@@ -81,10 +81,11 @@ const openSeconds = 8;
 /** Runs it from its first process to its verdict; no process is left, whatever happens. */
 export async function torture(options: TortureOptions): Promise<Report> {
   const { ground, ...rest } = options;
-  const plan = drawPlan({ ...rest, ground: ground.kind, isOurs: ground.url === null });
+  const { kind, url, record } = ground;
+  const plan = drawPlan({ ...rest, ground: kind, record, isOurs: url === null });
   const folder = mkdtempSync(join(tmpdir(), 'taskflow-torture-'));
   for (const name of ['notes', 'logs']) mkdirSync(join(folder, name));
-  const run = await prepare(plan, await openGround(ground, folder), folder);
+  const run = await prepare(plan, await openGround(plan, url, folder), folder);
   try {
     const report = await run.play(options);
     const isGood = report.verdict.result === 'valid' && !options.keep;

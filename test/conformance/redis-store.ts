@@ -6,13 +6,13 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { readAttempt, readLog } from '../../src/broker/redis/bodies.ts';
 import { readEvent } from '../../src/broker/redis/events.ts';
 import { unpack } from '../../src/broker/redis/packed.ts';
+import { recountRedis } from '../../src/broker/redis/recount.ts';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import type { Pause } from '../../src/core/facts.ts';
 import { queueLimitName } from '../../src/core/limit-rules.ts';
 import type { TaskView } from '../../src/core/states.ts';
 import { recordingBeforePrune, unlimited } from './recorded.ts';
-import { recountRedis } from './redis-recount.ts';
 import type { Contents, CreateStore } from './store.ts';
 
 let stores = 0;

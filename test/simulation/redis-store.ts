@@ -3,10 +3,10 @@
 import { Redis } from 'ioredis';
 import type { Broker } from '../../src/broker/broker.ts';
 import { readEvent } from '../../src/broker/redis/events.ts';
+import { recountRedis } from '../../src/broker/redis/recount.ts';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
 import { unlimited } from '../conformance/recorded.ts';
-import { recountRedis } from '../conformance/redis-recount.ts';
 import { readContents } from '../conformance/redis-store.ts';
 import { holding, type OutsideStore, type SimStore } from './sim-store.ts';
 import type { Timeline } from './timeline.ts';

@@ -20,7 +20,11 @@ const tortureSpec: CommandSpec = {
     {
       flags: '--broker <store>',
       description:
-        'What to torture: sqlite, postgres, or the URL of a server (default: sqlite, in a folder of its own)',
+        'What to torture: sqlite, postgres, redis, or the URL of a Postgres (default: sqlite, in a folder of its own)',
+    },
+    {
+      flags: '--store <database>',
+      description: 'In which database a Redis is recorded: sqlite or postgres (default: sqlite)',
     },
     { flags: '--minutes <number>', description: 'How long the storm lasts (default: 3)' },
     { flags: '--seed <number>', description: 'Decides everything that happens (default: another each time)' },
@@ -47,7 +51,7 @@ async function runTorture(call: Call): Promise<number> {
   const rate = numberOf(call, '--rate', 1_000, 1, 100_000);
   // Only what was typed: a run must never begin on the store that a project is configured for.
   const broker = call.text('broker') ?? 'sqlite';
-  const ground = readGround(broker);
+  const ground = readGround(broker, call.text('store'));
   const stopping = new AbortController();
   const line = createLine(call, minutes * 60_000);
   let signals = 0;
@@ -63,7 +67,7 @@ async function runTorture(call: Call): Promise<number> {
     .on('SIGTERM', onSignal)
     .on('SIGHUP', () => process.exit(129));
   call.output.note(
-    `seed ${seed}, ${minutes} min of storm; again: ${repeatOf(seed, minutes, rate)}${ground.kind === 'sqlite' ? '' : ` --broker ${maskUrl(broker)}`}`,
+    `seed ${seed}, ${minutes} min of storm; again: ${repeatOf(seed, minutes, rate)}${ground.kind === 'sqlite' ? '' : ` --broker ${maskUrl(broker)}`}${ground.record === null ? '' : ` --store ${ground.record}`}`,
   );
   const report = await torture({
     seed,

@@ -2,11 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { Broker } from '../../src/broker/broker.ts';
-import { type Packed, unpack } from '../../src/broker/redis/packed.ts';
-import { limits } from '../../src/core/limits.ts';
-import { isFinished } from '../../src/core/states.ts';
-import type { Task } from '../../src/core/task.ts';
+import { limits } from '../../core/limits.ts';
+import { isFinished, viewOf } from '../../core/states.ts';
+import type { Task } from '../../core/task.ts';
+import type { Broker } from '../broker.ts';
+import { type Packed, unpack } from './packed.ts';
 
 /** Places in a head and a row that no task shows: see lua/prelude.lua. */
 const headShape = 1;
@@ -43,7 +43,8 @@ export async function recountRedis(look: Redis, prefix: string, broker: Broker):
     rows: read(rows, 1, (values) => values),
     keys: [...new Set(all)],
   };
-  const parts = [places(stored), claims(stored), shapes(stored), asides(stored), edges(stored), owned(stored)];
+  const kept = [counts(stored), slots(stored), heldKeys(stored)];
+  const parts = [places(stored), claims(stored), shapes(stored), asides(stored), edges(stored), owned(stored), ...kept];
   return (await Promise.all(parts)).flat();
 }
 
@@ -66,6 +67,47 @@ function compare(what: string, found: Iterable<string>, expected: Iterable<strin
 const digest = (text: string): string => createHash('sha1').update(text).digest('hex');
 const idsOf = ({ tasks }: Stored, is: (task: Task) => boolean): string[] =>
   [...tasks.values()].filter(is).map(({ id }) => id);
+
+async function counts({ look, prefix, tasks }: Stored): Promise<readonly string[]> {
+  const told = (entries: Iterable<readonly [string, unknown]>): string[] =>
+    [...entries].map(([name, count]) => `${name} of ${String(count)}`);
+  const expected = new Map<string, number>();
+  for (const task of tasks.values()) {
+    const name = JSON.stringify([task.queue, task.name, viewOf(task)]);
+    expected.set(name, (expected.get(name) ?? 0) + 1);
+  }
+  const found = Object.entries(await look.hgetall(`${prefix}counts`)).map(
+    ([name, count]) => [JSON.stringify(JSON.parse(name)), count] as const,
+  );
+  return compare('counts', told(found), told(expected));
+}
+
+/** The slots of the limits that tasks name; those of queues have no task that names them. */
+async function slots({ look, prefix, tasks }: Stored): Promise<readonly string[]> {
+  const held = new Map<string, string[]>();
+  for (const { id, state, limits: rules } of tasks.values())
+    for (const { name } of rules) {
+      const holders = held.get(name) ?? [];
+      held.set(name, holders);
+      if (state === 'running') holders.push(id);
+    }
+  const found: string[] = [];
+  for (const [name, holders] of held)
+    found.push(...compare(`the slots of ${name}`, await look.smembers(`${prefix}slots:${digest(name)}`), holders));
+  return found;
+}
+
+/** Who holds a key without an end is unfinished and carries it. */
+async function heldKeys({ look, prefix, tasks }: Stored): Promise<readonly string[]> {
+  const kept = await look.hgetallBuffer(`${prefix}keys`);
+  return Object.entries(kept).flatMap(([key, bytes]) => {
+    const [holder] = unpack(bytes, 1).values;
+    const [taskId, until] = holder as readonly Packed[];
+    const task = tasks.get(String(taskId));
+    const isHeld = task !== undefined && task.key === key && !isFinished(task.state);
+    return typeof until === 'number' || isHeld ? [] : [`the key ${key} is held by ${String(taskId)}`];
+  });
+}
 
 /** Where tasks are looked for by their states. */
 async function places(stored: Stored): Promise<readonly string[]> {

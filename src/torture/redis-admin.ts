@@ -1,0 +1,21 @@
+/** Connections to the Redis under torture that no fault lies on. */
+
+import { addressOf, createWay } from '../broker/redis/way.ts';
+
+export type Redis = ReturnType<ReturnType<typeof createWay>['create']>;
+export type Admin = <Answer>(work: (redis: Redis) => Promise<Answer>) => Promise<Answer>;
+
+/** A connection for each time: the server may be killed between two. */
+export function createAdmin(url: string, namespace: string): Admin {
+  const way = createWay(addressOf({ url }), namespace);
+  return async (work) => {
+    const redis = way.create();
+    redis.on('error', () => {});
+    try {
+      await redis.connect();
+      return await work(redis);
+    } finally {
+      redis.disconnect();
+    }
+  };
+}
