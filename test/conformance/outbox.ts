@@ -191,7 +191,7 @@ const outboxCases: readonly Case[] = [
 /** Declares the cases of a store that is not the record. */
 export function conformOutbox(storeName: string, createStore: CreateStore): void {
   describe(`${storeName} has an outbox`, () => {
-    test.each(outboxCases.map(([sentence, show]) => ({ sentence, show })))('$sentence', async ({ show }) => {
+    test.for(outboxCases)('%s', async ([, show]) => {
       const world = await createWorld((options) => createStore({ ...options, outboxLimits }));
       try {
         await show(world);
