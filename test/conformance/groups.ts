@@ -213,6 +213,18 @@ export const groupCases: readonly Case[] = [
     },
   ],
   [
+    'a claim that finds nothing queued any more lets the groups begin level',
+    async (world) => {
+      const ids = await putAll(world, a, a, b);
+      await claimGroups(world, 1);
+      await world.broker().cancel({ taskIds: ids.slice(1), reason: null });
+      expect(await claimGroups(world, 1)).toEqual([]);
+      await putAll(world, { ...b, priority: 9 }, a);
+      // What was claimed before would have put the other group first.
+      expect(await claimGroups(world, 1)).toEqual(['a']);
+    },
+  ],
+  [
     'more groups than one call can clear are forgotten once nothing is queued, and begin level',
     async (world) => {
       const many = limits.batchMax + 200;

@@ -126,9 +126,9 @@ local function outboxIsFull()
   if pending >= limits.outboxMax then return redis.error_reply('OUTBOXFULL ' .. pending) end
 end
 
--- Nothing changed, nothing is written, not even the clock: an idle poll costs a look.
+-- Nothing changed, nothing is written, not even the clock: an idle poll costs a look, and lets the groups of an empty queue begin anew.
 local function write()
-  if not (next(puts) or next(scores) or next(members) or next(dirty) or next(events)) then return end
+  if not (next(puts) or next(scores) or next(members) or next(dirty) or next(events)) then return turns.write() end
   writeTasks()
   writeSums()
   writeEvents()
