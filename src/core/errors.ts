@@ -258,7 +258,7 @@ export const errorTable = {
     500,
     9,
     'The database has schema {found}, this program needs {known}.',
-    'taskflow db migrate',
+    'taskflow db migrate   (with --broker and its URL where it is not the configured one)',
   ),
   STORE_CLOSED: kind(503, 6, 'The store is closed.'),
   RELAY_FULL: kind(503, 6, 'No more tasks can be in your transactions now: {problem}.', 'taskflow relay list', true),

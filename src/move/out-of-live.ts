@@ -63,19 +63,23 @@ const done = 'move.home.done';
 
 /** Whether it was moved before. Throws what refuses it. */
 async function isMoved({ driver, live, recording, force }: OutOfLiveOptions): Promise<boolean> {
-  checkStatus(await migrationStatus(driver));
+  const status = await migrationStatus(driver);
+  if (status.applied.length === 0) throw recordsOther(null);
+  checkStatus(status);
   const { incarnation } = await live.info();
   const cursor = await recording.cursor();
   const [home] = await driver.readOne(readMeta, done);
   if (cursor.incarnation === null && home?.[0] === incarnation) return true;
-  if (cursor.incarnation !== incarnation) {
-    const problem = cursor.incarnation === null ? 'the target records none' : 'the target records another one';
-    const hint =
-      'Move into its record, the store that its servers have. Was Redis wiped? A server with both brings back what the record knows.';
-    throw taskFlowError('RECORD_ELSEWHERE', { problem }, { hint });
-  }
+  if (cursor.incarnation !== incarnation) throw recordsOther(cursor.incarnation);
   if (!force) await refuseLivingIn(live, 'the source');
   return false;
+}
+
+function recordsOther(recorded: string | null): Error {
+  const problem = recorded === null ? 'the target records none' : 'the target records another one';
+  const hint =
+    'Move into its record, the store that its servers have. Was Redis wiped? A server with both brings back what the record knows.';
+  return taskFlowError('RECORD_ELSEWHERE', { problem }, { hint });
 }
 
 async function refuseSetAside(relay: Relay): Promise<void> {

@@ -19,6 +19,9 @@ interface Place {
   readonly store?: string;
 }
 
+/** Every way is begun about ten times, by a process of its own. */
+const withinMs = 300_000;
+
 let scenario: Scenario;
 beforeEach(() => {
   scenario = createScenario();
@@ -91,12 +94,12 @@ async function seen({ broker, history, recording }: Store, taskIds: readonly str
 
 /** Repeats the command, killed later each time. Answers how often it was killed. */
 async function moveKilled(from: string, to: string): Promise<number> {
-  for (let [kills, withinMs] = [0, 400]; ; kills++, withinMs *= 1.3) {
+  for (let [kills, lifeMs] = [0, 400]; ; kills++, lifeMs *= 1.3) {
     const child = scenario.command(['db', 'move', '--from', from, '--to', to, '--json']);
     // What is waited for is the time itself: the move may be anywhere when it ends.
     const isOver = await Promise.race([
       child.exited.then(() => true),
-      wait(withinMs * (0.5 + systemChance.float() / 2), false),
+      wait(lifeMs * (0.5 + systemChance.float() / 2), false),
     ]);
     child.send('SIGKILL');
     const { code } = await child.exited;
@@ -146,16 +149,30 @@ await onOwnRedis(async ({ url }) => {
     client.disconnect();
   });
 
-  test('from SQLite into Redis, and home', async () => {
-    const sqlite = { broker: 'sqlite:./store.db' };
-    await show([sqlite, { broker: redis, store: sqlite.broker }, sqlite]);
-  });
+  test(
+    'from SQLite into Redis, and home',
+    async () => {
+      const sqlite = { broker: 'sqlite:./store.db' };
+      await show([sqlite, { broker: redis, store: sqlite.broker }, sqlite]);
+    },
+    withinMs,
+  );
 
   await onPostgres(({ createDatabase }) => {
-    test('from SQLite to Postgres, from there into Redis, home and to SQLite again', async () => {
-      const postgres = { broker: await createDatabase() };
-      const redisAndRecord = { broker: redis, store: postgres.broker };
-      await show([{ broker: 'sqlite:./store.db' }, postgres, redisAndRecord, postgres, { broker: 'sqlite:./last.db' }]);
-    });
+    test(
+      'from SQLite to Postgres, from there into Redis, home and to SQLite again',
+      async () => {
+        const postgres = { broker: await createDatabase() };
+        const redisAndRecord = { broker: redis, store: postgres.broker };
+        await show([
+          { broker: 'sqlite:./store.db' },
+          postgres,
+          redisAndRecord,
+          postgres,
+          { broker: 'sqlite:./last.db' },
+        ]);
+      },
+      withinMs,
+    );
   });
 });

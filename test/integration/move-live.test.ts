@@ -15,6 +15,7 @@ import type { SqlDriver } from '../../src/broker/sql/driver.ts';
 import { move, planMove } from '../../src/broker/sql/move.ts';
 import { giveUpMove, readPlace } from '../../src/broker/sql/record-place.ts';
 import { refuseRecord } from '../../src/broker/sql/refuse-record.ts';
+import { createSqliteDriver } from '../../src/broker/sqlite/driver.ts';
 import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
 import { seededChance } from '../../src/core/chance.ts';
 import { limits } from '../../src/core/limits.ts';
@@ -294,6 +295,24 @@ test('a record is not moved as if it were a store, and nothing is moved into one
     await expect(move({ from, to, chance, force: false })).rejects.toMatchObject({ code: 'RECORD_ELSEWHERE' });
     await expect(planMove({ from, to, force: false })).rejects.toMatchObject({ code: 'RECORD_ELSEWHERE' });
   }
+});
+
+test('a database that is no record, or not even migrated, is refused in the place of one', async () => {
+  const { live, options } = await createRig();
+  await live.enqueue([newTask(sampleId(1))]);
+  const elsewhere = { code: 'RECORD_ELSEWHERE', message: expect.stringContaining('records none') };
+  await expect(moveOutOfLive(options)).rejects.toMatchObject(elsewhere);
+  const driver = createSqliteDriver({
+    file: ':memory:',
+    now: systemClock.now,
+    clock: systemClock,
+    chance: seededChance(1),
+  });
+  await driver.open();
+  const empty = { ...options, driver, recording: createSqlRecording(driver) };
+  await expect(planOutOfLive(empty)).rejects.toMatchObject(elsewhere);
+  await expect(planIntoLive(empty)).rejects.toMatchObject({ code: 'STORE_NOT_MIGRATED' });
+  driver.close();
 });
 
 test('what is in use, has data of its own or another record is refused, and stays as it was', async () => {
