@@ -3,9 +3,13 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import { createRedisBroker } from '../src/broker/redis/redis-broker.ts';
 import { unknownVariables } from '../src/config/variables.ts';
+import { findRedis } from '../src/servers/programs.ts';
+import { startRedis } from '../src/servers/redis.ts';
+import { declareWithout } from './support/without-server.ts';
 
 interface Service {
   readonly image?: string;
@@ -32,9 +36,12 @@ const last = (instruction: string): string =>
     ?.trim()
     .slice(instruction.length + 1) ?? '';
 
+/** As compose fills it in where no variable is set. */
+const filled = (text = ''): string => text.replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1');
+
 describe('the compose file', () => {
-  test('starts what the Postgres setup is made of', () => {
-    expect(services.map(([name]) => name)).toEqual(['server', 'worker', 'postgres']);
+  test('starts what the cluster setup is made of', () => {
+    expect(services.map(([name]) => name)).toEqual(['server', 'worker', 'redis', 'postgres']);
   });
 
   test.each(services)('sets only variables that TaskFlow knows: %s', (_name, service) => {
@@ -43,8 +50,12 @@ describe('the compose file', () => {
 
   test.each(['server', 'worker'])('gives the %s its store, and waits for it', (name) => {
     const { environment, depends_on } = compose.services[name]!;
-    expect(environment?.TASKFLOW_BROKER).toMatch(/^postgres:\/\/.*@postgres:5432\/taskflow$/);
-    expect(depends_on).toEqual({ postgres: { condition: 'service_healthy' } });
+    expect(filled(environment?.TASKFLOW_BROKER)).toBe('redis://:taskflow@redis:6379');
+    expect(filled(environment?.TASKFLOW_STORE)).toBe('postgres://taskflow:taskflow@postgres:5432/taskflow');
+    expect(depends_on).toEqual({
+      redis: { condition: 'service_healthy' },
+      postgres: { condition: 'service_healthy' },
+    });
   });
 
   test.each(['server', 'worker'])('runs a command of TaskFlow with options it has: %s', (name) => {
@@ -67,7 +78,8 @@ describe('the compose file', () => {
   });
 
   test('keeps what the store holds on a volume', () => {
-    expect(Object.keys(compose.volumes)).toEqual(['postgres']);
+    expect(Object.keys(compose.volumes)).toEqual(['redis', 'postgres']);
+    expect(compose.services.redis?.volumes).toEqual(['redis:/data']);
     expect(compose.services.postgres?.volumes).toEqual(['postgres:/var/lib/postgresql/data']);
   });
 
@@ -76,6 +88,26 @@ describe('the compose file', () => {
     expect(images.every((image) => /:\d+/.test(image ?? ''))).toBe(true);
   });
 });
+
+if (findRedis() === null) await declareWithout('redis');
+else
+  test('the Redis of the compose file is one that a server takes as it is', async () => {
+    const [program, ...settings] = (compose.services.redis?.command ?? []).map(filled);
+    expect(program).toBe('redis-server');
+    const server = await startRedis(settings);
+    onTestFinished(() => server.stop());
+    const open = async (user: string) => {
+      const broker = createRedisBroker({
+        address: { url: server.url.replace('//', `//${user}`) },
+        namespace: 'compose',
+      });
+      onTestFinished(() => broker.close());
+      await broker.open();
+      return await broker.info();
+    };
+    expect(await open(':taskflow@')).toMatchObject({ durability: 'standard' });
+    await expect(open('')).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+  });
 
 describe('the image', () => {
   test('is built from the Node that is asked for, and runs as a user of few rights', () => {
