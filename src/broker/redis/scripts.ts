@@ -99,12 +99,15 @@ export function loadScripts(outboxLimits: OutboxLimits = limits): Scripts {
   return scripts;
 }
 
-/** The first line of the operation says what Redis may let it do, and stays the first of all. */
+/**
+ * The first line of the operation says what Redis may let it do, and stays the first of all. What is behind the prelude is a function
+ * of its own: closures in it take over what that has of the prelude, where Lua would search all that is captured for each.
+ */
 function assemble(name: string, parts: readonly string[], settings: string): Script {
   const [flags = '', ...lines] = readLua(name).split('\n');
-  const text = [flags, `local limits = { ${settings} }`, inline([...parts.map(readLua), ...lines].join('\n'))].join(
-    '\n',
-  );
+  const rest = [...parts.filter((part) => part !== 'prelude').map(readLua), ...lines].join('\n');
+  const whole = [readLua('prelude'), 'return (function()', rest, 'end)()'].join('\n');
+  const text = [flags, `local limits = { ${settings} }`, inline(whole)].join('\n');
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
