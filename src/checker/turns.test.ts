@@ -17,6 +17,11 @@ function judged(history: string, given: { readonly asked?: Asked; readonly weigh
       book.configured({ seq: index, scope: 'group', name: word.slice(6), paused: true });
       continue;
     }
+    const [, heavier, weight] = /^weight:(\w+)=(\d+)$/.exec(word) ?? [];
+    if (heavier !== undefined) {
+      book.configured({ seq: index, scope: 'group', name: heavier, weight: Number(weight) });
+      continue;
+    }
     const id = word.replace(/^[+-]/, '');
     const [from, to]: readonly [TaskState | null, TaskState] =
       word[0] === '+' ? [null, 'queued'] : word[0] === '-' ? ['queued', 'cancelled'] : ['queued', 'running'];
@@ -51,6 +56,15 @@ test('a weight is what one may be served while another waits', () => {
   const history = '+b1 +a1 +a2 +a3 +a4 +a5 a1 a2 a3 a4 a5';
   expect(judged(history, { weights: { a: 3 } })).toEqual([]);
   expect(judged(history, { weights: { a: 3, b: 3 } })).toEqual(['L6 a4', 'L6 a5']);
+});
+
+test('a turn is paid for by the weight of its time, whatever that becomes', () => {
+  const many = (word: string, count: number): string =>
+    Array.from({ length: count }, (_, n) => `${word}${n}`).join(' ');
+  const history = (count: number): string =>
+    `${many('+a', 2)} ${many('+b', count)} a0 weight:a=7 weight:b=9 ${many('b', count)}`;
+  expect(judged(history(11))).toEqual([]);
+  expect(judged(history(12))).toEqual(['L6 b11']);
 });
 
 test('a task that something else may hold back says nothing about turns', () => {

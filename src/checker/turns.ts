@@ -16,6 +16,8 @@ interface Waiting {
   /** With the time from which on each waits. */
   readonly taskIds: Map<string, number>;
   readonly overtaken: Map<Group, number>;
+  /** Its weight when it was served last: so much it paid for that turn, and its next one is so far away. */
+  paid: number;
 }
 
 /** A task is owed before a turn is, and one that was held back may be one ahead. */
@@ -34,7 +36,7 @@ export function createTurnBook(tell: Tell, overlapMs = 0): TurnBook {
   function waitingOf(queue: string, group: Group): Waiting {
     const groups = queues.get(queue) ?? new Map<Group, Waiting>();
     queues.set(queue, groups);
-    const waiting = groups.get(group) ?? { taskIds: new Map<string, number>(), overtaken: new Map() };
+    const waiting = groups.get(group) ?? { taskIds: new Map<string, number>(), overtaken: new Map(), paid: Infinity };
     groups.set(group, waiting);
     return waiting;
   }
@@ -48,14 +50,15 @@ export function createTurnBook(tell: Tell, overlapMs = 0): TurnBook {
   }
 
   function serve(event: BatchEvent, { taskId, queue }: EventItem, group: Group): void {
-    const groups = queues.get(queue) ?? new Map<Group, Waiting>();
-    groups.get(group)?.overtaken.clear();
-    for (const [other, { taskIds, overtaken }] of groups) {
+    const served = waitingOf(queue, group);
+    served.overtaken.clear();
+    served.paid = weightOf(group);
+    for (const [other, { taskIds, overtaken, paid }] of queues.get(queue) ?? []) {
       if (other === group || taskIds.size === 0 || (other !== null && paused.has(other))) continue;
       if (overlapMs > 0 && !taskIds.values().some((at) => at <= event.at - overlapMs)) continue;
       const times = (overtaken.get(group) ?? 0) + 1;
       overtaken.set(group, times);
-      const most = Math.ceil(weightOf(group) / weightOf(other)) + leadMax;
+      const most = Math.ceil(weightOf(group) / Math.min(weightOf(other), paid)) + leadMax;
       if (times > most)
         tell(
           'L6',
