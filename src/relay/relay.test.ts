@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { claimRequest, finish, newTask, sampleId, sampleToken, settlement } from '../../test/conformance/samples.ts';
+import { dyingAt } from '../../test/support/dying-at.ts';
 import type { Broker, Transactions } from '../broker/broker.ts';
 import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
 import type { SqlDriver } from '../broker/sql/driver.ts';
@@ -247,23 +248,6 @@ test('a committed task is there for whoever asks for it by its id', async () => 
     code: 'INVALID_FLOW',
   });
 });
-
-/** The target, whose calls fail from a number on: before they are done, or after. */
-function dyingAt<Target extends object>(target: Target, step: { left: number; after: boolean }): Target {
-  return new Proxy(target, {
-    get(of, name, receiver) {
-      const member: unknown = Reflect.get(of, name, receiver);
-      if (typeof member !== 'function') return member;
-      return async (...given: unknown[]) => {
-        const dies = step.left-- <= 0;
-        if (dies && !step.after) throw new Error('killed');
-        const answer: unknown = await member.apply(of, given);
-        if (dies) throw new Error('killed');
-        return answer;
-      };
-    },
-  });
-}
 
 test.each([false, true])('killed at any step (after it was done: %s), each task is dispatched once', async (after) => {
   await broker.enqueue([newTask(sampleId(900), { key: 'held', queue: 'elsewhere' })]);

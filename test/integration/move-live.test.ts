@@ -35,6 +35,7 @@ import {
   sampleToken,
   settlement,
 } from '../conformance/samples.ts';
+import { dyingAt } from '../support/dying-at.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 import { onRedis } from '../support/redis-tests.ts';
 import { fill, seen } from './move-live-rig.ts';
@@ -76,33 +77,16 @@ async function openRig(live: LiveStore, { driver, ...sql }: Broker & { readonly 
 }
 
 /** With both stores dying at the nth call that is made of them: before it is done, or after. */
-function dyingAt(options: Rig['options'], nth: number, after: boolean): Rig['options'] {
-  const step = { left: nth, after };
-  const [live, driver] = [dying(options.live, step), dying(options.driver, step)];
+function dying(options: Rig['options'], nth: number, after: boolean): Rig['options'] {
+  const last = { left: nth, after };
+  const [live, driver] = [dyingAt(options.live, last), dyingAt(options.driver, last)];
   return { ...options, live, driver, recording: createSqlRecording(driver) };
-}
-
-function dying<Target extends object>(target: Target, step: { left: number; readonly after: boolean }): Target {
-  return new Proxy(target, {
-    get(of, name, receiver) {
-      const member: unknown = Reflect.get(of, name, receiver);
-      if (name === 'outbox' || name === 'schedules') return dying(member as object, step);
-      if (typeof member !== 'function' || name === 'ownMs' || name === 'isRefusal') return member;
-      return async (...given: unknown[]) => {
-        const dies = step.left-- <= 0;
-        if (dies && !step.after) throw new Error('killed');
-        const answer: unknown = await member.apply(of, given);
-        if (dies) throw new Error('killed');
-        return answer;
-      };
-    },
-  });
 }
 
 /** Kills the move at each step, later each time, until it has come to its end. Answers how often. */
 async function killedAtEachStep(move: typeof moveOutOfLive, options: Rig['options']): Promise<number> {
   for (let kills = 0; ; kills++) {
-    const report = await move(dyingAt(options, kills, kills % 2 === 0)).catch(() => null);
+    const report = await move(dying(options, kills, kills % 2 === 0)).catch(() => null);
     if (report !== null) return kills;
   }
 }
@@ -218,7 +202,7 @@ test('more than an outbox holds is moved all the same', async () => {
 test('a move into a live store that was given up leaves a store, which can be moved elsewhere', async () => {
   const { sql, options, driver, history } = await createRig();
   await fill(sql);
-  await expect(moveIntoLive(dyingAt(options, 30, true))).rejects.toThrow('killed');
+  await expect(moveIntoLive(dying(options, 30, true))).rejects.toThrow('killed');
   await refuseRecord(driver);
   await sql.configure('queue', 'default', { pause: null });
   await endSome(sql, 40);
@@ -240,7 +224,7 @@ test.each(['at once', 'after the record was in use'])('a way home that was given
   const { sql, live, options, driver, history } = await createRig();
   await fill(sql);
   await moveIntoLive(options);
-  await expect(moveOutOfLive(dyingAt(options, 50, true))).rejects.toThrow('killed');
+  await expect(moveOutOfLive(dying(options, 50, true))).rejects.toThrow('killed');
   expect(await driver.read(readPlace)).not.toBeNull();
   if (how !== 'at once') await giveUpMove(driver);
   // The live store lives on: a key is let go, another is taken.

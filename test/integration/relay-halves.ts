@@ -13,6 +13,8 @@ export interface HalvesOptions {
   readonly postgres: string;
   readonly redis: RedisOptions['address'];
   readonly namespace: string;
+  /** What the relay is given in place of each half. */
+  readonly wrap?: <Half extends object>(half: Half) => Half;
 }
 
 export interface Halves extends ReturnType<typeof withRelay> {
@@ -20,7 +22,12 @@ export interface Halves extends ReturnType<typeof withRelay> {
   close(): Promise<void>;
 }
 
-export async function openHalves({ postgres, redis, namespace }: HalvesOptions): Promise<Halves> {
+export async function openHalves({
+  postgres,
+  redis,
+  namespace,
+  wrap = (half) => half,
+}: HalvesOptions): Promise<Halves> {
   const address = readPostgresUrl(postgres);
   const driver = createPostgresDriver({ address, namespace, clock: systemClock, chance: systemChance });
   await driver.open();
@@ -28,7 +35,7 @@ export async function openHalves({ postgres, redis, namespace }: HalvesOptions):
   const live = createRedisBroker({ address: redis, namespace });
   await live.open();
   const join = createPostgresJoin({ masked: address.masked, namespace, now: null });
-  const { broker, relay } = withRelay({ broker: live, driver, join, clock: systemClock });
+  const { broker, relay } = withRelay({ broker: wrap(live), driver: wrap(driver), join, clock: systemClock });
   const close = async (): Promise<void> => {
     await broker.close();
     await driver.close();

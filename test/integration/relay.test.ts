@@ -31,6 +31,11 @@ function createWorker(broker: Broker) {
   return { ran, run };
 }
 
+const relayProgram = fileURLToPath(new URL('./programs/relay.ts', import.meta.url));
+/** More than a push of tasks, one of which is refused, makes of both stores. */
+const callsOfRelay = 9;
+const refused = { key: 'held', ifExists: 'error' } as const;
+
 const ids = (from: number, count: number): string[] =>
   Array.from({ length: count }, (_, index) => sampleId(from + index));
 
@@ -118,15 +123,44 @@ await onPostgres(async ({ url }) => {
       expect(cuts).toBeGreaterThan(3);
     });
 
+    test.each(['before', 'after'])(
+      'a relay that is killed %s any of its calls has each task run once',
+      { timeout: 120_000 },
+      async (when) => {
+        const { broker, relay, commit, namespace } = await open();
+        await broker.enqueue([newTask(sampleId(9_000), { queue: 'elsewhere', key: 'held' })]);
+        const worker = createWorker(broker);
+        let lives = 0;
+        for (let nth = 0; nth < callsOfRelay; nth++) {
+          const first = nth * 10;
+          await commit([...ids(first, 3).map((id) => newTask(id)), newTask(sampleId(first + 3), refused)]);
+          const child = fork(relayProgram, [url, server.path, namespace, String(nth), when], { stdio: 'inherit' });
+          const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
+          expect(signal).toBe('SIGKILL');
+          if ((await relay.status()).waiting > 0) lives += 1;
+          // A worker is faster than the next relay: what it has run must not come again.
+          await worker.run();
+          await Promise.all([relay.push(), relay.push()]);
+          await worker.run();
+          expect(worker.ran.splice(0).sort()).toEqual(ids(first, 3));
+          expect(await relay.status()).toMatchObject({ waiting: 0, setAside: nth + 1 });
+        }
+        // Else the last step was not among them.
+        expect(lives).toBeGreaterThan(2);
+        expect(lives).toBeLessThan(callsOfRelay);
+      },
+    );
+
     test('relays that are killed again and again run each committed task once, and no other', {
       timeout: 120_000,
     }, async () => {
       const { broker, relay, commit, namespace } = await open();
       const chance = seededChance(7);
       const worker = createWorker(broker);
-      const program = fileURLToPath(new URL('./programs/relay.ts', import.meta.url));
       const start = async (): Promise<ChildProcess> => {
-        const child = fork(program, [url, server.path, namespace], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+        const child = fork(relayProgram, [url, server.path, namespace], {
+          stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        });
         onTestFinished(() => void child.kill('SIGKILL'));
         await once(child, 'message');
         return child;
