@@ -13,14 +13,15 @@ const reasons: Readonly<Record<BrokerInfo['kind'], string>> = {
   memory: inMemory,
   sqlite: inMemory,
   postgres: 'this store takes no part in transactions',
-  redis: 'the broker is Redis, and no transaction of a database reaches there',
+  redis: 'the broker is Redis, and this process has no record (store) with whose database a transaction could be',
 };
 
 /** What the store can do in transactions of its users. Rejects with TX_NOT_JOINABLE. */
 export async function transactionsOf(broker: Joining): Promise<Transactions> {
   if (broker.transactions !== undefined) return broker.transactions;
   const { kind } = await broker.info();
-  throw taskFlowError('TX_NOT_JOINABLE', { problem: reasons[kind] }, { hint: 'Enqueue after the commit, without tx.' });
+  const hint = kind === 'redis' ? 'Name it: store, or TASKFLOW_STORE. Or enqueue' : 'Enqueue';
+  throw taskFlowError('TX_NOT_JOINABLE', { problem: reasons[kind] }, { hint: `${hint} after the commit, without tx.` });
 }
 
 /** Sends all in the one transaction. What is stored when a later batch is refused is there if it is committed all the same. */
