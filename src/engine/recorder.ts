@@ -25,26 +25,27 @@ export function createRecorder(options: RecorderOptions): Service {
   const { broker, outbox, recording, onGap = () => undefined, ...loop } = options;
   /** `null` when it has to be looked up: at the start, after a failure, and when another recorder was here. */
   let cursor: RecordCursor | null = null;
-  /** Where this recorder left the record: elsewhere another one did, and what is known here of its settings is old. */
+  /** What comes behind the cursor, read while the batch before it was written. */
+  let ahead: Promise<Batch | null> | null = null;
+  /** Where this recorder left the record: elsewhere another one did, and what is known here of it is old. */
   let left: RecordPlace | null = null;
-  let book = createSettingsBook(broker, recording);
-  let settingsAreRead = false;
   let readMax = firstReadMax;
-  const recorded = createVersions();
+  /** What is known of the record. A read that nobody waits for any more goes on with its own, which is forgotten. */
+  let memory = createMemory();
+
+  function createMemory() {
+    return { versions: createVersions(), book: createSettingsBook(broker, recording), settingsAreRead: false };
+  }
 
   async function begin(): Promise<RecordCursor> {
     const found = await recording.cursor();
-    if (left === null || !isAtOnePlace(found, left)) {
-      book = createSettingsBook(broker, recording);
-      settingsAreRead = false;
-    }
-    left = found;
-    const [info, { lastSeq, trimmedSeq }, isSame] = await Promise.all([
+    if (left === null || !isAtOnePlace(found, left)) memory = createMemory();
+    const [info, { lastSeq, trimmedSeq }, isThere] = await Promise.all([
       broker.info(),
       outbox.state(),
       isStillThere(found),
     ]);
-    if (found.incarnation === info.incarnation && found.seq <= lastSeq && isSame) return found;
+    if (found.incarnation === info.incarnation && found.seq <= lastSeq && isThere) return found;
     // What another recorder trims meanwhile is behind its own cursor.
     if (!isAtOnePlace(found, await recording.cursor())) return begin();
     const start = { incarnation: info.incarnation, seq: trimmedSeq };
@@ -53,7 +54,7 @@ export function createRecorder(options: RecorderOptions): Service {
       found.incarnation === null
         ? null
         : { from: found.last?.at ?? null, to: info.now, restored: await bringBack(broker, recording) };
-    recorded.clear();
+    memory = createMemory();
     if (!(await recording.follow(found, start))) return begin();
     if (gap !== null) {
       await recording.noteGap(gap);
@@ -75,71 +76,137 @@ export function createRecorder(options: RecorderOptions): Service {
     return event?.seq === seq && markOf(event) === last.mark;
   }
 
-  /** Stores these events, the last of which is `upTo`. `false` when another recorder was here. */
-  async function record(
-    at: RecordCursor,
-    incarnation: string,
-    taken: Taken,
-    settings: SettingChanges | null,
-  ): Promise<boolean> {
-    const place = { incarnation, after: at.seq };
-    const upTo = taken.events.at(-1)?.seq ?? at.seq;
-    let bodies: TaskBody[] = [];
-    const read = new Map<string, number>();
-    for (let next = 0; next < taken.taskIds.length; ) {
-      const found = await outbox.bodies(taken.taskIds.slice(next, next + limits.batchMax));
-      next += found.length;
-      for (const body of found) {
-        if (body === null) continue;
-        bodies.push(body);
-        read.set(body.task.id, body.task.version);
-      }
-      if (bytesOf(bodies) < recordBytesMax || next >= taken.taskIds.length) continue;
-      // Too much to be held at once: the rows come first, their events and the cursor with the last of them.
-      if (!(await recording.record({ ...place, upTo: at.seq, events: [], bodies }))) return false;
-      bodies = [];
+  /**
+   * What comes behind a place; `null` when that is nothing, or of another store. What is read here is taken for recorded: whoever
+   * cannot store it has to forget.
+   */
+  async function read(at: RecordCursor): Promise<Batch | null> {
+    const known = memory;
+    const { versions, book } = known;
+    const events = await outbox.read(at.seq, readMax, limits.recordWaitMs);
+    const taken = takeEvents(events, versions.has);
+    const sort = settingsIn(taken.events, known.settingsAreRead);
+    if (at.incarnation === null || (events.length === 0 && sort === null)) return null;
+    // One that was wiped, or went back, may be behind the cursor again, with other events.
+    if (!(await isSame(at))) return null;
+    const settings = sort === null ? null : await book.changes(sort);
+    if (settings !== null) {
+      if (!(await isSame(at))) return null;
+      book.stored(settings);
     }
-    const batch = { ...place, upTo, events: taken.events, bodies };
-    if (!(await recording.record(settings === null ? batch : { ...batch, settings }))) return false;
-    recorded.add(read);
-    return true;
+    known.settingsAreRead ||= sort === 'configure';
+    const newest = taken.events.at(-1);
+    if (newest === undefined && settings === null) return null;
+    const hasMore = taken.events.length < events.length || events.length >= readMax;
+    if (newest !== undefined) readMax = nextReadMax(events);
+    const { bodies, rest } = await readBodies([...taken.tasks.keys()], { versions, told: taken.tasks });
+    const to = newest === undefined ? at : { ...at, seq: newest.seq, last: { at: newest.at, mark: markOf(newest) } };
+    const { events: told, tasks } = taken;
+    return { at, to, incarnation: at.incarnation, events: told, tasks, bodies, rest, settings, hasMore };
   }
 
-  /** Which settings these events may have changed. */
-  function settingsIn(events: readonly BatchEvent[]): 'configure' | 'fire' | null {
-    if (!settingsAreRead || events.some(({ kind }) => kind === 'configure')) return 'configure';
-    return events.some(({ kind }) => kind === 'fire') ? 'fire' : null;
+  /** All of them at once, where they are small. */
+  async function readBodies(taskIds: readonly string[], known: Known): Promise<Bodies> {
+    const bodies: TaskBody[] = [];
+    const rest: string[] = [];
+    const parts = [...partsOf(taskIds)];
+    const answers = await Promise.all(parts.map((part) => outbox.bodies(part)));
+    for (const [index, found] of answers.entries()) {
+      keep(bodies, found, known);
+      rest.push(...(parts[index]?.slice(found.length) ?? []));
+    }
+    return { bodies, rest };
+  }
+
+  /** `false` when another recorder was here. */
+  async function record({ at, to, incarnation, events, tasks, settings, ...read }: Batch): Promise<boolean> {
+    const place = { incarnation, after: at.seq };
+    let { bodies, rest } = read;
+    while (rest.length > 0) {
+      // Too much to be held at once: the rows come first, their events and the cursor with the last of them.
+      if (bytesOf(bodies) >= recordBytesMax) {
+        if (!(await recording.record({ ...place, upTo: at.seq, events: [], bodies }))) return false;
+        bodies = [];
+      }
+      const found = await outbox.bodies(rest.slice(0, limits.batchMax));
+      keep(bodies, found, { versions: memory.versions, told: tasks });
+      rest = rest.slice(found.length);
+    }
+    const batch = { ...place, upTo: to.seq, events, bodies };
+    return recording.record(settings === null ? batch : { ...batch, settings });
   }
 
   async function tick(signal: AbortSignal) {
     const at = cursor ?? (await begin());
+    const reading = (cursor !== null && ahead) || read(at);
     // Whatever fails from here on, the next tick looks where the record is.
-    cursor = null;
-    const events = await untilAborted(outbox.read(at.seq, readMax, limits.recordWaitMs), signal);
-    const { incarnation } = at;
-    const taken = takeEvents(events, recorded.has);
-    const sort = settingsIn(taken.events);
-    // Nothing new: time to see whether the store is still the same.
-    if (incarnation === null || (events.length === 0 && sort === null)) return 'done' as const;
-    // One that was wiped, or went back, may be behind the cursor again, with other events.
-    if (!(await isSame(at))) return 'full' as const;
-    const settings = sort === null ? null : await book.changes(sort);
-    if (settings !== null && !(await isSame(at))) return 'full' as const;
-    const newest = taken.events.at(-1);
-    if (newest !== undefined || settings !== null) {
-      if (!(await record(at, incarnation, taken, settings))) return 'full' as const;
-      if (settings !== null) book.stored(settings);
+    cursor = ahead = left = null;
+    const batch = await untilAborted(reading, signal);
+    if (batch === null) {
+      left = at;
+      return 'done' as const;
     }
-    settingsAreRead ||= sort === 'configure';
-    if (newest === undefined) return 'done' as const;
-    readMax = nextReadMax(events);
-    left = { incarnation, seq: newest.seq };
-    await outbox.trim(newest.seq - 1, incarnation);
-    cursor = { ...left, last: { at: newest.at, mark: markOf(newest) } };
+    const { to, incarnation, hasMore } = batch;
+    // Redis reads while the database writes. With nothing there yet it is better to wait: more goes with one commit.
+    const next = hasMore ? heard(read(to)) : null;
+    if (!(await record(batch))) return 'full' as const;
+    if (batch.events.length > 0) await outbox.trim(to.seq - 1, incarnation);
+    cursor = left = to;
+    ahead = next;
     return 'full' as const;
   }
 
   return createService({ name: 'recorder', periodMs: limits.recordIdleMs, ...loop, tick });
+}
+
+interface Bodies {
+  readonly bodies: TaskBody[];
+  /** Those of whom there was too much to be read at once. */
+  readonly rest: readonly string[];
+}
+
+/** What is stored next, from one place to another. */
+interface Batch extends Bodies {
+  readonly at: RecordCursor;
+  readonly to: RecordCursor;
+  readonly incarnation: string;
+  readonly events: readonly BatchEvent[];
+  readonly tasks: Taken['tasks'];
+  readonly settings: SettingChanges | null;
+  readonly hasMore: boolean;
+}
+
+/** What is recorded of later events, and what these events tell. */
+interface Known {
+  readonly versions: Versions;
+  readonly told: Taken['tasks'];
+}
+
+/** Of a task that is further than its events here some come that are recorded with it. */
+function keep(bodies: TaskBody[], found: readonly (TaskBody | null)[], { versions, told }: Known): void {
+  for (const body of found) {
+    if (body === null) continue;
+    bodies.push(body);
+    const { id, version } = body.task;
+    if (version > (told.get(id) ?? 0)) versions.add(id, version);
+  }
+}
+
+/** Which settings these events may have changed. */
+function settingsIn(events: readonly BatchEvent[], areRead: boolean): 'configure' | 'fire' | null {
+  if (!areRead || events.some(({ kind }) => kind === 'configure')) return 'configure';
+  return events.some(({ kind }) => kind === 'fire') ? 'fire' : null;
+}
+
+/** It is waited for later, when it may have failed. */
+function heard<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  answer.catch(() => {});
+  return answer;
+}
+
+function* partsOf(taskIds: readonly string[]): Generator<readonly string[]> {
+  for (let begin = 0; begin < taskIds.length; begin += limits.batchMax)
+    yield taskIds.slice(begin, begin + limits.batchMax);
 }
 
 function isAtOnePlace(left: RecordPlace, right: RecordPlace): boolean {
@@ -180,19 +247,20 @@ function untilAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Pro
 
 interface Taken {
   readonly events: readonly BatchEvent[];
-  readonly taskIds: readonly string[];
+  /** Whom to read for them, each with the last version that they tell. */
+  readonly tasks: ReadonlyMap<string, number>;
 }
 
-/** The first events whose tasks are stored at once, and whom to read for them. */
+/** The first events whose tasks are stored at once. */
 function takeEvents(events: readonly BatchEvent[], isRecorded: (item: EventItem) => boolean): Taken {
   const taken: BatchEvent[] = [];
-  const ids = new Set<string>();
+  const tasks = new Map<string, number>();
   for (const event of events) {
-    if (ids.size >= limits.recordMax) break;
+    if (tasks.size >= limits.recordMax) break;
     taken.push(event);
-    if (hasBodies(event)) for (const item of event.items) if (!isRecorded(item)) ids.add(item.taskId);
+    if (hasBodies(event)) for (const item of event.items) if (!isRecorded(item)) tasks.set(item.taskId, item.version);
   }
-  return { events: taken, taskIds: [...ids] };
+  return { events: taken, tasks };
 }
 
 /** What was removed has no body any more, and what was pruned is kept by the record as it is. */
@@ -200,25 +268,25 @@ function hasBodies({ kind }: BatchEvent): boolean {
   return kind !== 'prune' && kind !== 'remove';
 }
 
+interface Versions {
+  readonly has: (item: EventItem) => boolean;
+  readonly add: (taskId: string, version: number) => void;
+}
+
 /**
- * Which version was recorded last, of the tasks that were lately: behind a lag a task is read as it stands now, and the events that
- * led there come after.
+ * Which version was recorded last, of the tasks that were ahead of their events: behind a lag a task is read as it stands now, and the
+ * events that led there come after.
  */
-function createVersions() {
-  const versions = new Map<string, number>();
+function createVersions(): Versions {
+  let [older, newer] = [new Map<string, number>(), new Map<string, number>()];
+  const versionOf = (taskId: string): number => newer.get(taskId) ?? older.get(taskId) ?? 0;
   return {
     /** A task that comes into the store begins another life, whose versions begin anew. */
-    has: ({ taskId, version, from }: EventItem): boolean => from !== null && (versions.get(taskId) ?? 0) >= version,
-    add(read: ReadonlyMap<string, number>): void {
-      for (const [taskId, version] of read) versions.set(taskId, version);
-      if (versions.size > 2 * limits.versionsMax) {
-        for (const taskId of versions.keys()) {
-          if (versions.size <= limits.versionsMax) break;
-          versions.delete(taskId);
-        }
-      }
+    has: ({ taskId, version, from }) => from !== null && versionOf(taskId) >= version,
+    add(taskId, version) {
+      newer.set(taskId, version);
+      if (newer.size >= limits.versionsMax) [older, newer] = [newer, new Map()];
     },
-    clear: () => versions.clear(),
   };
 }
 

@@ -6,6 +6,7 @@ import type { SqlDriver, SqlRow, SqlTransaction } from '../../broker/sql/driver.
 import { appendDelta, appendEvents } from '../../broker/sql/step.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished } from '../../core/states.ts';
+import { onNextTurn } from '../../core/time.ts';
 import type { RecordBatch } from '../recording.ts';
 import { advance } from './cursor.ts';
 import { type Bodies, groupsOf, type Minutes, minutesOf, notesOf } from './happened.ts';
@@ -130,6 +131,8 @@ async function storeBodies(
       if (problem !== null) aside.set(one.body.task.id, { seq: upTo, problem });
     }
     if (aside.size === before) sent.push({ writes: writeRows(tx, rows).map(heard), part });
+    // SQLite has written them by now: everybody else in this process gets a turn, who reads the next batch too.
+    await nextTurn();
   }
   if (aside.size > before) throw leftOut;
   for (const { writes, part } of sent) {
@@ -137,6 +140,10 @@ async function storeBodies(
     for (const write of writes) await write;
   }
   trouble.suspects = [];
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise(onNextTurn);
 }
 
 /** It is waited for later, when it may have failed. */
