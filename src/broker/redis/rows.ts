@@ -81,11 +81,11 @@ export type Described = readonly [
   rows: readonly Buffer[],
   leases: readonly number[],
   shapes: readonly (number | Buffer)[],
-  asides: readonly (number | Buffer)[],
+  asides: readonly (Buffer | readonly (Buffer | null)[])[],
 ];
 
-/** Beside a head, by the letters of lua/prelude.lua. */
-type Asides = Partial<Record<'e' | 'r' | 'p' | 'c' | 'w' | 'l' | 'd', string>>;
+/** Beside heads, by the letters of lua/prelude.lua and the places of their tasks. */
+type Asides = Partial<Record<'e' | 'r' | 'p' | 'c' | 'w' | 'l' | 'd', readonly (string | undefined)[]>>;
 
 /** The tasks of an answer, in its order. Neighbours have much in common, and that is read once. */
 export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, asideList]: Described): readonly Task[] {
@@ -93,11 +93,7 @@ export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, a
   const shapes = new Map<Packed, Shape>();
   for (let i = 0; i < shapeList.length; i += 2)
     shapes.set(shapeList[i] as number, JSON.parse(String(shapeList[i + 1])) as Shape);
-  const asides = new Map<number, Asides>();
-  for (let i = 0; i < asideList.length; i += 3) {
-    const place = (asideList[i] as number) - 1;
-    asides.set(place, { ...asides.get(place), [String(asideList[i + 1])]: String(asideList[i + 2]) });
-  }
+  const asides = readAsides(asideList, rows.length);
   const heads = headList.map((head) => unpack(head, 1).values[0] as readonly Packed[]);
   const headNumbers = headOfEach.toString('latin1').split(' ');
   const readRow = createRowReader();
@@ -115,12 +111,33 @@ export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, a
         row: readRow(rows[place] ?? noRow),
         leaseUntil,
         shape,
-        aside: asides.get(place) ?? none,
+        asides,
+        place,
       });
     });
 }
 
-const none: Asides = {};
+function readAsides(list: Described[6], count: number): Asides {
+  const asides: Record<string, readonly (string | undefined)[]> = {};
+  for (let i = 0; i < list.length; i += 3) {
+    const texts = (list[i + 2] as readonly (Buffer | null)[]).map((text) => text?.toString() ?? undefined);
+    const places = String(list[i + 1]);
+    asides[String(list[i])] = places === '' ? texts : spread(texts, places.split(' '), count);
+  }
+  return asides;
+}
+
+/** Texts of some, where they stand among all; places count from 1. */
+function spread(
+  texts: readonly (string | undefined)[],
+  places: readonly string[],
+  count: number,
+): readonly (string | undefined)[] {
+  const all = new Array<string | undefined>(count).fill(undefined);
+  for (const [index, place] of places.entries()) all[Number(place) - 1] = texts[index];
+  return all;
+}
+
 const noRow = Buffer.alloc(0);
 
 interface Row {
@@ -163,12 +180,13 @@ interface Found {
   readonly row: Row;
   readonly leaseUntil: number;
   readonly shape: Shape;
-  readonly aside: Asides;
+  readonly asides: Asides;
+  readonly place: number;
 }
 
 const time = (value: Packed | undefined): number | null => (value === false ? null : (value as number));
 
-function readTask({ id, head, row, leaseUntil, shape, aside }: Found): Task {
+function readTask({ id, head, row, leaseUntil, shape, asides, place }: Found): Task {
   const [flowId, traceparent, firedBy] = row.more;
   const state = head[0] as TaskState;
   return {
@@ -183,11 +201,11 @@ function readTask({ id, head, row, leaseUntil, shape, aside }: Found): Task {
     keepMs: shape[4],
     strictCancel: shape[5],
     group: row.group,
-    limits: aside.l === undefined ? [] : readRules(aside.l),
+    limits: asides.l?.[place] === undefined ? [] : readRules(asides.l?.[place]),
     key: row.key,
     keyForMs: shape[7] === false ? null : shape[7],
     ifExists: shape[6],
-    dependsOn: aside.d === undefined ? [] : readDependencies(aside.d),
+    dependsOn: asides.d?.[place] === undefined ? [] : readDependencies(asides.d?.[place]),
     flowId,
     tags: shape[10] === false ? [] : shape[10],
     traceparent,
@@ -204,11 +222,11 @@ function readTask({ id, head, row, leaseUntil, shape, aside }: Found): Task {
     workerId: head[13] === false ? null : (head[13] as string),
     leaseUntil: state === 'running' ? leaseUntil : null,
     cancelRequestedAt: time(head[18]),
-    cancelReason: aside.w ?? null,
-    progress: aside.p === undefined ? null : (JSON.parse(aside.p) as Progress),
-    checkpoints: aside.c === undefined ? [] : readCheckpoints(aside.c),
-    result: aside.r ?? null,
-    error: aside.e === undefined ? null : (JSON.parse(aside.e) as TaskError),
+    cancelReason: asides.w?.[place] ?? null,
+    progress: asides.p?.[place] === undefined ? null : (JSON.parse(asides.p?.[place]) as Progress),
+    checkpoints: asides.c?.[place] === undefined ? [] : readCheckpoints(asides.c?.[place]),
+    result: asides.r?.[place] ?? null,
+    error: asides.e?.[place] === undefined ? null : (JSON.parse(asides.e?.[place]) as TaskError),
     createdAt: row.createdAt,
     dueAt: head[10] as number,
     startBy: time(head[11]),

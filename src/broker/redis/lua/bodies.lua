@@ -7,29 +7,39 @@
 -- Payloads are read by so many: what does not fit must not be read either.
 local SLICE = 20
 
-local function bytesOf(id)
-  local task = tasks[id]
-  if not task then return 0 end
-  local hasResult = has(task, 'r')
-  return #rows[id] + (hasResult and call('HSTRLEN', prefix .. 'results', id) or 0)
-end
-
-local function fitting(ids)
-  local taken, bytes = {}, 0
-  for from = 1, #ids, SLICE do
-    local to = math.min(from + SLICE - 1, #ids)
-    crowdsOf({ unpack(ids, from, to) }, nil, true)
-    for i = from, to do
-      bytes = bytes + bytesOf(ids[i])
-      if bytes > limits.bodiesBytesMax and i > 1 then return taken end
-      taken[i] = ids[i]
+local function readResults(results, ids)
+  local wanted, isWanted = {}, {}
+  for _, id in ipairs(ids) do
+    local task = tasks[id]
+    if task then
+      if isWanted[task] == nil then isWanted[task] = has(task, 'r') or false end
+      if isWanted[task] then wanted[#wanted + 1] = id end
     end
   end
-  return taken
+  if #wanted == 0 then return end
+  for i, text in ipairs(call('HMGET', prefix .. 'results', unpack(wanted))) do
+    results[wanted[i]] = text
+  end
 end
 
-local ids = fitting(words(ARGV[2]))
-local known, left, place = describe(ids), {}, 0
+-- The first ids, and the results of their tasks.
+local function fitting(ids)
+  local taken, results, bytes = {}, {}, 0
+  for from = 1, #ids, SLICE do
+    local slice = { unpack(ids, from, math.min(from + SLICE - 1, #ids)) }
+    crowdsOf(slice, nil, true)
+    readResults(results, slice)
+    for _, id in ipairs(slice) do
+      bytes = bytes + (tasks[id] and #rows[id] or 0) + (results[id] and #results[id] or 0)
+      if bytes > limits.bodiesBytesMax and #taken > 0 then return taken, results end
+      taken[#taken + 1] = id
+    end
+  end
+  return taken, results
+end
+
+local ids, results = fitting(words(ARGV[2]))
+local known, left, place = describe(ids, nil, results), {}, 0
 for _, id in ipairs(ids) do
   local task = tasks[id]
   if task then

@@ -1,8 +1,13 @@
 -- How tasks leave the store: heads and rows as they are kept, and beside them what these tasks need to be read.
 
--- The ends of leases, in the order of `ids`; 0 for what does not run. One alone when all of them were given just now.
+-- The ends of leases, in the order of `ids`; 0 for what does not run. One alone when all of them were given just now, or none runs.
 local function leasesOf(ids, leaseUntil)
-  if #ids == 0 or leaseUntil then return { leaseUntil } end
+  if leaseUntil then return { leaseUntil } end
+  local isAnyRunning = false
+  for _, id in ipairs(ids) do
+    isAnyRunning = isAnyRunning or tasks[id][STATE] == 'running'
+  end
+  if not isAnyRunning then return { 0 } end
   local leases = {}
   for i, score in ipairs(call('ZMSCORE', prefix .. 'leases', unpack(ids))) do
     leases[i] = tonumber(score) or 0
@@ -17,8 +22,9 @@ local function headsOf(ids)
     local task = tasks[id]
     local number = numbers[task]
     if not number then
-      number = #heads + 1
-      heads[number], numbers[task] = packed[task] or cmsgpack.pack(task), number
+      local text = packed[task] or cmsgpack.pack(task)
+      number = numbers[text] or #heads + 1
+      heads[number], numbers[task], numbers[text] = text, number, number
       local shape = task[SHAPE]
       if not seen[shape] then
         seen[shape] = true
@@ -30,32 +36,51 @@ local function headsOf(ids)
   return heads, #heads > 1 and table.concat(headOfEach, ' ') or '', list
 end
 
--- The texts beside the heads: place, letter, text, …
-local function asidesOf(ids)
+local letterLists = {}
+
+-- Those letters that stand for a text.
+local function lettersOf(aside)
+  local list = letterLists[aside]
+  if not list then
+    list = {}
+    for letter in string.gmatch(aside, '.') do
+      if besides[letter] then list[#list + 1] = letter end
+    end
+    letterLists[aside] = list
+  end
+  return list
+end
+
+-- The texts beside the heads: letter, the places of those that have it, nothing when all do, their texts, … `results` are those that
+-- were read before.
+local function asidesOf(ids, results)
   local wanted, list = {}, {}
   for place, id in ipairs(ids) do
-    local aside = tasks[id][ASIDE]
-    if aside ~= '' then
-      for letter in string.gmatch(aside, '.') do
-        if besides[letter] then
-          wanted[letter] = wanted[letter] or { ids = {}, places = {} }
-          table.insert(wanted[letter].ids, id)
-          table.insert(wanted[letter].places, place)
-        end
-      end
+    for _, letter in ipairs(lettersOf(tasks[id][ASIDE])) do
+      local of = wanted[letter] or { ids = {}, places = {} }
+      wanted[letter] = of
+      local n = #of.ids + 1
+      of.ids[n], of.places[n] = id, place
     end
   end
   for letter, of in pairs(wanted) do
-    for i, text in ipairs(call('HMGET', prefix .. besides[letter], unpack(of.ids))) do
-      list[#list + 1], list[#list + 2], list[#list + 3] = of.places[i], letter, text
+    local texts
+    if letter == 'r' and results then
+      texts = {}
+      for i, id in ipairs(of.ids) do
+        texts[i] = results[id]
+      end
+    else
+      texts = call('HMGET', prefix .. besides[letter], unpack(of.ids))
     end
+    list[#list + 1], list[#list + 2], list[#list + 3] = letter, #of.ids == #ids and '' or table.concat(of.places, ' '), texts
   end
   return list
 end
 
 -- Answers { ids, heads, the head of each, rows, leases, shapes, asides } of those that are known, in the order of `ids`. What was changed
 -- is written before.
-local function describe(ids, leaseUntil)
+local function describe(ids, leaseUntil, results)
   load(ids, true)
   local known, found = {}, {}
   for _, id in ipairs(ids) do
@@ -64,5 +89,5 @@ local function describe(ids, leaseUntil)
     end
   end
   local heads, headOfEach, shapeList = headsOf(known)
-  return { table.concat(known, ' '), heads, headOfEach, found, leasesOf(known, leaseUntil), shapeList, asidesOf(known) }
+  return { table.concat(known, ' '), heads, headOfEach, found, leasesOf(known, leaseUntil), shapeList, asidesOf(known, results) }
 end
