@@ -2,7 +2,14 @@
 
 import type { TaskBody } from '../../broker/broker.ts';
 import { insertAttempts, insertLogs } from '../../broker/sql/attempts.ts';
-import { eachStatement, manyStatement, type SqlRow, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
+import {
+  type Columns,
+  eachStatement,
+  manyStatement,
+  type SqlRow,
+  type SqlTransaction,
+  statement,
+} from '../../broker/sql/driver.ts';
 import { insertEdges } from '../../broker/sql/edges.ts';
 import { insertMembers } from '../../broker/sql/flows.ts';
 import { erase } from '../../broker/sql/remove.ts';
@@ -70,12 +77,26 @@ export async function readRecorded(
 
 const columns = Object.keys(wholeColumns);
 
+const own: ReadonlySet<string> = new Set(
+  'id due_at created_at claimed_at started_at finished_at prune_at key grp options result payload'.split(' '),
+);
+const ownColumns = columnsWhere((name) => own.has(name));
+const sharedColumns = columnsWhere((name) => !own.has(name));
+const ownPlaces = columns.flatMap((name, place) => (own.has(name) ? [place] : []));
+const sharedPlaces = columns.flatMap((name, place) => (own.has(name) ? [] : [place]));
+
+function columnsWhere(isWanted: (name: string) => boolean): Columns {
+  return Object.fromEntries(Object.entries(wholeColumns).filter(([name]) => isWanted(name)));
+}
+
 function insertInto(value: Readonly<Record<string, string>>, from: string): string {
   return `INSERT INTO tasks (${columns.join(', ')}) SELECT ${columns.map((name) => value[name]).join(', ')} ${from}`;
 }
 
 /** Of tasks that have no row. Apart from the others: being ready for a row that is there costs Postgres a tenth of an insert. */
 const insertTasks = manyStatement('record_tasks', {}, wholeColumns, insertInto);
+/** Of such that differ only in what is nearly always a task's own: three quarters of the values are told once for all of them. */
+const insertAlike = manyStatement('record_alike', sharedColumns, ownColumns, insertInto);
 
 /** Of tasks with an older row of the same life. Locks: the rows, which are those of whoever holds the cursor. */
 const replaceTasks = manyStatement(
@@ -256,7 +277,7 @@ function addLogs(rows: PartRows, { body, before }: Written, { lines }: Beside): 
 /** Sends everything without waiting between: it is stored in this order. */
 export function writeRows(tx: SqlTransaction, rows: PartRows): readonly Promise<unknown>[] {
   const sent: Promise<unknown>[] = [];
-  if (rows.fresh.length > 0) sent.push(tx.many(insertTasks, [], rows.fresh));
+  sent.push(...insertFresh(tx, rows.fresh));
   if (rows.replaced.length > 0) sent.push(tx.many(replaceTasks, [], rows.replaced));
   if (rows.attempts.length > 0) sent.push(tx.each(insertAttempts, rows.attempts));
   if (rows.relogged.length > 0) sent.push(tx.query(deleteLogs, idList(rows.relogged)));
@@ -268,4 +289,43 @@ export function writeRows(tx: SqlTransaction, rows: PartRows): readonly Promise<
   if (rows.finished.length > 0) sent.push(tx.query(deleteUnfinished, idList(rows.finished)));
   if (rows.unfinished.length > 0) sent.push(tx.each(insertUnfinished, rows.unfinished));
   return sent;
+}
+
+/** Fewer are not worth a statement of their own, and more sorts than that are not looked for. */
+const alikeMin = 10;
+const sortsMax = 8;
+
+/** Tasks that came, or went on, together are mostly alike, and mostly neighbours. */
+function insertFresh(tx: SqlTransaction, rows: readonly SqlRow[]): readonly Promise<unknown>[] {
+  const sorts: SqlRow[][] = [];
+  const others: SqlRow[] = [];
+  let last: SqlRow[] | undefined;
+  for (const row of rows) {
+    if (!isAlike(last?.[0], row)) last = sorts.find(([first]) => isAlike(first, row));
+    if (last !== undefined) last.push(row);
+    else if (sorts.length === sortsMax) others.push(row);
+    else {
+      last = [row];
+      sorts.push(last);
+    }
+  }
+  const sent: Promise<unknown>[] = [];
+  for (const sort of sorts) {
+    const [first = []] = sort;
+    if (sort.length < alikeMin) others.push(...sort);
+    else {
+      const own = sort.map((row) => pick(row, ownPlaces));
+      sent.push(tx.many(insertAlike, pick(first, sharedPlaces), own));
+    }
+  }
+  if (others.length > 0) sent.push(tx.many(insertTasks, [], others));
+  return sent;
+}
+
+function isAlike(one: SqlRow | undefined, other: SqlRow): boolean {
+  return one !== undefined && sharedPlaces.every((place) => one[place] === other[place]);
+}
+
+function pick(row: SqlRow, places: readonly number[]): SqlRow {
+  return places.map((place) => row[place] ?? null);
 }
