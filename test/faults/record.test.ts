@@ -10,16 +10,7 @@ import { onOwnRedis } from '../support/redis-tests.ts';
 import { cutCalls, silence } from './network.ts';
 import { longestMs, outages } from './outages.ts';
 import { terminateBackends } from './postgres-faults.ts';
-import { type AtEnd, expectValid, pass, type Run, type RunOptions, startRun } from './run.ts';
-
-interface Health {
-  readonly status: string;
-  readonly lagMs: number;
-  readonly record: { readonly gap: { readonly restored: number } | null };
-}
-
-const healthOf = async ({ url }: Run): Promise<Health> =>
-  (await (await fetch(`${url}/api/v1/health`)).json()) as Health;
+import { type AtEnd, expectValid, healthOf, pass, type Run, type RunOptions, startRun } from './run.ts';
 
 async function startRedisFor(atEnd: AtEnd): Promise<string> {
   const redis = await startRedis(['--appendonly', 'yes']);

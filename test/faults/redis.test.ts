@@ -4,12 +4,12 @@ import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { type FaultProxy, startFaultProxy } from '../../src/servers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../../src/servers/redis.ts';
-import { readClientLog } from '../e2e/logs.ts';
+import { machineMs, readClientLog, readEffects } from '../e2e/logs.ts';
 import { until } from '../e2e/processes.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
 import { cutCalls, silence } from './network.ts';
 import { outages } from './outages.ts';
-import { type AtEnd, expectValid, pass, type Run, startRun } from './run.ts';
+import { type AtEnd, expectValid, healthOf, pass, type Run, type RunOptions, startRun } from './run.ts';
 
 interface RedisRun extends Run {
   readonly server: Run['server'];
@@ -18,7 +18,11 @@ interface RedisRun extends Run {
 }
 
 /** A Redis of its own, as it is run where tasks count. */
-async function startOnRedis(atEnd: AtEnd, settings: readonly string[] = []): Promise<RedisRun> {
+async function startOnRedis(
+  atEnd: AtEnd,
+  settings: readonly string[] = [],
+  more: Partial<RunOptions> = {},
+): Promise<RedisRun> {
   const redis = await startRedis(['--appendonly', 'yes', ...settings]);
   atEnd(redis.stop);
   const admin = new Redis({ path: redis.path });
@@ -26,7 +30,7 @@ async function startOnRedis(atEnd: AtEnd, settings: readonly string[] = []): Pro
   admin.on('error', () => undefined);
   atEnd(async () => admin.disconnect());
   const place = { broker: redis.url };
-  return { ...(await startRun({ place, direct: place }, atEnd)), redis, admin };
+  return { ...(await startRun({ place, direct: place, ...more }, atEnd)), redis, admin };
 }
 
 async function startBehindProxy(atEnd: AtEnd): Promise<Run & { readonly proxy: FaultProxy }> {
@@ -37,6 +41,10 @@ async function startBehindProxy(atEnd: AtEnd): Promise<Run & { readonly proxy: F
   const place = { broker: `redis://127.0.0.1:${proxy.port}` };
   return { ...(await startRun({ place, direct: { broker: redis.url } }, atEnd)), proxy };
 }
+
+/** How long after its event an answer is noted, and how long after a loss the runs of then have ended. */
+const answerMs = 500;
+const endMs = 2_000;
 
 /** The codes of the answers that were none, from now on. */
 function refusalsOf(run: Run): () => ReadonlySet<string> {
@@ -96,6 +104,34 @@ await onOwnRedis(() => {
         await run.goesOn();
       }
       expectValid(await run.finish());
+    });
+
+    test('that is wiped is noticed, has back what was recorded, and the loss is shown', async ({ onTestFinished }) => {
+      // More than 20 slots can do.
+      const run = await startOnRedis(onTestFinished, [], { rate: 90, input: { ms: 400 } });
+      const queued = async () => (await run.store.broker.getQueues())[0]?.counts.queued ?? 0;
+      await until('tasks wait', async () => (await queued()) > 60);
+      const wipedAt = machineMs();
+      await run.admin.flushall();
+      // Whoever asks for nothing else is told nothing: this process works on what is there now.
+      await run.store.broker.info();
+      const gap = async () => (await healthOf(run)).record?.gap;
+      await until('the gap is told', async () => ((await gap())?.restored ?? 0) > 40);
+      const recordedUntil = Date.parse((await gap())?.from ?? '') - (Date.now() - machineMs());
+      await run.goesOn();
+      expect(await (await fetch(run.url)).text()).toContain('The live store lost what it had');
+      expect(await run.ask('db', 'status')).toMatchObject({
+        code: 0,
+        output: expect.stringMatching(/^gap\t\d+ brought back/m),
+      });
+      const lately = new Set(
+        [...readClientLog(run.scenario.folder), ...readEffects(run.scenario.folder)]
+          .filter(({ at }) => at > recordedUntil - answerMs && at < wipedAt + endMs)
+          .map(({ taskId }) => taskId),
+      );
+      const { violations } = await run.finish(lately.size);
+      // Whatever the record had not heard of is lost, and nothing else.
+      expect(violations.filter(({ taskId }) => taskId === null || !lately.has(taskId))).toEqual([]);
     });
 
     test('behind half-open connections is reached on new ones', async ({ onTestFinished }) => {
