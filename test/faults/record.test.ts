@@ -10,26 +10,26 @@ import { onOwnRedis } from '../support/redis-tests.ts';
 import { cutCalls, silence } from './network.ts';
 import { longestMs, outages } from './outages.ts';
 import { terminateBackends } from './postgres-faults.ts';
-import { type AtEnd, expectValid, healthOf, pass, type Run, type RunOptions, startRun } from './run.ts';
+import { type Context, expectValid, healthOf, pass, type Run, type RunOptions, startRun } from './run.ts';
 
-async function startRedisFor(atEnd: AtEnd): Promise<string> {
+async function startRedisFor(context: Context): Promise<string> {
   const redis = await startRedis(['--appendonly', 'yes']);
-  atEnd(redis.stop);
+  context.onTestFinished(redis.stop);
   return redis.url;
 }
 
 await onOwnRedis(() =>
   onPostgres(({ createDatabase }) => {
-    async function startWith(record: string, atEnd: AtEnd, more: Partial<RunOptions> = {}): Promise<Run> {
-      const place = { broker: await startRedisFor(atEnd), record };
-      return startRun({ place, direct: place, ...more }, atEnd);
+    async function startWith(record: string, context: Context, more: Partial<RunOptions> = {}): Promise<Run> {
+      const place = { broker: await startRedisFor(context), record };
+      return startRun({ place, direct: place, ...more }, context);
     }
 
     describe.concurrent('a record in Postgres', () => {
-      test('that is shut down at once and started again misses nothing', async ({ onTestFinished }) => {
+      test('that is shut down at once and started again misses nothing', async (context) => {
         const postgres = await startPostgres(['fsync=off']);
-        onTestFinished(postgres.stop);
-        const run = await startWith(postgres.url, onTestFinished);
+        context.onTestFinished(postgres.stop);
+        const run = await startWith(postgres.url, context);
         for (const { ms } of outages) {
           await postgres.kill();
           await pass(ms);
@@ -41,23 +41,23 @@ await onOwnRedis(() =>
         expect(run.counts().refused).toBe(0);
       });
 
-      test('whose backends are terminated time and again misses nothing', async ({ onTestFinished }) => {
+      test('whose backends are terminated time and again misses nothing', async (context) => {
         const url = await createDatabase();
-        const run = await startWith(url, onTestFinished);
+        const run = await startWith(url, context);
         for (const { ms } of outages) await terminateBackends(run, { url, ms });
         expectValid(await run.finish());
         expect(run.counts().refused).toBe(0);
       });
 
-      test('behind half-open connections and lost answers misses nothing', async ({ onTestFinished }) => {
+      test('behind half-open connections and lost answers misses nothing', async (context) => {
         const url = await createDatabase();
         const { hostname: host, port } = new URL(url);
         const proxy = await startFaultProxy({ target: { host, port: Number(port) }, protocol: 'postgres' });
-        onTestFinished(proxy.close);
-        const broker = await startRedisFor(onTestFinished);
+        context.onTestFinished(proxy.close);
+        const broker = await startRedisFor(context);
         const record = Object.assign(new URL(url), { port: String(proxy.port) }).href;
         const options = { place: { broker, record }, direct: { broker, record: url } };
-        const run = { ...(await startRun(options, onTestFinished)), proxy };
+        const run = { ...(await startRun(options, context)), proxy };
         for (const { ms } of outages) {
           await silence(run, ms);
           await cutCalls(run, { ms, request: /^(commit|update|insert|with|select)\b/i });
@@ -67,12 +67,10 @@ await onOwnRedis(() =>
       });
     });
 
-    test('a record that is away while 1,000 tasks a second come is told to be late, and catches up', async ({
-      onTestFinished,
-    }) => {
+    test('a record that is away while 1,000 tasks a second come is told to be late, and catches up', async (context) => {
       const postgres = await startPostgres(['fsync=off']);
-      onTestFinished(postgres.stop);
-      const run = await startWith(postgres.url, onTestFinished, { rate: 1_000, input: {} });
+      context.onTestFinished(postgres.stop);
+      const run = await startWith(postgres.url, context, { rate: 1_000, input: {} });
       const lagOf = async (): Promise<number> => (await healthOf(run)).lagMs;
       await postgres.kill();
       const before = run.counts();

@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
+import { expect, type TestContext } from 'vitest';
 import { connect, connectDriver } from '../../src/broker/connect.ts';
 import { isRedis } from '../../src/broker/store-url.ts';
 import { createJudge } from '../../src/checker/judge.ts';
@@ -27,8 +27,15 @@ export interface Place {
   readonly record?: string;
 }
 
-/** Takes what is to be done at the end of the test, the last given first. */
-export type AtEnd = (end: () => Promise<void>) => void;
+/** Of a test: its end is that of all that was started in it, and what came of it is kept with its result. */
+export type Context = Pick<TestContext, 'onTestFinished' | 'task'>;
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** What the run of a scenario came to, as `npm run test:long` writes it down. */
+    run?: Counts;
+  }
+}
 
 export interface RunOptions {
   /** Where the processes find their store. */
@@ -78,9 +85,9 @@ const goesOnWithinMs = 40_000;
 const memoryMaxMb = 400;
 
 /** Starts it, and waits until work goes on. Ends with the test. */
-export async function startRun(options: RunOptions, atEnd: AtEnd): Promise<Run> {
+export async function startRun(options: RunOptions, context: Context): Promise<Run> {
   const scenario = createScenario();
-  atEnd(() => scenario.end());
+  context.onTestFinished(() => scenario.end());
   writeTask(scenario);
   const file = `sqlite:${scenario.folder}/record.db`;
   const recordOf = ({ broker, record = file }: Place): string | null => (isRedis(broker) ? record : null);
@@ -94,7 +101,7 @@ export async function startRun(options: RunOptions, atEnd: AtEnd): Promise<Run> 
   };
   const store = connect(options.direct.broker, { store: recordOf(options.direct) });
   await store.broker.open();
-  atEnd(() => store.close());
+  context.onTestFinished(() => store.close());
   const server = scenario.command(['server', 'start', '--json', '--port', '0'], { env });
   const worker = scenario.command(['worker', 'start', '--json', '--concurrency', '20'], { env });
   const { url } = (await server.heard('ready')) as unknown as { readonly url: string };
@@ -131,6 +138,7 @@ export async function startRun(options: RunOptions, atEnd: AtEnd): Promise<Run> 
       child.send('SIGTERM');
       expect(await child.exited).toEqual({ code: 0, signal: null });
     }
+    context.task.meta.run = counts();
     return judge(options, scenario, { store, database: recordOf(options.direct) ?? options.direct.broker });
   };
 

@@ -1,4 +1,4 @@
-/** The whole engine on a virtual clock and a real Postgres, from seeds: `npm test` runs some, `SIMULATION=full` more. */
+/** The whole engine on a virtual clock and a real Postgres, from seeds: `npm test` runs some, `SIMULATION=full` 30, `long` 100. */
 
 import { expect, test } from 'vitest';
 import { onPostgres } from '../support/postgres-tests.ts';
@@ -7,7 +7,8 @@ import { runSeed } from './run-seed.ts';
 import { simulate } from './simulate.ts';
 
 /** Two at a time: a seed is thousands of transactions. */
-const parts = Array.from({ length: process.env.SIMULATION === 'full' ? 15 : 5 }, (_, part) => 1 + 2 * part);
+const length = { full: 15, long: 50 }[process.env.SIMULATION ?? ''] ?? 5;
+const parts = Array.from({ length }, (_, part) => 1 + 2 * part);
 
 /** Where no order is asked for, Postgres answers in any. Events are numbered on from those of the world before. */
 const inOrder = (line: string): string =>

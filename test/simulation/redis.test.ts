@@ -1,4 +1,4 @@
-/** The whole engine on a virtual clock and a real Redis, from seeds: `npm test` runs some, `SIMULATION=full` more. */
+/** The whole engine on a virtual clock and a real Redis, from seeds: `npm test` runs some, `SIMULATION=full` 100, `long` 300. */
 
 import { expect, test } from 'vitest';
 import { onOwnRedis } from '../support/redis-tests.ts';
@@ -6,7 +6,8 @@ import { redisWorlds } from './redis-store.ts';
 import { runSeed } from './run-seed.ts';
 import { simulate } from './simulate.ts';
 
-const parts = Array.from({ length: process.env.SIMULATION === 'full' ? 20 : 4 }, (_, part) => 1 + 5 * part);
+const length = { full: 20, long: 60 }[process.env.SIMULATION ?? ''] ?? 4;
+const parts = Array.from({ length }, (_, part) => 1 + 5 * part);
 
 await onOwnRedis((server) => {
   const store = redisWorlds({ path: server.path });
