@@ -72,27 +72,29 @@ export function createService(options: ServiceOptions): Service {
     disarm();
     again = false;
     ticking = true;
-    ending = tick(mine.signal).then((waitMs) => {
+    ending = tick(mine.signal).then((waitAfter) => {
+      // In one turn with the end of the tick: who wakes it in between would be heard by nobody.
       ticking = false;
       if (controller !== mine) return;
+      const waitMs = waitAfter();
       if (failures === 0 && (again || waitMs === 0)) askForTurn();
       else arm(waitMs);
     });
   }
 
-  async function tick(signal: AbortSignal): Promise<number> {
+  /** Answers what tells how long to wait. */
+  async function tick(signal: AbortSignal): Promise<() => number> {
     try {
       const result = await options.tick(signal);
       if (failures > 0) options.report({ kind: 'recovered', service: options.name, failures });
       failures = 0;
-      return result === 'full' ? 0 : Math.min(spread(periodMs()), Math.max(1, options.dueMs?.() ?? Infinity));
+      return () => (result === 'full' ? 0 : Math.min(spread(periodMs()), Math.max(1, options.dueMs?.() ?? Infinity)));
     } catch (error) {
-      if (signal.aborted) return 0;
+      if (signal.aborted) return () => 0;
       failures += 1;
       options.report({ kind: 'failed', service: options.name, error, failures });
-      return spread(
-        Math.min(backoffFirstMs * 2 ** Math.min(failures - 1, 20), options.backoffMaxMs ?? limits.backoffMaxMs),
-      );
+      return () =>
+        spread(Math.min(backoffFirstMs * 2 ** Math.min(failures - 1, 20), options.backoffMaxMs ?? limits.backoffMaxMs));
     }
   }
 
