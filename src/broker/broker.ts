@@ -347,6 +347,11 @@ export interface Broker {
   /** Waits for calls in flight. Closing twice is one close. */
   close(): Promise<void>;
   info(): Promise<BrokerInfo>;
+  /**
+   * Present where connections lead to the store: makes them anew. Calls under way end as on a lost connection, or by their deadlines;
+   * those that come after go to the store on new ones. Nothing is lost by it.
+   */
+  reconnect?(): void;
   /** A store whose steps are costly asks `taker` when tasks are enqueued here; others may leave it at the signal. */
   subscribe(listener: (signal: Signal) => void, taker?: Taker): Unsubscribe;
 

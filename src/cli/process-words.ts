@@ -102,6 +102,13 @@ export function showRuns(call: Call, store: Store, { worker }: ComposedWorker): 
       `The event loop turns again: it was blocked for ${formatDuration(blockedMs)}${who}${at === null ? '' : `, at ${at}`}. Its leases were kept.`,
     );
   });
+  worker.on('stalled', ({ forMs, waiting }) => {
+    const what =
+      waiting === null
+        ? `A call to the store had no end for ${formatDuration(forMs)}`
+        : `Nothing was claimed for ${formatDuration(forMs)} though ${waiting === 1 ? '1 task' : `${waiting} tasks`} waited`;
+    call.output.warn(`${what}: connected anew.`);
+  });
   worker.on('stray', (event) =>
     call.output.warn(`${event.name} ${event.id} left something behind: ${event.error?.message ?? 'nobody knows what'}`),
   );

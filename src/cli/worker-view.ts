@@ -75,7 +75,7 @@ export function slotsText({ running, concurrency }: WorkerDocument): string {
 }
 
 function workerFields(worker: WorkerRecordDocument): Field[] {
-  const { blocked, commands, loopLagMs } = worker;
+  const { blocked, commands, loopLagMs, stall } = worker;
   return [
     { label: 'Slots', text: `${slotsText(worker)}   ${queuesText(worker)}`, raw: queuesText(worker) },
     { label: 'Running', text: null, raw: `${worker.running}/${worker.concurrency}` },
@@ -92,6 +92,7 @@ function workerFields(worker: WorkerRecordDocument): Field[] {
       text: blocked === null ? null : blockedText(blocked),
       style: 'error',
     },
+    { label: 'Stalled', text: stall === null ? null : stallText(stall), style: 'warning' },
     { label: 'Tasks', text: worker.tasks.join(', ') },
     { label: 'Not heard', text: commands.length === 0 ? null : commands.map(commandText).join(', '), style: 'warning' },
   ];
@@ -100,6 +101,11 @@ function workerFields(worker: WorkerRecordDocument): Field[] {
 function blockedText({ forMs, handlers, at }: NonNullable<WorkerDocument['blocked']>): string {
   const who = handlers.length === 0 ? '' : ` by ${handlers.join(' or ')}`;
   return `its event loop has not turned for ${formatDuration(forMs)}${who}${at === null ? '' : `, at ${at}`}`;
+}
+
+function stallText({ forMs, waiting, agoMs }: NonNullable<WorkerDocument['stall']>): string {
+  const what = waiting === null ? 'a call had no end' : `given nothing while ${waiting} waited`;
+  return `${what} for ${formatDuration(forMs)}, connected anew ${formatDuration(agoMs)} ago`;
 }
 
 function commandText({ command }: SentCommand): string {

@@ -182,6 +182,13 @@ export const limits = {
   loopBlockMaxMs: 10 * 60_000,
   /** How long news of a run (start, progress, logs) gathers before it is sent ahead of the next heartbeat. */
   newsMs: 1_000,
+  /**
+   * How long free slots may be given nothing, or a call have no end, before a worker doubts its way to the store, and how often it looks.
+   * Every driver gives up a call before that. For so long people are told of it.
+   */
+  stallMs: 30_000,
+  stallLookMs: 5_000,
+  stallToldMs: 10 * 60_000,
   /** Stopping: how long handlers are waited for, how long after their abort, and how long settlements are flushed. */
   drainMs: 25_000,
   abortMs: 5_000,

@@ -58,6 +58,17 @@ export interface Presence {
   readonly loopLagMs?: number;
   /** Present while its event loop does not turn. */
   readonly blocked?: LoopBlock;
+  /** Present for `limits.stallToldMs` after a stall. */
+  readonly stall?: StallMark;
+}
+
+/** A time in which free slots were given nothing although tasks waited, until the process made its connections anew. */
+export interface StallMark {
+  readonly forMs: number;
+  /** How many tasks waited; `null` when nobody could ask, since a call of the store had no end. */
+  readonly waiting: number | null;
+  /** How long ago it ended when this was published. */
+  readonly agoMs: number;
 }
 
 /** An event loop that does not turn, because a handler computes without a pause. */

@@ -29,6 +29,7 @@ export function NeedsAttention({
   const listening = workers.filter(({ state, concurrency }) => state !== 'silent' && concurrency > 0).length;
   const concerns = [
     ...workers.flatMap(blockOf),
+    ...workers.flatMap(stallOf),
     ...lossesOf(health),
     ...refusedOf(health.relay),
     ...queues.flatMap((queue) => concernsOf(queue, listening)),
@@ -123,6 +124,21 @@ function blockOf({ name, state, blocked }: WorkerDocument): readonly Concern[] {
       title: `The event loop of ${name} has not turned for ${formatDuration(forMs)}`,
       more: `${who}${at === null ? '' : `; it stands at ${at}`}. Where exactly:`,
       command: `taskflow worker stack ${shellWord(name)}`,
+    },
+  ];
+}
+
+/** Once is no concern of today; it is one of whoever looks after network and store. */
+function stallOf({ name, state, stall }: WorkerDocument): readonly Concern[] {
+  if (stall === null || state === 'silent') return [];
+  const { forMs, waiting, agoMs } = stall;
+  const lasted = formatDuration(forMs);
+  return [
+    {
+      look: 'retrying',
+      title: waiting === null ? `A call of ${name} to the store had no end` : `${name} was given no task for ${lasted}`,
+      more: `${waiting === null ? `It was given up after ${lasted}` : `${count(waiting)} waited`}. It connected anew ${formatDuration(agoMs)} ago.`,
+      command: null,
     },
   ];
 }

@@ -21,6 +21,8 @@ export interface HealthDocument {
   readonly workers: number;
   readonly slots: number;
   readonly running: number;
+  /** Living workers that were lately given nothing although tasks waited, until they connected anew. */
+  readonly stalled: number;
   /** How far the record is behind the live store, also while it cannot be reached. */
   readonly lagMs: number;
   /** `null` where the live store is the record itself. */
@@ -78,6 +80,7 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
       workers: living.length,
       slots: living.reduce((sum, worker) => sum + worker.concurrency, 0),
       running: living.reduce((sum, worker) => sum + worker.running, 0),
+      stalled: living.filter(({ stall }) => stall !== undefined).length,
       lagMs,
       ...beside,
       now: isoTime(info.now),

@@ -1,7 +1,7 @@
 /** Operations on workers. */
 
 import type { SentCommand } from '../core/commands.ts';
-import { isAlive, type LoopBlock, type WorkerRecord } from '../core/presence.ts';
+import { isAlive, type LoopBlock, type StallMark, type WorkerRecord } from '../core/presence.ts';
 import { isoTime } from '../core/time.ts';
 import type { Operation } from './operation.ts';
 import type { Nothing } from './schemas.ts';
@@ -32,6 +32,8 @@ export interface WorkerDocument {
   readonly loopLagMs: number | null;
   /** Given while its event loop does not turn, with the handlers that may be the cause. */
   readonly blocked: LoopBlock | null;
+  /** Given for a while after its free slots were given nothing although tasks waited; it has made its connections anew. */
+  readonly stall: StallMark | null;
   /** What it was told and has not heard yet. */
   readonly commands: readonly SentCommand[];
 }
@@ -70,6 +72,7 @@ export function workerDocument(record: WorkerRecord, now: number): WorkerDocumen
     silentMs: Math.max(0, now - record.beatAt),
     loopLagMs: record.loopLagMs ?? null,
     blocked: record.blocked ?? null,
+    stall: record.stall ?? null,
     commands: record.commands,
   };
 }

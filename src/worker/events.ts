@@ -7,6 +7,7 @@ import type { Reason } from '../core/states.ts';
 import type { TaskError, Verdict } from '../core/task.ts';
 import type { Attempt } from './attempt.ts';
 import type { Standstill } from './guard-watch.ts';
+import type { Stall } from './watchdog.ts';
 
 /** One run of one task. */
 export interface RunEvent {
@@ -53,6 +54,8 @@ export interface WorkerEvents {
   stuck: RunEvent;
   /** Its event loop turns again after a standstill that its guard noticed. */
   blocked: Standstill;
+  /** Free slots were given nothing while tasks waited, or a call had no end, until it made its connections anew. */
+  stalled: Stall;
   /** It was told to drain, resume, scale, tell its stacks or restart. */
   command: CommandEvent;
   /** Its handler, or something that handler left behind, failed and nobody caught it, or it called `process.exit`. */

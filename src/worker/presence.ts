@@ -1,7 +1,7 @@
 /** What a worker publishes of itself: where it runs, what it serves, and the tasks it knows. */
 
 import type { TaskDefinition } from '../core/definition.ts';
-import type { Definition, Presence } from '../core/presence.ts';
+import type { Definition, Presence, StallMark } from '../core/presence.ts';
 import type { ProcessPlace } from '../engine/host.ts';
 import type { Pools } from './pools.ts';
 
@@ -46,6 +46,7 @@ export function workerPresence(
     readonly state: Presence['state'];
     readonly services: boolean;
     readonly loopLagMs: number | null;
+    readonly stall: StallMark | null;
     readonly withDefinitions: boolean;
   },
 ): Presence {
@@ -60,5 +61,6 @@ export function workerPresence(
     server: false,
     definitions: now.withDefinitions ? definitions : null,
     ...(now.loopLagMs === null ? {} : { loopLagMs: now.loopLagMs }),
+    ...(now.stall === null ? {} : { stall: now.stall }),
   };
 }

@@ -3,7 +3,7 @@
 import type { ClaimRequest, Offer, SettleResult, Taker } from '../broker/broker.ts';
 import { type Chance, createToken } from '../core/chance.ts';
 import { toTaskError } from '../core/error-facts.ts';
-import { isRefusal, TaskFlowError } from '../core/errors.ts';
+import { isRefusal, TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ClaimedTask, Outcome, Settlement } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
@@ -45,6 +45,8 @@ export interface Settler {
   readonly offer: Taker;
   /** Settlements and claims that the store has not answered. */
   readonly pending: number;
+  /** Gives up the calls that began before then, by `clock.elapsed()`: whether they were done is not known. Answers how many. */
+  giveUp(startedBefore: number): number;
   /** From now on nothing new is claimed. A claim whose answer was lost is asked again, to hand its tasks back. */
   close(): void;
   /** Claims again. */
@@ -72,18 +74,19 @@ export function createSettler(options: SettlerOptions): Settler {
   /** What failed beside a claim is tried along with one, whose failure makes the loop wait. */
   let hasFailedAside = false;
   let unanswered: SentClaim | null = null;
-  /** The claim is with an enqueue, which will tell. */
-  let isOffered = false;
+  /** Since when the claim is with an enqueue, which will tell; `null` when it is not. */
+  let offeredAt: number | null = null;
   /** What the last claim brought waits for the next call to be sent. */
   let isHeld = false;
   let closed = false;
   let roundTripMs = 0;
+  const calls = createCalls(clock);
 
   async function tick(): Promise<TickResult> {
     const taken = takeBatch();
     // With more to settle than one call carries, claiming more would only add to it; and what may be refused goes alone.
     const isAlone = unsettled.length > 0 || isSuspect(taken[0]);
-    const claim = isAlone || isOffered ? null : (unanswered ?? nextClaim());
+    const claim = isAlone || offeredAt !== null ? null : (unanswered ?? nextClaim());
     if (taken.length === 0 && claim === null) {
       begin();
       return 'done';
@@ -117,10 +120,10 @@ export function createSettler(options: SettlerOptions): Settler {
   }
 
   async function call(attempts: readonly Attempt[], claim: SentClaim | null): Promise<readonly ClaimedTask[]> {
-    if (attempts.length === 0) return claim === null ? [] : broker.claim(claim.request);
+    if (attempts.length === 0) return claim === null ? [] : calls.answerOf(broker.claim(claim.request));
     sent += attempts.length;
     try {
-      const answer = await broker.settle(settlementsOf(attempts), claim?.request);
+      const answer = await calls.answerOf(broker.settle(settlementsOf(attempts), claim?.request));
       hasFailedAside = false;
       for (const [index, attempt] of attempts.entries()) {
         const result = answer.results[index];
@@ -222,11 +225,13 @@ export function createSettler(options: SettlerOptions): Settler {
         if (!claim?.request.queues.some(({ name }) => queues.includes(name))) return null;
         made = claim;
         unanswered = claim;
-        isOffered = true;
+        offeredAt = clock.elapsed();
         return claim.request;
       },
       taken(claimed) {
-        isOffered = false;
+        // Given up, it is asked for again as a claim.
+        if (unanswered !== made || offeredAt === null) return;
+        offeredAt = null;
         unanswered = null;
         options.onClaimed(claimed, firstSentAt, firstSentAt);
         options.onReady();
@@ -234,7 +239,8 @@ export function createSettler(options: SettlerOptions): Settler {
         if (isMore || unsettled.length > 0) options.onWork();
       },
       failed() {
-        isOffered = false;
+        if (unanswered !== made || offeredAt === null) return;
+        offeredAt = null;
         options.onWork();
       },
     };
@@ -257,11 +263,42 @@ export function createSettler(options: SettlerOptions): Settler {
     get pending() {
       return unsettled.length + sent + (unanswered === null ? 0 : 1);
     },
+    giveUp(startedBefore) {
+      const old = calls.giveUp(startedBefore);
+      const isOfferOld = offeredAt !== null && offeredAt < startedBefore;
+      if (isOfferOld) {
+        offeredAt = null;
+        options.onWork();
+      }
+      return old + Number(isOfferOld);
+    },
     close() {
       closed = true;
     },
     open() {
       closed = false;
+    },
+  };
+}
+
+/** The calls that the store has not answered. */
+function createCalls(clock: Clock) {
+  const underWay = new Set<{ readonly since: number; readonly reject: (error: unknown) => void }>();
+  return {
+    /** What the store answers, unless the call is given up. */
+    answerOf: <Answer>(call: Promise<Answer>): Promise<Answer> =>
+      new Promise((resolve, reject) => {
+        const entry = { since: clock.elapsed(), reject };
+        underWay.add(entry);
+        call.then(resolve, reject).finally(() => underWay.delete(entry));
+      }),
+    giveUp(startedBefore: number): number {
+      const old = [...underWay].filter(({ since }) => since < startedBefore);
+      for (const entry of old) {
+        underWay.delete(entry);
+        entry.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'a call had no end' }));
+      }
+      return old.length;
     },
   };
 }

@@ -23,8 +23,8 @@ import { type WorkerFacts, workerPresence } from './presence.ts';
 import { createQuiet } from './quiet.ts';
 import { createRunner, type Runner } from './runner.ts';
 import { createServices, type Services } from './services.ts';
-import { createSettler, type Settler } from './settler.ts';
 import { runningSlots, slotStacks } from './slot-stacks.ts';
+import { createWatchedSettler, type WatchedSettler } from './watchdog.ts';
 import { createWheel, type Wheel } from './wheel.ts';
 
 export type { StopOptions, Worker, WorkerOptions } from './options.ts';
@@ -52,7 +52,7 @@ class LocalWorker implements Worker {
   readonly #emitter = createEmitter();
   readonly #wheel: Wheel;
   readonly #leases: Leases;
-  readonly #settler: Settler;
+  readonly #settler: WatchedSettler;
   readonly #keeper: Keeper;
   readonly #guard: Guard;
   readonly #runner: Runner;
@@ -77,13 +77,8 @@ class LocalWorker implements Worker {
     this.id = this.#facts.workerId;
     this.#pools = createPools(options.queues ?? ['default'], options.concurrency ?? concurrencyDefault);
     this.#quiet = createQuiet(clock);
-    this.#services = createServices({
-      ...options,
-      clock,
-      chance,
-      report,
-      onDeparted: () => this.#keeper.beatNow(true),
-    });
+    const onDeparted = (): void => this.#keeper.beatNow(true);
+    this.#services = createServices({ ...options, clock, chance, report, onDeparted });
     this.#wheel = createWheel(clock);
     this.#leases = createLeases({
       clock,
@@ -93,7 +88,7 @@ class LocalWorker implements Worker {
       onRenewed: () => this.#fillAll(),
       onUnsent: () => this.#keeper.beatNow(false),
     });
-    this.#settler = createSettler({
+    this.#settler = createWatchedSettler({
       store: options.store,
       clock,
       chance,
@@ -106,6 +101,9 @@ class LocalWorker implements Worker {
       onSpawnRefused: (attempt, outcome) => this.#judge(attempt, outcome),
       onRefused: (attempt) => this.#drop(attempt),
       onWork: () => this.#loop.wake(),
+      isDraining: () => this.#isDraining,
+      onStall: (stall) => this.#emitter.emit('stalled', () => stall),
+      report,
     });
     this.#keeper = createKeeper({
       broker,
@@ -143,6 +141,7 @@ class LocalWorker implements Worker {
     this.#keeper.start();
     this.#guard.start();
     this.#loop.start();
+    this.#settler.start();
   }
 
   stop(options: StopOptions = {}): Promise<void> {
@@ -321,13 +320,9 @@ class LocalWorker implements Worker {
   }
 
   #listen(signal: Signal): void {
-    if (signal.kind === 'work' && this.#serves(signal.queues)) this.#loop.wake();
+    if (signal.kind === 'work' && (signal.queues?.some(this.#pools.serves) ?? true)) this.#loop.wake();
     if (signal.kind === 'cancel' && this.#leases.ask(signal.taskIds)) this.#keeper.beatNow(false);
     if (signal.kind === 'command' && (signal.workerIds?.includes(this.id) ?? true)) this.#keeper.listenNow();
-  }
-
-  #serves(queues: readonly string[] | null): boolean {
-    return queues === null || queues.some((queue) => this.#pools.serves(queue));
   }
 
   get #isDraining(): boolean {
@@ -365,6 +360,7 @@ class LocalWorker implements Worker {
       state: this.#state,
       services: this.#services.isRunning,
       loopLagMs: this.#guard.loopLagMs,
+      stall: this.#settler.mark,
       withDefinitions,
     });
   }
@@ -389,7 +385,10 @@ class LocalWorker implements Worker {
     await this.#runner.stop();
     await this.#quiet.until(() => this.#settler.pending === 0, limits.flushMs);
     // A call of the store that hangs must not keep the process.
-    await this.#quiet.within(Promise.all([this.#loop.stop(), this.#services.stop()]), limits.flushMs);
+    await this.#quiet.within(
+      Promise.all([this.#loop.stop(), this.#settler.stop(), this.#services.stop()]),
+      limits.flushMs,
+    );
     this.#unsubscribe?.();
     this.#wheel.close();
     for (const attempt of this.#leases.all) attempt.abort('lost', taskFlowError('LEASE_LOST', { id: attempt.task.id }));

@@ -2,7 +2,8 @@
 
 import { expect } from 'vitest';
 import type { Broker } from '../../src/broker/broker.ts';
-import { claimRequest, heartbeatRequest, overdueRequest, startAt } from './samples.ts';
+import { repeat } from '../integration/lost-replies.ts';
+import { claimRequest, heartbeatRequest, newTask, overdueRequest, sampleId, startAt } from './samples.ts';
 import type { Case } from './world.ts';
 
 const everyCall: Readonly<Record<string, (broker: Broker) => Promise<unknown>>> = {
@@ -88,6 +89,22 @@ export const infoCases: readonly Case[] = [
       const connection = await world.store.connect();
       await connection.close();
       await world.put();
+    },
+  ],
+  [
+    'connections made anew lead to the same data, and what was under way is done once or not at all',
+    async (world) => {
+      const connection = await world.store.connect();
+      const tasks = Array.from({ length: 20 }, (_none, place) => newTask(sampleId(place + 1)));
+      const calls = tasks.map((task) => connection.enqueue([task]));
+      connection.reconnect?.();
+      for (const call of await Promise.allSettled(calls))
+        if (call.status === 'rejected') expect(call.reason).toMatchObject({ code: 'STORE_UNREACHABLE' });
+      await repeat(() => connection.enqueue(tasks));
+      connection.reconnect?.();
+      expect((await repeat(() => connection.getQueues()))[0]?.counts).toEqual({ queued: tasks.length });
+      await connection.close();
+      connection.reconnect?.();
     },
   ],
 ];

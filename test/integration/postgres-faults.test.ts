@@ -65,6 +65,17 @@ await onPostgres(({ url }) => {
       expect(terminated).toBeGreaterThan(5);
     });
 
+    test('is reached over new connections once they are made anew, and who was on the old ones ends there', async () => {
+      const broker = await openBroker(url);
+      const backend = async () => (await broker.driver.read((tx) => tx.execute('SELECT pg_backend_pid()')))[0]?.[0];
+      const before = await backend();
+      const calls = [1, 2, 3, 4].map((number) => repeat(() => broker.enqueue([newTask(sampleId(number))])));
+      broker.reconnect?.();
+      await Promise.all(calls);
+      expect((await broker.getQueues())[0]?.counts).toEqual({ queued: 4 });
+      expect(await backend()).not.toBe(before);
+    });
+
     test('that is killed again and again has every task it took', { timeout: 60_000 }, async () => {
       const own = await startPostgres();
       onTestFinished(() => own.stop());

@@ -25,6 +25,11 @@ export const memberMutations: readonly Mutation[] = [
     member: (broker) => hintedOnly(broker),
   },
   {
+    name: 'stale-connection-kept',
+    says: 'a worker that is given nothing on its connection goes on asking on it',
+    member: (broker) => goesStale(broker, null),
+  },
+  {
     name: 'beats-only-at-start',
     says: 'a worker sends no heartbeat for what it runs after the first ones',
     member: (broker) => {
@@ -124,6 +129,27 @@ export const memberMutations: readonly Mutation[] = [
 ];
 
 /** Answers no claim from the store unless a signal came since the last one. */
+/**
+ * After some claims its connection leads to where nothing is: a replica that was cut off, for one. Made anew it is well for some more.
+ */
+export function goesStale(broker: Broker, onReconnect: (() => void) | null): Partial<Broker> {
+  let claimsLeft = claimsUntilStale;
+  const isStale = (): boolean => claimsLeft-- <= 0;
+  return {
+    claim: async (request) => (isStale() ? [] : broker.claim(request)),
+    settle: (settlements, claimNext) =>
+      broker.settle(settlements, claimNext === undefined || isStale() ? undefined : claimNext),
+    ...(onReconnect !== null && {
+      reconnect: () => {
+        claimsLeft = claimsUntilStale;
+        onReconnect();
+      },
+    }),
+  };
+}
+
+const claimsUntilStale = 30;
+
 function hintedOnly(broker: Broker): Partial<Broker> {
   let hinted = true;
   return {

@@ -214,6 +214,7 @@ export function createNetwork(options: NetworkOptions): Network {
       get(_target, name: string) {
         if (name === 'subscribe') return subscribe;
         if (name === 'schedules') return schedules;
+        if (name === 'reconnect') return undefined;
         return (...given: unknown[]) => {
           const sent = name === 'heartbeat' ? placed(process, given) : given;
           return watch(name, sent, call(process, name as Method, sent));

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/core/time.ts';
 import { catchMutation } from './catch.ts';
+import { goesStale } from './member-mutations.ts';
+import type { Mutation } from './mutation.ts';
 import { mutations } from './mutations.ts';
 import { runSeed } from './run-seed.ts';
 import type { StoreKind } from './sim-store.ts';
@@ -48,6 +50,15 @@ const today = isFull
 test.for(today.map(({ says, name }) => [says, name] as const))('finds that %s (%s)', async ([, name]) => {
   const mutation = mutations.find((one) => one.name === name)!;
   expect(await catchMutation(mutation)).not.toBeNull();
+});
+
+test('workers whose connections lead nowhere time and again make them anew', async () => {
+  let made = 0;
+  const says = 'its connection goes stale, and is made anew';
+  const mutation: Mutation = { name: 'stale', says, member: (broker) => goesStale(broker, () => made++) };
+  for (let seed = 1; seed <= 6; seed++)
+    expect((await simulate({ seed, store: 'memory', mutation })).violations).toEqual([]);
+  expect(made).toBeGreaterThan(3);
 });
 
 test('the list of bugs names every switch that plants one', () => {

@@ -31,6 +31,8 @@ export interface PostgresDriver extends SqlDriver {
   open(): Promise<void>;
   close(): Promise<void>;
   durability(): Pick<BrokerInfo, 'durability' | 'detail'>;
+  /** What comes from now on goes over new connections; calls under way end on theirs. A pool that outlives the driver stays. */
+  reconnect(): void;
 }
 
 /** Before Postgres 13 there was no `pg_current_xact_id`. */
@@ -150,6 +152,13 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
       if (open !== options.pool) await open?.end();
     },
     durability: () => durability,
+    reconnect: () => {
+      const old = pool;
+      if (old === null || old === options.pool) return;
+      pool = createPool(address);
+      // Its last connection may be one whose other end is gone: nobody waits for that.
+      old.end().catch(() => {});
+    },
   };
   return driver;
 }

@@ -72,5 +72,5 @@ export function createPostgresBroker(options: PostgresOptions): Broker & { reado
         stopListening = listen({ config: clientConfig(address), channel, own, clock, chance, emit });
     },
   });
-  return { ...broker, driver };
+  return { ...broker, reconnect: driver.reconnect, driver };
 }

@@ -35,6 +35,8 @@ export interface Connection {
   listen(emit: (signal: Signal) => void): () => void;
   /** Who tells: nobody needs to hear what they told themselves. */
   readonly own: string;
+  /** Makes the connections for commands anew; whoever listens looks after its own. */
+  reconnect(): void;
   /** Gives up the reads that wait: nobody wants their answer. */
   stopWaiting(): void;
   close(): void;
@@ -181,6 +183,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     publish: (payload) => ask(link, (on) => on.spublish(channel, payload)),
     own,
     listen: (emit) => hear({ way, channel, own, emit, ...time }),
+    reconnect: () => {
+      if (link.client !== null) link.drop(link.client);
+      if (waiting?.client != null) waiting.drop(waiting.client);
+    },
     stopWaiting: () => waiting?.close(),
     close: () => {
       link.close();

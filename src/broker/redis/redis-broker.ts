@@ -94,6 +94,9 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
       return closing;
     },
     info: () => guarded(async () => ({ kind: 'redis', ...(await connection.identify()) })),
+    reconnect: () => {
+      if (state === 'open') connection.reconnect();
+    },
     subscribe: news.subscribe,
     enqueue: (tasks) =>
       telling(() => {

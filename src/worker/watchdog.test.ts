@@ -1,0 +1,116 @@
+/** Checks that a worker whose way to the store has gone bad without a word finds another one by itself, and tells it. */
+
+import { expect, test } from 'vitest';
+import { createManualClock } from '../../test/support/manual-clock.ts';
+import { createDefinition, newTask } from '../../test/support/worker-rig.ts';
+import type { Broker } from '../broker/broker.ts';
+import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
+import { seededChance } from '../core/chance.ts';
+import { limits } from '../core/limits.ts';
+import type { Store } from '../history/history.ts';
+import type { Stall } from './watchdog.ts';
+import { createWorker } from './worker.ts';
+
+/** A worker whose connection goes bad: claims find nothing (`stale`) or nobody answers (`mute`), until it is made anew. */
+function createRig() {
+  const clock = createManualClock();
+  const chance = seededChance(7);
+  const memory = createMemoryBroker({ now: clock.now, chance });
+  const connection = { is: 'well' as 'well' | 'stale' | 'mute', made: 0, looks: 0 };
+  const answer = <Answer>(call: () => Promise<Answer>): Promise<Answer> =>
+    connection.is === 'mute' ? new Promise<Answer>(() => undefined) : call();
+  const broker: Broker = {
+    ...memory,
+    claim: (request) => answer(async () => (connection.is === 'stale' ? [] : memory.claim(request))),
+    settle: (...given) => answer(() => memory.settle(...given)),
+    getQueues: () => {
+      connection.looks += 1;
+      return memory.getQueues();
+    },
+    // What the process itself enqueues is not claimed along.
+    subscribe: (listener) => memory.subscribe(listener),
+    reconnect: () => {
+      connection.made += 1;
+      connection.is = 'well';
+    },
+  };
+  const store = { broker, history: {}, close: async () => {} } as unknown as Store;
+  const gate = { promise: Promise.resolve() };
+  const definitions = [createDefinition('a', () => gate.promise)];
+  const worker = createWorker({ store, definitions, clock, chance, services: 'never', concurrency: 2 });
+  const stalls: Stall[] = [];
+  worker.on('stalled', (stall) => stalls.push(stall));
+  let ids = 0;
+  const enqueue = async (given: Parameters<typeof newTask>[0] = {}): Promise<string> => {
+    const id = `T${String(++ids).padStart(25, '0')}`;
+    await memory.enqueue([newTask({ id, ...given })]);
+    return id;
+  };
+  const stateOf = async (id: string) => (await memory.getTasks([id]))[0]?.state;
+  return { clock, memory, connection, gate, worker, stalls, enqueue, stateOf };
+}
+
+const { stallMs, stallLookMs } = limits;
+
+test('claims that find nothing although tasks wait are made on a new connection, and that is told', async () => {
+  const { clock, connection, memory, worker, stalls, enqueue, stateOf } = createRig();
+  worker.start();
+  await clock.advance(10_000);
+  connection.is = 'stale';
+  const ids = [await enqueue(), await enqueue()];
+  await clock.advance(2 * stallMs + 2 * stallLookMs);
+  expect(await Promise.all(ids.map(stateOf))).toEqual(['succeeded', 'succeeded']);
+  expect(stalls).toEqual([{ forMs: expect.any(Number), waiting: 2 }]);
+  expect(stalls[0]?.forMs).toBeGreaterThanOrEqual(stallMs);
+  await clock.advance(limits.presenceMs);
+  expect((await memory.getWorkers())[0]?.stall).toMatchObject({ waiting: 2, agoMs: expect.any(Number) });
+  await clock.advance(limits.stallToldMs + limits.presenceMs);
+  expect((await memory.getWorkers())[0]?.stall).toBe(undefined);
+  await worker.stop();
+});
+
+test('a call without an end is given up, and what it was about is done all the same', async () => {
+  const { clock, connection, worker, stalls, enqueue, stateOf } = createRig();
+  worker.start();
+  await clock.advance(10_000);
+  connection.is = 'mute';
+  const id = await enqueue();
+  await clock.advance(stallMs + 4 * stallLookMs);
+  expect(await stateOf(id)).toBe('succeeded');
+  expect(stalls).toEqual([{ forMs: stallMs, waiting: null }]);
+  expect(connection.made).toBe(1);
+  await worker.stop();
+});
+
+test('tasks that something holds back are no stall, and are doubted ever more rarely', async () => {
+  const { clock, connection, worker, stalls, enqueue } = createRig();
+  worker.start();
+  const one = [{ name: 'one', max: 1, rate: null }];
+  connection.is = 'stale';
+  await enqueue({ limits: one });
+  connection.is = 'well';
+  await clock.advance(100);
+  await enqueue({ name: 'unknown', limits: [{ name: 'none', max: 1, rate: { count: 1, perMs: 86_400_000 } }] });
+  await enqueue({ name: 'unknown', limits: [{ name: 'none', max: 1, rate: { count: 1, perMs: 86_400_000 } }] });
+  await clock.advance(3_600_000);
+  expect(stalls).toEqual([]);
+  expect(connection.made).toBeGreaterThan(2);
+  expect(connection.made).toBeLessThan(9);
+  await worker.stop();
+});
+
+test('a worker that is busy, idle or drained doubts nothing', async () => {
+  const { clock, connection, memory, gate, worker, enqueue } = createRig();
+  worker.start();
+  await clock.advance(5 * stallMs);
+  expect(connection.looks).toBeLessThan(6);
+  const free = Promise.withResolvers<void>();
+  gate.promise = free.promise;
+  for (let n = 0; n < 5; n++) await enqueue();
+  await clock.advance(5 * stallMs);
+  await memory.control([worker.id], { kind: 'drain' });
+  free.resolve();
+  await clock.advance(5 * stallMs);
+  expect(connection.made).toBe(0);
+  await worker.stop();
+});
