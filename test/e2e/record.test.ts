@@ -9,6 +9,7 @@ import { recount } from '../../src/broker/sql/recount.ts';
 import { createToken, seededChance, systemChance } from '../../src/core/chance.ts';
 import { createIds } from '../../src/core/ids.ts';
 import { systemClock } from '../../src/core/time.ts';
+import { createRecorder } from '../../src/engine/recorder.ts';
 import { createSqlRecording } from '../../src/history/recording/sql-recording.ts';
 import { createSqlHistory } from '../../src/history/sql-history.ts';
 import { wait as again, claimRequest, finish, newTask, settlement } from '../conformance/samples.ts';
@@ -95,10 +96,67 @@ await onOwnRedis(async ({ path }) => {
     await Promise.all([broker.close(), driver.close()]);
   }
 
+  /** Kills a recorder before each of its steps, one further each time, until one comes through; another then catches up. */
+  async function showSteps(record: string): Promise<void> {
+    const namespace = createToken(systemChance);
+    const broker = createRedisBroker({ address: { path }, namespace });
+    await broker.open();
+    const driver = connectDriver(record, {});
+    await driver.open();
+    await migrate(driver, systemChance);
+    const recording = createSqlRecording(driver);
+    const recorder = createRecorder({
+      broker,
+      outbox: broker.outbox,
+      recording,
+      clock: systemClock,
+      chance: systemChance,
+      report: () => undefined,
+    });
+    let steps = 0;
+    for (let isThrough = false; !isThrough; steps++) {
+      const tasks = Array.from({ length: 4 }, () => newTask(ids.next(), { tags: [`step ${steps}`] }));
+      await broker.enqueue(tasks);
+      const claimed = await broker.claim(claimRequest(createToken(systemChance), { limit: 3 }));
+      const verdicts = [finish('succeeded'), finish('failed'), again('queued')] as const;
+      await broker.settle(
+        claimed.map(({ lease, task }, index) => settlement(task.id, lease, verdicts[index] ?? again('queued'))),
+      );
+      const child = scenario.start('recorder.ts', { path, namespace, record, diesAt: steps });
+      await until(
+        'it is killed, or through',
+        () => !child.isRunning() || child.said.some(({ event }) => event === 'trimmed'),
+      );
+      isThrough = child.isRunning();
+      child.send('SIGKILL');
+      expect(await child.exited).toEqual({ code: null, signal: 'SIGKILL' });
+      recorder.start();
+      const { lastSeq } = await broker.outbox.state();
+      await until('the next one has caught up', async () => (await recording.cursor()).seq === lastSeq);
+      await recorder.stop();
+      const taskIds = tasks.map(({ id }) => id);
+      expect(await recording.tasks(taskIds)).toEqual(await broker.getTasks(taskIds));
+      expect((await recount(driver)).discrepancies.filter(({ what }) => what === 'count')).toEqual([]);
+    }
+    const minutes = await createSqlHistory(driver, systemClock).minutes({ from: 0, to: Number.MAX_SAFE_INTEGER });
+    const told = minutes.reduce((sum, { succeeded, failed }) => sum + succeeded + failed, 0);
+    expect(told).toBe(2 * steps);
+    expect(await recording.gaps(1)).toEqual([]);
+    // Two calls to find its place, four of a round and the statements of a transaction.
+    expect(steps).toBeGreaterThan(12);
+    await Promise.all([broker.close(), driver.close()]);
+  }
+
+  test('a recorder that is killed before any of its steps into SQLite records each change once', () =>
+    showSteps(`sqlite:${scenario.folder}/record.db`));
+
   test('what killed recorders left in SQLite is all that happened', () =>
     show('into SQLite', `sqlite:${scenario.folder}/record.db`));
 
-  await onPostgres(({ url }) => {
+  await onPostgres(({ url, createDatabase }) => {
+    test('a recorder that is killed before any of its steps into Postgres records each change once', async () =>
+      showSteps(await createDatabase()));
+
     test('what killed recorders left in Postgres is all that happened', () => show('into Postgres', url));
   });
 });
