@@ -23,6 +23,12 @@ interface Result {
   readonly meta?: { readonly run?: Readonly<Record<'accepted' | 'refused' | 'ended', number>> };
 }
 
+interface Section {
+  readonly part: Part;
+  readonly results: readonly Result[];
+  readonly ms: number;
+}
+
 const outage = process.env.OUTAGES ?? '2m';
 
 const parts: readonly Part[] = [
@@ -51,18 +57,19 @@ const page = join(root, 'docs/reliability-runs.md');
 const folder = mkdtempSync(join(tmpdir(), 'taskflow-long-'));
 const startedAt = new Date();
 
-const sections = parts.map((part) => {
-  const { results, ms } = runPart(part);
-  return { part, results, ms };
-});
+const sections: Section[] = [];
+for (const part of parts) {
+  sections.push({ part, ...runPart(part) });
+  // After each: whoever has to stop it has what is done.
+  writeFileSync(page, `${[...headOf(), ...sections.flatMap(sectionOf)].join('\n')}\n`);
+}
 rmSync(folder, { recursive: true, force: true });
-writeFileSync(page, [...headOf(), ...sections.flatMap(sectionOf)].join('\n'));
 
 const bad = sections.flatMap(({ results }) => results).filter(({ status }) => status !== 'passed');
 console.log(`\nwritten: docs/reliability-runs.md${bad.length === 0 ? '' : `; not passed: ${bad.length}`}`);
 if (bad.length > 0 || sections.some(({ results }) => results.length === 0)) process.exitCode = 1;
 
-function runPart({ files, env }: Part): { readonly results: readonly Result[]; readonly ms: number } {
+function runPart({ files, env }: Part): Omit<Section, 'part'> {
   const output = join(folder, 'results.json');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${output}`];
   const args = ['node_modules/vitest/vitest.mjs', 'run', ...files, ...reporters];
@@ -100,7 +107,7 @@ function versionOf(program: string): string {
   return `${/postgres/i.test(told) ? 'Postgres' : 'Redis'} ${number}`;
 }
 
-function sectionOf({ part, results, ms }: (typeof sections)[number]): readonly string[] {
+function sectionOf({ part, results, ms }: Section): readonly string[] {
   const passed = results.filter(({ status }) => status === 'passed');
   const rest = results.filter(({ status }) => status !== 'passed');
   const counted = results.filter(({ meta }) => meta?.run !== undefined);
@@ -113,7 +120,6 @@ function sectionOf({ part, results, ms }: (typeof sections)[number]): readonly s
     `${passed.length} of ${results.length} passed, in ${formatDuration(ms)}.`,
     ...rest.map(({ fullName, status }) => `\n**${status}**: ${fullName}`),
     ...(counted.length === 0 ? [] : tableOf(counted)),
-    ...(part === parts.at(-1) ? [''] : []),
   ];
 }
 
