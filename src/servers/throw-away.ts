@@ -12,6 +12,9 @@ export interface Server {
   readonly url: string;
   /** Ends it at once, as a crash would; what is on its disk stays. */
   kill(): Promise<void>;
+  /** Stops its process where it is (SIGSTOP), and lets it go on: its connections stay, and nobody answers on them. */
+  freeze(): void;
+  thaw(): void;
   /** Starts it again after a kill, at the same address and on the same disk. Resolves when it takes connections. */
   restart(): Promise<void>;
   /** Ends it and removes its disk. */
@@ -41,7 +44,7 @@ const readyWithinMs = 60_000;
 const lookEveryMs = 10;
 
 /** Starts it; rejects with the end of its log when it does not come up. */
-export async function startServer(recipe: Recipe): Promise<Pick<Server, 'kill' | 'restart' | 'stop'>> {
+export async function startServer(recipe: Recipe): Promise<Omit<Server, 'url'>> {
   let running: Running | null = null;
   const kill = async (): Promise<void> => {
     const ending = running;
@@ -61,10 +64,13 @@ export async function startServer(recipe: Recipe): Promise<Pick<Server, 'kill' |
     await stop();
     throw error;
   }
-  return { kill, restart, stop };
+  const freeze = (): void => running?.send('SIGSTOP');
+  const thaw = (): void => running?.send('SIGCONT');
+  return { kill, freeze, thaw, restart, stop };
 }
 
 interface Running {
+  send(signal: NodeJS.Signals): void;
   end(): Promise<void>;
 }
 
@@ -98,7 +104,7 @@ async function run(recipe: Recipe): Promise<Running> {
     await end();
     throw error;
   }
-  return { end };
+  return { send: (signal) => void child.kill(signal), end };
 }
 
 /** Whoever started a server may be killed in the middle: then the pipe to this one ends, and with it server and folder. */

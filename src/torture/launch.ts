@@ -41,7 +41,12 @@ export function createLaunch({ plan, folder, address, port }: LaunchOptions): (s
     ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
   });
   return (seat, number) => {
-    if (seat.kind === 'worker') return { argv: [command, 'worker', 'start', '--name', seat.name], env: env(number) };
+    if (seat.kind === 'worker') {
+      const { TASKFLOW_STORE: record, ...rest } = env(number);
+      // A worker needs no record: the first one has it all the same, and keeps it while there is no server.
+      const own = record === undefined || seat.name === 'worker-1' ? env(number) : rest;
+      return { argv: [command, 'worker', 'start', '--name', seat.name], env: own };
+    }
     if (seat.kind === 'client') {
       const index = Number(seat.name.split('-')[1]) - 1;
       return { argv: [beside('./load'), JSON.stringify(loadOf(index, number))], env: env(number) };

@@ -64,7 +64,7 @@ test('nothing is done to a server that others may use: only to the way there', (
 });
 
 test('a store is there for half of each period at least, whatever is done to it', () => {
-  const awayKinds: readonly FaultKind[] = ['killStore', 'outage', 'silence', 'stallStore'];
+  const awayKinds: readonly FaultKind[] = ['killStore', 'outage', 'silence', 'stallStore', 'freezeStore'];
   const drawn = Array.from({ length: 100 }, (_, seed) =>
     drawPlan({ seed, minutes: 10, rate: 1, ground: 'redis', record: 'sqlite', isOurs: true }),
   );

@@ -56,6 +56,7 @@ export const faults = {
     says: 'a call cut off: before it is executed, or its reply after it',
   },
   stallStore: { everyMs: 12_000, on: ['redis'], says: 'a store that is there and answers nobody' },
+  freezeStore: { everyMs: 14_000, on: ['redis'], says: 'the store stopped (SIGSTOP, SIGCONT)' },
   forgetScripts: { everyMs: 1_000, on: ['redis'], says: 'scripts forgotten by the store (SCRIPT FLUSH)' },
   fillMemory: { everyMs: 14_000, on: ['redis'], says: 'no memory left in the store for another task' },
   killConnections: { everyMs: 4_000, on: ['redis'], says: 'every connection ended by the store (CLIENT KILL)' },
@@ -80,6 +81,7 @@ export const faultKinds = Object.keys(faults) as readonly FaultKind[];
 const serverFaults: readonly FaultKind[] = [
   'killStore',
   'stallStore',
+  'freezeStore',
   'forgetScripts',
   'fillMemory',
   'killConnections',
@@ -248,6 +250,7 @@ const turnMs: Partial<Record<FaultKind, number>> = {
   slowNetwork: 4_250,
   loseReply: 200,
   stallStore: 2_100,
+  freezeStore: 2_100,
   fillMemory: 2_100,
 };
 const turnShareMax = 0.5;
@@ -282,6 +285,7 @@ function drawLength(chance: Chance, kind: FaultKind, leaseMs: number): number {
     case 'slowNetwork':
       return between(chance, 500, 8_000);
     case 'stallStore':
+    case 'freezeStore':
     case 'fillMemory':
       return between(chance, 200, 4_000);
     default:

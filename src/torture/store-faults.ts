@@ -57,6 +57,13 @@ export function createStoreFaults(options: StoreFaultsOptions): Pick<Ground, 'st
     return true;
   };
 
+  const freeze = async (ms: number): Promise<boolean> => {
+    server?.freeze();
+    await sleep(clock, ms);
+    server?.thaw();
+    return server !== null;
+  };
+
   const strike: Ground['strike'] = (kind, ms, roll) => {
     switch (kind) {
       case 'outage':
@@ -72,6 +79,8 @@ export function createStoreFaults(options: StoreFaultsOptions): Pick<Ground, 'st
         return Promise.resolve(proxy.reset() > 0);
       case 'killStore':
         return inTurn(() => kill(ms));
+      case 'freezeStore':
+        return inTurn(() => freeze(ms));
       default:
         // A server that is away just then suffers nothing more.
         return inTurn(() => options.ofServer(kind, ms));

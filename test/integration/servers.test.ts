@@ -29,6 +29,24 @@ await onOwnRedis((server) => {
     client.disconnect();
   });
 
+  test('a stopped Redis answers what it was asked when it goes on', async () => {
+    const client = new Redis(server.url);
+    await client.ping();
+    server.freeze();
+    const answers: string[] = [];
+    const asked = client.ping().then((answer) => answers.push(answer));
+    // Another server answers many times in that time.
+    const other = await (await import('../../src/servers/redis.ts')).startRedis();
+    onTestFinished(() => other.stop());
+    const beside = new Redis(other.url);
+    for (let count = 0; count < 10; count += 1) await beside.ping();
+    expect(answers).toEqual([]);
+    server.thaw();
+    await asked;
+    expect(answers).toEqual(['PONG']);
+    for (const each of [client, beside]) each.disconnect();
+  });
+
   test('a Redis that cannot be started is told with what it said', async () => {
     const { startRedis } = await import('../../src/servers/redis.ts');
     await expect(startRedis(['--no-such-setting', '1'])).rejects.toThrow(/no-such-setting/);
