@@ -5,6 +5,7 @@ import { type Clock, sleep } from '../core/time.ts';
 import type { Crew, Seat, SeatKind } from './crew.ts';
 import type { Follower, Wish } from './follower.ts';
 import type { Ground } from './ground.ts';
+import type { Doing } from './notes.ts';
 import { blocksEach, type FaultKind, type Plan, type Strike } from './plan.ts';
 import { groups } from './requests.ts';
 import type { Work } from './tasks/work.ts';
@@ -36,7 +37,8 @@ const limitNames = ['a', 'b', 'c', 'd', 'e', 'f'].flatMap((lane) => [`torture.sl
 const victimMs = 20_000;
 const lookMs = 250;
 /** Handlers do it; it is counted when they say so. */
-const isPlanted = (kind: FaultKind): boolean => kind === 'blockLoop' || kind === 'bombMemory' || kind === 'exitProcess';
+const planted: Partial<Record<FaultKind, Doing>> = { blockLoop: 'block', bombMemory: 'bomb', exitProcess: 'exit' };
+const isPlanted = (kind: FaultKind): boolean => kind in planted;
 const person = { by: 'torture', reason: null } as const;
 
 export function createNemesis(options: NemesisOptions): Nemesis {
@@ -45,6 +47,7 @@ export function createNemesis(options: NemesisOptions): Nemesis {
   const fired: Partial<Record<FaultKind, number>> = {};
   const missed: string[] = [];
   const changed = new Set<string>();
+  let stormedMs = 0;
   /** One call of a person at a time: their events come in the order of their calls. */
   let people: Promise<unknown> = Promise.resolve();
 
@@ -123,11 +126,11 @@ export function createNemesis(options: NemesisOptions): Nemesis {
       case 'restartServer':
         return victim('server', roll, crew.restart);
       case 'blockLoop':
-        return planted({ does: 'block', ms: Math.round(ms), times: blocksEach });
+        return sow({ does: 'block', ms: Math.round(ms), times: blocksEach });
       case 'bombMemory':
-        return planted({ does: 'bomb', times: roll < 0.3 ? 9 : 2 });
+        return sow({ does: 'bomb', times: roll < 0.3 ? 9 : 2 });
       case 'exitProcess':
-        return planted({ does: 'exit', times: roll < 0.3 ? 9 : 2 });
+        return sow({ does: 'exit', times: roll < 0.3 ? 9 : 2 });
       case 'pauseQueue':
         return pauseFor('queue', queues[Math.floor(roll * queues.length)] as string, ms);
       case 'changeLimit':
@@ -152,10 +155,24 @@ export function createNemesis(options: NemesisOptions): Nemesis {
     return hit;
   }
 
-  async function planted(work: Omit<Work, 'n'>): Promise<boolean> {
+  async function sow(work: Omit<Work, 'n'>): Promise<boolean> {
     await options.plant(work);
     // Seen when it happens.
     return false;
+  }
+
+  const isFirstOfKind = ({ kind, atMs }: Strike, index: number, strikes: readonly Strike[]): boolean =>
+    isPlanted(kind) && atMs < stormedMs && strikes.findIndex((one) => one.kind === kind) === index;
+
+  /** Until some handler has done it. */
+  async function plantAgain(one: Strike): Promise<void> {
+    const doing = planted[one.kind];
+    for (const since = clock.elapsed(); doing !== undefined && clock.elapsed() - since < 3 * victimMs; ) {
+      for (let waitedMs = 0; follower.done[doing] === 0 && waitedMs < victimMs / 2; waitedMs += lookMs)
+        await sleep(clock, lookMs);
+      if (follower.done[doing] > 0) return;
+      await strike(one);
+    }
   }
 
   async function pauseFor(scope: 'queue' | 'group', name: string, ms: number): Promise<boolean> {
@@ -207,12 +224,15 @@ export function createNemesis(options: NemesisOptions): Nemesis {
       } catch {
         // Aborted: the storm is over early.
       }
+      stormedMs = clock.elapsed() - startedAt;
     },
     async heal() {
       await ground.heal();
       for (const queue of queues) await pause('queue', queue, false);
       for (const group of groups) await pause('group', group, false);
       for (const name of changed) await limit(name, name.startsWith('torture.slots') ? { max: null } : { rate: null });
+      // What was planted may have been cancelled, or its claims lost with their workers: it would have proved nothing.
+      await Promise.all(plan.strikes.filter(isFirstOfKind).map(plantAgain));
     },
   };
 }
