@@ -26,8 +26,11 @@ export interface PostgresOptions {
   readonly pool?: PostgresDriverOptions['pool'];
 }
 
-/** Inputs: channel, payload. */
-const notify = statement('notify', () => 'SELECT pg_notify($1, $2)');
+/**
+ * Inputs: channel, payload. A hint may be lost, so its transaction does not wait for the disk: all others that notify in this database
+ * would wait with it.
+ */
+const notify = statement('notify', () => "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)");
 
 /** The broker, and the connections it uses, for the record over the same tables. Nothing is opened before `broker.open()`. */
 export function createPostgresBroker(options: PostgresOptions): Broker & { readonly driver: PostgresDriver } {
