@@ -5,6 +5,7 @@ import { limits } from '../../core/limits.ts';
 import {
   type Columns,
   type EachStatement,
+  heard,
   type LockScope,
   type ManyStatement,
   type SqlRow,
@@ -181,15 +182,6 @@ export function createSession(
     firstError: () => firstError,
     runOne: (statement, values) => rowsOf(ask(statement, values)),
   };
-}
-
-/**
- * Statements are sent before those before them have answered, and nobody may be waiting yet when all of them fail with their
- * connection. Whoever waits later hears it all the same.
- */
-function heard<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  answer.catch(() => {});
-  return answer;
 }
 
 function heardOf(tx: SqlTransaction): SqlTransaction {

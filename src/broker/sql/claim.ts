@@ -6,14 +6,14 @@ import type { ClaimRequest } from '../broker.ts';
 import type { Stand } from './changes.ts';
 import { choose } from './choose.ts';
 import { claimOf, storeClaims } from './claims.ts';
-import { type RowAddress, statement } from './driver.ts';
+import { heard, type RowAddress, type SqlTransaction, statement } from './driver.ts';
 import { readParentResults } from './edges.ts';
 import { freeKeys } from './keys.ts';
 import { type ClaimableRow, carriesLimits } from './lanes.ts';
 import { readLimitedQueues } from './queue-limits.ts';
 import { remember } from './remembered.ts';
 import { inClaimOrder, type TaskRow, taskColumns, toTask } from './rows.ts';
-import { record, type Step } from './step.ts';
+import { type AskingCall, record, type Step } from './step.ts';
 import { readRounds } from './turns.ts';
 
 /** Input: token. One row at most; it exists while a task runs under the token. */
@@ -51,11 +51,34 @@ const claimTasks = statement(
    WHERE ${dialect.row} ${dialect.oneOf('$5', 'row')}`,
 );
 
-export async function claim(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
+/** What a claim asks first. */
+interface Asked {
+  readonly repeated: Promise<readonly [taskIds: string][]>;
+  readonly found: Promise<Found>;
+}
+
+/**
+ * Asks before the time is known: it is at least `earliest`. Over a network that saves a way there and back. What a repeated claim finds
+ * beside its tasks stays as it is.
+ */
+function askAhead(tx: SqlTransaction, request: ClaimRequest, earliest: number): Asked {
   // The same token may be on its way a second time.
-  void step.tx.hold('tokens', [request.token], 'alone');
-  // Asked together: what a repeated claim finds beside its tasks stays as it is.
-  const [[known], found] = await Promise.all([step.tx.query(repeatedClaim, request.token), readFirst(step, request)]);
+  void tx.hold('tokens', [request.token], 'alone');
+  return { repeated: tx.query(repeatedClaim, request.token), found: heard(readFirst(tx, request, earliest)) };
+}
+
+/** A claim as a step of its own. */
+export function claiming(request: ClaimRequest): AskingCall<readonly ClaimedTask[], Asked> {
+  return [(tx, earliest) => askAhead(tx, request, earliest), (step, asked) => claim(step, request, asked)];
+}
+
+export async function claim(
+  step: Step,
+  request: ClaimRequest,
+  asked: Asked = askAhead(step.tx, request, step.now),
+): Promise<readonly ClaimedTask[]> {
+  const [[known], ahead] = await Promise.all([asked.repeated, asked.found]);
+  const found = ahead.first.some((row) => isPast(row, step.now)) ? await readFirst(step.tx, request, step.now) : ahead;
   const repeated = known === undefined ? [] : await readRunning(step, known[0], request.token);
   if (repeated.length > 0)
     return await withParents(
@@ -67,7 +90,7 @@ export async function claim(step: Step, request: ClaimRequest): Promise<readonly
 
 /** A claim whose token nobody has sent yet. */
 export async function claimAnew(step: Step, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
-  return await claimFound(step, request, await readFirst(step, request));
+  return await claimFound(step, request, await readFirst(step.tx, request, step.now));
 }
 
 async function claimFound(step: Step, request: ClaimRequest, { first, found }: Found): Promise<readonly ClaimedTask[]> {
@@ -154,6 +177,11 @@ function limitOf({ limit }: ClaimRequest): number {
   return Math.min(limit, limits.batchMax);
 }
 
+/** Whether its start deadline or its life is over. */
+function isPast(row: ClaimableRow, now: number): boolean {
+  return (row[21] ?? Infinity) <= now || (row[22] ?? Infinity) <= now;
+}
+
 function addressOf(row: ClaimableRow): RowAddress {
   return row[36];
 }
@@ -165,13 +193,13 @@ interface Found {
 }
 
 /** The first of all demanded queues without groups together, in claim order. */
-async function readFirst(step: Step, request: ClaimRequest): Promise<Found> {
+async function readFirst(tx: SqlTransaction, request: ClaimRequest, now: number): Promise<Found> {
   const rows = new Map<RowAddress, ClaimableRow>();
   const found = new Set<string>();
   const limit = limitOf(request);
   const demands = limit <= 0 ? [] : request.queues.filter((demand) => demand.limit > 0);
   const read = await Promise.all(
-    demands.map((demand) => step.tx.query(claimableTasks, step.now, demand.name, Math.min(limit, demand.limit))),
+    demands.map((demand) => tx.query(claimableTasks, now, demand.name, Math.min(limit, demand.limit))),
   );
   for (const row of read.flat()) {
     rows.set(addressOf(row), row);

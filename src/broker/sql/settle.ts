@@ -15,7 +15,7 @@ import { type EndedRun, storeAttempts, storeLogs } from './attempts.ts';
 import type { RunNumbers } from './changes.ts';
 import { claim, demanded } from './claim.ts';
 import { endClaims } from './claims.ts';
-import { eachStatement, type RowAddress, type SqlRow, statement } from './driver.ts';
+import { eachStatement, heard, type RowAddress, type SqlRow, type SqlTransaction, statement } from './driver.ts';
 import { letGo } from './edges.ts';
 import { spawn } from './enqueue.ts';
 import { endKeys } from './keys.ts';
@@ -27,7 +27,7 @@ import { release } from './release.ts';
 import { isPlainSuccess, outdated } from './remembered.ts';
 import { carriesChildren, checkAtOf, decodeOptions, encodeJson } from './rows.ts';
 import { readSettledRows, type SettledRow } from './settled-rows.ts';
-import { noteDue, record, type Step } from './step.ts';
+import { type AskingCall, noteDue, record, type Step } from './step.ts';
 import { type Arriving, joinRounds } from './turns.ts';
 
 /** The end of a life. A lease ends, a key is freed by its own statement; who ran it last stays. */
@@ -162,18 +162,30 @@ interface Writes {
   readonly letGo: string[];
 }
 
+type AskedLimits = Promise<ReadonlySet<string>>;
+
+/** A settlement as a step of its own. */
+export function settling(
+  settlements: readonly Settlement[],
+  claimNext?: ClaimRequest,
+): AskingCall<SettleAnswer, AskedLimits> {
+  return [askLimits, (step, limited) => settle(step, settlements, claimNext, limited)];
+}
+
+/** What a settlement asks first, whatever it settles. Limits are not changed before it has ended. */
+function askLimits(tx: SqlTransaction): AskedLimits {
+  void tx.hold('settings', [''], 'shared');
+  return heard(readLimitedQueues({ tx }));
+}
+
 export async function settle(
   step: Step,
   settlements: readonly Settlement[],
   claimNext?: ClaimRequest,
+  limited: AskedLimits = askLimits(step.tx),
 ): Promise<SettleAnswer> {
   refuseLargeBatch(settlements);
-  const reading = readSettledRows(step, settlements);
-  void step.tx.hold('settings', [''], 'shared');
-  const [rows, limitedQueues] = await Promise.all([
-    reading,
-    settlements.length === 0 ? noQueues : readLimitedQueues(step),
-  ]);
+  const [rows, limitedQueues] = await Promise.all([readSettledRows(step, settlements), limited]);
   const writes: Writes = {
     succeeded: [],
     finished: [],
@@ -207,8 +219,6 @@ export async function settle(
   if (writes.limited.length > 0) await leaveSlots(step, writes.limited);
   return { results, claimed: claimNext === undefined ? [] : await claim(step, claimNext) };
 }
-
-const noQueues: ReadonlySet<string> = new Set();
 
 function hasGroup({ group }: { readonly group: string | null }): boolean {
   return group !== null;

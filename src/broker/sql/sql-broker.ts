@@ -5,7 +5,7 @@ import { taskFlowError } from '../../core/errors.ts';
 import type { Broker, BrokerInfo, Signal } from '../broker.ts';
 import { createSubscribers, type Subscribers } from '../subscribers.ts';
 import { cancel } from './cancel.ts';
-import { claim } from './claim.ts';
+import { claiming } from './claim.ts';
 import { configure } from './configure.ts';
 import { control } from './control.ts';
 import { fold } from './counts.ts';
@@ -26,8 +26,8 @@ import { remove } from './remove.ts';
 import { restore } from './restore.ts';
 import { retry } from './retry.ts';
 import { createSchedules } from './schedules.ts';
-import { settle } from './settle.ts';
-import { createMemory, createStep, endStep, type Memory, type Step, signalsOf } from './step.ts';
+import { settling } from './settle.ts';
+import { type AskingCall, createMemory, createStep, endStep, type Memory, type Step, signalsOf } from './step.ts';
 import { update } from './update.ts';
 
 /** Input: the clock as this process knows it. The store's clock is never behind the last event, whoever wrote it. */
@@ -64,9 +64,8 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const { driver, chance } = options;
   const subscribers = createSubscribers();
   const tellAll = telling(subscribers, options.tell);
-  const memory: Memory = createMemory();
+  const way: StepWay = { driver, memory: createMemory(), ...createStoreClock() };
   let state: 'new' | 'open' | 'closed' = 'new';
-  const { clock, readNow } = createStoreClock();
   let [steps, inFlight] = [0, 0];
   let onIdle: (() => void) | null = null;
   let closing: Promise<void> | null = null;
@@ -88,34 +87,28 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     }
   };
 
-  const foldAll = async (): Promise<void> => {
-    // The counts are right without it, so a failure waits for the next time.
-    try {
-      while (await driver.transaction(fold)) steps = 0;
-    } catch {
-      steps = foldEvery;
-    }
-  };
-
-  const change = <Answer>(call: (step: Step) => Promise<Answer>): Promise<Answer> =>
+  /** Runs a call as one step. What it asks first is on its way before the time is known, which is at least `earliest`. */
+  const changeAsking = <Answer, Asked>(...[ask, call]: AskingCall<Answer, Asked>): Promise<Answer> =>
     guarded(async () => {
-      const { answer, ended } = await runStep(driver, memory, readNow, call);
+      const { answer, ended } = await runStep(way, ask, call);
       if (ended === null) return answer;
       if (!subscribers.isEmpty || options.tell !== undefined) tellAll(signalsOf(ended));
       steps += 1;
       if (steps >= foldEvery) {
         steps = 0;
-        await foldAll();
+        if (!(await foldAll(driver))) steps = foldEvery;
       }
       return answer;
     });
+
+  const change = <Answer>(call: (step: Step) => Promise<Answer>): Promise<Answer> => changeAsking(() => null, call);
 
   const read = <Answer>(call: (tx: SqlTransaction) => Promise<Answer>): Promise<Answer> =>
     guarded(() => driver.read(call));
 
   const openOnce = async (): Promise<void> => {
     await options.open();
-    clock((await driver.readOne(lastBeatAt))[0]?.[0] ?? null, 0);
+    way.clock((await driver.readOne(lastBeatAt))[0]?.[0] ?? null, 0);
     state = 'open';
     if (!subscribers.isEmpty) startWatch();
   };
@@ -150,7 +143,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
         ...options.durability(),
         incarnation: await readIncarnation(tx),
         protocol,
-        now: await readNow(tx),
+        now: await way.readNow(tx),
       })),
     subscribe: (listener, taker) => {
       const unsubscribe = subscribers.subscribe(listener, taker);
@@ -159,9 +152,9 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     },
     enqueue: (tasks) => enqueueAndHandOver(change, subscribers.handOver(), tasks),
     restore: (tasks) => change((step) => restore(step, tasks, chance)),
-    claim: (request) => change((step) => claim(step, request)),
+    claim: (request) => changeAsking(...claiming(request)),
     heartbeat: (request) => change((step) => heartbeat(step, request)),
-    settle: (settlements, claimNext) => change((step) => settle(step, settlements, claimNext)),
+    settle: (settlements, claimNext) => changeAsking(...settling(settlements, claimNext)),
     promote: (limit) => change((step) => promote(step, limit)),
     claimOverdue: (request) => change((step) => claimOverdue(step, request)),
     prune: (limit) => change((step) => prune(step, limit)),
@@ -176,36 +169,52 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     getGroups: (from, limit) => read((tx) => getGroups(tx, from, limit)),
     getLimits: (from, limit) => read((tx) => getLimits(tx, from, limit)),
     getWorkers: () => guarded(() => getWorkers(driver.readOne)),
-    inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await readNow(tx))),
-    schedules: createSchedules(change, read, readNow),
+    inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await way.readNow(tx))),
+    schedules: createSchedules(change, read, way.readNow),
     ...(options.join && {
-      transactions: createTransactions({ join: options.join, driver, guarded, readNow, tell: tellAll }),
+      transactions: createTransactions({ ...way, join: options.join, guarded, tell: tellAll }),
     }),
   };
-  return lookFirst(broker, { driver, guarded, clock, signals: () => subscribers.signals });
+  return lookFirst(broker, { ...way, guarded, signals: () => subscribers.signals });
 }
 
 /** Where others write too, what a step relied on may change more than once. */
 const stepTriesMax = 5;
 
+/** What a step needs of the broker. */
+interface StepWay extends StoreClock {
+  readonly driver: SqlDriver;
+  readonly memory: Memory;
+}
+
 /** A step as a transaction. One that relied on what is no longer so is done again, without what was remembered. */
-async function runStep<Answer>(
-  driver: SqlDriver,
-  memory: Memory,
-  readNow: (tx: SqlTransaction) => Promise<number>,
-  call: (step: Step) => Promise<Answer>,
+async function runStep<Answer, Asked>(
+  { driver, memory, readNow, lastNow }: StepWay,
+  ...[ask, call]: AskingCall<Answer, Asked>
 ): Promise<{ readonly answer: Answer; readonly ended: Step | null }> {
   for (let tries = 1; ; tries++) {
     try {
       return await driver.transaction(async (tx) => {
-        const step = createStep(tx, await readNow(tx), memory);
-        const answer = await call(step);
+        const reading = readNow(tx);
+        const asked = ask(tx, lastNow());
+        const step = createStep(tx, await reading, memory);
+        const answer = await call(step, asked);
         return { answer, ended: (await endStep(step)) ? step : null };
       });
     } catch (error) {
       if (error !== outdated || tries >= stepTriesMax) throw error;
       memory.remembered.clear();
     }
+  }
+}
+
+/** The counts are right without it, so a failure waits for the next time. */
+async function foldAll(driver: SqlDriver): Promise<boolean> {
+  try {
+    while (await driver.transaction(fold));
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -217,8 +226,15 @@ function telling({ emit }: Subscribers, tell: SqlBrokerOptions['tell']) {
   };
 }
 
+interface StoreClock {
+  readonly clock: ReadClock;
+  readNow(tx: SqlTransaction): Promise<number>;
+  /** What it said last. */
+  lastNow(): number;
+}
+
 /** The clock of a store as one process knows it: never behind what was stored, nor behind what it said before. */
-function createStoreClock(): { readonly clock: ReadClock; readNow(tx: SqlTransaction): Promise<number> } {
+function createStoreClock(): StoreClock {
   let lastNow = 0;
   const clock: ReadClock = (stored, wallMs) => {
     lastNow = Math.max(lastNow, stored ?? 0, wallMs);
@@ -226,6 +242,7 @@ function createStoreClock(): { readonly clock: ReadClock; readNow(tx: SqlTransac
   };
   return {
     clock,
+    lastNow: () => lastNow,
     readNow: async (tx) => {
       const [[lastAt, wallMs] = [null, 0]] = await tx.query(storeClock, tx.ownMs());
       return clock(lastAt, wallMs);

@@ -57,6 +57,12 @@ export interface Step {
 /** Runs a call as one step. */
 export type Change = <Answer>(call: (step: Step) => Promise<Answer>) => Promise<Answer>;
 
+/** What a call asks before its time is known, which is at least `earliest`, and the call with what was asked. */
+export type AskingCall<Answer, Asked> = readonly [
+  ask: (tx: SqlTransaction, earliest: number) => Asked,
+  call: (step: Step, asked: Asked) => Promise<Answer>,
+];
+
 /** What a process remembers from one claim to the next. */
 export type Memory = Pick<Step, 'places' | 'turnPlaces' | 'remembered'>;
 
