@@ -19,7 +19,7 @@ interface Place {
   readonly store?: string;
 }
 
-/** Every way is begun about ten times, by a process of its own. */
+/** Every way is begun some five times, by a process of its own. */
 const withinMs = 300_000;
 
 let scenario: Scenario;
@@ -94,7 +94,7 @@ async function seen({ broker, history, recording }: Store, taskIds: readonly str
 
 /** Repeats the command, killed later each time. Answers how often it was killed. */
 async function moveKilled(from: string, to: string): Promise<number> {
-  for (let [kills, lifeMs] = [0, 400]; ; kills++, lifeMs *= 1.3) {
+  for (let [kills, lifeMs] = [0, 400]; ; kills++, lifeMs *= 1.5) {
     const child = scenario.command(['db', 'move', '--from', from, '--to', to, '--json']);
     // What is waited for is the time itself: the move may be anywhere when it ends.
     const isOver = await Promise.race([

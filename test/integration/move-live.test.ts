@@ -92,7 +92,8 @@ async function killedAtEachStep(move: typeof moveOutOfLive, options: Rig['option
 }
 
 function declareMoves(name: string, rigOf: () => Promise<Rig>): void {
-  describe(name, () => {
+  // Each step is the last one once: a hundred moves.
+  describe(name, { timeout: 120_000 }, () => {
     test('a database becomes the record of a live store, which has all that waits', async () => {
       const { sql, live, options, history, driver } = await rigOf();
       await fill(sql);
