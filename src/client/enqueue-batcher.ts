@@ -48,7 +48,7 @@ export function createEnqueueBatcher(
       new Promise((resolve, reject) => {
         if (waiting.length >= bounds.enqueueWaitingMax)
           return reject(taskFlowError('ENQUEUE_OVERLOADED', { max: bounds.enqueueWaitingMax }));
-        waiting.push({ task, bytes: utf8Length(task.payload), resolve, reject });
+        waiting.push({ task, bytes: bytesOf(task.payload, bounds), resolve, reject });
         if (sending) return;
         sending = true;
         void sendAll();
@@ -74,6 +74,16 @@ async function send(open: () => Promise<Pick<Broker, 'enqueue'>>, batch: readonl
       await send(open, batch.slice(half));
     } else for (const entry of batch) entry.reject(toldTo(entry.task, error));
   }
+}
+
+/** At least what a payload takes: what is short is not counted, and a batch of it is full by its number. */
+export function bytesOf(
+  payload: string,
+  { batchMax, batchBytesMax }: Pick<Limits, 'batchMax' | 'batchBytesMax'>,
+): number {
+  // At most three bytes a UTF-16 unit.
+  const most = payload.length * 3;
+  return most * batchMax <= batchBytesMax ? most : utf8Length(payload);
 }
 
 /** As many from the front as one call may carry, at least one. */

@@ -4,11 +4,11 @@ import type { Broker, EnqueueResult } from '../broker/broker.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { retold, TaskFlowError } from '../core/errors.ts';
 import { type Ids, parseId } from '../core/ids.ts';
-import { utf8Length } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
 import type { NewTask } from '../core/task.ts';
 import { newTask, type PreparedInput, prepareInput } from './enqueue.ts';
+import { bytesOf } from './enqueue-batcher.ts';
 import type { ItemOptions } from './options.ts';
 
 /** One of many inputs, with options of its own. */
@@ -131,9 +131,7 @@ export function* batchesOf({ ids, task: make }: Many): Generator<readonly NewTas
   let bytes = 0;
   for (let index = 0; index < ids.length; index++) {
     const task = make(index);
-    // At most three bytes a UTF-16 unit: what is short is not counted, and a batch of it is full by its number.
-    const bound = task.payload.length * 3;
-    const size = bound * limits.batchMax <= limits.batchBytesMax ? bound : utf8Length(task.payload);
+    const size = bytesOf(task.payload, limits);
     if (batch.length === limits.batchMax || (batch.length > 0 && bytes + size > limits.batchBytesMax)) {
       yield batch;
       batch = [];
