@@ -66,7 +66,13 @@ function onRedis(url: string): Match {
   };
   const bare = { script: 'redis.mjs', bulk: /enq\/s (\d+)/, run: /proc\/s (\d+)/ };
   const server = 'Redis, appendonly yes, appendfsync everysec';
-  return { server, bare, own: ['taskflow', 'taskflow+rules'], peers: ['bullmq', 'bee-queue'], empty };
+  return {
+    server,
+    bare,
+    own: ['taskflow', 'taskflow+rules', 'taskflow+unrecorded'],
+    peers: ['bullmq', 'bee-queue'],
+    empty,
+  };
 }
 
 function onPostgres(url: string): Match {

@@ -47,6 +47,7 @@ const tasks = Number(count);
 const input: Input = { to: 'a@b.c', n: 1, s: 'x'.repeat(100) };
 const system = await loadSystem(name);
 await system.open(url);
+await system.serve?.(url);
 const bytesBefore = await usedMemory();
 const bulk = await measure(tasks, enqueueAll);
 await system.trim?.();

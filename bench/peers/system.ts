@@ -14,6 +14,8 @@ export interface System {
   readonly isTold: boolean;
   /** Connects to an empty store, and prepares it. */
   open(url: string): Promise<void>;
+  /** Starts what runs beside clients and workers, in a process of its own. Ended by `close`. */
+  serve?(url: string): Promise<void>;
   enqueueMany(inputs: readonly Input[]): Promise<unknown>;
   enqueue(input: Input): Promise<unknown>;
   /** What was recorded elsewhere may go: called before memory is measured. */
