@@ -21,6 +21,7 @@ import {
   tasksAtOnce,
   waitingIn,
 } from './live-move.ts';
+import { withoutRemovedParents } from './removed-parents.ts';
 
 /** Says what would be moved, and changes nothing. Throws like {@link moveIntoLive}. */
 export async function planIntoLive(options: LiveMoveOptions): Promise<MoveReport> {
@@ -91,7 +92,7 @@ async function restoreAll(options: LiveMoveOptions, incarnation: string): Promis
   const restore = async (tasks: readonly Task[]): Promise<number> => {
     // Nobody records what is recorded: without this an outbox would be full after its first million.
     await live.outbox.trim(Number.MAX_SAFE_INTEGER, incarnation);
-    const count = await live.restore(tasks);
+    const count = await live.restore(await withoutRemovedParents(tasks, recording));
     onProgress?.('move', 'tasks', tasks.length);
     return count;
   };

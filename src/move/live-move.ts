@@ -15,6 +15,7 @@ import type { ScheduleRecord } from '../core/schedule.ts';
 import type { Task } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
 import type { Recording } from '../history/recording.ts';
+import { withoutRemovedParents } from './removed-parents.ts';
 
 export type LiveStore = Broker & { readonly outbox: Outbox };
 
@@ -47,11 +48,12 @@ export async function compare({ live, recording, onProgress }: LiveMoveOptions, 
   let rows = 0;
   for (let after: string | null = null; ; ) {
     const page: readonly Task[] = await recording.unfinished(after, tasksAtOnce);
-    const others = await live.getTasks(page.map(({ id }) => id));
-    for (const [index, task] of page.entries()) {
-      const [text, other] = [textOf(task), others[index] ?? null];
-      if (other === null || textOf(other) !== text)
-        throw taskFlowError('MOVE_INCOMPLETE', { table: `task ${task.id}`, source: 1, target: other === null ? 0 : 1 });
+    const texts = await textsOf(page, recording);
+    const others = await textsOf(await live.getTasks(page.map(({ id }) => id)), recording);
+    for (const { id } of page) {
+      const [text, other] = [texts.get(id), others.get(id)];
+      if (other !== text)
+        throw taskFlowError('MOVE_INCOMPLETE', { table: `task ${id}`, source: 1, target: other === undefined ? 0 : 1 });
       hash.update(`${text}\n`);
     }
     rows += page.length;
@@ -96,9 +98,13 @@ export async function refuseLivingIn(live: LiveStore, side: string): Promise<voi
   if (living.length > 0) throw taskFlowError('STORE_IN_USE', { workers: `${names} (${side})` });
 }
 
-/** As one text: whatever the order of its fields. Nobody holds the lease of a task that was moved. */
-function textOf(task: Task): string {
-  return sortedText({ ...task, token: null });
+/** Each as one text, by its id: whatever the order of its fields. Nobody holds the lease of a task that was moved. */
+async function textsOf(tasks: readonly (Task | null)[], recording: Recording): Promise<ReadonlyMap<string, string>> {
+  const found = await withoutRemovedParents(
+    tasks.filter((task) => task !== null),
+    recording,
+  );
+  return new Map(found.map((task) => [task.id, sortedText({ ...task, token: null })]));
 }
 
 function sortedText(value: unknown): string {

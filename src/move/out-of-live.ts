@@ -26,6 +26,7 @@ import {
   tasksAtOnce,
   waitingIn,
 } from './live-move.ts';
+import { withoutRemovedParents } from './removed-parents.ts';
 
 export interface OutOfLiveOptions extends LiveMoveOptions {
   readonly relay: Relay;
@@ -142,7 +143,8 @@ async function reviveAll(options: OutOfLiveOptions, begun: Place): Promise<Place
   let place = begun;
   for (let after = place.after; place.part === 'tasks'; ) {
     const ids = (await recording.unfinished(after, tasksAtOnce)).map(({ id }) => id);
-    const tasks = (await live.getTasks(ids)).filter((task): task is Task => task !== null);
+    const found = (await live.getTasks(ids)).filter((task): task is Task => task !== null);
+    const tasks = await withoutRemovedParents(found, recording);
     for (const part of partsBySize(tasks, ({ payload }) => payload)) {
       const next = { ...place, after: part.at(-1)?.id ?? after };
       await driver.transaction(async (tx) => {

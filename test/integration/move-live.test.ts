@@ -282,6 +282,31 @@ test('a record is not moved as if it were a store, and nothing is moved into one
   }
 });
 
+test('a parent that had succeeded and was removed holds nobody back, on either side', async () => {
+  const { sql, live, options } = await createRig();
+  const dependsOn = [1, 2, 3].map((id) => ({ taskId: sampleId(id), onFailure: 'fail' }) as const);
+  const queues = ['default', 'b', 'c'];
+  await sql.enqueue([
+    ...queues.map((queue, index) => newTask(sampleId(index + 1), { queue })),
+    newTask(sampleId(4), { dependsOn }),
+  ]);
+  const succeed = async (store: Broker, id: number): Promise<void> => {
+    const name = queues[id - 1] ?? '';
+    await store.configure('queue', name, { pause: null });
+    const [claimed] = await store.claim(claimRequest(sampleToken(id), { queues: [{ name, limit: 1 }] }));
+    await store.settle([settlement(sampleId(id), claimed!.lease, finish('succeeded'))]);
+  };
+  await succeed(sql, 1);
+  await sql.remove([sampleId(1)]);
+  await moveIntoLive(options);
+  await succeed(live, 2);
+  await live.remove([sampleId(2)]);
+  expect((await live.getTasks([sampleId(4)]))[0]).toMatchObject({ state: 'blocked', dependsOn: dependsOn.slice(1) });
+  await moveOutOfLive(options);
+  await succeed(sql, 3);
+  expect((await sql.getTasks([sampleId(4)]))[0]).toMatchObject({ state: 'queued', dependsOn: dependsOn.slice(2) });
+});
+
 test('a database that is no record, or not even migrated, is refused in the place of one', async () => {
   const { live, options } = await createRig();
   await live.enqueue([newTask(sampleId(1))]);
