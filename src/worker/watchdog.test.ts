@@ -16,17 +16,13 @@ function createRig() {
   const clock = createManualClock();
   const chance = seededChance(7);
   const memory = createMemoryBroker({ now: clock.now, chance });
-  const connection = { is: 'well' as 'well' | 'stale' | 'mute', made: 0, looks: 0 };
+  const connection = { is: 'well' as 'well' | 'stale' | 'mute', made: 0, calls: 0 };
   const answer = <Answer>(call: () => Promise<Answer>): Promise<Answer> =>
     connection.is === 'mute' ? new Promise<Answer>(() => undefined) : call();
   const broker: Broker = {
     ...memory,
     claim: (request) => answer(async () => (connection.is === 'stale' ? [] : memory.claim(request))),
     settle: (...given) => answer(() => memory.settle(...given)),
-    getQueues: () => {
-      connection.looks += 1;
-      return memory.getQueues();
-    },
     // What the process itself enqueues is not claimed along.
     subscribe: (listener) => memory.subscribe(listener),
     reconnect: () => {
@@ -34,7 +30,17 @@ function createRig() {
       connection.is = 'well';
     },
   };
-  const store = { broker, history: {}, close: async () => {} } as unknown as Store;
+  const counting = new Proxy(broker, {
+    get(of, name: keyof Broker) {
+      const member = of[name];
+      if (typeof member !== 'function' || name === 'subscribe' || name === 'reconnect') return member;
+      return (...given: unknown[]) => {
+        connection.calls += 1;
+        return Reflect.apply(member, of, given);
+      };
+    },
+  });
+  const store = { broker: counting, history: {}, close: async () => {} } as unknown as Store;
   const gate = { promise: Promise.resolve() };
   const definitions = [createDefinition('a', () => gate.promise)];
   const worker = createWorker({ store, definitions, clock, chance, services: 'never', concurrency: 2 });
@@ -83,27 +89,33 @@ test('a call without an end is given up, and what it was about is done all the s
 });
 
 test('tasks that something holds back are no stall, and are doubted ever more rarely', async () => {
-  const { clock, connection, worker, stalls, enqueue } = createRig();
+  const { clock, connection, worker, stalls, enqueue, stateOf } = createRig();
   worker.start();
-  const one = [{ name: 'one', max: 1, rate: null }];
-  connection.is = 'stale';
-  await enqueue({ limits: one });
-  connection.is = 'well';
-  await clock.advance(100);
-  await enqueue({ name: 'unknown', limits: [{ name: 'none', max: 1, rate: { count: 1, perMs: 86_400_000 } }] });
-  await enqueue({ name: 'unknown', limits: [{ name: 'none', max: 1, rate: { count: 1, perMs: 86_400_000 } }] });
+  const onceADay = [{ name: 'once a day', max: null, rate: { count: 1, perMs: 86_400_000 } }];
+  await enqueue({ limits: onceADay });
+  const held = await enqueue({ limits: onceADay });
   await clock.advance(3_600_000);
+  expect(await stateOf(held)).toBe('queued');
   expect(stalls).toEqual([]);
   expect(connection.made).toBeGreaterThan(2);
   expect(connection.made).toBeLessThan(9);
   await worker.stop();
 });
 
-test('a worker that is busy, idle or drained doubts nothing', async () => {
+test('an idle worker asks at most once a second, its doubts included', async () => {
+  const { clock, connection, worker } = createRig();
+  worker.start();
+  await clock.advance(60_000);
+  connection.calls = 0;
+  await clock.advance(600_000);
+  expect(connection.calls).toBeLessThanOrEqual(600);
+  expect(connection.made).toBe(0);
+  await worker.stop();
+});
+
+test('a worker that is busy or drained doubts nothing', async () => {
   const { clock, connection, memory, gate, worker, enqueue } = createRig();
   worker.start();
-  await clock.advance(5 * stallMs);
-  expect(connection.looks).toBeLessThan(6);
   const free = Promise.withResolvers<void>();
   gate.promise = free.promise;
   for (let n = 0; n < 5; n++) await enqueue();
