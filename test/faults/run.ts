@@ -13,6 +13,7 @@ import { createJudge } from '../../src/checker/judge.ts';
 import type { Verdict } from '../../src/checker/verdict.ts';
 import { definitionBrand } from '../../src/core/definition.ts';
 import type { BatchEvent } from '../../src/core/events.ts';
+import { once } from '../../src/core/once.ts';
 import { systemClock as clock } from '../../src/core/time.ts';
 import type { Store } from '../../src/history/history.ts';
 import { checkIndexes, showRows } from '../../src/torture/remains.ts';
@@ -84,8 +85,16 @@ const goesOnWithinMs = 40_000;
 /** A process that keeps what it could not send grows beyond this; one that only waits has a third of it. */
 const memoryMaxMb = 400;
 
+/** The first command in a clone builds what it runs: that is no part of any scenario. */
+const build = once(async () => {
+  const scenario = createScenario();
+  expect(await scenario.command(['version']).exited).toEqual({ code: 0, signal: null });
+  await scenario.end();
+});
+
 /** Starts it, and waits until work goes on. Ends with the test. */
 export async function startRun(options: RunOptions, context: Context): Promise<Run> {
+  await build();
   const scenario = createScenario();
   context.onTestFinished(() => scenario.end());
   writeTask(scenario);
