@@ -5,9 +5,16 @@ import type { LogLine, TaskError } from '../../core/task.ts';
 import type { TaskBody } from '../broker.ts';
 import type { Connection } from './connection.ts';
 import { refuseLargeBatch } from './refuse.ts';
-import { type Described, readTasks } from './rows.ts';
-
-type Left = readonly (number | readonly Buffer[])[];
+import {
+  createRawReader,
+  type Described,
+  type RawTasks,
+  readRawHeads,
+  readShape,
+  readTasks,
+  type Shape,
+  shapeIdOf,
+} from './rows.ts';
 
 /** In the order of the ids, as many as fit; `null` for one that is not there. */
 export async function getBodies(
@@ -17,18 +24,74 @@ export async function getBodies(
   refuseLargeBatch(taskIds);
   if (taskIds.length === 0) return [];
   const ids = [...new Set(taskIds)];
-  const [count, known, left] = await connection.run<readonly [number, Described, Left]>('bodies', [ids.join(' ')]);
-  const bodies = readTasks(known).map((task): Mutable => ({ task, attempts: [], logs: [] }));
+  const bodies = await plainBodies(connection, ids);
+  await addOthers(connection, ids, bodies);
+  const cut = bodies.indexOf(undefined);
+  const fitting = (cut < 0 ? bodies : bodies.slice(0, cut)) as readonly (TaskBody | null)[];
+  return ids.length === taskIds.length ? fitting : repeated(taskIds, ids, fitting);
+}
+
+/** As they were asked for, some of them more than once. */
+function repeated(
+  taskIds: readonly string[],
+  ids: readonly string[],
+  bodies: readonly (TaskBody | null)[],
+): readonly (TaskBody | null)[] {
+  const byId = new Map(bodies.map((body, place) => [ids[place], body]));
+  const cut = taskIds.findIndex((id) => !byId.has(id));
+  return taskIds.slice(0, cut < 0 ? taskIds.length : cut).map((id) => byId.get(id) ?? null);
+}
+
+/** By place, of the first ids as many as fit; `undefined` for a task of which more has to be read. */
+type Bodies = (TaskBody | null | undefined)[];
+
+type Raw = readonly [RawTasks['heads'], RawTasks['rows'], RawTasks['results']];
+
+async function plainBodies(connection: Connection, ids: readonly string[]): Promise<Bodies> {
+  const [heads, rows, results] = await connection.run<Raw>('raw-bodies', [ids.join(' ')]);
+  const raw = { ids, heads, rows, results };
+  const plain = readRawHeads(raw);
+  const shapes = await getShapes(connection, new Set(plain.flatMap((head) => (head === null ? [] : shapeIdOf(head)))));
+  const read = createRawReader(raw);
+  return rows.map((row, place) => {
+    if (row === null) return null;
+    const head = plain[place] ?? null;
+    // Without a shape the last task of it is gone by now.
+    const shape = head === null ? undefined : shapes.get(shapeIdOf(head));
+    return head === null || shape === undefined
+      ? undefined
+      : { task: read(place, head, shape), attempts: [], logs: [] };
+  });
+}
+
+async function getShapes(connection: Connection, shapeIds: ReadonlySet<number>): Promise<ReadonlyMap<number, Shape>> {
+  if (shapeIds.size === 0) return new Map();
+  const texts = await connection.run<readonly (Buffer | null)[]>('get-shapes', [[...shapeIds].join(' ')]);
+  const shapes = new Map<number, Shape>();
+  for (const [place, shapeId] of [...shapeIds].entries()) {
+    const text = texts[place] ?? null;
+    if (text !== null) shapes.set(shapeId, readShape(text));
+  }
+  return shapes;
+}
+
+type Left = readonly (number | readonly Buffer[])[];
+
+/** Those that run, wait for others, or have left errors, attempts or lines. */
+async function addOthers(connection: Connection, ids: readonly string[], bodies: Bodies): Promise<void> {
+  const places = bodies.flatMap((body, place) => (body === undefined ? [place] : []));
+  if (places.length === 0) return;
+  const wanted = places.map((place) => ids[place] ?? '');
+  const [count, known, left] = await connection.run<readonly [number, Described, Left]>('bodies', [wanted.join(' ')]);
+  const others = readTasks(known).map((task): Mutable => ({ task, attempts: [], logs: [] }));
   for (let i = 0; i < left.length; i += 3) {
-    const body = bodies[(left[i] as number) - 1];
+    const body = others[(left[i] as number) - 1];
     if (body === undefined) continue;
     body.attempts = (left[i + 1] as readonly Buffer[]).map((text) => readAttempt(String(text)));
     body.logs = (left[i + 2] as readonly Buffer[]).map((text) => readLog(String(text)));
   }
-  const byId = new Map<string, TaskBody | null>(ids.slice(0, count).map((id) => [id, null]));
-  for (const body of bodies) byId.set(body.task.id, body);
-  const cut = taskIds.findIndex((id) => !byId.has(id));
-  return taskIds.slice(0, cut < 0 ? taskIds.length : cut).map((id) => byId.get(id) ?? null);
+  const byId = new Map(others.map((body) => [body.task.id, body]));
+  for (const place of places.slice(0, count)) bodies[place] = byId.get(ids[place] ?? '') ?? null;
 }
 
 type Mutable = { -readonly [Name in keyof TaskBody]: TaskBody[Name] };

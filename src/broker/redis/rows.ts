@@ -16,7 +16,7 @@ import type {
 import { type Packed, unpack } from './packed.ts';
 
 /** See lua/prelude.lua. Lua has no null in a list, and no empty list: false stands for both. */
-type Shape = readonly [
+export type Shape = readonly [
   name: string,
   queue: string,
   priority: number,
@@ -84,6 +84,84 @@ export type Described = readonly [
   asides: readonly (Buffer | readonly (Buffer | null)[])[],
 ];
 
+/** Tasks as they lie in the store, by place: what lua/raw-bodies.lua answers. */
+export interface RawTasks {
+  readonly ids: readonly string[];
+  /** `null` where nobody has touched it since it came. */
+  readonly heads: readonly (Buffer | null)[];
+  /** `null` where there is no task. */
+  readonly rows: readonly (Buffer | null)[];
+  readonly results: readonly (Buffer | null)[];
+}
+
+/** What is the same of many tasks: `null` for one that has more than a result beside it, a lease or attempts, or is not there. */
+export type RawHead = readonly Packed[] | null;
+
+/** Letters that stand for no text, or for a result. */
+const plainLetters = /^[kghr]*$/;
+
+/** The heads by place; those of neighbours are read once. */
+export function readRawHeads({ heads, rows }: RawTasks): readonly RawHead[] {
+  const known = new Map<string, RawHead>();
+  return rows.map((row, place) => {
+    if (row === null) return null;
+    const head = heads[place] ?? null;
+    const text = head ?? row;
+    const common = text.toString('latin1', 2, text.readUInt16BE(0) + 2);
+    let found = known.get(common);
+    if (found === undefined) {
+      found = plainHead(
+        head === null ? freshHead(unpack(row, 6, 2).values) : (unpack(head, 1, 2).values[0] as readonly Packed[]),
+      );
+      known.set(common, found);
+    }
+    return found;
+  });
+}
+
+function plainHead(head: readonly Packed[]): RawHead {
+  return head[0] === 'running' || !plainLetters.test(head[asidePlace] as string) ? null : head;
+}
+
+export function shapeIdOf(head: readonly Packed[]): number {
+  return head[1] as number;
+}
+
+/** Reads a task of which nothing lies anywhere else. */
+export function createRawReader({ ids, rows, results }: RawTasks) {
+  const readRow = createRowReader();
+  return (place: number, head: readonly Packed[], shape: Shape): Task => {
+    const hasResult = (head[asidePlace] as string).includes('r');
+    const result = hasResult ? results[place] : undefined;
+    return readTask({
+      id: ids[place] ?? '',
+      head,
+      row: readRow(rows[place] ?? noRow),
+      leaseUntil: 0,
+      shape,
+      asides: result == null ? nothingAside : { r: [result.toString()] },
+      place: 0,
+    });
+  };
+}
+
+const nothingAside: Asides = {};
+
+/** See lua/prelude.lua. */
+const asidePlace = 23;
+
+/** The head that a task has before anybody touches it, as `freshTask` of lua/prelude.lua makes it. */
+function freshHead([shape, createdAt, dueAt, startBy, expiresAt, aside]: readonly Packed[]): readonly Packed[] {
+  const state = (dueAt as number) > (createdAt as number) ? 'scheduled' : 'queued';
+  const counters = [1, 0, 0, 1, 0, 0, 0];
+  const nothing = new Array<false>(10).fill(false);
+  return [state, shape, ...counters, false, dueAt, startBy, expiresAt, ...nothing, aside] as readonly Packed[];
+}
+
+export function readShape(text: Buffer): Shape {
+  return JSON.parse(String(text)) as Shape;
+}
+
 /** Beside heads, by the letters of lua/prelude.lua and the places of their tasks. */
 type Asides = Partial<Record<'e' | 'r' | 'p' | 'c' | 'w' | 'l' | 'd', readonly (string | undefined)[]>>;
 
@@ -92,7 +170,7 @@ export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, a
   if (rows.length === 0) return [];
   const shapes = new Map<Packed, Shape>();
   for (let i = 0; i < shapeList.length; i += 2)
-    shapes.set(shapeList[i] as number, JSON.parse(String(shapeList[i + 1])) as Shape);
+    shapes.set(shapeList[i] as number, readShape(shapeList[i + 1] as Buffer));
   const asides = readAsides(asideList, rows.length);
   const heads = headList.map((head) => unpack(head, 1).values[0] as readonly Packed[]);
   const headNumbers = headOfEach.toString('latin1').split(' ');

@@ -30,6 +30,8 @@ const partsOf = {
   'get-groups': ['prelude'],
   'get-limits': ['prelude', 'limits'],
   bodies: ['prelude', 'describe'],
+  'raw-bodies': ['prelude'],
+  'get-shapes': ['prelude'],
   trim: ['prelude'],
   'outbox-state': ['prelude'],
   'get-workers': ['prelude', 'worker'],
