@@ -8,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promi
   postgres: () => import('./postgres.ts'),
   redis: () => import('./redis.ts'),
   record: () => import('./record.ts'),
+  sustained: () => import('./sustained.ts'),
   peers: () => import('./peers.ts'),
   limits: () => import('./limits.ts'),
   fairness: () => import('./fairness.ts'),
