@@ -64,7 +64,7 @@ export interface NetworkOptions {
   readonly witness: Witness;
   readonly tell: Tell;
   /** Told of every end of a call, for the trace. */
-  readonly trace: (process: string, line: string) => void;
+  readonly trace: (process: string, line: string, answer: () => string) => void;
 }
 
 /** A driver gives a call up after this at most. */
@@ -158,7 +158,7 @@ export function createNetwork(options: NetworkOptions): Network {
     return new Promise((resolve, reject) => {
       const answerIn = (delayMs: number, reply: Reply): void =>
         void process.deliver(delayMs, () => {
-          options.trace(process.name, `${method} ${fault ?? ''} ${wordsOf(reply)}`);
+          options.trace(process.name, `${method} ${fault ?? ''} `, () => wordsOf(reply));
           if (fault === 'diesAtReply') process.crash();
           else if ('error' in reply) reject(reply.error);
           else resolve(reply.answer);

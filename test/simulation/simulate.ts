@@ -21,6 +21,8 @@ export interface Verdict {
   readonly waiting: readonly string[];
   /** What is left when all is over, by id. */
   readonly tasks: readonly Task[];
+  /** What happened without what was answered, the same for the same seed on every store that hints alike. */
+  readonly story: readonly string[];
   /** With `trace`: everything that happened, the same for the same seed. */
   readonly lines: readonly string[];
   /** What happened, counted: transitions, answers and faults. */
@@ -61,6 +63,7 @@ export async function simulate(options: WorldOptions): Promise<Verdict> {
       context,
       waiting: await whyWaiting(world),
       tasks: history.tasks,
+      story: world.story,
       lines: world.lines,
       counts: { ...witness.counts, ...world.network.faults, steps: timeline.steps },
       virtualMs: timeline.now,

@@ -19,6 +19,9 @@ import { drawSwarm, type Swarm } from './swarm.ts';
 import { createTimeline, type Timeline } from './timeline.ts';
 import { createWitness, type Witness } from './witness.ts';
 
+/** Who tells a hint, in a story. */
+export const hintMark = 'hint';
+
 export interface WorldOptions {
   readonly seed: number;
   readonly store: StoreKind | OutsideStore;
@@ -41,11 +44,14 @@ export interface World {
   readonly effects: Effect[];
   readonly violations: Violation[];
   readonly lines: string[];
+  /** Every event that the seed alone decides, in short: `trace` without answers, and every kind of hint. */
+  readonly story: string[];
   /** From now on nothing bad happens any more. */
   isHealed: boolean;
   /** Moves the store's wall clock. */
   stepStore(ms: number): void;
-  trace(who: string, line: string): void;
+  /** `answer` is what came of it, for people. */
+  trace(who: string, line: string, answer?: () => string): void;
   start(seat: Seat): void;
   /** Lets another producer enqueue so many tasks. */
   startProducer(share: number): void;
@@ -72,8 +78,11 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const client: ClientEntry[] = [];
   const tell: Tell = (rule, taskId, sentence) => void violations.push({ rule, taskId, sentence });
   const lines: string[] = [];
-  const trace = (who: string, line: string): void => {
-    if (options.trace === true) lines.push(`${timeline.now.toFixed(3).padStart(12)} ${who.padEnd(10)} ${line}`);
+  const story: string[] = [];
+  const trace: World['trace'] = (who, line, answer = () => '') => {
+    story.push(`${timeline.now} ${who} ${line}`);
+    if (options.trace === true)
+      lines.push(`${timeline.now.toFixed(3).padStart(12)} ${who.padEnd(10)} ${line}${answer()}`);
   };
   const processes: SimProcess[] = [];
   const isDead = (pid: number): boolean => processes[pid - 1]?.isAlive === false;
@@ -91,7 +100,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   };
   const witness = createWitness({ store, storeNow, elapsed: () => timeline.now, onStored, isDead, tell });
   const network = createNetwork({ timeline, chance, witness, tell, trace });
-  store.broker.subscribe((signal) => network.signal(signal));
+  store.broker.subscribe((signal) => {
+    story.push(`${timeline.now} ${hintMark} ${signal.kind}`);
+    network.signal(signal);
+  });
   const seats: Seat[] = [];
   const effects: Effect[] = [];
 
@@ -137,6 +149,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
     effects,
     violations,
     lines,
+    story,
     isHealed: false,
     stepStore: (ms) => {
       storeStepMs += ms;
