@@ -8,11 +8,12 @@ import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
 import { seededChance } from '../core/chance.ts';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../history/history.ts';
+import type { QueueSlots } from './pools.ts';
 import type { Stall } from './watchdog.ts';
 import { createWorker } from './worker.ts';
 
 /** A worker whose connection goes bad: claims find nothing (`stale`) or nobody answers (`mute`), until it is made anew. */
-function createRig() {
+function createRig({ queues = ['default'] as QueueSlots } = {}) {
   const clock = createManualClock();
   const chance = seededChance(7);
   const memory = createMemoryBroker({ now: clock.now, chance });
@@ -43,7 +44,7 @@ function createRig() {
   const store = { broker: counting, history: {}, close: async () => {} } as unknown as Store;
   const gate = { promise: Promise.resolve() };
   const definitions = [createDefinition('a', () => gate.promise)];
-  const worker = createWorker({ store, definitions, clock, chance, services: 'never', concurrency: 2 });
+  const worker = createWorker({ store, definitions, clock, chance, services: 'never', queues, concurrency: 2 });
   const stalls: Stall[] = [];
   worker.on('stalled', (stall) => stalls.push(stall));
   let ids = 0;
@@ -124,5 +125,31 @@ test('a worker that is busy or drained doubts nothing', async () => {
   free.resolve();
   await clock.advance(5 * stallMs);
   expect(connection.made).toBe(0);
+  await worker.stop();
+});
+
+test('a queue whose slots are all taken is no reason for the free slots of another to doubt anything', async () => {
+  const { clock, connection, gate, worker, stalls, enqueue } = createRig({ queues: { default: 1, mail: 1 } });
+  const free = Promise.withResolvers<void>();
+  gate.promise = free.promise;
+  worker.start();
+  for (let n = 0; n < 3; n++) await enqueue();
+  await clock.advance(10 * stallMs);
+  expect(connection.made).toBe(0);
+  free.resolve();
+  await clock.advance(1_000);
+  expect(stalls).toEqual([]);
+  await worker.stop();
+});
+
+test('a limit that lets one task after the other through is doubted ever more rarely', async () => {
+  const { clock, connection, memory, worker, stalls, enqueue } = createRig();
+  worker.start();
+  const slow = [{ name: 'slow', max: 1, rate: { count: 1, perMs: 45_000 } }];
+  for (let n = 0; n < 100; n++) await enqueue({ limits: slow });
+  await clock.advance(3_600_000);
+  expect((await memory.getQueues())[0]?.counts.succeeded).toBeGreaterThan(70);
+  expect(stalls).toEqual([]);
+  expect(connection.made).toBeLessThan(9);
   await worker.stop();
 });

@@ -11,7 +11,7 @@ import type { StallMark } from '../core/presence.ts';
 import { overdueIn, shouldDoubt } from '../core/stall.ts';
 import type { Clock } from '../core/time.ts';
 import { createService, type Report } from '../engine/service.ts';
-import type { Pools } from './pools.ts';
+import type { Pool, Pools } from './pools.ts';
 import { createSettler, type Settler, type SettlerOptions } from './settler.ts';
 
 /** A time in which tasks waited and free slots were given none. */
@@ -69,12 +69,12 @@ export function createWatchedSettler(
 
 function createWatchdog(options: WatchdogOptions): Watchdog {
   const { broker, clock, pools } = options;
-  /** Since when there were free slots and no task came. */
-  let hungryAt = clock.elapsed();
   /** The last look at the queues. */
-  let lookedAt = hungryAt;
+  let lookedAt = clock.elapsed();
+  /** Since when each pool had free slots and no task came: what waits for one without any is no reason to doubt. */
+  const hungryAt = new Map(pools.all.map((pool) => [pool, lookedAt]));
   /** The last claim that was answered, if only with nothing: a store that is away is told of by the loop that asks it. */
-  let answeredAt = hungryAt;
+  let answeredAt = lookedAt;
   let doubts = 0;
   /** What the next claim will prove. */
   let suspicion: Stall | null = null;
@@ -82,8 +82,7 @@ function createWatchdog(options: WatchdogOptions): Watchdog {
   let tickedAt = -Infinity;
   let last: { readonly stall: Stall; readonly at: number } | null = null;
 
-  const isHungry = (): boolean =>
-    !options.isDraining() && pools.all.some((pool) => pool.hasFreeSlot && pool.waiting === 0);
+  const isHungry = (pool: Pool): boolean => !options.isDraining() && pool.hasFreeSlot && pool.waiting === 0;
 
   function tell(stall: Stall): void {
     last = { stall, at: clock.elapsed() };
@@ -102,21 +101,30 @@ function createWatchdog(options: WatchdogOptions): Watchdog {
 
   async function look(): Promise<void> {
     const now = clock.elapsed();
-    if (!isHungry()) {
-      hungryAt = now;
+    for (const pool of pools.all) if (!isHungry(pool)) hungryAt.set(pool, now);
+    const hungryFor = (pool: Pool): number => now - (hungryAt.get(pool) ?? now);
+    const longest = Math.max(...pools.all.map(hungryFor));
+    if (longest === 0) {
       lookedAt = now;
       return;
     }
     if (broker.reconnect === undefined || now - answeredAt > limits.stallLookMs) return;
     if (!shouldDoubt({ idleMs: now - lookedAt, doubts })) return;
     lookedAt = now;
-    const queues = await broker.getQueues();
-    if (queues.every(({ counts }) => (counts.queued ?? 0) === 0)) return;
-    const waiting = overdueIn(queues, pools.serves, (await broker.info()).now);
-    if (waiting === 0) return;
+    const waiting = await overdue((queue) => pools.serves(queue) && hungryFor(pools.of(queue)) >= limits.stallMs);
+    if (waiting === 0) {
+      doubts = 0;
+      return;
+    }
     doubts += 1;
-    suspicion = { forMs: Math.round(now - hungryAt), waiting };
+    suspicion = { forMs: Math.round(longest), waiting };
     broker.reconnect();
+  }
+
+  async function overdue(isMissed: (queue: string) => boolean): Promise<number> {
+    const queues = await broker.getQueues();
+    if (queues.every(({ counts }) => (counts.queued ?? 0) === 0)) return 0;
+    return overdueIn(queues, isMissed, (await broker.info()).now);
   }
 
   const repeat = (name: string, work: () => void | Promise<void>) =>
@@ -143,10 +151,12 @@ function createWatchdog(options: WatchdogOptions): Watchdog {
       const stall = suspicion;
       suspicion = null;
       if (count === 0) return;
-      hungryAt = answeredAt;
+      for (const pool of pools.all) hungryAt.set(pool, answeredAt);
       lookedAt = answeredAt;
+      if (stall === null) return;
+      // What a limit lets through one after the other comes without it, and would be doubted after each for ever.
       doubts = 0;
-      if (stall !== null) tell(stall);
+      tell(stall);
     },
     get mark() {
       const agoMs = last === null ? Infinity : Math.round(clock.elapsed() - last.at);
