@@ -76,6 +76,17 @@ await onPostgres(({ url }) => {
       expect(await backend()).not.toBe(before);
     });
 
+    test('serves who waits for a connection when these are made anew', async () => {
+      const broker = await openBroker(`${url}${url.includes('?') ? '&' : '?'}pool=2`);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const holding = [1, 2].map(() => broker.driver.read(() => promise));
+      const waiting = broker.enqueue([newTask(sampleId(1))]);
+      broker.reconnect?.();
+      resolve();
+      await Promise.all(holding);
+      expect(await waiting).toHaveLength(1);
+    });
+
     test('that is killed again and again has every task it took', { timeout: 60_000 }, async () => {
       const own = await startPostgres();
       onTestFinished(() => own.stop());

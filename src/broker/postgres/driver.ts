@@ -156,8 +156,7 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
       const old = pool;
       if (old === null || old === options.pool) return;
       pool = createPool(address);
-      // Its last connection may be one whose other end is gone: nobody waits for that.
-      old.end().catch(() => {});
+      retire(old);
     },
   };
   return driver;
@@ -171,6 +170,13 @@ export function createPool(address: PostgresAddress): pg.Pool {
   // One that ends in the same moment in which it is there has not been handed to anybody who listens.
   created.on('connect', (client) => client.on('error', () => {}));
   return created;
+}
+
+/** Ends a pool once it has served who waits for a connection: told to end, it would let them wait until they give up. */
+function retire(old: pg.Pool): void {
+  if (old.waitingCount > 0) old.once('release', () => retire(old));
+  // Its last connection may be one whose other end is gone: nobody waits for that.
+  else old.end().catch(() => {});
 }
 
 /** As the server says it keeps what it has confirmed. */
