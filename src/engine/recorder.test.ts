@@ -32,6 +32,27 @@ test('every task reaches the record as it stands, what moved on in between once'
   expect((await rig.history().facets()).views).toEqual({ cancelled: 1, queued: 1 });
 });
 
+test('a task that comes again under its id is followed anew, whatever was recorded of the one before', async () => {
+  const rig = await createRig();
+  await rig.live.enqueue([newTask(sampleId(1))]);
+  // As many events as one read brings: the end of the task comes with the next ones, and its row before.
+  for (let number = 2; number <= 100; number++) await rig.live.enqueue([newTask(sampleId(number), { queue: 'other' })]);
+  await finishOne(rig.live, sampleId(1), token(1));
+  rig.recorder();
+  await rig.caughtUp();
+  await rig.live.remove([sampleId(1)]);
+  await rig.clock.advance(1);
+  await rig.live.enqueue([newTask(sampleId(1))]);
+  await rig.caughtUp();
+  const [claimed] = await rig.live.claim(claimRequest(token(2), { limit: 1 }));
+  await rig.caughtUp();
+  expect(await states(rig, [sampleId(1)])).toEqual(['running 2']);
+  const lease = { taskId: sampleId(1), token: token(2), epoch: claimed?.task.epoch ?? 0 };
+  await rig.live.settle([settlement(sampleId(1), lease, finish('succeeded', { result: '"second"' }))]);
+  await rig.caughtUp();
+  expect((await rig.recording.tasks([sampleId(1)]))[0]).toMatchObject({ state: 'succeeded', result: '"second"' });
+});
+
 test('the outbox is trimmed behind what was recorded, and the last event of it stays as a mark', async () => {
   const rig = await createRig();
   rig.recorder();

@@ -188,7 +188,8 @@ function keep(bodies: TaskBody[], found: readonly (TaskBody | null)[], { version
     if (body === null) continue;
     bodies.push(body);
     const { id, version } = body.task;
-    if (version > (told.get(id) ?? 0)) versions.add(id, version);
+    // Less than was recorded is another life of its id, whose versions begin anew.
+    if (version > (told.get(id) ?? 0) || version < versions.of(id)) versions.add(id, version);
   }
 }
 
@@ -269,6 +270,8 @@ function hasBodies({ kind }: BatchEvent): boolean {
 }
 
 interface Versions {
+  /** 0 for a task of which none is known. */
+  readonly of: (taskId: string) => number;
   readonly has: (item: EventItem) => boolean;
   readonly add: (taskId: string, version: number) => void;
 }
@@ -281,6 +284,7 @@ function createVersions(): Versions {
   let [older, newer] = [new Map<string, number>(), new Map<string, number>()];
   const versionOf = (taskId: string): number => newer.get(taskId) ?? older.get(taskId) ?? 0;
   return {
+    of: versionOf,
     /** A task that comes into the store begins another life, whose versions begin anew. */
     has: ({ taskId, version, from }) => from !== null && versionOf(taskId) >= version,
     add(taskId, version) {
