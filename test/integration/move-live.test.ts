@@ -14,7 +14,7 @@ import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/red
 import type { SqlDriver } from '../../src/broker/sql/driver.ts';
 import { move, planMove } from '../../src/broker/sql/move.ts';
 import { giveUpMove, readPlace } from '../../src/broker/sql/record-place.ts';
-import { refuseRecord } from '../../src/broker/sql/refuse-record.ts';
+import { refuseLive, refuseRecord } from '../../src/broker/sql/refuse-record.ts';
 import { createSqliteDriver } from '../../src/broker/sqlite/driver.ts';
 import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
 import { seededChance } from '../../src/core/chance.ts';
@@ -265,6 +265,17 @@ test('what is written during a move is told', async () => {
   await moveIntoLive(options);
   const home = moveOutOfLive({ ...options, onProgress: (step) => void write(live, 902)(step) });
   await expect(home).rejects.toMatchObject({ code: expect.stringMatching(/STORE_IN_USE|MOVE_INCOMPLETE/) });
+});
+
+test('who has the database open as a store is refused once it is a record, and is given nothing', async () => {
+  const { sql, options } = await createRig();
+  await fill(sql);
+  await moveIntoLive(options);
+  await expect(sql.enqueue([newTask(sampleId(903), { queue: 'a' })])).rejects.toMatchObject({
+    code: 'RECORD_ELSEWHERE',
+  });
+  expect(await sql.claim(claimRequest(sampleToken(9), { limit: 10 }))).toEqual([]);
+  await options.driver.transaction(refuseLive);
 });
 
 test('a record is not moved as if it were a store, and nothing is moved into one', async () => {

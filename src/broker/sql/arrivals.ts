@@ -6,6 +6,7 @@ import type { EnqueueResult } from '../broker.ts';
 import { meetParents } from './awaited.ts';
 import { eachStatement, manyStatement, type RowAddress, type SqlRow, type SqlValue, statement } from './driver.ts';
 import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from './keys.ts';
+import { recordRefusal } from './refuse-record.ts';
 import { outdated } from './remembered.ts';
 import { checkAtOf, encodeOptions, hasSameBody, idList } from './rows.ts';
 import { noteDue, record, type Step } from './step.ts';
@@ -42,10 +43,11 @@ const insertTasks = manyStatement(
   'id',
 );
 
-/** The address of the last row there is, and whether parents are awaited. */
-const lastTask = statement<[row: RowAddress | null, awaited: number | null]>(
+/** The address of the last row there is, whether parents are awaited, and whether this is a record. */
+const lastTask = statement<[row: RowAddress | null, awaited: number | null, recorder: number | null]>(
   'last_task',
-  (dialect) => `SELECT (SELECT max(${dialect.row}) FROM tasks), (SELECT 1 FROM edges WHERE awaited = 1 LIMIT 1)`,
+  (dialect) => `SELECT (SELECT max(${dialect.row}) FROM tasks), (SELECT 1 FROM edges WHERE awaited = 1 LIMIT 1),
+    (SELECT 1 FROM recorder LIMIT 1)`,
 );
 
 /** Inputs: list of ids, number. Those of them that were stored behind that row. */
@@ -192,7 +194,9 @@ export async function insert(step: Step, arrivals: readonly Arrival[]): Promise<
     if (part.told === null) told = null;
     else told?.push(...part.told);
   }
-  const [[lastRow, awaited] = [null, null]] = await last;
+  const [[lastRow, awaited, recorder] = [null, null, null]] = await last;
+  // Whoever had it open before it became one would be told of tasks that nobody runs.
+  if (recorder !== null) throw recordRefusal();
   const stored =
     count === arrivals.length
       ? arrivals.map(() => true)

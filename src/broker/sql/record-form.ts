@@ -7,7 +7,6 @@ import type { Chance } from '../../core/chance.ts';
 import { type Reason, type TaskState, viewOf } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
-import { movePause } from './moved-tables.ts';
 import { restore, restoreKeys } from './restore.ts';
 import { idList, type TaskRow, taskColumns, toTask } from './rows.ts';
 import { appendDelta, createStep, endStep } from './step.ts';
@@ -57,16 +56,12 @@ const liveTables = ['keys', 'slots', 'claims', 'rounds', 'turns', 'flows', 'work
 /** Inputs: life of the live store, its last event that is in here. */
 const insertCursor = statement('insert_cursor', () => 'INSERT INTO recorder (id, incarnation, seq) VALUES (1, $1, $2)');
 
-/** Input: who paused. */
-const endPauses = statement(
-  'end_pauses_of_move',
-  () => 'UPDATE queues SET paused_at = NULL, paused_by = NULL, pause_reason = NULL WHERE paused_by = $1',
-);
-
-/** Its tasks live elsewhere from now on, and whoever records them goes on behind `seq`. */
+/**
+ * Its tasks live elsewhere from now on, and whoever records them goes on behind `seq`. Its queues stay paused: a worker that has it open
+ * as a store, and was frozen meanwhile, must not be given what lives elsewhere.
+ */
 export async function becomeRecord(tx: SqlTransaction, incarnation: string, seq: number): Promise<void> {
   await tx.query(insertCursor, incarnation, seq);
-  await tx.query(endPauses, movePause);
   await stayRecord(tx);
 }
 

@@ -1,6 +1,6 @@
 /** A database is a live store, or the record of one elsewhere: as both it would run again what the other runs. */
 
-import { taskFlowError } from '../../core/errors.ts';
+import { type TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
 
 const recorderRow = statement<[seq: number]>('recorder_row', () => 'SELECT seq FROM recorder WHERE id = 1');
@@ -10,7 +10,15 @@ const giveAsRecord = 'Give the live store as the broker and this URL as its reco
 /** Throws RECORD_ELSEWHERE when the database is a record. */
 export async function refuseRecord(driver: SqlDriver, hint = giveAsRecord): Promise<void> {
   if ((await driver.readOne(recorderRow)).length === 0) return;
-  throw taskFlowError('RECORD_ELSEWHERE', { problem: 'this database is the record of one, and none itself' }, { hint });
+  throw recordRefusal(hint);
+}
+
+export function recordRefusal(hint = giveAsRecord): TaskFlowError {
+  return taskFlowError(
+    'RECORD_ELSEWHERE',
+    { problem: 'this database is the record of one, and none itself' },
+    { hint },
+  );
 }
 
 /** One look into each index of those that wait. */
