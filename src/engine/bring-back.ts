@@ -6,6 +6,7 @@ import { isFinished } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
 import type { Recording } from '../history/recording.ts';
 import { bringBackSettings, type SettingsTarget } from './recorded-settings.ts';
+import { withoutRemovedParents } from './removed-parents.ts';
 
 /** Answers how many tasks the store did not have. Repeating it is harmless: a task that is there is left alone. */
 export async function bringBack(
@@ -19,7 +20,7 @@ export async function bringBack(
     const last = page.at(-1);
     if (last === undefined) return restored;
     await restoreInParts(broker, await parentsOf(recording, page));
-    restored += await restoreInParts(broker, page);
+    restored += await restoreInParts(broker, await withoutRemovedParents(page, recording));
     after = last.id;
   }
 }

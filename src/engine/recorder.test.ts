@@ -229,6 +229,22 @@ test('a finished parent comes back with the child that waits', async () => {
   expect((await rig.live.getTasks([child]))[0]?.state).toBe('queued');
 });
 
+test('a finished parent that was removed holds nobody back who is brought back', async () => {
+  const rig = await createRig();
+  rig.recorder();
+  const [parent, other, child] = [1, 2, 3].map(sampleId) as [string, string, string];
+  const dependsOn = [parent, other].map((taskId) => ({ taskId, onFailure: 'fail' as const }));
+  await rig.live.enqueue([newTask(parent), newTask(other), newTask(child, { dependsOn })]);
+  await finishOne(rig.live, parent, token(1));
+  await rig.live.remove([parent]);
+  await rig.caughtUp();
+  rig.live = createLive(rig.clock, 9);
+  rig.recorder();
+  await rig.caughtUp();
+  await finishOne(rig.live, other, token(2));
+  expect((await rig.live.getTasks([child]))[0]?.state).toBe('queued');
+});
+
 /** The same life as before the second enqueue, with other events under the numbers that were recorded. */
 async function createBack(rig: Rig): Promise<Live> {
   const back = createLive(rig.clock, 1);

@@ -11,6 +11,7 @@ import { settingsOf } from '../broker/sql/settings-of.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
 import { bringBack } from '../engine/bring-back.ts';
+import { withoutRemovedParents } from '../engine/removed-parents.ts';
 import {
   compare,
   type LiveMoveOptions,
@@ -21,7 +22,6 @@ import {
   tasksAtOnce,
   waitingIn,
 } from './live-move.ts';
-import { withoutRemovedParents } from './removed-parents.ts';
 
 /** Says what would be moved, and changes nothing. Throws like {@link moveIntoLive}. */
 export async function planIntoLive(options: LiveMoveOptions): Promise<MoveReport> {

@@ -14,8 +14,8 @@ import { isAlive } from '../core/presence.ts';
 import type { ScheduleRecord } from '../core/schedule.ts';
 import type { Task } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
+import { withoutRemovedParents } from '../engine/removed-parents.ts';
 import type { Recording } from '../history/recording.ts';
-import { withoutRemovedParents } from './removed-parents.ts';
 
 export type LiveStore = Broker & { readonly outbox: Outbox };
 

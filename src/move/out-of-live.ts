@@ -15,6 +15,7 @@ import { limits } from '../core/limits.ts';
 import type { Relay } from '../core/relay.ts';
 import { isFinished } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
+import { withoutRemovedParents } from '../engine/removed-parents.ts';
 import { startFollower } from './follower.ts';
 import {
   compare,
@@ -26,7 +27,6 @@ import {
   tasksAtOnce,
   waitingIn,
 } from './live-move.ts';
-import { withoutRemovedParents } from './removed-parents.ts';
 
 export interface OutOfLiveOptions extends LiveMoveOptions {
   readonly relay: Relay;
