@@ -14,7 +14,13 @@ own_redis=redis://127.0.0.1:$redis_port
 
 # A process that was killed keeps its number until its parent has looked: ps calls it Z.
 lives() { kill -0 "$1" 2> /dev/null && [[ "$(ps -o stat= -p "$1" 2> /dev/null)" != Z* ]]; }
-runs() { [ -f "$1" ] && lives "$(cat "$1")"; }
+# Nor is a number that a later process has got after a crash the one that was started here.
+runs() {
+  [ -f "$1" ] || return 1
+  local name='taskflow.js worker'
+  case "$1" in *redis.pid) name=redis-server ;; esac
+  lives "$(cat "$1")" && ps -o args= -p "$(cat "$1")" | grep -q -- "$name"
+}
 
 # Redis moves the tasks; the record of what happened is an SQLite file beside it, where no database is named.
 choose_store() {
