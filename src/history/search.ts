@@ -183,7 +183,7 @@ async function readBoundary(
 ): Promise<string | null> {
   const draft: Draft = { dialect: driver.dialect, now, values: [] };
   const text = boundaryText(way, from, rows, draft);
-  const [row] = await driver.read((tx) => tx.execute<[id: string | null]>(text, ...draft.values));
+  const [row] = await driver.read((tx) => tx.filter<[id: string | null]>(text, ...draft.values));
   return row?.[0] ?? null;
 }
 
@@ -206,7 +206,7 @@ async function readListed(search: Search, listed: readonly string[]): Promise<re
 }
 
 async function runIds({ driver }: Search, text: string, values: readonly SqlValue[]): Promise<readonly string[]> {
-  return (await driver.read((tx) => tx.execute<[id: string]>(text, ...values))).map(([id]) => id);
+  return (await driver.read((tx) => tx.filter<[id: string]>(text, ...values))).map(([id]) => id);
 }
 
 /** Exported for the test of its plan, like the two below: finds where a stretch of an index ends, reading the index only. */

@@ -36,9 +36,9 @@ function explaining(tx: SqlTransaction): SqlTransaction {
       await explain(statement.text(driver.dialect), values);
       return tx.query(statement, ...values);
     },
-    execute: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) => {
+    filter: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) => {
       await explain(text, values);
-      return tx.execute<Row>(text, ...values);
+      return tx.filter<Row>(text, ...values);
     },
   };
 }

@@ -132,6 +132,11 @@ export function createSession(
     lists: new Set(),
   });
 
+  const madeHere = (text: string): Prepared => {
+    const written = qualify(withCollation(text), namespace);
+    return { name: undefined, text: written, lists: listsIn(written) };
+  };
+
   const hold = async (how: string, scope: LockScope, names: readonly string[]): Promise<QueryArrayResult> => {
     const { group, members } = lockKey(namespace, scope, names);
     const text = `SELECT ${how}($1::int, given.member) FROM unnest($2::int[]) AS given(member)`;
@@ -155,10 +160,8 @@ export function createSession(
       const { rowCount, rows: told } = await run(prepared, values);
       return { count: rowCount ?? 0, told: told.map(([value]) => value as SqlValue) };
     },
-    execute: (text, ...values) => {
-      const written = qualify(withCollation(text), namespace);
-      return rowsOf(send({ name: undefined, text: written, lists: listsIn(written) }, values, migrationMs));
-    },
+    filter: (text, ...values) => rowsOf(send(madeHere(text), values)),
+    execute: (text, ...values) => rowsOf(send(madeHere(text), values, migrationMs)),
     wallMs: async () => (await rowsOf<[number]>(ask(wall, [ownMs()])))[0]?.[0] ?? 0,
     ownMs,
     lock: async (statement, ...values) => void (await ask(statement, values)),
@@ -190,6 +193,7 @@ function heardOf(tx: SqlTransaction): SqlTransaction {
     change: (...given) => heard(tx.change(...given)),
     each: (...given) => heard(tx.each(...given)),
     many: (...given) => heard(tx.many(...given)),
+    filter: (...given) => heard(tx.filter(...given)),
     execute: (...given) => heard(tx.execute(...given)),
     wallMs: () => heard(tx.wallMs()),
     ownMs: tx.ownMs,

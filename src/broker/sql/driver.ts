@@ -169,7 +169,9 @@ export interface SqlTransaction {
   send(statement: Statement, ...values: readonly SqlValue[]): void;
   /** The same for many rows: see `each`. */
   sendEach(statement: EachStatement, rows: readonly SqlRow[]): void;
-  /** Runs a text that is made on the spot: schema changes and the filters of people, nothing hot. */
+  /** Runs a text that is made on the spot: what people filter by, nothing hot. */
+  filter<Row extends SqlRow>(text: string, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
+  /** The same for what may go through a whole table, and is waited for longer: migrations and moves. */
   execute<Row extends SqlRow>(text: string, ...values: readonly SqlValue[]): Promise<readonly Row[]>;
   /** The clock of the database, milliseconds since the epoch. */
   wallMs(): Promise<number>;

@@ -4,22 +4,20 @@
  */
 
 import type { Chance } from '../../core/chance.ts';
-import { type Reason, type TaskState, viewOf } from '../../core/states.ts';
+import { isFinished, type Reason, type TaskState, viewOf } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
 import { restore, restoreKeys } from './restore.ts';
 import { idList, type TaskRow, taskColumns, toTask } from './rows.ts';
 import { appendDelta, createStep, endStep } from './step.ts';
 
-/** Rows of one transaction. */
-const rowsAtOnce = 500;
-
-const unfinishedStates = "state IN ('blocked', 'scheduled', 'queued', 'running')";
+/** Rows of one look for those that are unfinished: there may be few of them among millions, and each look is to end soon. */
+const rowsLookedAt = 5_000;
 
 /** Inputs: the last id, limit. */
-const unlisted = statement<[id: string]>(
-  'unlisted_unfinished',
-  () => `SELECT id FROM tasks WHERE ${unfinishedStates} AND id > $1 ORDER BY id LIMIT $2`,
+const nextStates = statement<[id: string, state: TaskState]>(
+  'next_states',
+  () => 'SELECT id, state FROM tasks WHERE id > $1 ORDER BY id LIMIT $2',
 );
 /** Input: list of ids. */
 const listUnfinished = statement(
@@ -34,11 +32,12 @@ const unlistAll = statement('unlist_all', () => 'DELETE FROM unfinished');
 export async function listAsRecord(driver: SqlDriver): Promise<number> {
   await driver.writeOne(unlistAll);
   for (let [count, after] = [0, '']; ; ) {
-    const ids = (await driver.readOne(unlisted, after, rowsAtOnce)).map(([id]) => id);
-    const last = ids.at(-1);
+    const rows = await driver.readOne(nextStates, after, rowsLookedAt);
+    const last = rows.at(-1);
     if (last === undefined) return count;
-    await driver.writeOne(listUnfinished, idList(ids));
-    [count, after] = [count + ids.length, last];
+    const ids = rows.flatMap(([id, state]) => (isFinished(state) ? [] : [id]));
+    if (ids.length > 0) await driver.writeOne(listUnfinished, idList(ids));
+    [count, after] = [count + ids.length, last[0]];
   }
 }
 

@@ -206,8 +206,9 @@ export function createPrepared(
       const found = rows.length === 0 ? null : find(statement);
       for (const row of rows) found?.run(...(row as SQLInputValue[]));
     },
-    execute: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) =>
+    filter: async <Row extends SqlRow>(text: string, ...values: readonly SqlValue[]) =>
       prepare(text).all(...(values as SQLInputValue[])) as unknown as readonly Row[],
+    execute: (text, ...values) => tx.filter(text, ...values),
     wallMs: async () => wallMs(),
     ownMs: wallMs,
     lock: async () => {},

@@ -74,6 +74,7 @@ function transactionOf(database: DatabaseSync, now: () => number): SqlTransactio
     change: (...given) => open().change(...given),
     each: (...given) => open().each(...given),
     many: (...given) => open().many(...given),
+    filter: (...given) => open().filter(...given),
     execute: (...given) => open().execute(...given),
   };
 }
