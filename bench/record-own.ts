@@ -90,7 +90,7 @@ function eventsOf(kind: BatchEvent['kind'], bodies: readonly TaskBody[], from: n
 
 async function record(isTwice: boolean): Promise<void> {
   const recording = createSqlRecording(driver);
-  await recording.follow({ incarnation: null, seq: 0 }, { incarnation: 'bench', seq: 0 });
+  await recording.follow({ incarnation: null, seq: 0 }, { incarnation: 'bench', seq: 0 }, null);
   let seq = 0;
   const take = async (kinds: readonly BatchEvent['kind'][], bodies: readonly TaskBody[]): Promise<void> => {
     const events: BatchEvent[] = [];

@@ -39,7 +39,7 @@ test('refuses the record of another live store as a store', async () => {
   const driver = connectDriver('sqlite:record.db', { folder });
   await driver.open();
   await migrate(driver, systemChance);
-  await createSqlRecording(driver).follow({ incarnation: null, seq: 0 }, { incarnation: 'other', seq: 0 });
+  await createSqlRecording(driver).follow({ incarnation: null, seq: 0 }, { incarnation: 'other', seq: 0 }, null);
   await driver.close();
 
   const store = connect('sqlite:record.db', { folder });

@@ -165,6 +165,27 @@ test('what a wiped store had is brought back, and the gap is told', async () => 
   expect(live.map((task) => task?.state ?? null)).toEqual([null, 'queued', 'blocked', 'queued', 'queued']);
 });
 
+test('a gap is told although its recorder dies as soon as the record goes on', async () => {
+  const rig = await createRig();
+  const first = rig.recorder();
+  await rig.live.enqueue([newTask(sampleId(1))]);
+  await rig.caughtUp();
+  await first.stop();
+  rig.live = createLive(rig.clock, 9);
+  let follows = 0;
+  const follow: Recording['follow'] = async (...given) => {
+    const answer = await rig.recording.follow(...given);
+    follows += 1;
+    if (follows === 1) throw new Error('the process is gone');
+    return answer;
+  };
+  rig.recorder({ recording: { ...rig.recording, follow } });
+  await rig.live.enqueue([newTask(sampleId(2))]);
+  await rig.clock.advance(5_000);
+  await rig.caughtUp();
+  expect(await rig.recording.gaps(5)).toEqual([{ from: startAt, to: expect.any(Number), restored: 1 }]);
+});
+
 test('a store that was wiped and is soon further than before is not taken for the one of before', async () => {
   const rig = await createRig();
   const { live } = rig;

@@ -55,11 +55,8 @@ export function createRecorder(options: RecorderOptions): Service {
         ? null
         : { from: found.last?.at ?? null, to: info.now, restored: await bringBack(broker, recording) };
     memory = createMemory();
-    if (!(await recording.follow(found, start))) return begin();
-    if (gap !== null) {
-      await recording.noteGap(gap);
-      onGap(gap);
-    }
+    if (!(await recording.follow(found, start, gap))) return begin();
+    if (gap !== null) onGap(gap);
     return { ...start, last: null };
   }
 

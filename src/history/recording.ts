@@ -78,10 +78,10 @@ export interface Recording {
    */
   record(batch: RecordBatch): Promise<boolean>;
   /**
-   * Begins with another life of the live store, at `to`. `false` when the cursor is not at `from`. Throws RECORD_ELSEWHERE for a
-   * database in which tasks of its own wait to be run.
+   * Begins with another life of the live store, at `to`, and notes what lies between in the same step. `false`, and nothing noted,
+   * when the cursor is not at `from`. Throws RECORD_ELSEWHERE for a database in which tasks of its own wait to be run.
    */
-  follow(from: RecordPlace, to: RecordPlace): Promise<boolean>;
+  follow(from: RecordPlace, to: RecordPlace, gap: Gap | null): Promise<boolean>;
   /** Unfinished tasks as they were recorded, by id, those behind `after`. `limit` is at most `limits.batchMax`. */
   unfinished(after: string | null, limit: number): Promise<readonly Task[]>;
   /** In the order of the ids. */
@@ -92,7 +92,6 @@ export interface Recording {
   remove(taskIds: readonly string[]): Promise<readonly boolean[]>;
   /** Removes at most `limit` finished tasks past their retention, and events past theirs; answers how many tasks. */
   prune(limit: number): Promise<number>;
-  noteGap(gap: Gap): Promise<void>;
   /** The newest first, at most `limit`. */
   gaps(limit: number): Promise<readonly Gap[]>;
   /** Those set aside, the newest first, at most `limit`. */

@@ -8,10 +8,10 @@ export const cursorCases: RecordingCases = {
   'begins with one recorder, and goes on to another life only from where it is': async ({ recording }) => {
     expect(await recording.cursor()).toEqual(nobody);
 
-    expect(await recording.follow(nobody, { incarnation: 'a', seq: 4 })).toBe(true);
-    expect(await recording.follow(nobody, { incarnation: 'b', seq: 0 })).toBe(false);
-    expect(await recording.follow({ incarnation: 'a', seq: 3 }, { incarnation: 'b', seq: 0 })).toBe(false);
-    expect(await recording.follow({ incarnation: 'a', seq: 4 }, { incarnation: 'b', seq: 9 })).toBe(true);
+    expect(await recording.follow(nobody, { incarnation: 'a', seq: 4 }, null)).toBe(true);
+    expect(await recording.follow(nobody, { incarnation: 'b', seq: 0 }, null)).toBe(false);
+    expect(await recording.follow({ incarnation: 'a', seq: 3 }, { incarnation: 'b', seq: 0 }, null)).toBe(false);
+    expect(await recording.follow({ incarnation: 'a', seq: 4 }, { incarnation: 'b', seq: 9 }, null)).toBe(true);
     expect(await recording.cursor()).toEqual({ incarnation: 'b', seq: 9, last: null });
   },
 
@@ -24,7 +24,26 @@ export const cursorCases: RecordingCases = {
     // Rows that come before their events.
     await recording.record(batchOf(2, [], [succeeded(1)]));
     expect((await recording.cursor()).last).toEqual(last);
-    await recording.follow({ incarnation: life, seq: 2 }, { incarnation: 'b', seq: 0 });
+    await recording.follow({ incarnation: life, seq: 2 }, { incarnation: 'b', seq: 0 }, null);
     expect((await recording.cursor()).last).toBeNull();
+  },
+
+  'notes a gap in the step that goes on to another life, and tells them, the newest first': async ({ recording }) => {
+    const gaps = [
+      { from: null, to: 5, restored: 0 },
+      { from: 7, to: 9, restored: 3 },
+    ];
+    let at = { incarnation: 'a', seq: 1 };
+    await recording.follow(nobody, at, null);
+    for (const [index, gap] of gaps.entries()) {
+      const next = { incarnation: `life ${index}`, seq: 0 };
+      expect(await recording.follow(at, next, gap)).toBe(true);
+      // Whoever comes too late tells nothing.
+      expect(await recording.follow(at, next, gap)).toBe(false);
+      at = next;
+    }
+
+    expect(await recording.gaps(10)).toEqual(gaps.toReversed());
+    expect(await recording.gaps(1)).toEqual(gaps.slice(1));
   },
 };

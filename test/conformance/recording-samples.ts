@@ -25,7 +25,7 @@ export function createRecord(driver: SqlDriver) {
     history,
     /** Records these events as the next ones, with these tasks. */
     take: async (events: readonly Omit<BatchEvent, 'seq'>[], bodies: readonly TaskBody[]): Promise<boolean> => {
-      await recording.follow(nobody, { incarnation: life, seq: 0 });
+      await recording.follow(nobody, { incarnation: life, seq: 0 }, null);
       return await recording.record(batchOf((await recording.cursor()).seq, events, bodies));
     },
     ids: async (filter: string): Promise<readonly string[]> => {

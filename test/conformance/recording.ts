@@ -163,7 +163,9 @@ const casesOf: RecordingCases = {
     const lost = bodyOf(1, { version: 5, state: 'scheduled', epoch: 2 }, { attempts: [run(), run({ epoch: 2 })] });
     const other = succeeded(2, { version: 3 });
     await record.take([eventOf('settle', lost, 'running'), eventOf('settle', other, 'running')], [lost, other]);
-    expect(await record.recording.follow({ incarnation: life, seq: 2 }, { incarnation: life, seq: 1 })).toBe(true);
+    expect(await record.recording.follow({ incarnation: life, seq: 2 }, { incarnation: life, seq: 1 }, null)).toBe(
+      true,
+    );
 
     const ended = succeeded(1, { version: 4 });
     const failed = succeeded(2, { state: 'failed', result: null, finishedAt: startAt + 30 });
@@ -373,22 +375,11 @@ const casesOf: RecordingCases = {
     await broker.open();
     await broker.enqueue([newTask(sampleId(1))]);
     const isElsewhere = expect.objectContaining({ code: 'RECORD_ELSEWHERE' });
-    await expect(recording.follow(nobody, { incarnation: life, seq: 0 })).rejects.toEqual(isElsewhere);
+    await expect(recording.follow(nobody, { incarnation: life, seq: 0 }, null)).rejects.toEqual(isElsewhere);
     expect(await recording.cursor()).toEqual(nobody);
 
     await broker.cancel({ taskIds: [sampleId(1)], reason: null });
-    expect(await recording.follow(nobody, { incarnation: life, seq: 0 })).toBe(true);
+    expect(await recording.follow(nobody, { incarnation: life, seq: 0 }, null)).toBe(true);
     await expect(refuseRecord(driver)).rejects.toEqual(isElsewhere);
-  },
-
-  'tells the gaps, the newest first': async ({ recording }) => {
-    const gaps = [
-      { from: null, to: 5, restored: 0 },
-      { from: 7, to: 9, restored: 3 },
-    ];
-    for (const gap of gaps) await recording.noteGap(gap);
-
-    expect(await recording.gaps(10)).toEqual(gaps.toReversed());
-    expect(await recording.gaps(1)).toEqual(gaps.slice(1));
   },
 };

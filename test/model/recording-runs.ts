@@ -66,8 +66,8 @@ async function live(createDatabase: CreateDatabase, seed: number, pace: Pace): P
 async function follow(life: RecordedLife, driver: SqlDriver, chance: Chance) {
   const recorders = [createSqlRecording(driver), createSqlRecording(driver)] as const;
   const [first, second] = recorders;
-  expect(await first.follow({ incarnation: null, seq: 0 }, { incarnation, seq: 0 })).toBe(true);
-  expect(await second.follow({ incarnation: null, seq: 0 }, { incarnation, seq: 0 })).toBe(false);
+  expect(await first.follow({ incarnation: null, seq: 0 }, { incarnation, seq: 0 }, null)).toBe(true);
+  expect(await second.follow({ incarnation: null, seq: 0 }, { incarnation, seq: 0 }, null)).toBe(false);
   let old: readonly TaskBody[] = [];
 
   const read = async (recording: Recording) => {

@@ -3,7 +3,8 @@
 import { type SqlDriver, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
 import { refuseLive } from '../../broker/sql/refuse-record.ts';
 import { markOf } from '../../core/events.ts';
-import type { RecordBatch, RecordCursor, RecordPlace } from '../recording.ts';
+import type { Gap, RecordBatch, RecordCursor, RecordPlace } from '../recording.ts';
+import { noteGap } from './gaps.ts';
 
 const cursorRow = statement<[incarnation: string, seq: number, eventAt: number | null, event: string | null]>(
   'record_cursor',
@@ -49,7 +50,7 @@ const turnCursor = statement(
 );
 
 /** `false` when the cursor is not at `from`. `to` follows a life. Throws RECORD_ELSEWHERE where tasks live in this database. */
-export async function turn(driver: SqlDriver, from: RecordPlace, to: RecordPlace): Promise<boolean> {
+export async function turn(driver: SqlDriver, from: RecordPlace, to: RecordPlace, gap: Gap | null): Promise<boolean> {
   const { incarnation: former } = from;
   const { incarnation: next } = to;
   if (next === null) throw new Error('Invariant broken: a record goes on to a life of its live store');
@@ -59,7 +60,9 @@ export async function turn(driver: SqlDriver, from: RecordPlace, to: RecordPlace
       await refuseLive(tx);
       return true;
     }
-    return (await tx.change(turnCursor, former, from.seq, next, to.seq)) === 1;
+    if ((await tx.change(turnCursor, former, from.seq, next, to.seq)) !== 1) return false;
+    if (gap !== null) await noteGap(tx, gap);
+    return true;
   });
 }
 

@@ -1,6 +1,6 @@
 /** Times of which a record may lack tasks. */
 
-import { type SqlDriver, statement } from '../../broker/sql/driver.ts';
+import { type SqlDriver, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
 import type { Gap } from '../recording.ts';
 
 /** Inputs: a gap. */
@@ -11,8 +11,8 @@ const gapRows = statement<[from: number | null, to: number, restored: number]>(
   () => 'SELECT from_at, to_at, restored FROM gaps ORDER BY seq DESC LIMIT $1',
 );
 
-export async function noteGap(driver: SqlDriver, { from, to, restored }: Gap): Promise<void> {
-  await driver.writeOne(insertGap, from, to, restored);
+export async function noteGap(tx: SqlTransaction, { from, to, restored }: Gap): Promise<void> {
+  await tx.query(insertGap, from, to, restored);
 }
 
 export async function readGaps(driver: SqlDriver, limit: number): Promise<readonly Gap[]> {

@@ -7,7 +7,7 @@ import { limits } from '../../core/limits.ts';
 import type { Task } from '../../core/task.ts';
 import type { Recording } from '../recording.ts';
 import { readCursor, turn } from './cursor.ts';
-import { noteGap, readGaps } from './gaps.ts';
+import { readGaps } from './gaps.ts';
 import { pruneRecord, removeRecorded } from './prune.ts';
 import { recordBatch } from './record-batch.ts';
 import { readSettings } from './settings.ts';
@@ -41,7 +41,7 @@ export function createSqlRecording(driver: SqlDriver): Recording {
       }
       return isRecorded;
     },
-    follow: (from, to) => turn(driver, from, to),
+    follow: (from, to, gap) => turn(driver, from, to, gap),
     unfinished: async (after, limit) => {
       const rows = await driver.readOne(unfinishedBodies, after ?? '', Math.min(limit, limits.batchMax));
       return rows.map(toTask);
@@ -54,7 +54,6 @@ export function createSqlRecording(driver: SqlDriver): Recording {
     settings: (after, limit) => readSettings(driver, after, limit),
     remove: (taskIds) => removeRecorded(driver, taskIds),
     prune: (limit) => pruneRecord(driver, limit),
-    noteGap: (gap) => noteGap(driver, gap),
     gaps: (limit) => readGaps(driver, limit),
     unrecorded: (limit) => readUnrecorded(driver, limit),
   };
