@@ -3,6 +3,7 @@
 import type { Broker, Outbox, TaskBody } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { type BatchEvent, type EventItem, markOf } from '../core/events.ts';
+import { heard } from '../core/heard.ts';
 import { limits } from '../core/limits.ts';
 import type { Gap, RecordCursor, Recording, RecordPlace, SettingChanges } from '../history/recording.ts';
 import { bringBack } from './bring-back.ts';
@@ -194,12 +195,6 @@ function keep(bodies: TaskBody[], found: readonly (TaskBody | null)[], { version
 function settingsIn(events: readonly BatchEvent[], areRead: boolean): 'configure' | 'fire' | null {
   if (!areRead || events.some(({ kind }) => kind === 'configure')) return 'configure';
   return events.some(({ kind }) => kind === 'fire') ? 'fire' : null;
-}
-
-/** It is waited for later, when it may have failed. */
-function heard<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  answer.catch(() => {});
-  return answer;
 }
 
 function* partsOf(taskIds: readonly string[]): Generator<readonly string[]> {

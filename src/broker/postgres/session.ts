@@ -1,11 +1,11 @@
 /** One connection to Postgres: statements by name, sent without waiting for those before, and the transaction they make. */
 
 import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg';
+import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
 import {
   type Columns,
   type EachStatement,
-  heard,
   type LockScope,
   type ManyStatement,
   type SqlRow,

@@ -1,12 +1,13 @@
 /** claim: queued → running under the caller's token, group after group, in order of priority and age. */
 
+import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
 import type { ClaimedTask, Task } from '../../core/task.ts';
 import type { ClaimRequest } from '../broker.ts';
 import type { Stand } from './changes.ts';
 import { choose } from './choose.ts';
 import { claimOf, storeClaims } from './claims.ts';
-import { heard, type RowAddress, type SqlTransaction, statement } from './driver.ts';
+import { type RowAddress, type SqlTransaction, statement } from './driver.ts';
 import { readParentResults } from './edges.ts';
 import { freeKeys } from './keys.ts';
 import { type ClaimableRow, carriesLimits } from './lanes.ts';

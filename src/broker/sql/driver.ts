@@ -217,12 +217,3 @@ export interface SqlDriver {
   /** Whoever may still store an event would store it behind this number: a reader may go so far. `null` is as far as there are. */
   finalEvent(): Promise<number | null>;
 }
-
-/**
- * Statements are sent before those before them have answered, and nobody may be waiting yet when all of them fail with their
- * connection. Whoever waits later hears it all the same.
- */
-export function heard<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  answer.catch(() => {});
-  return answer;
-}

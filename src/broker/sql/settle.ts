@@ -1,5 +1,6 @@
 /** settle: ends leases as the verdicts say, each at most once, then claims the next tasks. */
 
+import { heard } from '../../core/heard.ts';
 import { rulesWithQueue } from '../../core/limit-rules.ts';
 import { isFinished } from '../../core/states.ts';
 import {
@@ -15,7 +16,7 @@ import { type EndedRun, storeAttempts, storeLogs } from './attempts.ts';
 import type { RunNumbers } from './changes.ts';
 import { claim, demanded } from './claim.ts';
 import { endClaims } from './claims.ts';
-import { eachStatement, heard, type RowAddress, type SqlRow, type SqlTransaction, statement } from './driver.ts';
+import { eachStatement, type RowAddress, type SqlRow, type SqlTransaction, statement } from './driver.ts';
 import { letGo } from './edges.ts';
 import { spawn } from './enqueue.ts';
 import { endKeys } from './keys.ts';

@@ -4,6 +4,7 @@ import { insertTimeline } from '../../broker/sql/attempts.ts';
 import type { CountDelta } from '../../broker/sql/changes.ts';
 import type { SqlDriver, SqlRow, SqlTransaction } from '../../broker/sql/driver.ts';
 import { appendDelta, appendEvents } from '../../broker/sql/step.ts';
+import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished } from '../../core/states.ts';
 import { onNextTurn } from '../../core/time.ts';
@@ -144,12 +145,6 @@ async function storeBodies(
 
 function nextTurn(): Promise<void> {
   return new Promise(onNextTurn);
-}
-
-/** It is waited for later, when it may have failed. */
-function heard<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  answer.catch(() => {});
-  return answer;
 }
 
 /** A task that is none, as something wrote it into the live store, must not stop the others. */
