@@ -72,6 +72,7 @@ test.each([
   ['postgres:///tasks', 'STORE_URL_INVALID', 'postgres://user'],
   ['postgres://ada:secret@host/tasks?pool=0', 'STORE_URL_INVALID', 'postgres://user'],
   ['postgres://ada:secret@host/tasks?prepare=no', 'STORE_URL_INVALID', 'postgres://user'],
+  ['postgres://ada:secret@host/tasks?durability=some', 'STORE_URL_INVALID', 'postgres://user'],
   ['redis://:secret@host:port', 'STORE_URL_INVALID', 'redis://localhost'],
   ['redis://', 'STORE_URL_INVALID', 'redis://localhost'],
   ['redis+tls://host', 'STORE_URL_INVALID', 'redis://localhost'],

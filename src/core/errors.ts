@@ -220,8 +220,8 @@ export const errorTable = {
   STORE_WEAK: kind(
     500,
     9,
-    'Redis keeps less than was asked for: {detail} is {durability}, not {wanted}.',
-    'redis-cli config set appendonly yes, and the same line in redis.conf',
+    '{server} keeps less than was asked for: {detail} is {durability}, not {wanted}.',
+    'Change the setting, or ask for less in the URL: ?durability=standard or ?durability=any',
   ),
   STORE_REPLACED: kind(
     503,

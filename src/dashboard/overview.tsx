@@ -57,8 +57,10 @@ export function Overview(props: OverviewProps) {
 }
 
 /** What the footer says of the store. */
-export function storeWords({ store }: HealthDocument): string {
-  return `${store.kind}, ${store.detail}, ${store.durability}`;
+export function storeWords({ store, record }: HealthDocument): string {
+  const database = record?.database ?? null;
+  const recorded = database === null ? '' : `; record: ${database.detail}, ${database.durability}`;
+  return `${store.kind}, ${store.detail}, ${store.durability}${recorded}`;
 }
 
 function Numbers({ frame, health, counts, minutes, queues }: OverviewProps) {

@@ -1,6 +1,6 @@
 /** The writing half of a record that is not the live store: what the recorder stores in it, and how far it has got. */
 
-import type { Scope, TaskBody } from '../broker/broker.ts';
+import type { BrokerInfo, Scope, TaskBody } from '../broker/broker.ts';
 import type { BatchEvent } from '../core/events.ts';
 import type { Task } from '../core/task.ts';
 
@@ -92,6 +92,8 @@ export interface Recording {
   remove(taskIds: readonly string[]): Promise<readonly boolean[]>;
   /** Removes at most `limit` finished tasks past their retention, and events past theirs; answers how many tasks. */
   prune(limit: number): Promise<number>;
+  /** What its database keeps when that dies. */
+  durability(): Pick<BrokerInfo, 'durability' | 'detail'>;
   /** The newest first, at most `limit`. */
   gaps(limit: number): Promise<readonly Gap[]>;
   /** Those set aside, the newest first, at most `limit`. */

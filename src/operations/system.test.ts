@@ -36,6 +36,7 @@ test('adds up queues and names by minute, the running one last, and shows the em
 });
 
 const info = { kind: 'redis', durability: 'standard', detail: 'aof', protocol: 1, incarnation: 'x', now };
+const kept = { durability: 'strict', detail: 'fsync=on' };
 const answer = async () => [];
 
 /** Health of a store with a record beside it. */
@@ -43,19 +44,19 @@ function health(gaps: () => Promise<readonly unknown[]>, clock = createManualClo
   const store = {
     broker: { info: async () => info, getWorkers: answer },
     history: { lagMs: async () => 70 },
-    recording: { gaps, unrecorded: answer },
+    recording: { gaps, unrecorded: answer, durability: () => kept },
     relay: { status: async () => ({ waiting: 1, setAside: 0, lagMs: 5 }) },
   };
   return systemHealth.run({ store, clock } as unknown as OperationContext, {});
 }
 
 test('health is that of the live store while the record cannot be reached, and says so', async () => {
-  expect(await health(answer)).toMatchObject({ record: { problem: null }, relay: { waiting: 1 } });
+  expect(await health(answer)).toMatchObject({ record: { problem: null, database: kept }, relay: { waiting: 1 } });
   const down = taskFlowError('STORE_UNREACHABLE', { problem: 'nobody listens' });
   expect(await health(() => Promise.reject(down))).toMatchObject({
     status: 'ok',
     lagMs: 70,
-    record: { problem: { code: 'STORE_UNREACHABLE', message: down.message }, gap: null, unrecorded: 0 },
+    record: { problem: { code: 'STORE_UNREACHABLE', message: down.message }, database: null, gap: null, unrecorded: 0 },
     relay: null,
   });
 });

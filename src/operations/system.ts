@@ -37,6 +37,8 @@ export interface HealthDocument {
 export interface RecordDocument {
   /** Why it cannot be reached: then nothing else is known of it but how far it is behind. `null` when it can. */
   readonly problem: { readonly code: string; readonly message: string } | null;
+  /** What its database keeps when that dies; `null` while it cannot be reached. */
+  readonly database: Pick<BrokerInfo, 'durability' | 'detail'> | null;
   /** The last time that the live store lost what it had; `null` for never. */
   readonly gap: { readonly from: string | null; readonly to: string; readonly restored: number } | null;
   /** Tasks that the database refuses to store, the newest of them; counted up to 100. */
@@ -90,7 +92,7 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
 
 const unrecordedShown = 100;
 
-const nothingTold = { gap: null, unrecorded: 0, refused: null };
+const nothingTold = { database: null, gap: null, unrecorded: 0, refused: null };
 
 /** Tasks run without the record: while it cannot be reached, that is what is told of it. */
 async function besideOf({ recording, relay }: Store, clock: Clock): Promise<Pick<HealthDocument, 'record' | 'relay'>> {
@@ -113,6 +115,7 @@ async function recordOf(recording: Recording): Promise<RecordDocument> {
   const [newest] = unrecorded;
   return {
     problem: null,
+    database: recording.durability(),
     gap:
       gap === undefined
         ? null

@@ -18,8 +18,9 @@ export interface PostgresServer extends Server {
 export const withoutSync: readonly string[] = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'];
 
 /**
- * Starts a Postgres with its defaults and `settings` ("fsync=off"), whose superuser `postgres` needs no password. Its `kill` is an
- * immediate shutdown: no checkpoint, and recovery at the restart. Throws when there is no program for it.
+ * Starts a Postgres with its defaults and `settings` ("fsync=off"), whose superuser `postgres` needs no password. The URL of one
+ * without sync takes it as it is. Its `kill` is an immediate shutdown: no checkpoint, and recovery at the restart. Throws when
+ * there is no program for it.
  */
 export async function startPostgres(settings: readonly string[] = []): Promise<PostgresServer> {
   const bin = findPostgres();
@@ -44,7 +45,8 @@ export async function startPostgres(settings: readonly string[] = []): Promise<P
     signal: 'SIGQUIT',
     isReady: () => isReady(join(data, 'postmaster.pid')),
   });
-  return { url: `postgres://postgres@127.0.0.1:${port}/postgres`, port, ...server };
+  const asIs = settings.some((setting) => withoutSync.includes(setting)) ? '?durability=any' : '';
+  return { url: `postgres://postgres@127.0.0.1:${port}/postgres${asIs}`, port, ...server };
 }
 
 /** Postgres refuses to run as root: its package brings a user. */

@@ -85,7 +85,7 @@ await onPostgres(({ url, createDatabase }) => {
     expect(kind).toBe('postgres');
     expect(detail).toMatch(/synchronous_commit=\w+, fsync=\w+/);
     const unsafe = /fsync=off/.test(detail);
-    expect(durability).toBe(unsafe ? 'unverified' : /commit=off/.test(detail) ? 'standard' : 'strict');
+    expect(durability).toBe(unsafe ? 'volatile' : /commit=off/.test(detail) ? 'standard' : 'strict');
     await store.close();
   });
 

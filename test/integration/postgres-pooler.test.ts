@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectTo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { connect } from '../../src/broker/connect.ts';
@@ -21,11 +22,11 @@ import { mayLeaveOut } from '../support/run-servers.ts';
 
 const program = findPgBouncer();
 
-const declare = ({ url }: TestPostgres): void => {
+const declare = ({ url, createDatabase }: TestPostgres): void => {
   describe('behind a PgBouncer in transaction mode', () => {
     test('tasks run, and the store says how they are found', async () => {
       const pooled = await startPgBouncer(url);
-      const [enqueuing, working] = [await open(`${pooled}?prepare=false`), await open(`${pooled}?prepare=false`)];
+      const [enqueuing, working] = [await open(through(pooled)), await open(through(pooled))];
       const double = task('double', { input: z.object({ n: z.number() }), run: async ({ n }) => n * 2 })[
         definitionBrand
       ];
@@ -44,6 +45,16 @@ const declare = ({ url }: TestPostgres): void => {
       expect((await enqueuing.broker.info()).detail).toContain('behind a pooler: new tasks are found by the poll');
     });
 
+    test('a server behind it that keeps less than asked for is refused', async () => {
+      const own = await createDatabase();
+      const client = new Client(own);
+      await client.connect();
+      await client.query(`alter database ${new URL(own).pathname.slice(1)} set synchronous_commit = off`);
+      await client.end();
+      const store = connect(through((await startPgBouncer(own)).replace('durability=any', 'durability=strict')));
+      await expect(store.broker.open()).rejects.toMatchObject({ code: 'STORE_WEAK', exitCode: 9 });
+    });
+
     test('a URL without prepare=false is told to have it', async () => {
       const store = connect(await startPgBouncer(url));
       await expect(store.broker.open()).rejects.toMatchObject({
@@ -60,6 +71,12 @@ else
     expect(mayLeaveOut()).toBe(true);
   });
 
+function through(pooler: string): string {
+  const url = new URL(pooler);
+  url.searchParams.set('prepare', 'false');
+  return url.href;
+}
+
 async function open(url: string): Promise<Store> {
   const store = connect(url, { namespace: 'pooler' });
   await store.broker.open();
@@ -69,7 +86,7 @@ async function open(url: string): Promise<Store> {
 
 /** Starts one with two connections for everybody; answers the URL of the same database through it. */
 async function startPgBouncer(url: string): Promise<string> {
-  const { hostname, port, username, pathname } = new URL(url);
+  const { hostname, port, username, pathname, search } = new URL(url);
   const folder = mkdtempSync(join(tmpdir(), 'taskflow-pooler-'));
   const own = await freePort();
   const file = join(folder, 'pgbouncer.ini');
@@ -95,7 +112,7 @@ async function startPgBouncer(url: string): Promise<string> {
     rmSync(folder, { recursive: true, force: true });
   });
   await expect.poll(() => isListening(own), { timeout: 10_000 }).toBe(true);
-  return `postgres://${username}@127.0.0.1:${own}${pathname}`;
+  return `postgres://${username}@127.0.0.1:${own}${pathname}${search}`;
 }
 
 async function isListening(port: number): Promise<boolean> {

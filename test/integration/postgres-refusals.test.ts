@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect } from '../../src/broker/connect.ts';
+import { createRecordDatabase } from '../../src/broker/record-database.ts';
 import { TaskFlowError } from '../../src/core/errors.ts';
 import { type PostgresServer, startPostgres } from '../../src/servers/postgres.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
@@ -98,6 +99,53 @@ await onPostgres(() => {
     await store.broker.open();
     await store.close();
   });
+
+  /** Runs `ask` while the server, the database or the role is set so. */
+  async function whileSet(change: string, back: string, ask: () => Promise<void>): Promise<void> {
+    for (const text of [change, 'select pg_reload_conf()']) await admin.query(text);
+    try {
+      await ask();
+    } finally {
+      for (const text of [back, 'select pg_reload_conf()']) await admin.query(text);
+    }
+  }
+
+  test.for([
+    ['alter system set fsync = off', 'alter system reset fsync', /^Set fsync = on/],
+    ['alter system set full_page_writes = off', 'alter system reset full_page_writes', /^Set full_page_writes = on/],
+    ['alter system set synchronous_commit = off', 'alter system reset synchronous_commit', /^Set synchronous_commit/],
+    [
+      'alter database postgres set synchronous_commit = off',
+      'alter database postgres reset synchronous_commit',
+      /^ALTER DATABASE "postgres" RESET/,
+    ],
+    [
+      'alter role postgres set synchronous_commit = off',
+      'alter role postgres reset synchronous_commit',
+      /^ALTER ROLE "postgres" RESET/,
+    ],
+  ] as const)('a server after "%s", as broker and as record', async ([change, back, hint]) => {
+    const told = { code: 'STORE_WEAK', exitCode: 9, hint: expect.stringMatching(hint) as unknown };
+    await whileSet(change, back, async () => {
+      await expect.poll(() => weaknessOf(urlWith(''))).toMatchObject(told);
+      const record = createRecordDatabase(urlWith(''), { folder, namespace: 'record' });
+      await expect(record.open()).rejects.toMatchObject(told);
+      const taken = connect(urlWith('?durability=any'));
+      await taken.broker.open();
+      expect((await taken.broker.info()).durability).toBe(/commit/.test(change) ? 'standard' : 'volatile');
+      await taken.close();
+    });
+  });
+
+  /** `null` until the server has read its settings again. */
+  async function weaknessOf(url: string): Promise<unknown> {
+    const store = connect(url);
+    return await store.broker
+      .open()
+      .then(() => null)
+      .catch((error: unknown) => error)
+      .finally(() => store.close());
+  }
 
   test('a mode of TLS that there is not', () => {
     expect(() => connect(urlWith('?sslmode=maybe'))).toThrowError(

@@ -16,7 +16,7 @@ interface Layer {
 
 const seam = 'src/broker/broker.ts';
 /** What every adapter does alike. */
-const besideSeam = ['hand-over', 'hints', 'notify', 'subscribers'].map((name) => `src/broker/${name}.ts`);
+const besideSeam = ['durability', 'hand-over', 'hints', 'notify', 'subscribers'].map((name) => `src/broker/${name}.ts`);
 const sqlFolder = 'src/broker/sql/';
 
 /** A row's files may import one another: `engine/`, `worker/` and `client/` are one layer, so are `api/` and `dashboard/`. */

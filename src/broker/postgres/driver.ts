@@ -5,11 +5,12 @@ import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { type Clock, sleep } from '../../core/time.ts';
-import type { BrokerInfo } from '../broker.ts';
+import type { Durability } from '../durability.ts';
 import { type SqlDriver, type SqlTransaction, statement } from '../sql/driver.ts';
 import { postgresDialect } from './dialect.ts';
 import { isAfterError, isLost, isRaced, isRefusal, translate } from './errors.ts';
 import { eventOrderStatements, finalEventOf } from './event-order.ts';
+import { greet, serverFacts } from './greet.ts';
 import { identifier } from './schema.ts';
 import { createSession, createTexts, type Session } from './session.ts';
 import { clientConfig, type PostgresAddress } from './url.ts';
@@ -30,24 +31,14 @@ export interface PostgresDriver extends SqlDriver {
   /** Connects once and looks whether the server will do. Throws STORE_* in one line. */
   open(): Promise<void>;
   close(): Promise<void>;
-  durability(): Pick<BrokerInfo, 'durability' | 'detail'>;
   /** What comes from now on goes over new connections; calls under way end on theirs. A pool that outlives the driver stays. */
   reconnect(): void;
 }
-
-/** Before Postgres 13 there was no `pg_current_xact_id`. */
-const versionMin = 130_000;
 
 const begins = {
   write: 'BEGIN',
   read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
 } as const;
-
-const serverSettings = statement<[version: string, sync: string, fsync: string, standby: number, pages: string]>(
-  'server_settings',
-  () => `SELECT current_setting('server_version_num'), current_setting('synchronous_commit'), current_setting('fsync'),
-    pg_is_in_recovery(), current_setting('full_page_writes')`,
-);
 
 const foundTable = statement<[found: number]>('found_table', () => 'SELECT to_regclass($1) IS NOT NULL');
 const foundSchema = statement<[found: number]>('found_schema', () => 'SELECT to_regnamespace($1) IS NOT NULL');
@@ -59,7 +50,7 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
   const texts = createTexts(settings);
   const schema = identifier(namespace);
   let pool: pg.Pool | null = null;
-  let durability: Pick<BrokerInfo, 'durability' | 'detail'> = { durability: 'unverified', detail: 'not connected' };
+  let durability: Durability = { durability: 'unverified', detail: 'not connected' };
 
   /** Runs `work` on a connection of its own, which is thrown away where it may be of no use any more. */
   const onSession = async <Answer>(work: (session: Session) => Promise<Answer>): Promise<Answer> => {
@@ -139,8 +130,7 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     open: async () => {
       pool = options.pool ?? createPool(address);
       try {
-        const [row] = await driver.readOne(serverSettings);
-        if (row !== undefined) durability = durabilityOf(row, address);
+        durability = greet(await driver.readOne(serverFacts), address);
       } catch (error) {
         await driver.close();
         throw error;
@@ -177,32 +167,4 @@ function retire(old: pg.Pool): void {
   if (old.waitingCount > 0) old.once('release', () => retire(old));
   // Its last connection may be one whose other end is gone: nobody waits for that.
   else old.end().catch(() => {});
-}
-
-/** As the server says it keeps what it has confirmed. */
-function durabilityOf(
-  [version, sync, fsync, standby, pages]: readonly [string, string, string, number, string],
-  { masked, prepares }: PostgresAddress,
-): Pick<BrokerInfo, 'durability' | 'detail'> {
-  if (Number(version) < versionMin) {
-    throw taskFlowError(
-      'STORE_UNREACHABLE',
-      { problem: `${masked} is Postgres ${nameOf(version)}, and this program needs ${nameOf(String(versionMin))}` },
-      { hint: 'Update the server.' },
-    );
-  }
-  if (standby === 1) {
-    const hint = 'Give the URL of the primary.';
-    throw taskFlowError('STORE_READ_ONLY', { file: masked, problem: 'the server is a standby' }, { hint });
-  }
-  const hints = prepares ? '' : ', behind a pooler: new tasks are found by the poll';
-  const detail = `version ${nameOf(version)}, synchronous_commit=${sync}, fsync=${fsync}${hints}`;
-  if (fsync !== 'on' || pages !== 'on') return { durability: 'unverified', detail };
-  return { durability: sync === 'off' ? 'standard' : 'strict', detail };
-}
-
-/** 150004 is 15.4. */
-function nameOf(version: string): string {
-  const number = Number(version);
-  return `${Math.floor(number / 10_000)}.${number % 10_000}`;
 }

@@ -2,6 +2,7 @@
 
 import type { ClientConfig } from 'pg';
 import { limits } from '../../core/limits.ts';
+import { readWanted, type WantedDurability } from '../durability.ts';
 
 /** Where the server is, and how it is used. */
 export interface PostgresAddress {
@@ -15,6 +16,8 @@ export interface PostgresAddress {
   readonly namespace: string | null;
   /** Whether statements are prepared: `?prepare=false` behind a pooler that gives every transaction another connection. */
   readonly prepares: boolean;
+  /** What the server has to keep: without a word all that it confirms. */
+  readonly durability: WantedDurability;
 }
 
 /** Throws a sentence about what is wrong with the URL. */
@@ -29,13 +32,14 @@ export function readPostgresUrl(text: string): PostgresAddress {
   const namespace = take(url, 'namespace');
   const prepare = take(url, 'prepare') ?? 'true';
   if (prepare !== 'true' && prepare !== 'false') throw new Error('prepare must be true or false');
-  return { url: url.href, masked: maskedOf(url), pool, namespace, prepares: prepare === 'true' };
+  const durability = readWanted(take(url, 'durability') ?? 'strict');
+  return { url: url.href, masked: maskedOf(url), pool, namespace, prepares: prepare === 'true', durability };
 }
 
 /** The URL again, with everything in it. */
-export function writePostgresUrl({ url, pool, prepares }: PostgresAddress, namespace: string): string {
+export function writePostgresUrl({ url, pool, prepares, durability }: PostgresAddress, namespace: string): string {
   const written = new URL(url);
-  for (const [name, value] of Object.entries({ pool, prepare: prepares, namespace }))
+  for (const [name, value] of Object.entries({ pool, prepare: prepares, durability, namespace }))
     written.searchParams.set(name, String(value));
   return written.href;
 }

@@ -1,7 +1,8 @@
 // From settings to a promise: what a server keeps, and when that is less than asked for.
 
 import { expect, test } from 'vitest';
-import { durabilityOf, refuseWeak } from './durability.ts';
+import { type Durability, refuseWeak, type WantedDurability } from '../durability.ts';
+import { durabilityOf, hintFor } from './durability.ts';
 
 const facts = (settings: object, info: object = {}, mayFailOver = false) => ({
   settings: new Map(Object.entries(settings) as [string, string][]),
@@ -40,19 +41,21 @@ test.for([facts({ 'maxmemory-policy': 'allkeys-lru' }), facts({}, { maxmemory_po
   },
 );
 
+const refuse = (durability: Durability['durability'], wanted: WantedDurability): void =>
+  refuseWeak({ durability, detail: 'what was read' }, { masked: 'redis://host', wanted, hintFor });
+
 test.for([
   ['standard', 'strict', 'appendfsync always'],
   ['volatile', 'standard', 'appendonly yes'],
   ['unverified', 'standard', '+config|get'],
 ] as const)('%s is refused where %s was asked for, with what to do', ([durability, wanted, hint]) => {
   const told = { code: 'STORE_WEAK', exitCode: 9, hint: expect.stringContaining(hint) };
-  expect(() => refuseWeak({ durability, detail: 'what was read' }, wanted)).toThrow(expect.objectContaining(told));
+  expect(() => refuse(durability, wanted)).toThrow(expect.objectContaining(told));
 });
 
 test('what is asked for or better is taken, and everything where nothing is asked for', () => {
-  const detail = '';
-  refuseWeak({ durability: 'strict', detail }, 'standard');
-  refuseWeak({ durability: 'standard', detail }, 'standard');
-  refuseWeak({ durability: 'volatile', detail }, 'any');
-  refuseWeak({ durability: 'unverified', detail }, 'any');
+  refuse('strict', 'standard');
+  refuse('standard', 'standard');
+  refuse('volatile', 'any');
+  refuse('unverified', 'any');
 });

@@ -1,10 +1,7 @@
 /** What the server keeps when its process or its machine dies, read from its own settings. */
 
 import { taskFlowError } from '../../core/errors.ts';
-import type { BrokerInfo } from '../broker.ts';
-import type { WantedDurability } from './url.ts';
-
-export type Durability = Pick<BrokerInfo, 'durability' | 'detail'>;
+import type { Durability } from '../durability.ts';
 
 /** What is asked by CONFIG GET. */
 export const settingNames = [
@@ -70,16 +67,8 @@ function wordsOnFile(settings: ServerFacts['settings'], info: ServerFacts['info'
   return [`append-only file, appendfsync ${sync}`, ...rewrite];
 }
 
-const ranks = { volatile: 0, unverified: 0, standard: 1, strict: 2 } as const;
-
-/** Throws STORE_WEAK for a server that keeps less than was asked for. */
-export function refuseWeak({ durability, detail }: Durability, wanted: WantedDurability): void {
-  if (wanted === 'any' || ranks[durability] >= ranks[wanted]) return;
-  throw taskFlowError('STORE_WEAK', { durability, detail, wanted }, { hint: hintFor(durability) });
-}
-
 /** The setting to change, and what to write where less will do. */
-function hintFor(durability: Durability['durability']): string {
+export function hintFor(durability: Durability['durability']): string {
   switch (durability) {
     case 'standard':
       return 'redis-cli config set appendfsync always, and the same in redis.conf (a failover loses writes even so); or ask for less: ?durability=standard';

@@ -2,7 +2,8 @@
 
 import type { Redis } from 'ioredis';
 import { taskFlowError } from '../../core/errors.ts';
-import { type Durability, durabilityOf, refuseWeak, settingNames } from './durability.ts';
+import { type Durability, refuseWeak } from '../durability.ts';
+import { durabilityOf, hintFor, settingNames } from './durability.ts';
 import { isForbidden } from './errors.ts';
 import type { RedisAddress } from './url.ts';
 
@@ -19,7 +20,7 @@ export async function greet(client: Redis, address: RedisAddress): Promise<Durab
     client.call('INFO', 'replication', 'persistence', 'memory').then(readInfo, allowed(new Map<string, string>())),
   ]);
   const durability = durabilityOf({ settings, info, mayFailOver: address.sentinel !== null });
-  refuseWeak(durability, address.durability);
+  refuseWeak(durability, { masked: address.masked, wanted: address.durability, hintFor });
   return durability;
 }
 

@@ -3,9 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { RedisOptions } from 'ioredis';
-
-/** What of a server is good enough: `any` also takes one whose settings may not be read, or that keeps nothing. */
-export type WantedDurability = 'strict' | 'standard' | 'any';
+import { readWanted, type WantedDurability } from '../durability.ts';
 
 /** Where the server is, and how it is used. */
 export interface RedisAddress {
@@ -35,7 +33,6 @@ export interface Host {
   readonly port: number;
 }
 
-const durabilities: readonly WantedDurability[] = ['strict', 'standard', 'any'];
 const optionNames = ['namespace', 'durability', 'db', 'ca', 'cert', 'key', 'sentinelUser', 'sentinelPassword'] as const;
 type Options = Readonly<Partial<Record<(typeof optionNames)[number], string>>>;
 
@@ -62,7 +59,7 @@ export function readRedisUrl(url: string): RedisAddress {
     user,
     password,
     namespace: options.namespace ?? null,
-    durability: readDurability(options.durability),
+    durability: readWanted(options.durability ?? 'standard'),
     tls: secure === '' ? refuseFiles(options) : readFiles(options),
   };
   if (via === undefined) return { ...address, ...readServer(authority, path, options), path: null, sentinel: null };
@@ -144,10 +141,6 @@ function readOptions(query: string): Options {
   const unknown = Object.keys(given).find((name) => !(optionNames as readonly string[]).includes(name));
   if (unknown !== undefined) fail(`"${unknown}" is no option of it: these are ${optionNames.join(', ')}`);
   return given;
-}
-
-function readDurability(text = 'standard'): WantedDurability {
-  return durabilities.find((one) => one === text) ?? fail(`durability is one of ${durabilities.join(', ')}`);
 }
 
 function readNumber(text: string): number {

@@ -1,5 +1,7 @@
 /** The seam between the SQL of TaskFlow and a database: a query, a transaction and a few fragments of dialect. */
 
+import type { Durability } from '../durability.ts';
+
 /** What a parameter and a column may hold. Times and counts are integers, documents are JSON text. */
 export type SqlValue = string | number | null;
 
@@ -214,6 +216,8 @@ export interface SqlDriver {
   hasTable(tx: SqlTransaction, name: string): Promise<boolean>;
   /** Whether the database refused a statement for the values in it: sent again, it would be refused again. */
   isRefusal(error: unknown): boolean;
+  /** What it keeps, read from it when it was opened. */
+  durability(): Durability;
   /** Whoever may still store an event would store it behind this number: a reader may go so far. `null` is as far as there are. */
   finalEvent(): Promise<number | null>;
 }

@@ -3,6 +3,7 @@
 import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import type { Broker, BrokerInfo, Signal } from '../broker.ts';
+import type { Durability } from '../durability.ts';
 import { createSubscribers, type Subscribers } from '../subscribers.ts';
 import { cancel } from './cancel.ts';
 import { claiming } from './claim.ts';
@@ -51,7 +52,7 @@ export interface SqlBrokerOptions {
   /** Connects, brings the schema up to date and reads back what makes the data durable. */
   readonly open: () => Promise<void>;
   readonly close: () => Promise<void>;
-  readonly durability: () => Pick<BrokerInfo, 'durability' | 'detail'>;
+  readonly durability: () => Durability;
   /** Takes part in transactions of the user's; absent where they cannot have any with the same data. */
   readonly join?: Join;
   /** Called when the first listener comes: changes made by other processes are to be reported from now on. */

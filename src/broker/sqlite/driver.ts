@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { type Clock, sleep, standstillMs } from '../../core/time.ts';
-import type { BrokerInfo } from '../broker.ts';
+import type { Durability } from '../durability.ts';
 import { type SqlDriver, type SqlRow, type SqlValue, type Statement, statement } from '../sql/driver.ts';
 import { type Connection, findDamage, openConnection, sqliteDialect } from './connection.ts';
 import { isBusy, isRefusal, translate } from './errors.ts';
@@ -26,7 +26,6 @@ export interface SqliteDriver extends SqlDriver {
   /** Opens both connections; makes the folder. Throws STORE_* in one line for everything a file can be. */
   open(): Promise<void>;
   close(): void;
-  durability(): Pick<BrokerInfo, 'durability' | 'detail'>;
   /** Changes when another process has committed something. */
   dataVersion(): number;
 }
@@ -243,11 +242,7 @@ function checkFile(file: string): void {
 const syncNames: readonly string[] = ['OFF', 'NORMAL', 'FULL', 'EXTRA'];
 
 /** Read back from the connection that writes: what was wished for does not count. */
-function durabilityOf(
-  connection: Connection,
-  isFile: boolean,
-  inMemory: boolean,
-): Pick<BrokerInfo, 'durability' | 'detail'> {
+function durabilityOf(connection: Connection, isFile: boolean, inMemory: boolean): Durability {
   if (!isFile) return { durability: 'volatile', detail: 'memory of this process' };
   const sync = Number(connection.pragma('synchronous'));
   const mode = String(connection.pragma('journal_mode')).toUpperCase();

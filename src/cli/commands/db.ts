@@ -1,6 +1,7 @@
 /** `taskflow db migrate|status|move` */
 
 import { existsSync } from 'node:fs';
+import type { BrokerInfo } from '../../broker/broker.ts';
 import type { SqlDriver } from '../../broker/sql/driver.ts';
 import type { MigrationStatus } from '../../broker/sql/migrate.ts';
 import type { Config } from '../../config/load.ts';
@@ -45,6 +46,9 @@ interface StatusDocument {
   readonly broker: string;
   /** `current`, `behind` (migrate it) or `ahead` (update this program). */
   readonly status: 'current' | 'behind' | 'ahead';
+  /** What it keeps when the database dies, and the settings that say so. */
+  readonly durability: BrokerInfo['durability'];
+  readonly detail: string;
   readonly applied: readonly { readonly name: string; readonly at: string }[];
   readonly pending: readonly string[];
   readonly unknown: readonly string[];
@@ -88,7 +92,7 @@ async function readStatus(call: Call): Promise<StatusDocument> {
   const { migrationStatus } = await import('../../broker/sql/migrate.ts');
   const driver = await openDriver(config);
   try {
-    const document = statusDocument(maskUrl(url), await migrationStatus(driver));
+    const document = statusDocument(maskUrl(url), driver, await migrationStatus(driver));
     if (document.status !== 'current') return document;
     const { isRedis } = await import('../../broker/store-url.ts');
     const { recordStatus } = await import('../record-status.ts');
@@ -135,10 +139,15 @@ async function recordOf(driver: SqlDriver): Promise<Pick<StatusDocument, 'gaps' 
   };
 }
 
-function statusDocument(broker: string, { applied, pending, unknown }: MigrationStatus): StatusDocument {
+function statusDocument(
+  broker: string,
+  driver: SqlDriver,
+  { applied, pending, unknown }: MigrationStatus,
+): StatusDocument {
   return {
     broker,
     status: unknown.length > 0 ? 'ahead' : pending.length > 0 ? 'behind' : 'current',
+    ...driver.durability(),
     applied: applied.map(({ name, at }) => ({ name, at: isoTime(at) })),
     pending,
     unknown,
@@ -151,6 +160,7 @@ function statusDocument(broker: string, { applied, pending, unknown }: Migration
 
 function statusLines({ output: { terminal } }: Call, document: StatusDocument): string[] {
   const lines = [
+    ['keeps', `${document.durability}: ${document.detail}`, ''] as const,
     ...document.applied.map(({ name, at }) => ['applied', name, at] as const),
     ...document.pending.map((name) => ['pending', name, ''] as const),
     ...document.unknown.map((name) => ['unknown', name, ''] as const),
@@ -161,6 +171,7 @@ function statusLines({ output: { terminal } }: Call, document: StatusDocument): 
   ];
   if (!terminal.isPerson) return lines.map((line) => line.join('\t'));
   const styles = {
+    keeps: 'muted',
     applied: 'ok',
     pending: 'warning',
     unknown: 'error',

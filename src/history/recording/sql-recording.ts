@@ -54,6 +54,7 @@ export function createSqlRecording(driver: SqlDriver): Recording {
     settings: (after, limit) => readSettings(driver, after, limit),
     remove: (taskIds) => removeRecorded(driver, taskIds),
     prune: (limit) => pruneRecord(driver, limit),
+    durability: driver.durability,
     gaps: (limit) => readGaps(driver, limit),
     unrecorded: (limit) => readUnrecorded(driver, limit),
   };
