@@ -4,7 +4,6 @@ import { insertTimeline } from '../../broker/sql/attempts.ts';
 import type { CountDelta } from '../../broker/sql/changes.ts';
 import type { SqlDriver, SqlRow, SqlTransaction } from '../../broker/sql/driver.ts';
 import { appendDelta, appendEvents } from '../../broker/sql/step.ts';
-import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished } from '../../core/states.ts';
 import { onNextTurn } from '../../core/time.ts';
@@ -124,21 +123,32 @@ async function storeBodies(
 ): Promise<void> {
   const beside = await readBeside(tx, written);
   const before = aside.size;
-  const sent: { readonly writes: readonly Promise<unknown>[]; readonly part: readonly Written[] }[] = [];
+  const sent: { readonly write: Promise<unknown>; readonly part: readonly Written[] }[] = [];
+  let isRefused = false;
   for (const part of partsOf(written)) {
+    if (isRefused) break;
     const rows = createPartRows();
     for (const one of part) {
       const problem = rowsProblem(rows, one, beside);
       if (problem !== null) aside.set(one.body.task.id, { seq: upTo, problem });
     }
-    if (aside.size === before) sent.push({ writes: writeRows(tx, rows).map(heard), part });
+    for (const send of aside.size === before ? writeRows(tx, rows) : []) {
+      if (isRefused) break;
+      const write = send();
+      sent.push({ write, part });
+      write.catch(() => {
+        isRefused = true;
+      });
+      // What is refused at once is heard before the next is sent.
+      await null;
+    }
     // SQLite has written them by now: everybody else in this process gets a turn, who reads the next batch too.
     await nextTurn();
   }
   if (aside.size > before) throw leftOut;
-  for (const { writes, part } of sent) {
+  for (const { write, part } of sent) {
     trouble.suspects = part;
-    for (const write of writes) await write;
+    await write;
   }
   trouble.suspects = [];
 }

@@ -4,6 +4,7 @@ import type { TaskBody } from '../../broker/broker.ts';
 import { insertAttempts, insertLogs } from '../../broker/sql/attempts.ts';
 import {
   type Columns,
+  type Dialect,
   eachStatement,
   manyStatement,
   type SqlRow,
@@ -89,8 +90,9 @@ function columnsWhere(isWanted: (name: string) => boolean): Columns {
   return Object.fromEntries(Object.entries(wholeColumns).filter(([name]) => isWanted(name)));
 }
 
-function insertInto(value: Readonly<Record<string, string>>, from: string): string {
-  return `INSERT INTO tasks (${columns.join(', ')}) SELECT ${columns.map((name) => value[name]).join(', ')} ${from}`;
+/** Of a statement that is refused nothing else of the transaction is stored: see {@link writeRows}. */
+function insertInto(value: Readonly<Record<string, string>>, from: string, { orRollback }: Dialect): string {
+  return `INSERT ${orRollback}INTO tasks (${columns.join(', ')}) SELECT ${columns.map((name) => value[name]).join(', ')} ${from}`;
 }
 
 /** Of tasks that have no row. Apart from the others: being ready for a row that is there costs Postgres a tenth of an insert. */
@@ -103,7 +105,7 @@ const replaceTasks = manyStatement(
   'record_again',
   {},
   wholeColumns,
-  (value, from) => `${insertInto(value, from)} WHERE true
+  (value, from, dialect) => `${insertInto(value, from, dialect)} WHERE true
     ON CONFLICT (id) DO UPDATE SET ${columns
       .filter((name) => name !== 'id')
       .map((name) => `${name} = excluded.${name}`)
@@ -114,16 +116,18 @@ const replaceTasks = manyStatement(
 const insertClaims = eachStatement(
   'record_claims',
   { taskId: 'text', workerId: 'text', taskIds: 'text' },
-  (value, from) => `INSERT INTO claims (token, worker_id, check_at, running, task_ids)
+  (value, from, { orRollback }) => `INSERT ${orRollback}INTO claims (token, worker_id, check_at, running, task_ids)
     SELECT ${value.taskId}, ${value.workerId}, ${Number.MAX_SAFE_INTEGER}, 1, ${value.taskIds} ${from} WHERE true
     ON CONFLICT (token) DO UPDATE SET worker_id = excluded.worker_id`,
 );
 const deleteClaims = statement('unrecord_claims', (dialect) => `DELETE FROM claims WHERE token ${dialect.oneOf('$1')}`);
-const insertUnfinished = eachStatement(
+/** Many at once: by itself each would cost SQLite as much as its row. */
+const insertUnfinished = manyStatement(
   'record_unfinished',
+  {},
   { taskId: 'text' },
-  (value, from) =>
-    `INSERT INTO unfinished (task_id) SELECT ${value.taskId} ${from} WHERE true ON CONFLICT (task_id) DO NOTHING`,
+  (value, from, { orRollback }) =>
+    `INSERT ${orRollback}INTO unfinished (task_id) SELECT ${value.taskId} ${from} WHERE true ON CONFLICT (task_id) DO NOTHING`,
 );
 const deleteUnfinished = statement(
   'unrecord_unfinished',
@@ -274,21 +278,26 @@ function addLogs(rows: PartRows, { body, before }: Written, { lines }: Beside): 
   }
 }
 
-/** Sends everything without waiting between: it is stored in this order. */
-export function writeRows(tx: SqlTransaction, rows: PartRows): readonly Promise<unknown>[] {
-  const sent: Promise<unknown>[] = [];
-  sent.push(...insertFresh(tx, rows.fresh));
-  if (rows.replaced.length > 0) sent.push(tx.many(replaceTasks, [], rows.replaced));
-  if (rows.attempts.length > 0) sent.push(tx.each(insertAttempts, rows.attempts));
-  if (rows.relogged.length > 0) sent.push(tx.query(deleteLogs, idList(rows.relogged)));
-  if (rows.logs.length > 0) sent.push(tx.each(insertLogs, rows.logs));
-  if (rows.edges.length > 0) sent.push(tx.each(insertEdges, rows.edges));
-  if (rows.members.length > 0) sent.push(tx.each(insertMembers, rows.members));
-  if (rows.unclaimed.length > 0) sent.push(tx.query(deleteClaims, idList(rows.unclaimed)));
-  if (rows.claims.length > 0) sent.push(tx.each(insertClaims, rows.claims));
-  if (rows.finished.length > 0) sent.push(tx.query(deleteUnfinished, idList(rows.finished)));
-  if (rows.unfinished.length > 0) sent.push(tx.each(insertUnfinished, rows.unfinished));
-  return sent;
+/** A statement that is not sent yet. */
+export type Send = () => Promise<unknown>;
+
+/**
+ * What stores them, in this order. Nobody has to wait for the answers between, but once one of them is refused none may follow: where
+ * that ends the transaction, the next would be stored by itself.
+ */
+export function writeRows(tx: SqlTransaction, rows: PartRows): readonly Send[] {
+  const sends: Send[] = [...insertFresh(tx, rows.fresh)];
+  if (rows.replaced.length > 0) sends.push(() => tx.many(replaceTasks, [], rows.replaced));
+  if (rows.attempts.length > 0) sends.push(() => tx.each(insertAttempts, rows.attempts));
+  if (rows.relogged.length > 0) sends.push(() => tx.query(deleteLogs, idList(rows.relogged)));
+  if (rows.logs.length > 0) sends.push(() => tx.each(insertLogs, rows.logs));
+  if (rows.edges.length > 0) sends.push(() => tx.each(insertEdges, rows.edges));
+  if (rows.members.length > 0) sends.push(() => tx.each(insertMembers, rows.members));
+  if (rows.unclaimed.length > 0) sends.push(() => tx.query(deleteClaims, idList(rows.unclaimed)));
+  if (rows.claims.length > 0) sends.push(() => tx.each(insertClaims, rows.claims));
+  if (rows.finished.length > 0) sends.push(() => tx.query(deleteUnfinished, idList(rows.finished)));
+  if (rows.unfinished.length > 0) sends.push(() => tx.many(insertUnfinished, [], rows.unfinished));
+  return sends;
 }
 
 /** Fewer are not worth a statement of their own, and more sorts than that are not looked for. */
@@ -296,7 +305,7 @@ const alikeMin = 10;
 const sortsMax = 8;
 
 /** Tasks that came, or went on, together are mostly alike, and mostly neighbours. */
-function insertFresh(tx: SqlTransaction, rows: readonly SqlRow[]): readonly Promise<unknown>[] {
+function insertFresh(tx: SqlTransaction, rows: readonly SqlRow[]): readonly Send[] {
   const sorts: SqlRow[][] = [];
   const others: SqlRow[] = [];
   let last: SqlRow[] | undefined;
@@ -309,17 +318,17 @@ function insertFresh(tx: SqlTransaction, rows: readonly SqlRow[]): readonly Prom
       sorts.push(last);
     }
   }
-  const sent: Promise<unknown>[] = [];
+  const sends: Send[] = [];
   for (const sort of sorts) {
     const [first = []] = sort;
     if (sort.length < alikeMin) others.push(...sort);
     else {
       const own = sort.map((row) => pick(row, ownPlaces));
-      sent.push(tx.many(insertAlike, pick(first, sharedPlaces), own));
+      sends.push(() => tx.many(insertAlike, pick(first, sharedPlaces), own));
     }
   }
-  if (others.length > 0) sent.push(tx.many(insertTasks, [], others));
-  return sent;
+  if (others.length > 0) sends.push(() => tx.many(insertTasks, [], others));
+  return sends;
 }
 
 function isAlike(one: SqlRow | undefined, other: SqlRow): boolean {
