@@ -303,6 +303,11 @@ export const limits = {
   versionsMax: 50_000,
   /** How long the recorder waits for news. While there are none it looks that often whether the live store is the same. */
   recordWaitMs: 5_000,
+  /**
+   * Shortest time from one look of the recorder to the next while less comes than is stored at once: what a task goes through meanwhile is
+   * stored once, and nobody sees it in the record later than a person can tell. The first that comes after a while waits for nothing.
+   */
+  recordPaceMs: 100,
   /** The pause after a look that brought nothing: that is also how long a store that cannot be waited for may be unread. */
   recordIdleMs: 100,
   /** How long somebody who asks how things are waits for the record: without it the live store tells what it can. */

@@ -5,6 +5,7 @@ import { claimRequest, finish, newTask, sampleId, settlement, startAt } from '..
 import { createLive, createRig, type Live, type Rig } from '../../test/support/recorder-rig.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { onNextTurn } from '../core/time.ts';
 import type { Recording } from '../history/recording.ts';
 
 async function finishOne(live: Live, id: string, token: string): Promise<void> {
@@ -30,6 +31,27 @@ test('every task reaches the record as it stands, what moved on in between once'
   await rig.caughtUp();
   expect(await states(rig, [1, 2, 3].map(sampleId))).toEqual([null, 'cancelled 2', 'queued 1']);
   expect((await rig.history().facets()).views).toEqual({ cancelled: 1, queued: 1 });
+});
+
+test('what a task goes through soon after a look is stored once, and a stop does not wait for more of it', async () => {
+  const rig = await createRig();
+  const stored: string[][] = [];
+  const record: Recording['record'] = async (batch) => {
+    const answer = await rig.recording.record(batch);
+    stored.push(batch.bodies.map(({ task }) => `${task.state} ${task.version}`));
+    return answer;
+  };
+  const recorder = rig.recorder({ recording: { ...rig.recording, record } });
+  await rig.live.enqueue([newTask(sampleId(1))]);
+  await expect.poll(() => stored).toEqual([['queued 1']]);
+  await rig.live.enqueue([newTask(sampleId(2), { priority: 0 })]);
+  for (let turn = 0; turn < 10; turn++) await new Promise<void>((resolve) => onNextTurn(resolve));
+  await finishOne(rig.live, sampleId(2), token(1));
+  await rig.clock.advance(limits.recordPaceMs);
+  await expect.poll(() => stored).toEqual([['queued 1'], ['succeeded 3']]);
+  await rig.live.enqueue([newTask(sampleId(3))]);
+  await recorder.stop();
+  expect(stored).toHaveLength(2);
 });
 
 test('a task that comes again under its id is followed anew, whatever was recorded of the one before', async () => {

@@ -5,6 +5,7 @@ import { taskFlowError } from '../core/errors.ts';
 import { type BatchEvent, type EventItem, markOf } from '../core/events.ts';
 import { heard } from '../core/heard.ts';
 import { limits } from '../core/limits.ts';
+import { sleep } from '../core/time.ts';
 import type { Gap, RecordCursor, Recording, RecordPlace, SettingChanges } from '../history/recording.ts';
 import { bringBack } from './bring-back.ts';
 import { createSettingsBook, type SettingsTarget } from './recorded-settings.ts';
@@ -31,6 +32,8 @@ export function createRecorder(options: RecorderOptions): Service {
   /** Where this recorder left the record: elsewhere another one did, and what is known here of it is old. */
   let left: RecordPlace | null = null;
   let readMax = firstReadMax;
+  /** When something was found last. */
+  let lookedAt = -Infinity;
   /** What is known of the record. A read that nobody waits for any more goes on with its own, which is forgotten. */
   let memory = createMemory();
 
@@ -82,6 +85,7 @@ export function createRecorder(options: RecorderOptions): Service {
     const known = memory;
     const { versions, book } = known;
     const events = await outbox.read(at.seq, readMax, limits.recordWaitMs);
+    if (events.length > 0) lookedAt = loop.clock.elapsed();
     const taken = takeEvents(events, versions.has);
     const sort = settingsIn(taken.events, known.settingsAreRead);
     if (at.incarnation === null || (events.length === 0 && sort === null)) return null;
@@ -96,7 +100,7 @@ export function createRecorder(options: RecorderOptions): Service {
     const newest = taken.events.at(-1);
     if (newest === undefined && settings === null) return null;
     const hasMore = taken.events.length < events.length || events.length >= readMax;
-    if (newest !== undefined) readMax = nextReadMax(events);
+    if (newest !== undefined) readMax = nextReadMax(taken);
     const { bodies, rest } = await readBodies([...taken.tasks.keys()], { versions, told: taken.tasks });
     const to = newest === undefined ? at : { ...at, seq: newest.seq, last: { at: newest.at, mark: markOf(newest) } };
     const { events: told, tasks } = taken;
@@ -134,9 +138,15 @@ export function createRecorder(options: RecorderOptions): Service {
     return recording.record(settings === null ? batch : { ...batch, settings });
   }
 
+  /** Lets more come together. */
+  function pause(signal: AbortSignal): Promise<void> {
+    const leftMs = lookedAt + limits.recordPaceMs - loop.clock.elapsed();
+    return leftMs > 0 ? sleep(loop.clock, leftMs, signal) : Promise.resolve();
+  }
+
   async function tick(signal: AbortSignal) {
     const at = cursor ?? (await begin());
-    const reading = (cursor !== null && ahead) || read(at);
+    const reading = (cursor !== null && ahead) || pause(signal).then(() => read(at));
     // Whatever fails from here on, the next tick looks where the record is.
     cursor = ahead = left = null;
     const batch = await untilAborted(reading, signal);
@@ -221,12 +231,15 @@ function refuseForeign(found: RecordCursor, start: RecordPlace): void {
   throw taskFlowError('RECORD_ELSEWHERE', { problem });
 }
 
-/** So many events that their tasks are about as many as are stored at once. */
-function nextReadMax(events: readonly BatchEvent[]): number {
-  const tasks = events.reduce((sum, { items }) => sum + items.length, 0);
-  if (tasks === 0) return firstReadMax;
-  return Math.max(10, Math.min(limits.batchMax, Math.ceil((limits.recordMax * events.length) / tasks)));
+/** So many events that their tasks are about as many as are stored at once. Of tasks that are in many of them it holds no more than this. */
+function nextReadMax({ events, tasks }: Taken): number {
+  const items = events.reduce((sum, event) => sum + event.items.length, 0);
+  const weight = Math.max(tasks.size, items / itemsOfTask);
+  if (weight === 0) return firstReadMax;
+  return Math.max(10, Math.min(limits.batchMax, Math.ceil((limits.recordMax * events.length) / weight)));
 }
+
+const itemsOfTask = 4;
 
 /** Waits no longer than somebody wants it to go on. */
 function untilAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Promise<Answer> {
