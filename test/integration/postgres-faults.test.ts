@@ -5,11 +5,15 @@ import { Client } from 'pg';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createPostgresBroker, type PostgresOptions } from '../../src/broker/postgres/store.ts';
 import { readPostgresUrl } from '../../src/broker/postgres/url.ts';
+import { statement } from '../../src/broker/sql/driver.ts';
+import { type Clock, systemClock } from '../../src/core/time.ts';
 import { startFaultProxy } from '../../src/servers/fault-proxy.ts';
 import { startPostgres } from '../../src/servers/postgres.ts';
 import { claimRequest, finish, newTask, sampleId, sampleToken, settlement, startAt } from '../conformance/samples.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 import { declareLostReplies, repeat } from './lost-replies.ts';
+
+const sleeping = statement<[number]>('sleeping', () => 'SELECT 1 FROM pg_sleep($1)');
 
 await onPostgres(({ url }) => {
   const openBroker = async (to: string, given: Partial<PostgresOptions> = {}) => {
@@ -63,6 +67,26 @@ await onPostgres(({ url }) => {
       const [queue] = await repeat(() => broker.getQueues());
       expect((queue?.counts.succeeded ?? 0) + (queue?.counts.queued ?? 0)).toBe(180);
       expect(terminated).toBeGreaterThan(5);
+    });
+
+    test('whose answer came while this process stood still is heard, and one that gives none is let go', async () => {
+      // A hundred times as fast: fifteen seconds pass in 150 ms.
+      const clock: Clock = {
+        now: () => Date.now(),
+        elapsed: () => performance.now() * 100,
+        schedule: (delayMs, callback) => systemClock.schedule(delayMs / 100, callback),
+      };
+      const broker = await openBroker(url, { clock });
+      const asked = (seconds: number) => broker.driver.read((tx) => tx.query(sleeping, seconds));
+
+      const answered = asked(0.05);
+      // Once the statement is on its way, and where the loop looks at its timers next, as after SIGCONT.
+      await new Promise((resolve) => setTimeout(() => setImmediate(resolve), 20));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
+      expect(await answered).toHaveLength(1);
+
+      await expect(asked(5)).rejects.toMatchObject({ code: 'STORE_UNREACHABLE', message: /no answer within 15000 ms/ });
+      expect(await asked(0)).toHaveLength(1);
     });
 
     test('is reached over new connections once they are made anew, and who was on the old ones ends there', async () => {

@@ -11,8 +11,9 @@ import { postgresDialect } from './dialect.ts';
 import { isAfterError, isLost, isRaced, isRefusal, translate } from './errors.ts';
 import { eventOrderStatements, finalEventOf } from './event-order.ts';
 import { greet, serverFacts } from './greet.ts';
+import { inTime } from './patience.ts';
 import { identifier } from './schema.ts';
-import { createSession, createTexts, type Session } from './session.ts';
+import { createSession, createTexts, type PgClient, type Session } from './session.ts';
 import { clientConfig, type PostgresAddress } from './url.ts';
 
 export interface PostgresDriverOptions {
@@ -62,7 +63,10 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     };
     client.on('error', onError);
     try {
-      return await work(createSession(client, settings, texts));
+      const answering: PgClient = {
+        query: ({ patienceMs, ...asked }) => inTime(clock, client, { answer: client.query(asked), patienceMs }),
+      };
+      return await work(createSession(answering, settings, texts));
     } catch (error) {
       isBroken ||= isLost(error);
       throw error;

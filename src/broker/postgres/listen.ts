@@ -6,6 +6,7 @@ import { limits } from '../../core/limits.ts';
 import { type Cancel, type Clock, sleep } from '../../core/time.ts';
 import type { Signal } from '../broker.ts';
 import { anything, decodeHints } from '../hints.ts';
+import { inTime } from './patience.ts';
 import { identifier } from './schema.ts';
 
 export interface ListenOptions {
@@ -36,7 +37,9 @@ export function listen(options: ListenOptions): () => Promise<void> {
     });
     let cancelPing: Cancel = () => {};
     try {
-      const ready = connection.connect().then(() => connection.query(`LISTEN ${identifier(options.channel)}`));
+      const ready = connection
+        .connect()
+        .then(() => inTime(clock, connection, { answer: connection.query(`LISTEN ${identifier(options.channel)}`) }));
       ready.catch(() => {});
       // A connection that is ended before it is there never answers.
       await Promise.race([ready, gone]);
@@ -73,7 +76,10 @@ function ping(connection: pg.Client, clock: Clock): Cancel {
   let cancel: Cancel = () => {};
   const later = (): void => {
     cancel = clock.schedule(limits.postgresPingMs, () => {
-      connection.query('SELECT 1').then(later, () => void connection.end().catch(() => {}));
+      inTime(clock, connection, { answer: connection.query('SELECT 1') }).then(
+        later,
+        () => void connection.end().catch(() => {}),
+      );
     });
   };
   later();

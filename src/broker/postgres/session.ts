@@ -1,6 +1,6 @@
 /** One connection to Postgres: statements by name, sent without waiting for those before, and the transaction they make. */
 
-import type { Client, QueryArrayConfig, QueryArrayResult } from 'pg';
+import type { QueryArrayConfig, QueryArrayResult } from 'pg';
 import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
 import {
@@ -20,7 +20,14 @@ import { qualify, withCollation } from './schema.ts';
 import { arrayOf, arrayOfJson, decodeText, encodeText } from './text.ts';
 
 /** What of `pg` a session uses. */
-export type PgClient = Pick<Client, 'query'>;
+export interface PgClient {
+  query(asked: Asked): Promise<QueryArrayResult>;
+}
+
+/** A statement, and how long its answer is waited for where that is longer than for others. */
+export interface Asked extends QueryArrayConfig {
+  readonly patienceMs?: number | undefined;
+}
 
 /** What the sessions of one store have in common. */
 export interface SessionSettings {
@@ -100,8 +107,8 @@ export function createSession(
 
   const run = (prepared: Prepared, values: readonly unknown[], patienceMs?: number): Promise<QueryArrayResult> => {
     const { name, text } = prepared;
-    const config = { name, text, values: values as unknown[], rowMode: 'array', types, query_timeout: patienceMs };
-    const result = client.query(config as QueryArrayConfig) as unknown as Promise<QueryArrayResult>;
+    const config = { name, text, values: values as unknown[], rowMode: 'array', types, patienceMs };
+    const result = client.query(config as Asked);
     // Statements are sent before those before them have answered: the first that fails is told, the others are not missed.
     result.catch((error: unknown) => {
       firstError ??= error;

@@ -84,8 +84,6 @@ export function clientConfig({ url, prepares }: PostgresAddress): ClientConfig {
     connectionString: url,
     application_name: 'taskflow',
     connectionTimeoutMillis: limits.postgresConnectMs,
-    // Nothing else tells a connection whose other end is gone without a word from one that waits.
-    query_timeout: limits.postgresCallMs,
     keepAlive: true,
     ...(prepares ? settings : {}),
   };
