@@ -17,7 +17,10 @@ export interface ClusterStoreOptions {
   readonly clock: Clock;
 }
 
-/** Opened by its broker, the record first; closing the store closes both. Somebody has to run a recorder: every engine does. */
+/**
+ * Opened by its broker, the record first; closing the store closes both. Without a record that is out of reach it is opened all the
+ * same. Somebody has to run a recorder: every engine does.
+ */
 export function createClusterStore({ broker, database, clock }: ClusterStoreOptions): Store {
   const { driver, join } = database;
   const recording = createSqlRecording(driver);
@@ -48,6 +51,7 @@ export function createClusterStore({ broker, database, clock }: ClusterStoreOpti
     },
     history: createRecordedHistory({ history: recorded, recording, broker, outbox: broker.outbox, clock }),
     recording,
+    away: database.away,
     relay,
     isParallel: true,
     close: async () => {

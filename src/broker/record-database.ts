@@ -6,7 +6,9 @@ import { taskFlowError } from '../core/errors.ts';
 import type { TaskView } from '../core/states.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import { readCursor } from '../history/recording/cursor.ts';
+import { createLateRecord, type LateRecord } from './late-record.ts';
 import { createPostgresDriver } from './postgres/driver.ts';
+import { isOutage as isPostgresOutage } from './postgres/errors.ts';
 import { createPostgresJoin } from './postgres/join.ts';
 import { readCounts } from './sql/counts.ts';
 import { type SqlDriver, statement } from './sql/driver.ts';
@@ -14,16 +16,13 @@ import type { Join } from './sql/join.ts';
 import { migrate } from './sql/migrate.ts';
 import { giveUpMove } from './sql/record-place.ts';
 import { createSqliteDriver } from './sqlite/driver.ts';
+import { isOutage as isSqliteOutage } from './sqlite/errors.ts';
 import { createSqliteJoin } from './sqlite/join.ts';
 import { fileOf, isPostgres, postgresAddress } from './store-url.ts';
 
-export interface RecordDatabase {
-  readonly driver: SqlDriver;
+export interface RecordDatabase extends LateRecord {
   /** Lets transactions of users on this database have tasks in them. */
   readonly join: Join;
-  /** Opens and migrates it. */
-  open(): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface RecordDatabaseOptions {
@@ -43,12 +42,9 @@ function onPostgres(url: string, { namespace, clock = systemClock, chance = syst
   const address = postgresAddress(url);
   const schema = address.namespace ?? namespace;
   const driver = createPostgresDriver({ address, namespace: schema, clock, chance });
-  return {
-    driver,
-    join: createPostgresJoin({ masked: address.masked, namespace: schema, now: null }),
-    open: () => openMigrated(driver, chance, namespace),
-    close: () => driver.close(),
-  };
+  const open = () => openMigrated(driver, chance, namespace);
+  const record = createLateRecord({ driver, open, close: driver.close, isOutage: isPostgresOutage });
+  return { ...record, join: createPostgresJoin({ masked: address.masked, namespace: schema, now: null }) };
 }
 
 function onSqlite(
@@ -62,12 +58,9 @@ function onSqlite(
   }
   const file = isAbsolute(path) ? path : resolve(folder, path);
   const driver = createSqliteDriver({ file, clock, chance, now: clock.now });
-  return {
-    driver,
-    join: createSqliteJoin({ file, now: clock.now }),
-    open: () => openMigrated(driver, chance, namespace),
-    close: async () => driver.close(),
-  };
+  const open = () => openMigrated(driver, chance, namespace);
+  const record = createLateRecord({ driver, open, close: driver.close, isOutage: isSqliteOutage });
+  return { ...record, join: createSqliteJoin({ file, now: clock.now }) };
 }
 
 /** Its tasks would stand still for ever: nobody looks at the tasks of a record. Throws RECORD_IS_LIVE. */

@@ -136,6 +136,14 @@ function commandWords(command: WorkerCommand, running: number): string {
   }
 }
 
+/** Tasks are taken and run without the record; what happens to them waits in the live store. */
+export function tellAway(call: Call, { away }: Pick<Store, 'away'>): void {
+  const problem = away?.() ?? null;
+  if (problem === null) return;
+  const hint = problem.hint === undefined ? '' : ` ${problem.hint}`;
+  call.output.warn(`The record is away, and tasks run without it until it is back. ${problem.message}.${hint}`);
+}
+
 /** The live store was wiped, or went back to what it was before: said loudly, since tasks may be missing. */
 export function tellGap(call: Call, { from, to, restored }: Gap): void {
   const since = from === null ? '' : ` since ${isoTime(from)}`;

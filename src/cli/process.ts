@@ -13,7 +13,7 @@ import { composeEngine, composeServer, composeWorker, loadTasks, type ProjectTas
 import type { KeyActions, Keys } from './keys.ts';
 import { readServerRecord, removeServerRecord, serverRecordPath, writeServerRecord } from './pidfile.ts';
 import { showError } from './problem.ts';
-import { farewell, type Ready, showReady, showRuns, tellGap, tellTrouble } from './process-words.ts';
+import { farewell, type Ready, showReady, showRuns, tellAway, tellGap, tellTrouble } from './process-words.ts';
 import { createSession, openConfiguredStore, type Session } from './session.ts';
 import { untilStopped } from './signals.ts';
 
@@ -52,6 +52,7 @@ export async function runProcess(call: Call, parts: Parts): Promise<number> {
     throw taskFlowError('SERVER_RUNNING', { pid: other.pid, url: other.url });
   const store = await openConfiguredStore(call, config);
   if (parts.server) requireRecord(store);
+  tellAway(call, store);
   const running: Running = { store, server: null, engine: null, worker: null };
   try {
     const tasks = parts.worker === 'here' ? await loadAllTasks(call) : null;

@@ -409,6 +409,13 @@ export function isUnreachable(error: unknown): error is TaskFlowError {
   return error instanceof TaskFlowError && error.code.startsWith('STORE_');
 }
 
+/** Whether a record cannot be used: it could not answer, or is that of another store. */
+export function isWithoutRecord(error: unknown): error is TaskFlowError {
+  return isUnreachable(error) || (error instanceof TaskFlowError && refusals.has(error.code));
+}
+
+const refusals: ReadonlySet<string> = new Set(['RECORD_ELSEWHERE', 'RECORD_IS_LIVE']);
+
 /** Whether the store was well and did not want what it was sent: any other error of a store is one of STORE_*. */
 export function isRefusal(error: unknown): boolean {
   return !(error instanceof TaskFlowError) || (!error.retryable && !error.code.startsWith('STORE_'));

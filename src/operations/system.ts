@@ -1,7 +1,7 @@
 /** Operations on the whole: is it well, how much is there, and how did the last minutes go. */
 
 import type { BrokerInfo } from '../broker/broker.ts';
-import { isUnreachable } from '../core/errors.ts';
+import { isWithoutRecord } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { within } from '../core/patience.ts';
 import { isAlive } from '../core/presence.ts';
@@ -105,7 +105,7 @@ async function besideOf({ recording, relay }: Store, clock: Clock): Promise<Pick
     );
     return { record, relay: waiting };
   } catch (error) {
-    if (!isUnreachable(error)) throw error;
+    if (!isWithoutRecord(error)) throw error;
     return { record: { ...nothingTold, problem: { code: error.code, message: error.message } }, relay: null };
   }
 }

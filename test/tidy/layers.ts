@@ -33,7 +33,9 @@ export const layers: readonly Layer[] = [
   { of: ['src/broker/postgres/'], from: ['src/core/', seam, ...besideSeam, sqlFolder] },
   { of: ['src/broker/redis/'], from: ['src/core/', seam, ...besideSeam] },
   {
-    of: ['connect', 'cluster-store', 'record-database', 'store-url'].map((name) => `src/broker/${name}.ts`),
+    of: ['connect', 'cluster-store', 'late-record', 'record-database', 'store-url'].map(
+      (name) => `src/broker/${name}.ts`,
+    ),
     from: ['src/core/', 'src/broker/', 'src/history/', 'src/relay/', 'src/config/', 'src/telemetry/'],
   },
   // The record of a SQL store is its own tables: their rows and kept counts are read the same way by both.

@@ -95,6 +95,22 @@ const certificate = 'Name the certificate of its authority: ?sslmode=verify-full
 const files = 'Check the files that the URL names: sslrootcert, sslcert, sslkey.';
 const host = 'Check the name of the host in the URL.';
 
+/** Who is not there, or has no room, may be later; all else that has a hint is somebody's to change. */
+const passing: ReadonlySet<string> = new Set(['ECONNREFUSED', 'EAI_AGAIN', '53300']);
+
+/** Whether the server may be there later without anybody changing its URL or its settings. */
+export function isOutage(error: unknown): error is TaskFlowError {
+  if (!(error instanceof TaskFlowError)) return false;
+  if (error.code === 'STORE_LOCKED' || error.code === 'STORE_FULL') return true;
+  const { cause } = error;
+  if (error.code !== 'STORE_UNREACHABLE' || !(cause instanceof Error)) return false;
+  const code = codeOf(cause);
+  // A socket of this machine is a file that is there while the server runs.
+  const isSocket = code === 'ENOENT' && 'syscall' in cause && cause.syscall === 'connect';
+  if (passing.has(code) || isSocket) return true;
+  return isLost(cause) && !hints.has(code) && hintOfClient(wordsOf(cause)) === null;
+}
+
 /** What to do about a server that cannot be reached, or does not let us in. */
 const hints: ReadonlyMap<string, string> = new Map([
   ['28P01', password],

@@ -43,6 +43,11 @@ export function isBusy(error: unknown): boolean {
   return code === codes.busy || code === codes.locked;
 }
 
+/** Whether the file may be written later without anybody changing where it is. */
+export function isOutage(error: unknown): error is TaskFlowError {
+  return error instanceof TaskFlowError && (error.code === 'STORE_LOCKED' || error.code === 'STORE_FULL');
+}
+
 /** Whether a statement was refused for its values: by a rule of the table, for their size, or because they are none. */
 export function isRefusal(error: unknown): boolean {
   const code = codeOf(error);

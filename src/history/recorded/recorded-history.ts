@@ -1,7 +1,8 @@
 /** History beside a live store: rows from the record, and how they stand now from the live store. */
 
 import type { Broker, Outbox, TaskBody } from '../../broker/broker.ts';
-import { isUnreachable } from '../../core/errors.ts';
+import { isWithoutRecord } from '../../core/errors.ts';
+import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
 import { within } from '../../core/patience.ts';
 import { preview } from '../../core/preview.ts';
@@ -35,8 +36,10 @@ export function createRecordedHistory({ history, recording, broker, outbox, cloc
       return { ...found, tasks: found.tasks.map((task) => live.get(task.id) ?? task) };
     },
     task: async (taskId) => {
-      const [[body], recorded] = await Promise.all([outbox.bodies([taskId]), history.task(taskId)]);
-      return body == null ? recorded : overlaid(body, recorded);
+      const recorded = heard(history.task(taskId));
+      const [body] = await outbox.bodies([taskId]);
+      if (body == null) return await recorded;
+      return overlaid(body, await recorded.catch(unlessAway));
     },
     lagMs: () => readLag({ recording, broker, outbox, clock }),
   };
@@ -63,7 +66,7 @@ async function recordedSeq(
   try {
     return (await within(clock, limits.recordAskMs, recording.cursor())).seq;
   } catch (error) {
-    if (!isUnreachable(error)) throw error;
+    if (!isWithoutRecord(error)) throw error;
     // The first event that is kept is the last one that was recorded.
     const { trimmedSeq } = await outbox.state();
     const [kept] = await outbox.read(trimmedSeq, 1, 0);
@@ -97,6 +100,12 @@ function overlaid({ task, attempts, logs }: TaskBody, recorded: TaskRecord | nul
   const allAttempts = [...before(recorded?.attempts, attempts), ...attempts];
   const allLogs = [...before(recorded?.logs, logs), ...logs];
   return { task, attempts: allAttempts, logs: allLogs, notes, timeline: timelineOf(task, allAttempts, notes) };
+}
+
+/** What the live store still has is told without the record, too. */
+function unlessAway(error: unknown): null {
+  if (isWithoutRecord(error)) return null;
+  throw error;
 }
 
 /** What the record has of earlier runs. */
