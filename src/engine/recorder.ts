@@ -2,11 +2,12 @@
 
 import type { Broker, Outbox, TaskBody } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
-import { type BatchEvent, type EventItem, markOf } from '../core/events.ts';
+import { type BatchEvent, markOf } from '../core/events.ts';
 import { heard } from '../core/heard.ts';
 import { limits } from '../core/limits.ts';
+import type { Task } from '../core/task.ts';
 import { sleep } from '../core/time.ts';
-import type { Gap, RecordCursor, Recording, RecordPlace, SettingChanges } from '../history/recording.ts';
+import type { Gap, Known, RecordCursor, Recording, RecordPlace, SettingChanges } from '../history/recording.ts';
 import { bringBack } from './bring-back.ts';
 import { createSettingsBook, type SettingsTarget } from './recorded-settings.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
@@ -86,7 +87,7 @@ export function createRecorder(options: RecorderOptions): Service {
     const { versions, book } = known;
     const events = await outbox.read(at.seq, readMax, limits.recordWaitMs);
     if (events.length > 0) lookedAt = loop.clock.elapsed();
-    const taken = takeEvents(events, versions.has);
+    const taken = takeEvents(events, versions);
     const sort = settingsIn(taken.events, known.settingsAreRead);
     if (at.incarnation === null || (events.length === 0 && sort === null)) return null;
     // One that was wiped, or went back, may be behind the cursor again, with other events.
@@ -103,12 +104,11 @@ export function createRecorder(options: RecorderOptions): Service {
     if (newest !== undefined) readMax = nextReadMax(taken);
     const { bodies, rest } = await readBodies([...taken.tasks.keys()], { versions, told: taken.tasks });
     const to = newest === undefined ? at : { ...at, seq: newest.seq, last: { at: newest.at, mark: markOf(newest) } };
-    const { events: told, tasks } = taken;
-    return { at, to, incarnation: at.incarnation, events: told, tasks, bodies, rest, settings, hasMore };
+    return { ...taken, at, to, incarnation: at.incarnation, bodies, rest, settings, hasMore };
   }
 
   /** All of them at once, where they are small. */
-  async function readBodies(taskIds: readonly string[], known: Known): Promise<Bodies> {
+  async function readBodies(taskIds: readonly string[], known: Recalled): Promise<Bodies> {
     const bodies: TaskBody[] = [];
     const rest: string[] = [];
     const parts = [...partsOf(taskIds)];
@@ -121,7 +121,7 @@ export function createRecorder(options: RecorderOptions): Service {
   }
 
   /** `false` when another recorder was here. */
-  async function record({ at, to, incarnation, events, tasks, settings, ...read }: Batch): Promise<boolean> {
+  async function record({ at, to, incarnation, events, tasks, known, settings, ...read }: Batch): Promise<boolean> {
     const place = { incarnation, after: at.seq };
     let { bodies, rest } = read;
     while (rest.length > 0) {
@@ -134,7 +134,7 @@ export function createRecorder(options: RecorderOptions): Service {
       keep(bodies, found, { versions: memory.versions, told: tasks });
       rest = rest.slice(found.length);
     }
-    const batch = { ...place, upTo: to.seq, events, bodies };
+    const batch = { ...place, upTo: to.seq, events, bodies, known };
     return recording.record(settings === null ? batch : { ...batch, settings });
   }
 
@@ -174,30 +174,28 @@ interface Bodies {
 }
 
 /** What is stored next, from one place to another. */
-interface Batch extends Bodies {
+interface Batch extends Bodies, Taken {
   readonly at: RecordCursor;
   readonly to: RecordCursor;
   readonly incarnation: string;
-  readonly events: readonly BatchEvent[];
-  readonly tasks: Taken['tasks'];
   readonly settings: SettingChanges | null;
   readonly hasMore: boolean;
 }
 
 /** What is recorded of later events, and what these events tell. */
-interface Known {
+interface Recalled {
   readonly versions: Versions;
   readonly told: Taken['tasks'];
 }
 
 /** Of a task that is further than its events here some come that are recorded with it. */
-function keep(bodies: TaskBody[], found: readonly (TaskBody | null)[], { versions, told }: Known): void {
+function keep(bodies: TaskBody[], found: readonly (TaskBody | null)[], { versions, told }: Recalled): void {
   for (const body of found) {
     if (body === null) continue;
     bodies.push(body);
     const { id, version } = body.task;
     // Less than was recorded is another life of its id, whose versions begin anew.
-    if (version > (told.get(id) ?? 0) || version < versions.of(id)) versions.add(id, version);
+    if (version > (told.get(id) ?? 0) || version < (versions.of(id)?.version ?? 0)) versions.add(body.task);
   }
 }
 
@@ -255,18 +253,27 @@ interface Taken {
   readonly events: readonly BatchEvent[];
   /** Whom to read for them, each with the last version that they tell. */
   readonly tasks: ReadonlyMap<string, number>;
+  /** Those that were recorded before. */
+  readonly known: ReadonlyMap<string, Known>;
 }
 
 /** The first events whose tasks are stored at once. */
-function takeEvents(events: readonly BatchEvent[], isRecorded: (item: EventItem) => boolean): Taken {
+function takeEvents(events: readonly BatchEvent[], versions: Versions): Taken {
   const taken: BatchEvent[] = [];
   const tasks = new Map<string, number>();
+  const known = new Map<string, Known>();
   for (const event of events) {
     if (tasks.size >= limits.recordMax) break;
     taken.push(event);
-    if (hasBodies(event)) for (const item of event.items) if (!isRecorded(item)) tasks.set(item.taskId, item.version);
+    if (!hasBodies(event)) continue;
+    for (const item of event.items) {
+      // A task that comes into the store begins another life, whose versions begin anew.
+      const recorded = item.from === null ? undefined : versions.of(item.taskId);
+      if (recorded !== undefined && recorded.version >= item.version) known.set(item.taskId, recorded);
+      else tasks.set(item.taskId, item.version);
+    }
   }
-  return { events: taken, tasks };
+  return { events: taken, tasks, known };
 }
 
 /** What was removed has no body any more, and what was pruned is kept by the record as it is. */
@@ -275,25 +282,20 @@ function hasBodies({ kind }: BatchEvent): boolean {
 }
 
 interface Versions {
-  /** 0 for a task of which none is known. */
-  readonly of: (taskId: string) => number;
-  readonly has: (item: EventItem) => boolean;
-  readonly add: (taskId: string, version: number) => void;
+  readonly of: (taskId: string) => Known | undefined;
+  readonly add: (task: Task) => void;
 }
 
 /**
- * Which version was recorded last, of the tasks that were ahead of their events: behind a lag a task is read as it stands now, and the
- * events that led there come after.
+ * How the tasks were recorded that were ahead of their events: behind a lag a task is read as it stands now, and the events that led
+ * there come after.
  */
 function createVersions(): Versions {
-  let [older, newer] = [new Map<string, number>(), new Map<string, number>()];
-  const versionOf = (taskId: string): number => newer.get(taskId) ?? older.get(taskId) ?? 0;
+  let [older, newer] = [new Map<string, Known>(), new Map<string, Known>()];
   return {
-    of: versionOf,
-    /** A task that comes into the store begins another life, whose versions begin anew. */
-    has: ({ taskId, version, from }) => from !== null && versionOf(taskId) >= version,
-    add(taskId, version) {
-      newer.set(taskId, version);
+    of: (taskId) => newer.get(taskId) ?? older.get(taskId),
+    add({ id, version, dueAt, claimedAt, startedAt, finishedAt }) {
+      newer.set(id, { version, dueAt, claimedAt, startedAt, finishedAt });
       if (newer.size >= limits.versionsMax) [older, newer] = [newer, new Map()];
     },
   };

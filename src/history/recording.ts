@@ -23,6 +23,9 @@ export interface RecordedEvent {
   readonly mark: string;
 }
 
+/** What is told of a task that was recorded before the event of its end. */
+export type Known = Pick<Task, 'version' | 'dueAt' | 'claimedAt' | 'startedAt' | 'finishedAt'>;
+
 /** Events of one life of the live store, and their tasks as they stood when these were read, or later. */
 export interface RecordBatch {
   readonly incarnation: string;
@@ -34,6 +37,8 @@ export interface RecordBatch {
   readonly events: readonly BatchEvent[];
   /** Each task at most once. One that the live store has no more is not among them. */
   readonly bodies: readonly TaskBody[];
+  /** Tasks of these events that this recorder has recorded already, as far as they tell or further: nobody has to look what is there of them. */
+  readonly known?: ReadonlyMap<string, Known>;
   /** Read behind the events. */
   readonly settings?: SettingChanges;
 }

@@ -9,6 +9,7 @@ import { limits } from '../../src/core/limits.ts';
 import { createSqlRecording } from '../../src/history/recording/sql-recording.ts';
 import type { CreateDatabase } from '../support/record-databases.ts';
 import { cursorCases } from './recording-cursor.ts';
+import { movedCases } from './recording-moved.ts';
 import {
   batchOf,
   bodyOf,
@@ -43,6 +44,7 @@ export function conformRecording(storeName: string, createDatabase: CreateDataba
 const casesOf: RecordingCases = {
   ...cursorCases,
   ...settingCases,
+  ...movedCases,
 
   'stores nothing of another life, or from another place': async (record) => {
     await record.take([eventOf('enqueue', bodyOf(1), null)], [bodyOf(1)]);

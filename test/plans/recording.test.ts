@@ -40,6 +40,17 @@ async function useRecord(driver: SqlDriver): Promise<Seen> {
   const events = [eventOf('retry', again, 'failed'), eventOf('settle', succeeded(3), 'running')];
   await take([...events, eventOf('enqueue', refused, null)], [retried, refused]);
   await take([eventOf('remove', succeeded(3), 'succeeded', { to: null, version: 9 })], []);
+  const some = [5, 6, 7].map((number) => bodyOf(number));
+  await take(
+    some.map((body) => eventOf('enqueue', body, null)),
+    some,
+  );
+  const ends = some.map(({ task }, index) => succeeded(0, { id: task.id, result: `${index % 2}`, version: 2 }));
+  const settled = [...ends.slice(0, 2), succeeded(7, { version: 2, attempt: 2 })];
+  await take(
+    settled.map((body) => eventOf('settle', body, 'queued')),
+    settled,
+  );
   await recording.unfinished(null, 10);
   await recording.tasks([sampleId(1)]);
   await recording.settings(null, 10);
@@ -63,6 +74,8 @@ test('SQLite reaches every row of a record by an index, and sorts nothing', asyn
 
   expect(seen.size).toBeGreaterThan(35);
   expect(steps).toContain('recorded_tasks: SEARCH tasks USING INDEX tasks_id (id=?)');
+  expect(steps).toContain('record_moves: SEARCH tasks USING INDEX tasks_id (id=?)');
+  expect(steps).toContain('record_results: SEARCH tasks USING INDEX tasks_id (id=?)');
   expect(steps).toContain('unfinished_bodies: SEARCH unfinished USING PRIMARY KEY (task_id>?)');
   const walks = steps.filter((step) => new RegExp(`SCAN (${growing})\\b`).test(step));
   // One look at the first row of a partial index.

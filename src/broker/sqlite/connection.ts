@@ -82,7 +82,10 @@ export function openConnection(file: string, wallMs: () => number): Connection {
   const begins = { BEGIN: prepare('BEGIN'), 'BEGIN IMMEDIATE': prepare('BEGIN IMMEDIATE') };
   const commit = prepare('COMMIT');
   const version = prepare('PRAGMA data_version');
-  const { tx, runOne } = createPrepared(prepare, wallMs, sqliteDialect);
+  const { tx, runOne } = createPrepared(prepare, wallMs, sqliteDialect, () => {
+    // A refused statement has ended it, and whoever sends without waiting goes on: what follows would be stored by itself.
+    if (!database.isTransaction) throw new Error('Invariant broken: this transaction is over');
+  });
   return {
     tx,
     runOne,
@@ -153,11 +156,12 @@ function configure(file: string, pragma: (text: string) => SqlValue): void {
 /** Rows that one run of a statement of many stores, largest first: more than 25 at once gain nothing. */
 const manyRows: readonly number[] = [25, 5, 1];
 
-/** The statements of a connection, each prepared once. `prepare` makes them answer arrays. */
+/** The statements of a connection, each prepared once. `prepare` makes them answer arrays; `checkOpen` throws when no transaction is open. */
 export function createPrepared(
   prepareText: (text: string) => StatementSync,
   wallMs: () => number,
   dialect: Dialect,
+  checkOpen: () => void = () => undefined,
 ): { readonly tx: SqlTransaction; readonly runOne: Connection['runOne'] } {
   const prepare = (text: string): StatementSync => prepareText(withPositions(text));
   const prepared = new Map<Statement | EachStatement, StatementSync>();
@@ -182,14 +186,22 @@ export function createPrepared(
   const runOne = <Row extends SqlRow>(statement: Statement<Row>, values: readonly SqlValue[]) =>
     find(statement).all(...(values as SQLInputValue[])) as unknown as readonly Row[];
   const tx: SqlTransaction = {
-    query: async (statement, ...values) => runOne(statement, values),
-    change: async (statement, ...values) => Number(find(statement).run(...(values as SQLInputValue[])).changes),
+    query: async (statement, ...values) => {
+      checkOpen();
+      return runOne(statement, values);
+    },
+    change: async (statement, ...values) => {
+      checkOpen();
+      return Number(find(statement).run(...(values as SQLInputValue[])).changes);
+    },
     each: async (statement, rows) => {
       if (rows.length === 0) return [];
+      checkOpen();
       const found = find(statement);
       return rows.map((row) => found.run(...(row as SQLInputValue[])).changes !== 0);
     },
     many: async (statement, shared, rows) => {
+      checkOpen();
       let stored = 0;
       let begin = 0;
       for (const size of manyRows) {
@@ -201,8 +213,12 @@ export function createPrepared(
       }
       return { count: stored, told: null };
     },
-    send: (statement, ...values) => void find(statement).run(...(values as SQLInputValue[])),
+    send: (statement, ...values) => {
+      checkOpen();
+      find(statement).run(...(values as SQLInputValue[]));
+    },
     sendEach: (statement, rows) => {
+      checkOpen();
       const found = rows.length === 0 ? null : find(statement);
       for (const row of rows) found?.run(...(row as SQLInputValue[]));
     },

@@ -15,9 +15,11 @@ const numbered = (events: readonly Omit<BatchEvent, 'seq'>[]): readonly BatchEve
 function retriedBy(kind: BatchEvent['kind'], from: TaskState, to: TaskState, reason: Reason | null, error = false) {
   const attempts = [run({ endedAt: startAt, to, reason, error: error ? sampleError : null })];
   const body = bodyOf(1, { state: to, reason }, { attempts });
-  const minutes = minutesOf(numbered([eventOf(kind, body, from)]), new Map([[sampleId(1), body]]), new Map());
+  const minutes = minutesOf(numbered([eventOf(kind, body, from)]), new Map([[sampleId(1), body]]), nobody);
   return minutes.get(minute)?.[0]?.[5] ?? 0;
 }
+
+const nobody = () => undefined;
 
 test.each([
   ['an error', 'settle', 'running', 'scheduled', 'error', true, 1],
@@ -36,7 +38,7 @@ test.each([
 test('counts no end that was restored, and none twice', () => {
   const body = succeeded(1);
   const events = numbered([eventOf('restore', body, null), eventOf('remove', body, 'succeeded', { to: null })]);
-  expect(minutesOf(events, new Map([[sampleId(1), body]]), new Map())).toEqual(new Map());
+  expect(minutesOf(events, new Map([[sampleId(1), body]]), nobody)).toEqual(new Map());
 });
 
 test('gives each end to the minute of its event, whatever became of the task since', () => {
@@ -46,7 +48,7 @@ test('gives each end to the minute of its event, whatever became of the task sin
     eventOf('settle', body, 'running', { to: 'succeeded', version: 6, at: startAt + 60_000 }),
     eventOf('cancel', body, 'queued', { to: 'cancelled', version: 8, at: startAt + 60_001 }),
   ]);
-  const told = [...minutesOf(events, new Map([[sampleId(1), body]]), new Map())];
+  const told = [...minutesOf(events, new Map([[sampleId(1), body]]), nobody)];
   expect(told).toEqual([
     [minute, [['default', 'mail.send', 0, 1, 0, 0, 0, 0]]],
     [minute + 60_000, [['default', 'mail.send', 1, 0, 1, 0, 0, 0]]],
@@ -60,7 +62,7 @@ test('adds what a run took to its own end, also where two came in one millisecon
     eventOf('settle', body, 'running', { to: 'failed', version: 3, at }),
     eventOf('settle', body, 'running', { at }),
   ]);
-  const [told] = minutesOf(events, new Map([[sampleId(1), body]]), new Map()).values();
+  const [told] = minutesOf(events, new Map([[sampleId(1), body]]), nobody).values();
   expect(told).toEqual([['default', 'mail.send', 1, 1, 0, 0, 5, 10]]);
 });
 

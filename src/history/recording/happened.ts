@@ -5,12 +5,13 @@ import type { EventGroup, MinuteDelta } from '../../broker/sql/changes.ts';
 import type { Attempt, BatchEvent, EventItem } from '../../core/events.ts';
 import { isFinished, type Reason } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
+import type { Known } from '../recording.ts';
 
 /** The tasks of a batch as they were read, by id. */
 export type Bodies = ReadonlyMap<string, TaskBody>;
 
-/** What was recorded before of tasks that are not among them. */
-export type Rows = ReadonlyMap<string, Pick<Task, 'version' | 'dueAt' | 'claimedAt' | 'startedAt' | 'finishedAt'>>;
+/** What was recorded before of a task that is not among them. */
+export type RowOf = (taskId: string) => Known | undefined;
 
 const minuteMs = 60_000;
 
@@ -21,7 +22,7 @@ export type Minutes = ReadonlyMap<number, readonly MinuteDelta[]>;
  * Counted from the events, each of which is recorded once: so an end counts that a retry by hand, or a removal, has left no
  * trace of in the task. How long it waited and ran is known only while the task still stands as it ended.
  */
-export function minutesOf(events: readonly BatchEvent[], bodies: Bodies, rows: Rows): Minutes {
+export function minutesOf(events: readonly BatchEvent[], bodies: Bodies, rowOf: RowOf): Minutes {
   const minutes = new Map<number, Map<string, MinuteDelta>>();
   for (const event of events) {
     for (const item of event.items) {
@@ -30,7 +31,7 @@ export function minutesOf(events: readonly BatchEvent[], bodies: Bodies, rows: R
       if (!ended && !retried) continue;
       const delta = deltaOf(minutes, event.at - (event.at % minuteMs), item);
       if (retried) delta[5] += 1;
-      if (ended) addEnd(delta, event, item, bodies, rows);
+      if (ended) addEnd(delta, event, item, bodies, rowOf);
     }
   }
   return new Map([...minutes].map(([at, deltas]) => [at, [...deltas.values()]]));
@@ -54,14 +55,14 @@ function runThatEnded(body: TaskBody | undefined, at: number): Attempt | undefin
   return body?.attempts.findLast(({ endedAt }) => endedAt === at);
 }
 
-function addEnd(delta: MinuteDelta, { at, kind }: BatchEvent, item: EventItem, bodies: Bodies, rows: Rows): void {
+function addEnd(delta: MinuteDelta, { at, kind }: BatchEvent, item: EventItem, bodies: Bodies, rowOf: RowOf): void {
   if (item.to === 'succeeded') delta[2] += 1;
   else if (item.to === 'failed') delta[3] += 1;
   else delta[4] += 1;
   // Whoever cancels or replaces what waits ends no run.
   if (kind !== 'settle' && kind !== 'judge') return;
   const body = bodies.get(item.taskId);
-  const task = body?.task ?? rows.get(item.taskId);
+  const task = body?.task ?? rowOf(item.taskId);
   if (task === undefined) return;
   if (task.version === item.version && task.finishedAt === at) {
     delta[6] += waitedMs(task);

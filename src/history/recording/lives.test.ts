@@ -17,7 +17,7 @@ function fateOf(row: TaskBody | null, body: TaskBody | null, ...events: readonly
   const { erased, written, ended } = lives;
   return {
     is: [erased.length > 0 && 'erased', written.length > 0 && 'written', ended.length > 0 && 'ended'].filter(Boolean),
-    counts: Object.fromEntries(countsOf(lives).map(([, , view, difference]) => [view, difference])),
+    counts: Object.fromEntries(countsOf(lives, []).map(([, , view, difference]) => [view, difference])),
   };
 }
 

@@ -143,10 +143,20 @@ function wasRemoved(life: Pick<Recorded, 'createdAt' | 'version'>, ended: readon
   return ended.some(({ at, version }) => life.createdAt <= at && life.version < version);
 }
 
+/** What a task is counted by. */
+export type Counted = Pick<Recorded, 'queue' | 'name' | 'state' | 'reason' | 'attempt'>;
+
+/** Tasks that go from one count to another together. */
+export interface Moved {
+  readonly before: Counted;
+  readonly after: Counted;
+  readonly tasks: number;
+}
+
 /** What the batch adds to the counts. */
-export function countsOf({ erased, written, ended }: Lives): readonly CountDelta[] {
+export function countsOf({ erased, written, ended }: Lives, moved: readonly Moved[]): readonly CountDelta[] {
   const deltas = new Map<string, CountDelta>();
-  const add = (of: Pick<Recorded, 'queue' | 'name' | 'state' | 'reason' | 'attempt'>, difference: number): void => {
+  const add = (of: Counted, difference: number): void => {
     const view = viewOf(of);
     const key = `${view}\0${of.queue}\0${of.name}`;
     const known = deltas.get(key);
@@ -154,6 +164,10 @@ export function countsOf({ erased, written, ended }: Lives): readonly CountDelta
     else known[3] += difference;
   };
   for (const row of erased) add(row, -1);
+  for (const { before, after, tasks } of moved) {
+    add(before, -tasks);
+    add(after, tasks);
+  }
   for (const { body, before } of written) {
     if (before !== null) add(before, -1);
     add(body.task, 1);

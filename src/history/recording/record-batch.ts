@@ -1,16 +1,18 @@
 /** Stores a batch in one transaction, without the tasks that the database refuses for what is in them. */
 
+import type { TaskBody } from '../../broker/broker.ts';
 import { insertTimeline } from '../../broker/sql/attempts.ts';
 import type { CountDelta } from '../../broker/sql/changes.ts';
 import type { SqlDriver, SqlRow, SqlTransaction } from '../../broker/sql/driver.ts';
 import { appendDelta, appendEvents } from '../../broker/sql/step.ts';
+import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
-import { isFinished } from '../../core/states.ts';
 import { onNextTurn } from '../../core/time.ts';
-import type { RecordBatch } from '../recording.ts';
+import type { Known, RecordBatch } from '../recording.ts';
 import { advance } from './cursor.ts';
-import { type Bodies, groupsOf, type Minutes, minutesOf, notesOf } from './happened.ts';
+import { type Bodies, groupsOf, type Minutes, minutesOf, notesOf, type RowOf } from './happened.ts';
 import { countsOf, type Lives, livesOf, type Recorded, type Written } from './lives.ts';
+import { crowdsOf, movedOf, moveRows, unexpected } from './moved.ts';
 import {
   addRows,
   createPartRows,
@@ -22,7 +24,8 @@ import {
   writeRows,
 } from './rows.ts';
 import { storeSettings } from './settings.ts';
-import { findRefused, type SetAside, settleAside } from './unrecorded.ts';
+import { isMovedOn, type Tellings, tellingsOf } from './told.ts';
+import { findRefused, hasAside, type SetAside, settleAside } from './unrecorded.ts';
 
 /** What one statement writes at most of a batch: bounds its values in memory. Payloads and results are nearly all of a task. */
 const partBytesMax = limits.batchBytesMax;
@@ -33,15 +36,23 @@ interface Trouble {
   erased: readonly Recorded[];
 }
 
-/** `false`, and nothing stored, when the cursor is not where the batch begins. */
+/**
+ * `false`, and nothing stored, when the cursor is not where the batch begins. What the events tell of most tasks is believed: their rows are
+ * not read. Where it is not so, or one of them is refused, the batch is stored anew with a look at each.
+ */
 export async function recordBatch(driver: SqlDriver, batch: RecordBatch): Promise<boolean> {
   const aside = new Map<string, SetAside>();
+  let isBelieved = true;
   for (;;) {
     const trouble: Trouble = { suspects: [], erased: [] };
     try {
-      return await driver.transaction((tx) => store(tx, batch, aside, trouble));
+      return await driver.transaction((tx) => store(tx, batch, { aside, trouble, isBelieved }));
     } catch (error) {
       if (error === leftOut) continue;
+      if (isBelieved && (error === unexpected || driver.isRefusal(error))) {
+        isBelieved = false;
+        continue;
+      }
       if (!driver.isRefusal(error)) throw error;
       const { suspects, erased } = trouble;
       const refused = await findRefused(suspects, (some) => attempt(driver, batch, some, erased));
@@ -81,38 +92,70 @@ async function attempt(
   }
 }
 
-async function store(
-  tx: SqlTransaction,
-  batch: RecordBatch,
-  aside: Map<string, SetAside>,
-  trouble: Trouble,
-): Promise<boolean> {
+interface Trial {
+  readonly aside: Map<string, SetAside>;
+  readonly trouble: Trouble;
+  readonly isBelieved: boolean;
+}
+
+async function store(tx: SqlTransaction, batch: RecordBatch, { aside, trouble, isBelieved }: Trial): Promise<boolean> {
   const { upTo, events } = batch;
   if (!(await advance(tx, batch))) return false;
   const bodies: Bodies = new Map(batch.bodies.map((body) => [body.task.id, body]));
-  const named = namedBy(events, bodies);
+  const told = tellingsOf(events);
+  const { fresh, moved, others } = sortBodies([...bodies.values()], isBelieved ? told : new Map());
+  const isAside = await hasAside(tx);
+  // What was set aside is not as far as the recorder knows.
+  const known = isBelieved && !isAside && batch.known !== undefined ? batch.known : nobody;
+  const named = namedBy(told, { bodies, known, others });
   const recorded = await readRecorded(tx, named);
-  const wanted = [...bodies.values()].filter(({ task }) => !aside.has(task.id));
-  const lives = livesOf(events, wanted, recorded);
+  const wanted = (some: readonly TaskBody[]) => some.filter(({ task }) => !aside.has(task.id));
+  const lives = livesOf(named.length === 0 ? [] : events, wanted(others), recorded);
   trouble.erased = lives.erased;
   await eraseRecorded(tx, lives.erased);
-  await storeBodies(tx, lives.written, upTo, aside, trouble);
+  const written = [...lives.written, ...wanted(fresh).map((body): Written => ({ body, before: null }))];
+  const crowds = crowdsOf(wanted(moved), told);
+  await storeBodies(tx, written, upTo, aside, trouble);
+  const moves = crowds.flatMap((crowd) => moveRows(tx, crowd).map(heard));
+  for (const move of moves) await move;
   await endRecorded(tx, lives.ended);
-  await storeHappened(tx, batch, bodies, remaining(recorded, lives));
-  await storeDeltas(tx, events.at(-1)?.at ?? 0, countsOf(lives), minutesOf(events, bodies, recorded));
+  const all = { ...lives, written };
+  const rowOf: RowOf = (taskId) => recorded.get(taskId) ?? known.get(taskId);
+  await storeHappened(tx, batch, bodies, () => remaining(recorded, all));
+  const counts = countsOf(all, crowds.map(movedOf));
+  await storeDeltas(tx, events.at(-1)?.at ?? 0, counts, minutesOf(events, bodies, rowOf));
   if (batch.settings !== undefined) await storeSettings(tx, batch.settings);
-  await settleAside(tx, aside, named);
+  await settleAside(tx, aside, isAside ? [...bodies.keys(), ...named] : []);
   return true;
 }
 
-/** The tasks whose rows may change: those that were read, those that were removed, and those that ended and are gone. */
-function namedBy(events: RecordBatch['events'], bodies: Bodies): readonly string[] {
-  const named = new Set(bodies.keys());
-  for (const { kind, items } of events) {
-    for (const { taskId, to } of items) if (kind === 'remove' || (to !== null && isFinished(to))) named.add(taskId);
+/** By how they can be stored: whoever has no row, whoever has one of which the rest stays as it is, and those to be looked at. */
+function sortBodies(bodies: readonly TaskBody[], told: Tellings) {
+  const sorted = { fresh: [] as TaskBody[], moved: [] as TaskBody[], others: [] as TaskBody[] };
+  for (const body of bodies) {
+    const of = told.get(body.task.id);
+    if (of === undefined) sorted.others.push(body);
+    else if (of.isNew) sorted.fresh.push(body);
+    else (isMovedOn(body, of) ? sorted.moved : sorted.others).push(body);
   }
-  return [...named];
+  return sorted;
 }
+
+/** The tasks whose rows may change in a way that has to be looked at: the others, those that were removed, and those that ended and are gone. */
+function namedBy(
+  told: Tellings,
+  { bodies, known, others }: { bodies: Bodies; known: typeof nobody; others: readonly TaskBody[] },
+): readonly string[] {
+  const named = others.map(({ task }) => task.id);
+  for (const [taskId, { isOver, version }] of told) {
+    if (!isOver || bodies.has(taskId)) continue;
+    const row = known.get(taskId);
+    if (row === undefined || row.version < version) named.push(taskId);
+  }
+  return named;
+}
+
+const nobody: ReadonlyMap<string, Known> = new Map();
 
 async function storeBodies(
   tx: SqlTransaction,
@@ -123,32 +166,21 @@ async function storeBodies(
 ): Promise<void> {
   const beside = await readBeside(tx, written);
   const before = aside.size;
-  const sent: { readonly write: Promise<unknown>; readonly part: readonly Written[] }[] = [];
-  let isRefused = false;
+  const sent: { readonly writes: readonly Promise<unknown>[]; readonly part: readonly Written[] }[] = [];
   for (const part of partsOf(written)) {
-    if (isRefused) break;
     const rows = createPartRows();
     for (const one of part) {
       const problem = rowsProblem(rows, one, beside);
       if (problem !== null) aside.set(one.body.task.id, { seq: upTo, problem });
     }
-    for (const send of aside.size === before ? writeRows(tx, rows) : []) {
-      if (isRefused) break;
-      const write = send();
-      sent.push({ write, part });
-      write.catch(() => {
-        isRefused = true;
-      });
-      // What is refused at once is heard before the next is sent.
-      await null;
-    }
+    if (aside.size === before) sent.push({ writes: writeRows(tx, rows).map(heard), part });
     // SQLite has written them by now: everybody else in this process gets a turn, who reads the next batch too.
     await nextTurn();
   }
   if (aside.size > before) throw leftOut;
-  for (const { write, part } of sent) {
+  for (const { writes, part } of sent) {
     trouble.suspects = part;
-    await write;
+    for (const write of writes) await write;
   }
   trouble.suspects = [];
 }
@@ -197,9 +229,11 @@ async function storeHappened(
   tx: SqlTransaction,
   { events }: RecordBatch,
   bodies: Bodies,
-  there: ReadonlySet<string>,
+  remaining: () => ReadonlySet<string>,
 ): Promise<void> {
-  const notes = notesOf(events, bodies).filter(({ taskId }) => there.has(taskId));
+  const told = notesOf(events, bodies);
+  const there = told.length > 0 ? remaining() : new Set<string>();
+  const notes = told.filter(({ taskId }) => there.has(taskId));
   if (notes.length > 0)
     await tx.each(
       insertTimeline,

@@ -22,7 +22,7 @@ import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
 import type { Ended, Recorded, Written } from './lives.ts';
 
 /** What stands for the token of a run: nobody can have it, and who ran the task has no right to report here. */
-const placeholder = 'recorded';
+export const placeholder = 'recorded';
 
 /** Input: list of ids. Whoever asks holds the cursor, so that nobody changes the rows meanwhile. */
 const recordedTasks = statement<
@@ -90,7 +90,6 @@ function columnsWhere(isWanted: (name: string) => boolean): Columns {
   return Object.fromEntries(Object.entries(wholeColumns).filter(([name]) => isWanted(name)));
 }
 
-/** Of a statement that is refused nothing else of the transaction is stored: see {@link writeRows}. */
 function insertInto(value: Readonly<Record<string, string>>, from: string, { orRollback }: Dialect): string {
   return `INSERT ${orRollback}INTO tasks (${columns.join(', ')}) SELECT ${columns.map((name) => value[name]).join(', ')} ${from}`;
 }
@@ -113,14 +112,17 @@ const replaceTasks = manyStatement(
 );
 
 /** Of the search for running tasks, which goes by claims: here each has one of its own, by its id. Nobody looks when to check it. */
-const insertClaims = eachStatement(
+export const insertClaims = eachStatement(
   'record_claims',
   { taskId: 'text', workerId: 'text', taskIds: 'text' },
   (value, from, { orRollback }) => `INSERT ${orRollback}INTO claims (token, worker_id, check_at, running, task_ids)
     SELECT ${value.taskId}, ${value.workerId}, ${Number.MAX_SAFE_INTEGER}, 1, ${value.taskIds} ${from} WHERE true
     ON CONFLICT (token) DO UPDATE SET worker_id = excluded.worker_id`,
 );
-const deleteClaims = statement('unrecord_claims', (dialect) => `DELETE FROM claims WHERE token ${dialect.oneOf('$1')}`);
+export const deleteClaims = statement(
+  'unrecord_claims',
+  (dialect) => `DELETE FROM claims WHERE token ${dialect.oneOf('$1')}`,
+);
 /** Many at once: by itself each would cost SQLite as much as its row. */
 const insertUnfinished = manyStatement(
   'record_unfinished',
@@ -129,7 +131,7 @@ const insertUnfinished = manyStatement(
   (value, from, { orRollback }) =>
     `INSERT ${orRollback}INTO unfinished (task_id) SELECT ${value.taskId} ${from} WHERE true ON CONFLICT (task_id) DO NOTHING`,
 );
-const deleteUnfinished = statement(
+export const deleteUnfinished = statement(
   'unrecord_unfinished',
   (dialect) => `DELETE FROM unfinished WHERE task_id ${dialect.oneOf('$1')}`,
 );
@@ -278,26 +280,21 @@ function addLogs(rows: PartRows, { body, before }: Written, { lines }: Beside): 
   }
 }
 
-/** A statement that is not sent yet. */
-export type Send = () => Promise<unknown>;
-
-/**
- * What stores them, in this order. Nobody has to wait for the answers between, but once one of them is refused none may follow: where
- * that ends the transaction, the next would be stored by itself.
- */
-export function writeRows(tx: SqlTransaction, rows: PartRows): readonly Send[] {
-  const sends: Send[] = [...insertFresh(tx, rows.fresh)];
-  if (rows.replaced.length > 0) sends.push(() => tx.many(replaceTasks, [], rows.replaced));
-  if (rows.attempts.length > 0) sends.push(() => tx.each(insertAttempts, rows.attempts));
-  if (rows.relogged.length > 0) sends.push(() => tx.query(deleteLogs, idList(rows.relogged)));
-  if (rows.logs.length > 0) sends.push(() => tx.each(insertLogs, rows.logs));
-  if (rows.edges.length > 0) sends.push(() => tx.each(insertEdges, rows.edges));
-  if (rows.members.length > 0) sends.push(() => tx.each(insertMembers, rows.members));
-  if (rows.unclaimed.length > 0) sends.push(() => tx.query(deleteClaims, idList(rows.unclaimed)));
-  if (rows.claims.length > 0) sends.push(() => tx.each(insertClaims, rows.claims));
-  if (rows.finished.length > 0) sends.push(() => tx.query(deleteUnfinished, idList(rows.finished)));
-  if (rows.unfinished.length > 0) sends.push(() => tx.many(insertUnfinished, [], rows.unfinished));
-  return sends;
+/** Sends everything without waiting between: it is stored in this order. */
+export function writeRows(tx: SqlTransaction, rows: PartRows): readonly Promise<unknown>[] {
+  const sent: Promise<unknown>[] = [];
+  sent.push(...insertFresh(tx, rows.fresh));
+  if (rows.replaced.length > 0) sent.push(tx.many(replaceTasks, [], rows.replaced));
+  if (rows.attempts.length > 0) sent.push(tx.each(insertAttempts, rows.attempts));
+  if (rows.relogged.length > 0) sent.push(tx.query(deleteLogs, idList(rows.relogged)));
+  if (rows.logs.length > 0) sent.push(tx.each(insertLogs, rows.logs));
+  if (rows.edges.length > 0) sent.push(tx.each(insertEdges, rows.edges));
+  if (rows.members.length > 0) sent.push(tx.each(insertMembers, rows.members));
+  if (rows.unclaimed.length > 0) sent.push(tx.query(deleteClaims, idList(rows.unclaimed)));
+  if (rows.claims.length > 0) sent.push(tx.each(insertClaims, rows.claims));
+  if (rows.finished.length > 0) sent.push(tx.query(deleteUnfinished, idList(rows.finished)));
+  if (rows.unfinished.length > 0) sent.push(tx.many(insertUnfinished, [], rows.unfinished));
+  return sent;
 }
 
 /** Fewer are not worth a statement of their own, and more sorts than that are not looked for. */
@@ -305,7 +302,7 @@ const alikeMin = 10;
 const sortsMax = 8;
 
 /** Tasks that came, or went on, together are mostly alike, and mostly neighbours. */
-function insertFresh(tx: SqlTransaction, rows: readonly SqlRow[]): readonly Send[] {
+function insertFresh(tx: SqlTransaction, rows: readonly SqlRow[]): readonly Promise<unknown>[] {
   const sorts: SqlRow[][] = [];
   const others: SqlRow[] = [];
   let last: SqlRow[] | undefined;
@@ -318,17 +315,17 @@ function insertFresh(tx: SqlTransaction, rows: readonly SqlRow[]): readonly Send
       sorts.push(last);
     }
   }
-  const sends: Send[] = [];
+  const sent: Promise<unknown>[] = [];
   for (const sort of sorts) {
     const [first = []] = sort;
     if (sort.length < alikeMin) others.push(...sort);
     else {
       const own = sort.map((row) => pick(row, ownPlaces));
-      sends.push(() => tx.many(insertAlike, pick(first, sharedPlaces), own));
+      sent.push(tx.many(insertAlike, pick(first, sharedPlaces), own));
     }
   }
-  if (others.length > 0) sends.push(() => tx.many(insertTasks, [], others));
-  return sends;
+  if (others.length > 0) sent.push(tx.many(insertTasks, [], others));
+  return sent;
 }
 
 function isAlike(one: SqlRow | undefined, other: SqlRow): boolean {

@@ -53,13 +53,18 @@ const deleteAside = statement(
   (dialect) => `DELETE FROM unrecorded WHERE task_id ${dialect.oneOf('$1')}`,
 );
 
-/** Notes those that are set aside now; who was, and could be recorded this time or is removed, is no more. */
+/** Whether any task is set aside. */
+export async function hasAside(tx: SqlTransaction): Promise<boolean> {
+  return (await tx.query(anyAside)).length > 0;
+}
+
+/** Notes those that are set aside now; of `taskIds`, whoever was, and could be recorded this time or is removed, is no more. */
 export async function settleAside(
   tx: SqlTransaction,
   aside: ReadonlyMap<string, SetAside>,
   taskIds: readonly string[],
 ): Promise<void> {
-  if ((await tx.query(anyAside)).length > 0) await tx.query(deleteAside, idList(taskIds));
+  if (taskIds.length > 0) await tx.query(deleteAside, idList(taskIds));
   if (aside.size === 0) return;
   const at = await tx.wallMs();
   await tx.each(

@@ -1,0 +1,97 @@
+/** What the events of a batch tell of each task: enough to store most of them without a look at what is recorded of them. */
+
+import type { TaskBody } from '../../broker/broker.ts';
+import type { BatchEvent, EventItem } from '../../core/events.ts';
+import { isFinished, type TaskState } from '../../core/states.ts';
+
+/** One object for all tasks of which the same is told. */
+export interface Told {
+  /** It came into the store with the first of them, and with no other. */
+  readonly isNew: boolean;
+  /** It was there before, and was only handed on: by each step what changes is known. */
+  readonly isMoved: boolean;
+  /** Where it stood before the first, and after the last. */
+  readonly from: TaskState | null;
+  readonly attempt: number;
+  readonly before: number;
+  readonly version: number;
+  readonly to: TaskState | null;
+  /** Whether it was removed, or ended, by one of them. */
+  readonly isOver: boolean;
+}
+
+export type Tellings = ReadonlyMap<string, Told>;
+
+/** Nothing yet, and what each further item makes of it. */
+interface Step extends Told {
+  readonly next: Map<string, Step>;
+}
+
+const nothing = { isNew: true, isMoved: true, from: null, attempt: 0, before: 0, version: 0, to: null, isOver: false };
+
+/** By task. What the live store prunes goes on in the record as it is. */
+export function tellingsOf(events: readonly BatchEvent[]): Tellings {
+  const told = new Map<string, Step>();
+  const first: Step = { ...nothing, next: new Map() };
+  for (const { kind, items } of events) {
+    if (kind === 'prune') continue;
+    let [before, last, after]: [Step, EventItem | null, Step] = [first, null, first];
+    for (const item of items) {
+      const known = told.get(item.taskId) ?? first;
+      if (known !== before || last === null || !isLike(last, item)) {
+        after = stepOf(known, kind, item, known === first);
+        [before, last] = [known, item];
+      }
+      told.set(item.taskId, after);
+    }
+  }
+  return told;
+}
+
+function isLike(left: EventItem, right: EventItem): boolean {
+  return (
+    left.version === right.version && left.from === right.from && left.to === right.to && left.attempt === right.attempt
+  );
+}
+
+function stepOf(known: Step, kind: BatchEvent['kind'], item: EventItem, isFirst: boolean): Step {
+  const { from, to, version, attempt } = item;
+  const name = `${kind} ${from} ${to} ${version} ${attempt}`;
+  let step = known.next.get(name);
+  if (step === undefined) {
+    const isLife = kind === 'enqueue' || kind === 'restore' || kind === 'remove';
+    step = {
+      isNew: isFirst ? kind === 'enqueue' : known.isNew && !isLife,
+      isMoved: known.isMoved && isMove(kind, item) && (isFirst || version === known.version + 1),
+      from: isFirst ? from : known.from,
+      attempt: isFirst ? attempt : known.attempt,
+      before: isFirst ? version - 1 : known.before,
+      version,
+      to,
+      isOver: known.isOver || kind === 'remove' || (to !== null && isFinished(to)),
+      next: new Map(),
+    };
+    known.next.set(name, step);
+  }
+  return step;
+}
+
+/** A claim, its end, and what became due: nothing but state, run and result are another than before. */
+function isMove(kind: BatchEvent['kind'], { to }: EventItem): boolean {
+  return kind === 'claim' || kind === 'promote' || (kind === 'settle' && to !== 'scheduled' && to !== 'blocked');
+}
+
+/** Whether a task stands as it is told, or has succeeded since, and has left nothing beside its row on its way. */
+export function isMovedOn({ task, attempts, logs }: TaskBody, told: Told): boolean {
+  const hasSucceeded = told.to === 'running' && task.state === 'succeeded' && told.version + 1 === task.version;
+  return (
+    told.isMoved &&
+    (told.version === task.version || hasSucceeded) &&
+    attempts.length === 0 &&
+    logs.length === 0 &&
+    task.startBy === null &&
+    task.progress === null &&
+    task.error === null &&
+    task.checkpoints.length === 0
+  );
+}
