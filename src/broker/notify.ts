@@ -7,6 +7,11 @@ import { encodeHints } from './hints.ts';
 export interface Notifier {
   /** Sends them at once, or together with all that come before the last ones were sent. */
   tell(signals: readonly Signal[]): void;
+  /**
+   * What to send for these signals, for who can send it sooner than the notifier would; `null` when something was sent a moment
+   * ago: then they are to be told.
+   */
+  take(signals: readonly Signal[]): string | null;
   /** Waits for what is on its way. */
   drain(): Promise<void>;
 }
@@ -29,11 +34,21 @@ export function createNotifier(own: string, clock: Clock, send: (payload: string
     sending = null;
   };
 
+  const sendLater = async (): Promise<void> => {
+    await sleep(clock, gapMs);
+    await sendAll();
+  };
+
   return {
     tell(signals) {
       if (signals.length === 0) return;
       waiting.push(...signals);
       sending ??= sendAll();
+    },
+    take(signals) {
+      if (sending !== null) return null;
+      sending = sendLater();
+      return encodeHints(own, signals);
     },
     drain: async () => void (await sending),
   };

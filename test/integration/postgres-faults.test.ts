@@ -31,7 +31,7 @@ await onPostgres(({ url }) => {
     onTestFinished(proxy.close);
     const proxied = await openBroker(through, { now: () => startAt });
     const direct = await openBroker(url, { now: () => startAt });
-    return { proxy, proxied, direct, request: /^commit$/i };
+    return { proxy, proxied, direct, request: /^(commit$|with clock)/i };
   });
 
   describe('Postgres', () => {

@@ -7,11 +7,14 @@ import { postgresDialect } from '../../src/broker/postgres/dialect.ts';
 import { createPostgresDriver } from '../../src/broker/postgres/driver.ts';
 import { qualify } from '../../src/broker/postgres/schema.ts';
 import { clientConfig, readPostgresUrl } from '../../src/broker/postgres/url.ts';
+import { createWholeSteps } from '../../src/broker/postgres/whole.ts';
 import type { EachStatement, ManyStatement, Statement } from '../../src/broker/sql/driver.ts';
 import { migrate } from '../../src/broker/sql/migrate.ts';
 import { createSqlBroker } from '../../src/broker/sql/sql-broker.ts';
+import { createMemory } from '../../src/broker/sql/step.ts';
 import { systemChance } from '../../src/core/chance.ts';
 import { systemClock } from '../../src/core/time.ts';
+import { claimRequest, newTask, sampleId } from '../conformance/samples.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 import { noting, useAll } from './statements.ts';
 
@@ -23,6 +26,8 @@ const clock = { now: 1_700_000_000_000 };
 /** A statement, and by which indexes it reaches tasks. */
 const hot: Readonly<Record<string, readonly string[]>> = {
   known_tasks: ['tasks_pkey'],
+  enqueue_whole: ['tasks_pkey'],
+  claim_whole: ['tasks_pkey', 'tasks_ready'],
   claimable_tasks: ['tasks_ready'],
   claim_tasks: ['tasks_pkey'],
   running_under: ['tasks_pkey'],
@@ -92,6 +97,29 @@ await onPostgres(async ({ url }) => {
     return plans;
   }
 
+  /** The steps of one statement. */
+  async function useWhole(seen: Map<string, Statement | EachStatement | ManyStatement>): Promise<void> {
+    const steps = createWholeSteps({
+      driver: {
+        ...driver,
+        writeWhole: (one, behind) => {
+          seen.set(one.statement.name, one.statement);
+          return driver.writeWhole(one, behind);
+        },
+      },
+      namespace,
+      clock: (_last, wallMs) => wallMs,
+      lastNow: () => clock.now,
+      memory: createMemory(),
+      takeHint: () => null,
+    });
+    const queue = 'whole';
+    expect(await steps.enqueue([newTask(sampleId(1), { queue })])).not.toBeNull();
+    expect(
+      (await steps.claim(claimRequest('f'.repeat(32), { queues: [{ name: queue, limit: 9 }] })))?.answer,
+    ).toHaveLength(1);
+  }
+
   /** The plan that stays once a statement was prepared: that for any values. */
   async function planOf(client: Client, statement: Statement | EachStatement | ManyStatement): Promise<string> {
     const text = qualify(statement.text(postgresDialect, 1), namespace);
@@ -122,6 +150,7 @@ await onPostgres(async ({ url }) => {
     });
     await broker.open();
     await useAll(broker, clock);
+    await useWhole(seen);
     expect(await plansOf(client, seen)).toEqual(hot);
 
     // A queue that ran empty just when the server counted: a plan of then is kept while thousands of tasks come.

@@ -3,17 +3,18 @@
 import pg from 'pg';
 import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
+import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
 import { type Clock, sleep } from '../../core/time.ts';
 import type { Durability } from '../durability.ts';
-import { type SqlDriver, type SqlTransaction, statement } from '../sql/driver.ts';
+import { type SqlDriver, type SqlRow, type SqlTransaction, type Statement, statement } from '../sql/driver.ts';
 import { postgresDialect } from './dialect.ts';
 import { isAfterError, isLost, isRaced, isRefusal, translate } from './errors.ts';
 import { eventOrderStatements, finalEventOf } from './event-order.ts';
 import { greet, serverFacts } from './greet.ts';
 import { inTime } from './patience.ts';
 import { identifier } from './schema.ts';
-import { createSession, createTexts, type PgClient, type Session } from './session.ts';
+import { createSession, createTexts, type PgClient, type Session, type WholeValue } from './session.ts';
 import { clientConfig, type PostgresAddress } from './url.ts';
 
 export interface PostgresDriverOptions {
@@ -34,6 +35,20 @@ export interface PostgresDriver extends SqlDriver {
   close(): Promise<void>;
   /** What comes from now on goes over new connections; calls under way end on theirs. A pool that outlives the driver stays. */
   reconnect(): void;
+  /**
+   * Runs a statement that may write as a transaction of its own, and one behind it whose answer nobody needs. `null` when it lost a
+   * race: nothing was done then.
+   */
+  writeWhole<Row extends SqlRow>(
+    one: WholeStatement<Row>,
+    behind?: WholeStatement | null,
+  ): Promise<readonly Row[] | null>;
+}
+
+/** A statement of this store alone with its values. */
+export interface WholeStatement<Row extends SqlRow = SqlRow> {
+  readonly statement: Statement<Row>;
+  readonly values: readonly WholeValue[];
 }
 
 const begins = {
@@ -113,6 +128,18 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     read: (work) => again(() => inTransaction(begins.read, work)),
     readOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
     writeOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
+    writeWhole: async (one, behind) => {
+      try {
+        return await onSession(({ runOne }) => {
+          const answer = runOne(one.statement, one.values);
+          if (behind != null) void heard(runOne(behind.statement, behind.values));
+          return answer;
+        });
+      } catch (error) {
+        if (isRaced(error)) return null;
+        throw translate(error, address.masked);
+      }
+    },
     wallMs: () => (now === null ? again(() => onSession(({ tx }) => tx.wallMs())) : Promise.resolve(now())),
     ownMs: now ?? (() => null),
     lockMigrations: async (tx) => {

@@ -19,13 +19,14 @@ const keys = 2 ** keyBits;
 const lastNumber = (namespace: string): string =>
   `(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM ${identifier(namespace)}.events_seq_seq)`;
 
+/** Holds the events that come from now on until the transaction ends. */
+export function holdEvents(namespace: string): string {
+  return `pg_advisory_xact_lock_shared(${lockGroup(namespace, 'events')}, (${lastNumber(namespace)} % ${keys})::int)`;
+}
+
 /** `hold` is the writer's: until its transaction ends. `last`, then `held`, are a reader's: each with a look of its own. */
 export function eventOrderStatements(namespace: string) {
-  const hold = statement(
-    'hold_events',
-    () =>
-      `SELECT pg_advisory_xact_lock_shared(${lockGroup(namespace, 'events')}, (${lastNumber(namespace)} % ${keys})::int)`,
-  );
+  const hold = statement('hold_events', () => `SELECT ${holdEvents(namespace)}`);
   const last = statement<[seq: number]>('last_event_number', () => `SELECT ${lastNumber(namespace)}`);
   // The view shows both halves of a key without their sign.
   const held = statement<[key: number]>(

@@ -47,8 +47,11 @@ export interface Session {
   send(text: string): Promise<string>;
   /** The first error on this connection, which made all statements after it fail; `null` when there was none. */
   firstError(): unknown;
-  runOne<Row extends SqlRow>(statement: Statement<Row>, values: readonly SqlValue[]): Promise<readonly Row[]>;
+  runOne<Row extends SqlRow>(statement: Statement<Row>, values: readonly WholeValue[]): Promise<readonly Row[]>;
 }
+
+/** A value of a statement of this store alone may be an array. */
+export type WholeValue = SqlValue | readonly SqlValue[];
 
 /** A statement as this store sends it. */
 interface Prepared {
@@ -116,14 +119,17 @@ export function createSession(
     return result;
   };
 
-  const send = (prepared: Prepared, values: readonly SqlValue[], patienceMs?: number): Promise<QueryArrayResult> =>
+  const send = (prepared: Prepared, values: readonly WholeValue[], patienceMs?: number): Promise<QueryArrayResult> =>
     run(
       prepared,
-      values.map((value, index) => (prepared.lists.has(index) ? arrayOfJson(String(value)) : encode(value))),
+      values.map((value, index) => {
+        if (typeof value === 'object' && value !== null) return arrayOf(value);
+        return prepared.lists.has(index) ? arrayOfJson(String(value)) : encode(value);
+      }),
       patienceMs,
     );
 
-  const ask = (statement: Statement, values: readonly SqlValue[]): Promise<QueryArrayResult> =>
+  const ask = (statement: Statement, values: readonly WholeValue[]): Promise<QueryArrayResult> =>
     send(
       textOf(statement, () => statement.text(postgresDialect)),
       values,

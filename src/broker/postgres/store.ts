@@ -2,17 +2,23 @@
 
 import { type Chance, createToken, systemChance } from '../../core/chance.ts';
 import { type Clock, systemClock } from '../../core/time.ts';
-import type { Broker } from '../broker.ts';
+import type { Broker, Signal } from '../broker.ts';
 import { createNotifier } from '../notify.ts';
 import { statement } from '../sql/driver.ts';
 import { migrate } from '../sql/migrate.ts';
 import { refuseRecord } from '../sql/refuse-record.ts';
 import { createSqlBroker } from '../sql/sql-broker.ts';
-import { createPostgresDriver, type PostgresDriver, type PostgresDriverOptions } from './driver.ts';
+import {
+  createPostgresDriver,
+  type PostgresDriver,
+  type PostgresDriverOptions,
+  type WholeStatement,
+} from './driver.ts';
 import { createPostgresJoin } from './join.ts';
 import { listen } from './listen.ts';
 import { lockKey } from './locks.ts';
 import { clientConfig, type PostgresAddress } from './url.ts';
+import { createWholeSteps } from './whole.ts';
 
 export interface PostgresOptions {
   readonly address: PostgresAddress;
@@ -46,6 +52,10 @@ export function createPostgresBroker(options: PostgresOptions): Broker & { reado
   const channel = `taskflow ${lockKey(namespace, 'settings', []).group}`;
   const own = createToken(chance);
   const notifier = createNotifier(own, clock, (payload) => driver.readOne(notify, channel, payload));
+  const takeHint = (signals: readonly Signal[]): WholeStatement | null => {
+    const payload = notifier.take(signals);
+    return payload === null ? null : { statement: notify, values: [channel, payload] };
+  };
   let stopListening = async (): Promise<void> => {};
   const broker = createSqlBroker({
     driver,
@@ -69,6 +79,7 @@ export function createPostgresBroker(options: PostgresOptions): Broker & { reado
     durability: driver.durability,
     join: createPostgresJoin({ masked: address.masked, namespace, now: now ?? null }),
     tell: notifier.tell,
+    whole: (way) => createWholeSteps({ ...way, driver, namespace, takeHint }),
     watch: (emit) => {
       // Behind a pooler a connection is somebody else's between two statements.
       if (address.prepares)

@@ -212,7 +212,8 @@ async function readFirst(tx: SqlTransaction, request: ClaimRequest, now: number)
   return { first, found };
 }
 
-function claimedTask(task: Task, token: string, now: number): ClaimedTask {
+/** A task that runs under the token, as its worker is told. */
+export function claimedTask(task: Task, token: string, now: number): ClaimedTask {
   // A repeated claim may come when the life is over already.
   const lifeMs = task.expiresAt === null ? null : Math.max(0, task.expiresAt - now);
   const boundByLife = lifeMs !== null && (task.timeoutMs === null || lifeMs < task.timeoutMs);

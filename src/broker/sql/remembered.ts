@@ -19,7 +19,7 @@ export const outdated = new Error('What was remembered of a claim is out of date
 
 /** Remembers a task that was just claimed, unless others wait for it: whether they do is in its row alone. */
 export function remember(
-  { remembered }: Step,
+  { remembered }: Pick<Step, 'remembered'>,
   task: Task,
   token: string,
   options: string | null,

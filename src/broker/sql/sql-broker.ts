@@ -30,6 +30,7 @@ import { createSchedules } from './schedules.ts';
 import { settling } from './settle.ts';
 import { type AskingCall, createMemory, createStep, endStep, type Memory, type Step, signalsOf } from './step.ts';
 import { update } from './update.ts';
+import { type WholeSteps, type WholeWay, wholeFirst } from './whole.ts';
 
 /** Input: the clock as this process knows it. The store's clock is never behind the last event, whoever wrote it. */
 const storeClock = statement<[lastAt: number | null, wallMs: number]>(
@@ -59,6 +60,8 @@ export interface SqlBrokerOptions {
   readonly watch?: (emit: (signal: Signal) => void) => void;
   /** Tells other processes, which do not notice by themselves. */
   readonly tell?: (signals: readonly Signal[]) => void;
+  /** What this database does in one statement; absent where a statement costs no more than a call of a function. */
+  readonly whole?: (way: WholeWay) => WholeSteps;
 }
 
 export function createSqlBroker(options: SqlBrokerOptions): Broker {
@@ -66,12 +69,11 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const subscribers = createSubscribers();
   const tellAll = telling(subscribers, options.tell);
   const way: StepWay = { driver, memory: createMemory(), ...createStoreClock() };
+  const foldSome = createFolding(driver);
   let state: 'new' | 'open' | 'closed' = 'new';
-  let [steps, inFlight] = [0, 0];
+  let [inFlight, watching] = [0, false];
   let onIdle: (() => void) | null = null;
-  let closing: Promise<void> | null = null;
-  let opening: Promise<void> | null = null;
-  let watching = false;
+  let [opening, closing]: [Promise<void> | null, Promise<void> | null] = [null, null];
 
   /** Refuses calls outside open … close, and lets close wait for the others. */
   const guarded = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
@@ -94,11 +96,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
       const { answer, ended } = await runStep(way, ask, call);
       if (ended === null) return answer;
       if (!subscribers.isEmpty || options.tell !== undefined) tellAll(signalsOf(ended));
-      steps += 1;
-      if (steps >= foldEvery) {
-        steps = 0;
-        if (!(await foldAll(driver))) steps = foldEvery;
-      }
+      await foldSome();
       return answer;
     });
 
@@ -176,7 +174,8 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
       transactions: createTransactions({ ...way, join: options.join, guarded, tell: tellAll }),
     }),
   };
-  return lookFirst(broker, { ...way, guarded, signals: () => subscribers.signals });
+  const whole = wholeFirst(broker, options.whole?.(way), { guarded, subscribers, foldSome, ...options });
+  return lookFirst(whole, { ...way, guarded, signals: () => subscribers.signals });
 }
 
 /** Where others write too, what a step relied on may change more than once. */
@@ -207,6 +206,17 @@ async function runStep<Answer, Asked>(
       memory.remembered.clear();
     }
   }
+}
+
+/** Answers what to call behind each step: it takes what many of them added into the kept counts. */
+function createFolding(driver: SqlDriver): () => Promise<void> {
+  let steps = 0;
+  return async () => {
+    steps += 1;
+    if (steps < foldEvery) return;
+    steps = 0;
+    if (!(await foldAll(driver))) steps = foldEvery;
+  };
 }
 
 /** The counts are right without it, so a failure waits for the next time. */

@@ -1,0 +1,66 @@
+/**
+ * Steps that a database does in one statement: a way there and back, and one message instead of ten. That is for what most steps
+ * are; whatever is special about one is left to the step of many statements, which is right for everything.
+ */
+
+import type { ClaimedTask, NewTask } from '../../core/task.ts';
+import type { Broker, ClaimRequest, EnqueueResult, Signal } from '../broker.ts';
+import type { Subscribers } from '../subscribers.ts';
+import type { ReadClock } from './looks.ts';
+import type { Memory } from './step.ts';
+
+/** What was done, all of it. */
+export interface Whole<Answer> {
+  readonly answer: Answer;
+  /** For the listeners of this process, and for those of others, who may have been told already. */
+  readonly signals: readonly Signal[];
+  readonly untold: readonly Signal[];
+  /** Whether anything was stored. */
+  readonly isChange: boolean;
+}
+
+/** `null` says that nothing was done, and is no more than that: the call is to be made as a step of many statements. */
+export interface WholeSteps {
+  enqueue(tasks: readonly NewTask[]): Promise<Whole<readonly EnqueueResult[]> | null>;
+  claim(request: ClaimRequest): Promise<Whole<readonly ClaimedTask[]> | null>;
+}
+
+/** What they share with the other steps of their broker. */
+export interface WholeWay {
+  readonly clock: ReadClock;
+  readonly lastNow: () => number;
+  readonly memory: Memory;
+}
+
+interface WholeFirstOptions {
+  /** Refuses what comes before the broker is open and after it was closed. */
+  readonly guarded: <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
+  readonly subscribers: Pick<Subscribers, 'emit' | 'handOver'>;
+  readonly tell?: (signals: readonly Signal[]) => void;
+  /** Called behind every step that has stored something. */
+  readonly foldSome: () => Promise<void>;
+}
+
+/** The broker that tries its calls as whole steps first, where its database has any. */
+export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, options: WholeFirstOptions): Broker {
+  if (steps === undefined) return broker;
+  const { guarded, subscribers, tell, foldSome } = options;
+  const done = <Answer>(step: () => Promise<Whole<Answer> | null>): Promise<Whole<Answer> | null> =>
+    guarded(async () => {
+      const whole = await step();
+      if (whole === null) return null;
+      whole.signals.forEach(subscribers.emit);
+      tell?.(whole.untold);
+      if (whole.isChange) await foldSome();
+      return whole;
+    });
+  return {
+    ...broker,
+    async enqueue(tasks) {
+      // A worker of this process takes it in the same step.
+      if (subscribers.handOver() !== null) return await broker.enqueue(tasks);
+      return (await done(() => steps.enqueue(tasks)))?.answer ?? (await broker.enqueue(tasks));
+    },
+    claim: async (request) => (await done(() => steps.claim(request)))?.answer ?? (await broker.claim(request)),
+  };
+}

@@ -1,0 +1,90 @@
+/** What most calls are is one statement on Postgres; what is special about one is done all the same. */
+
+import { randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import type { Broker } from '../../src/broker/broker.ts';
+import { createPool } from '../../src/broker/postgres/driver.ts';
+import { createPostgresBroker } from '../../src/broker/postgres/store.ts';
+import { readPostgresUrl } from '../../src/broker/postgres/url.ts';
+import type { NewTask } from '../../src/core/task.ts';
+import { claimRequest, newTask, sampleId } from '../conformance/samples.ts';
+import { onPostgres } from '../support/postgres-tests.ts';
+
+await onPostgres(({ url }) => {
+  const address = { ...readPostgresUrl(url), pool: 2 };
+  let ids = 0;
+  const fresh = (given: Partial<NewTask> = {}): NewTask => newTask(sampleId(++ids), given);
+  const claimAll = (broker: Broker) => broker.claim(claimRequest(randomBytes(16).toString('hex')));
+  const claimedIds = async (broker: Broker) => (await claimAll(broker)).map(({ task }) => task.id);
+
+  /** Hands over a broker, and what it has asked its connections since it was last asked. */
+  async function open(use: (broker: Broker, sent: () => readonly string[]) => Promise<void>): Promise<void> {
+    const namespace = `whole_${randomBytes(6).toString('hex')}`;
+    const pool = createPool(address);
+    const asked: string[] = [];
+    pool.on('connect', (client) => {
+      const query = client.query.bind(client) as (...given: unknown[]) => unknown;
+      client.query = ((...given: unknown[]) => {
+        asked.push(String((given[0] as { name?: string }).name).replace(/_\d+$/, ''));
+        return query(...given);
+      }) as typeof client.query;
+    });
+    const broker = createPostgresBroker({ address, namespace, pool });
+    await broker.open();
+    try {
+      asked.length = 0;
+      await use(broker, () => asked.splice(0));
+    } finally {
+      await broker.close();
+      await pool.query(`DROP SCHEMA ${namespace} CASCADE`);
+      await pool.end();
+    }
+  }
+
+  test('a plain task is stored by one statement, with the hint right behind it, and claimed by one', async () => {
+    await open(async (broker, sent) => {
+      const task = fresh();
+      await broker.enqueue([task]);
+      expect(sent()).toEqual(['enqueue_whole', 'notify']);
+      expect(await claimedIds(broker)).toEqual([task.id]);
+      expect(sent()).toEqual(['claim_whole']);
+    });
+  });
+
+  test('an enqueue that is repeated finds its task, and leaves the others of the call to be stored', async () => {
+    await open(async (broker) => {
+      const [known, other] = [fresh(), fresh()];
+      await broker.enqueue([known]);
+      const results = await broker.enqueue([known, other]);
+      expect(results.map(({ outcome }) => outcome)).toEqual(['existing', 'created']);
+      expect(await claimedIds(broker)).toEqual([known.id, other.id]);
+    });
+  });
+
+  test('a claim that meets a limit is made by more statements, and so are those behind it', async () => {
+    await open(async (broker, sent) => {
+      const [plain, limited, full] = [
+        fresh(),
+        ...[1, 2].map(() => fresh({ limits: [{ name: 'one', max: 1, rate: null }] })),
+      ];
+      await broker.enqueue([plain, limited, full] as NewTask[]);
+      expect(await claimedIds(broker)).toEqual([plain?.id, limited?.id]);
+      sent();
+      await broker.enqueue([fresh()]);
+      await claimAll(broker);
+      expect(sent()).not.toContain('claim_whole');
+    });
+  });
+
+  test('tasks of several names, and with letters of any language, are told of in the order of their claim', async () => {
+    await open(async (broker) => {
+      const tasks = ['a', 'b', 'a', 'ünï', 'b'].map((name) => fresh({ name }));
+      await broker.enqueue(tasks);
+      expect(await claimedIds(broker)).toEqual(tasks.map(({ id }) => id));
+      const mixed = ['a', 'b', 'a'].map((name) => fresh({ name, queue: 'mixed' }));
+      await broker.enqueue(mixed);
+      const claimed = await broker.claim(claimRequest('a'.repeat(32), { queues: [{ name: 'mixed', limit: 9 }] }));
+      expect(claimed.map(({ task }) => task.name)).toEqual(['a', 'b', 'a']);
+    });
+  });
+});
