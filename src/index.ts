@@ -32,7 +32,8 @@ export type {
 } from './core/definition.ts';
 export type { DependsOn } from './core/dependency-option.ts';
 export type { Duration } from './core/duration.ts';
-export { type ErrorCode, type ErrorDocument, TaskFlowError } from './core/errors.ts';
+export type { ErrorCode } from './core/error-table.ts';
+export { type ErrorDocument, TaskFlowError } from './core/errors.ts';
 export type { Priority } from './core/priority.ts';
 export type { Overlap } from './core/schedule.ts';
 export type { TaskState } from './core/states.ts';

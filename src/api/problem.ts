@@ -1,6 +1,7 @@
 /** Errors as RFC 9457 problem documents: what every failed API call answers. */
 
-import { type ErrorCode, TaskFlowError, taskFlowError } from '../core/errors.ts';
+import type { ErrorCode } from '../core/error-table.ts';
+import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 
 /** `application/problem+json` with TaskFlow's stable code beside the standard members. */
 export interface Problem {

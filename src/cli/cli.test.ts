@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { errorTable } from '../core/errors.ts';
+import { errorTable } from '../core/error-table.ts';
 import { nouns } from './catalog.ts';
 import { runCli } from './cli.ts';
 

@@ -3,7 +3,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type ErrorCode, errorTable, TaskFlowError, taskFlowError } from './errors.ts';
+import { type ErrorCode, errorTable } from './error-table.ts';
+import { TaskFlowError, taskFlowError } from './errors.ts';
 
 const codes = Object.keys(errorTable) as ErrorCode[];
 
@@ -21,7 +22,7 @@ test('docs/reference/errors.md lists every code of the table', async () => {
     '# Errors',
     '',
     'Every error a user can meet, the same in an exception (`TaskFlowError`), an API answer, `--json` and on a page. A code never',
-    'changes its meaning. *Again* says whether the same call may succeed later without a change. Made from `src/core/errors.ts`.',
+    'changes its meaning. *Again* says whether the same call may succeed later without a change. Made from `src/core/error-table.ts`.',
     '',
     '| code | HTTP | exit | again | what happened | what to do |',
     '|---|---|---|---|---|---|',

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { seededChance } from './chance.ts';
-import { errorTable } from './errors.ts';
+import { errorTable } from './error-table.ts';
 import { createIds, derivedId, idTime, isId, normalizeId, parseId } from './ids.ts';
 
 const at2026 = 1_793_000_000_123;

@@ -1,5 +1,6 @@
 /** Turns payloads and results into JSON text and back, within bounds, and says precisely what cannot be. */
-import { type ErrorCode, type TaskFlowError, taskFlowError } from './errors.ts';
+import type { ErrorCode } from './error-table.ts';
+import { type TaskFlowError, taskFlowError } from './errors.ts';
 import { problemOf } from './json-problem.ts';
 
 /** How large and deep a value may be, and what it is called in errors ("The input of email.welcome"). */

@@ -1,6 +1,6 @@
 /** What a worker and the processes of its isolated tasks say to each other. Plain JSON, one run at a time. */
 
-import type { ErrorCode } from '../core/errors.ts';
+import type { ErrorCode } from '../core/error-table.ts';
 import type {
   Checkpoint,
   Lease,

@@ -1,6 +1,7 @@
 /** Why there is no connection, in one line with the next thing to do: for who has just written the URL. */
 
-import { type ErrorCode, TaskFlowError, taskFlowError } from '../../core/errors.ts';
+import type { ErrorCode } from '../../core/error-table.ts';
+import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { isLostClient } from './errors.ts';
 import type { RedisAddress } from './url.ts';
 
