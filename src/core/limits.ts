@@ -43,7 +43,7 @@ export const limits = {
   claimReadsMax: 5,
   /**
    * Where groups wait for full limits: so many more groups than tasks are wanted are looked at by one claim, and so many tasks of
-   * each for the first one without a full limit. Some 10 ms too; 10,000 groups behind one limit took 30 with 16 tasks of each.
+   * each, at least, for the first one without a full limit. Some 10 ms too; 10,000 groups behind one limit took 30 with 16 tasks of each.
    */
   claimGroupsMax: 400,
   claimHeadMax: 4,

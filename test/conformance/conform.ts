@@ -9,6 +9,7 @@ import { controlCases } from './control.ts';
 import { dependencyCases } from './dependencies.ts';
 import { enqueueCases } from './enqueue.ts';
 import { flowCases } from './flow.ts';
+import { fullLimitCases } from './full-limits.ts';
 import { groupCases } from './groups.ts';
 import { handOverCases } from './hand-over.ts';
 import { heartbeatCases } from './heartbeat.ts';
@@ -46,6 +47,7 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   settle: settleCases,
   'settle: the verdict': verdictCases,
   'limits of tasks': taskLimitCases,
+  'behind full limits': fullLimitCases,
   groups: groupCases,
   'rates and settings of limits': limitSettingCases,
   dependencies: dependencyCases,

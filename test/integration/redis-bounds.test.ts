@@ -102,6 +102,28 @@ await onOwnRedis((server) => {
     await broker.close();
   });
 
+  test('every task without a full limit is found among 600 groups of 30, most of whom have nothing else', async () => {
+    const broker = await open();
+    const [groups, each] = [600, 30];
+    const isFree = (at: number): boolean => (at % groups) % 50 === 49 && Math.floor(at / groups) % 10 === 9;
+    const all = Array.from({ length: groups * each }, (_none, at) =>
+      newTask(sampleId(at), {
+        group: `g${at % groups}`,
+        limits: isFree(at) ? [] : [{ name: 'l', max: 1, rate: null }],
+      }),
+    );
+    for (let from = 0; from < all.length; from += limits.batchMax)
+      await broker.enqueue(all.slice(from, from + limits.batchMax));
+    const found = new Set<string>();
+    for (let call = 0; call < 25; call += 1) {
+      const queues = [{ name: 'default', limit: 100 }];
+      for (const { task } of await broker.claim(claimRequest(sampleToken(call), { queues }))) found.add(task.id);
+    }
+    const free = all.filter(({ limits: rules }) => rules.length === 0).map(({ id }) => id);
+    expect([...found].toSorted()).toEqual([...free, sampleId(0)].toSorted());
+    await broker.close();
+  });
+
   test('what has ended and was pruned leaves nothing behind', async () => {
     const broker = await open();
     const rich: Partial<NewTask> = {

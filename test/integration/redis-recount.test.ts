@@ -12,13 +12,15 @@ import { onOwnRedis } from '../support/redis-tests.ts';
 
 const namespace = 'recount';
 const prefix = `{${namespace}}:`;
-const slotsOf = (name: string): string => `${prefix}slots:${createHash('sha1').update(name).digest('hex')}`;
+const digest = (text: string): string => createHash('sha1').update(text).digest('hex');
+const slotsOf = (name: string): string => `${prefix}slots:${digest(name)}`;
 
 /** Something that no call of a broker does, and a word of what is told of it. */
 const bends: readonly (readonly [told: string, bend: (look: Redis) => Promise<unknown>])[] = [
   ['counts', (look) => look.hincrby(`${prefix}counts`, JSON.stringify(['default', 'sample', 'queued']), 3)],
   ['the slots of odd lacks', (look) => look.del(slotsOf('odd'))],
   ['the slots of odd has', (look) => look.sadd(slotsOf('odd'), 'nobody')],
+  ['queued by rules lacks', (look) => look.del(`${prefix}queue:${digest('default')}:rules`)],
   ['leases lacks', (look) => look.del(`${prefix}leases`)],
   ['the key k4 is held by', (look) => look.hdel(`${prefix}tasks`, sampleId(4))],
   ['openClaims', (look) => look.hset(`${prefix}openClaims`, 'nobodys', 2)],

@@ -60,6 +60,19 @@ await onOwnRedis(({ path }) => {
     },
   );
 
+  test.each([
+    ['without groups', 0],
+    ['of a hundred groups', 100],
+  ] as const)(
+    `a claim makes the same few commands behind ${few} and ${many} tasks %s that wait for one full limit`,
+    { timeout: 30_000 + many / 4 },
+    async (_kind, groups) => {
+      const amongFew = await callsBehindFullLimit(path, few, groups);
+      expect(await callsBehindFullLimit(path, many, groups)).toEqual(amongFew);
+      expect(Object.values(amongFew).reduce((sum, calls) => sum + calls, 0)).toBeLessThan(50);
+    },
+  );
+
   test('a hundred plain tasks cost as many commands as one, but for the attempts of those that failed', async () => {
     const one = await callsAmong(path, few, () => ({}), 1);
     const hundred = await callsAmong(path, few, () => ({}));
@@ -108,6 +121,29 @@ async function callsAmong(
   await broker.close();
   look.disconnect();
   return noted;
+}
+
+/** The commands of a claim that finds nothing, as all that wait carry a limit that is full. */
+async function callsBehindFullLimit(path: string, waiting: number, groups: number): Promise<Calls> {
+  const look = new Redis({ path });
+  await look.flushall();
+  const broker = createRedisBroker({ address: { path }, namespace: 'plans', now: () => startAt });
+  await broker.open();
+  const limits = [{ name: 'all', max: batch, rate: null }];
+  const make = (at: number): NewTask =>
+    newTask(sampleId(at), { limits, group: groups === 0 ? null : `g${at % groups}` });
+  for (let from = 0; from < waiting + batch; from += few) {
+    const length = Math.min(few, waiting + batch - from);
+    await broker.enqueue(Array.from({ length }, (_none, place) => make(from + place)));
+    await broker.outbox?.trim((await broker.outbox.state()).lastSeq);
+  }
+  expect(await broker.claim(claimRequest(sampleToken(1), { limit: batch }))).toHaveLength(batch);
+  await look.config('RESETSTAT');
+  expect(await broker.claim(claimRequest(sampleToken(2), { limit: batch }))).toEqual([]);
+  const calls = readCalls(await look.info('commandstats'));
+  await broker.close();
+  look.disconnect();
+  return calls;
 }
 
 type Note = <Answer>(name: string, call: () => Promise<Answer>) => Promise<Answer>;

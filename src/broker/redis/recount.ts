@@ -7,6 +7,7 @@ import { isFinished, viewOf } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { Broker } from '../broker.ts';
 import { type Packed, unpack } from './packed.ts';
+import { rulesText } from './rows.ts';
 
 /** Places in a head and a row that no task shows: see lua/prelude.lua. */
 const headShape = 1;
@@ -43,7 +44,7 @@ export async function recountRedis(look: Redis, prefix: string, broker: Broker):
     rows: read(rows, 1, (values) => values),
     keys: [...new Set(all)],
   };
-  const kept = [counts(stored), slots(stored), heldKeys(stored)];
+  const kept = [counts(stored), slots(stored), heldKeys(stored), queuedByRules(stored)];
   const parts = [places(stored), claims(stored), shapes(stored), asides(stored), edges(stored), owned(stored), ...kept];
   return (await Promise.all(parts)).flat();
 }
@@ -95,6 +96,22 @@ async function slots({ look, prefix, tasks }: Stored): Promise<readonly string[]
   for (const [name, holders] of held)
     found.push(...compare(`the slots of ${name}`, await look.smembers(`${prefix}slots:${digest(name)}`), holders));
   return found;
+}
+
+/** How many queued tasks of a queue carry which rules. */
+async function queuedByRules({ look, prefix, tasks, keys }: Stored): Promise<readonly string[]> {
+  const nameOf = (queue: string, text: string, count: number | string): string => `${queue} ${text} of ${count}`;
+  const queued = [...tasks.values()].filter(({ state, limits: rules }) => state === 'queued' && rules.length > 0);
+  const expected = Map.groupBy(queued, (task) => nameOf(digest(task.queue), String(rulesText(task.limits)), ''));
+  const found: string[] = [];
+  for (const key of keys.filter((name) => /^queue:\w{40}:rules$/.test(name)))
+    for (const [text, count] of Object.entries(await look.hgetall(`${prefix}${key}`)))
+      found.push(nameOf(key.slice('queue:'.length, -':rules'.length), text, count));
+  return compare(
+    'queued by rules',
+    found,
+    [...expected].map(([name, of]) => `${name}${of.length}`),
+  );
 }
 
 /** Who holds a key without an end is unfinished and carries it. */

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { limits } from '../../core/limits.ts';
 
-const base = ['prelude', 'edges', 'turns', 'change', 'release', 'write'];
+const base = ['prelude', 'edges', 'turns', 'rules', 'change', 'release', 'write'];
 const claiming = ['limits', 'line', 'fair', 'take', 'describe', 'parents'];
 
 /** The parts of each operation, in the order in which they need one another. */
@@ -26,7 +26,7 @@ const partsOf = {
   update: base,
   configure: [...base, 'limits'],
   'get-tasks': ['prelude', 'describe'],
-  'get-queues': ['prelude', 'edges', 'turns', 'change', 'limits'],
+  'get-queues': ['prelude', 'edges', 'turns', 'rules', 'change', 'limits'],
   'get-groups': ['prelude'],
   'get-limits': ['prelude', 'limits'],
   bodies: ['prelude', 'describe'],
@@ -43,7 +43,7 @@ const partsOf = {
   'due-schedules': ['prelude', 'schedule'],
   'get-schedules': ['prelude', 'schedule'],
   'list-schedules': ['prelude', 'schedule'],
-  inspect: ['prelude', 'edges', 'turns', 'change', 'limits', 'describe', 'worker'],
+  inspect: ['prelude', 'edges', 'turns', 'rules', 'change', 'limits', 'describe', 'worker'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type ScriptName = keyof typeof partsOf;
@@ -66,6 +66,8 @@ const limitNames = [
   'presenceMs',
   'claimScanMax',
   'claimReadsMax',
+  'claimGroupsMax',
+  'claimHeadMax',
   'parentsMax',
   'claimParentsBytesMax',
   'flowCancelMax',

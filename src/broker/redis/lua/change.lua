@@ -90,6 +90,7 @@ local function stand(who, task)
     hasWork[queue] = true
     work[#work + 1] = queue
   end
+  if has(task, 'l') then countRules(queueKey(queue), who, 1) end
   if not has(task, 'g') then return set(scores, queueKey(queue), who, order) end
   set(scores, queueKey(queue) .. ':grouped', who, task[DUE_AT])
   moveInLines(idsOf(who), queue, order)
@@ -97,6 +98,7 @@ end
 
 local function leaveLine(who, task)
   local queue = shapes[task[SHAPE]][QUEUE]
+  if has(task, 'l') then countRules(queueKey(queue), who, -1) end
   if not has(task, 'g') then return set(scores, queueKey(queue), who, false) end
   set(scores, queueKey(queue) .. ':grouped', who, false)
   moveInLines(idsOf(who), queue, false)

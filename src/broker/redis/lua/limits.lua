@@ -7,8 +7,8 @@
 -- A rule of a task, as it is stored: { name, max, count, perMs }, false for none.
 local RULE_NAME, RULE_MAX, RULE_COUNT, RULE_PER_MS = 1, 2, 3, 4
 
--- Rules of tasks by their ids; names of limits whose slot somebody had missed and this call has freed.
-local rulesOf, freed = {}, {}
+-- Names of limits whose slot somebody had missed and this call has freed.
+local freed = {}
 -- `seen` is by name what is configured, the slots that are taken, the time at which all tokens are back; `left` how many hold its
 -- slots once those that were left in this call are gone; `queueRules` by queue the rule that all its tasks carry, false for none.
 local gate = { LIMITED = '!', QUEUE_MARK = '\1', seen = {}, left = {}, queueRules = {} }
@@ -44,24 +44,18 @@ function gate.list(name, isKnown)
   if string.sub(name, 1, 1) ~= gate.QUEUE_MARK then set(scores, 'limitNames', name, isKnown and 0) end
 end
 
--- Reads the rules of those of the tasks that have any. Many have the same.
-local rulesRead = {}
-local function loadRules(ids)
-  if #ids == 0 then return end
-  for i, text in ipairs(call('HMGET', prefix .. 'rules', unpack(ids))) do
-    if text and not rulesRead[text] then rulesRead[text] = cjson.decode(text) end
-    rulesOf[ids[i]] = text and rulesRead[text] or nil
-  end
-end
-
+-- Mostly no limit is configured and none has a rate, which are two questions a call.
 function gate.limitOf(name)
   local limit = gate.seen[name]
   if limit then return limit end
-  local text = call('HGET', prefix .. 'limits', name)
+  if gate.isAnySet == nil then
+    gate.isAnySet, gate.isAnyRated = call('EXISTS', prefix .. 'limits') == 1, call('EXISTS', prefix .. 'tats') == 1
+  end
+  local text = gate.isAnySet and call('HGET', prefix .. 'limits', name)
   local settings = text and cjson.decode(text) or { false, false, false, false }
   limit = {
     max = settings[1], count = settings[2], perMs = settings[3], isPaused = settings[4], isClosed = false,
-    tat = tonumber(call('ZSCORE', prefix .. 'tats', name)) or 0,
+    tat = gate.isAnyRated and tonumber(call('ZSCORE', prefix .. 'tats', name)) or 0,
     held = call('SCARD', prefix .. slotsKey(name)),
   }
   gate.seen[name] = limit

@@ -1,18 +1,48 @@
 -- A queue as a claim reads it: its first tasks, and those behind the ones that have to wait, with bounded work.
 
--- All demanded queues together may take so many reads behind full limits, each its share: one script holds up everybody.
-local readsLeft = limits.claimReadsMax
-
--- Whether any task has rules or deadlines, and whether several queues are claimed from: asked once a call.
+-- Whether any task has rules or deadlines, any line a cursor, and whether several queues are claimed from: asked once a call.
 local lookFor = {}
 
--- What can be taken is read in pages: the first of `page` tasks, each of the next twice as long.
-local function openLine(name, key, limit, page)
-  return { name = name, key = prefix .. key, left = limit, rank = 0, ids = {}, at = 1, page = page }
+-- A demanded queue: of its `limit` so many are left; `taken` says by rules how many were taken, `closed` which rules hold back for the
+-- rest of the call, `waiting` how many tasks were queued before it, `heldBack` how many of them carry such rules.
+local function openQueue(name, limit)
+  return { name = name, limit = limit, left = limit, taken = {}, closed = {}, heldBack = 0 }
 end
 
--- Reads on. Tasks past their deadlines wait for a judge and are no candidates.
-local function readLine(line, size)
+-- The queued tasks of a queue, or of one of its groups. What can be taken is read in pages: the first of `page` tasks, the next ones of
+-- twice as many as the last one gave.
+local function openLine(queue, name, key, page)
+  return { queue = queue, name = name, key = prefix .. key, unread = queue.left, rank = 0, ids = {}, at = 1, page = page }
+end
+
+-- Nothing else of a queue can run when all that is left in it is held back.
+local function endIfHeldBack(queue)
+  if queue.waiting and queue.heldBack >= queue.waiting - (queue.limit - queue.left) then queue.left = 0 end
+end
+
+-- Too many rules to be met by one claim are not counted.
+local function waitingIn(key)
+  if call('HLEN', prefix .. key .. ':rules') > limits.claimScanMax then return math.huge end
+  return call('ZCARD', prefix .. key) + call('ZCARD', prefix .. key .. ':grouped')
+end
+
+-- Whether such rules hold back for the rest of the call. In each queue they are counted once.
+local function isHeldBack(queue, rules)
+  if not rules or not rules.isClosed then return false end
+  local text = rules.text
+  if queue.closed[text] then return true end
+  local key = queueKey(queue.name)
+  queue.closed[text] = true
+  queue.waiting = queue.waiting or waitingIn(key)
+  if queue.waiting < math.huge then
+    queue.heldBack = queue.heldBack + countOfRules(key, text) - (queue.taken[text] or 0)
+    endIfHeldBack(queue)
+  end
+  return true
+end
+
+-- Reads on; what else is to be known of these tasks is read for several lines at once.
+local function fetchLine(line, size)
   local orders = {}
   if lookFor.orders then
     line.ids = {}
@@ -24,49 +54,57 @@ local function readLine(line, size)
   end
   line.orders, line.at, line.rank, line.isDone = orders, 1, line.rank + #line.ids, #line.ids < size
   line.last = line.ids[#line.ids] or line.last
-  if line.entry then line.entry.seen = (line.entry.seen or 0) + #line.ids end
-  if #line.ids == 0 then return end
-  if lookFor.rules then loadRules(line.ids) end
-  if not lookFor.deadlines then return end
+end
+
+-- Tasks past their deadlines wait for a judge and are no candidates.
+local function passDeadlines(line)
   for i, at in ipairs(call('ZMSCORE', prefix .. 'deadlines', unpack(line.ids))) do
     if at and tonumber(at) <= now then line.ids[i] = false end
   end
 end
 
--- Goes on where the last claim of this queue stopped.
-local function resumeLine(line)
-  local last = call('HGET', prefix .. 'cursors', line.name)
-  local rank = last and call('ZRANK', line.key, last)
-  if rank and rank >= line.rank then
-    line.rank = rank + 1
-  end
+local function readLine(line, size)
+  fetchLine(line, size)
+  if line.entry then line.entry.seen = line.entry.seen + #line.ids end
+  if #line.ids == 0 then return end
+  if lookFor.rules then loadRules(line.ids) end
+  if lookFor.deadlines then passDeadlines(line) end
 end
 
--- Makes the next candidate of the line its head, or ends it. As many as the call may take are read first; behind those that could not be
--- taken the bound counts.
-local function advanceLine(line, first)
-  while line.left > 0 do
-    while line.at <= #line.ids and not line.ids[line.at] do
+-- Goes on where the last claim of this line stopped.
+local function resumeLine(line)
+  local last = line.cursor
+  if last == nil then last = lookFor.cursors and call('HGET', prefix .. 'cursors', line.name) end
+  local rank = last and call('ZRANK', line.key, last)
+  if rank and rank >= line.rank then line.rank = rank + 1 end
+end
+
+-- Makes the next candidate of the line its head, or ends it. As many as the call may take are read while pages give some; behind those
+-- that could not be taken the bound counts.
+local function advanceLine(line)
+  local queue = line.queue
+  while queue.left > 0 do
+    while line.at <= #line.ids and (not line.ids[line.at] or isHeldBack(queue, rulesOf[line.ids[line.at]])) do
       line.at = line.at + 1
     end
-    if line.at <= #line.ids then return true end
+    if line.at <= #line.ids then return queue.left > 0 end
     if line.isDone then return false end
-    line.unread = line.unread or math.min(line.left, first)
-    if line.unread > 0 then
+    if line.unread > 0 and line.page > 0 then
       local size = math.min(line.unread, line.page)
-      line.unread, line.page = line.unread - size, 2 * line.page
+      line.unread, line.page = line.unread - size, 0
       readLine(line, size)
     else
-      if readsLeft == 0 or line.readsLeft == 0 then
+      if line.spare == 0 then
         line.hasMore = true
         return false
       end
-      readsLeft, line.readsLeft = readsLeft - 1, line.readsLeft - 1
       if not line.isLooking then
         line.isLooking = true
         resumeLine(line)
       end
-      readLine(line, limits.claimScanMax)
+      local size = math.min(line.spare, limits.claimScanMax)
+      line.spare = line.spare - size
+      readLine(line, size)
     end
   end
   return false
@@ -76,7 +114,7 @@ end
 local function closeLine(line)
   if line.hasMore then
     set(puts, 'cursors', line.name, line.last)
-  elseif line.isLooking and line.isDone then
+  elseif line.isDone and lookFor.cursors then
     set(puts, 'cursors', line.name, false)
   end
 end

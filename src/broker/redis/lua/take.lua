@@ -29,26 +29,27 @@ local function openLines(request)
   for i, demand in ipairs(request.queues) do
     if request.limit > 0 and demand[2] > 0 then turns.claimedFrom[demand[1]] = true end
     if gate.readQueue(demand[1], pauses[i]) == '' then
-      local name, limit = demand[1], demand[2]
-      lines[#lines + 1] = turns.roundOf(name) and groups.open(name, limit) or openLine(name, queueKey(name), limit, limit)
+      local queue = openQueue(demand[1], math.min(demand[2], request.limit))
+      lines[#lines + 1] = turns.roundOf(queue.name) and groups.open(queue) or openLine(queue, queue.name, queueKey(queue.name), queue.limit)
     end
   end
   lookFor.orders, lookFor.rules = #lines > 1, call('EXISTS', prefix .. 'rules') == 1
-  lookFor.deadlines = call('EXISTS', prefix .. 'deadlines') == 1
+  lookFor.deadlines, lookFor.cursors = call('EXISTS', prefix .. 'deadlines') == 1, call('EXISTS', prefix .. 'cursors') == 1
+  -- All demanded queues together look at so many tasks behind full limits, each its share: one script holds up everybody.
   for _, line in ipairs(lines) do
-    line.readsLeft = math.ceil(limits.claimReadsMax / #lines)
-    if line.live then line.live[1].line.readsLeft = line.readsLeft end
+    line.spare = math.ceil(limits.claimScanMax * limits.claimReadsMax / #lines)
+    if line.live then groups.share(line) end
   end
   return lines
 end
 
 -- The task at the head of a line as { line, own, order, id }: a queue, the line in it; nil when nothing is left.
-local function headOfLine(line, limit)
+local function headOfLine(line)
   local own = line
   if line.live then
-    local group = groups.advance(line, limit)
+    local group = groups.advance(line)
     own = group and group.line
-  elseif not advanceLine(line, limit) then
+  elseif not advanceLine(line) then
     own = nil
   end
   return own and { line, own, own.orders[own.at], own.ids[own.at] }
@@ -60,10 +61,10 @@ local function comesBefore(order, id, other)
 end
 
 -- What comes first in the order of claims, and what would if it were not there.
-local function firstTwo(lines, limit)
+local function firstTwo(lines)
   local first, second
   for _, line in ipairs(lines) do
-    local head = headOfLine(line, limit)
+    local head = headOfLine(line)
     if head and (not first or comesBefore(head[3], head[4], first)) then
       first, second = head, first
     elseif head and (not second or comesBefore(head[3], head[4], second)) then
@@ -75,16 +76,23 @@ end
 
 -- Whether a task was taken: not when a limit holds it back.
 local function take(id, line, ids)
-  local rules = rulesOf[id]
-  if gate.queueRules[line.name] then rules = gate.withQueueRule(rules, line.name) end
+  local queue, own = line.queue, rulesOf[id]
+  local rules = own
+  if gate.queueRules[queue.name] then rules = gate.withQueueRule(rules, queue.name) end
   if rules and not hasRoom(rules) then
-    -- Nothing else of this queue can run when all of it carries the limit.
-    if gate.queueRules[line.name] and gate.limitOf(gate.QUEUE_MARK .. line.name).isClosed then line.left = 0 end
+    -- All of the queue carries its limit.
+    if gate.queueRules[queue.name] and gate.limitOf(gate.QUEUE_MARK .. queue.name).isClosed then queue.left = 0 end
+    if own and queue.left > 0 then
+      own.isClosed = true
+      isHeldBack(queue, own)
+    end
     return false
   end
   if rules then takeSlots(id, rules) end
-  line.left = line.left - 1
+  if own then queue.taken[own.text] = (queue.taken[own.text] or 0) + 1 end
+  queue.left, line.page = queue.left - 1, line.page + 2
   ids[#ids + 1] = id
+  endIfHeldBack(queue)
   return true
 end
 
@@ -94,16 +102,16 @@ local function takeFrom(first, second, most, ids)
   repeat
     local id = own.ids[own.at]
     own.at = own.at + 1
-    if take(id, line, ids) and line.live then groups.serveFirst(line) end
+    if take(id, own, ids) and line.live then groups.serveFirst(line) end
     id = own.ids[own.at]
-  until line.live or line.left == 0 or #ids == most or not id or (second and not comesBefore(own.orders[own.at], id, second))
+  until line.live or own.queue.left == 0 or #ids == most or not id or (second and not comesBefore(own.orders[own.at], id, second))
 end
 
 -- Goes through what can be claimed, in the order of claims over all queues: each that is taken leaves less for the next.
 local function pick(request)
   local lines, ids = openLines(request), {}
   while #ids < request.limit do
-    local first, second = firstTwo(lines, request.limit)
+    local first, second = firstTwo(lines)
     if not first then break end
     takeFrom(first, second, request.limit, ids)
   end

@@ -1,0 +1,40 @@
+-- The rules of tasks, and how many queued tasks of a queue carry which: `queue:<name>:rules` counts them by the text of the rules. So a claim
+-- knows when nothing is left but tasks with full limits. Tasks that were queued before there was such a count are missing in it: then
+-- it is too low, and the claim looks through them.
+
+-- By the ids of tasks; by texts.
+local rulesOf, rulesRead = {}, {}
+
+-- Reads the rules of those of the tasks that have any. Many have the same.
+local function loadRules(ids)
+  if #ids == 0 then return end
+  for i, text in ipairs(call('HMGET', prefix .. 'rules', unpack(ids))) do
+    if text and not rulesRead[text] then
+      rulesRead[text] = cjson.decode(text)
+      rulesRead[text].text = text
+    end
+    rulesOf[ids[i]] = text and rulesRead[text] or nil
+  end
+end
+
+-- Counts tasks that come to a line, or leave it, by the rules that they have by then.
+local function countRules(key, who, delta)
+  local ids, new, unknown, counts = idsOf(who), puts.rules or {}, {}, {}
+  for _, id in ipairs(ids) do
+    if not new[id] and not rulesOf[id] then unknown[#unknown + 1] = id end
+  end
+  loadRules(unknown)
+  for _, id in ipairs(ids) do
+    local text = new[id] or (rulesOf[id] and rulesOf[id].text)
+    if text then counts[text] = (counts[text] or 0) + delta end
+  end
+  for text, change in pairs(counts) do
+    add(key .. ':rules', text, change)
+  end
+end
+
+-- How many queued tasks carry such rules, with those that came and left in this call.
+local function countOfRules(key, text)
+  local name = key .. ':rules'
+  return (tonumber(call('HGET', prefix .. name, text)) or 0) + (sums[name] and sums[name][text] or 0)
+end

@@ -1,0 +1,169 @@
+/** A full limit that nearly all of a queue waits for: who does not carry it is found, whatever came and left before. */
+
+import { expect } from 'vitest';
+import type { NewTask } from '../../src/core/task.ts';
+import { claimIds, one, putAll, slots } from './limit-samples.ts';
+import { claimRequest, finish, overdueRequest, settlement, storedTask, wait } from './samples.ts';
+import type { Case, World } from './world.ts';
+
+const other = { limits: [slots('user:1', 1), slots('other', 5)] };
+
+/** What a queued task that carries the limit may do, and which tasks are then free beside the one behind it. */
+const ways: Readonly<Record<string, (world: World, given: Partial<NewTask>) => Promise<readonly string[]>>> = {
+  'is cancelled': async (world, given) => {
+    await world.broker().cancel({ taskIds: [await world.put(given)], reason: null });
+    return [];
+  },
+  'is put off': async (world, given) => {
+    await change(world, await world.put(given), { delayMs: 5_000 });
+    return [];
+  },
+  'goes to another queue': async (world, given) => {
+    await change(world, await world.put(given), { queue: 'elsewhere' });
+    return [];
+  },
+  'comes from another queue': async (world, given) => {
+    await change(world, await world.put({ ...given, queue: 'elsewhere' }), { queue: 'default' });
+    return [];
+  },
+  'loses its limits': async (world, given) => {
+    const id = await world.put(given);
+    await change(world, id, { limits: [] });
+    return [id];
+  },
+  'gains another limit': async (world, given) => {
+    await change(world, await world.put(given), { limits: other.limits });
+    return [];
+  },
+  'gains the limit': async (world, given) => {
+    await change(world, await world.put({ ...given, limits: [] }), { limits: one.limits });
+    return [];
+  },
+  'gives way to one without it': async (world, given) => {
+    await world.put({ ...given, key: 'k' });
+    return [await world.put({ ...given, limits: [], key: 'k', ifExists: 'replace' })];
+  },
+  'becomes due': async (world, given) => {
+    await world.put({ ...given, delayMs: 10 });
+    world.clock.move(10);
+    await world.broker().promote(10);
+    return [];
+  },
+  'is let go by its parent': async (world, given) => {
+    const parent = await world.put({ queue: 'elsewhere' });
+    await world.put({ ...given, dependsOn: [{ taskId: parent, onFailure: 'ignore' }] });
+    await world.broker().cancel({ taskIds: [parent], reason: null });
+    return [];
+  },
+  'is retried': async (world, given) => {
+    const id = await world.put(given);
+    await world.broker().cancel({ taskIds: [id], reason: null });
+    await world.broker().retry([id]);
+    return [];
+  },
+  'is restored': async (world, given) => {
+    await world.broker().restore([storedTask(world.nextId(), { ...given, state: 'queued' })]);
+    return [];
+  },
+};
+
+function change(world: World, taskId: string, patch: Parameters<ReturnType<World['broker']>['update']>[0][0]['patch']) {
+  return world.broker().update([{ taskId, version: null, patch }]);
+}
+
+export const fullLimitCases: readonly Case[] = [
+  ...Object.entries(ways).flatMap(([way, go]) =>
+    [one, { ...one, group: 'a' }].map(
+      (given): Case => [
+        `where a ${given === one ? 'task' : "group's task"} with a full limit ${way}, the one behind it is found`,
+        async (world) => {
+          await world.bring('running', one);
+          await world.put(given);
+          const free = await go(world, given);
+          await world.put(given);
+          const last = await world.put({});
+          expect((await claimIds(world)).toSorted()).toEqual([...free, last].toSorted());
+          expect(await claimIds(world)).toEqual([]);
+        },
+      ],
+    ),
+  ),
+  [
+    'a claim behind verdicts of the same call finds who is left, though most of what was held back has gone',
+    async (world) => {
+      await world.bring('running', one);
+      const late = await putAll(world, { ...one, expiresInMs: 10 }, { ...one, expiresInMs: 10 });
+      world.clock.move(10);
+      const overdue = await world.broker().claimOverdue(overdueRequest(world.nextToken()));
+      expect(overdue.map(({ task }) => task.id)).toEqual(late);
+      const [, free] = await putAll(world, one, {});
+      const settled = overdue.map(({ lease }) => settlement(lease.taskId, lease, finish('cancelled')));
+      const { claimed } = await world.broker().settle(settled, claimRequest(world.nextToken()));
+      expect(claimed.map(({ task }) => task.id)).toEqual([free]);
+    },
+  ],
+  [
+    'a claim behind hand-backs of the same call finds who is left',
+    async (world) => {
+      await world.broker().configure('limit', 'user:1', { max: 3 });
+      await putAll(world, one, one, one);
+      const claimed = await world.claimAll();
+      await world.broker().configure('limit', 'user:1', { max: 1 });
+      const free = await world.put({});
+      const back = claimed.slice(0, 2).map(({ lease }) => settlement(lease.taskId, lease, wait('queued')));
+      const answer = await world.broker().settle(back, claimRequest(world.nextToken()));
+      expect(answer.claimed.map(({ task }) => task.id)).toEqual([free]);
+    },
+  ],
+  [
+    'a limit that the claim itself has filled hides nobody',
+    async (world) => {
+      const three = { limits: [slots('user:1', 3)] };
+      const ids = await putAll(world, three, three, three, three, {});
+      expect(await claimIds(world)).toEqual([0, 1, 2, 4].map((index) => ids[index]));
+    },
+  ],
+  [
+    'a limit that was found full in one queue is counted in each',
+    async (world) => {
+      await world.bring('running', one);
+      const ids = await putAll(world, one, { ...one, queue: 'b' }, { queue: 'b' }, { ...one, queue: 'b' }, one, {});
+      const queues = ['default', 'b'].map((name) => ({ name, limit: 10 }));
+      const claimed = await world.broker().claim(claimRequest(world.nextToken(), { queues }));
+      expect(claimed.map(({ task }) => task.id)).toEqual([ids[2], ids[5]]);
+    },
+  ],
+  [
+    'those past their start deadline hide nobody, with a full limit or without',
+    async (world) => {
+      await world.bring('running', one);
+      const soon = { startWithinMs: 10 };
+      await putAll(world, { ...one, ...soon }, soon, one, { ...one, ...soon });
+      world.clock.move(10);
+      const last = await world.put({});
+      expect(await claimIds(world)).toEqual([last]);
+    },
+  ],
+  [
+    'the limit of a queue and a full limit of its tasks hide nobody from a claim of two queues',
+    async (world) => {
+      await world.bring('running', one);
+      await world.broker().configure('queue', 'default', { max: 2 });
+      const ids = await putAll(world, one, {}, {}, { ...one, queue: 'b' }, { queue: 'b' });
+      const queues = ['default', 'b'].map((name) => ({ name, limit: 10 }));
+      const claimed = await world.broker().claim(claimRequest(world.nextToken(), { queues }));
+      expect(claimed.map(({ task }) => task.id)).toEqual([ids[1], ids[4]]);
+    },
+  ],
+  [
+    'once a slot is free the one that waits longest is claimed, and nobody else',
+    async (world) => {
+      const holder = await world.bring('running', one);
+      const ids = await putAll(world, one, { ...one, group: 'a' }, { ...one, group: 'b' }, one);
+      expect(await claimIds(world)).toEqual([]);
+      await world.settle(holder, finish('succeeded'));
+      expect(await claimIds(world)).toEqual([ids[0]]);
+      expect(await claimIds(world)).toEqual([]);
+    },
+  ],
+];
