@@ -1,9 +1,10 @@
 /** A full limit that nearly all of a queue waits for: who does not carry it is found, whatever came and left before. */
 
 import { expect } from 'vitest';
+import { limits } from '../../src/core/limits.ts';
 import type { NewTask } from '../../src/core/task.ts';
 import { claimIds, one, putAll, slots } from './limit-samples.ts';
-import { claimRequest, finish, overdueRequest, settlement, storedTask, wait } from './samples.ts';
+import { claimRequest, finish, newTask, overdueRequest, sampleId, settlement, storedTask, wait } from './samples.ts';
 import type { Case, World } from './world.ts';
 
 const other = { limits: [slots('user:1', 1), slots('other', 5)] };
@@ -164,6 +165,24 @@ export const fullLimitCases: readonly Case[] = [
       await world.settle(holder, finish('succeeded'));
       expect(await claimIds(world)).toEqual([ids[0]]);
       expect(await claimIds(world)).toEqual([]);
+    },
+  ],
+  [
+    'a task without a full limit is found deep in any of many groups that have full limits',
+    async (world) => {
+      const [groups, each] = [40, 20];
+      const given = Array.from({ length: groups * each }, (_, index) =>
+        newTask(sampleId(1_000 + index), { ...one, group: `g${10 + (index % groups)}` }),
+      );
+      for (let from = 0; from < given.length; from += limits.batchMax)
+        await world.broker().enqueue(given.slice(from, from + limits.batchMax));
+      const last = await world.put({ id: sampleId(90_000), group: `g${groups}` });
+      const found: string[] = [];
+      for (let call = 0; call < 12; call += 1) {
+        const request = claimRequest(world.nextToken(), { limit: 2, queues: [{ name: 'default', limit: 2 }] });
+        found.push(...(await world.broker().claim(request)).map(({ task }) => task.id));
+      }
+      expect(found).toEqual([sampleId(1_000), last]);
     },
   ],
 ];

@@ -5,7 +5,7 @@ import type { LimitRule } from '../../core/task.ts';
 import type { ClaimRequest } from '../broker.ts';
 import { type Candidate, type ClaimableRow, comesBefore, type Lane, readRows, remember } from './lanes.ts';
 import { createGate, type Gate } from './limits.ts';
-import { groupedLine, type Line, limitedLine, nextLane, plainLine, serve } from './lines.ts';
+import { groupedLine, type Line, limitedLine, nextLane, plainLine, rememberReads, serve } from './lines.ts';
 import { decodeOptions } from './rows.ts';
 import type { Step } from './step.ts';
 import { endRounds, type Round } from './turns.ts';
@@ -58,6 +58,7 @@ export async function choose(step: Step, request: ClaimRequest, found: Found): P
   }
   const lanes = lines.flatMap(({ read }) => read);
   for (const lane of lanes) remember(step, lane);
+  for (const line of lines) rememberReads(step, line);
   const rows = await readRows(step, taken, found.isShared);
   await gate.store(
     rows.map((row) => ({ id: row[0], limits: rulesWithQueue(decodeOptions(row[29]).limits, row[1], found.limited) })),

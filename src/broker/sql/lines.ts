@@ -32,8 +32,9 @@ export interface Line {
   readonly groupsMax: number;
   /** Whether some task of it was seen to carry a limit: else it is read as if none were full, whatever other queues met. */
   hasLimits: boolean;
-  /** Reads behind full limits. */
+  /** Reads behind full limits, and the group of the last one. */
   reads: number;
+  readOn: StandingGroup | null;
   /** Whether the reading of groups was resumed where an earlier claim had stopped, or stops before the end. */
   resumed: boolean;
 }
@@ -60,7 +61,7 @@ export function groupedLine(round: Round, left: number, rule: LimitRule | null):
 function newLine(line: Pick<Line, 'queue' | 'round' | 'rule' | 'left'>, lane: Lane, last: StandingGroup | null): Line {
   const groupsMax = line.left + limits.claimGroupsMax;
   const hasLimits = line.rule !== null || hasRules(lane);
-  const begun = { asked: 0, groups: 0, groupsMax, hasLimits, reads: 0, resumed: false };
+  const begun = { asked: 0, groups: 0, groupsMax, hasLimits, reads: 0, readOn: null, resumed: false };
   return { ...line, lanes: [lane], read: [lane], empty: [], last, ...begun };
 }
 
@@ -129,15 +130,29 @@ async function readLane(step: Step, line: Line, lane: Lane, gate: Gate): Promise
   // With many groups each gives few tasks.
   const share = closed.length > 0 ? limits.claimChunkMax : Math.ceil((2 * line.left) / line.lanes.length) + 4;
   if (closed.length > 0) {
-    if (line.reads >= limits.claimReadsMax) {
+    if (!mayReadOn(step, line, lane)) {
       lane.done = true;
       lane.resumed = true;
       return;
     }
     line.reads += 1;
+    line.readOn = standingOf(lane);
   }
   await readOn(step, lane, gate, { closed, most: Math.min(share, limits.claimChunkMax) });
   line.hasLimits ||= hasRules(lane);
+}
+
+/** Behind full limits the first group is read on, and then those behind whom the last claim read on: each has its turn. */
+function mayReadOn(step: Step, line: Line, lane: Lane): boolean {
+  if (line.reads >= limits.claimReadsMax) return false;
+  const earlier = step.readOn.get(line.queue);
+  return line.reads === 0 || earlier === undefined || isServedBefore(earlier, lane);
+}
+
+/** Lets the next claim of this process read on in other groups, until there was a read left behind the last of them. */
+export function rememberReads(step: Step, { queue, round, reads, readOn }: Line): void {
+  if (round !== null && readOn !== null && reads >= limits.claimReadsMax) step.readOn.set(queue, readOn);
+  else step.readOn.delete(queue);
 }
 
 type HeadRow = [...TaskRow, row: RowAddress, grp: string, turn: number, since: number, weight: number];
@@ -217,10 +232,14 @@ function resume(step: Step, line: Line): StandingGroup {
 
 /** Remembers where the reading of groups ends, when it ends before the last of them. */
 function stop(step: Step, line: Line, last: StandingGroup | null): void {
-  line.last = last && { group: last.group, turn: last.turn, since: last.since };
+  line.last = last && standingOf(last);
   if (line.last === null) step.turnPlaces.delete(line.queue);
   else if (line.groups >= line.groupsMax) {
     step.turnPlaces.set(line.queue, line.last);
     line.last = null;
   }
+}
+
+function standingOf({ group, turn, since }: StandingGroup): StandingGroup {
+  return { group, turn, since };
 }

@@ -43,6 +43,8 @@ export interface Step {
    */
   readonly places: Map<string, Place>;
   readonly turnPlaces: Map<string, StandingGroup>;
+  /** By queue the group in which this process has last read on behind full limits. */
+  readonly readOn: Map<string, StandingGroup>;
   /** Tasks that this process has claimed, see remembered.ts. */
   readonly remembered: Map<string, SettledRow>;
   /** When the first of the tasks is due that were scheduled. */
@@ -64,16 +66,16 @@ export type AskingCall<Answer, Asked> = readonly [
 ];
 
 /** What a process remembers from one claim to the next. */
-export type Memory = Pick<Step, 'places' | 'turnPlaces' | 'remembered'>;
+export type Memory = Pick<Step, 'places' | 'turnPlaces' | 'readOn' | 'remembered'>;
 
 export function createMemory(): Memory {
-  return { places: new Map(), turnPlaces: new Map(), remembered: new Map() };
+  return { places: new Map(), turnPlaces: new Map(), readOn: new Map(), remembered: new Map() };
 }
 
 export function createStep(
   tx: SqlTransaction,
   now: number,
-  { places, turnPlaces, remembered }: Memory = createMemory(),
+  { places, turnPlaces, readOn, remembered }: Memory = createMemory(),
 ): Step {
   return {
     tx,
@@ -88,6 +90,7 @@ export function createStep(
     overdue: false,
     places,
     turnPlaces,
+    readOn,
     remembered,
     dueAt: Infinity,
     configured: false,
