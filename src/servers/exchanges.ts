@@ -33,7 +33,7 @@ export function followRedis(): Exchanges {
   };
 }
 
-/** The first words of a value are enough to know it: `EVALSHA`, and which script. */
+/** The first words of a value are enough to know it: `FCALL`, and which function. */
 const wordsKept = 2;
 
 /** Reads values of RESP 2 and 3 out of a stream: for each that is complete its first words. */

@@ -1,11 +1,12 @@
 /** A Redis of one's own, on a free port and a socket, in a folder of its own. */
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Redis } from 'ioredis';
 import { freePort } from './free-port.ts';
 import { findRedis, installLine } from './programs.ts';
-import { type Server, startServer } from './throw-away.ts';
+import { isListening, type Server, startServer } from './throw-away.ts';
 
 export interface RedisServer extends Server {
   /** Of its socket, for who wants no TCP. */
@@ -26,7 +27,7 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
     args: [...listen, '--dir', folder, '--save', '', '--appendonly', 'no', ...settings],
     folder,
     signal: 'SIGKILL',
-    isReady: () => existsSync(path),
+    isReady: () => isListening(path),
   });
   return {
     url: `redis://127.0.0.1:${port}`,
@@ -39,4 +40,9 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
       await server.restart();
     },
   };
+}
+
+/** Makes a server forget all functions and scripts, as one does that takes over without them. */
+export async function forgetScripts(redis: Redis): Promise<void> {
+  await Promise.all([redis.call('FUNCTION', 'FLUSH'), redis.script('FLUSH')]);
 }

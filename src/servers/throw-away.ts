@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, sleep, systemClock } from '../core/time.ts';
 
@@ -30,7 +31,7 @@ export interface Recipe {
   readonly user?: User | undefined;
   /** What ends it at once. */
   readonly signal: 'SIGKILL' | 'SIGQUIT';
-  readonly isReady: () => boolean;
+  readonly isReady: () => boolean | Promise<boolean>;
 }
 
 /** Whom a server runs as, when not as who started it. */
@@ -122,7 +123,7 @@ function keep(child: ChildProcess, { folder, signal }: Recipe): ChildProcess {
 
 async function untilReady(child: ChildProcess, recipe: Recipe, clock: Clock): Promise<void> {
   const until = clock.elapsed() + readyWithinMs;
-  while (!recipe.isReady()) {
+  while (!(await recipe.isReady())) {
     const ended = child.exitCode !== null || child.signalCode !== null;
     if (ended || clock.elapsed() > until) {
       const how = ended ? 'ended' : `does not listen after ${readyWithinMs / 1_000} s`;
@@ -134,4 +135,16 @@ async function untilReady(child: ChildProcess, recipe: Recipe, clock: Clock): Pr
 
 function endOfLog(folder: string): string {
   return readFileSync(join(folder, 'log'), 'utf8').trimEnd().split('\n').slice(-5).join('\n');
+}
+
+/** Whether somebody listens at a socket: its file is there a moment before. */
+export function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    const answer = (does: boolean): void => {
+      socket.destroy();
+      resolve(does);
+    };
+    socket.once('connect', () => answer(true)).once('error', () => answer(false));
+  });
 }

@@ -57,7 +57,11 @@ export const faults = {
   },
   stallStore: { everyMs: 12_000, on: ['redis'], says: 'a store that is there and answers nobody' },
   freezeStore: { everyMs: 14_000, on: ['redis'], says: 'the store stopped (SIGSTOP, SIGCONT)' },
-  forgetScripts: { everyMs: 1_000, on: ['redis'], says: 'scripts forgotten by the store (SCRIPT FLUSH)' },
+  forgetScripts: {
+    everyMs: 1_000,
+    on: ['redis'],
+    says: 'functions and scripts forgotten by the store (FUNCTION FLUSH, SCRIPT FLUSH)',
+  },
   fillMemory: { everyMs: 14_000, on: ['redis'], says: 'no memory left in the store for another task' },
   killConnections: { everyMs: 4_000, on: ['redis'], says: 'every connection ended by the store (CLIENT KILL)' },
   terminateBackends: { everyMs: 3_000, on: ['postgres'], says: 'every backend of the store terminated' },

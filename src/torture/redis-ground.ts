@@ -6,7 +6,7 @@ import { systemClock as clock, sleep } from '../core/time.ts';
 import { createRecorder } from '../engine/recorder.ts';
 import type { Store } from '../history/history.ts';
 import { startFaultProxy } from '../servers/fault-proxy.ts';
-import { startRedis } from '../servers/redis.ts';
+import { forgetScripts, startRedis } from '../servers/redis.ts';
 import type { Ground } from './ground.ts';
 import { type FaultKind, faults as facts, type Plan, type RecordKind } from './plan.ts';
 import { openRecordGround } from './record-ground.ts';
@@ -38,7 +38,7 @@ export async function openRedisGround({ folder, record: kind, sync }: RedisGroun
     proxy,
     server,
     clock,
-    request: /^EVALSHA /i,
+    request: /^FCALL /i,
     ofServer: (one, ms) => strike(admin, one, ms),
   });
   return {
@@ -70,7 +70,7 @@ export async function openRedisGround({ folder, record: kind, sync }: RedisGroun
 async function strike(admin: Admin, kind: FaultKind, ms: number): Promise<boolean> {
   switch (kind) {
     case 'forgetScripts':
-      await admin((redis) => redis.script('FLUSH'));
+      await admin(forgetScripts);
       return true;
     case 'killConnections':
       await admin(async (redis) => {

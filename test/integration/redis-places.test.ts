@@ -1,7 +1,7 @@
 /** Where a Redis may be: found by sentinels, which appoint another one, and on the nodes of a cluster. */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -14,7 +14,7 @@ import { type Clock, systemClock } from '../../src/core/time.ts';
 import { freePort } from '../../src/servers/free-port.ts';
 import { findRedis } from '../../src/servers/programs.ts';
 import { type RedisServer, startRedis } from '../../src/servers/redis.ts';
-import { startServer } from '../../src/servers/throw-away.ts';
+import { isListening, startServer } from '../../src/servers/throw-away.ts';
 import { claimRequest, finish, newTask, sampleId, sampleToken, settlement } from '../conformance/samples.ts';
 import { declareWithout } from '../support/without-server.ts';
 import { repeat } from './lost-replies.ts';
@@ -180,5 +180,5 @@ async function startSentinel(masterPort: number) {
     folder,
     signal: 'SIGKILL' as const,
   };
-  return { port, path, ...(await startServer({ ...recipe, isReady: () => existsSync(path) })) };
+  return { port, path, ...(await startServer({ ...recipe, isReady: () => isListening(path) })) };
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import { type Clock, systemClock } from '../../src/core/time.ts';
-import { startRedis } from '../../src/servers/redis.ts';
+import { forgetScripts, startRedis } from '../../src/servers/redis.ts';
 import {
   beat,
   claimRequest,
@@ -38,8 +38,52 @@ await onOwnRedis((server) => {
     test('a script that it has forgotten is sent again', async () => {
       const broker = await open();
       await broker.enqueue([newTask(sampleId(1))]);
-      await admin.script('FLUSH');
+      await forgetScripts(admin);
       expect(await broker.enqueue([newTask(sampleId(2))])).toMatchObject([{ outcome: 'created' }]);
+      await broker.close();
+    });
+
+    test('the functions of many versions are cleared away when one more comes', async () => {
+      await forgetScripts(admin);
+      const load = (name: string) =>
+        admin.call(
+          'FUNCTION',
+          'LOAD',
+          `#!lua name=${name}\nredis.register_function('${name}_f', function() return 1 end)`,
+        );
+      for (let number = 0; number < 20; number++) await load(`taskflow_former${number}`);
+      await load('of_somebody_else');
+      const broker = await open();
+      const found = (await admin.call('FUNCTION', 'LIST')) as readonly (readonly unknown[])[];
+      const names = found.map((facts) => String(facts[facts.indexOf('library_name') + 1]));
+      expect(names.filter((name) => name.startsWith('taskflow_'))).toHaveLength(9);
+      expect(names).toContain('of_somebody_else');
+      await broker.close();
+    });
+
+    test('that may keep no functions for its user runs scripts', async () => {
+      await forgetScripts(admin);
+      await admin.call('ACL', 'SETUSER', 'plain', 'on', '>pw', '~*', '&*', '+@all', '-function', '-fcall');
+      const url = server.url.replace('//', '//plain:pw@');
+      const broker = await open({ address: { url } });
+      await broker.enqueue([newTask(sampleId(1))]);
+      const [claimed] = await broker.claim(claimRequest(sampleToken(1)));
+      const { results } = await broker.settle([settlement(sampleId(1), claimed!.lease, finish('succeeded'))]);
+      expect(results).toEqual([{ outcome: 'applied' }]);
+      expect(await admin.call('FUNCTION', 'LIST')).toEqual([]);
+      await broker.close();
+      await admin.call('ACL', 'DELUSER', 'plain');
+    });
+
+    test('that forgets its functions while its memory is full lets tasks end', async () => {
+      const broker = await open();
+      await broker.enqueue([newTask(sampleId(1))]);
+      await admin.config('SET', 'maxmemory', '1');
+      await forgetScripts(admin);
+      const [claimed] = await broker.claim(claimRequest(sampleToken(1)));
+      const { results } = await broker.settle([settlement(sampleId(1), claimed!.lease, finish('succeeded'))]);
+      expect(results).toEqual([{ outcome: 'applied' }]);
+      await admin.config('SET', 'maxmemory', '0');
       await broker.close();
     });
 

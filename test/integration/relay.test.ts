@@ -98,7 +98,7 @@ await onPostgres(async ({ url }) => {
       const behind = await openBehind(own.namespace);
       const [proxy, request] = {
         postgres: [behind.postgresProxy, /relay|tasks|clock/] as const,
-        redis: [behind.redisProxy, /^EVALSHA /i] as const,
+        redis: [behind.redisProxy, /^FCALL /i] as const,
       }[side];
       await own.broker.enqueue([newTask(sampleId(9_000), { queue: 'elsewhere', key: 'held' })]);
       const worker = createWorker(own.broker);

@@ -43,7 +43,8 @@ const backlogs: Readonly<Record<string, (at: number) => Partial<NewTask>>> = {
 /** Commands whose work grows with their key, not with what they were asked for. */
 const boundless = /^(keys|scan|hgetall|hkeys|hvals|hscan|smembers|sscan|lrange|zrangebylex|sort|sunion|sinter|sdiff)$/;
 /** Not of the scripts, and what only asks for the time. */
-const around = /^(eval|evalsha|script\|load|info|config\|resetstat|time|publish|spublish)$/;
+const around =
+  /^(eval|evalsha|script\|load|fcall|function\|load|function\|list|info|config\|resetstat|time|publish|spublish)$/;
 
 await onOwnRedis(({ path }) => {
   test.each(Object.keys(backlogs))(

@@ -11,8 +11,10 @@ export async function claim(connection: Connection, request: ClaimRequest): Prom
   return readClaimed(await connection.run<ClaimReply>('claim', [requestText(request)]), request.token);
 }
 
-/** The time of the call, and the tasks. */
-export type ClaimReply = readonly [now: number, tasks: Described, parents: readonly (Buffer | number | null)[]];
+/** The time of the call, and the tasks when there are any. */
+export type ClaimReply = readonly [now: number, tasks?: Described, parents?: Parents];
+
+type Parents = readonly (Buffer | number | null)[];
 
 /** A request as `take.lua` reads it. */
 export function requestText({ token, workerId, leaseMs, limit, queues }: ClaimRequest): string {
@@ -20,13 +22,14 @@ export function requestText({ token, workerId, leaseMs, limit, queues }: ClaimRe
   return JSON.stringify({ token, workerId, leaseMs, limit: Math.min(limit, limits.batchMax), queues: demands });
 }
 
-export function readClaimed([now, tasks, parents]: ClaimReply, token: string): readonly ClaimedTask[] {
+export function readClaimed([now, tasks, parents = []]: ClaimReply, token: string): readonly ClaimedTask[] {
+  if (tasks === undefined) return [];
   const results = readParents(parents);
   return readTasks(tasks).map((task) => claimedTask(task, token, now, results));
 }
 
 /** As lua/parents.lua tells of them. */
-function readParents(list: ClaimReply[2]): ReadonlyMap<string, ParentResult> {
+function readParents(list: Parents): ReadonlyMap<string, ParentResult> {
   const parents = new Map<string, ParentResult>();
   for (let at = 0; at < list.length; at += 6) {
     const [id, name, state, leftOut, result, error] = list.slice(at, at + 6);

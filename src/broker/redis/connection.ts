@@ -8,7 +8,8 @@ import { type Clock, scheduleDeadline } from '../../core/time.ts';
 import type { BrokerInfo, Signal } from '../broker.ts';
 import type { Durability } from '../durability.ts';
 import { gapMs } from '../notify.ts';
-import { isOutdated, isUnknownScript, translate } from './errors.ts';
+import { createCalls } from './calls.ts';
+import { isOutdated, translate } from './errors.ts';
 import { greet, selectDatabase } from './greet.ts';
 import { hear } from './hear.ts';
 import { createLink, type Link } from './link.ts';
@@ -72,6 +73,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   const time = { clock, chance };
   const own = createToken(chance);
   const mayTell = createGate(clock);
+  const calls = createCalls(scripts);
   /** Whose data this process works on: scripts refuse to go on with another's. */
   let incarnation = anybody;
   let durability: Durability = { durability: 'unverified', detail: 'not opened' };
@@ -133,21 +135,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     return inTime(of, on, question(on), waitMs);
   };
 
-  const evaluate = async (
-    on: Redis,
-    whose: string,
-    script: ScriptName,
-    args: readonly Argument[],
-  ): Promise<unknown> => {
-    const { sha, text } = scripts[script];
-    const given = [1, prefix, now === undefined ? whose : `${whose}${now()}`, ...args];
-    try {
-      return await on.callBuffer('EVALSHA', [sha, ...given]);
-    } catch (error) {
-      if (!isUnknownScript(error)) throw error;
-      return on.callBuffer('EVAL', [text, ...given]);
-    }
-  };
+  const evaluate = (on: Redis, whose: string, script: ScriptName, args: readonly Argument[]): Promise<unknown> =>
+    calls(on, script, [1, prefix, now === undefined ? whose : `${whose}${now()}`, ...args]);
 
   return {
     connect: () => link.open(),

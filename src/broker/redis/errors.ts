@@ -15,6 +15,16 @@ export function isUnknownScript(error: unknown): boolean {
   return isReply(error) && error.message.startsWith('NOSCRIPT');
 }
 
+/** Whether the server does not know a function by its name, and so has done nothing. */
+export function isUnknownFunction(error: unknown): boolean {
+  return isReply(error) && error.message.startsWith('ERR Function not found');
+}
+
+/** Whether a library of that name is there already. */
+export function isKnownLibrary(error: unknown): boolean {
+  return isReply(error) && /^ERR Library .* already exists/.test(error.message);
+}
+
 /** Whether the server does not let this client ask, and will not. */
 export function isForbidden(error: unknown): boolean {
   return isReply(error) && /^(NOPERM|ERR unknown command)/.test(error.message);
@@ -56,6 +66,6 @@ export function translate(error: unknown): unknown {
   return error;
 }
 
-function isReply(error: unknown): error is Error & { readonly name: 'ReplyError' } {
+export function isReply(error: unknown): error is Error & { readonly name: 'ReplyError' } {
   return error instanceof Error && error.name === 'ReplyError';
 }

@@ -1,58 +1,92 @@
-/** The Lua scripts: one file for each operation of the seam, and the parts that it is built on. */
+/**
+ * The Lua of the store: one file for each operation of the seam, and the parts that these are built on. A server keeps all of it as one
+ * library of functions. Where it may not keep one, an operation goes as a script of its own, made of the same text.
+ */
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { limits } from '../../core/limits.ts';
 
-const base = ['prelude', 'edges', 'turns', 'rules', 'change', 'release', 'write'];
-const claiming = ['limits', 'line', 'fair', 'take', 'describe', 'parents'];
+/** What every operation may use, in the order in which these need one another. */
+const shared = [
+  'prelude',
+  'edges',
+  'turns',
+  'rules',
+  'change',
+  'release',
+  'write',
+  'limits',
+  'line',
+  'fair',
+  'take',
+  'describe',
+  'parents',
+  'arrive',
+  'accept',
+  'worker',
+  'schedule',
+  'erase',
+] as const;
 
-/** The parts of each operation, in the order in which they need one another. */
-const partsOf = {
-  open: ['prelude'],
-  info: ['prelude'],
-  enqueue: [...base, 'arrive', 'accept'],
-  'hand-over': [...base, ...claiming, 'arrive', 'accept'],
-  claim: [...base, ...claiming],
-  heartbeat: [...base, 'worker'],
-  settle: [...base, ...claiming, 'arrive'],
-  promote: base,
-  'claim-overdue': [...base, 'describe'],
-  prune: [...base, 'erase', 'worker'],
-  restore: [...base, 'limits'],
-  cancel: base,
-  retry: base,
-  remove: [...base, 'erase'],
-  update: base,
-  configure: [...base, 'limits'],
-  'get-tasks': ['prelude', 'describe'],
-  'get-queues': ['prelude', 'edges', 'turns', 'rules', 'change', 'limits'],
-  'get-groups': ['prelude'],
-  'get-limits': ['prelude', 'limits'],
-  bodies: ['prelude', 'describe'],
-  'raw-bodies': ['prelude'],
-  'get-shapes': ['prelude'],
-  trim: ['prelude'],
-  'outbox-state': ['prelude'],
-  'get-workers': ['prelude', 'worker'],
-  control: [...base, 'worker'],
-  'put-schedules': [...base, 'schedule'],
-  'restore-schedules': [...base, 'schedule'],
-  'change-schedules': [...base, 'schedule'],
-  fire: [...base, 'arrive', 'schedule'],
-  'due-schedules': ['prelude', 'schedule'],
-  'get-schedules': ['prelude', 'schedule'],
-  'list-schedules': ['prelude', 'schedule'],
-  inspect: ['prelude', 'edges', 'turns', 'rules', 'change', 'limits', 'describe', 'worker'],
-} as const satisfies Readonly<Record<string, readonly string[]>>;
+const operations = [
+  'open',
+  'info',
+  'enqueue',
+  'hand-over',
+  'claim',
+  'heartbeat',
+  'settle',
+  'promote',
+  'claim-overdue',
+  'prune',
+  'restore',
+  'cancel',
+  'retry',
+  'remove',
+  'update',
+  'configure',
+  'get-tasks',
+  'get-queues',
+  'get-groups',
+  'get-limits',
+  'bodies',
+  'raw-bodies',
+  'get-shapes',
+  'trim',
+  'outbox-state',
+  'get-workers',
+  'control',
+  'put-schedules',
+  'restore-schedules',
+  'change-schedules',
+  'fire',
+  'due-schedules',
+  'get-schedules',
+  'list-schedules',
+  'inspect',
+] as const;
 
-export type ScriptName = keyof typeof partsOf;
+export type ScriptName = (typeof operations)[number];
 
 /** The text of a script and the digest by which Redis knows it. */
 export interface Script {
   readonly text: string;
   readonly sha: string;
 }
+
+/** One version of all operations. */
+export interface Scripts {
+  /** As a library of functions. Its name has a digest of its text, so that versions stand side by side. */
+  readonly library: { readonly name: string; readonly text: string };
+  /** What an operation is called in the library. */
+  readonly functions: Readonly<Record<ScriptName, string>>;
+  /** An operation by itself. */
+  script(name: ScriptName): Script;
+}
+
+/** What the names of all libraries begin with. */
+export const libraryPrefix = 'taskflow_';
 
 /** What a store keeps that is not the record: see `limits`. */
 export interface OutboxLimits {
@@ -83,36 +117,87 @@ const limitNames = [
   'firingsKept',
 ] as const;
 
-export type Scripts = Readonly<Record<ScriptName, Script>>;
-
 const made = new Map<string, Scripts>();
 
-/** All scripts. Each is put together when it is first asked for, once in a process: all of them would take 40 ms of its start. */
+/** The operations with these limits in them: put together once in a process. */
 export function loadScripts(outboxLimits: OutboxLimits = limits): Scripts {
   const numbers = { ...limits, ...outboxLimits };
   const settings = limitNames.map((name) => `${name} = ${numbers[name]}`).join(', ');
-  const known = made.get(settings);
-  if (known !== undefined) return known;
-  const scripts = {} as Record<ScriptName, Script>;
-  for (const [name, parts] of Object.entries(partsOf)) {
-    let script: Script | null = null;
-    const get = (): Script => (script ??= assemble(name, parts, settings));
-    Object.defineProperty(scripts, name, { enumerable: true, get });
-  }
-  made.set(settings, scripts);
-  return scripts;
+  const known = made.get(settings) ?? assemble(settings);
+  made.set(settings, known);
+  return known;
 }
 
-/**
- * The first line of the operation says what Redis may let it do, and stays the first of all. What is behind the prelude is a function
- * of its own: closures in it take over what that has of the prelude, where Lua would search all that is captured for each.
- */
-function assemble(name: string, parts: readonly string[], settings: string): Script {
-  const [flags = '', ...lines] = readLua(name).split('\n');
-  const rest = [...parts.filter((part) => part !== 'prelude').map(readLua), ...lines].join('\n');
-  const whole = [readLua('prelude'), 'return (function()', rest, 'end)()'].join('\n');
-  const text = [flags, `local limits = { ${settings} }`, inline(whole)].join('\n');
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
+function assemble(settings: string): Scripts {
+  const { text, numbers } = inline(shared.map(readLua).join('\n'), new Map());
+  const base = `local limits = { ${settings} }\n${text}`;
+  const read = operations.map((name) => [name, readOperation(name, numbers)] as const);
+  const all = [base, registering, ...read.map(([name, operation]) => register(name, operation))].join('\n');
+  const name = `${libraryPrefix}${digest(all).slice(0, 16)}`;
+  const byName = new Map<string, Operation>(read);
+  const scripts = new Map<ScriptName, Script>();
+  return {
+    library: { name, text: `#!lua name=${name}\nlocal library = '${name}'\n${all}` },
+    functions: Object.fromEntries(operations.map((operation) => [operation, functionName(name, operation)])) as Record<
+      ScriptName,
+      string
+    >,
+    script(operation) {
+      const script = scripts.get(operation) ?? alone(base, byName.get(operation) as Operation);
+      scripts.set(operation, script);
+      return script;
+    },
+  };
+}
+
+/** The text of an operation is a chunk that answers the function to call; its first line says what Redis may let that do. */
+interface Operation {
+  readonly firstLine: string;
+  readonly text: string;
+}
+
+function readOperation(name: ScriptName, numbers: ReadonlyMap<string, string>): Operation {
+  const [firstLine = '', ...lines] = readLua(name).split('\n');
+  return { firstLine, text: inline(lines.join('\n'), numbers).text };
+}
+
+const registering = `
+local function register(name, flags, run)
+  redis.register_function({
+    function_name = library .. '_' .. name,
+    flags = flags,
+    callback = function(keys, args)
+      local refusal = begin(keys, args)
+      if refusal then return refusal end
+      return run()
+    end,
+  })
+end`;
+
+function register(name: ScriptName, { firstLine, text }: Operation): string {
+  const flags = /flags=(\S+)/.exec(firstLine)?.[1]?.split(',') ?? [];
+  const list = flags.map((flag) => `'${flag}'`).join(', ');
+  return `register('${luaName(name)}', { ${list} }, (function()\n${text}\nend)())`;
+}
+
+function alone(base: string, { firstLine, text }: Operation): Script {
+  const run = `local refusal = begin(KEYS, ARGV)\nif refusal then return refusal end\nreturn (function()\n${text}\nend)()()`;
+  // What the parts call ARGV is a local of theirs.
+  const whole = `${firstLine}\nlocal given = ARGV\n${base}\n${run.replace('ARGV', 'given')}`;
+  return { text: whole, sha: digest(whole) };
+}
+
+function functionName(library: string, operation: ScriptName): string {
+  return `${library}_${luaName(operation)}`;
+}
+
+/** Names of functions have no dashes. */
+function luaName(operation: ScriptName): string {
+  return operation.replaceAll('-', '_');
+}
+
+function digest(text: string): string {
+  return createHash('sha1').update(text).digest('hex');
 }
 
 const numberedNames = /^local ([A-Z][A-Z_]*(?:, [A-Z][A-Z_]*)*) = (\d+(?:, \d+)*)$/gm;
@@ -120,24 +205,24 @@ const stringsCommentsAndNames = /'(?:[^'\\]|\\.)*'|--.*|\b[A-Z][A-Z_]*\b/g;
 
 /**
  * Puts the numbers of places in lists where their names stand, and leaves comments out. As locals they would cost a read each time,
- * and Lua has room for 200 in a script.
+ * and Lua has room for 200 in a chunk. Answers all names that are known behind the text.
  */
-function inline(text: string): string {
-  const numbers = new Map<string, string>();
+function inline(
+  text: string,
+  known: ReadonlyMap<string, string>,
+): { text: string; numbers: ReadonlyMap<string, string> } {
+  const numbers = new Map(known);
   const rest = text.replace(numberedNames, (_line, names: string, values: string) => {
     const list = values.split(', ');
     for (const [place, name] of names.split(', ').entries()) numbers.set(name, list[place] ?? name);
     return '';
   });
-  return rest.replace(stringsCommentsAndNames, (found) =>
+  const replaced = rest.replace(stringsCommentsAndNames, (found) =>
     found.startsWith('--') ? '' : (numbers.get(found) ?? found),
   );
+  return { text: replaced, numbers };
 }
 
-const texts = new Map<string, string>();
-
 function readLua(name: string): string {
-  const text = texts.get(name) ?? readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
-  texts.set(name, text);
-  return text;
+  return readFileSync(new URL(`lua/${name}.lua`, import.meta.url), 'utf8');
 }

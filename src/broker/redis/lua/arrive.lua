@@ -6,7 +6,8 @@
 -- flowId, group]; payloads stand in ARGV
 -- behind `offset`; `unknown` says what a parent is that nobody knows: "refuse" or "fail"; places in `skips` are passed over.
 
-local arrivals = { nobody = {}, nothingOwn = cmsgpack.pack(false, false, false) }
+-- `nothingOwn` is three times false as `cmsgpack` packs it, which is not there while a library is loaded.
+local arrivals = { nobody = {}, nothingOwn = '\194\194\194' }
 
 function arrivals.lettersOf(extra, dependsOn)
   if not extra then return '' end

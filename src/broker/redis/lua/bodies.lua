@@ -38,19 +38,21 @@ local function fitting(ids)
   return taken, results
 end
 
-local ids, results = fitting(words(ARGV[2]))
-local known, left, place = describe(ids, nil, results), {}, 0
-for _, id in ipairs(ids) do
-  local task = tasks[id]
-  if task then
-    place = place + 1
-    if has(task, 'a') then
-      local attempts = call('LRANGE', prefix .. 'attempts:' .. id, 0, -1)
-      local logs = call('LRANGE', prefix .. 'logs:' .. id, -limits.logLinesMax, -1)
-      if #attempts + #logs > 0 then
-        left[#left + 1], left[#left + 2], left[#left + 3] = place, attempts, logs
+return function()
+  local ids, results = fitting(words(ARGV[2]))
+  local known, left, place = describe(ids, nil, results), {}, 0
+  for _, id in ipairs(ids) do
+    local task = tasks[id]
+    if task then
+      place = place + 1
+      if has(task, 'a') then
+        local attempts = call('LRANGE', prefix .. 'attempts:' .. id, 0, -1)
+        local logs = call('LRANGE', prefix .. 'logs:' .. id, -limits.logLinesMax, -1)
+        if #attempts + #logs > 0 then
+          left[#left + 1], left[#left + 2], left[#left + 3] = place, attempts, logs
+        end
       end
     end
   end
+  return { #ids, known, left }
 end
-return { #ids, known, left }

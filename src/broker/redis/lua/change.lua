@@ -1,6 +1,10 @@
 -- How a task changes: out of the place where it is found and counted, and into the next one, with its event.
 
-local keysHeld, counted, dueBefore = {}, {}, {}
+local keysHeld, counted, dueBefore
+
+function anew.change()
+  keysHeld, counted, dueBefore = fresh(keysHeld), fresh(counted), fresh(dueBefore)
+end
 
 -- One number for the order of claims: priority, then age; of equals, Redis puts the smaller id first. The largest due time
 -- is beyond the year 19,000, and the largest number below 2^53.

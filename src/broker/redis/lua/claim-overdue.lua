@@ -4,96 +4,98 @@
 -- ARGV[2] token, ARGV[3] how many at most, ARGV[4] leaseMs, ARGV[5] ids of dead workers, a JSON list
 -- Answers the tasks, see describe, the reason of each, and its failed parents where these are the reason.
 
-local token, limit, leaseMs, isDead, dead = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), {}, cjson.decode(ARGV[5])
-for _, workerId in ipairs(dead) do
-  isDead[workerId] = true
-end
-
--- The first reason that holds, or nil.
-local function reasonOf(id, task, leaseUntil)
-  local expiresAt, grace = task[EXPIRES_AT], limits.graceMs
-  if isWaiting(task[STATE]) then
-    if expiresAt and expiresAt <= now then return 'expired' end
-    if task[STATE] == 'blocked' then return edges.count('failed', id) > 0 and 'dependency_failed' or nil end
-    return task[START_BY] and task[START_BY] <= now and 'start_deadline' or nil
-  end
-  if task[STATE] ~= 'running' then return nil end
-  local isOver = leaseUntil <= now or isDead[task[WORKER_ID]]
-  if task[CANCEL_AT] and (isOver or task[CANCEL_AT] + grace <= now) then return 'cancel_requested' end
-  if expiresAt and expiresAt <= now and (isOver or expiresAt + grace <= now) then return 'expired' end
-  local timeoutMs = shapes[task[SHAPE]][TIMEOUT_MS]
-  if task[STARTED_AT] and timeoutMs and task[STARTED_AT] + timeoutMs + grace <= now then return 'timeout' end
-  return isOver and 'lease_expired' or nil
-end
-
--- Ids that may be overdue, each once: past a deadline, past a lease, of a dead worker. Bounded: the rest is for the next look.
-local seen, ids = {}, {}
-local function suspect(found)
-  for _, id in ipairs(found) do
-    if not seen[id] and #ids < limits.claimScanMax * limits.claimReadsMax then
-      seen[id] = true
-      ids[#ids + 1] = id
-    end
-  end
-end
-local function suspectAll()
-  for _, name in ipairs({ 'deadlines', 'leases' }) do
-    local most = limits.claimScanMax * limits.claimReadsMax
-    suspect(call('ZRANGEBYSCORE', prefix .. name, '-inf', now, 'LIMIT', 0, most))
-  end
+return function()
+  local token, limit, leaseMs, isDead, dead = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), {}, cjson.decode(ARGV[5])
   for _, workerId in ipairs(dead) do
-    for _, claimed in ipairs(call('SMEMBERS', prefix .. 'worker:' .. redis.sha1hex(workerId))) do
-      suspect(words(string.sub(call('HGET', prefix .. 'claims', claimed) or '', 42)))
-    end
+    isDead[workerId] = true
   end
-end
 
-local reasons, mine, free = {}, {}, {}
-local function judgeable(chunk)
-  load(chunk)
-  local leases = call('ZMSCORE', prefix .. 'leases', unpack(chunk))
-  for i, id in ipairs(chunk) do
-    local task = tasks[id]
-    local reason = task and reasonOf(id, task, tonumber(leases[i]) or 0)
-    if reason then
-      reasons[id] = reason
-      if task[JUDGE_TOKEN] == token then mine[#mine + 1] = id end
-      if not task[JUDGE_UNTIL] or task[JUDGE_UNTIL] <= now then free[#free + 1] = id end
+  -- The first reason that holds, or nil.
+  local function reasonOf(id, task, leaseUntil)
+    local expiresAt, grace = task[EXPIRES_AT], limits.graceMs
+    if isWaiting(task[STATE]) then
+      if expiresAt and expiresAt <= now then return 'expired' end
+      if task[STATE] == 'blocked' then return edges.count('failed', id) > 0 and 'dependency_failed' or nil end
+      return task[START_BY] and task[START_BY] <= now and 'start_deadline' or nil
     end
+    if task[STATE] ~= 'running' then return nil end
+    local isOver = leaseUntil <= now or isDead[task[WORKER_ID]]
+    if task[CANCEL_AT] and (isOver or task[CANCEL_AT] + grace <= now) then return 'cancel_requested' end
+    if expiresAt and expiresAt <= now and (isOver or expiresAt + grace <= now) then return 'expired' end
+    local timeoutMs = shapes[task[SHAPE]][TIMEOUT_MS]
+    if task[STARTED_AT] and timeoutMs and task[STARTED_AT] + timeoutMs + grace <= now then return 'timeout' end
+    return isOver and 'lease_expired' or nil
   end
-end
 
-suspectAll()
-for from = 1, #ids, 1000 do
-  judgeable({ unpack(ids, from, math.min(from + 999, #ids)) })
-end
-local given = mine
-if #mine == 0 then
-  given = { unpack(free, 1, math.min(limit, #free)) }
-  for _, id in ipairs(given) do
-    tasks[id][JUDGE_TOKEN], tasks[id][JUDGE_UNTIL] = token, now + leaseMs
-    dirty[id] = tasks[id]
-  end
-end
-write()
--- The parents that failed, in the order in which the task named them: id, name, state, …, empty for those who are gone.
-local function failedParents(id)
-  local letters, list = edges.all(id), {}
-  for _, dependency in ipairs(edges.dependsOn(id)) do
-    local parent = dependency[1]
-    if letters[parent] == 'f' then
-      load({ parent })
-      local task = tasks[parent]
-      for _, value in ipairs({ parent, dependency[2], task and shapes[task[SHAPE]][NAME] or '', task and task[STATE] or '' }) do
-        list[#list + 1] = value
+  -- Ids that may be overdue, each once: past a deadline, past a lease, of a dead worker. Bounded: the rest is for the next look.
+  local seen, ids = {}, {}
+  local function suspect(found)
+    for _, id in ipairs(found) do
+      if not seen[id] and #ids < limits.claimScanMax * limits.claimReadsMax then
+        seen[id] = true
+        ids[#ids + 1] = id
       end
     end
   end
-  return list
-end
+  local function suspectAll()
+    for _, name in ipairs({ 'deadlines', 'leases' }) do
+      local most = limits.claimScanMax * limits.claimReadsMax
+      suspect(call('ZRANGEBYSCORE', prefix .. name, '-inf', now, 'LIMIT', 0, most))
+    end
+    for _, workerId in ipairs(dead) do
+      for _, claimed in ipairs(call('SMEMBERS', prefix .. 'worker:' .. redis.sha1hex(workerId))) do
+        suspect(words(string.sub(call('HGET', prefix .. 'claims', claimed) or '', 42)))
+      end
+    end
+  end
 
-local why, failed = {}, {}
-for i, id in ipairs(given) do
-  why[i], failed[i] = reasons[id], reasons[id] == 'dependency_failed' and failedParents(id) or {}
+  local reasons, mine, free = {}, {}, {}
+  local function judgeable(chunk)
+    load(chunk)
+    local leases = call('ZMSCORE', prefix .. 'leases', unpack(chunk))
+    for i, id in ipairs(chunk) do
+      local task = tasks[id]
+      local reason = task and reasonOf(id, task, tonumber(leases[i]) or 0)
+      if reason then
+        reasons[id] = reason
+        if task[JUDGE_TOKEN] == token then mine[#mine + 1] = id end
+        if not task[JUDGE_UNTIL] or task[JUDGE_UNTIL] <= now then free[#free + 1] = id end
+      end
+    end
+  end
+
+  suspectAll()
+  for from = 1, #ids, 1000 do
+    judgeable({ unpack(ids, from, math.min(from + 999, #ids)) })
+  end
+  local given = mine
+  if #mine == 0 then
+    given = { unpack(free, 1, math.min(limit, #free)) }
+    for _, id in ipairs(given) do
+      tasks[id][JUDGE_TOKEN], tasks[id][JUDGE_UNTIL] = token, now + leaseMs
+      dirty[id] = tasks[id]
+    end
+  end
+  write()
+  -- The parents that failed, in the order in which the task named them: id, name, state, …, empty for those who are gone.
+  local function failedParents(id)
+    local letters, list = edges.all(id), {}
+    for _, dependency in ipairs(edges.dependsOn(id)) do
+      local parent = dependency[1]
+      if letters[parent] == 'f' then
+        load({ parent })
+        local task = tasks[parent]
+        for _, value in ipairs({ parent, dependency[2], task and shapes[task[SHAPE]][NAME] or '', task and task[STATE] or '' }) do
+          list[#list + 1] = value
+        end
+      end
+    end
+    return list
+  end
+
+  local why, failed = {}, {}
+  for i, id in ipairs(given) do
+    why[i], failed[i] = reasons[id], reasons[id] == 'dependency_failed' and failedParents(id) or {}
+  end
+  return { describe(given), why, failed }
 end
-return { describe(given), why, failed }

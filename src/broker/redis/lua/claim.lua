@@ -2,8 +2,10 @@
 -- claim: queued → running under the caller's token, in order of priority and age.
 --
 -- ARGV[2] the request as JSON: { token, workerId, leaseMs, limit, queues: [[name, limit]] }
--- Answers now, the tasks, see describe, and their parents, see parents.lua.
+-- Answers now, and if there are any, the tasks, see describe, and their parents, see parents.lua.
 
-local ids, leaseUntil = claim(cjson.decode(ARGV[2]))
-write()
-return answerOf(ids, leaseUntil)
+return function()
+  local ids, leaseUntil = claim(cjson.decode(ARGV[2]))
+  write()
+  return answerOf(ids, leaseUntil)
+end

@@ -36,6 +36,7 @@ local function headsOf(ids)
   return heads, #heads > 1 and table.concat(headOfEach, ' ') or '', list
 end
 
+-- There are few, so that they may stay.
 local letterLists = {}
 
 -- Those letters that stand for a text.

@@ -9,7 +9,13 @@
 -- What this call has brought about: tasks with children and tasks with parents that ended, blocked ones to look at, and those that
 -- ended although nobody asked for them by name.
 -- `left` is how many children are looked at for the sake of parents: one script holds up everybody.
-local edges = { parents = {}, ended = {}, done = {}, blocked = {}, finished = {}, passed = {}, isOverdue = false, left = limits.releaseMax }
+local edges = {}
+
+function anew.edges()
+  edges.parents, edges.ended, edges.done = fresh(edges.parents), fresh(edges.ended), fresh(edges.done)
+  edges.blocked, edges.finished, edges.passed = fresh(edges.blocked), fresh(edges.finished), fresh(edges.passed)
+  edges.isOverdue, edges.left = false, limits.releaseMax
+end
 
 -- How an edge stands with its parent in this state; false for a parent that is gone.
 function edges.letterOf(state, onFailure)

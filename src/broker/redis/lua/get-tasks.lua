@@ -3,6 +3,8 @@
 --
 -- ARGV[2] ids. Answers those that are known, see describe.
 
-local ids = words(ARGV[2])
-crowdsOf(ids, nil, true)
-return describe(ids)
+return function()
+  local ids = words(ARGV[2])
+  crowdsOf(ids, nil, true)
+  return describe(ids)
+end

@@ -1,4 +1,6 @@
 #!lua flags=no-writes
 -- getWorkers: what the processes have said about themselves, see worker.lua.
 
-return workersSince('-inf')
+return function()
+  return workersSince('-inf')
+end

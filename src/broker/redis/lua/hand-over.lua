@@ -4,8 +4,12 @@
 -- ARGV[2 …] as accept.lua takes them, and the last one the claim as JSON, see claim.lua
 -- Answers as enqueue, and what a claim answers.
 
--- The claim looks for tasks where these have just been put.
-writeTasks()
-local ids, leaseUntil = claim(cjson.decode(ARGV[#ARGV]))
-write()
-return { letters, others, signals(), answerOf(ids, leaseUntil) }
+return function()
+  local letters, others, refusal = accept()
+  if refusal then return refusal end
+  -- The claim looks for tasks where these have just been put.
+  writeTasks()
+  local ids, leaseUntil = claim(cjson.decode(ARGV[#ARGV]))
+  write()
+  return { letters, others, signals(), answerOf(ids, leaseUntil) }
+end

@@ -7,10 +7,9 @@
 -- ARGV[8] the highest id of a command it has heard, ARGV[9] its answer to `stack` (JSON) or nothing
 -- Answers now, a letter for each beat (ok, cancel, lost), whether no server is alive, and the commands that wait: id, command, …
 
-local workerId, role, leaseMs = ARGV[2], ARGV[5], tonumber(ARGV[6])
+local workerId, role, leaseMs, heard
 local BEAT_ID, BEAT_TOKEN, BEAT_EPOCH, BEAT_RAN_MS, BEAT_PROGRESS, BEAT_LOGS, BEAT_CHECKPOINTS = 1, 2, 3, 4, 5, 6, 7
 
-local heard = tonumber(ARGV[8])
 -- Forgets the commands that were heard, and tells the others.
 local function hearCommands()
   local waiting, told, left = commandsFor(workerId), {}, {}
@@ -88,15 +87,18 @@ local function beatOne(beat)
   return task[CANCEL_AT] and 'c' or 'o'
 end
 
-local beats, ids, letters = cjson.decode(ARGV[7]), {}, {}
-for i, beat in ipairs(beats) do
-  ids[i] = beat[BEAT_ID]
+return function()
+  workerId, role, leaseMs, heard = ARGV[2], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[8])
+  local beats, ids, letters = cjson.decode(ARGV[7]), {}, {}
+  for i, beat in ipairs(beats) do
+    ids[i] = beat[BEAT_ID]
+  end
+  load(ids)
+  local commands = storePresence()
+  for i, beat in ipairs(beats) do
+    letters[i] = beatOne(beat)
+  end
+  write()
+  local servers = call('ZCOUNT', prefix .. 'servers', '(' .. string.format('%.0f', now - limits.presenceMs), '+inf')
+  return { now, table.concat(letters), servers == 0 and 1 or 0, commands }
 end
-load(ids)
-local commands = storePresence()
-for i, beat in ipairs(beats) do
-  letters[i] = beatOne(beat)
-end
-write()
-local servers = call('ZCOUNT', prefix .. 'servers', '(' .. string.format('%.0f', now - limits.presenceMs), '+inf')
-return { now, table.concat(letters), servers == 0 and 1 or 0, commands }

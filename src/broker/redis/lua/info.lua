@@ -1,5 +1,7 @@
 #!lua flags=no-writes
 -- info: the store's clock, and whose data this is.
 
-local store = call('HMGET', prefix .. 'store', 'incarnation', 'protocol')
-return { now, store[1], store[2] }
+return function()
+  local store = call('HMGET', prefix .. 'store', 'incarnation', 'protocol')
+  return { now, store[1], store[2] }
+end

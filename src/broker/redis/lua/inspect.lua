@@ -115,18 +115,20 @@ local function turnFact(id, task)
   return { text, ahead, name }
 end
 
-local ids, facts = words(ARGV[2]), {}
-load(ids, true)
-loadRules(ids)
-for _, id in ipairs(ids) do
-  local task = tasks[id]
-  if task then
-    local queue = shapes[task[SHAPE]][QUEUE]
-    local pause = gate.readQueue(queue, call('HGET', prefix .. 'queues', queue))
-    facts[#facts + 1] = {
-      pause, aheadOf(id, task), parentsOf(id), edges.count('waits', id), childrenOf(id), limitFacts(id),
-      gate.queueRules[queue] and limitFact(gate.QUEUE_MARK .. queue) or {}, turnFact(id, task),
-    }
+return function()
+  local ids, facts = words(ARGV[2]), {}
+  load(ids, true)
+  loadRules(ids)
+  for _, id in ipairs(ids) do
+    local task = tasks[id]
+    if task then
+      local queue = shapes[task[SHAPE]][QUEUE]
+      local pause = gate.readQueue(queue, call('HGET', prefix .. 'queues', queue))
+      facts[#facts + 1] = {
+        pause, aheadOf(id, task), parentsOf(id), edges.count('waits', id), childrenOf(id), limitFacts(id),
+        gate.queueRules[queue] and limitFact(gate.QUEUE_MARK .. queue) or {}, turnFact(id, task),
+      }
+    end
   end
+  return { now, describe(ids), workersSince('(' .. string.format('%.0f', now - limits.presenceMs)), facts }
 end
-return { now, describe(ids), workersSince('(' .. string.format('%.0f', now - limits.presenceMs)), facts }

@@ -8,12 +8,16 @@
 local RULE_NAME, RULE_MAX, RULE_COUNT, RULE_PER_MS = 1, 2, 3, 4
 
 -- Names of limits whose slot somebody had missed and this call has freed.
-local freed = {}
+local freed, slotsKeys
 -- `seen` is by name what is configured, the slots that are taken, the time at which all tokens are back; `left` how many hold its
 -- slots once those that were left in this call are gone; `queueRules` by queue the rule that all its tasks carry, false for none.
-local gate = { LIMITED = '!', QUEUE_MARK = '\1', seen = {}, left = {}, queueRules = {} }
+local gate = { LIMITED = '!', QUEUE_MARK = '\1' }
 
-local slotsKeys = {}
+function anew.limits()
+  freed, slotsKeys, gate.isAnySet, gate.isAnyRated = fresh(freed), fresh(slotsKeys), nil, nil
+  gate.seen, gate.left, gate.queueRules = fresh(gate.seen), fresh(gate.left), fresh(gate.queueRules)
+end
+
 local function slotsKey(name)
   local key = slotsKeys[name]
   if not key then

@@ -1,7 +1,11 @@
 -- A queue as a claim reads it: its first tasks, and those behind the ones that have to wait, with bounded work.
 
 -- Whether any task has rules or deadlines, any line a cursor, and whether several queues are claimed from: asked once a call.
-local lookFor = {}
+local lookFor
+
+function anew.line()
+  lookFor = fresh(lookFor)
+end
 
 -- A demanded queue: of its `limit` so many are left; `taken` says by rules how many were taken, `closed` which rules hold back for the
 -- rest of the call, `waiting` how many tasks were queued before it, `heldBack` how many of them carry such rules.

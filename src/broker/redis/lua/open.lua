@@ -4,19 +4,21 @@
 -- ARGV[2] the incarnation that a new namespace gets, ARGV[3] the protocol of this program.
 -- Answers incarnation and protocol of the store, and the commands that scripts need and this user may not run here.
 
--- With those of the client itself at the end.
-local needed = {
-  'DEL', 'EXISTS', 'HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HMGET', 'HRANDFIELD', 'HSET', 'HSETNX', 'HSTRLEN',
-  'LRANGE', 'RPUSH', 'SADD', 'SCARD', 'SISMEMBER', 'SMEMBERS', 'SREM', 'TIME', 'UNLINK', 'XADD', 'XRANGE', 'XTRIM', 'ZADD', 'ZCARD',
-  'ZCOUNT', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM', 'ZSCORE', 'SPUBLISH',
-}
-local forbidden, key = {}, prefix .. 'store'
-for _, command in ipairs(needed) do
-  if not redis.acl_check_cmd(command, key, key, key, key) then forbidden[#forbidden + 1] = command end
-end
-if #forbidden > 0 then return { '', '', forbidden } end
+return function()
+  -- With those of the client itself at the end.
+  local needed = {
+    'DEL', 'EXISTS', 'HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HMGET', 'HRANDFIELD', 'HSET', 'HSETNX', 'HSTRLEN',
+    'LRANGE', 'RPUSH', 'SADD', 'SCARD', 'SISMEMBER', 'SMEMBERS', 'SREM', 'TIME', 'UNLINK', 'XADD', 'XRANGE', 'XTRIM', 'ZADD', 'ZCARD',
+    'ZCOUNT', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM', 'ZSCORE', 'SPUBLISH',
+  }
+  local forbidden, key = {}, prefix .. 'store'
+  for _, command in ipairs(needed) do
+    if not redis.acl_check_cmd(command, key, key, key, key) then forbidden[#forbidden + 1] = command end
+  end
+  if #forbidden > 0 then return { '', '', forbidden } end
 
-call('HSETNX', prefix .. 'store', 'incarnation', ARGV[2])
-call('HSETNX', prefix .. 'store', 'protocol', ARGV[3])
-local store = call('HMGET', prefix .. 'store', 'incarnation', 'protocol')
-return { store[1], store[2], forbidden }
+  call('HSETNX', prefix .. 'store', 'incarnation', ARGV[2])
+  call('HSETNX', prefix .. 'store', 'protocol', ARGV[3])
+  local store = call('HMGET', prefix .. 'store', 'incarnation', 'protocol')
+  return { store[1], store[2], forbidden }
+end

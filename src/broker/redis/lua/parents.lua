@@ -53,5 +53,6 @@ local function parentsOfClaimed(ids)
 end
 
 local function answerOf(ids, leaseUntil)
+  if #ids == 0 then return { now } end
   return { now, describe(ids, leaseUntil), parentsOfClaimed(ids) }
 end

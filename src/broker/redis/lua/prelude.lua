@@ -1,4 +1,4 @@
--- What every script starts with: the store's clock, tasks by their ids, and one write of all that was changed.
+-- What every operation starts with: the store's clock, tasks by their ids, and one write of all that was changed.
 --
 -- KEYS[1] is the prefix `{namespace}:`. No script touches a key outside of it, so that a namespace is one hash slot.
 -- ARGV[1] is the incarnation that the caller knows, 32 characters, or dashes for whatever is there. With another's data, or none,
@@ -7,7 +7,15 @@
 -- Redis does not roll back. So a script reads and checks first, keeps what it wants in tables, and calls `write` at its
 -- end, where nothing is left that could fail. Payloads, results, errors and logs are opaque: they are never decoded.
 
-local prefix, call = KEYS[1], redis.call
+local prefix, ARGV, call
+
+-- The functions of a library stay from one call to the next, and so would what they keep: every part says here how a call begins it anew.
+local anew = {}
+
+-- Mostly a call leaves most tables empty, and to make one costs ten times as much as to look.
+local function fresh(list)
+  return (not list or next(list)) and {} or list
+end
 
 -- A row is what never changes of a task, a head what does; a task that nobody has touched has no head. Both begin with what tasks that
 -- came, or went on, together have in common, its length in two bytes before it: of a head the list of values below, of a row
@@ -27,30 +35,46 @@ local NAME, QUEUE, PRIORITY, TIMEOUT_MS, KEEP_MS, STRICT_CANCEL, IF_EXISTS, KEY_
 -- a group, h that others name it as a parent, a that its runs have left attempts or log lines.
 local besides = { e = 'errors', r = 'results', p = 'progress', c = 'checkpoints', w = 'words', l = 'rules', d = 'parents' }
 
-local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes', 'trimmed', 'incarnation')
-local whose = string.sub(ARGV[1], 1, 32)
-if whose ~= stored[5] and string.byte(whose) ~= 45 then return redis.error_reply('REPLACED by ' .. tostring(stored[5])) end
-local now = string.sub(ARGV[1], 33)
-local teller = string.byte(now) == 33 and string.sub(now, 2, 33)
-if teller then now = string.sub(now, 34) end
-if now == '' then
-  local time = call('TIME')
-  now = time[1] * 1000 + math.floor(time[2] / 1000)
-end
-now = math.max(tonumber(now), tonumber(stored[1]) or 0)
-local seq, shapeCount, trimmed = tonumber(stored[2]) or 0, tonumber(stored[3]) or 0, tonumber(stored[4]) or 0
-
+-- The time of the call and who is to be told by it; whose data this is, the last event, the last shape, and up to where events were trimmed.
+local now, teller, incarnation, seq, shapeCount, trimmed
 -- What `write` will do: fields of hashes, members of sorted sets and sets (false is gone), sums, ends of lists, whole keys
 -- that go.
-local puts, scores, members, sums, pushes, gone = {}, {}, {}, {}, {}, {}
+local puts, scores, members, sums, pushes, gone
 -- Tasks as they are now, false for unknown ones; which of them have a new head; rows as they are stored; what heads have in common by task;
 -- keys and groups, packed and each by itself.
-local tasks, dirty, rows, packed, owns, ownKeys, ownGroups = {}, {}, {}, {}, {}, {}, {}
-local shapes, shapeTexts = {}, {}
+local tasks, dirty, rows, packed, owns, ownKeys, ownGroups
+local shapes, shapeTexts
 -- By kind: groups of { what the items share …, their ids }.
-local events = {}
+local events
 -- For whoever waits: queues that got work, each once, and the time of the first task that was scheduled.
-local work, hasWork, firstDueAt = {}, {}, nil
+local work, hasWork, firstDueAt
+
+function anew.prelude()
+  puts, scores, members, sums = fresh(puts), fresh(scores), fresh(members), fresh(sums)
+  pushes, gone, events, work, hasWork, firstDueAt = fresh(pushes), fresh(gone), fresh(events), fresh(work), fresh(hasWork), nil
+  tasks, dirty, rows, packed = fresh(tasks), fresh(dirty), fresh(rows), fresh(packed)
+  owns, ownKeys, ownGroups, shapes, shapeTexts = fresh(owns), fresh(ownKeys), fresh(ownGroups), fresh(shapes), fresh(shapeTexts)
+end
+
+-- Answers the error for a caller who means another's data.
+local function begin(keys, args)
+  prefix, ARGV, call = keys[1], args, redis.call
+  local stored = call('HMGET', prefix .. 'store', 'now', 'seq', 'shapes', 'trimmed', 'incarnation')
+  local whose, given = string.sub(ARGV[1], 1, 32), string.sub(ARGV[1], 33)
+  incarnation = stored[5]
+  if whose ~= incarnation and string.byte(whose) ~= 45 then return redis.error_reply('REPLACED by ' .. tostring(incarnation)) end
+  teller = string.byte(given) == 33 and string.sub(given, 2, 33)
+  if teller then given = string.sub(given, 34) end
+  if given == '' then
+    local time = call('TIME')
+    given = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  now = math.max(tonumber(given), tonumber(stored[1]) or 0)
+  seq, shapeCount, trimmed = tonumber(stored[2]) or 0, tonumber(stored[3]) or 0, tonumber(stored[4]) or 0
+  for _, make in pairs(anew) do
+    make()
+  end
+end
 
 -- `unpack` fails near 8,000 values.
 local function variadic(command, name, values)

@@ -17,11 +17,13 @@ local function removeOne(id)
   return 'removed'
 end
 
-local ids, answers = words(ARGV[2]), {}
-load(ids, true)
-for i, id in ipairs(ids) do
-  answers[i] = removeOne(id)
+return function()
+  local ids, answers = words(ARGV[2]), {}
+  load(ids, true)
+  for i, id in ipairs(ids) do
+    answers[i] = removeOne(id)
+  end
+  release()
+  write()
+  return answers
 end
-release()
-write()
-return answers

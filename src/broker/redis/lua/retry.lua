@@ -63,11 +63,13 @@ local function retryOne(id)
   return state .. ' ' .. task[GENERATION]
 end
 
-local ids, answers = words(ARGV[2]), {}
-load(ids)
-for i, id in ipairs(ids) do
-  answers[i] = retryOne(id)
+return function()
+  local ids, answers = words(ARGV[2]), {}
+  load(ids)
+  for i, id in ipairs(ids) do
+    answers[i] = retryOne(id)
+  end
+  release()
+  write()
+  return { answers, signals() }
 end
-release()
-write()
-return { answers, signals() }

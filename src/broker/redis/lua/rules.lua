@@ -3,7 +3,11 @@
 -- it is too low, and the claim looks through them.
 
 -- By the ids of tasks; by texts.
-local rulesOf, rulesRead = {}, {}
+local rulesOf, rulesRead
+
+function anew.rules()
+  rulesOf, rulesRead = fresh(rulesOf), fresh(rulesRead)
+end
 
 -- Reads the rules of those of the tasks that have any. Many have the same.
 local function loadRules(ids)

@@ -1,7 +1,12 @@
 -- Schedules: `schedules` has what is stored of one by its name, a packed list; `definitions` of them, which are opaque, are the texts
 -- of `scheduleTexts`. `scheduleNames` is their order, `schedulesDue` the order in which they are to be fired.
 
-local schedules = { found = {} }
+local schedules = {}
+
+function anew.schedule()
+  schedules.found = fresh(schedules.found)
+end
+
 -- `times` is the part of a definition that says when it is due; `recent` a list of { at, until, count, skipped, taskId, asked,
 -- recordedAt }, the newest first. False for none.
 local S_VERSION, S_NEXT_AT, S_DUE_AT, S_PAUSE, S_LAST_TASK, S_CREATED_AT, S_CHANGED_AT, S_TIMES, S_RECENT = 1, 2, 3, 4, 5, 6, 7, 8, 9

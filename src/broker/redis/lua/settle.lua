@@ -13,10 +13,7 @@
 local FORM_TOKEN, FORM_TO, FORM_REASON, FORM_CHARGE, FORM_MS, FORM_RAN_MS, FORM_EPOCH = 1, 2, 3, 4, 5, 6, 7
 local counters = { crash = CRASHES, interruption = INTERRUPTIONS, snooze = SNOOZES }
 
-local forms, ids, formOf, extras = cjson.decode(ARGV[2]), cjson.decode(ARGV[3]), words(ARGV[4]), {}
-for _, extra in ipairs(cjson.decode(ARGV[5])) do
-  extras[extra[1]] = extra
-end
+local forms, ids, formOf, extras
 
 local function isDiverted(task, form)
   if not task[CANCEL_AT] or form[FORM_TO] == 'cancelled' then return false end
@@ -141,66 +138,72 @@ local function settleCrowd(who, task, places)
   return diverts and 'v' or 'd'
 end
 
--- Who share a crowd: settlements of one form that all have a result or all have none. A task goes alone when something is said of it alone or
--- twice, and when others of this call may change it too: what is spawned, or parents that it waits for.
-local bits, letters, again, seen, isTwice, limited = {}, {}, {}, {}, {}, {}
-for i, id in ipairs(ids) do
-  if seen[id] then
-    isTwice[id], again[#again + 1] = true, i
+return function()
+  forms, ids, formOf, extras = cjson.decode(ARGV[2]), cjson.decode(ARGV[3]), words(ARGV[4]), {}
+  for _, extra in ipairs(cjson.decode(ARGV[5])) do
+    extras[extra[1]] = extra
   end
-  seen[id] = true
-end
-for i, id in ipairs(ids) do
-  bits[i], letters[i] = 2 * tonumber(formOf[i] or 1) + (ARGV[7 + i] == '' and 1 or 0), 'u'
-  if extras[i] or isTwice[id] or ARGV[7] ~= '' then bits[i] = -i end
-end
-for _, i in ipairs(again) do
-  bits[i] = false
-end
-local crowds = crowdsOf(ids, bits)
-for _, crowd in ipairs(crowds) do
-  for _, id in ipairs(has(crowd.task, 'l') and crowd.ids or {}) do
-    limited[#limited + 1] = id
-  end
-end
-loadRules(limited)
-for _, crowd in ipairs(crowds) do
-  if crowd.task[STATE] == 'blocked' then
-    for i, id in ipairs(crowd.ids) do
-      tasks[id] = { unpack(crowd.task) }
-      letters[crowd.places[i]] = settleCrowd({ id }, tasks[id], { crowd.places[i] })
+  -- Who share a crowd: settlements of one form that all have a result or all have none. A task goes alone when something is said of it alone or
+  -- twice, and when others of this call may change it too: what is spawned, or parents that it waits for.
+  local bits, letters, again, seen, isTwice, limited = {}, {}, {}, {}, {}, {}
+  for i, id in ipairs(ids) do
+    if seen[id] then
+      isTwice[id], again[#again + 1] = true, i
     end
-  else
-    local letter = settleCrowd(crowd.ids, crowd.task, crowd.places)
-    for _, place in ipairs(crowd.places) do
-      letters[place] = letter
+    seen[id] = true
+  end
+  for i, id in ipairs(ids) do
+    bits[i], letters[i] = 2 * tonumber(formOf[i] or 1) + (ARGV[7 + i] == '' and 1 or 0), 'u'
+    if extras[i] or isTwice[id] or ARGV[7] ~= '' then bits[i] = -i end
+  end
+  for _, i in ipairs(again) do
+    bits[i] = false
+  end
+  local crowds = crowdsOf(ids, bits)
+  for _, crowd in ipairs(crowds) do
+    for _, id in ipairs(has(crowd.task, 'l') and crowd.ids or {}) do
+      limited[#limited + 1] = id
     end
   end
-end
-for _, i in ipairs(again) do
-  if tasks[ids[i]] then letters[i] = settleCrowd({ ids[i] }, tasks[ids[i]], { i }) end
-end
-
-if ARGV[7] ~= '' then
-  local forms, ids, formOf, extras, owners = unpack(cjson.decode(ARGV[7]))
-  local batch = { forms = forms, ids = ids, formOf = words(formOf), extras = {}, skips = {}, unknown = 'fail' }
-  batch.offset = 7 + #letters
-  for _, extra in ipairs(extras) do
-    batch.extras[extra[1]] = extra
+  loadRules(limited)
+  for _, crowd in ipairs(crowds) do
+    if crowd.task[STATE] == 'blocked' then
+      for i, id in ipairs(crowd.ids) do
+        tasks[id] = { unpack(crowd.task) }
+        letters[crowd.places[i]] = settleCrowd({ id }, tasks[id], { crowd.places[i] })
+      end
+    else
+      local letter = settleCrowd(crowd.ids, crowd.task, crowd.places)
+      for _, place in ipairs(crowd.places) do
+        letters[place] = letter
+      end
+    end
   end
-  for i, owner in ipairs(owners) do
-    batch.skips[i] = letters[owner] ~= 'd'
+  for _, i in ipairs(again) do
+    if tasks[ids[i]] then letters[i] = settleCrowd({ ids[i] }, tasks[ids[i]], { i }) end
   end
-  local _, _, refusal = arrivals.store(batch)
-  if refusal then return { 'refused', refusal } end
-end
-release()
 
-local claimed, leaseUntil = {}, nil
-if ARGV[6] ~= '' then
-  -- The claim looks for tasks where these settlements have just put them.
-  writeTasks()
-  claimed, leaseUntil = claim(cjson.decode(ARGV[6]))
+  if ARGV[7] ~= '' then
+    local spawnForms, spawned, formOfEach, others, owners = unpack(cjson.decode(ARGV[7]))
+    local batch = { forms = spawnForms, ids = spawned, formOf = words(formOfEach), extras = {}, skips = {}, unknown = 'fail' }
+    batch.offset = 7 + #letters
+    for _, extra in ipairs(others) do
+      batch.extras[extra[1]] = extra
+    end
+    for i, owner in ipairs(owners) do
+      batch.skips[i] = letters[owner] ~= 'd'
+    end
+    local _, _, refusal = arrivals.store(batch)
+    if refusal then return { 'refused', refusal } end
+  end
+  release()
+
+  local claimed, leaseUntil = {}, nil
+  if ARGV[6] ~= '' then
+    -- The claim looks for tasks where these settlements have just put them.
+    writeTasks()
+    claimed, leaseUntil = claim(cjson.decode(ARGV[6]))
+  end
+  write()
+  return { table.concat(letters), next(freed) and 1 or 0, signals(), answerOf(claimed, leaseUntil) }
 end
-write()
-return { table.concat(letters), next(freed) and 1 or 0, signals(), answerOf(claimed, leaseUntil) }

@@ -7,11 +7,18 @@
 -- `entries` is by queue and group what this call knows of a group there: { queue, group, turn, since, before, size, delta, base, isMoved };
 -- no turn when it is not known, `before` its member in `standing` as it was, `size` how many of it were queued before the call, `seen` how
 -- many of these a claim has read, `delta` how many came and left, `base` the delta when that was last looked at.
-local turns = { rounds = {}, entries = {}, touched = {}, settings = {}, claimedFrom = {} }
+local turns = {}
 local TURN_PRICE = 10080
 
+local queueKeys, lineKeys
+
+function anew.turns()
+  turns.rounds, turns.entries, turns.touched = fresh(turns.rounds), fresh(turns.entries), fresh(turns.touched)
+  turns.settings, turns.claimedFrom, turns.sinceTexts = fresh(turns.settings), fresh(turns.claimedFrom), fresh(turns.sinceTexts)
+  turns.isAnySet, queueKeys, lineKeys = nil, fresh(queueKeys), fresh(lineKeys)
+end
+
 -- User-chosen names enter key names hashed.
-local queueKeys = {}
 local function queueKey(name)
   local key = queueKeys[name]
   if not key then
@@ -22,7 +29,6 @@ local function queueKey(name)
 end
 
 -- The tasks of one group of a queue, or those without one.
-local lineKeys = {}
 local function lineKey(queue, group)
   if not group or group == '' then return queueKey(queue) end
   local ofQueue = lineKeys[queue]
@@ -67,7 +73,6 @@ function turns.entryOf(queue, group, turn, since)
 end
 
 -- Many stand since the same time.
-turns.sinceTexts = {}
 function turns.memberOf(group, since)
   local text = turns.sinceTexts[since] or string.format('%016.0f', since)
   turns.sinceTexts[since] = text
@@ -182,5 +187,5 @@ function turns.write()
       call('UNLINK', key .. ':turns')
     end
   end
-  turns.entries, turns.touched, turns.claimedFrom = {}, {}, {}
+  turns.entries, turns.touched, turns.claimedFrom = fresh(turns.entries), fresh(turns.touched), fresh(turns.claimedFrom)
 end

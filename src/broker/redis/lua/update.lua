@@ -38,14 +38,16 @@ local function updateOne(change)
   return 'updated ' .. task[STATE]
 end
 
-local changes, ids, answers = cjson.decode(ARGV[2]), {}, {}
-for i, change in ipairs(changes) do
-  ids[i] = change.id
+return function()
+  local changes, ids, answers = cjson.decode(ARGV[2]), {}, {}
+  for i, change in ipairs(changes) do
+    ids[i] = change.id
+  end
+  load(ids, true)
+  for i, change in ipairs(changes) do
+    answers[i] = updateOne(change)
+  end
+  release()
+  write()
+  return { answers, signals() }
 end
-load(ids, true)
-for i, change in ipairs(changes) do
-  answers[i] = updateOne(change)
-end
-release()
-write()
-return { answers, signals() }

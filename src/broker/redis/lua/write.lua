@@ -116,7 +116,8 @@ local function writeTasks()
     variadic('RPUSH', name, texts)
   end
   if #gone > 0 then call('DEL', unpack(gone)) end
-  puts, scores, members, pushes, gone, dirty = {}, {}, {}, {}, {}, {}
+  puts, scores, members = fresh(puts), fresh(scores), fresh(members)
+  pushes, gone, dirty = fresh(pushes), fresh(gone), fresh(dirty)
   turns.write()
 end
 
