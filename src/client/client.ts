@@ -24,7 +24,7 @@ export type ClientBroker = Pick<
 >;
 
 /** What a client needs of a store. */
-export interface ClientStore extends Pick<Store, 'close'> {
+export interface ClientStore extends Pick<Store, 'close' | 'isParallel'> {
   readonly broker: ClientBroker;
   /** Where its dashboard is, for the handles' `url`. */
   readonly url?: string;
@@ -63,7 +63,7 @@ export function makeClient(options: ClientOptions): Client {
   const { clock = systemClock, chance = systemChance, ready = async () => undefined } = options;
   const store = createStoreOpener(options.open);
   const ids = createIds(clock, chance);
-  const batcher = createEnqueueBatcher(store.broker);
+  const batcher = createEnqueueBatcher(store.broker, { isParallel: store.isParallel });
   const context: HandleContext = { open: store.broker, waiter: createWaiter(store.broker, clock), url: store.url };
 
   return {
@@ -98,9 +98,11 @@ export function makeClient(options: ClientOptions): Client {
 function createStoreOpener(open: () => Promise<ClientStore>): {
   broker(): Promise<ClientBroker>;
   url(): string;
+  isParallel(): boolean;
   close(): Promise<void>;
 } {
   let url = urlDefault;
+  let isParallel = false;
   let opened: Promise<ClientStore> | null = null;
   let closing: Promise<void> | null = null;
 
@@ -119,9 +121,11 @@ function createStoreOpener(open: () => Promise<ClientStore>): {
       });
       const store = await opened;
       url = store.url?.replace(/\/+$/, '') ?? urlDefault;
+      isParallel = store.isParallel === true;
       return store.broker;
     },
     url: () => url,
+    isParallel: () => isParallel,
     close() {
       closing ??= closeOpened();
       return closing;

@@ -24,23 +24,49 @@ interface Entry {
 
 type Bounds = Pick<Limits, 'batchMax' | 'batchBytesMax' | 'enqueueWaitingMax'>;
 
+export interface BatcherOptions {
+  /** Whether calls may overlap in the store that is open: then two are under way at most, else one. */
+  readonly isParallel?: () => boolean;
+  readonly bounds?: Bounds;
+}
+
 /** Makes a batcher over the broker that `open` gives; `open` is asked before each call and should remember its answer. */
 export function createEnqueueBatcher(
   open: () => Promise<Pick<Broker, 'enqueue'>>,
-  bounds: Bounds = limits,
+  { isParallel = () => false, bounds = limits }: BatcherOptions = {},
 ): EnqueueBatcher {
   let waiting: Entry[] = [];
-  let sending = false;
+  const sent = new Set<readonly Entry[]>();
+  let isAsked = false;
 
-  async function sendAll(): Promise<void> {
-    // One microtask, so that enqueues of the same tick already share the first call.
-    await null;
-    while (waiting.length > 0) {
-      const batch = firstBatch(waiting, bounds);
+  /** One microtask later, so that enqueues of the same tick already share the first call. */
+  function ask(): void {
+    if (isAsked) return;
+    isAsked = true;
+    void Promise.resolve().then(() => {
+      isAsked = false;
+      sendNext();
+    });
+  }
+
+  function sendNext(): void {
+    for (let most = nextMost(); most > 0 && waiting.length > 0; most = nextMost()) {
+      const batch = firstBatch(waiting, { ...bounds, batchMax: Math.min(most, bounds.batchMax) });
       waiting = waiting.slice(batch.length);
-      await send(open, batch);
+      sent.add(batch);
+      void send(open, batch).then(() => {
+        sent.delete(batch);
+        if (waiting.length > 0) sendNext();
+      });
     }
-    sending = false;
+  }
+
+  /** How many may go now. Many go as two calls: the store works on one while the other is made, or answered. */
+  function nextMost(): number {
+    const isWorthTwo = waiting.length >= limits.enqueueAsideMin && isParallel();
+    if (sent.size === 0) return isWorthTwo ? Math.max(limits.enqueueAsideMin, Math.ceil(waiting.length / 2)) : Infinity;
+    const isOrdered = [...sent].some(hasKey) && hasKey(waiting);
+    return sent.size === 1 && isWorthTwo && !isOrdered ? Infinity : 0;
   }
 
   return {
@@ -49,11 +75,14 @@ export function createEnqueueBatcher(
         if (waiting.length >= bounds.enqueueWaitingMax)
           return reject(taskFlowError('ENQUEUE_OVERLOADED', { max: bounds.enqueueWaitingMax }));
         waiting.push({ task, bytes: bytesOf(task.payload, bounds), resolve, reject });
-        if (sending) return;
-        sending = true;
-        void sendAll();
+        ask();
       }),
   };
+}
+
+/** Whether their order may matter: the last of several under one key may be the one that counts. */
+function hasKey(entries: readonly Entry[]): boolean {
+  return entries.some(({ task }) => task.key !== null);
 }
 
 /** Sends a batch and answers every entry. When the broker refuses it for its content, halves are sent until the refused task stands alone. */

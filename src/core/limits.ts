@@ -244,6 +244,8 @@ export const limits = {
   postgresPoolMax: 100,
   /** So many settlements that wait behind a call are worth one of their own, where calls may overlap. */
   settleAsideMin: 50,
+  /** So many tasks that are enqueued one by one at the same time are worth a second call, where calls may overlap. */
+  enqueueAsideMin: 25,
   /** Longest back-off of a loop whose store fails: the work resumes within this time of its return. */
   backoffMaxMs: 5_000,
   /** Memory of a process of an isolated task, MB: of its values, and with all that Node itself and buffers need. */

@@ -3,7 +3,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Redis } from 'ioredis';
 import { freePort } from './free-port.ts';
 import { findRedis, installLine } from './programs.ts';
 import { isListening, type Server, startServer } from './throw-away.ts';
@@ -40,9 +39,4 @@ export async function startRedis(settings: readonly string[] = []): Promise<Redi
       await server.restart();
     },
   };
-}
-
-/** Makes a server forget all functions and scripts, as one does that takes over without them. */
-export async function forgetScripts(redis: Redis): Promise<void> {
-  await Promise.all([redis.call('FUNCTION', 'FLUSH'), redis.script('FLUSH')]);
 }

@@ -19,3 +19,8 @@ export function createAdmin(url: string, namespace: string): Admin {
     }
   };
 }
+
+/** Makes a server forget all functions and scripts, as one does that takes over without them. */
+export async function forgetScripts(redis: Redis): Promise<void> {
+  await Promise.all([redis.call('FUNCTION', 'FLUSH'), redis.script('FLUSH')]);
+}

@@ -3,7 +3,8 @@
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { type FaultProxy, startFaultProxy } from '../../src/servers/fault-proxy.ts';
-import { forgetScripts, type RedisServer, startRedis } from '../../src/servers/redis.ts';
+import { type RedisServer, startRedis } from '../../src/servers/redis.ts';
+import { forgetScripts } from '../../src/torture/redis-admin.ts';
 import { machineMs, readClientLog, readEffects } from '../e2e/logs.ts';
 import { until } from '../e2e/processes.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';

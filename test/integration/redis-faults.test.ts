@@ -7,7 +7,8 @@ import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/red
 import { limits } from '../../src/core/limits.ts';
 import { type Clock, systemClock } from '../../src/core/time.ts';
 import { startFaultProxy } from '../../src/servers/fault-proxy.ts';
-import { forgetScripts, startRedis } from '../../src/servers/redis.ts';
+import { startRedis } from '../../src/servers/redis.ts';
+import { forgetScripts } from '../../src/torture/redis-admin.ts';
 import { claimRequest, finish, newTask, sampleId, sampleToken, settlement, startAt } from '../conformance/samples.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
 import { declareLostReplies, repeat } from './lost-replies.ts';

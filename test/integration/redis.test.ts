@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import { type Clock, systemClock } from '../../src/core/time.ts';
-import { forgetScripts, startRedis } from '../../src/servers/redis.ts';
+import { startRedis } from '../../src/servers/redis.ts';
+import { forgetScripts } from '../../src/torture/redis-admin.ts';
 import {
   beat,
   claimRequest,
