@@ -6,14 +6,14 @@ import type { TaskBody } from '../broker.ts';
 import type { Connection } from './connection.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import {
-  createRawReader,
   type Described,
   type RawTasks,
-  readRawHeads,
+  readRawTasks,
   readShape,
   readTasks,
   type Shape,
   shapeIdOf,
+  taskOfRaw,
 } from './rows.ts';
 
 /** In the order of the ids, as many as fit; `null` for one that is not there. */
@@ -45,24 +45,21 @@ function repeated(
 /** By place, of the first ids as many as fit; `undefined` for a task of which more has to be read. */
 type Bodies = (TaskBody | null | undefined)[];
 
-type Raw = readonly [RawTasks['heads'], RawTasks['rows'], RawTasks['results']];
-
 async function plainBodies(connection: Connection, ids: readonly string[]): Promise<Bodies> {
-  const [heads, rows, results] = await connection.run<Raw>('raw-bodies', [ids.join(' ')]);
-  const raw = { ids, heads, rows, results };
-  const plain = readRawHeads(raw);
-  const shapes = await getShapes(connection, new Set(plain.flatMap((head) => (head === null ? [] : shapeIdOf(head)))));
-  const read = createRawReader(raw);
-  return rows.map((row, place) => {
-    if (row === null) return null;
-    const head = plain[place] ?? null;
+  const found = readRawTasks(await connection.run<RawTasks>('raw-bodies', [ids.join(' ')]));
+  const shapeIds = new Set<number>();
+  for (const task of found) if (task?.head != null) shapeIds.add(shapeIdOf(task.head));
+  const shapes = await getShapes(connection, shapeIds);
+  return found.map((raw, place) => {
+    if (raw === null) return null;
     // Without a shape the last task of it is gone by now.
-    const shape = head === null ? undefined : shapes.get(shapeIdOf(head));
-    return head === null || shape === undefined
-      ? undefined
-      : { task: read(place, head, shape), attempts: [], logs: [] };
+    const shape = raw.head === null ? undefined : shapes.get(shapeIdOf(raw.head));
+    if (raw.head === null || shape === undefined) return undefined;
+    return { task: taskOfRaw(ids[place] ?? '', raw, raw.head, shape), attempts: nothing, logs: nothing };
   });
 }
+
+const nothing: readonly never[] = [];
 
 async function getShapes(connection: Connection, shapeIds: ReadonlySet<number>): Promise<ReadonlyMap<number, Shape>> {
   if (shapeIds.size === 0) return new Map();

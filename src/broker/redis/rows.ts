@@ -13,7 +13,7 @@ import type {
   Task,
   TaskError,
 } from '../../core/task.ts';
-import { type Packed, unpack } from './packed.ts';
+import { createTextReader, type Packed, type TextPlace, unpack } from './packed.ts';
 
 /** See lua/prelude.lua. Lua has no null in a list, and no empty list: false stands for both. */
 export type Shape = readonly [
@@ -84,39 +84,69 @@ export type Described = readonly [
   asides: readonly (Buffer | readonly (Buffer | null)[])[],
 ];
 
-/** Tasks as they lie in the store, by place: what lua/raw-bodies.lua answers. */
-export interface RawTasks {
-  readonly ids: readonly string[];
-  /** `null` where nobody has touched it since it came. */
-  readonly heads: readonly (Buffer | null)[];
-  /** `null` where there is no task. */
-  readonly rows: readonly (Buffer | null)[];
-  readonly results: readonly (Buffer | null)[];
-}
+/** Tasks as they lie in the store: what lua/raw-bodies.lua answers. */
+export type RawTasks = readonly [
+  count: number,
+  heads: readonly Buffer[],
+  headOf: Buffer,
+  rows: Buffer,
+  results: Buffer,
+];
 
-/** What is the same of many tasks: `null` for one that has more than a result beside it, a lease or attempts, or is not there. */
+/** What is the same of many tasks: `null` for one that has more than a result beside it, a lease or attempts. */
 export type RawHead = readonly Packed[] | null;
+
+/** One of them, in the order in which they were asked for. */
+export interface RawTask {
+  readonly head: RawHead;
+  readonly row: Row;
+  readonly result: string | null;
+}
 
 /** Letters that stand for no text, or for a result. */
 const plainLetters = /^[kghr]*$/;
 
-/** The heads by place; those of neighbours are read once. */
-export function readRawHeads({ heads, rows }: RawTasks): readonly RawHead[] {
-  const known = new Map<string, RawHead>();
-  return rows.map((row, place) => {
+/** `null` where there is no task. What neighbours have in common is read once. */
+export function readRawTasks([count, headTexts, headOf, rowTexts, resultTexts]: RawTasks): readonly (RawTask | null)[] {
+  const heads = headTexts.map((head) => plainHead(unpack(head, 1, 2).values[0] as readonly Packed[]));
+  const { values: numbers } = unpack(headOf, count);
+  const [nextRow, nextResult] = [createTextReader(rowTexts), createTextReader(resultTexts)];
+  const readRow = createRowReader();
+  const readResult = createAlikeReader();
+  const headOfRow = createFreshHeads();
+  return numbers.map((number) => {
+    const [row, result] = [nextRow(), nextResult()];
     if (row === null) return null;
-    const head = heads[place] ?? null;
-    const text = head ?? row;
-    const common = text.toString('latin1', 2, text.readUInt16BE(0) + 2);
-    let found = known.get(common);
-    if (found === undefined) {
-      found = plainHead(
-        head === null ? freshHead(unpack(row, 6, 2).values) : (unpack(head, 1, 2).values[0] as readonly Packed[]),
-      );
-      known.set(common, found);
-    }
-    return found;
+    const read = readRow(rowTexts, row.start, row.end);
+    const head = number === 0 ? headOfRow(read.common) : (heads[(number as number) - 1] ?? null);
+    const text = result !== null && head !== null && hasResult(head) ? readResult(resultTexts, result) : null;
+    return { head, row: read, result: text };
   });
+}
+
+/** Rows of neighbours have the same list in common. */
+function createFreshHeads(): (common: readonly Packed[]) => RawHead {
+  let last: readonly Packed[] | null = null;
+  let head: RawHead = null;
+  return (common) => {
+    if (common !== last) [last, head] = [common, plainHead(freshHead(common))];
+    return head;
+  };
+}
+
+function hasResult(head: readonly Packed[]): boolean {
+  return (head[asidePlace] as string).includes('r');
+}
+
+/** Reads texts of which one is mostly as the last: that is then not made again. */
+function createAlikeReader(): (bytes: Buffer, place: TextPlace) => string {
+  let [lastStart, lastEnd, text] = [0, 0, ''];
+  return (bytes, { start, end }) => {
+    if (end - start !== lastEnd - lastStart || bytes.compare(bytes, lastStart, lastEnd, start, end) !== 0) {
+      [lastStart, lastEnd, text] = [start, end, bytes.toString('utf8', start, end)];
+    }
+    return text;
+  };
 }
 
 function plainHead(head: readonly Packed[]): RawHead {
@@ -127,22 +157,10 @@ export function shapeIdOf(head: readonly Packed[]): number {
   return head[1] as number;
 }
 
-/** Reads a task of which nothing lies anywhere else. */
-export function createRawReader({ ids, rows, results }: RawTasks) {
-  const readRow = createRowReader();
-  return (place: number, head: readonly Packed[], shape: Shape): Task => {
-    const hasResult = (head[asidePlace] as string).includes('r');
-    const result = hasResult ? results[place] : undefined;
-    return readTask({
-      id: ids[place] ?? '',
-      head,
-      row: readRow(rows[place] ?? noRow),
-      leaseUntil: 0,
-      shape,
-      asides: result == null ? nothingAside : { r: [result.toString()] },
-      place: 0,
-    });
-  };
+/** A task of which nothing lies anywhere else. */
+export function taskOfRaw(id: string, { row, result }: RawTask, head: readonly Packed[], shape: Shape): Task {
+  const asides = result === null ? nothingAside : { r: [result] };
+  return readTask({ id, head, row, leaseUntil: 0, shape, asides, place: 0 });
 }
 
 const nothingAside: Asides = {};
@@ -186,7 +204,7 @@ export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, a
       return readTask({
         id,
         head,
-        row: readRow(rows[place] ?? noRow),
+        row: readRow(rows[place] ?? noRow, 0),
         leaseUntil,
         shape,
         asides,
@@ -218,8 +236,9 @@ function spread(
 
 const noRow = Buffer.alloc(0);
 
+/** As it is stored, with the values that it has in common with others. */
 interface Row {
-  readonly createdAt: number;
+  readonly common: readonly Packed[];
   readonly key: string | null;
   readonly group: string | null;
   readonly more: More;
@@ -230,27 +249,38 @@ const noMore: More = [null, null, null];
 /** No key, no group and no more, as a number of three bytes. */
 const nothingOwn = 0xc2c2c2;
 
-/** Reads rows as lua/prelude.lua has them. */
-function createRowReader(): (row: Buffer) => Row {
-  const times = new Map<string, number>();
-  return (row) => {
-    const end = row.readUInt16BE(0) + 2;
-    const common = row.toString('latin1', 2, end);
-    const createdAt = times.get(common) ?? (unpack(row, 2, 2).values[1] as number);
-    times.set(common, createdAt);
-    if (row.readUIntBE(end, 3) === nothingOwn)
-      return { createdAt, key: null, group: null, more: noMore, payload: row.toString('utf8', end + 3) };
-    const own = unpack(row, 3, end);
-    const [key, group, more] = own.values as readonly [string | false, string | false, string | false];
+/** Reads rows as lua/prelude.lua has them, between two places of `bytes`. */
+function createRowReader(): (bytes: Buffer, start: number, end?: number) => Row {
+  const commons = new Map<string, readonly Packed[]>();
+  let lastText: Buffer = noRow;
+  let last: readonly Packed[] = [];
+  const commonOf = (bytes: Buffer, start: number, end: number): readonly Packed[] => {
+    if (lastText.length === end - start && lastText.compare(bytes, start, end) === 0) return last;
+    const name = bytes.toString('latin1', start, end);
+    last = commons.get(name) ?? unpack(bytes, commonLength, start).values;
+    commons.set(name, last);
+    lastText = bytes.subarray(start, end);
+    return last;
+  };
+  return (bytes, start, end = bytes.length) => {
+    const own = start + 2 + bytes.readUInt16BE(start);
+    const common = commonOf(bytes, start + 2, own);
+    if (bytes.readUIntBE(own, 3) === nothingOwn)
+      return { common, key: null, group: null, more: noMore, payload: bytes.toString('utf8', own + 3, end) };
+    const { values, end: before } = unpack(bytes, 3, own);
+    const [key, group, more] = values as readonly [string | false, string | false, string | false];
     return {
-      createdAt,
+      common,
       key: key === false ? null : key,
       group: group === false ? null : group,
       more: more === false ? noMore : (JSON.parse(more) as More),
-      payload: row.toString('utf8', own.end),
+      payload: bytes.toString('utf8', before, end),
     };
   };
 }
+
+/** Shape, createdAt, dueAt, startBy, expiresAt, aside. */
+const commonLength = 6;
 
 interface Found {
   readonly id: string;
@@ -305,7 +335,7 @@ function readTask({ id, head, row, leaseUntil, shape, asides, place }: Found): T
     checkpoints: asides.c?.[place] === undefined ? [] : readCheckpoints(asides.c?.[place]),
     result: asides.r?.[place] ?? null,
     error: asides.e?.[place] === undefined ? null : (JSON.parse(asides.e?.[place]) as TaskError),
-    createdAt: row.createdAt,
+    createdAt: row.common[1] as number,
     dueAt: head[10] as number,
     startBy: time(head[11]),
     expiresAt: time(head[12]),
