@@ -14,3 +14,6 @@ export const outages: readonly Outage[] = (process.env.OUTAGES ?? '1s')
   .map((words) => ({ words, ms: parseDuration(words, 'OUTAGES') }));
 
 export const longestMs = Math.max(...outages.map(({ ms }) => ms));
+
+/** How long a record is away while many tasks come: half a minute in continuous integration. */
+export const recordAwayMs = Math.min(120_000, 3 * longestMs);

@@ -8,7 +8,7 @@ import { until } from '../e2e/processes.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
 import { cutCalls, silence } from './network.ts';
-import { longestMs, outages } from './outages.ts';
+import { outages, recordAwayMs } from './outages.ts';
 import { terminateBackends } from './postgres-faults.ts';
 import { type Context, expectValid, healthOf, pass, type Run, type RunOptions, startRun } from './run.ts';
 
@@ -74,12 +74,12 @@ await onOwnRedis(() =>
       const lagOf = async (): Promise<number> => (await healthOf(run)).lagMs;
       await postgres.kill();
       const before = run.counts();
-      await pass(longestMs);
+      await pass(recordAwayMs);
       const during = run.counts();
-      expect(during.accepted - before.accepted).toBeGreaterThan(longestMs / 4);
-      expect(during.ended - before.ended).toBeGreaterThan(longestMs / 4);
+      expect(during.accepted - before.accepted).toBeGreaterThan(recordAwayMs / 4);
+      expect(during.ended - before.ended).toBeGreaterThan(recordAwayMs / 4);
       await postgres.restart();
-      await until('the lag is told', async () => (await lagOf()) > longestMs / 2);
+      await until('the lag is told', async () => (await lagOf()) > recordAwayMs / 2);
       expectValid(await run.finish());
       expect(run.counts().refused).toBe(0);
     });

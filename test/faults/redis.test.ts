@@ -1,5 +1,7 @@
 /** Redis with its record in SQLite, under faults: the table in README.md says which. */
 
+import { rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { type FaultProxy, startFaultProxy } from '../../src/servers/fault-proxy.ts';
@@ -52,6 +54,43 @@ async function isWritten(admin: Redis): Promise<boolean> {
 /** How long after its event an answer is noted, and how long after a loss the runs of then have ended. */
 const answerMs = 500;
 const endMs = 2_000;
+
+/** More than 20 slots can do: some always wait. */
+const crowd: Partial<RunOptions> = { rate: 65, input: { ms: 400 } };
+
+/** Waits until tasks wait, and after `wipe` until they are back. Answers those of whom the record may not have heard. */
+async function whileWiped(run: RedisRun, wipe: () => Promise<unknown>): Promise<ReadonlySet<string>> {
+  const waiting = async () => (await run.store.broker.getQueues())[0]?.counts.queued ?? 0;
+  await until('tasks wait', async () => (await waiting()) > 60);
+  const gap = async () => (await healthOf(run)).record?.gap ?? null;
+  const before = await gap();
+  const wipedAt = machineMs();
+  await wipe();
+  const thereAt = machineMs();
+  // Whoever asks for nothing else is told nothing: this process works on what is there now.
+  await until('it is there', () => run.store.broker.info().then(Boolean, () => false));
+  let told = before;
+  await until('the gap is told', async () => {
+    told = await gap();
+    return told !== null && told.to !== before?.to && told.restored > 40;
+  });
+  const recordedUntil = Date.parse(told?.from ?? '') - (Date.now() - machineMs());
+  expect(recordedUntil).toBeLessThan(wipedAt);
+  return new Set(
+    [...readClientLog(run.scenario.folder), ...readEffects(run.scenario.folder)]
+      .filter(({ at }) => at > recordedUntil - answerMs && at < thereAt + endMs)
+      .map(({ taskId }) => taskId),
+  );
+}
+
+/** Whatever the record had not heard of is lost, and nothing else. */
+async function expectLost(run: RedisRun, lost: ReadonlySet<string>): Promise<void> {
+  const { violations } = await run.finish(lost.size);
+  const isLate = (taskId: string | null): boolean => taskId !== null && lost.has(taskId);
+  // What came back was there before, for whoever has not seen it go.
+  const isReturn = (sentence: string): boolean => sentence.includes(', restore null → ');
+  expect(violations.filter(({ taskId, sentence }) => !isLate(taskId) && !isReturn(sentence))).toEqual([]);
+}
 
 /** The codes of the answers that were none, from now on. */
 function refusalsOf(run: Run): () => ReadonlySet<string> {
@@ -115,34 +154,31 @@ await onOwnRedis(() => {
     });
 
     test('that is wiped is noticed, has back what was recorded, and the loss is shown', async (context) => {
-      // More than 20 slots can do.
-      const run = await startOnRedis(context, [], { rate: 90, input: { ms: 400 } });
-      const queued = async () => (await run.store.broker.getQueues())[0]?.counts.queued ?? 0;
-      await until('tasks wait', async () => (await queued()) > 60);
-      const wipedAt = machineMs();
-      await run.admin.flushall();
-      // Whoever asks for nothing else is told nothing: this process works on what is there now.
-      await run.store.broker.info();
-      const gap = async () => (await healthOf(run)).record?.gap;
-      await until('the gap is told', async () => ((await gap())?.restored ?? 0) > 40);
-      const recordedUntil = Date.parse((await gap())?.from ?? '') - (Date.now() - machineMs());
+      const run = await startOnRedis(context, [], crowd);
+      const lost = await whileWiped(run, () => run.admin.flushall());
       await run.goesOn();
       expect(await (await fetch(run.url)).text()).toContain('The live store lost what it had');
       expect(await run.ask('db', 'status')).toMatchObject({
         code: 0,
         output: expect.stringMatching(/^gap\t\d+ brought back/m),
       });
-      const lately = new Set(
-        [...readClientLog(run.scenario.folder), ...readEffects(run.scenario.folder)]
-          .filter(({ at }) => at > recordedUntil - answerMs && at < wipedAt + endMs)
-          .map(({ taskId }) => taskId),
-      );
-      const { violations } = await run.finish(lately.size);
-      // Whatever the record had not heard of is lost, and nothing else.
-      const isLate = (taskId: string | null): boolean => taskId !== null && lately.has(taskId);
-      // What came back was there before, for whoever has not seen it go.
-      const isReturn = (sentence: string): boolean => sentence.includes(', restore null → ');
-      expect(violations.filter(({ taskId, sentence }) => !isLate(taskId) && !isReturn(sentence))).toEqual([]);
+      await expectLost(run, lost);
+    });
+
+    test('that comes back without its data has back what was recorded', async (context) => {
+      const run = await startOnRedis(context, [], crowd);
+      const lost = new Set<string>();
+      for (const { ms } of outages) {
+        const wipe = async (): Promise<void> => {
+          await run.redis.kill();
+          rmSync(join(dirname(run.redis.path), 'appendonlydir'), { recursive: true });
+          await pass(ms);
+          await run.redis.restart();
+        };
+        for (const taskId of await whileWiped(run, wipe)) lost.add(taskId);
+        await run.goesOn();
+      }
+      await expectLost(run, lost);
     });
 
     test('behind half-open connections is reached on new ones', async (context) => {

@@ -232,7 +232,9 @@ async function* eventsOf({ history }: Store): AsyncIterable<BatchEvent> {
 export interface Health {
   readonly status: string;
   readonly lagMs: number;
-  readonly record: { readonly gap: { readonly from: string | null; readonly restored: number } | null } | null;
+  readonly record: {
+    readonly gap: { readonly from: string | null; readonly to: string; readonly restored: number } | null;
+  } | null;
 }
 
 export const healthOf = async ({ url }: Pick<Run, 'url'>): Promise<Health> =>
