@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { queueOfLimit, rulesWithQueue } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished, viewOf } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
@@ -83,18 +84,40 @@ async function counts({ look, prefix, tasks }: Stored): Promise<readonly string[
   return compare('counts', told(found), told(expected));
 }
 
-/** The slots of the limits that tasks name; those of queues have no task that names them. */
-async function slots({ look, prefix, tasks }: Stored): Promise<readonly string[]> {
+/** The slots of the limits that tasks name, and of those that all tasks of a queue carry: with nobody in them they are not there. */
+async function slots({ look, prefix, tasks, keys }: Stored): Promise<readonly string[]> {
+  const configured = await look.hgetall(`${prefix}limits`);
+  const limited = new Set(Object.keys(configured).flatMap((name) => queueOfLimit(name) ?? []));
+  const marked = Object.entries(await look.hgetall(`${prefix}queues`)).filter(([, text]) => text.startsWith('!'));
   const held = new Map<string, string[]>();
-  for (const { id, state, limits: rules } of tasks.values())
-    for (const { name } of rules) {
+  for (const { id, queue, state, limits: rules } of tasks.values())
+    for (const { name } of state === 'running' ? rulesWithQueue(rules, queue, limited) : []) {
       const holders = held.get(name) ?? [];
       held.set(name, holders);
-      if (state === 'running') holders.push(id);
+      holders.push(id);
     }
-  const found: string[] = [];
-  for (const [name, holders] of held)
-    found.push(...compare(`the slots of ${name}`, await look.smembers(`${prefix}slots:${digest(name)}`), holders));
+  const names = new Map([...held.keys()].map((name) => [`slots:${digest(name)}`, name] as const));
+  const found = [
+    ...compare(
+      'the queues that are limited',
+      marked.map(([queue]) => queue),
+      limited,
+    ),
+    ...compare(
+      'the limits with slots',
+      keys.filter((key) => key.startsWith('slots:')),
+      names.keys(),
+    ),
+    ...compare(
+      'limitNames',
+      await look.zrange(`${prefix}limitNames`, '0', '-1'),
+      [...Object.keys(configured), ...held.keys()].filter((name) => queueOfLimit(name) === null),
+    ),
+  ];
+  for (const [key, name] of names)
+    found.push(
+      ...compare(`the slots of ${queueWords(name)}`, await look.smembers(`${prefix}${key}`), held.get(name) ?? []),
+    );
   return found;
 }
 
@@ -112,6 +135,11 @@ async function queuedByRules({ look, prefix, tasks, keys }: Stored): Promise<rea
     found,
     [...expected].map(([name, of]) => `${name}${of.length}`),
   );
+}
+
+function queueWords(name: string): string {
+  const queue = queueOfLimit(name);
+  return queue === null ? name : `queue ${queue}`;
 }
 
 /** Who holds a key without an end is unfinished and carries it. */

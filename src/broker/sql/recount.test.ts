@@ -3,6 +3,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { newTask } from '../../../test/support/worker-rig.ts';
 import { seededChance } from '../../core/chance.ts';
+import { queueLimitName } from '../../core/limit-rules.ts';
 import type { NewTask } from '../../core/task.ts';
 import { systemClock } from '../../core/time.ts';
 import type { Broker } from '../broker.ts';
@@ -58,6 +59,18 @@ test('a child whose parent has just failed is looked at before its deadline, and
   expect((await recount(broker.driver)).discrepancies).toEqual([]);
   await broker.driver.transaction((tx) => tx.execute("UPDATE tasks SET check_at = NULL WHERE id = 'B'"));
   expect((await recount(broker.driver)).discrepancies).toMatchObject([{ what: 'task', of: 'B' }]);
+});
+
+test('the slots of a queue with a limit are those of its tasks that run', async () => {
+  await broker.configure('queue', 'default', { max: 5 });
+  expect(await recount(broker.driver)).toMatchObject({ broken: 0, looked: { slots: 5 } });
+  await broker.driver.transaction((tx) => tx.execute("DELETE FROM slots WHERE task_id = 'T2'"));
+  expect((await recount(broker.driver)).discrepancies).toMatchObject([{ what: 'slot', of: queueLimitName('default') }]);
+  await broker.configure('queue', 'default', { max: null });
+  expect((await recount(broker.driver)).discrepancies).toEqual([]);
+  const slot = `INSERT INTO slots (name, task_id) VALUES ('${queueLimitName('default')}', 'T1')`;
+  await broker.driver.transaction((tx) => tx.execute(slot));
+  expect((await recount(broker.driver)).discrepancies).toMatchObject([{ what: 'slot' }]);
 });
 
 test('more rows than one page are all looked at', async () => {

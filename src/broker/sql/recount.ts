@@ -1,9 +1,11 @@
 /** Counts again what the store keeps beside its tasks (claims, slots, keys, counts) and tells what does not agree with them. */
 
+import { rulesWithQueue } from '../../core/limit-rules.ts';
 import { isFinished, isWaiting, type Reason, type TaskState, viewOf } from '../../core/states.ts';
 import { onNextTurn } from '../../core/time.ts';
 import { readCounts } from './counts.ts';
 import { type SqlDriver, type SqlTransaction, type Statement, statement } from './driver.ts';
+import { readLimitedQueues } from './queue-limits.ts';
 import { checkAtOf, decodeOptions } from './rows.ts';
 
 /** Something that is kept and does not follow from the tasks. */
@@ -69,6 +71,8 @@ const keyRows = statement<[key: string, taskId: string, until: number | null]>(
 
 /** What unfinished tasks ought to have beside them. Finished ones have nothing, but for a key that is kept. */
 interface Expected {
+  /** Queues with a limit of their own, which all their tasks carry. */
+  readonly limited: ReadonlySet<string>;
   readonly running: Map<string, { readonly token: string | null; readonly workerId: string | null }>;
   readonly slots: Set<string>;
   /** Who must hold a key, and who may. */
@@ -91,6 +95,7 @@ export function recount(driver: SqlDriver): Promise<Recount> {
       if (discrepancies.length < discrepanciesMax) discrepancies.push({ what, of, sentence });
     };
     const expected: Expected = {
+      limited: await readLimitedQueues({ tx }),
       running: new Map(),
       slots: new Set(),
       keys: new Map(),
@@ -157,7 +162,8 @@ function takeTask(row: TaskMark, expected: Expected, tell: Tell): void {
   const options = decodeOptions(text);
   if (state === 'running') {
     expected.running.set(id, { token, workerId });
-    for (const rule of options.limits) expected.slots.add(slotName(rule.name, id));
+    for (const rule of rulesWithQueue(options.limits, queue, expected.limited))
+      expected.slots.add(slotName(rule.name, id));
   }
   if (key === null) return;
   expected.holders.set(id, { key, state });
