@@ -11,7 +11,9 @@ import { settingsOf } from '../broker/sql/settings-of.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
 import { bringBack } from '../engine/bring-back.ts';
+import { createSettingsBook } from '../engine/recorded-settings.ts';
 import { withoutRemovedParents } from '../engine/removed-parents.ts';
+import { storeSettings } from '../history/recording/settings.ts';
 import {
   compare,
   type LiveMoveOptions,
@@ -44,7 +46,10 @@ export async function moveIntoLive(options: LiveMoveOptions): Promise<MoveReport
   const settings = await moveSettings(sql, live);
   const { lastSeq } = await live.outbox.state();
   const { rows, checksum } = await compare(options, { from: sql, to: live });
+  // A live store that is wiped before anybody has recorded it gets its tasks back: what was paused must not run then.
+  const kept = await createSettingsBook(live, options.recording).changes('configure');
   await driver.transaction(async (tx) => {
+    if (kept !== null) await storeSettings(tx, kept);
     // What the live store had of events is in the record already, and what comes now is behind them.
     await becomeRecord(tx, incarnation, lastSeq);
     if ((await readLastSeq(tx)) !== lastEvent || (await live.info()).incarnation !== incarnation)

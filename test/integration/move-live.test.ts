@@ -20,6 +20,7 @@ import { createSqliteBroker } from '../../src/broker/sqlite/store.ts';
 import { seededChance } from '../../src/core/chance.ts';
 import { limits } from '../../src/core/limits.ts';
 import { systemClock } from '../../src/core/time.ts';
+import { bringBack } from '../../src/engine/bring-back.ts';
 import { createSqlRecording } from '../../src/history/recording/sql-recording.ts';
 import { createSqlHistory } from '../../src/history/sql-history.ts';
 import { moveIntoLive, planIntoLive } from '../../src/move/into-live.ts';
@@ -117,6 +118,20 @@ function declareMoves(name: string, rigOf: () => Promise<Rig>): void {
       expect([waiting, kept]).toMatchObject([{ outcome: 'duplicate', of: sampleId(301) }, { outcome: 'duplicate' }]);
       expect(await live.claim(claimRequest(sampleToken(2), { limit: 10 }))).toHaveLength(10);
       expect((await driver.readOne({ name: 'keys', text: () => 'SELECT key FROM keys' })).length).toBe(0);
+    });
+
+    test('a live store that is wiped before anybody has recorded it gets back what people had set', async () => {
+      const { sql, options, recording } = await rigOf();
+      await fill(sql);
+      await moveIntoLive(options);
+      const fresh = createLive();
+      await bringBack(fresh, recording);
+      const settings = { pause: { by: 'bob', reason: 'holidays' }, max: 3 };
+      expect((await fresh.getQueues()).find(({ name }) => name === 'later')).toMatchObject(settings);
+      expect(await fresh.getGroups(null, 9)).toMatchObject([{ name: 'g', weight: 3 }]);
+      expect(await fresh.getLimits(null, 9)).toMatchObject([{ name: 'api', max: 7, pause: { by: 'ada' } }]);
+      expect(await fresh.schedules.list(null, 200)).toHaveLength(120);
+      expect(await fresh.schedules.get(['s7'])).toMatchObject([{ pause: { by: 'ada', reason: 'later' } }]);
     });
 
     test('what lived elsewhere comes home into its record, with what happened there', async () => {
