@@ -41,7 +41,7 @@ type Group = readonly [
   to: TaskState | false,
   reason: Reason | false,
   attempt: number,
-  ids: readonly string[],
+  ids: string,
 ];
 
 /** Reads one entry of the stream: its id, and its fields as Redis lists them. */
@@ -56,7 +56,7 @@ export function readEvent(id: string, fields: readonly string[]): BatchEvent {
 }
 
 function readGroup([name, queue, version, from, to, reason, attempt, ids]: Group): readonly EventItem[] {
-  return ids.map((taskId) => ({
+  return ids.split(' ').map((taskId) => ({
     taskId,
     name,
     queue,

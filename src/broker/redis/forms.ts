@@ -1,5 +1,12 @@
 /** What the items of one batch share is sent once: each names its form by a number. */
 
+import { idLength } from '../../core/ids.ts';
+
+/** Ids as `idList` of lua/prelude.lua reads them: of one length, with nothing between. */
+export function idText(ids: readonly string[]): string {
+  return ids.every((id) => id.length === idLength) ? ids.join('') : JSON.stringify(ids);
+}
+
 /** Collects forms. `isLike` is the cheap question whether two neighbours share theirs. */
 export function createForms<Item>(isLike: (one: Item, other: Item) => boolean, formOf: (item: Item) => string) {
   const numbers = new Map<string, number>();

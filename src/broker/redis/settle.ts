@@ -12,7 +12,7 @@ import {
 } from './arrivals.ts';
 import { type ClaimReply, readClaimed, requestText } from './claim.ts';
 import type { Connection } from './connection.ts';
-import { createForms } from './forms.ts';
+import { createForms, idText } from './forms.ts';
 import { refuseLargeBatch, refuseTasks } from './refuse.ts';
 import { type Hints, signalsOf, type Told } from './signals.ts';
 
@@ -51,7 +51,7 @@ function argumentsOf(settlements: readonly Settlement[], next: string, arrivals:
   }
   const [formList, formOfEach] = forms.args();
   const [spawned, payloads] = spawnArguments(settlements, arrivals);
-  return [formList, JSON.stringify(ids), formOfEach, JSON.stringify(extras), next, spawned, ...results, ...payloads];
+  return [formList, idText(ids), formOfEach, JSON.stringify(extras), next, spawned, ...results, ...payloads];
 }
 
 /** What is spawned, and with which settlement each of it stands or falls. */
@@ -63,7 +63,7 @@ function spawnArguments(
   const owners = settlements.flatMap(({ spawn }, index) => spawn.map(() => index + 1));
   const ownerOf = (place: number): number => owners[positions?.[place] ?? place] ?? 0;
   const { forms, ids, formOf: formOfEach, extras, payloads } = arrivalArguments(tasks);
-  const list = `[${forms},${ids},${JSON.stringify(formOfEach)},${JSON.stringify(extras)},${JSON.stringify(tasks.map((_task, place) => ownerOf(place)))}]`;
+  const list = `[${forms},${JSON.stringify(ids)},${JSON.stringify(formOfEach)},${JSON.stringify(extras)},${JSON.stringify(tasks.map((_task, place) => ownerOf(place)))}]`;
   return [list, payloads];
 }
 

@@ -89,6 +89,28 @@ function arrivals.joinCrowd(batch, i, form)
   return crowd.task[STATE]
 end
 
+-- Mostly the tasks of a batch differ in nothing but their payloads, and are all new. Stores such a batch and answers the state of its tasks;
+-- false when it is another one.
+function arrivals.joinAlike(batch)
+  local ids, payloads, offset, list = batch.ids, ARGV, batch.offset, {}
+  if #batch.forms ~= 1 or next(batch.extras) or next(batch.awaited) or batch.skips or next(rows) then return false end
+  local form = batch.forms[1]
+  local crowd = arrivals.make(form, form.dueAt, '')
+  local start = crowd.start .. arrivals.nothingOwn
+  for i = 1, #ids do
+    local id = ids[i]
+    if rows[id] then
+      rows = {}
+      return false
+    end
+    local row = start .. payloads[offset + i]
+    rows[id], list[i] = row, row
+  end
+  crowd.form, crowd.ids, crowd.rows = form, ids, list
+  batch.crowds[1] = crowd
+  return crowd.task[STATE]
+end
+
 function arrivals.insertCrowds(batch)
   for _, crowd in ipairs(batch.crowds) do
     set(puts, 'tasks', crowd.ids, crowd.rows)
@@ -225,8 +247,8 @@ function arrivals.openBatch(batch)
   local isAnyAwaited = call('EXISTS', prefix .. 'awaited') == 1
   local known = call('HMGET', prefix .. 'tasks', unpack(batch.ids))
   for i, id in ipairs(batch.ids) do
-    rows[id] = rows[id] or known[i]
-    batch.awaited[id] = isAnyAwaited and call('SISMEMBER', prefix .. 'awaited', id) == 1 or nil
+    if known[i] and not rows[id] then rows[id] = known[i] end
+    if isAnyAwaited and call('SISMEMBER', prefix .. 'awaited', id) == 1 then batch.awaited[id] = true end
     -- Asked for as a parent before it came: it may be there after all.
     if tasks[id] == false then tasks[id] = nil end
   end
@@ -236,6 +258,11 @@ end
 -- place, outcome, the other task, state; or what is refused: nothing may be written then.
 function arrivals.store(batch)
   arrivals.openBatch(batch)
+  local state = arrivals.joinAlike(batch)
+  if state then
+    arrivals.insertCrowds(batch)
+    return string.rep(string.sub(state, 1, 1), #batch.ids), {}
+  end
   local letters, others, standsFor, holders, gains = {}, {}, {}, {}, {}
   for i, id in ipairs(batch.ids) do
     if batch.skips and batch.skips[i] then

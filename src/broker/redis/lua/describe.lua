@@ -56,8 +56,14 @@ end
 -- were read before.
 local function asidesOf(ids, results)
   local wanted, list = {}, {}
+  local last, letters
   for place, id in ipairs(ids) do
-    for _, letter in ipairs(lettersOf(tasks[id][ASIDE])) do
+    local task = tasks[id]
+    if task ~= last then
+      last, letters = task, lettersOf(task[ASIDE])
+    end
+    for i = 1, #letters do
+      local letter = letters[i]
       local of = wanted[letter] or { ids = {}, places = {} }
       wanted[letter] = of
       local n = #of.ids + 1

@@ -3,14 +3,14 @@
 --
 -- ARGV[2] a JSON list of [name, kind, version, at, nextAt, dueAt, alone, until, count, task]: false for none, `task` the place of its
 -- task among those that follow
--- ARGV[3] forms, ARGV[4] ids, a JSON list, ARGV[5] the form of each, ARGV[6] extras, ARGV[7 …] payloads: see enqueue.lua
+-- ARGV[3] forms, ARGV[4] ids, see idList, ARGV[5] the form of each, ARGV[6] extras, ARGV[7 …] payloads: see enqueue.lua
 -- Answers an outcome and what it is about for each, the signals, and nothing.
 
 local F_NAME, F_KIND, F_VERSION, F_AT, F_NEXT_AT, F_DUE_AT, F_ALONE, F_UNTIL, F_COUNT, F_TASK = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 
 return function()
   local firings, busy, hasFired = cjson.decode(ARGV[2]), {}, false
-  local batch = { forms = cjson.decode(ARGV[3]), ids = cjson.decode(ARGV[4]), formOf = words(ARGV[5]), extras = {}, offset = 6 }
+  local batch = { forms = cjson.decode(ARGV[3]), ids = idList(ARGV[4]), formOf = words(ARGV[5]), extras = {}, offset = 6 }
   for _, extra in ipairs(cjson.decode(ARGV[6])) do
     batch.extras[extra[1]] = extra
   end

@@ -17,8 +17,13 @@ end
 -- The smallest are told first, so that most are.
 local function parentsOfClaimed(ids)
   local seen, known, told, left = {}, {}, {}, limits.claimParentsBytesMax
+  local last, isChild
   for _, id in ipairs(ids) do
-    if string.find(tasks[id][ASIDE], 'd', 1, true) then
+    local task = tasks[id]
+    if task ~= last then
+      last, isChild = task, has(task, 'd')
+    end
+    if isChild then
       for _, dependency in ipairs(edges.dependsOn(id)) do
         seen[dependency[1]] = true
       end

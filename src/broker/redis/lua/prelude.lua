@@ -122,6 +122,18 @@ local function words(text)
   return list
 end
 
+-- Ids are of one length, so that nothing has to stand between them. Others would come as a JSON list.
+local ID_LENGTH = 26
+local function idList(text)
+  if string.byte(text) == 91 then return cjson.decode(text) end
+  local ids, from, part = {}, 1, string.sub
+  for i = 1, #text / ID_LENGTH do
+    ids[i] = part(text, from, from + ID_LENGTH - 1)
+    from = from + ID_LENGTH
+  end
+  return ids
+end
+
 local function isFinished(state)
   return state == 'succeeded' or state == 'failed' or state == 'cancelled'
 end
@@ -256,20 +268,26 @@ end
 -- Each is in a crowd with its like, but not with those of another bit; false leaves one out. Without bits all are of one.
 local function crowdsOf(ids, bits, withRows)
   local crowds, likes, shapeIds, heads = {}, {}, {}, readHeads(ids, withRows)
-  for i, id in ipairs(ids) do
-    local head, bit = heads[i], not bits and 1 or bits[i]
+  -- Neighbours are mostly alike: then the start of a text says it, and that of a head is often all of it.
+  local crowd, crowdBit, start, length, whole
+  local part = string.sub
+  for i = 1, #ids do
+    local id, head, bit = ids[i], heads[i], not bits and 1 or bits[i]
     local text = head or rows[id]
     if text and bit then
-      local common, before = commonOf(text)
-      local alike = likes[bit] or {}
-      local crowd = alike[common]
-      if not crowd then
-        crowd = { task = taskOf(common, head), ids = {}, places = {} }
-        crowd.hasOwn = has(crowd.task, 'k') or has(crowd.task, 'g')
-        shapeIds[#shapeIds + 1], crowds[#crowds + 1] = crowd.task[SHAPE], crowd
-        alike[common], likes[bit] = crowd, alike
+      if bit ~= crowdBit or (text ~= whole and part(text, 1, length) ~= start) then
+        local common, before = commonOf(text)
+        local alike = likes[bit] or {}
+        crowd, crowdBit, start, length = alike[common], bit, part(text, 1, before), before
+        if not crowd then
+          crowd = { task = taskOf(common, head), ids = {}, places = {} }
+          crowd.hasOwn = has(crowd.task, 'k') or has(crowd.task, 'g')
+          shapeIds[#shapeIds + 1], crowds[#crowds + 1] = crowd.task[SHAPE], crowd
+          alike[common], likes[bit] = crowd, alike
+        end
       end
-      if crowd.hasOwn then keepOwn(id, text, head, before) end
+      whole = text
+      if crowd.hasOwn then keepOwn(id, text, head, length) end
       local n = #crowd.ids + 1
       crowd.ids[n], crowd.places[n], tasks[id] = id, i, crowd.task
     end

@@ -2,7 +2,7 @@
 -- settle: ends leases as the verdicts say, each at most once, then claims the next tasks.
 --
 -- ARGV[2] forms, a JSON list of [token, to, reason, charge, keepMs or delayMs, ranMs, epoch]: what verdicts of one batch share
--- ARGV[3] ids, a JSON list, ARGV[4] the form of each, or nothing when there is one
+-- ARGV[3] ids, see idList, ARGV[4] the form of each, or nothing when there is one
 -- ARGV[5] what only some have, a JSON list of [place, error, progress, logs]
 -- ARGV[6] the next claim as JSON (see claim.lua), or nothing
 -- ARGV[7] what is spawned, a JSON list of [forms, ids, form of each, extras, settlement of each] or nothing (see arrive.lua)
@@ -139,7 +139,7 @@ local function settleCrowd(who, task, places)
 end
 
 return function()
-  forms, ids, formOf, extras = cjson.decode(ARGV[2]), cjson.decode(ARGV[3]), words(ARGV[4]), {}
+  forms, ids, formOf, extras = cjson.decode(ARGV[2]), idList(ARGV[3]), words(ARGV[4]), {}
   for _, extra in ipairs(cjson.decode(ARGV[5])) do
     extras[extra[1]] = extra
   end
@@ -185,7 +185,7 @@ return function()
 
   if ARGV[7] ~= '' then
     local spawnForms, spawned, formOfEach, others, owners = unpack(cjson.decode(ARGV[7]))
-    local batch = { forms = spawnForms, ids = spawned, formOf = words(formOfEach), extras = {}, skips = {}, unknown = 'fail' }
+    local batch = { forms = spawnForms, ids = idList(spawned), formOf = words(formOfEach), extras = {}, skips = {}, unknown = 'fail' }
     batch.offset = 7 + #letters
     for _, extra in ipairs(others) do
       batch.extras[extra[1]] = extra

@@ -8,12 +8,17 @@ local eventOrder = {
 
 -- Puts what a crowd has in common, or what each of it has, behind `values`: `at` is the place of the field in each pair.
 local function spread(values, ids, value, at)
-  local n, isEach = #values, type(value) == 'table'
+  local field, other = #values + at, #values + 3 - at
+  if type(value) == 'table' then
+    for i = 1, #ids do
+      values[field], values[other], field, other = ids[i], value[i], field + 2, other + 2
+    end
+    return
+  end
   -- As Redis would write it, but once.
   if type(value) == 'number' then value = string.format('%.17g', value) end
   for i = 1, #ids do
-    values[n + at], values[n + 3 - at] = ids[i], isEach and value[i] or value
-    n = n + 2
+    values[field], values[other], field, other = ids[i], value, field + 2, other + 2
   end
 end
 
@@ -27,10 +32,13 @@ local function writeAll(tables, there, gone, at)
         spread(values, who, value, at)
       elseif value then
         values[n + at], values[n + 3 - at] = who, value
-      else
-        for _, id in ipairs(idsOf(who)) do
-          lost[#lost + 1] = id
+      elseif isCrowd then
+        local m = #lost
+        for i = 1, #who do
+          lost[m + i] = who[i]
         end
+      else
+        lost[#lost + 1] = who
       end
     end
     if #values > 0 then variadic(there, name, values) end
@@ -83,7 +91,7 @@ local function writeEvents()
       -- By the number of its tasks, so that the difference of two numbers is what lies between them.
       local size = 0
       for _, group in ipairs(events[kind]) do
-        size = size + #group[8]
+        size, group[8] = size + #group[8], table.concat(group[8], ' ')
       end
       seq = seq + math.max(1, size)
       local items = #events[kind] > 0 and cjson.encode(events[kind]) or '[]'
