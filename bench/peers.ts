@@ -88,7 +88,7 @@ async function compare(match: Match): Promise<void> {
   console.table(
     Object.fromEntries(['bare', ...match.peers, ...match.own].map((name) => [name, medians(measured, name)])),
   );
-  console.log('µs of CPU a task, of the process, and of the thread of Redis.');
+  console.log('µs of CPU a task, of the process, of the thread of Redis, and of the process that records.');
   console.table(Object.fromEntries([...match.peers, ...match.own].map((name) => [name, cpuOf(measured, name)])));
   console.log('Medians of the ratios within each round.');
   console.table(
@@ -159,7 +159,9 @@ function ratios(measured: readonly Round[], own: string, other: string): Readonl
 function cpuOf(measured: readonly Round[], name: string): Readonly<Record<string, string>> {
   const each = (figure: 'bulkCpu' | 'singleCpu' | 'runCpu'): string => {
     const found = measured.map((round) => round[name]?.[figure]);
-    const places = (['process', 'server'] as const).map((place) => median(found.map((cpu) => cpu?.[place] ?? null)));
+    const places = (['process', 'server', 'recorder'] as const).map((place) =>
+      median(found.map((cpu) => cpu?.[place] ?? null)),
+    );
     // Of Postgres only the process is known: each of its connections is a process of its own.
     return places.flatMap((us) => (Number.isNaN(us) ? [] : us.toFixed(1))).join(' + ');
   };

@@ -27,9 +27,11 @@ await driver.open();
 await migrate(driver, systemChance);
 const batches = Array.from({ length: Math.ceil(tasks / batchSize) }, () => Array.from({ length: batchSize }, queued));
 const measure = part === 'bare' ? bare : () => record(part === 'twice');
+const before = process.cpuUsage();
 const rate = await perSecond(measure);
+const { user, system } = process.cpuUsage(before);
 await driver.close();
-console.log(JSON.stringify({ [part]: rate }));
+console.log(JSON.stringify({ rate, cpu: (user + system) / tasks }));
 
 /** As it was enqueued. */
 function queued(): TaskBody {

@@ -9,7 +9,7 @@ import { startPostgres } from '../src/servers/postgres.ts';
 import { installLine, missingServers } from '../src/servers/programs.ts';
 import { tableOf } from './beside-bare.ts';
 import { emptyDatabase } from './empty-database.ts';
-import { inFolder, load, runScript } from './settings.ts';
+import { inFolder, load, quantile, runScript } from './settings.ts';
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5);
 const tasks = Number(process.env.BENCH_TASKS ?? 100_000);
@@ -34,20 +34,40 @@ export async function run(): Promise<void> {
   await server.stop();
 }
 
-type Rates = Readonly<Record<Part, number>>;
+type Figures = Readonly<Record<Part, number>>;
 
-async function compare(name: string, rate: (part: Part) => Promise<Partial<Rates>>): Promise<void> {
-  const bare = [(await rate('bare')) as Rates];
-  const own: Rates[] = [];
+async function compare(name: string, measureOne: (part: Part) => Promise<Measured>): Promise<void> {
+  const cpu: Record<Part, number[]> = { bare: [], lives: [], twice: [] };
+  const rateOf = async (part: Part): Promise<number> => {
+    const measured = await measureOne(part);
+    cpu[part].push(measured.cpu);
+    return measured.rate;
+  };
+  const bare = [await rateOf('bare')];
+  const own: Figures[] = [];
   for (let round = 0; round < rounds; round++) {
-    own.push({ ...(await rate('lives')), ...(await rate('twice')) } as Rates);
-    bare.push((await rate('bare')) as Rates);
+    own.push({ lives: await rateOf('lives'), twice: await rateOf('twice'), bare: 0 });
+    bare.push(await rateOf('bare'));
   }
   console.log(name);
-  console.table(tableOf(measured, own, bare));
+  console.table(
+    tableOf(
+      measured,
+      own,
+      bare.map((rate) => ({ bare: rate })),
+    ),
+  );
+  const us = (part: Part): string => quantile(cpu[part], 0.5).toFixed(1);
+  console.log(`µs of CPU of the process a task: once ${us('lives')}, twice ${us('twice')}, bare ${us('bare')}.`);
   console.log(`Tasks per second, medians. Load of the machine: ${load()}.`);
 }
 
-async function measure(url: string, part: Part): Promise<Partial<Rates>> {
+/** Tasks a second, and µs of CPU of the process for each. */
+interface Measured {
+  readonly rate: number;
+  readonly cpu: number;
+}
+
+async function measure(url: string, part: Part): Promise<Measured> {
   return JSON.parse(await runScript('record-own.ts', url, String(tasks), part));
 }

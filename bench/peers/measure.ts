@@ -20,7 +20,7 @@ export interface Figures {
   readonly bytes: number | null;
   readonly pickupP50: number | null;
   readonly pickupP99: number | null;
-  /** Where the time went, µs of CPU a task: in the process, and in the thread of Redis that runs commands. */
+  /** Where the time went, µs of CPU a task: in the process, in the thread of Redis that runs commands, and in what records elsewhere. */
   readonly bulkCpu: Cpu;
   readonly singleCpu: Cpu;
   readonly runCpu: Cpu;
@@ -29,6 +29,7 @@ export interface Figures {
 export interface Cpu {
   readonly process: number;
   readonly server: number | null;
+  readonly recorder: number | null;
 }
 
 interface Measured {
@@ -73,14 +74,23 @@ console.log(JSON.stringify(figures));
 process.exit(0);
 
 async function measure(number: number, work: (number: number) => Promise<void>): Promise<Measured> {
+  const recorderBefore = await recorderUs();
   const serverBefore = await serverCpuUs();
   const before = process.cpuUsage();
   const startedAt = systemClock.elapsed();
   await work(number);
   const perSecond = (number / (systemClock.elapsed() - startedAt)) * 1_000;
-  const { user, system } = process.cpuUsage(before);
+  const used = process.cpuUsage(before);
   const server = serverBefore === null ? null : (((await serverCpuUs()) ?? 0) - serverBefore) / number;
-  return { perSecond, cpu: { process: (user + system) / number, server } };
+  const recorder = recorderBefore === null ? null : (((await recorderUs()) ?? 0) - recorderBefore) / number;
+  return { perSecond, cpu: { process: (used.user + used.system) / number, server, recorder } };
+}
+
+/** Once all is recorded. */
+async function recorderUs(): Promise<number | null> {
+  if (system.recorderUs === undefined) return null;
+  await system.trim?.();
+  return system.recorderUs();
 }
 
 async function serverCpuUs(): Promise<number | null> {

@@ -1,4 +1,7 @@
-/** The services of a server beside a bench, the recorder among them, until its parent lets go. Usage: node bench/peers/recorder.ts URL NAMESPACE */
+/**
+ * The services of a server beside a bench, the recorder among them, until its parent lets go. Whoever sends a message is told the time of the
+ * processor that was used so far, µs. Usage: node bench/peers/recorder.ts URL NAMESPACE
+ */
 
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -16,6 +19,10 @@ await inFolder(async (folder) => {
   const presence = { workerId: createToken(systemChance), name: 'bench', version: '0' };
   const engine = createEngine({ store, presence });
   engine.start();
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.(user + system);
+  });
   process.send?.('ready');
   await once(process, 'disconnect');
   await engine.stop();

@@ -20,6 +20,8 @@ export interface System {
   enqueue(input: Input): Promise<unknown>;
   /** What was recorded elsewhere may go: called before memory is measured. */
   trim?(): Promise<void>;
+  /** Time of the processor that what records elsewhere has used so far, µs. */
+  recorderUs?(): Promise<number | null>;
   /** Starts one worker whose handler calls `onTask`. It is stopped by `stop`, and has settled so many tasks when `settled` resolves. */
   work(onTask: () => void): Promise<{ settled(count: number): Promise<void>; stop(): Promise<unknown> }>;
   close(): Promise<unknown>;

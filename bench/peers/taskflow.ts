@@ -49,6 +49,12 @@ export function createSystem(variant: string): System {
     enqueueMany: (inputs) => client.enqueueMany(noop, variant !== 'rules' ? inputs : inputs.map(numbered)),
     enqueue: (input) => client.enqueue(noop, numbered(input)),
     trim: () => (recorder === null ? trimAll(store.broker) : untilRecorded(store.broker)),
+    recorderUs: async () => {
+      if (recorder === null) return null;
+      recorder.send('cpu');
+      const [us] = await once(recorder, 'message');
+      return us as number;
+    },
     work: async (onTask) => {
       onStart = onTask;
       let succeeded = 0;
