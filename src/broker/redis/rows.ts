@@ -115,7 +115,8 @@ export function readRawTasks([count, headTexts, headOf, rowTexts, resultTexts]: 
   const readResult = createAlikeReader();
   const headOfRow = createFreshHeads();
   return numbers.map((number) => {
-    const [row, result] = [nextRow(), nextResult()];
+    const row = nextRow();
+    const result = nextResult();
     if (row === null) return null;
     const read = readRow(rowTexts, row.start, row.end);
     const head = number === 0 ? headOfRow(read.common) : (heads[(number as number) - 1] ?? null);
@@ -129,7 +130,9 @@ function createFreshHeads(): (common: readonly Packed[]) => RawHead {
   let last: readonly Packed[] | null = null;
   let head: RawHead = null;
   return (common) => {
-    if (common !== last) [last, head] = [common, plainHead(freshHead(common))];
+    if (common === last) return head;
+    last = common;
+    head = plainHead(freshHead(common));
     return head;
   };
 }
@@ -143,7 +146,9 @@ function createAlikeReader(): (bytes: Buffer, place: TextPlace) => string {
   let [lastStart, lastEnd, text] = [0, 0, ''];
   return (bytes, { start, end }) => {
     if (end - start !== lastEnd - lastStart || bytes.compare(bytes, lastStart, lastEnd, start, end) !== 0) {
-      [lastStart, lastEnd, text] = [start, end, bytes.toString('utf8', start, end)];
+      lastStart = start;
+      lastEnd = end;
+      text = bytes.toString('utf8', start, end);
     }
     return text;
   };
@@ -159,8 +164,7 @@ export function shapeIdOf(head: readonly Packed[]): number {
 
 /** A task of which nothing lies anywhere else. */
 export function taskOfRaw(id: string, { row, result }: RawTask, head: readonly Packed[], shape: Shape): Task {
-  const asides = result === null ? nothingAside : { r: [result] };
-  return readTask({ id, head, row, leaseUntil: 0, shape, asides, place: 0 });
+  return readTask({ id, head, row, leaseUntil: 0, shape, asides: nothingAside, place: 0, result });
 }
 
 const nothingAside: Asides = {};
@@ -290,12 +294,16 @@ interface Found {
   readonly shape: Shape;
   readonly asides: Asides;
   readonly place: number;
+  /** Where it is not among the asides. */
+  readonly result?: string | null;
 }
+
+/** Nobody changes what is read. */
+const none: readonly never[] = [];
 
 const time = (value: Packed | undefined): number | null => (value === false ? null : (value as number));
 
-function readTask({ id, head, row, leaseUntil, shape, asides, place }: Found): Task {
-  const [flowId, traceparent, firedBy] = row.more;
+function readTask({ id, head, row, leaseUntil, shape, asides, place, result }: Found): Task {
   const state = head[0] as TaskState;
   return {
     id,
@@ -309,15 +317,15 @@ function readTask({ id, head, row, leaseUntil, shape, asides, place }: Found): T
     keepMs: shape[4],
     strictCancel: shape[5],
     group: row.group,
-    limits: asides.l?.[place] === undefined ? [] : readRules(asides.l?.[place]),
+    limits: asides.l?.[place] === undefined ? none : readRules(asides.l?.[place]),
     key: row.key,
     keyForMs: shape[7] === false ? null : shape[7],
     ifExists: shape[6],
-    dependsOn: asides.d?.[place] === undefined ? [] : readDependencies(asides.d?.[place]),
-    flowId,
-    tags: shape[10] === false ? [] : shape[10],
-    traceparent,
-    firedBy,
+    dependsOn: asides.d?.[place] === undefined ? none : readDependencies(asides.d?.[place]),
+    flowId: row.more[0],
+    tags: shape[10] === false ? none : shape[10],
+    traceparent: row.more[1],
+    firedBy: row.more[2],
     state,
     reason: head[9] === false ? null : (head[9] as Reason),
     version: head[2] as number,
@@ -332,8 +340,8 @@ function readTask({ id, head, row, leaseUntil, shape, asides, place }: Found): T
     cancelRequestedAt: time(head[18]),
     cancelReason: asides.w?.[place] ?? null,
     progress: asides.p?.[place] === undefined ? null : (JSON.parse(asides.p?.[place]) as Progress),
-    checkpoints: asides.c?.[place] === undefined ? [] : readCheckpoints(asides.c?.[place]),
-    result: asides.r?.[place] ?? null,
+    checkpoints: asides.c?.[place] === undefined ? none : readCheckpoints(asides.c?.[place]),
+    result: result ?? asides.r?.[place] ?? null,
     error: asides.e?.[place] === undefined ? null : (JSON.parse(asides.e?.[place]) as TaskError),
     createdAt: row.common[1] as number,
     dueAt: head[10] as number,

@@ -156,12 +156,20 @@ export interface Moved {
 /** What the batch adds to the counts. */
 export function countsOf({ erased, written, ended }: Lives, moved: readonly Moved[]): readonly CountDelta[] {
   const deltas = new Map<string, CountDelta>();
-  const add = (of: Counted, difference: number): void => {
+  let last: Counted | null = null;
+  let lastDelta: CountDelta = ['', '', 'queued', 0];
+  const deltaOf = (of: Counted): CountDelta => {
     const view = viewOf(of);
     const key = `${view}\0${of.queue}\0${of.name}`;
-    const known = deltas.get(key);
-    if (known === undefined) deltas.set(key, [of.queue, of.name, view, difference]);
-    else known[3] += difference;
+    const known = deltas.get(key) ?? [of.queue, of.name, view, 0];
+    deltas.set(key, known);
+    return known;
+  };
+  const add = (of: Counted, difference: number): void => {
+    // Neighbours are mostly counted alike.
+    if (last === null || !isCountedAlike(last, of)) lastDelta = deltaOf(of);
+    last = of;
+    lastDelta[3] += difference;
   };
   for (const row of erased) add(row, -1);
   for (const { before, after, tasks } of moved) {
@@ -177,4 +185,14 @@ export function countsOf({ erased, written, ended }: Lives, moved: readonly Move
     add({ ...before, state: to, reason, attempt }, 1);
   }
   return [...deltas.values()].filter(([, , , difference]) => difference !== 0);
+}
+
+function isCountedAlike(left: Counted, right: Counted): boolean {
+  return (
+    left.state === right.state &&
+    left.reason === right.reason &&
+    left.attempt === right.attempt &&
+    left.queue === right.queue &&
+    left.name === right.name
+  );
 }

@@ -101,7 +101,8 @@ interface Trial {
 async function store(tx: SqlTransaction, batch: RecordBatch, { aside, trouble, isBelieved }: Trial): Promise<boolean> {
   const { upTo, events } = batch;
   if (!(await advance(tx, batch))) return false;
-  const bodies: Bodies = new Map(batch.bodies.map((body) => [body.task.id, body]));
+  const bodies = new Map<string, TaskBody>();
+  for (const body of batch.bodies) bodies.set(body.task.id, body);
   const told = tellingsOf(events);
   const { fresh, moved, others } = sortBodies([...bodies.values()], isBelieved ? told : new Map());
   const isAside = await hasAside(tx);
@@ -109,7 +110,8 @@ async function store(tx: SqlTransaction, batch: RecordBatch, { aside, trouble, i
   const known = isBelieved && !isAside && batch.known !== undefined ? batch.known : nobody;
   const named = namedBy(told, { bodies, known, others });
   const recorded = await readRecorded(tx, named);
-  const wanted = (some: readonly TaskBody[]) => some.filter(({ task }) => !aside.has(task.id));
+  const wanted = (some: readonly TaskBody[]) =>
+    aside.size === 0 ? some : some.filter(({ task }) => !aside.has(task.id));
   const lives = livesOf(named.length === 0 ? [] : events, wanted(others), recorded);
   trouble.erased = lives.erased;
   await eraseRecorded(tx, lives.erased);
@@ -147,11 +149,11 @@ function namedBy(
   { bodies, known, others }: { bodies: Bodies; known: typeof nobody; others: readonly TaskBody[] },
 ): readonly string[] {
   const named = others.map(({ task }) => task.id);
-  for (const [taskId, { isOver, version }] of told) {
-    if (!isOver || bodies.has(taskId)) continue;
+  told.forEach(({ isOver, version }, taskId) => {
+    if (!isOver || bodies.has(taskId)) return;
     const row = known.get(taskId);
     if (row === undefined || row.version < version) named.push(taskId);
-  }
+  });
   return named;
 }
 

@@ -242,12 +242,7 @@ export function addRows(rows: PartRows, written: Written, beside: Beside): void 
   const { task } = body;
   const isRunning = task.state === 'running';
   const row = wholeRow(task, isRunning ? placeholder : null, null);
-  const attempts = body.attempts
-    .filter(({ epoch }) => before === null || !beside.attempts.has(`${task.id} ${epoch}`))
-    .map((run): SqlRow => {
-      const { epoch, attempt, workerId, claimedAt, startedAt, endedAt, to, reason, error } = run;
-      return [task.id, epoch, attempt, workerId, claimedAt, startedAt, endedAt, to, reason, encodeJson(error)];
-    });
+  const attempts = body.attempts.length === 0 ? noRows : attemptRows(written, beside);
   (before === null ? rows.fresh : rows.replaced).push(row);
   rows.attempts.push(...attempts);
   addLogs(rows, written, beside);
@@ -260,6 +255,16 @@ export function addRows(rows: PartRows, written: Written, beside: Beside): void 
   if (isFinished(task.state)) {
     if (wasUnfinished) rows.finished.push(task.id);
   } else if (!wasUnfinished) rows.unfinished.push([task.id]);
+}
+
+const noRows: readonly SqlRow[] = [];
+
+function attemptRows({ body: { task, attempts }, before }: Written, beside: Beside): readonly SqlRow[] {
+  return attempts
+    .filter(({ epoch }) => before === null || !beside.attempts.has(`${task.id} ${epoch}`))
+    .map(({ epoch, attempt, workerId, claimedAt, startedAt, endedAt, to, reason, error }): SqlRow => {
+      return [task.id, epoch, attempt, workerId, claimedAt, startedAt, endedAt, to, reason, encodeJson(error)];
+    });
 }
 
 /**
@@ -329,7 +334,9 @@ function insertFresh(tx: SqlTransaction, rows: readonly SqlRow[]): readonly Prom
 }
 
 function isAlike(one: SqlRow | undefined, other: SqlRow): boolean {
-  return one !== undefined && sharedPlaces.every((place) => one[place] === other[place]);
+  if (one === undefined) return false;
+  for (const place of sharedPlaces) if (one[place] !== other[place]) return false;
+  return true;
 }
 
 function pick(row: SqlRow, places: readonly number[]): SqlRow {
