@@ -269,8 +269,11 @@ function takeEvents(events: readonly BatchEvent[], versions: Versions): Taken {
     for (const item of event.items) {
       // A task that comes into the store begins another life, whose versions begin anew.
       const recorded = item.from === null ? undefined : versions.of(item.taskId);
-      if (recorded !== undefined && recorded.version >= item.version) known.set(item.taskId, recorded);
-      else tasks.set(item.taskId, item.version);
+      if (recorded === undefined || recorded.version < item.version) tasks.set(item.taskId, item.version);
+      else {
+        known.set(item.taskId, recorded);
+        if (recorded.version === item.version) versions.remove(item.taskId);
+      }
     }
   }
   return { events: taken, tasks, known };
@@ -284,6 +287,8 @@ function hasBodies({ kind }: BatchEvent): boolean {
 interface Versions {
   readonly of: (taskId: string) => Known | undefined;
   readonly add: (task: Task) => void;
+  /** The events have come to where it was read. */
+  readonly remove: (taskId: string) => void;
 }
 
 /**
@@ -297,6 +302,10 @@ function createVersions(): Versions {
     add({ id, version, dueAt, claimedAt, startedAt, finishedAt }) {
       newer.set(id, { version, dueAt, claimedAt, startedAt, finishedAt });
       if (newer.size >= limits.versionsMax) [older, newer] = [newer, new Map()];
+    },
+    remove(taskId) {
+      newer.delete(taskId);
+      older.delete(taskId);
     },
   };
 }

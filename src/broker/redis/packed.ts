@@ -69,41 +69,9 @@ export function unpack(
       case 0xdc:
         return list(number(2, bytes.readUInt16BE(at)));
       default:
-        throw unknownCode(code);
+        throw new Error(`Invariant broken: the store has a value of code ${code.toString(16)} that no script writes`);
     }
   };
 
   return { values: list(count), end: at };
-}
-
-/** Where a text is. */
-export interface TextPlace {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Goes through texts that were packed one behind the other, without reading them; `null` for `false`. */
-export function createTextReader(bytes: Buffer): () => TextPlace | null {
-  let at = 0;
-  const text = (header: number, length: number): TextPlace => {
-    const start = at + header;
-    at = start + length;
-    return { start, end: at };
-  };
-  return () => {
-    const code = bytes[at] ?? 0xc1;
-    if (code === 0xc2) {
-      at += 1;
-      return null;
-    }
-    if (code >= 0xa0 && code < 0xc0) return text(1, code & 0x1f);
-    if (code === 0xd9) return text(2, bytes.readUInt8(at + 1));
-    if (code === 0xda) return text(3, bytes.readUInt16BE(at + 1));
-    if (code === 0xdb) return text(5, bytes.readUInt32BE(at + 1));
-    throw unknownCode(code);
-  };
-}
-
-function unknownCode(code: number): Error {
-  return new Error(`Invariant broken: the store has a value of code ${code.toString(16)} that no script writes`);
 }

@@ -13,7 +13,7 @@ import type {
   Task,
   TaskError,
 } from '../../core/task.ts';
-import { createTextReader, type Packed, type TextPlace, unpack } from './packed.ts';
+import { type Packed, unpack } from './packed.ts';
 
 /** See lua/prelude.lua. Lua has no null in a list, and no empty list: false stands for both. */
 export type Shape = readonly [
@@ -86,11 +86,11 @@ export type Described = readonly [
 
 /** Tasks as they lie in the store: what lua/raw-bodies.lua answers. */
 export type RawTasks = readonly [
-  count: number,
+  rows: readonly (Buffer | null)[],
   heads: readonly Buffer[],
   headOf: Buffer,
-  rows: Buffer,
-  results: Buffer,
+  results: readonly Buffer[],
+  resultOf: Buffer,
 ];
 
 /** What is the same of many tasks: `null` for one that has more than a result beside it, a lease or attempts. */
@@ -106,22 +106,19 @@ export interface RawTask {
 /** Letters that stand for no text, or for a result. */
 const plainLetters = /^[kghr]*$/;
 
-/** `null` where there is no task. What neighbours have in common is read once. */
-export function readRawTasks([count, headTexts, headOf, rowTexts, resultTexts]: RawTasks): readonly (RawTask | null)[] {
+/** `null` where there is no task. What tasks have in common is read once. */
+export function readRawTasks([rows, headTexts, headOf, resultTexts, resultOf]: RawTasks): readonly (RawTask | null)[] {
   const heads = headTexts.map((head) => plainHead(unpack(head, 1, 2).values[0] as readonly Packed[]));
-  const { values: numbers } = unpack(headOf, count);
-  const [nextRow, nextResult] = [createTextReader(rowTexts), createTextReader(resultTexts)];
-  const readRow = createRowReader();
-  const readResult = createAlikeReader();
+  const results = resultTexts.map((result) => result.toString());
   const headOfRow = createFreshHeads();
-  return numbers.map((number) => {
-    const row = nextRow();
-    const result = nextResult();
-    if (row === null) return null;
-    const read = readRow(rowTexts, row.start, row.end);
-    const head = number === 0 ? headOfRow(read.common) : (heads[(number as number) - 1] ?? null);
-    const text = result !== null && head !== null && hasResult(head) ? readResult(resultTexts, result) : null;
-    return { head, row: read, result: text };
+  const readRow = createRowReader();
+  return rows.map((text, place) => {
+    if (text === null) return null;
+    const row = readRow(text);
+    const number = headOf.readUInt16BE(2 * place);
+    const head = number === 0 ? headOfRow(row.common) : (heads[number - 1] ?? null);
+    const result = head !== null && hasResult(head) ? results[resultOf.readUInt16BE(2 * place) - 1] : null;
+    return { head, row, result: result ?? null };
   });
 }
 
@@ -139,19 +136,6 @@ function createFreshHeads(): (common: readonly Packed[]) => RawHead {
 
 function hasResult(head: readonly Packed[]): boolean {
   return (head[asidePlace] as string).includes('r');
-}
-
-/** Reads texts of which one is mostly as the last: that is then not made again. */
-function createAlikeReader(): (bytes: Buffer, place: TextPlace) => string {
-  let [lastStart, lastEnd, text] = [0, 0, ''];
-  return (bytes, { start, end }) => {
-    if (end - start !== lastEnd - lastStart || bytes.compare(bytes, lastStart, lastEnd, start, end) !== 0) {
-      lastStart = start;
-      lastEnd = end;
-      text = bytes.toString('utf8', start, end);
-    }
-    return text;
-  };
 }
 
 function plainHead(head: readonly Packed[]): RawHead {
@@ -208,7 +192,7 @@ export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, a
       return readTask({
         id,
         head,
-        row: readRow(rows[place] ?? noRow, 0),
+        row: readRow(rows[place] ?? noRow),
         leaseUntil,
         shape,
         asides,
@@ -253,32 +237,32 @@ const noMore: More = [null, null, null];
 /** No key, no group and no more, as a number of three bytes. */
 const nothingOwn = 0xc2c2c2;
 
-/** Reads rows as lua/prelude.lua has them, between two places of `bytes`. */
-function createRowReader(): (bytes: Buffer, start: number, end?: number) => Row {
+/** Reads rows as lua/prelude.lua has them. */
+function createRowReader(): (row: Buffer) => Row {
   const commons = new Map<string, readonly Packed[]>();
   let lastText: Buffer = noRow;
   let last: readonly Packed[] = [];
-  const commonOf = (bytes: Buffer, start: number, end: number): readonly Packed[] => {
-    if (lastText.length === end - start && lastText.compare(bytes, start, end) === 0) return last;
-    const name = bytes.toString('latin1', start, end);
-    last = commons.get(name) ?? unpack(bytes, commonLength, start).values;
+  const commonOf = (row: Buffer, end: number): readonly Packed[] => {
+    if (lastText.length === end - 2 && lastText.compare(row, 2, end) === 0) return last;
+    const name = row.toString('latin1', 2, end);
+    last = commons.get(name) ?? unpack(row, commonLength, 2).values;
     commons.set(name, last);
-    lastText = bytes.subarray(start, end);
+    lastText = row.subarray(2, end);
     return last;
   };
-  return (bytes, start, end = bytes.length) => {
-    const own = start + 2 + bytes.readUInt16BE(start);
-    const common = commonOf(bytes, start + 2, own);
-    if (bytes.readUIntBE(own, 3) === nothingOwn)
-      return { common, key: null, group: null, more: noMore, payload: bytes.toString('utf8', own + 3, end) };
-    const { values, end: before } = unpack(bytes, 3, own);
+  return (row) => {
+    const own = row.readUInt16BE(0) + 2;
+    const common = commonOf(row, own);
+    if (row.readUIntBE(own, 3) === nothingOwn)
+      return { common, key: null, group: null, more: noMore, payload: row.toString('utf8', own + 3) };
+    const { values, end } = unpack(row, 3, own);
     const [key, group, more] = values as readonly [string | false, string | false, string | false];
     return {
       common,
       key: key === false ? null : key,
       group: group === false ? null : group,
       more: more === false ? noMore : (JSON.parse(more) as More),
-      payload: bytes.toString('utf8', before, end),
+      payload: row.toString('utf8', end),
     };
   };
 }
