@@ -32,12 +32,7 @@ export function Overview(props: OverviewProps) {
   const empty = Object.values(counts).every((number) => number === 0);
   return (
     <Layout title="Overview" current="overview" frame={frame} store={storeWords(health)}>
-      <div class="title">
-        <h1>Overview</h1>
-        <span class="muted">last hour</span>
-        <span class="grow" />
-        <span class="muted">{`${clockTime(health.now)} UTC`}</span>
-      </div>
+      <Title health={health} span="last hour" />
       <Numbers {...props} />
       {empty ? (
         <FirstSteps root={frame.root} workers={health.workers} helloKnown={helloKnown} />
@@ -53,6 +48,33 @@ export function Overview(props: OverviewProps) {
       )}
       {queues.length === 0 ? null : <QueueCard queues={queues} root={frame.root} />}
     </Layout>
+  );
+}
+
+/** While the record is away: what lives, and that the rest waits for it. */
+export function OverviewWithoutRecord({
+  frame,
+  health,
+  queues,
+  workers,
+}: Pick<OverviewProps, 'frame' | 'health' | 'queues' | 'workers'>) {
+  return (
+    <Layout title="Overview" current="overview" frame={frame} store={storeWords(health)}>
+      <Title health={health} />
+      <NeedsAttention queues={queues} workers={workers} health={health} />
+      <QueueCard queues={queues} root={frame.root} />
+    </Layout>
+  );
+}
+
+function Title({ health, span = null }: { readonly health: HealthDocument; readonly span?: string | null }) {
+  return (
+    <div class="title">
+      <h1>Overview</h1>
+      {span === null ? null : <span class="muted">{span}</span>}
+      <span class="grow" />
+      <span class="muted">{`${clockTime(health.now)} UTC`}</span>
+    </div>
   );
 }
 

@@ -2,6 +2,7 @@
 
 import type { HtmlEscapedString } from 'hono/utils/html';
 import { type ErrorDocument, TaskFlowError } from '../core/errors.ts';
+import { heard } from '../core/heard.ts';
 import { decodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { sharedLook } from '../operations/context.ts';
@@ -21,7 +22,7 @@ import { workerList } from '../operations/worker.ts';
 import { assetResponse, icon, styleSheet } from './assets.ts';
 import { ErrorPage } from './error-page.tsx';
 import type { PageFrame } from './layout.tsx';
-import { Overview } from './overview.tsx';
+import { Overview, OverviewWithoutRecord } from './overview.tsx';
 import { SchedulePage } from './schedule-page.tsx';
 import { Schedules } from './schedules.tsx';
 import { TaskPage } from './task-page.tsx';
@@ -101,17 +102,24 @@ const runningMax = 100;
 async function answerOverview(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
   // The box of an earlier version, a bookmark or a person who edits the address: a filter is always the list.
   if (visit.query.q !== undefined) return answerTasks(visit, context, options);
-  const [health, { counts }, { minutes }, { queues }, { workers }, running, tasks, hello] = await Promise.all([
+  const recorded = heard(
+    Promise.all([
+      perform(systemCounts, context, {}),
+      perform(systemActivity, context, { minutes: 60 }),
+      perform(taskList, context, { q: 'state:running', limit: runningMax }),
+      findTasks({ limit: newestMax }, context),
+    ]),
+  );
+  const [health, { queues }, { workers }, hello] = await Promise.all([
     perform(systemHealth, context, {}),
-    perform(systemCounts, context, {}),
-    perform(systemActivity, context, { minutes: 60 }),
     perform(queueList, context, {}),
     perform(workerList, context, {}),
-    perform(taskList, context, { q: 'state:running', limit: runningMax }),
-    findTasks({ limit: newestMax }, context),
     context.definitions.find('demo.hello'),
   ]);
   const frame = frameOf(visit, options, Date.parse(health.now));
+  const isAway = health.record !== null && health.record.problem !== null;
+  if (isAway) return html(<OverviewWithoutRecord frame={frame} health={health} queues={queues} workers={workers} />);
+  const [{ counts }, { minutes }, running, tasks] = await recorded;
   return html(
     <Overview
       frame={frame}

@@ -41,6 +41,25 @@ await onOwnRedis(() =>
         expect(run.counts().refused).toBe(0);
       });
 
+      test('that is away when everybody begins has all of it in the end', async (context) => {
+        const postgres = await startPostgres(['fsync=off']);
+        context.onTestFinished(postgres.stop);
+        await postgres.kill();
+        const run = await startWith(postgres.url, context);
+        for (const { ms } of outages) {
+          await pass(ms);
+          await run.goesOn();
+        }
+        const page = await fetch(run.url);
+        expect([page.status, await page.text()]).toEqual([
+          200,
+          expect.stringContaining('The record cannot be reached'),
+        ]);
+        await postgres.restart();
+        expectValid(await run.finish());
+        expect(run.counts().refused).toBe(0);
+      });
+
       test('whose backends are terminated time and again misses nothing', async (context) => {
         const url = await createDatabase();
         const run = await startWith(url, context);

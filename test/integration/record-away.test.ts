@@ -5,8 +5,10 @@ import { connect } from '../../src/broker/connect.ts';
 import { createToken, systemChance } from '../../src/core/chance.ts';
 import { createIds } from '../../src/core/ids.ts';
 import { systemClock } from '../../src/core/time.ts';
+import { createPages } from '../../src/dashboard/pages.tsx';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { Store } from '../../src/history/history.ts';
+import { createContext } from '../../src/operations/context.ts';
 import type { OperationContext } from '../../src/operations/operation.ts';
 import { systemHealth } from '../../src/operations/system.ts';
 import { freePort } from '../../src/servers/free-port.ts';
@@ -60,6 +62,11 @@ await onOwnRedis(({ url: redis }) =>
         const id = await work(store);
         const { status, record } = await healthOf(store);
         expect([status, record?.problem?.code]).toEqual(['ok', 'STORE_UNREACHABLE']);
+        const overview = await createPages({ version: '0' }).routes[0]?.answer(
+          { path: '/', params: {}, query: {}, form: {} },
+          createContext({ store, definitions: [], actor: { name: 'ada', role: 'viewer' } }),
+        );
+        expect(await overview?.text()).toMatch(/The record cannot be reached.*>default</s);
         expect((await store.history.task(id))?.task.state).toBe('succeeded');
         await expect(store.history.facets()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
 
