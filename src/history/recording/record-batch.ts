@@ -143,16 +143,19 @@ function sortBodies(bodies: readonly TaskBody[], told: Tellings) {
   return sorted;
 }
 
-/** The tasks whose rows may change in a way that has to be looked at: the others, those that were removed, and those that ended and are gone. */
+/**
+ * The tasks whose rows may change in a way that has to be looked at: the others, those that were removed, and those that ended and are gone;
+ * and those of whom something is noted, which may be recorded already.
+ */
 function namedBy(
   told: Tellings,
   { bodies, known, others }: { bodies: Bodies; known: typeof nobody; others: readonly TaskBody[] },
 ): readonly string[] {
   const named = others.map(({ task }) => task.id);
-  told.forEach(({ isOver, version }, taskId) => {
-    if (!isOver || bodies.has(taskId)) return;
+  told.forEach(({ isOver, isNoted, version }, taskId) => {
+    if (!(isOver || isNoted) || bodies.has(taskId)) return;
     const row = known.get(taskId);
-    if (row === undefined || row.version < version) named.push(taskId);
+    if (isNoted || row === undefined || row.version < version) named.push(taskId);
   });
   return named;
 }

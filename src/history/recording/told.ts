@@ -18,6 +18,8 @@ export interface Told {
   readonly to: TaskState | null;
   /** Whether it was removed, or ended, by one of them. */
   readonly isOver: boolean;
+  /** Whether a person did something to it that its timeline tells. */
+  readonly isNoted: boolean;
 }
 
 export type Tellings = ReadonlyMap<string, Told>;
@@ -27,7 +29,17 @@ interface Step extends Told {
   readonly next: Map<string, Step>;
 }
 
-const nothing = { isNew: true, isMoved: true, from: null, attempt: 0, before: 0, version: 0, to: null, isOver: false };
+const nothing = {
+  isNew: true,
+  isMoved: true,
+  from: null,
+  attempt: 0,
+  before: 0,
+  version: 0,
+  to: null,
+  isOver: false,
+  isNoted: false,
+};
 
 /** By task. What the live store prunes goes on in the record as it is. */
 export function tellingsOf(events: readonly BatchEvent[]): Tellings {
@@ -69,6 +81,7 @@ function stepOf(known: Step, kind: BatchEvent['kind'], item: EventItem, isFirst:
       version,
       to,
       isOver: known.isOver || kind === 'remove' || (to !== null && isFinished(to)),
+      isNoted: known.isNoted || kind === 'retry' || kind === 'update',
       next: new Map(),
     };
     known.next.set(name, step);
