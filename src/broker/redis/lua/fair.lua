@@ -42,11 +42,12 @@ end
 -- What else is to be known of the first tasks of these groups, in as few commands as it takes.
 function groups.readHeads(page)
   if #page == 0 then return end
-  local ids, places, names = {}, {}, {}
+  local ids, n, names = {}, 0, {}
   for i, standing in ipairs(page) do
     names[i] = standing.line.name
-    for at, id in ipairs(standing.line.ids) do
-      ids[#ids + 1], places[#places + 1] = id, { standing.line.ids, at }
+    for _, id in ipairs(standing.line.ids) do
+      n = n + 1
+      ids[n] = id
     end
   end
   if lookFor.cursors then
@@ -57,8 +58,14 @@ function groups.readHeads(page)
   if #ids == 0 then return end
   if lookFor.rules then loadRules(ids) end
   if not lookFor.deadlines then return end
-  for i, at in ipairs(call('ZMSCORE', prefix .. 'deadlines', unpack(ids))) do
-    if at and tonumber(at) <= now then places[i][1][places[i][2]] = false end
+  local deadlines, place = call('ZMSCORE', prefix .. 'deadlines', unpack(ids)), 0
+  for _, standing in ipairs(page) do
+    local own = standing.line.ids
+    for i = 1, #own do
+      local at = deadlines[place + i]
+      if at and tonumber(at) <= now then own[i] = false end
+    end
+    place = place + #own
   end
 end
 

@@ -93,7 +93,7 @@ local function hasRoom(rules)
       limit.isClosed = true
     end
     if limit.isPaused or not gate.hasToken(limit, rule) then limit.isClosed = true end
-    if limit.isClosed then isFree = false end
+    if limit.isClosed then isFree, closedNames[name] = false, true end
   end
   return isFree
 end

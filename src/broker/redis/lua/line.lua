@@ -45,16 +45,24 @@ local function isHeldBack(queue, rules)
   return true
 end
 
+-- Redis writes a number as an argument with all its digits, which takes longer than to find a few tasks.
+local FIRST_TO = { '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
+local function placeTexts(rank, size)
+  if rank == 0 and size <= #FIRST_TO then return '0', FIRST_TO[size] end
+  return rank, rank + size - 1
+end
+
 -- Reads on; what else is to be known of these tasks is read for several lines at once.
 local function fetchLine(line, size)
   local orders = {}
+  local from, to = placeTexts(line.rank, size)
   if lookFor.orders then
     line.ids = {}
-    for i, value in ipairs(call('ZRANGE', line.key, line.rank, line.rank + size - 1, 'WITHSCORES')) do
+    for i, value in ipairs(call('ZRANGE', line.key, from, to, 'WITHSCORES')) do
       if i % 2 == 1 then line.ids[(i + 1) / 2] = value else orders[i / 2] = tonumber(value) end
     end
   else
-    line.ids = call('ZRANGE', line.key, line.rank, line.rank + size - 1)
+    line.ids = call('ZRANGE', line.key, from, to)
   end
   line.orders, line.at, line.rank, line.isDone = orders, 1, line.rank + #line.ids, #line.ids < size
   line.last = line.ids[#line.ids] or line.last

@@ -2,22 +2,35 @@
 -- knows when nothing is left but tasks with full limits. Tasks that were queued before there was such a count are missing in it: then
 -- it is too low, and the claim looks through them.
 
--- By the ids of tasks; by texts.
-local rulesOf, rulesRead
+-- By the ids of tasks; by texts; names of limits that let nobody run for the rest of the call.
+local rulesOf, rulesRead, closedNames
 
 function anew.rules()
-  rulesOf, rulesRead = fresh(rulesOf), fresh(rulesRead)
+  rulesOf, rulesRead, closedNames = fresh(rulesOf), fresh(rulesRead), fresh(closedNames)
+end
+
+-- Whether a text names a closed limit, told without making rules of it, for what may be thousands of texts. Within a name of JSON there is a
+-- backslash before quotes, and a name with one is not looked for.
+local function namesClosed(text)
+  for name in string.gmatch(text, '%["([^"\\]*)"') do
+    if closedNames[name] then return true end
+  end
+  return false
+end
+
+local function readRules(text)
+  local isClosed = next(closedNames) ~= nil and namesClosed(text)
+  local rules = isClosed and {} or cjson.decode(text)
+  rules.text, rules.isClosed = text, isClosed
+  rulesRead[text] = rules
+  return rules
 end
 
 -- Reads the rules of those of the tasks that have any. Many have the same.
 local function loadRules(ids)
   if #ids == 0 then return end
   for i, text in ipairs(call('HMGET', prefix .. 'rules', unpack(ids))) do
-    if text and not rulesRead[text] then
-      rulesRead[text] = cjson.decode(text)
-      rulesRead[text].text = text
-    end
-    rulesOf[ids[i]] = text and rulesRead[text] or nil
+    rulesOf[ids[i]] = text and (rulesRead[text] or readRules(text)) or nil
   end
 end
 

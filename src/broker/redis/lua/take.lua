@@ -77,6 +77,7 @@ end
 -- Whether a task was taken: not when a limit holds it back.
 local function take(id, line, ids)
   local queue, own = line.queue, rulesOf[id]
+  if isHeldBack(queue, own) then return false end
   local rules = own
   if gate.queueRules[queue.name] then rules = gate.withQueueRule(rules, queue.name) end
   if rules and not hasRoom(rules) then
