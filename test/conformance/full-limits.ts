@@ -128,7 +128,18 @@ export const fullLimitCases: readonly Case[] = [
     'tasks that carry a full limit each beside another one of their own are passed, and none of them is claimed',
     async (world) => {
       const both = (own: string) => ({ limits: [slots(own, 1), slots('user:1', 1)] });
-      const ids = await putAll(world, both('a'), both('b'), both('c'), {}, both('d'), {}, both('say "e"'), both('f'), {});
+      const ids = await putAll(
+        world,
+        both('a'),
+        both('b'),
+        both('c'),
+        {},
+        both('d'),
+        {},
+        both('say "e"'),
+        both('f'),
+        {},
+      );
       const request = claimRequest(world.nextToken(), { limit: 4, queues: [{ name: 'default', limit: 3 }] });
       const first = await world.broker().claim(request);
       expect(first.map(({ task }) => task.id)).toEqual([0, 3, 5].map((index) => ids[index]));

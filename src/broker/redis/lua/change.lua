@@ -77,6 +77,8 @@ end
 -- Tasks of a group stand in a line of theirs; `order` false takes them out of it.
 local function moveInLines(ids, queue, order)
   local counts, names = {}, {}
+  -- As Redis would write it, but once.
+  if order then order = string.format('%.17g', order) end
   for _, id in ipairs(ids) do
     local group = groupOf(id)
     set(scores, lineKey(queue, group), id, order)

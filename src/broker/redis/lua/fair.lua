@@ -5,38 +5,39 @@ local groups = {}
 -- So many groups are read at first, and at once at most.
 local PAGE_MIN, PAGE_MAX = 8, 100
 
--- `live` are the groups whose lines are open, in the order of their turns from place `head` to `tail`. So many that give nothing are
--- `looked` at: behind full limits and deadlines the next claim goes on.
+-- Of the groups whose lines are open `first` is the next and `last` the last one, in a list by `next` and `before`. So many that give
+-- nothing are `looked` at: behind full limits and deadlines the next claim goes on.
 function groups.open(queue)
-  local name, own = queue.name, turns.entryOf(queue.name, '')
-  local fair = { queue = queue, name = name, live = {}, head = 1, tail = 1, rank = 0, page = {}, at = 1, pageSize = PAGE_MIN }
-  fair.looked, fair.standing = limits.claimGroupsMax, prefix .. queueKey(name) .. ':standing'
+  local name, own = queue.name, turns.read(queue.name, '')
+  local fair = { queue = queue, isFair = true, rank = 0, page = {}, at = 1, pageSize = PAGE_MIN, looked = limits.claimGroupsMax }
+  fair.standing = prefix .. queueKey(name) .. ':standing'
   -- Of many groups each is served once or twice.
-  local count = call('ZCARD', fair.standing) + 1
-  fair.taken, fair.count = math.max(2, math.ceil(queue.limit / count)), count
-  local line = openLine(queue, name, queueKey(name), fair.taken)
-  fair.live[1] = { group = '', turn = own.turn or 0, since = own.since or 0, line = line, isServed = true }
+  fair.count = call('ZCARD', fair.standing) + 1
+  fair.taken = 1 + math.ceil(queue.limit / fair.count)
+  local line = openLine(queue, queueKey(name), fair.taken)
+  fair.first = { group = '', turn = own.turn or 0, member = own.member or '', line = line, isServed = true, next = nil, before = nil }
+  fair.last = fair.first
   return fair
 end
 
 -- Behind full limits each group gives its share of the tasks that may be looked at, so that many do not wait for one.
 function groups.share(fair)
   fair.spare = math.max(limits.claimHeadMax, math.ceil(fair.spare / fair.count))
-  fair.live[1].line.spare = fair.spare
+  fair.first.line.spare = fair.spare
 end
 
+-- Members begin with the time since when, and go on with the name.
 function groups.isBefore(a, b)
   if a.turn ~= b.turn then return a.turn < b.turn end
-  if a.since ~= b.since then return a.since < b.since end
-  return a.group < b.group
+  return a.member < b.member
 end
 
 function groups.read(fair, member, turn)
   local group = string.sub(member, 17)
-  local line = openLine(fair.queue, fair.name .. '\0' .. group, lineKey(fair.name, group), fair.taken)
+  local line = openLine(fair.queue, lineKey(fair.queue.name, group), fair.taken, group)
   line.spare, line.unread, line.page = fair.spare, math.max(0, line.unread - fair.taken), 0
   fetchLine(line, fair.taken)
-  return { member = member, group = group, since = tonumber(string.sub(member, 1, 16)), turn = tonumber(turn), line = line }
+  return { group = group, turn = tonumber(turn), member = member, line = line, isServed = false, next = nil, before = nil }
 end
 
 -- What else is to be known of the first tasks of these groups, in as few commands as it takes.
@@ -44,7 +45,7 @@ function groups.readHeads(page)
   if #page == 0 then return end
   local ids, n, names = {}, 0, {}
   for i, standing in ipairs(page) do
-    names[i] = standing.line.name
+    if lookFor.cursors then names[i] = lineName(standing.line) end
     for _, id in ipairs(standing.line.ids) do
       n = n + 1
       ids[n] = id
@@ -72,7 +73,7 @@ end
 -- Behind those that come first it goes on where the last claim stopped.
 function groups.resume(fair)
   fair.isLooking = true
-  local last = call('HGET', prefix .. 'turnCursors', fair.name)
+  local last = call('HGET', prefix .. 'turnCursors', fair.queue.name)
   local rank = last and call('ZRANK', fair.standing, last)
   if rank and rank >= fair.rank then fair.rank = rank + 1 end
 end
@@ -96,39 +97,54 @@ function groups.nextStanding(fair)
 end
 
 function groups.openGroup(fair, standing)
-  local line = standing.line
-  line.entry = turns.entryOf(fair.name, standing.group, standing.turn, standing.since)
-  line.entry.seen = (line.entry.seen or 0) + #line.ids
-  fair.head = fair.head - 1
-  fair.live[fair.head] = standing
+  local line, entry = standing.line, turns.entryOf(fair.queue.name, standing.group)
+  if not entry.isRead then
+    entry.isRead, entry.turn, entry.member = true, standing.turn, standing.member
+  end
+  line.entry, entry.seen = entry, entry.seen + #line.ids
+  groups.insertBehind(fair, nil, standing)
+end
+
+-- Behind none it is the first.
+function groups.insertBehind(fair, other, standing)
+  local next = fair.first
+  if other then next = other.next end
+  standing.before, standing.next = other, next
+  if other then other.next = standing else fair.first = standing end
+  if next then next.before = standing else fair.last = standing end
+end
+
+function groups.takeFirst(fair)
+  local first = fair.first
+  fair.first = first.next
+  if fair.first then fair.first.before = nil else fair.last = nil end
+  return first
 end
 
 function groups.closeFirst(fair)
-  local first = fair.live[fair.head]
+  local first = groups.takeFirst(fair)
   closeLine(first.line)
   -- One that was served stands elsewhere now.
-  if not first.isServed then fair.last = first.member end
-  fair.live[fair.head], fair.head = nil, fair.head + 1
+  if not first.isServed then fair.passed = first.member end
 end
 
 -- The first was served and takes its new place, mostly the last.
 function groups.serveFirst(fair)
-  local first, place = fair.live[fair.head], fair.tail
+  local first, other = groups.takeFirst(fair), fair.last
   if not first.isServed then
     first.isServed, fair.looked = true, fair.looked + 1
   end
-  first.turn, first.since = turns.serve(fair.name, first.group)
-  fair.live[fair.head], fair.head = nil, fair.head + 1
-  while place >= fair.head and groups.isBefore(first, fair.live[place]) do
-    fair.live[place + 1], place = fair.live[place], place - 1
+  first.turn, first.member = turns.serve(fair.queue.name, first.group)
+  while other and groups.isBefore(first, other) do
+    other = other.before
   end
-  fair.live[place + 1], fair.tail = first, fair.tail + 1
+  groups.insertBehind(fair, other, first)
 end
 
 -- The group that is next and has a candidate; nil when there is none.
 function groups.advance(fair)
   while fair.queue.left > 0 do
-    local best, standing = fair.live[fair.head], groups.nextStanding(fair)
+    local best, standing = fair.first, groups.nextStanding(fair)
     if standing and (not best or groups.isBefore(standing, best)) then
       fair.at = fair.at + 1
       groups.openGroup(fair, standing)
@@ -143,12 +159,14 @@ end
 
 -- Remembers which group the next claim goes on behind, or that it begins anew.
 function groups.close(fair)
-  if fair.hasMore and fair.last then
-    set(puts, 'turnCursors', fair.name, fair.last)
+  if fair.hasMore and fair.passed then
+    set(puts, 'turnCursors', fair.queue.name, fair.passed)
   elseif fair.isLooking and fair.isLast then
-    set(puts, 'turnCursors', fair.name, false)
+    set(puts, 'turnCursors', fair.queue.name, false)
   end
-  for place = fair.head, fair.tail do
-    closeLine(fair.live[place].line)
+  local standing = fair.first
+  while standing do
+    closeLine(standing.line)
+    standing = standing.next
   end
 end

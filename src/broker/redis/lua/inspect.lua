@@ -87,7 +87,7 @@ local function standingBefore(line, own)
 end
 
 local function standOf(queue, group)
-  local entry = turns.entryOf(queue, group)
+  local entry = turns.read(queue, group)
   return { entry.turn or 0, entry.since or 0 }
 end
 

@@ -2,6 +2,7 @@
 
 -- Whether any task has rules or deadlines, any line a cursor, and whether several queues are claimed from: asked once a call.
 local lookFor
+local nothing = {}
 
 function anew.line()
   lookFor = fresh(lookFor)
@@ -15,8 +16,16 @@ end
 
 -- The queued tasks of a queue, or of one of its groups. What can be taken is read in pages: the first of `page` tasks, the next ones of
 -- twice as many as the last one gave.
-local function openLine(queue, name, key, page)
-  return { queue = queue, name = name, key = prefix .. key, unread = queue.left, rank = 0, ids = {}, at = 1, page = page }
+local function openLine(queue, key, page, group)
+  return {
+    queue = queue, group = group, key = prefix .. key, unread = queue.left, rank = 0, ids = nothing, orders = nothing, at = 1,
+    page = page, spare = 0, isDone = false, isLooking = false, hasMore = false, last = nil, entry = nil, cursor = nil,
+  }
+end
+
+-- What cursors call it.
+local function lineName(line)
+  return line.group and line.queue.name .. '\0' .. line.group or line.queue.name
 end
 
 -- Nothing else of a queue can run when all that is left in it is held back.
@@ -54,7 +63,7 @@ end
 
 -- Reads on; what else is to be known of these tasks is read for several lines at once.
 local function fetchLine(line, size)
-  local orders = {}
+  local orders = lookFor.orders and {} or nothing
   local from, to = placeTexts(line.rank, size)
   if lookFor.orders then
     line.ids = {}
@@ -86,7 +95,7 @@ end
 -- Goes on where the last claim of this line stopped.
 local function resumeLine(line)
   local last = line.cursor
-  if last == nil then last = lookFor.cursors and call('HGET', prefix .. 'cursors', line.name) end
+  if last == nil then last = lookFor.cursors and call('HGET', prefix .. 'cursors', lineName(line)) end
   local rank = last and call('ZRANK', line.key, last)
   if rank and rank >= line.rank then line.rank = rank + 1 end
 end
@@ -125,8 +134,8 @@ end
 -- Remembers where the next claim goes on, or that it begins anew.
 local function closeLine(line)
   if line.hasMore then
-    set(puts, 'cursors', line.name, line.last)
+    set(puts, 'cursors', lineName(line), line.last)
   elseif line.isDone and lookFor.cursors then
-    set(puts, 'cursors', line.name, false)
+    set(puts, 'cursors', lineName(line), false)
   end
 end

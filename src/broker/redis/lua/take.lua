@@ -30,7 +30,7 @@ local function openLines(request)
     if request.limit > 0 and demand[2] > 0 then turns.claimedFrom[demand[1]] = true end
     if gate.readQueue(demand[1], pauses[i]) == '' then
       local queue = openQueue(demand[1], math.min(demand[2], request.limit))
-      lines[#lines + 1] = turns.roundOf(queue.name) and groups.open(queue) or openLine(queue, queue.name, queueKey(queue.name), queue.limit)
+      lines[#lines + 1] = turns.roundOf(queue.name) and groups.open(queue) or openLine(queue, queueKey(queue.name), queue.limit)
     end
   end
   lookFor.orders, lookFor.rules = #lines > 1, call('EXISTS', prefix .. 'rules') == 1
@@ -38,7 +38,7 @@ local function openLines(request)
   -- All demanded queues together look at so many tasks behind full limits, each its share: one script holds up everybody.
   for _, line in ipairs(lines) do
     line.spare = math.ceil(limits.claimScanMax * limits.claimReadsMax / #lines)
-    if line.live then groups.share(line) end
+    if line.isFair then groups.share(line) end
   end
   return lines
 end
@@ -46,7 +46,7 @@ end
 -- The task at the head of a line as { line, own, order, id }: a queue, the line in it; nil when nothing is left.
 local function headOfLine(line)
   local own = line
-  if line.live then
+  if line.isFair then
     local group = groups.advance(line)
     own = group and group.line
   elseif not advanceLine(line) then
@@ -103,9 +103,9 @@ local function takeFrom(first, second, most, ids)
   repeat
     local id = own.ids[own.at]
     own.at = own.at + 1
-    if take(id, own, ids) and line.live then groups.serveFirst(line) end
+    if take(id, own, ids) and line.isFair then groups.serveFirst(line) end
     id = own.ids[own.at]
-  until line.live or own.queue.left == 0 or #ids == most or not id or (second and not comesBefore(own.orders[own.at], id, second))
+  until line.isFair or own.queue.left == 0 or #ids == most or not id or (second and not comesBefore(own.orders[own.at], id, second))
 end
 
 -- Goes through what can be claimed, in the order of claims over all queues: each that is taken leaves less for the next.
@@ -117,7 +117,7 @@ local function pick(request)
     takeFrom(first, second, request.limit, ids)
   end
   for _, line in ipairs(lines) do
-    if line.live then groups.close(line) else closeLine(line) end
+    if line.isFair then groups.close(line) else closeLine(line) end
   end
   return ids
 end

@@ -4,18 +4,22 @@
 -- as what decides between equal turns; `…:group:<name>` the queued tasks of one, `…:grouped` those of all by age. `groups` has
 -- what is configured for a name in all queues: [weight, pause], false for none. A paused group stands in no line.
 
--- `entries` is by queue and group what this call knows of a group there: { queue, group, turn, since, before, size, delta, base, isMoved };
--- no turn when it is not known, `before` its member in `standing` as it was, `size` how many of it were queued before the call, `seen` how
+-- `entries` is by queue and group what this call knows of a group there: { queue, group, turn, since, isRead, member, before, size, seen, delta,
+-- base, isMoved }; no turn when it is not known, `member` as in `standing`, `before` as it was there before the call, `size` how many of it were queued before the call, `seen` how
 -- many of these a claim has read, `delta` how many came and left, `base` the delta when that was last looked at.
-local turns = {}
+local turns = { nothingSet = { false, false } }
 local TURN_PRICE = 10080
 
-local queueKeys, lineKeys
+-- Keys of queues and of their groups are kept from one call to the next, as far as a server may lose them without a thought: a third of
+-- the work to find the line of a group.
+local KEYS_KEPT = 10000
+local queueKeys, lineKeys, keyCount = {}, {}, 0
 
 function anew.turns()
+  if keyCount > KEYS_KEPT then queueKeys, lineKeys, keyCount = {}, {}, 0 end
   turns.rounds, turns.entries, turns.touched = fresh(turns.rounds), fresh(turns.entries), fresh(turns.touched)
   turns.settings, turns.claimedFrom, turns.sinceTexts = fresh(turns.settings), fresh(turns.claimedFrom), fresh(turns.sinceTexts)
-  turns.isAnySet, queueKeys, lineKeys = nil, fresh(queueKeys), fresh(lineKeys)
+  turns.isAnySet = nil
 end
 
 -- User-chosen names enter key names hashed.
@@ -23,7 +27,7 @@ local function queueKey(name)
   local key = queueKeys[name]
   if not key then
     key = 'queue:' .. redis.sha1hex(name)
-    queueKeys[name] = key
+    queueKeys[name], keyCount = key, keyCount + 1
   end
   return key
 end
@@ -39,7 +43,7 @@ local function lineKey(queue, group)
   local key = ofQueue[group]
   if not key then
     key = queueKey(queue) .. ':group:' .. redis.sha1hex(group)
-    ofQueue[group] = key
+    ofQueue[group], keyCount = key, keyCount + 1
   end
   return key
 end
@@ -54,43 +58,58 @@ function turns.roundOf(queue)
   return round or nil
 end
 
--- With `turn` and `since` where they are known already.
-function turns.entryOf(queue, group, turn, since)
+-- All fields that an entry may have, so that its table never grows.
+function turns.entryOf(queue, group)
   local ofQueue = turns.entries[queue]
   if not ofQueue then
     ofQueue = {}
     turns.entries[queue] = ofQueue
   end
   local entry = ofQueue[group]
-  if entry then return entry end
-  if not turn and turns.roundOf(queue) then
-    local text = call('HGET', prefix .. queueKey(queue) .. ':turns', group)
-    if text then turn, since = string.match(text, '(%d+) (%d+)') end
+  if not entry then
+    entry = { queue = queue, group = group, turn = nil, since = nil, isRead = false, before = nil, member = nil, size = nil, seen = 0, delta = 0, base = 0, isMoved = false }
+    ofQueue[group] = entry
   end
-  entry = { queue = queue, group = group, turn = tonumber(turn), since = tonumber(since), delta = 0, base = 0 }
-  ofQueue[group] = entry
   return entry
 end
 
--- Many stand since the same time.
-function turns.memberOf(group, since)
-  local text = turns.sinceTexts[since] or string.format('%016.0f', since)
+-- Where a group stands is read when it is asked for.
+function turns.read(queue, group)
+  local entry = turns.entryOf(queue, group)
+  if entry.isRead then return entry end
+  entry.isRead = true
+  local text = turns.roundOf(queue) and call('HGET', prefix .. queueKey(queue) .. ':turns', group)
+  if text then
+    local turn, since = string.match(text, '(%d+) (%d+)')
+    entry.turn, entry.since = tonumber(turn), tonumber(since)
+    entry.member = turns.memberOf(group, entry.since)
+  end
+  return entry
+end
+
+-- Many stand since the same time. Whole numbers are written as such: with %.0f it takes twice as long.
+function turns.sinceText(since)
+  local text = turns.sinceTexts[since] or string.format('%016d', since)
   turns.sinceTexts[since] = text
-  return text .. group
+  return text
+end
+
+function turns.memberOf(group, since)
+  return turns.sinceText(since) .. group
 end
 
 -- A group changes its place: the old one is given up at the end.
 function turns.touch(queue, group)
-  local entry = turns.entryOf(queue, group)
+  local entry = turns.read(queue, group)
   if entry.before == nil then
-    entry.before = group ~= '' and entry.turn and turns.memberOf(group, entry.since) or false
+    entry.before = group ~= '' and entry.member or false
     turns.touched[#turns.touched + 1] = entry
   end
   return entry
 end
 
 function turns.moveTo(entry, turn, since)
-  entry.turn, entry.since, entry.isMoved = turn, since, true
+  entry.turn, entry.since, entry.member, entry.isMoved = turn, since, turns.memberOf(entry.group, since), true
 end
 
 -- Who waits is asked anew from here on.
@@ -100,11 +119,13 @@ function turns.lookAgain()
   end
 end
 
--- So many tasks of a group were queued: one of which none was queued before begins, at the earliest, where its queue is.
+-- So many tasks of a group were queued: one of which none was queued before begins, at the earliest, where its queue is. Others stand
+-- where they stood.
 function turns.join(queue, group, count)
-  local entry = turns.touch(queue, group)
+  local entry = turns.entryOf(queue, group)
   entry.size = entry.size or call('ZCARD', prefix .. lineKey(queue, group))
   if entry.size + entry.base == 0 then
+    turns.touch(queue, group)
     if not turns.roundOf(queue) then
       turns.rounds[queue] = 0
       turns.moveTo(turns.touch(queue, ''), 0, 0)
@@ -125,7 +146,7 @@ function turns.settingsOf(group)
   if not settings then
     if turns.isAnySet == nil then turns.isAnySet = call('EXISTS', prefix .. 'groups') == 1 end
     local text = turns.isAnySet and call('HGET', prefix .. 'groups', group)
-    settings = text and cjson.decode(text) or { false, false }
+    settings = text and cjson.decode(text) or turns.nothingSet
     turns.settings[group] = settings
   end
   return settings
@@ -138,26 +159,26 @@ function turns.serve(queue, group)
   local price = group == '' and TURN_PRICE or math.floor(TURN_PRICE / (turns.settingsOf(group)[1] or 1) + 0.5)
   turns.rounds[queue] = start
   turns.moveTo(entry, start + math.max(1, price), now)
-  return entry.turn, now
+  return entry.turn, entry.member
 end
 
 -- Groups stand in line while they have queued tasks, unless they are paused. Mostly the call has seen more of them than left.
 function turns.isStanding(entry)
   if entry.group == '' or not entry.turn or turns.settingsOf(entry.group)[2] then return false end
-  return (entry.size or entry.seen or 0) + entry.delta > 0 or call('EXISTS', prefix .. lineKey(entry.queue, entry.group)) == 1
+  return (entry.size or entry.seen) + entry.delta > 0 or call('EXISTS', prefix .. lineKey(entry.queue, entry.group)) == 1
 end
 
 -- What changes in one queue: fields of `turns`, members of `standing`.
 function turns.changesOf(entries)
   local fields, gone, standing = {}, {}, {}
   for _, entry in ipairs(entries) do
-    local member = turns.isStanding(entry) and turns.memberOf(entry.group, entry.since)
+    local member, turn = turns.isStanding(entry) and entry.member, entry.turn and string.format('%d', entry.turn)
     if entry.isMoved then
-      fields[#fields + 1], fields[#fields + 2] = entry.group, string.format('%.0f %.0f', entry.turn, entry.since)
+      fields[#fields + 1], fields[#fields + 2] = entry.group, turn .. ' ' .. turns.sinceText(entry.since)
     end
     if entry.before and entry.before ~= member then gone[#gone + 1] = entry.before end
     if member then
-      standing[#standing + 1], standing[#standing + 2] = string.format('%.0f', entry.turn), member
+      standing[#standing + 1], standing[#standing + 2] = turn, member
     end
   end
   return fields, gone, standing
