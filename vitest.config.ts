@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { longestMs } from './test/faults/outages.ts';
+import { LongestFirst } from './test/support/longest-first.ts';
 
 const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
@@ -27,6 +28,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
     restoreMocks: true,
+    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/support/run-servers.ts'],
     passWithNoTests: false,
     projects: [
