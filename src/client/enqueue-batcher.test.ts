@@ -60,6 +60,13 @@ test('few wait for the call that is under way', async () => {
   expect(sizes).toEqual([half - 1, half - 1]);
 });
 
+test('what is too little for two calls goes as one', async () => {
+  const { sizes, add, settle } = batcherOn(true);
+  add(2 * half - 1);
+  await settle();
+  expect(sizes).toEqual([2 * half - 1]);
+});
+
 test('tasks with keys keep their order: those of one call wait for those of another', async () => {
   const { sizes, add, settle, answer } = batcherOn(true);
   add(1, 'a');

@@ -61,10 +61,14 @@ export function createEnqueueBatcher(
     }
   }
 
-  /** How many may go now. Many go as two calls: the store works on one while the other is made, or answered. */
+  /**
+   * How many may go now. Many go as two calls: the store works on one while the other is made, or answered. What would leave too few
+   * for a second one goes as one: they would only wait for it.
+   */
   function nextMost(): number {
     const isWorthTwo = waiting.length >= limits.enqueueAsideMin && isParallel();
-    if (sent.size === 0) return isWorthTwo ? Math.max(limits.enqueueAsideMin, Math.ceil(waiting.length / 2)) : Infinity;
+    const half = Math.floor(waiting.length / 2);
+    if (sent.size === 0) return isWorthTwo && half >= limits.enqueueAsideMin ? half : Infinity;
     const isOrdered = [...sent].some(hasKey) && hasKey(waiting);
     return sent.size === 1 && isWorthTwo && !isOrdered ? Infinity : 0;
   }
