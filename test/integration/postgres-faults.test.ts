@@ -89,6 +89,18 @@ await onPostgres(({ url }) => {
       expect(await asked(0)).toHaveLength(1);
     });
 
+    test('that ended a transaction while this process stood still in it is told as a lost connection', async () => {
+      const broker = await openBroker(url);
+      const standing = broker.driver.transaction(async (tx) => {
+        await tx.execute('SET LOCAL idle_in_transaction_session_timeout = 50');
+        // Its next statement is on the way before anybody reads that there is no connection any more.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+        return await tx.query(sleeping, 0);
+      });
+      await expect(standing).rejects.toMatchObject({ code: 'STORE_UNREACHABLE', message: /idle-in-transaction/ });
+      expect(await broker.enqueue([newTask(sampleId(1))])).toMatchObject([{ outcome: 'created' }]);
+    });
+
     test('is reached over new connections once they are made anew, and who was on the old ones ends there', async () => {
       const broker = await openBroker(url);
       const backend = async () => (await broker.driver.read((tx) => tx.execute('SELECT pg_backend_pid()')))[0]?.[0];

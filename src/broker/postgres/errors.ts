@@ -29,7 +29,8 @@ export function isRefusal(error: unknown): boolean {
 export function isLost(error: unknown): boolean {
   if (error instanceof TaskFlowError || !(error instanceof Error)) return false;
   const code = codeOf(error);
-  if (/^(08|57P0)/.test(code)) return true;
+  // With the last two the server ends a connection whose transaction stood still, or took too long.
+  if (/^(08|57P0|25P03|25P04)/.test(code)) return true;
   // Errors of a statement have a code of five characters with a digit (EPIPE has none); what else comes from the client is about
   // its connection.
   return !/^(?=.*\d)[0-9A-Z]{5}$/.test(code) && isOfConnection(error, code);
