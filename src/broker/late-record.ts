@@ -38,7 +38,7 @@ export function createLateRecord({ driver, open, close, isOutage }: LateRecordOp
     });
     return opening;
   };
-  /** Nobody but `open` and `away` opens it: what was not opened, or is closed, says so itself. */
+  /** One that was not opened, or is closed, says so itself: only an outage is tried again. */
   const once = <Answer>(call: () => Promise<Answer>): Promise<Answer> =>
     state === 'away' ? opened().then(call) : call();
 
@@ -58,7 +58,8 @@ export function createLateRecord({ driver, open, close, isOutage }: LateRecordOp
         await opened();
       } catch (error) {
         if (!isOutage(error)) throw error;
-        [state, away] = ['away', error];
+        away = error;
+        if (state === 'new') state = 'away';
       }
     },
     close: async () => {
