@@ -40,13 +40,18 @@ function isOfConnection(error: Error, code: string): boolean {
   return code.startsWith('E') || /connection|timeout|terminated/i.test(error.message);
 }
 
+/** Whether the server has no memory, no connection or no disk for it: none of that is about the statement. */
+function isWithoutMeans(code: string): boolean {
+  return /^(53|58)/.test(code);
+}
+
 /** The TaskFlowError for an error of Postgres at `where` (a masked URL); anything else is returned as it is. */
 export function translate(error: unknown, where: string): unknown {
   if (error instanceof TaskFlowError || !(error instanceof Error)) return error;
   const code = codeOf(error);
   const told = known(code, error, where);
   if (told !== null) return told;
-  if (isLost(error)) return unreachable(`${where}: ${wordsOf(error)}`, error);
+  if (isLost(error) || isWithoutMeans(code)) return unreachable(`${where}: ${wordsOf(error)}`, error);
   // A broken constraint or statement is a bug, not an operating error.
   return error;
 }
@@ -109,7 +114,7 @@ export function isOutage(error: unknown): error is TaskFlowError {
   // A socket of this machine is a file that is there while the server runs.
   const isSocket = code === 'ENOENT' && 'syscall' in cause && cause.syscall === 'connect';
   if (passing.has(code) || isSocket) return true;
-  return isLost(cause) && !hints.has(code) && hintOfClient(wordsOf(cause)) === null;
+  return (isLost(cause) || isWithoutMeans(code)) && !hints.has(code) && hintOfClient(wordsOf(cause)) === null;
 }
 
 /** What to do about a server that cannot be reached, or does not let us in. */
