@@ -17,8 +17,9 @@ import { onPostgres } from '../support/postgres-tests.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
 import { createScenario, type Scenario, until } from './processes.ts';
 
-/** How long tasks come, and how long a recorder lives in the middle. */
+/** How long tasks come at least, how many recorders are killed at least, and how long one lives in the middle. */
 const loadMs = 5_000;
+const killsMin = 4;
 const lifeMs = 400;
 
 let scenario: Scenario;
@@ -67,9 +68,11 @@ await onOwnRedis(async ({ path }) => {
     const [recording, history] = [createSqlRecording(driver), createSqlHistory(driver, systemClock)];
     const startRecorder = () => scenario.start('recorder.ts', { path, namespace, record });
     const endsAt = systemClock.elapsed() + loadMs;
-    const loading = load(broker, () => systemClock.elapsed() > endsAt);
     let killed = 0;
-    for (const recorders = [startRecorder()]; systemClock.elapsed() < endsAt; killed++) {
+    // On a busy machine few of them come up in that time.
+    const isOver = (): boolean => killed >= killsMin && systemClock.elapsed() > endsAt;
+    const loading = load(broker, isOver);
+    for (const recorders = [startRecorder()]; !isOver(); killed++) {
       recorders.push(startRecorder());
       await recorders.at(-1)?.heard('ready');
       // What is waited for is the time itself: a recorder may be anywhere when it ends.
@@ -92,7 +95,6 @@ await onOwnRedis(async ({ path }) => {
     expect((await recount(driver)).discrepancies.filter(({ what }) => what === 'count')).toEqual([]);
     expect(await recording.unrecorded(1)).toEqual([]);
     expect(await recording.gaps(1)).toEqual([]);
-    expect(killed).toBeGreaterThan(3);
     await Promise.all([broker.close(), driver.close()]);
   }
 
