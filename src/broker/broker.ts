@@ -7,6 +7,7 @@ import type { LimitSettings, Rate } from '../core/limit-rules.ts';
 import type { Presence, WorkerRecord } from '../core/presence.ts';
 import type { Firing, NewSchedule, ScheduleRecord, SkipReason } from '../core/schedule.ts';
 import type { Scope, Settings } from '../core/settings.ts';
+import type { Stand } from '../core/standing.ts';
 import type { TaskState, TaskView } from '../core/states.ts';
 import type {
   Checkpoint,
@@ -318,6 +319,8 @@ export interface Outbox {
    * (any more).
    */
   bodies(taskIds: readonly string[]): Promise<readonly (TaskBody | null)[]>;
+  /** How they stand, for whoever knows what they came with; `null` where that may not be all: see docs/seam.md. Of the first ids, as `bodies`. */
+  stands(taskIds: readonly string[]): Promise<readonly (Stand | null)[]>;
 }
 
 /**

@@ -89,6 +89,22 @@ test('what a person did is told of a task that was recorded ahead of it', async 
   expect(told.map((record) => record?.notes.map(({ kind }) => kind))).toEqual([['edited'], ['retried']]);
 });
 
+test('tasks that are not recorded as their events tell are read whole', async () => {
+  const rig = await createRig();
+  await rig.live.enqueue([newTask(sampleId(1)), newTask(sampleId(2))]);
+  const told: number[] = [];
+  const record: Recording['record'] = async (batch) => {
+    told.push(batch.handedOn?.length ?? 0);
+    return told.length === 2 ? 'not as told' : rig.recording.record(batch);
+  };
+  rig.recorder({ recording: { ...rig.recording, record } });
+  await rig.caughtUp();
+  await finishOne(rig.live, sampleId(1), token(1));
+  await rig.caughtUp();
+  expect(told).toEqual([0, 1, 0]);
+  expect(await states(rig, [1, 2].map(sampleId))).toEqual(['succeeded 3', 'queued 1']);
+});
+
 test('the outbox is trimmed behind what was recorded, and the last event of it stays as a mark', async () => {
   const rig = await createRig();
   rig.recorder();

@@ -6,8 +6,17 @@ import { type BatchEvent, markOf } from '../core/events.ts';
 import { heard } from '../core/heard.ts';
 import { limits } from '../core/limits.ts';
 import type { Task } from '../core/task.ts';
+import { type Tellings, tellingsOf } from '../core/tellings.ts';
 import { sleep } from '../core/time.ts';
-import type { Gap, Known, RecordCursor, Recording, RecordPlace, SettingChanges } from '../history/recording.ts';
+import type {
+  Gap,
+  HandedOn,
+  Known,
+  RecordCursor,
+  Recording,
+  RecordPlace,
+  SettingChanges,
+} from '../history/recording.ts';
 import { bringBack } from './bring-back.ts';
 import { createSettingsBook, type SettingsTarget } from './recorded-settings.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
@@ -102,9 +111,45 @@ export function createRecorder(options: RecorderOptions): Service {
     if (newest === undefined && settings === null) return null;
     const hasMore = taken.events.length < events.length || events.length >= readMax;
     if (newest !== undefined) readMax = nextReadMax(taken);
-    const { bodies, rest } = await readBodies([...taken.tasks.keys()], { versions, told: taken.tasks });
+    const read = await readTasks(taken, versions);
     const to = newest === undefined ? at : { ...at, seq: newest.seq, last: { at: newest.at, mark: markOf(newest) } };
-    return { ...taken, at, to, incarnation: at.incarnation, bodies, rest, settings, hasMore };
+    return { ...taken, ...read, at, to, incarnation: at.incarnation, settings, hasMore };
+  }
+
+  /** Of those that were only handed on how they stand; of all others, and of whom that does not say all, the bodies. */
+  async function readTasks({ events, tasks }: Taken, versions: Versions): Promise<Read> {
+    const told = tellingsOf(events);
+    const [asked, others]: [string[], string[]] = [[], []];
+    for (const taskId of tasks.keys()) {
+      const of = told.get(taskId);
+      // What was claimed runs, mostly: how it stands does not say how long.
+      if (of?.isMoved && of.to !== 'running') asked.push(taskId);
+      else others.push(taskId);
+    }
+    const known = { versions, told: tasks };
+    const [handedOn, first] = await Promise.all([readStands(asked, told), readBodies(others, known)]);
+    if (handedOn.length === asked.length) return { ...first, handedOn };
+    const found = new Set(handedOn.map(({ taskId }) => taskId));
+    const more = await readBodies(
+      asked.filter((taskId) => !found.has(taskId)),
+      known,
+    );
+    return { bodies: [...first.bodies, ...more.bodies], rest: [...first.rest, ...more.rest], handedOn };
+  }
+
+  /** Who stands as the events tell. */
+  async function readStands(taskIds: readonly string[], told: Tellings): Promise<readonly HandedOn[]> {
+    const parts = [...partsOf(taskIds)];
+    const answers = await Promise.all(parts.map((part) => outbox.stands(part)));
+    const handedOn: HandedOn[] = [];
+    for (const [index, found] of answers.entries()) {
+      for (const [place, stand] of found.entries()) {
+        const taskId = parts[index]?.[place] ?? '';
+        const of = told.get(taskId);
+        if (stand !== null && of?.version === stand.standing.version) handedOn.push({ taskId, ...stand });
+      }
+    }
+    return handedOn;
   }
 
   /** All of them at once, where they are small. */
@@ -121,7 +166,14 @@ export function createRecorder(options: RecorderOptions): Service {
   }
 
   /** `false` when another recorder was here. */
-  async function record({ at, to, incarnation, events, tasks, known, settings, ...read }: Batch): Promise<boolean> {
+  async function record(batch: Batch): Promise<boolean> {
+    const answer = await recordRead(batch);
+    if (answer !== 'not as told') return answer;
+    const taskIds = batch.handedOn.map(({ taskId }) => taskId);
+    return (await recordRead({ ...batch, rest: [...batch.rest, ...taskIds], handedOn: [] })) === true;
+  }
+
+  async function recordRead({ at, to, incarnation, events, tasks, known, handedOn, settings, ...read }: Batch) {
     const place = { incarnation, after: at.seq };
     let { bodies, rest } = read;
     while (rest.length > 0) {
@@ -134,7 +186,7 @@ export function createRecorder(options: RecorderOptions): Service {
       keep(bodies, found, { versions: memory.versions, told: tasks });
       rest = rest.slice(found.length);
     }
-    const batch = { ...place, upTo: to.seq, events, bodies, known };
+    const batch = { ...place, upTo: to.seq, events, bodies, handedOn, known };
     return recording.record(settings === null ? batch : { ...batch, settings });
   }
 
@@ -173,8 +225,13 @@ interface Bodies {
   readonly rest: readonly string[];
 }
 
+/** The tasks of a batch as they were read. */
+interface Read extends Bodies {
+  readonly handedOn: readonly HandedOn[];
+}
+
 /** What is stored next, from one place to another. */
-interface Batch extends Bodies, Taken {
+interface Batch extends Read, Taken {
   readonly at: RecordCursor;
   readonly to: RecordCursor;
   readonly incarnation: string;

@@ -2,6 +2,7 @@
 
 import type { BrokerInfo, Scope, TaskBody } from '../broker/broker.ts';
 import type { BatchEvent } from '../core/events.ts';
+import type { Standing } from '../core/standing.ts';
 import type { Task } from '../core/task.ts';
 
 /** A place in the events of a live store. */
@@ -26,6 +27,13 @@ export interface RecordedEvent {
 /** What is told of a task that was recorded before the event of its end. */
 export type Known = Pick<Task, 'version' | 'dueAt' | 'claimedAt' | 'startedAt' | 'finishedAt'>;
 
+/** A task that was only handed on by the events of a batch. */
+export interface HandedOn {
+  readonly taskId: string;
+  readonly standing: Standing;
+  readonly result: string | null;
+}
+
 /** Events of one life of the live store, and their tasks as they stood when these were read, or later. */
 export interface RecordBatch {
   readonly incarnation: string;
@@ -37,6 +45,8 @@ export interface RecordBatch {
   readonly events: readonly BatchEvent[];
   /** Each task at most once. One that the live store has no more is not among them. */
   readonly bodies: readonly TaskBody[];
+  /** Others, of which only that is known, see `Outbox.stands`: the events tell all their steps from where they were recorded. */
+  readonly handedOn?: readonly HandedOn[];
   /** Tasks of these events that this recorder has recorded already, as far as they tell or further: nobody has to look what is there of them. */
   readonly known?: ReadonlyMap<string, Known>;
   /** Read behind the events. */
@@ -79,9 +89,10 @@ export interface Recording {
    * Stores rows, counts, events, settings and cursor in one transaction. `false`, and nothing stored, when the cursor is elsewhere:
    * another recorder was here. A row is only replaced by a later life or a higher version of its task, so that a batch may come
    * twice. A task that the database refuses for what is in it is set aside, the rest is stored; one that has ended and is not
-   * among the bodies ends in the record as its event tells. What the database cannot do now is thrown as the driver throws it.
+   * among the bodies ends in the record as its event tells. `not as told`, and nothing
+   * stored, when one of those that were handed on may not be recorded as the events tell: their bodies have to be read. What the database cannot do now is thrown as the driver throws it.
    */
-  record(batch: RecordBatch): Promise<boolean>;
+  record(batch: RecordBatch): Promise<boolean | 'not as told'>;
   /**
    * Begins with another life of the live store, at `to`, and notes what lies between in the same step. `false`, and nothing noted,
    * when the cursor is not at `from`. Throws RECORD_ELSEWHERE for a database in which tasks of its own wait to be run.

@@ -102,6 +102,24 @@ const outboxCases: readonly Case[] = [
     },
   ],
   [
+    'how a task stands is told as its body tells it, and not where that is not all',
+    async (world) => {
+      const done = await world.bring('succeeded');
+      const [waiting, running, failed] = [await world.put(), await world.bring('running'), await world.bring('failed')];
+      const ids = [done.id, running.id, failed.id, world.nextId(), done.id];
+      const stands = await outboxOf(world).stands(ids);
+      expect(stands.map((stand) => stand === null)).toEqual([false, true, true, true, false]);
+      const task = await world.task(done.id);
+      expect(task).toMatchObject({ ...stands[0]?.standing });
+      expect(stands[4]).toMatchObject({
+        result: task?.result,
+        standing: { state: 'succeeded', version: task?.version },
+      });
+      const [seen] = await outboxOf(world).stands([waiting]);
+      if (seen != null) expect(await world.task(waiting)).toMatchObject({ ...seen.standing });
+    },
+  ],
+  [
     'log lines of a run come with its body',
     async (world) => {
       const { id, token } = await world.bring('running');

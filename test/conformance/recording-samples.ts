@@ -26,7 +26,7 @@ export function createRecord(driver: SqlDriver) {
     /** Records these events as the next ones, with these tasks. */
     take: async (events: readonly Omit<BatchEvent, 'seq'>[], bodies: readonly TaskBody[]): Promise<boolean> => {
       await recording.follow(nobody, { incarnation: life, seq: 0 }, null);
-      return await recording.record(batchOf((await recording.cursor()).seq, events, bodies));
+      return (await recording.record(batchOf((await recording.cursor()).seq, events, bodies))) === true;
     },
     ids: async (filter: string): Promise<readonly string[]> => {
       const { tasks } = await history.search(parseFilter(filter), { after: null, limit: 100 });

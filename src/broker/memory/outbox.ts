@@ -2,6 +2,7 @@
 
 import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import type { Stand } from '../../core/standing.ts';
 import type { Outbox, TaskBody } from '../broker.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import type { MemoryState, Row } from './state.ts';
@@ -33,7 +34,27 @@ export function createOutbox(run: <Answer>(call: (step: Step) => Answer) => Prom
         }
         return bodies;
       }),
+    stands: (taskIds) =>
+      run(({ state }) => {
+        refuseLargeBatch(taskIds);
+        const stands: (Stand | null)[] = [];
+        let bytes = 0;
+        for (const id of taskIds) {
+          const stand = standOf(state.rows.get(id));
+          bytes += Buffer.byteLength(stand?.result ?? '');
+          if (bytes > limits.bodiesBytesMax && stands.length > 0) break;
+          stands.push(stand);
+        }
+        return stands;
+      }),
   };
+}
+
+function standOf(row: Row | undefined): Stand | null {
+  if (row === undefined || row.attempts.length > 0 || row.logs.length > 0) return null;
+  const { task } = row;
+  const hasMore = task.progress !== null || task.error !== null || task.checkpoints.length > 0 || task.startBy !== null;
+  return task.state === 'running' || hasMore ? null : { standing: task, result: task.result };
 }
 
 function bodyOf(row: Row | undefined): TaskBody | null {

@@ -1,6 +1,7 @@
 /** Tasks as they stand, with the attempts and the log lines that lie beside them (lua/bodies.lua). */
 
 import type { Attempt } from '../../core/events.ts';
+import type { Stand } from '../../core/standing.ts';
 import type { LogLine, TaskError } from '../../core/task.ts';
 import type { TaskBody } from '../broker.ts';
 import type { Connection } from './connection.ts';
@@ -10,6 +11,7 @@ import {
   type RawTasks,
   readRawTasks,
   readShape,
+  readStands,
   readTasks,
   type Shape,
   shapeIdOf,
@@ -42,11 +44,21 @@ function repeated(
   return taskIds.slice(0, cut < 0 ? taskIds.length : cut).map((id) => byId.get(id) ?? null);
 }
 
+/** As many of the first as fit. */
+export async function getStands(
+  connection: Connection,
+  taskIds: readonly string[],
+): Promise<readonly (Stand | null)[]> {
+  refuseLargeBatch(taskIds);
+  if (taskIds.length === 0) return [];
+  return readStands(await connection.run<RawTasks>('raw-bodies', [taskIds.join(' '), 'heads']));
+}
+
 /** By place, of the first ids as many as fit; `undefined` for a task of which more has to be read. */
 type Bodies = (TaskBody | null | undefined)[];
 
 async function plainBodies(connection: Connection, ids: readonly string[]): Promise<Bodies> {
-  const found = readRawTasks(await connection.run<RawTasks>('raw-bodies', [ids.join(' ')]));
+  const found = readRawTasks(await connection.run<RawTasks>('raw-bodies', [ids.join(' '), '']));
   const shapeIds = new Set<number>();
   for (const task of found) if (task?.head != null) shapeIds.add(shapeIdOf(task.head));
   const shapes = await getShapes(connection, shapeIds);

@@ -4,7 +4,7 @@ import type { BatchEvent, EventItem } from '../../core/events.ts';
 import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import type { Outbox } from '../broker.ts';
-import { getBodies } from './bodies.ts';
+import { getBodies, getStands } from './bodies.ts';
 import type { Connection } from './connection.ts';
 
 const stream = 'events';
@@ -27,6 +27,7 @@ export function createOutbox(connection: Connection, guarded: Guarded): Outbox {
         return { lastSeq, trimmedSeq, oldestAt: oldestAt < 0 ? null : oldestAt };
       }),
     bodies: (taskIds) => guarded(() => getBodies(connection, taskIds)),
+    stands: (taskIds) => guarded(() => getStands(connection, taskIds)),
   };
 }
 

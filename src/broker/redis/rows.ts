@@ -1,5 +1,6 @@
 /** Tasks on their way through Redis: what they share and what is their own, and how they come back. */
 
+import type { Stand, Standing } from '../../core/standing.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import type {
   Checkpoint,
@@ -122,6 +123,20 @@ export function readRawTasks([rows, headTexts, headOf, resultTexts, resultOf]: R
   });
 }
 
+/** How they stand, where nothing but a result lies beside. */
+export function readStands([, headTexts, headOf, resultTexts, resultOf]: RawTasks): readonly (Stand | null)[] {
+  const heads = headTexts.map((text) => plainHead(unpack(text, 1, 2).values[0] as readonly Packed[]));
+  const standings = heads.map((head) => (head === null || head[startByPlace] !== false ? null : standingOf(head)));
+  const results = resultTexts.map((result) => result.toString());
+  return Array.from({ length: headOf.length / 2 }, (_each, place) => {
+    const number = headOf.readUInt16BE(2 * place) - 1;
+    const standing = standings[number] ?? null;
+    if (standing === null) return null;
+    const result = hasResult(heads[number] as readonly Packed[]) ? results[resultOf.readUInt16BE(2 * place) - 1] : null;
+    return { standing, result: result ?? null };
+  });
+}
+
 /** Rows of neighbours have the same list in common. */
 function createFreshHeads(): (common: readonly Packed[]) => RawHead {
   let last: readonly Packed[] | null = null;
@@ -155,6 +170,7 @@ const nothingAside: Asides = {};
 
 /** See lua/prelude.lua. */
 const asidePlace = 23;
+const startByPlace = 11;
 
 /** The head that a task has before anybody touches it, as `freshTask` of lua/prelude.lua makes it. */
 function freshHead([shape, createdAt, dueAt, startBy, expiresAt, aside]: readonly Packed[]): readonly Packed[] {
@@ -331,6 +347,27 @@ function readTask({ id, head, row, leaseUntil, shape, asides, place, result }: F
     dueAt: head[10] as number,
     startBy: time(head[11]),
     expiresAt: time(head[12]),
+    claimedAt: time(head[14]),
+    startedAt: time(head[15]),
+    finishedAt: time(head[16]),
+    pruneAt: time(head[17]),
+  };
+}
+
+/** Of one that has no lease. */
+function standingOf(head: readonly Packed[]): Standing {
+  return {
+    state: head[0] as TaskState,
+    reason: head[9] === false ? null : (head[9] as Reason),
+    version: head[2] as number,
+    epoch: head[3] as number,
+    attempt: head[4] as number,
+    crashes: head[6] as number,
+    interruptions: head[7] as number,
+    snoozes: head[8] as number,
+    workerId: head[13] === false ? null : (head[13] as string),
+    leaseUntil: null,
+    dueAt: head[10] as number,
     claimedAt: time(head[14]),
     startedAt: time(head[15]),
     finishedAt: time(head[16]),

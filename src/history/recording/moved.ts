@@ -4,11 +4,12 @@ import type { TaskBody } from '../../broker/broker.ts';
 import { type Columns, manyStatement, type SqlRow, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
 import { idList } from '../../broker/sql/rows.ts';
 import { limits } from '../../core/limits.ts';
+import type { Standing } from '../../core/standing.ts';
 import { isFinished } from '../../core/states.ts';
-import type { Task } from '../../core/task.ts';
+import { isHandedOn, type Tellings, type Told } from '../../core/tellings.ts';
+import type { HandedOn } from '../recording.ts';
 import type { Moved } from './lives.ts';
 import { deleteClaims, deleteUnfinished, insertClaims, placeholder } from './rows.ts';
-import type { Tellings, Told } from './told.ts';
 
 /** What is the same of all tasks of a crowd. */
 const changed = {
@@ -55,7 +56,8 @@ const moveEach = manyStatement(
 
 /** Tasks of which the same is written, but for their results. */
 export interface Crowd {
-  readonly first: Task;
+  readonly first: Standing;
+  readonly result: string | null;
   readonly told: Told;
   readonly taskIds: string[];
   readonly results: (string | null)[];
@@ -63,36 +65,48 @@ export interface Crowd {
   bytes: number;
 }
 
-/** `told` of each: see {@link isMovedOn}. Each crowd is no more than one statement should carry. */
-export function crowdsOf(bodies: readonly TaskBody[], told: Tellings): readonly Crowd[] {
+/** `told` of each: see {@link isHandedOn}. Each crowd is no more than one statement should carry. */
+export function crowdsOf(tasks: readonly HandedOn[], told: Tellings): readonly Crowd[] {
   const crowds: Crowd[] = [];
   const open = new Map<string, Crowd>();
   let last: Crowd | undefined;
-  for (const { task } of bodies) {
-    const of = told.get(task.id);
+  for (const { taskId, standing, result } of tasks) {
+    const of = told.get(taskId);
     if (of === undefined) throw new Error('Invariant broken: a task was handed on of which nothing is told');
-    if (last === undefined || last.told !== of || !isAlike(last.first, task)) last = open.get(keyOf(task, of));
+    if (last === undefined || last.told !== of || !isAlike(last.first, standing)) last = open.get(keyOf(standing, of));
     if (last === undefined || last.taskIds.length >= limits.batchMax || last.bytes >= limits.batchBytesMax) {
-      last = { first: task, told: of, taskIds: [], results: [], hasOneResult: true, bytes: 0 };
+      last = { first: standing, result, told: of, taskIds: [], results: [], hasOneResult: true, bytes: 0 };
       crowds.push(last);
-      open.set(keyOf(task, of), last);
+      open.set(keyOf(standing, of), last);
     }
-    last.taskIds.push(task.id);
-    last.results.push(task.result);
-    last.hasOneResult &&= task.result === last.first.result;
-    last.bytes += task.result?.length ?? 0;
+    last.taskIds.push(taskId);
+    last.results.push(result);
+    last.hasOneResult &&= result === last.result;
+    last.bytes += result?.length ?? 0;
   }
   return crowds;
 }
 
+/** Whether all that changed of a task is what its steps change: it has left nothing beside its row on its way. */
+export function isMovedOn({ task, attempts, logs }: TaskBody, told: Told): boolean {
+  return (
+    isHandedOn(task, told) &&
+    attempts.length === 0 &&
+    logs.length === 0 &&
+    task.startBy === null &&
+    task.progress === null &&
+    task.error === null &&
+    task.checkpoints.length === 0
+  );
+}
+
 /** Neighbours mostly are, and are not asked for a key. */
-function isAlike(left: Task, right: Task): boolean {
+function isAlike(left: Standing, right: Standing): boolean {
+  if (left === right) return true;
   return (
     left.version === right.version &&
     left.finishedAt === right.finishedAt &&
     left.claimedAt === right.claimedAt &&
-    left.queue === right.queue &&
-    left.name === right.name &&
     left.state === right.state &&
     left.reason === right.reason &&
     left.epoch === right.epoch &&
@@ -107,12 +121,12 @@ function isAlike(left: Task, right: Task): boolean {
   );
 }
 
-function keyOf(task: Task, { from, before, attempt }: Told): string {
-  return [task.queue, task.name, from, before, attempt, ...valuesOf(task)].join('\0');
+function keyOf(standing: Standing, { queue, name, from, before, attempt }: Told): string {
+  return [queue, name, from, before, attempt, ...valuesOf(standing)].join('\0');
 }
 
 /** In the order of `changed`. */
-function valuesOf(task: Task): SqlRow {
+function valuesOf(task: Standing): SqlRow {
   return [
     task.state,
     task.reason,
@@ -152,10 +166,11 @@ export function moveRows(tx: SqlTransaction, crowd: Crowd): readonly Promise<unk
   return sent;
 }
 
-async function moveTasks(tx: SqlTransaction, { first, told, taskIds, results, hasOneResult }: Crowd): Promise<void> {
+async function moveTasks(tx: SqlTransaction, crowd: Crowd): Promise<void> {
+  const { first, told, taskIds, results, hasOneResult } = crowd;
   const values = valuesOf(first);
   if (hasOneResult) {
-    const moved = await tx.change(moveAll, ...values, first.result, idList(taskIds), told.before);
+    const moved = await tx.change(moveAll, ...values, crowd.result, idList(taskIds), told.before);
     if (moved !== taskIds.length) throw unexpected;
     return;
   }
@@ -165,8 +180,12 @@ async function moveTasks(tx: SqlTransaction, { first, told, taskIds, results, ha
 }
 
 /** What it changes in the counts. */
-export function movedOf({ first, told: { from, attempt }, taskIds }: Crowd): Moved {
-  const { queue, name } = first;
+export function movedOf({ first, told, taskIds }: Crowd): Moved {
+  const { queue, name, from, attempt } = told;
   if (from === null) throw new Error('Invariant broken: a task was handed on from nowhere');
-  return { before: { queue, name, state: from, reason: null, attempt }, after: first, tasks: taskIds.length };
+  return {
+    before: { queue, name, state: from, reason: null, attempt },
+    after: { queue, name, state: first.state, reason: first.reason, attempt: first.attempt },
+    tasks: taskIds.length,
+  };
 }

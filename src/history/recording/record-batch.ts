@@ -7,12 +7,14 @@ import type { SqlDriver, SqlRow, SqlTransaction } from '../../broker/sql/driver.
 import { appendDelta, appendEvents } from '../../broker/sql/step.ts';
 import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
+import type { Standing } from '../../core/standing.ts';
+import { type Tellings, tellingsOf } from '../../core/tellings.ts';
 import { onNextTurn } from '../../core/time.ts';
-import type { Known, RecordBatch } from '../recording.ts';
+import type { HandedOn, Known, RecordBatch, Recording } from '../recording.ts';
 import { advance } from './cursor.ts';
 import { type Bodies, groupsOf, type Minutes, minutesOf, notesOf, type RowOf } from './happened.ts';
 import { countsOf, type Lives, livesOf, type Recorded, type Written } from './lives.ts';
-import { crowdsOf, movedOf, moveRows, unexpected } from './moved.ts';
+import { crowdsOf, isMovedOn, movedOf, moveRows, unexpected } from './moved.ts';
 import {
   addRows,
   createPartRows,
@@ -24,7 +26,6 @@ import {
   writeRows,
 } from './rows.ts';
 import { storeSettings } from './settings.ts';
-import { isMovedOn, type Tellings, tellingsOf } from './told.ts';
 import { findRefused, hasAside, type SetAside, settleAside } from './unrecorded.ts';
 
 /** What one statement writes at most of a batch: bounds its values in memory. Payloads and results are nearly all of a task. */
@@ -40,7 +41,7 @@ interface Trouble {
  * `false`, and nothing stored, when the cursor is not where the batch begins. What the events tell of most tasks is believed: their rows are
  * not read. Where it is not so, or one of them is refused, the batch is stored anew with a look at each.
  */
-export async function recordBatch(driver: SqlDriver, batch: RecordBatch): Promise<boolean> {
+export async function recordBatch(driver: SqlDriver, batch: RecordBatch): ReturnType<Recording['record']> {
   const aside = new Map<string, SetAside>();
   let isBelieved = true;
   for (;;) {
@@ -50,6 +51,7 @@ export async function recordBatch(driver: SqlDriver, batch: RecordBatch): Promis
     } catch (error) {
       if (error === leftOut) continue;
       if (isBelieved && (error === unexpected || driver.isRefusal(error))) {
+        if (batch.handedOn !== undefined && batch.handedOn.length > 0) return 'not as told';
         isBelieved = false;
         continue;
       }
@@ -108,7 +110,9 @@ async function store(tx: SqlTransaction, batch: RecordBatch, { aside, trouble, i
   const isAside = await hasAside(tx);
   // What was set aside is not as far as the recorder knows.
   const known = isBelieved && !isAside && batch.known !== undefined ? batch.known : nobody;
-  const named = namedBy(told, { bodies, known, others });
+  const handedOn = new Map<string, Standing>();
+  for (const { taskId, standing } of batch.handedOn ?? []) handedOn.set(taskId, standing);
+  const named = namedBy(told, { bodies, handedOn, known, others });
   const recorded = await readRecorded(tx, named);
   const wanted = (some: readonly TaskBody[]) =>
     aside.size === 0 ? some : some.filter(({ task }) => !aside.has(task.id));
@@ -116,18 +120,18 @@ async function store(tx: SqlTransaction, batch: RecordBatch, { aside, trouble, i
   trouble.erased = lives.erased;
   await eraseRecorded(tx, lives.erased);
   const written = [...lives.written, ...wanted(fresh).map((body): Written => ({ body, before: null }))];
-  const crowds = crowdsOf(wanted(moved), told);
+  const crowds = crowdsOf([...(batch.handedOn ?? []), ...wanted(moved).map(handOn)], told);
   await storeBodies(tx, written, upTo, aside, trouble);
   const moves = crowds.flatMap((crowd) => moveRows(tx, crowd).map(heard));
   for (const move of moves) await move;
   await endRecorded(tx, lives.ended);
   const all = { ...lives, written };
-  const rowOf: RowOf = (taskId) => recorded.get(taskId) ?? known.get(taskId);
+  const rowOf: RowOf = (taskId) => handedOn.get(taskId) ?? recorded.get(taskId) ?? known.get(taskId);
   await storeHappened(tx, batch, bodies, () => remaining(recorded, all));
   const counts = countsOf(all, crowds.map(movedOf));
   await storeDeltas(tx, events.at(-1)?.at ?? 0, counts, minutesOf(events, bodies, rowOf));
   if (batch.settings !== undefined) await storeSettings(tx, batch.settings);
-  await settleAside(tx, aside, isAside ? [...bodies.keys(), ...named] : []);
+  await settleAside(tx, aside, isAside ? [...bodies.keys(), ...handedOn.keys(), ...named] : []);
   return true;
 }
 
@@ -143,17 +147,25 @@ function sortBodies(bodies: readonly TaskBody[], told: Tellings) {
   return sorted;
 }
 
+interface Sorted {
+  readonly bodies: Bodies;
+  readonly handedOn: ReadonlyMap<string, Standing>;
+  readonly known: ReadonlyMap<string, Known>;
+  readonly others: readonly TaskBody[];
+}
+
+function handOn({ task }: TaskBody): HandedOn {
+  return { taskId: task.id, standing: task, result: task.result };
+}
+
 /**
  * The tasks whose rows may change in a way that has to be looked at: the others, those that were removed, and those that ended and are gone;
  * and those of whom something is noted, which may be recorded already.
  */
-function namedBy(
-  told: Tellings,
-  { bodies, known, others }: { bodies: Bodies; known: typeof nobody; others: readonly TaskBody[] },
-): readonly string[] {
+function namedBy(told: Tellings, { bodies, handedOn, known, others }: Sorted): readonly string[] {
   const named = others.map(({ task }) => task.id);
   told.forEach(({ isOver, isNoted, version }, taskId) => {
-    if (!(isOver || isNoted) || bodies.has(taskId)) return;
+    if (!(isOver || isNoted) || bodies.has(taskId) || handedOn.has(taskId)) return;
     const row = known.get(taskId);
     if (isNoted || row === undefined || row.version < version) named.push(taskId);
   });

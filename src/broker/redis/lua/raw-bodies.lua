@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- raw-bodies: tasks as they lie in the store, unread: most need nothing else, and Lua reads them ten times as slowly as who asks.
 --
--- ARGV[2] ids. Answers of the first of them that fit into `limits.bodiesBytesMax`: their rows, nothing for what is not there; the heads that
+-- ARGV[2] ids, ARGV[3] "heads" for whoever knows the rows. Answers of the first of them that fit into `limits.bodiesBytesMax`: their rows, nothing for what is not there; the heads that
 -- are there, each once, and for every task the number of its head in two bytes, 0 for none; and so the results.
 
 -- Payloads are read by so many: what does not fit must not be read either.
@@ -27,7 +27,7 @@ return function()
   for from = 1, #ids, SLICE do
     local to = math.min(from + SLICE - 1, #ids)
     local someHeads = call('HMGET', prefix .. 'heads', unpack(ids, from, to))
-    local someRows = call('HMGET', prefix .. 'tasks', unpack(ids, from, to))
+    local someRows = ARGV[3] == 'heads' and {} or call('HMGET', prefix .. 'tasks', unpack(ids, from, to))
     -- Nobody has run what has no head.
     local hasHeads = false
     for i = 1, #someHeads do
@@ -39,7 +39,7 @@ return function()
       bytes = bytes + (row and #row or 0) + (result and #result or 0)
       if bytes > limits.bodiesBytesMax and n > 0 then break end
       n = n + 1
-      rows[n] = row
+      rows[n] = row or false
       headOf[n] = numberOf(heads, headNumbers, someHeads[i])
       resultOf[n] = numberOf(results, resultNumbers, result)
     end

@@ -1,8 +1,8 @@
 /** What the events of a batch tell of each task: enough to store most of them without a look at what is recorded of them. */
 
-import type { TaskBody } from '../../broker/broker.ts';
-import type { BatchEvent, EventItem } from '../../core/events.ts';
-import { isFinished, type TaskState } from '../../core/states.ts';
+import type { BatchEvent, EventItem } from './events.ts';
+import type { Standing } from './standing.ts';
+import { isFinished, type TaskState } from './states.ts';
 
 /** One object for all tasks of which the same is told. */
 export interface Told {
@@ -10,6 +10,8 @@ export interface Told {
   readonly isNew: boolean;
   /** It was there before, and was only handed on: by each step what changes is known. */
   readonly isMoved: boolean;
+  readonly queue: string;
+  readonly name: string;
   /** Where it stood before the first, and after the last. */
   readonly from: TaskState | null;
   readonly attempt: number;
@@ -30,6 +32,8 @@ interface Step extends Told {
 }
 
 const nothing = {
+  queue: '',
+  name: '',
   isNew: true,
   isMoved: true,
   from: null,
@@ -62,17 +66,24 @@ export function tellingsOf(events: readonly BatchEvent[]): Tellings {
 
 function isLike(left: EventItem, right: EventItem): boolean {
   return (
-    left.version === right.version && left.from === right.from && left.to === right.to && left.attempt === right.attempt
+    left.version === right.version &&
+    left.from === right.from &&
+    left.to === right.to &&
+    left.attempt === right.attempt &&
+    left.queue === right.queue &&
+    left.name === right.name
   );
 }
 
 function stepOf(known: Step, kind: BatchEvent['kind'], item: EventItem, isFirst: boolean): Step {
-  const { from, to, version, attempt } = item;
-  const name = `${kind} ${from} ${to} ${version} ${attempt}`;
-  let step = known.next.get(name);
+  const { from, to, version, attempt, queue, name } = item;
+  const key = `${kind} ${from} ${to} ${version} ${attempt} ${queue}\0${name}`;
+  let step = known.next.get(key);
   if (step === undefined) {
     const isLife = kind === 'enqueue' || kind === 'restore' || kind === 'remove';
     step = {
+      queue,
+      name,
       isNew: isFirst ? kind === 'enqueue' : known.isNew && !isLife,
       isMoved: known.isMoved && isMove(kind, item) && (isFirst || version === known.version + 1),
       from: isFirst ? from : known.from,
@@ -84,7 +95,7 @@ function stepOf(known: Step, kind: BatchEvent['kind'], item: EventItem, isFirst:
       isNoted: known.isNoted || kind === 'retry' || kind === 'update',
       next: new Map(),
     };
-    known.next.set(name, step);
+    known.next.set(key, step);
   }
   return step;
 }
@@ -94,17 +105,8 @@ function isMove(kind: BatchEvent['kind'], { to }: EventItem): boolean {
   return kind === 'claim' || kind === 'promote' || (kind === 'settle' && to !== 'scheduled' && to !== 'blocked');
 }
 
-/** Whether a task stands as it is told, or has succeeded since, and has left nothing beside its row on its way. */
-export function isMovedOn({ task, attempts, logs }: TaskBody, told: Told): boolean {
-  const hasSucceeded = told.to === 'running' && task.state === 'succeeded' && told.version + 1 === task.version;
-  return (
-    told.isMoved &&
-    (told.version === task.version || hasSucceeded) &&
-    attempts.length === 0 &&
-    logs.length === 0 &&
-    task.startBy === null &&
-    task.progress === null &&
-    task.error === null &&
-    task.checkpoints.length === 0
-  );
+/** Whether a task stands as it is told, or has succeeded since. */
+export function isHandedOn({ version, state }: Pick<Standing, 'version' | 'state'>, told: Told): boolean {
+  if (!told.isMoved) return false;
+  return told.version === version || (told.to === 'running' && state === 'succeeded' && told.version + 1 === version);
 }
