@@ -80,7 +80,7 @@ export function createWholeEnqueue({ driver, namespace, clock, lastNow, takeHint
     if (now === undefined) return null;
     clock(now, now);
     const answer = ids.map((taskId) => ({ outcome: 'created', taskId, state: 'queued' }) as const);
-    return { answer, signals, untold: hint === null ? signals : [], isChange: true };
+    return { answer, signals, untold: hint === null ? signals : [] };
   };
 }
 

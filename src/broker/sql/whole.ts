@@ -9,14 +9,12 @@ import type { Subscribers } from '../subscribers.ts';
 import type { ReadClock } from './looks.ts';
 import type { Memory } from './step.ts';
 
-/** What was done, all of it. */
+/** What was done, all of it, and stored. */
 export interface Whole<Answer> {
   readonly answer: Answer;
   /** For the listeners of this process, and for those of others, who may have been told already. */
   readonly signals: readonly Signal[];
   readonly untold: readonly Signal[];
-  /** Whether anything was stored. */
-  readonly isChange: boolean;
 }
 
 /** `null` says that nothing was done, and is no more than that: the call is to be made as a step of many statements. */
@@ -31,6 +29,9 @@ export interface WholeWay {
   readonly lastNow: () => number;
   readonly memory: Memory;
 }
+
+/** Claims that go the long way behind one that had to: where groups and limits are in use, the other is asked in vain. */
+const longWays = 10;
 
 interface WholeFirstOptions {
   /** Refuses what comes before the broker is open and after it was closed. */
@@ -51,9 +52,10 @@ export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, option
       if (whole === null) return null;
       whole.signals.forEach(subscribers.emit);
       tell?.(whole.untold);
-      if (whole.isChange) await foldSome();
+      await foldSome();
       return whole;
     });
+  let long = 0;
   return {
     ...broker,
     async enqueue(tasks) {
@@ -61,6 +63,13 @@ export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, option
       if (subscribers.handOver() !== null) return await broker.enqueue(tasks);
       return (await done(() => steps.enqueue(tasks)))?.answer ?? (await broker.enqueue(tasks));
     },
-    claim: async (request) => (await done(() => steps.claim(request)))?.answer ?? (await broker.claim(request)),
+    async claim(request) {
+      const whole = long > 0 ? null : await done(() => steps.claim(request));
+      if (whole !== null) return whole.answer;
+      const claimed = await broker.claim(request);
+      // What one statement would not take is special, and so, most likely, is what comes behind it.
+      long = long === 0 && claimed.length > 0 ? longWays : Math.max(0, long - 1);
+      return claimed;
+    },
   };
 }
