@@ -6,8 +6,8 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { createPool } from '../../src/broker/postgres/driver.ts';
 import { createPostgresBroker } from '../../src/broker/postgres/store.ts';
 import { readPostgresUrl } from '../../src/broker/postgres/url.ts';
-import type { NewTask } from '../../src/core/task.ts';
-import { claimRequest, newTask, sampleId } from '../conformance/samples.ts';
+import type { ClaimedTask, NewTask } from '../../src/core/task.ts';
+import { claimRequest, finish, newTask, sampleId, settlement } from '../conformance/samples.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 
 await onPostgres(({ url }) => {
@@ -16,6 +16,9 @@ await onPostgres(({ url }) => {
   const fresh = (given: Partial<NewTask> = {}): NewTask => newTask(sampleId(++ids), given);
   const claimAll = (broker: Broker) => broker.claim(claimRequest(randomBytes(16).toString('hex')));
   const claimedIds = async (broker: Broker) => (await claimAll(broker)).map(({ task }) => task.id);
+
+  const succeeded = ({ lease }: ClaimedTask, result: string | null) =>
+    settlement(lease.taskId, lease, finish('succeeded', { result }));
 
   /** Hands over a broker, and what it has asked its connections since it was last asked. */
   async function open(use: (broker: Broker, sent: () => readonly string[]) => Promise<void>): Promise<void> {
@@ -85,6 +88,34 @@ await onPostgres(({ url }) => {
       await broker.enqueue(mixed);
       const claimed = await broker.claim(claimRequest('a'.repeat(32), { queues: [{ name: 'mixed', limit: 9 }] }));
       expect(claimed.map(({ task }) => task.name)).toEqual(['a', 'b', 'a']);
+    });
+  });
+
+  test('runs that succeeded are settled by one statement, whatever each resulted in', async () => {
+    await open(async (broker, sent) => {
+      await broker.enqueue([fresh(), fresh(), fresh()]);
+      const claimed = await claimAll(broker);
+      sent();
+      const { results } = await broker.settle(claimed.map((one, n) => succeeded(one, `{"n":${n}}`)));
+      expect(sent()).toContain('settle_whole');
+      expect(sent()).not.toContain('succeed_remembered');
+      expect(results.map(({ outcome }) => outcome)).toEqual(['applied', 'applied', 'applied']);
+      const tasks = await broker.getTasks(claimed.map(({ task }) => task.id));
+      expect(tasks.map((task) => task?.result)).toEqual(['{"n":0}', '{"n":1}', '{"n":2}']);
+      expect((await broker.getQueues())[0]?.counts).toEqual({ succeeded: 3 });
+    });
+  });
+
+  test('a batch with a task that a person has stopped meanwhile is settled task by task', async () => {
+    await open(async (broker) => {
+      await broker.enqueue([fresh({ strictCancel: true }), fresh({ strictCancel: true })]);
+      const claimed = await claimAll(broker);
+      await broker.cancel({ taskIds: [claimed[0]?.task.id ?? ''], reason: null });
+      const { results } = await broker.settle(claimed.map((one) => succeeded(one, null)));
+      expect(results).toEqual([{ outcome: 'diverted', to: 'cancelled' }, { outcome: 'applied' }]);
+      expect((await broker.getQueues())[0]?.counts).toEqual({ cancelled: 1, succeeded: 1 });
+      const again = await broker.settle(claimed.map((one) => succeeded(one, null)));
+      expect(again.results).toEqual([{ outcome: 'alreadyApplied' }, { outcome: 'alreadyApplied' }]);
     });
   });
 });

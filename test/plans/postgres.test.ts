@@ -14,7 +14,7 @@ import { createSqlBroker } from '../../src/broker/sql/sql-broker.ts';
 import { createMemory } from '../../src/broker/sql/step.ts';
 import { systemChance } from '../../src/core/chance.ts';
 import { systemClock } from '../../src/core/time.ts';
-import { claimRequest, newTask, sampleId } from '../conformance/samples.ts';
+import { claimRequest, finish, newTask, sampleId, settlement } from '../conformance/samples.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 import { noting, useAll } from './statements.ts';
 
@@ -28,6 +28,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   known_tasks: ['tasks_pkey'],
   enqueue_whole: ['tasks_pkey'],
   claim_whole: ['tasks_pkey', 'tasks_ready'],
+  settle_whole: ['tasks_pkey'],
   claimable_tasks: ['tasks_ready'],
   claim_tasks: ['tasks_pkey'],
   running_under: ['tasks_pkey'],
@@ -102,9 +103,9 @@ await onPostgres(async ({ url }) => {
     const steps = createWholeSteps({
       driver: {
         ...driver,
-        writeWhole: (one, behind) => {
+        writeWhole: (one, around) => {
           seen.set(one.statement.name, one.statement);
-          return driver.writeWhole(one, behind);
+          return driver.writeWhole(one, around);
         },
       },
       namespace,
@@ -115,9 +116,12 @@ await onPostgres(async ({ url }) => {
     });
     const queue = 'whole';
     expect(await steps.enqueue([newTask(sampleId(1), { queue })])).not.toBeNull();
-    expect(
-      (await steps.claim(claimRequest('f'.repeat(32), { queues: [{ name: queue, limit: 9 }] })))?.answer,
-    ).toHaveLength(1);
+    const claimed = await steps.claim(claimRequest('f'.repeat(32), { queues: [{ name: queue, limit: 9 }] }));
+    expect(claimed?.answer).toHaveLength(1);
+    const settlements = (claimed?.answer ?? []).map(({ lease }) =>
+      settlement(lease.taskId, lease, finish('succeeded')),
+    );
+    expect(await steps.settle(settlements)).not.toBeNull();
   }
 
   /** The plan that stays once a statement was prepared: that for any values. */

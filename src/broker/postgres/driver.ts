@@ -9,7 +9,7 @@ import { type Clock, sleep } from '../../core/time.ts';
 import type { Durability } from '../durability.ts';
 import { type SqlDriver, type SqlRow, type SqlTransaction, type Statement, statement } from '../sql/driver.ts';
 import { postgresDialect } from './dialect.ts';
-import { isAfterError, isLost, isRaced, isRefusal, translate } from './errors.ts';
+import { isAfterError, isLost, isOutdated, isRaced, isRefusal, translate } from './errors.ts';
 import { eventOrderStatements, finalEventOf } from './event-order.ts';
 import { greet, serverFacts } from './greet.ts';
 import { inTime } from './patience.ts';
@@ -35,14 +35,15 @@ export interface PostgresDriver extends SqlDriver {
   close(): Promise<void>;
   /** What comes from now on goes over new connections; calls under way end on theirs. A pool that outlives the driver stays. */
   reconnect(): void;
-  /**
-   * Runs a statement that may write as a transaction of its own, and one behind it whose answer nobody needs. `null` when it lost a
-   * race: nothing was done then.
-   */
-  writeWhole<Row extends SqlRow>(
-    one: WholeStatement<Row>,
-    behind?: WholeStatement | null,
-  ): Promise<readonly Row[] | null>;
+  /** Runs a statement that may write as a transaction of its own. `null` when it lost a race, or was outdated: nothing was done then. */
+  writeWhole<Row extends SqlRow>(one: WholeStatement<Row>, around?: WholeAround): Promise<readonly Row[] | null>;
+}
+
+export interface WholeAround {
+  /** Runs right behind it, as another transaction whose answer nobody needs. */
+  readonly behind?: WholeStatement | null;
+  /** Held, shared, before it begins: who holds it alone has ended then, and is seen. */
+  readonly keepsOut?: 'settings';
 }
 
 /** A statement of this store alone with its values. */
@@ -128,15 +129,11 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     read: (work) => again(() => inTransaction(begins.read, work)),
     readOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
     writeOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
-    writeWhole: async (one, behind) => {
+    writeWhole: async (one, around = {}) => {
       try {
-        return await onSession(({ runOne }) => {
-          const answer = runOne(one.statement, one.values);
-          if (behind != null) void heard(runOne(behind.statement, behind.values));
-          return answer;
-        });
+        return await onSession((session) => runWhole(session, one, around));
       } catch (error) {
-        if (isRaced(error)) return null;
+        if (isRaced(error) || isOutdated(error)) return null;
         throw translate(error, address.masked);
       }
     },
@@ -181,6 +178,31 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     },
   };
   return driver;
+}
+
+/** All of it is sent before anything is answered. */
+async function runWhole<Row extends SqlRow>(
+  { runOne, send, tx, firstError }: Session,
+  { statement, values }: WholeStatement<Row>,
+  { behind = null, keepsOut }: WholeAround,
+): Promise<readonly Row[]> {
+  if (keepsOut === undefined) {
+    const answer = runOne(statement, values);
+    if (behind !== null) void heard(runOne(behind.statement, behind.values));
+    return await answer;
+  }
+  const begun = send(begins.write);
+  void tx.hold(keepsOut, [''], 'shared');
+  const answer = heard(runOne(statement, values));
+  const ended = send('COMMIT');
+  try {
+    await begun;
+    const rows = await answer;
+    await ended;
+    return rows;
+  } catch (error) {
+    throw isAfterError(error) ? firstError() : error;
+  }
 }
 
 /** The connections of one process, made as they are asked for. */

@@ -15,6 +15,11 @@ export function isRaced(error: unknown): boolean {
   return raced.has(codeOf(error));
 }
 
+/** Whether a whole step has refused itself: a text that says why it does not hold is no boolean. */
+export function isOutdated(error: unknown): boolean {
+  return codeOf(error) === '22P02';
+}
+
 /** Whether a statement was refused for an error of one before it in the transaction. */
 export function isAfterError(error: unknown): boolean {
   return codeOf(error) === '25P02';

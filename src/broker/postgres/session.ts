@@ -17,7 +17,7 @@ import {
 import { postgresDialect } from './dialect.ts';
 import { hash, lockKey } from './locks.ts';
 import { qualify, withCollation } from './schema.ts';
-import { arrayOf, arrayOfJson, decodeText, encodeText } from './text.ts';
+import { arrayOf, arrayOfJson, arrayOfPlain, decodeText, encodeText } from './text.ts';
 
 /** What of `pg` a session uses. */
 export interface PgClient {
@@ -123,7 +123,7 @@ export function createSession(
     run(
       prepared,
       values.map((value, index) => {
-        if (typeof value === 'object' && value !== null) return arrayOf(value);
+        if (typeof value === 'object' && value !== null) return arrayOfPlain(value);
         return prepared.lists.has(index) ? arrayOfJson(String(value)) : encode(value);
       }),
       patienceMs,

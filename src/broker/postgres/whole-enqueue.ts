@@ -75,7 +75,7 @@ export function createWholeEnqueue({ driver, namespace, clock, lastNow, takeHint
     ];
     const signals: readonly Signal[] = [{ kind: 'work', queues: [queue] }];
     const hint = takeHint(signals);
-    const rows = await driver.writeWhole({ statement: store, values }, hint);
+    const rows = await driver.writeWhole({ statement: store, values }, { behind: hint });
     const now = rows?.[0]?.[0];
     if (now === undefined) return null;
     clock(now, now);

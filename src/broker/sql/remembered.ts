@@ -60,16 +60,20 @@ export function remember(
  * been told of by a heartbeat, which changes its row.
  */
 export function recall({ remembered, now }: Step, settlement: Settlement): SettledRow | null {
-  const { lease } = settlement;
-  const row = remembered.get(lease.taskId);
+  const row = remembered.get(settlement.lease.taskId);
   if (row === undefined) return null;
-  remembered.delete(lease.taskId);
-  const isFresh =
+  remembered.delete(row.id);
+  return isFresh(row, settlement, now) && isPlainSuccess(settlement) ? row : null;
+}
+
+/** Whether the task is, as far as this process can know, as its claim under this lease has left it. */
+export function isFresh(row: SettledRow, { lease }: Settlement, now: number): boolean {
+  return (
     row.token === lease.token &&
     row.epoch === lease.epoch &&
     row.cancelRequestedAt === null &&
-    now - (row.claimedAt ?? 0) < limits.newsMs;
-  return isFresh && isPlainSuccess(settlement) ? row : null;
+    now - (row.claimedAt ?? 0) < limits.newsMs
+  );
 }
 
 /** Whether a settlement says no more than that the run succeeded, and with which result. */

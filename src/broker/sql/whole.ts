@@ -3,8 +3,8 @@
  * are; whatever is special about one is left to the step of many statements, which is right for everything.
  */
 
-import type { ClaimedTask, NewTask } from '../../core/task.ts';
-import type { Broker, ClaimRequest, EnqueueResult, Signal } from '../broker.ts';
+import type { ClaimedTask, NewTask, Settlement } from '../../core/task.ts';
+import type { Broker, ClaimRequest, EnqueueResult, SettleAnswer, Signal } from '../broker.ts';
 import type { Subscribers } from '../subscribers.ts';
 import type { ReadClock } from './looks.ts';
 import type { Memory } from './step.ts';
@@ -21,6 +21,7 @@ export interface Whole<Answer> {
 export interface WholeSteps {
   enqueue(tasks: readonly NewTask[]): Promise<Whole<readonly EnqueueResult[]> | null>;
   claim(request: ClaimRequest): Promise<Whole<readonly ClaimedTask[]> | null>;
+  settle(settlements: readonly Settlement[]): Promise<Whole<SettleAnswer> | null>;
 }
 
 /** What they share with the other steps of their broker. */
@@ -70,6 +71,10 @@ export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, option
       // What one statement would not take is special, and so, most likely, is what comes behind it.
       long = long === 0 && claimed.length > 0 ? longWays : Math.max(0, long - 1);
       return claimed;
+    },
+    async settle(settlements, claimNext) {
+      const whole = claimNext === undefined ? await done(() => steps.settle(settlements)) : null;
+      return whole?.answer ?? (await broker.settle(settlements, claimNext));
     },
   };
 }
