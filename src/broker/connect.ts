@@ -9,12 +9,14 @@ import { createSqlHistory } from '../history/sql-history.ts';
 import { createClusterStore, createLiveStore } from './cluster-store.ts';
 import { createPostgresDriver } from './postgres/driver.ts';
 import { createPostgresBroker, type PostgresOptions } from './postgres/store.ts';
+import { module as postgresThread } from './postgres/thread.ts';
 import { writePostgresUrl } from './postgres/url.ts';
 import { createRecordDatabase } from './record-database.ts';
 import { createRedisBroker } from './redis/redis-broker.ts';
 import { withNamespace } from './redis/url.ts';
 import { createSqliteDriver } from './sqlite/driver.ts';
 import { createSqliteBroker, type SqliteOptions } from './sqlite/store.ts';
+import { module as sqliteThread } from './sqlite/thread.ts';
 import { fileOf, isPostgres, isRedis, postgresAddress, redisAddress } from './store-url.ts';
 
 /** What a store can be given beside its URL. */
@@ -60,7 +62,7 @@ export function createPostgresStore(options: PostgresOptions): Store {
   const isShared = now === undefined && clock === undefined;
   // Another thread has the URL alone.
   const url = writePostgresUrl(address, namespace);
-  const shared = isShared ? { address: { module: import.meta.url, url } } : {};
+  const shared = isShared ? { address: { module: postgresThread, url } } : {};
   return { broker, history, isParallel: true, close, ...shared };
 }
 
@@ -119,6 +121,6 @@ export function createSqliteStore(options: SqliteOptions): Store {
     broker,
     history,
     close,
-    ...(isShared ? { address: { module: import.meta.url, url: `sqlite:${resolve(file)}` } } : {}),
+    ...(isShared ? { address: { module: sqliteThread, url: `sqlite:${resolve(file)}` } } : {}),
   };
 }

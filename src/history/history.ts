@@ -112,10 +112,13 @@ export interface History {
 
 /** From where another thread of this process opens the same store for itself: plain data. */
 export interface StoreAddress {
-  /** URL of a module whose `connect(url)` gives the store, not yet opened. */
+  /** URL of a module whose `connect(url)` gives its broker, not yet opened, and how to close that. */
   readonly module: string;
   readonly url: string;
 }
+
+/** What another thread has of it. */
+export type ThreadStore = Pick<Store, 'broker' | 'close'>;
 
 /** The two halves of a setup, opened and closed together. */
 export interface Store {

@@ -9,7 +9,7 @@ import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { systemClock } from '../core/time.ts';
-import type { Store, StoreAddress } from '../history/history.ts';
+import type { StoreAddress, ThreadStore } from '../history/history.ts';
 import { Attempt } from './attempt.ts';
 import { type Birth, endMark, type FromChild, type ToChild } from './child-messages.ts';
 import { transactionsOf } from './completion.ts';
@@ -44,7 +44,7 @@ let current: Attempt | null = null;
 let run = 0;
 let isSpent = false;
 let address: StoreAddress | null = null;
-let opening: Promise<Store> | null = null;
+let opening: Promise<ThreadStore> | null = null;
 const printed = watchOutput();
 
 const runner = createRunner({
@@ -115,7 +115,7 @@ async function begin({
 }
 
 /** The store, for those few handlers that end their task in a transaction. */
-function openStore(): Promise<Store> {
+function openStore(): Promise<ThreadStore> {
   opening ??= open().catch((error: unknown) => {
     opening = null;
     throw error;
@@ -123,10 +123,10 @@ function openStore(): Promise<Store> {
   return opening;
 }
 
-async function open(): Promise<Store> {
+async function open(): Promise<ThreadStore> {
   if (address === null)
     throw taskFlowError('TX_NOT_JOINABLE', { problem: 'the process of the run cannot find the store' });
-  const { connect } = (await import(address.module)) as { connect(url: string): Store };
+  const { connect } = (await import(address.module)) as { connect(url: string): ThreadStore };
   const store = connect(address.url);
   await store.broker.open();
   return store;

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Broker } from '../broker/broker.ts';
 import type { Presence } from '../core/presence.ts';
 import { type Cancel, systemClock } from '../core/time.ts';
-import type { Store, StoreAddress } from '../history/history.ts';
+import type { StoreAddress, ThreadStore } from '../history/history.ts';
 import { ClaimRing } from './claim-ring.ts';
 import { createGuardWatch, readHeld, type Snapshot, type Standstill } from './guard-watch.ts';
 import { readLoopStack } from './loop-stack.ts';
@@ -39,7 +39,7 @@ const data = workerData as GuardData;
 const facts = new SharedFacts(data.names.length, data.facts);
 const claims = new ClaimRing(data.claims);
 const clock = systemClock;
-let store: Promise<Store> | null = null;
+let store: Promise<ThreadStore> | null = null;
 let cancelNext: Cancel = () => undefined;
 let looking: Promise<void> = Promise.resolve();
 
@@ -54,8 +54,8 @@ async function openBroker(): Promise<Broker> {
   }
 }
 
-async function open(): Promise<Store> {
-  const { connect } = (await import(data.address.module)) as { connect(url: string): Store };
+async function open(): Promise<ThreadStore> {
+  const { connect } = (await import(data.address.module)) as { connect(url: string): ThreadStore };
   const opened = connect(data.address.url);
   await opened.broker.open();
   return opened;
