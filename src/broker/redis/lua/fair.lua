@@ -70,12 +70,20 @@ function groups.readHeads(page)
   end
 end
 
--- Behind those that come first it goes on where the last claim stopped.
-function groups.resume(fair)
-  fair.isLooking = true
-  local last = call('HGET', prefix .. 'turnCursors', fair.queue.name)
-  local rank = last and call('ZRANK', fair.standing, last)
-  if rank and rank >= fair.rank then fair.rank = rank + 1 end
+-- Behind those that come first it goes on where the last claim stopped, with one look between. Answers how many to read.
+function groups.resume(fair, size)
+  if fair.resumeAt then
+    fair.rank, fair.resumeAt = fair.resumeAt, nil
+  elseif fair.rank >= PAGE_MAX and not fair.isLooking then
+    fair.isLooking = true
+    local last = call('HGET', prefix .. 'turnCursors', fair.queue.name)
+    local rank = last and call('ZRANK', fair.standing, last)
+    if rank and rank >= fair.rank then
+      fair.resumeAt, size = rank + 1, math.min(size, rank + 1 - fair.rank, math.ceil(limits.claimGroupsMax / LOOK_SHARE))
+      fair.rank = rankBetween(fair.rank, fair.resumeAt, size)
+    end
+  end
+  return size
 end
 
 -- The next group that this claim has not looked at yet; nil behind the last.
@@ -85,7 +93,7 @@ function groups.nextStanding(fair)
   local size = math.min(fair.looked, fair.pageSize, math.max(fair.queue.left, PAGE_MIN))
   fair.hasMore = size <= 0
   if fair.hasMore then return nil end
-  if fair.rank >= PAGE_MAX and not fair.isLooking then groups.resume(fair) end
+  size = groups.resume(fair, size)
   local found = call('ZRANGE', fair.standing, fair.rank, fair.rank + size - 1, 'WITHSCORES')
   fair.page, fair.at, fair.isLast = {}, 1, #found < 2 * size
   fair.rank, fair.looked, fair.pageSize = fair.rank + #found / 2, fair.looked - #found / 2, math.min(2 * fair.pageSize, PAGE_MAX)

@@ -92,12 +92,33 @@ local function readLine(line, size)
   if lookFor.deadlines then passDeadlines(line) end
 end
 
--- Goes on where the last claim of this line stopped.
+-- Where to look on the way from one rank to another, which is jumped over else: at another part of it in each millisecond. So who is free
+-- there by now is found, though there is always enough to claim behind.
+local function rankBetween(from, to, size)
+  local parts = math.ceil((to - from) / size)
+  return math.min(from + (now % parts) * size, to - size)
+end
+
+-- Goes on where the last claim of this line stopped, with one look between: an eighth of what it may look through.
+local LOOK_SHARE = 8
 local function resumeLine(line)
+  line.isLooking = true
   local last = line.cursor
   if last == nil then last = lookFor.cursors and call('HGET', prefix .. 'cursors', lineName(line)) end
   local rank = last and call('ZRANK', line.key, last)
-  if rank and rank >= line.rank then line.rank = rank + 1 end
+  if not rank or rank < line.rank then return end
+  line.resumeAt = rank + 1
+  local size = math.min(line.resumeAt - line.rank, math.ceil(line.spare / LOOK_SHARE))
+  if size > 0 and size < line.spare then line.look, line.rank = size, rankBetween(line.rank, line.resumeAt, size) end
+end
+
+-- Reads on behind full limits.
+local function readSpare(line)
+  if not line.isLooking then resumeLine(line) end
+  local size = line.look or math.min(line.spare, limits.claimScanMax)
+  if not line.look and line.resumeAt then line.rank, line.resumeAt = math.max(line.rank, line.resumeAt), nil end
+  line.look, line.spare = nil, line.spare - size
+  readLine(line, size)
 end
 
 -- Makes the next candidate of the line its head, or ends it. As many as the call may take are read while pages give some; behind those
@@ -119,13 +140,7 @@ local function advanceLine(line)
         line.hasMore = true
         return false
       end
-      if not line.isLooking then
-        line.isLooking = true
-        resumeLine(line)
-      end
-      local size = math.min(line.spare, limits.claimScanMax)
-      line.spare = line.spare - size
-      readLine(line, size)
+      readSpare(line)
     end
   end
   return false
