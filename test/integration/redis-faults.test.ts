@@ -32,7 +32,8 @@ await onOwnRedis((server) => {
   });
 
   describe('Redis', () => {
-    test('that forgets its scripts all the time refuses nobody', async () => {
+    // Most calls bring all operations, and then their own as a script.
+    test('that forgets its scripts all the time refuses nobody', { timeout: 90_000 }, async () => {
       const broker = await openBroker();
       const admin = new Redis({ path: server.path });
       let flushes = 0;

@@ -13,9 +13,6 @@ export type Calls = (on: Redis, name: ScriptName, given: readonly (string | numb
  */
 const librariesKept = 8;
 
-/** As a function, before a call goes as a script. */
-const triesMax = 2;
-
 export function createCalls(scripts: Scripts): Calls {
   /** Connections whose server keeps no library for us: an old rule of access, no memory left, or a server that has none. */
   const withoutLibrary = new WeakSet<Redis>();
@@ -31,13 +28,15 @@ export function createCalls(scripts: Scripts): Calls {
   };
 
   return async (on, name, given) => {
-    // A server that forgets it each time is told the operation itself in the end.
-    for (let tries = 0; tries < triesMax && !withoutLibrary.has(on); tries++) {
+    // A server that forgets the library again and again is told the operation itself.
+    for (const isLast of [false, true]) {
+      if (withoutLibrary.has(on)) break;
       try {
         return await on.callBuffer('FCALL', [scripts.functions[name], ...given]);
       } catch (error) {
-        if (!isUnknownFunction(error) && !isForbidden(error)) throw error;
-        if (isForbidden(error) || !(await bringOnce(on))) withoutLibrary.add(on);
+        if (isForbidden(error)) withoutLibrary.add(on);
+        else if (!isUnknownFunction(error)) throw error;
+        else if (!isLast && !(await bringOnce(on))) withoutLibrary.add(on);
       }
     }
     return evaluate(on, scripts, name, given);
