@@ -45,8 +45,16 @@ const nothing = {
   isNoted: false,
 };
 
-/** By task. What the live store prunes goes on in the record as it is. */
-export function tellingsOf(events: readonly BatchEvent[]): Tellings {
+/** Up to which version tasks are recorded already. */
+type Recorded = ReadonlyMap<string, { readonly version: number }>;
+
+const nobody: Recorded = new Map();
+
+/**
+ * By task. What the live store prunes goes on in the record as it is. Of a task that was recorded ahead of its events, the steps that
+ * led there are passed over: it is told from where it stands in the record.
+ */
+export function tellingsOf(events: readonly BatchEvent[], recorded: Recorded = nobody): Tellings {
   const told = new Map<string, Step>();
   const first: Step = { ...nothing, next: new Map() };
   for (const { kind, items } of events) {
@@ -54,6 +62,7 @@ export function tellingsOf(events: readonly BatchEvent[]): Tellings {
     let [before, last, after]: [Step, EventItem | null, Step] = [first, null, first];
     for (const item of items) {
       const known = told.get(item.taskId) ?? first;
+      if (known === first && isRecorded(recorded, kind, item)) continue;
       if (known !== before || last === null || !isLike(last, item)) {
         after = stepOf(known, kind, item, known === first);
         [before, last] = [known, item];
@@ -62,6 +71,11 @@ export function tellingsOf(events: readonly BatchEvent[]): Tellings {
     }
   }
   return told;
+}
+
+/** What else was done to a task is told in any case: it is looked at then. */
+function isRecorded(recorded: Recorded, kind: BatchEvent['kind'], item: EventItem): boolean {
+  return recorded.size > 0 && isMove(kind, item) && (recorded.get(item.taskId)?.version ?? 0) >= item.version;
 }
 
 function isLike(left: EventItem, right: EventItem): boolean {

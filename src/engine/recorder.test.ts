@@ -75,20 +75,6 @@ test('a task that comes again under its id is followed anew, whatever was record
   expect((await rig.recording.tasks([sampleId(1)]))[0]).toMatchObject({ state: 'succeeded', result: '"second"' });
 });
 
-test('what a person did is told of a task that was recorded ahead of it', async () => {
-  const rig = await createRig();
-  await rig.live.enqueue([newTask(sampleId(1)), newTask(sampleId(2))]);
-  // As many events as one read brings: what was done comes with the next ones, and the tasks as they stand before.
-  for (let number = 3; number <= 101; number++) await rig.live.enqueue([newTask(sampleId(number), { queue: 'other' })]);
-  await rig.live.update([{ taskId: sampleId(1), version: null, patch: { priority: 1 } }]);
-  await rig.live.cancel({ taskIds: [sampleId(2)], reason: null });
-  await rig.live.retry([sampleId(2)]);
-  rig.recorder();
-  await rig.caughtUp();
-  const told = await Promise.all([1, 2].map((number) => rig.history().task(sampleId(number))));
-  expect(told.map((record) => record?.notes.map(({ kind }) => kind))).toEqual([['edited'], ['retried']]);
-});
-
 test('tasks that are not recorded as their events tell are read whole', async () => {
   const rig = await createRig();
   await rig.live.enqueue([newTask(sampleId(1)), newTask(sampleId(2))]);

@@ -117,8 +117,8 @@ export function createRecorder(options: RecorderOptions): Service {
   }
 
   /** Of those that were only handed on how they stand; of all others, and of whom that does not say all, the bodies. */
-  async function readTasks({ events, tasks }: Taken, versions: Versions): Promise<Read> {
-    const told = tellingsOf(events);
+  async function readTasks({ events, tasks, known: recorded }: Taken, versions: Versions): Promise<Read> {
+    const told = tellingsOf(events, recorded);
     const [asked, others]: [string[], string[]] = [[], []];
     for (const taskId of tasks.keys()) {
       const of = told.get(taskId);

@@ -105,11 +105,11 @@ async function store(tx: SqlTransaction, batch: RecordBatch, { aside, trouble, i
   if (!(await advance(tx, batch))) return false;
   const bodies = new Map<string, TaskBody>();
   for (const body of batch.bodies) bodies.set(body.task.id, body);
-  const told = tellingsOf(events);
-  const { fresh, moved, others } = sortBodies([...bodies.values()], isBelieved ? told : new Map());
   const isAside = await hasAside(tx);
   // What was set aside is not as far as the recorder knows.
   const known = isBelieved && !isAside && batch.known !== undefined ? batch.known : nobody;
+  const told = tellingsOf(events, known);
+  const { fresh, moved, others } = sortBodies([...bodies.values()], isBelieved ? told : new Map());
   const handedOn = new Map<string, Standing>();
   for (const { taskId, standing } of batch.handedOn ?? []) handedOn.set(taskId, standing);
   const named = namedBy(told, { bodies, handedOn, known, others });
