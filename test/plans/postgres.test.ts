@@ -103,9 +103,9 @@ await onPostgres(async ({ url }) => {
     const steps = createWholeSteps({
       driver: {
         ...driver,
-        writeWhole: (one, around) => {
-          seen.set(one.statement.name, one.statement);
-          return driver.writeWhole(one, around);
+        writeWhole: (ones, around) => {
+          for (const { statement } of ones) seen.set(statement.name, statement);
+          return driver.writeWhole(ones, around);
         },
       },
       namespace,

@@ -35,20 +35,23 @@ export interface PostgresDriver extends SqlDriver {
   close(): Promise<void>;
   /** What comes from now on goes over new connections; calls under way end on theirs. A pool that outlives the driver stays. */
   reconnect(): void;
-  /** Runs a statement that may write as a transaction of its own. `null` when it lost a race, or was outdated: nothing was done then. */
-  writeWhole<Row extends SqlRow>(one: WholeStatement<Row>, around?: WholeAround): Promise<readonly Row[] | null>;
+  /**
+   * Runs statements that may write as one transaction, all of it sent before anything is answered. Answers the rows of each; `null` when
+   * they lost a race, or one was outdated: nothing was done then.
+   */
+  writeWhole(ones: readonly WholeStatement[], around?: WholeAround): Promise<readonly (readonly SqlRow[])[] | null>;
 }
 
 export interface WholeAround {
-  /** Runs right behind it, as another transaction whose answer nobody needs. */
+  /** Runs right behind, as another transaction whose answer nobody needs. */
   readonly behind?: WholeStatement | null;
-  /** Held, shared, before it begins: who holds it alone has ended then, and is seen. */
+  /** Held, shared, before they begin: who holds it alone has ended then, and is seen. */
   readonly keepsOut?: 'settings';
 }
 
 /** A statement of this store alone with its values. */
-export interface WholeStatement<Row extends SqlRow = SqlRow> {
-  readonly statement: Statement<Row>;
+export interface WholeStatement {
+  readonly statement: Statement;
   readonly values: readonly WholeValue[];
 }
 
@@ -129,9 +132,9 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     read: (work) => again(() => inTransaction(begins.read, work)),
     readOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
     writeOne: (one, ...values) => again(() => onSession(({ runOne }) => runOne(one, values))),
-    writeWhole: async (one, around = {}) => {
+    writeWhole: async (ones, around = {}) => {
       try {
-        return await onSession((session) => runWhole(session, one, around));
+        return await onSession((session) => runWhole(session, ones, around));
       } catch (error) {
         if (isRaced(error) || isOutdated(error)) return null;
         throw translate(error, address.masked);
@@ -180,24 +183,21 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
   return driver;
 }
 
-/** All of it is sent before anything is answered. */
-async function runWhole<Row extends SqlRow>(
+async function runWhole(
   { runOne, send, tx, firstError }: Session,
-  { statement, values }: WholeStatement<Row>,
+  ones: readonly WholeStatement[],
   { behind = null, keepsOut }: WholeAround,
-): Promise<readonly Row[]> {
-  if (keepsOut === undefined) {
-    const answer = runOne(statement, values);
-    if (behind !== null) void heard(runOne(behind.statement, behind.values));
-    return await answer;
-  }
-  const begun = send(begins.write);
-  void tx.hold(keepsOut, [''], 'shared');
-  const answer = heard(runOne(statement, values));
-  const ended = send('COMMIT');
+): Promise<readonly (readonly SqlRow[])[]> {
+  // One by itself is a transaction.
+  const isPlain = keepsOut === undefined && ones.length === 1;
+  const begun = isPlain ? null : send(begins.write);
+  if (keepsOut !== undefined) void tx.hold(keepsOut, [''], 'shared');
+  const answers = ones.map(({ statement, values }) => heard(runOne(statement, values)));
+  const ended = isPlain ? null : send('COMMIT');
+  if (behind !== null) void heard(runOne(behind.statement, behind.values));
   try {
     await begun;
-    const rows = await answer;
+    const rows = await Promise.all(answers);
     await ended;
     return rows;
   } catch (error) {

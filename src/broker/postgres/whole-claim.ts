@@ -4,12 +4,12 @@ import { limits } from '../../core/limits.ts';
 import type { ClaimedTask } from '../../core/task.ts';
 import type { ClaimRequest } from '../broker.ts';
 import { claimedTask } from '../sql/claim.ts';
-import { statement } from '../sql/driver.ts';
+import { type SqlRow, statement } from '../sql/driver.ts';
 import { remember } from '../sql/remembered.ts';
 import { inClaimOrder, type TaskRow, taskColumns, toTask } from '../sql/rows.ts';
-import type { Whole, WholeWay } from '../sql/whole.ts';
+import type { WholeWay } from '../sql/whole.ts';
 import { nowOf } from './clock.ts';
-import type { PostgresDriver } from './driver.ts';
+import type { PostgresDriver, WholeStatement } from './driver.ts';
 import { holdEvents } from './event-order.ts';
 import { encodeText } from './text.ts';
 
@@ -86,34 +86,43 @@ export interface WholeClaimOptions extends WholeWay {
   readonly namespace: string;
 }
 
-/** Answers how to claim so; `null` leaves it to the step of many statements. */
-export function createWholeClaim({ driver, namespace, clock, lastNow, memory }: WholeClaimOptions) {
-  const take = claimWhole(namespace);
-  return async (request: ClaimRequest): Promise<Whole<readonly ClaimedTask[]> | null> => {
-    const { workerId, token, leaseMs, queues } = request;
-    const [demand] = queues;
-    const limit = Math.min(request.limit, demand?.limit ?? 0, limits.batchMax);
-    if (demand === undefined || queues.length > 1 || limit <= 0 || encodeText(demand.name) !== demand.name) return null;
-    const values = [lastNow(), driver.ownMs(), demand.name, limit, token, workerId, leaseMs, limits.graceMs];
-    const rows = (await driver.writeWhole({ statement: take, values })) ?? [];
-    if (rows.length === 0) return null;
-    const tasks = rows.map((told) => {
-      const row = wholeRow(told, demand.name, request);
-      const task = toTask(row);
-      remember(memory, task, token, row[29], task.id);
-      return task;
-    });
-    const now = rows[0]?.[15] ?? 0;
-    clock(now, now);
-    const answer = tasks.sort(inClaimOrder).map((task) => claimedTask(task, token, now));
-    return { answer, signals: [], untold: [] };
+export interface WholeClaim {
+  /** The statement that claims; `null` when that has to be more than one. */
+  ask(request: ClaimRequest): WholeStatement | null;
+  /** What it has claimed, given its rows. */
+  read(rows: readonly SqlRow[], request: ClaimRequest): readonly ClaimedTask[];
+}
+
+export function createWholeClaim({ driver, namespace, clock, lastNow, memory }: WholeClaimOptions): WholeClaim {
+  const claiming = claimWhole(namespace);
+  return {
+    ask({ workerId, token, leaseMs, queues, limit: most }) {
+      const [demand] = queues;
+      if (demand === undefined || queues.length > 1 || encodeText(demand.name) !== demand.name) return null;
+      const limit = Math.min(most, demand.limit, limits.batchMax);
+      if (limit <= 0) return null;
+      const values = [lastNow(), driver.ownMs(), demand.name, limit, token, workerId, leaseMs, limits.graceMs];
+      return { statement: claiming, values };
+    },
+    read(rows, request) {
+      const { token } = request;
+      const tasks = rows.map((told) => {
+        const row = wholeRow(told as unknown as TaskRow, request);
+        const task = toTask(row);
+        remember(memory, task, token, row[29], task.id);
+        return task;
+      });
+      const now = tasks[0]?.claimedAt ?? 0;
+      clock(now, now);
+      return tasks.sort(inClaimOrder).map((task) => claimedTask(task, token, now));
+    },
   };
 }
 
 /** The row as the claim has left it, in its place: a copy of forty fields would cost more than the rest. */
-function wholeRow(told: TaskRow, queue: string, { leaseMs, workerId }: ClaimRequest): TaskRow {
+function wholeRow(told: TaskRow, { leaseMs, workerId, queues }: ClaimRequest): TaskRow {
   const row = told as { -readonly [Index in keyof TaskRow]: TaskRow[Index] };
-  row[1] = queue;
+  row[1] = queues[0]?.name ?? '';
   row[3] = 'running';
   row[9] ??= 1;
   row[10] ??= 0;

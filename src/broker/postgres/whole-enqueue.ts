@@ -75,9 +75,9 @@ export function createWholeEnqueue({ driver, namespace, clock, lastNow, takeHint
     ];
     const signals: readonly Signal[] = [{ kind: 'work', queues: [queue] }];
     const hint = takeHint(signals);
-    const rows = await driver.writeWhole({ statement: store, values }, { behind: hint });
-    const now = rows?.[0]?.[0];
-    if (now === undefined) return null;
+    const rows = await driver.writeWhole([{ statement: store, values }], { behind: hint });
+    const now = rows?.[0]?.[0]?.[0];
+    if (typeof now !== 'number') return null;
     clock(now, now);
     const answer = ids.map((taskId) => ({ outcome: 'created', taskId, state: 'queued' }) as const);
     return { answer, signals, untold: hint === null ? signals : [] };

@@ -1,7 +1,7 @@
 /** settle in one statement: runs that succeeded as this process claimed them, and said nothing else. */
 
 import type { Settlement } from '../../core/task.ts';
-import type { SettleAnswer, Signal } from '../broker.ts';
+import type { ClaimRequest, SettleAnswer, Signal } from '../broker.ts';
 import { addChange, type ChangeGroup, countDeltas, eventGroup, minuteDeltas } from '../sql/changes.ts';
 import { statement } from '../sql/driver.ts';
 import { carriesLimits } from '../sql/lanes.ts';
@@ -9,8 +9,9 @@ import { isFresh, isPlainSuccess } from '../sql/remembered.ts';
 import type { SettledRow } from '../sql/settled-rows.ts';
 import type { Whole, WholeWay } from '../sql/whole.ts';
 import { nowOf } from './clock.ts';
-import type { PostgresDriver } from './driver.ts';
+import type { PostgresDriver, WholeStatement } from './driver.ts';
 import { holdEvents } from './event-order.ts';
+import type { WholeClaim } from './whole-claim.ts';
 
 /**
  * Inputs: the last time that this process knows, its clock, list of queues; lists of ids, run times, and where in the next lists the other
@@ -52,12 +53,15 @@ const settleWhole = (namespace: string) =>
 export interface WholeSettleOptions extends WholeWay {
   readonly driver: Pick<PostgresDriver, 'writeWhole' | 'ownMs'>;
   readonly namespace: string;
+  readonly claim: WholeClaim;
 }
 
-/** Answers how to settle so; `null` leaves it to the step of many statements. */
-export function createWholeSettle({ driver, namespace, clock, lastNow, memory }: WholeSettleOptions) {
+/** Answers how to settle so, and how to claim behind that in the same transaction; `null` leaves it to the step of many statements. */
+export function createWholeSettle({ driver, namespace, clock, lastNow, memory, claim }: WholeSettleOptions) {
   const store = settleWhole(namespace);
-  return async (settlements: readonly Settlement[]): Promise<Whole<SettleAnswer> | null> => {
+  return async (settlements: readonly Settlement[], next?: ClaimRequest): Promise<Whole<SettleAnswer> | null> => {
+    const claiming = next === undefined ? undefined : claim.ask(next);
+    if (claiming === null) return null;
     const now = lastNow();
     const batch = createBatch();
     for (const settlement of settlements) {
@@ -84,13 +88,15 @@ export function createWholeSettle({ driver, namespace, clock, lastNow, memory }:
       JSON.stringify(countDeltas(changes)),
       JSON.stringify(minuteDeltas(changes)),
     ];
-    const rows = await driver.writeWhole({ statement: store, values }, { keepsOut: 'settings' });
-    const at = rows?.[0]?.[0];
-    if (at === undefined) return null;
+    const settling: WholeStatement = { statement: store, values };
+    const rows = await driver.writeWhole(claiming ? [settling, claiming] : [settling], { keepsOut: 'settings' });
+    const [at] = rows?.[0]?.[0] ?? [];
+    if (typeof at !== 'number') return null;
     clock(at, at);
     for (const id of ids) memory.remembered.delete(id);
     const signals: readonly Signal[] = [{ kind: 'finished', taskIds: ids }];
-    return { answer: { results: ids.map(() => ({ outcome: 'applied' })), claimed: [] }, signals, untold: signals };
+    const claimed = next === undefined ? [] : claim.read(rows?.[1] ?? [], next);
+    return { answer: { results: ids.map(() => ({ outcome: 'applied' })), claimed }, signals, untold: signals };
   };
 }
 

@@ -66,7 +66,10 @@ const claimable = statement<[maybe: number]>(
 );
 
 /** Whether a claim may find or change anything. */
-async function looksClaimable({ driver }: Way, { token, queues }: ClaimRequest): Promise<boolean> {
+export async function looksClaimable(
+  { driver }: Pick<Way, 'driver'>,
+  { token, queues }: ClaimRequest,
+): Promise<boolean> {
   const [row] = await driver.readOne(claimable, token, JSON.stringify(queues.map(({ name }) => name)));
   return Boolean(row?.[0]);
 }

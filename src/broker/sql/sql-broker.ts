@@ -174,7 +174,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
       transactions: createTransactions({ ...way, join: options.join, guarded, tell: tellAll }),
     }),
   };
-  const whole = wholeFirst(broker, options.whole?.(way), { guarded, subscribers, foldSome, ...options });
+  const whole = wholeFirst(broker, options.whole?.(way), { ...options, guarded, subscribers, foldSome });
   return lookFirst(whole, { ...way, guarded, signals: () => subscribers.signals });
 }
 

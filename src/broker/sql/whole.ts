@@ -6,7 +6,8 @@
 import type { ClaimedTask, NewTask, Settlement } from '../../core/task.ts';
 import type { Broker, ClaimRequest, EnqueueResult, SettleAnswer, Signal } from '../broker.ts';
 import type { Subscribers } from '../subscribers.ts';
-import type { ReadClock } from './looks.ts';
+import type { SqlDriver } from './driver.ts';
+import { looksClaimable, type ReadClock } from './looks.ts';
 import type { Memory } from './step.ts';
 
 /** What was done, all of it, and stored. */
@@ -21,7 +22,8 @@ export interface Whole<Answer> {
 export interface WholeSteps {
   enqueue(tasks: readonly NewTask[]): Promise<Whole<readonly EnqueueResult[]> | null>;
   claim(request: ClaimRequest): Promise<Whole<readonly ClaimedTask[]> | null>;
-  settle(settlements: readonly Settlement[]): Promise<Whole<SettleAnswer> | null>;
+  /** What it claims is what is there and not special: where it claims nothing, there may be something for the step of many statements. */
+  settle(settlements: readonly Settlement[], claimNext?: ClaimRequest): Promise<Whole<SettleAnswer> | null>;
 }
 
 /** What they share with the other steps of their broker. */
@@ -39,6 +41,7 @@ interface WholeFirstOptions {
   readonly guarded: <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
   readonly subscribers: Pick<Subscribers, 'emit' | 'handOver'>;
   readonly tell?: (signals: readonly Signal[]) => void;
+  readonly driver: SqlDriver;
   /** Called behind every step that has stored something. */
   readonly foldSome: () => Promise<void>;
 }
@@ -57,6 +60,14 @@ export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, option
       return whole;
     });
   let long = 0;
+
+  async function claimLong(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
+    const claimed = await broker.claim(request);
+    // What one statement would not take is special, and so, most likely, is what comes behind it.
+    long = long === 0 && claimed.length > 0 ? longWays : Math.max(0, long - 1);
+    return claimed;
+  }
+
   return {
     ...broker,
     async enqueue(tasks) {
@@ -66,15 +77,17 @@ export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, option
     },
     async claim(request) {
       const whole = long > 0 ? null : await done(() => steps.claim(request));
-      if (whole !== null) return whole.answer;
-      const claimed = await broker.claim(request);
-      // What one statement would not take is special, and so, most likely, is what comes behind it.
-      long = long === 0 && claimed.length > 0 ? longWays : Math.max(0, long - 1);
-      return claimed;
+      return whole?.answer ?? (await claimLong(request));
     },
     async settle(settlements, claimNext) {
-      const whole = claimNext === undefined ? await done(() => steps.settle(settlements)) : null;
-      return whole?.answer ?? (await broker.settle(settlements, claimNext));
+      const isLong = claimNext !== undefined && long > 0;
+      const whole = isLong ? null : await done(() => steps.settle(settlements, claimNext));
+      if (isLong) long -= 1;
+      if (whole === null) return await broker.settle(settlements, claimNext);
+      const { results, claimed } = whole.answer;
+      if (claimNext === undefined || claimed.length > 0 || !(await guarded(() => looksClaimable(options, claimNext))))
+        return whole.answer;
+      return { results, claimed: await claimLong(claimNext) };
     },
   };
 }
