@@ -207,4 +207,27 @@ export const fullLimitCases: readonly Case[] = [
       expect(found).toEqual([sampleId(1_000), last]);
     },
   ],
+  [
+    'a task whose limit opens is found, though there is always enough to claim behind where claims go on',
+    async (world) => {
+      const holder = await world.bring('running', { limits: [slots('other', 1)] });
+      await world.bring('running', one);
+      const many = limits.claimScanMax * limits.claimReadsMax + 500;
+      const held = Array.from({ length: many }, (_, at) =>
+        newTask(sampleId(10_000 + at), at === 3_000 ? { limits: [slots('other', 1)] } : one),
+      );
+      for (let from = 0; from < many; from += limits.batchMax)
+        await world.broker().enqueue(held.slice(from, from + limits.batchMax));
+      const found: string[] = [];
+      for (let call = 0; call < 24; call += 1) {
+        world.clock.move(1);
+        if (call === 8) await world.settle(holder, finish('succeeded'));
+        await world.broker().enqueue([0, 1, 2].map((at) => newTask(sampleId(20_000 + 3 * call + at))));
+        const request = claimRequest(world.nextToken(), { queues: [{ name: 'default', limit: 2 }] });
+        found.push(...(await world.broker().claim(request)).map(({ task }) => task.id));
+      }
+      expect(found.filter((id) => id < sampleId(20_000))).toEqual([sampleId(13_000)]);
+      expect(found.length).toBeGreaterThan(40);
+    },
+  ],
 ];

@@ -102,30 +102,6 @@ await onOwnRedis((server) => {
     await broker.close();
   });
 
-  test('a task whose limit opens is found, though there is always enough to claim behind where claims go on', async () => {
-    const broker = await open();
-    const rule = (name: string) => ({ limits: [{ name, max: 1, rate: null }] });
-    await broker.enqueue([newTask(sampleId(1), rule('a')), newTask(sampleId(2), rule('b'))]);
-    await broker.claim(claimRequest(sampleToken(1)));
-    const held = Array.from({ length: 7_000 }, (_none, at) =>
-      newTask(sampleId(10 + at), rule(at === 3_000 ? 'b' : 'a')),
-    );
-    for (let from = 0; from < held.length; from += limits.batchMax)
-      await broker.enqueue(held.slice(from, from + limits.batchMax));
-    const queues = [{ name: 'default', limit: 2 }];
-    const found: string[] = [];
-    for (let call = 0; call < 60; call += 1) {
-      now += 1;
-      if (call === 10) await broker.settle([settlement(sampleId(2), sampleToken(1), finish('succeeded'))]);
-      await broker.enqueue([0, 1, 2].map((n) => newTask(sampleId(20_000 + 3 * call + n))));
-      const claimed = await broker.claim(claimRequest(sampleToken(10 + call), { queues }));
-      found.push(...claimed.map(({ task }) => task.id));
-    }
-    expect(found.filter((id) => id < sampleId(20_000))).toEqual([sampleId(3_010)]);
-    expect(found.length).toBeGreaterThan(100);
-    await broker.close();
-  });
-
   test('every task without a full limit is found among 600 groups of 30, most of whom have nothing else', async () => {
     const broker = await open();
     const [groups, each] = [600, 30];

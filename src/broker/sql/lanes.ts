@@ -41,9 +41,13 @@ export interface Lane extends StandingGroup {
   after: Place;
   /** Whether nothing more will be read from it. */
   done: boolean;
+  /** Whether its end was seen. */
+  ended: boolean;
   /** Whether it was read on behind full limits, and whether that began where an earlier claim had stopped. */
   hasLooked: boolean;
   resumed: boolean;
+  /** Where that is, until the one look on the way there was done. */
+  jump: Place | null;
 }
 
 /** Further inputs behind the condition for the group: now, queue, place. What is claimable behind the place, in claim order. */
@@ -109,14 +113,7 @@ export async function readOn(
   gate: Gate,
   { closed, most }: { readonly closed: readonly string[]; readonly most: number },
 ): Promise<void> {
-  if (closed.length > 0 && !lane.hasLooked) {
-    const earlier = step.places.get(keyOf(lane));
-    if (earlier !== undefined && comesBefore(lane.after, earlier)) {
-      lane.after = earlier;
-      lane.resumed = true;
-    }
-    lane.hasLooked = true;
-  }
+  if (closed.length > 0) goOn(step, lane);
   lane.looked = lane.after;
   const inputs = [step.now, lane.queue, ...lane.after] as const;
   const wanted = [limits.claimScanMax, JSON.stringify(closed), most] as const;
@@ -135,31 +132,61 @@ export async function readOn(
   const last = lane.candidates.at(-1);
   if (last !== undefined && rows.length === most) lane.after = last.place;
   // Nothing was left out, and yet there were fewer than were asked for.
-  else if (closed.length === 0) endLane(step, lane);
+  else if (closed.length === 0) endLane(lane);
   else {
     const [end] =
       lane.group === null
         ? await step.tx.query(plain.place, ...inputs, limits.claimScanMax - 1)
         : await step.tx.query(grouped.place, ...inputs, limits.claimScanMax - 1, lane.group);
-    if (end === undefined) endLane(step, lane);
+    if (end === undefined) endLane(lane);
     else lane.after = end;
   }
+  if (lane.jump === null) return;
+  if (!lane.ended && comesBefore(lane.after, lane.jump)) step.between.set(keyOf(lane), lane.after);
+  else step.between.delete(keyOf(lane));
 }
 
-function endLane(step: Step, lane: Lane): void {
+/**
+ * Goes on where an earlier claim stopped, with one look on the way, each time further on: a limit may have opened there, and be seen by
+ * nobody while there is always enough to claim behind.
+ */
+function goOn(step: Step, lane: Lane): void {
+  if (lane.jump !== null) {
+    if (comesBefore(lane.after, lane.jump)) lane.after = lane.jump;
+    lane.jump = null;
+  }
+  if (lane.hasLooked) return;
+  lane.hasLooked = true;
+  const earlier = step.places.get(keyOf(lane));
+  if (earlier === undefined || !comesBefore(lane.after, earlier)) return;
+  lane.resumed = true;
+  lane.jump = earlier;
+  const between = step.between.get(keyOf(lane));
+  if (between !== undefined && comesBefore(lane.after, between) && comesBefore(between, earlier)) lane.after = between;
+}
+
+function endLane(lane: Lane): void {
   lane.done = true;
-  lane.resumed = false;
-  step.places.delete(keyOf(lane));
+  lane.ended = true;
 }
 
 /** Groups whose place is remembered: as many as a process may lose without a thought. */
 const placesMax = 1_000;
 
-/** Lets the next claim of this process go on behind what was looked through, until the end of the lane was seen. */
+/**
+ * Lets the next claim of this process go on behind what was looked through, until the end of the lane was seen and nothing was
+ * left to claim before it.
+ */
 export function remember(step: Step, lane: Lane): void {
-  if (!lane.resumed) return;
-  if (step.places.size >= placesMax) step.places.clear();
-  step.places.set(keyOf(lane), lane.candidates.length === 0 ? lane.after : lane.looked);
+  const key = keyOf(lane);
+  if (lane.ended && lane.candidates.length === 0) {
+    step.places.delete(key);
+    step.between.delete(key);
+  } else if (lane.resumed) {
+    if (step.places.size >= placesMax) step.places.clear();
+    if (step.between.size >= placesMax) step.between.clear();
+    step.places.set(key, lane.jump ?? (lane.candidates.length === 0 ? lane.after : lane.looked));
+  }
 }
 
 function keyOf({ queue, group }: Lane): string {

@@ -77,8 +77,10 @@ function newLane(queue: string, group: string | null, turn: number, since: numbe
     looked: start,
     after: start,
     done: false,
+    ended: false,
     hasLooked: false,
     resumed: false,
+    jump: null,
   };
 }
 
@@ -132,7 +134,8 @@ async function readLane(step: Step, line: Line, lane: Lane, gate: Gate): Promise
   if (closed.length > 0) {
     if (!mayReadOn(step, line, lane)) {
       lane.done = true;
-      lane.resumed = true;
+      // One that was not looked through goes on where it did before.
+      lane.resumed = lane.hasLooked;
       return;
     }
     line.reads += 1;

@@ -42,6 +42,8 @@ export interface Step {
    * first tasks have such, by queue. Forgetting them costs time only.
    */
   readonly places: Map<string, Place>;
+  /** How far they have looked at what they jump over on the way there. */
+  readonly between: Map<string, Place>;
   readonly turnPlaces: Map<string, StandingGroup>;
   /** By queue the group in which this process has last read on behind full limits. */
   readonly readOn: Map<string, StandingGroup>;
@@ -66,16 +68,16 @@ export type AskingCall<Answer, Asked> = readonly [
 ];
 
 /** What a process remembers from one claim to the next. */
-export type Memory = Pick<Step, 'places' | 'turnPlaces' | 'readOn' | 'remembered'>;
+export type Memory = Pick<Step, 'places' | 'between' | 'turnPlaces' | 'readOn' | 'remembered'>;
 
 export function createMemory(): Memory {
-  return { places: new Map(), turnPlaces: new Map(), readOn: new Map(), remembered: new Map() };
+  return { places: new Map(), between: new Map(), turnPlaces: new Map(), readOn: new Map(), remembered: new Map() };
 }
 
 export function createStep(
   tx: SqlTransaction,
   now: number,
-  { places, turnPlaces, readOn, remembered }: Memory = createMemory(),
+  { places, between, turnPlaces, readOn, remembered }: Memory = createMemory(),
 ): Step {
   return {
     tx,
@@ -89,6 +91,7 @@ export function createStep(
     blocked: new Set(),
     overdue: false,
     places,
+    between,
     turnPlaces,
     readOn,
     remembered,

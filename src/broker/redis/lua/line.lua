@@ -146,11 +146,11 @@ local function advanceLine(line)
   return false
 end
 
--- Remembers where the next claim goes on, or that it begins anew.
+-- Remembers where the next claim goes on, or that it begins anew: once the end was seen and nothing is left to claim before it.
 local function closeLine(line)
   if line.hasMore then
     set(puts, 'cursors', lineName(line), line.last)
-  elseif line.isDone and lookFor.cursors then
+  elseif line.isDone and line.at > #line.ids and lookFor.cursors then
     set(puts, 'cursors', lineName(line), false)
   end
 end
