@@ -104,7 +104,8 @@ const outboxCases: readonly Case[] = [
   [
     'how a task stands is told as its body tells it, and not where that is not all',
     async (world) => {
-      const done = await world.bring('succeeded');
+      const rule = { name: 'api', max: 5, rate: null };
+      const done = await world.bring('succeeded', { limits: [rule], key: 'k', group: 'g' });
       const [waiting, running, failed] = [await world.put(), await world.bring('running'), await world.bring('failed')];
       const ids = [done.id, running.id, failed.id, world.nextId(), done.id];
       const stands = await outboxOf(world).stands(ids);

@@ -125,16 +125,24 @@ export function readRawTasks([rows, headTexts, headOf, resultTexts, resultOf]: R
 
 /** How they stand, where nothing but a result lies beside. */
 export function readStands([, headTexts, headOf, resultTexts, resultOf]: RawTasks): readonly (Stand | null)[] {
-  const heads = headTexts.map((text) => plainHead(unpack(text, 1, 2).values[0] as readonly Packed[]));
-  const standings = heads.map((head) => (head === null || head[startByPlace] !== false ? null : standingOf(head)));
+  const heads = headTexts.map((text) => unpack(text, 1, 2).values[0] as readonly Packed[]);
+  const standings = heads.map((head) => (saysAll(head) ? standingOf(head) : null));
   const results = resultTexts.map((result) => result.toString());
   return Array.from({ length: headOf.length / 2 }, (_each, place) => {
     const number = headOf.readUInt16BE(2 * place) - 1;
     const standing = standings[number] ?? null;
     if (standing === null) return null;
-    const result = hasResult(heads[number] as readonly Packed[]) ? results[resultOf.readUInt16BE(2 * place) - 1] : null;
+    const result = hasResult(heads[number] ?? []) ? results[resultOf.readUInt16BE(2 * place) - 1] : null;
     return { standing, result: result ?? null };
   });
+}
+
+/** Rules and parents are what it came with. */
+const standingLetters = /^[kghrld]*$/;
+
+function saysAll(head: readonly Packed[]): boolean {
+  const isPlain = head[0] !== 'running' && head[startByPlace] === false;
+  return isPlain && standingLetters.test(head[asidePlace] as string);
 }
 
 /** Rows of neighbours have the same list in common. */
