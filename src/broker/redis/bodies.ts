@@ -5,18 +5,9 @@ import type { Stand } from '../../core/standing.ts';
 import type { LogLine, TaskError } from '../../core/task.ts';
 import type { TaskBody } from '../broker.ts';
 import type { Connection } from './connection.ts';
+import { type RawTasks, readRawTasks, readStands, shapeIdOf, taskOfRaw } from './raw.ts';
 import { refuseLargeBatch } from './refuse.ts';
-import {
-  type Described,
-  type RawTasks,
-  readRawTasks,
-  readShape,
-  readStands,
-  readTasks,
-  type Shape,
-  shapeIdOf,
-  taskOfRaw,
-} from './rows.ts';
+import { type Described, readShape, readTasks, type Shape } from './rows.ts';
 
 /** In the order of the ids, as many as fit; `null` for one that is not there. */
 export async function getBodies(
