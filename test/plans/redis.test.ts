@@ -81,6 +81,28 @@ await onOwnRedis(({ path }) => {
     expect(rpush).toBe(batch);
     expect({ ...hundred, 'settle to wait': { rpush: 1, ...ofWaiting } }).toEqual(one);
   });
+
+  test('where a claim stopped in the line of a group is forgotten with its last task', async () => {
+    const look = new Redis({ path });
+    await look.flushall();
+    const broker = createRedisBroker({ address: { path }, namespace: 'plans', now: () => startAt });
+    await broker.open();
+    const limits = [{ name: 'all', max: 1, rate: null }];
+    const batches = [0, 1, 2, 3, 4, 5].map((nth) =>
+      Array.from({ length: few }, (_none, at) => sampleId(nth * few + at)),
+    );
+    for (const ids of batches) await broker.enqueue(ids.map((id, at) => newTask(id, { limits, group: `g${at % 2}` })));
+    // One without the limit: else nobody would look behind it.
+    await broker.enqueue([newTask(sampleId(batches.length * few), { group: 'paused' })]);
+    await broker.configure('group', 'paused', { pause: { by: 'ada', reason: null } });
+    const claim = (number: number) => broker.claim(claimRequest(sampleToken(number), { limit: 5 }));
+    for (let number = 1; number <= 20 && (await look.exists('{plans}:cursors')) === 0; number++) await claim(number);
+    expect(await look.exists('{plans}:cursors')).toBe(1);
+    for (const taskIds of batches) await broker.cancel({ taskIds, reason: null });
+    expect(await look.exists('{plans}:cursors')).toBe(0);
+    await broker.close();
+    look.disconnect();
+  });
 });
 
 /** The commands of each call, on a namespace in which so many wait. */

@@ -17,7 +17,16 @@ test('opening asks for every command that some script runs', () => {
 });
 
 /** Tables that are the same in every call, and numbers. */
-const constants = new Set(['besides', 'eventOrder', 'workerHashes', 'letterLists', 'arrivals', 'groups', 'anew']);
+const constants = new Set([
+  'besides',
+  'nothing',
+  'eventOrder',
+  'workerHashes',
+  'letterLists',
+  'arrivals',
+  'groups',
+  'anew',
+]);
 
 test('every part says how a call begins what it keeps anew', () => {
   const folder = new URL('lua/', import.meta.url);

@@ -150,7 +150,7 @@ end
 local function closeLine(line)
   if line.hasMore then
     set(puts, 'cursors', lineName(line), line.last)
-  elseif line.isDone and line.at > #line.ids and lookFor.cursors then
+  elseif line.isDone and line.at > #line.ids and lookFor.cursors and line.cursor ~= false then
     set(puts, 'cursors', lineName(line), false)
   end
 end

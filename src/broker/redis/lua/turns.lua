@@ -168,9 +168,9 @@ function turns.isStanding(entry)
   return (entry.size or entry.seen) + entry.delta > 0 or call('EXISTS', prefix .. lineKey(entry.queue, entry.group)) == 1
 end
 
--- What changes in one queue: fields of `turns`, members of `standing`.
+-- What changes in one queue: fields of `turns`, members of `standing`; and the names of the lines that nobody stands in any more.
 function turns.changesOf(entries)
-  local fields, gone, standing = {}, {}, {}
+  local fields, gone, standing, left = {}, {}, {}, {}
   for _, entry in ipairs(entries) do
     local member, turn = turns.isStanding(entry) and entry.member, entry.turn and string.format('%d', entry.turn)
     if entry.isMoved then
@@ -179,9 +179,11 @@ function turns.changesOf(entries)
     if entry.before and entry.before ~= member then gone[#gone + 1] = entry.before end
     if member then
       standing[#standing + 1], standing[#standing + 2] = turn, member
+    elseif entry.before then
+      left[#left + 1] = entry.queue .. '\0' .. entry.group
     end
   end
-  return fields, gone, standing
+  return fields, gone, standing, left
 end
 
 -- After the tasks were written. Once nothing is queued at all there is nothing to be fair about.
@@ -193,13 +195,15 @@ function turns.write()
   end
   for queue, entries in pairs(byQueue) do
     local key = queueKey(queue)
-    local fields, gone, standing = turns.changesOf(entries)
+    local fields, gone, standing, left = turns.changesOf(entries)
     if #fields > 0 then
       call('HSET', prefix .. 'rounds', queue, string.format('%.0f', turns.roundOf(queue)))
       variadic('HSET', key .. ':turns', fields)
     end
     if #gone > 0 then variadic('ZREM', key .. ':standing', gone) end
     if #standing > 0 then variadic('ZADD', key .. ':standing', standing) end
+    -- No claim reads such a line again, and so none would forget where the last one stopped in it.
+    if #left > 0 and call('EXISTS', prefix .. 'cursors') == 1 then variadic('HDEL', 'cursors', left) end
   end
   for queue in pairs(turns.claimedFrom) do
     local key = prefix .. queueKey(queue)
