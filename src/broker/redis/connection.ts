@@ -62,10 +62,8 @@ const tellers: ReadonlySet<ScriptName> = new Set(['enqueue', 'settle', 'promote'
 /** For the calls that ask whose data this is. */
 const anybody = '-'.repeat(32);
 
-const allScripts = loadScripts();
-
 export function createConnection(options: ConnectionOptions): Connection {
-  const { address, namespace, clock, chance, now, scripts = allScripts } = options;
+  const { address, namespace, clock, chance, now, scripts = loadScripts() } = options;
   const prefix = `{${namespace}}:`;
   const channel = `${prefix}signals`;
   const place = addressOf(address);

@@ -181,9 +181,9 @@ function register(name: ScriptName, { firstLine, text }: Operation): string {
 }
 
 function alone(base: string, { firstLine, text }: Operation): Script {
-  const run = `local refusal = begin(KEYS, ARGV)\nif refusal then return refusal end\nreturn (function()\n${text}\nend)()()`;
   // What the parts call ARGV is a local of theirs.
-  const whole = `${firstLine}\nlocal given = ARGV\n${base}\n${run.replace('ARGV', 'given')}`;
+  const run = `local refusal = begin(KEYS, given)\nif refusal then return refusal end\nreturn (function()\n${text}\nend)()()`;
+  const whole = `${firstLine}\nlocal given = ARGV\n${base}\n${run}`;
   return { text: whole, sha: digest(whole) };
 }
 
