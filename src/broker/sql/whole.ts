@@ -59,12 +59,12 @@ export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, option
       await foldSome();
       return whole;
     });
-  let long = 0;
+  let longWaysLeft = 0;
 
   async function claimLong(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
     const claimed = await broker.claim(request);
     // What one statement would not take is special, and so, most likely, is what comes behind it.
-    long = long === 0 && claimed.length > 0 ? longWays : Math.max(0, long - 1);
+    longWaysLeft = longWaysLeft === 0 && claimed.length > 0 ? longWays : Math.max(0, longWaysLeft - 1);
     return claimed;
   }
 
@@ -76,13 +76,13 @@ export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, option
       return (await done(() => steps.enqueue(tasks)))?.answer ?? (await broker.enqueue(tasks));
     },
     async claim(request) {
-      const whole = long > 0 ? null : await done(() => steps.claim(request));
+      const whole = longWaysLeft > 0 ? null : await done(() => steps.claim(request));
       return whole?.answer ?? (await claimLong(request));
     },
     async settle(settlements, claimNext) {
-      const isLong = claimNext !== undefined && long > 0;
+      const isLong = claimNext !== undefined && longWaysLeft > 0;
       const whole = isLong ? null : await done(() => steps.settle(settlements, claimNext));
-      if (isLong) long -= 1;
+      if (isLong) longWaysLeft -= 1;
       if (whole === null) return await broker.settle(settlements, claimNext);
       const { results, claimed } = whole.answer;
       if (claimNext === undefined || claimed.length > 0 || !(await guarded(() => looksClaimable(options, claimNext))))
