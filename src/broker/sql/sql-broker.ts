@@ -2,6 +2,7 @@
 
 import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
+import { once } from '../../core/once.ts';
 import type { Broker, BrokerInfo, Signal } from '../broker.ts';
 import type { Durability } from '../durability.ts';
 import { createSubscribers, type Subscribers } from '../subscribers.ts';
@@ -68,19 +69,18 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const { driver, chance } = options;
   const subscribers = createSubscribers();
   const tellAll = telling(subscribers, options.tell);
+  const startWatch = once(() => options.watch?.(subscribers.emit));
   const way: StepWay = { driver, memory: createMemory(), ...createStoreClock() };
   const foldSome = createFolding(driver);
   let state: 'new' | 'open' | 'closed' = 'new';
-  let [inFlight, watching] = [0, false];
+  let inFlight = 0;
   let onIdle: (() => void) | null = null;
-  let [opening, closing]: [Promise<void> | null, Promise<void> | null] = [null, null];
+  let opening: Promise<void> | null = null;
+  let closing: Promise<void> | null = null;
 
   /** Refuses calls outside open … close, and lets close wait for the others. */
   const guarded = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
-    if (state !== 'open')
-      throw state === 'closed'
-        ? taskFlowError('STORE_CLOSED')
-        : new Error('Invariant broken: the broker is opened before it is used');
+    if (state !== 'open') throw whyNotOpen(state);
     inFlight += 1;
     try {
       return await call();
@@ -118,12 +118,6 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     subscribers.clear();
     if (inFlight > 0) await new Promise<void>((resolve) => (onIdle = resolve));
     await options.close();
-  };
-
-  const startWatch = (): void => {
-    if (watching) return;
-    watching = true;
-    options.watch?.(subscribers.emit);
   };
 
   const broker: Broker = {
@@ -206,6 +200,11 @@ async function runStep<Answer, Asked>(
       memory.remembered.clear();
     }
   }
+}
+
+function whyNotOpen(state: 'new' | 'closed'): Error {
+  if (state === 'closed') return taskFlowError('STORE_CLOSED');
+  return new Error('Invariant broken: the broker is opened before it is used');
 }
 
 /** Answers what to call behind each step: it takes what many of them added into the kept counts. */
