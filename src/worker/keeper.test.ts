@@ -13,6 +13,7 @@ function keeperOf(ends: readonly number[]) {
   const told: number[] = [];
   const holder: LeaseHolder = {
     takeBeats: () => [],
+    takeSettling: () => [],
     answered: () => undefined,
     failed: () => undefined,
     trustEndsAt: () => ends.find((at) => at > (told.at(-1) ?? -1)) ?? Infinity,

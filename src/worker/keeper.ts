@@ -17,8 +17,12 @@ export const trustShare = 0.9;
  * thread of its own, where a handler that computes without a pause cannot stop its heartbeats.
  */
 export interface LeaseHolder {
-  /** The beats to send now: of all leases, or only of those with news. Taking them marks their news as sent. */
+  /**
+   * The beats to send now, of what waits or runs: of all leases, or only of those with news. Taking them marks their news as sent.
+   */
   takeBeats(all: boolean): readonly Beat[];
+  /** The beats of what waits for the answer to its settlement. */
+  takeSettling(): readonly Beat[];
   /** The answers to beats that were taken, `trustUntil` for the leases that are renewed. */
   answered(beats: readonly Beat[], answers: readonly BeatAnswer[], trustUntil: number): void;
   /** The beats may not have arrived: their news has to be sent again. */
@@ -66,6 +70,10 @@ export function createKeeper(options: KeeperOptions): Keeper {
   let knownAt = -Infinity;
   let newsWaits = false;
   let listens = false;
+  /** Calls without an answer so far, given up or not. */
+  const pending = new Set<Promise<unknown>>();
+  /** The one beside them that carries what is being settled. */
+  let settlingCall: Promise<unknown> | null = null;
   let cancelTrust: Cancel | null = null;
   let trustWatchedAt = Infinity;
 
@@ -109,15 +117,51 @@ export function createKeeper(options: KeeperOptions): Keeper {
       // Behind a call that failed nothing was sent: those beats take their news back as well.
       holder.failed(beats.slice(sent));
     }
-    if (all) renewAt = sentAt + renewMs;
+    if (!all) return;
+    renewAt = sentAt + renewMs;
+    renewSettling();
   }
 
+  /**
+   * A store may hold the tasks of a settlement until it is stored: nobody else's beats wait for that, and one call waits at a time.
+   * When it fails the next renewal tries again.
+   */
+  function renewSettling(): void {
+    if (settlingCall !== null) return;
+    const beats = holder.takeSettling();
+    if (beats.length === 0) return;
+    settlingCall = callAll(beats)
+      .catch(() => undefined)
+      .finally(() => {
+        settlingCall = null;
+      });
+  }
+
+  async function callAll(beats: readonly Beat[]): Promise<void> {
+    for (let at = 0; at < beats.length; at += limits.batchMax) await call(beats.slice(at, at + limits.batchMax));
+  }
+
+  /** Sends them, and waits no longer than a heartbeat may take. */
   async function send(beats: readonly Beat[]): Promise<void> {
+    if (pending.size >= limits.beatsUnderWay) {
+      // Its deadline was told already: what is tried now is whether it has an end.
+      await withDeadline(clock, Promise.race(pending), callMs).catch((error: unknown) => {
+        holder.failed(beats);
+        throw error;
+      });
+    }
+    const sent = call(beats);
+    pending.add(sent);
+    void sent.catch(() => undefined).finally(() => pending.delete(sent));
+    await withDeadline(clock, sent, callMs);
+  }
+
+  function call(beats: readonly Beat[]): Promise<void> {
     // Noted before sending: an answer that comes late does not stretch the trust.
     const sentAt = clock.elapsed();
     const withDefinitions = knownAt === -Infinity;
     const mail = options.mailbox.outgoing();
-    const call = broker.heartbeat({ worker: options.presence(withDefinitions), leaseMs, beats, ...mail }).then(
+    return broker.heartbeat({ worker: options.presence(withDefinitions), leaseMs, beats, ...mail }).then(
       (answer) => {
         // By the store's clock, since ours stands still while a machine sleeps.
         const isRemembered = withDefinitions || answer.now - knownAt < limits.presenceMs;
@@ -133,7 +177,6 @@ export function createKeeper(options: KeeperOptions): Keeper {
         throw error;
       },
     );
-    await withDeadline(clock, call, callMs);
   }
 
   function listenNow(): void {
@@ -187,7 +230,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 }
 
 /** Rejects with STORE_UNREACHABLE when `call` takes longer; its late rejection is nobody's any more. */
-async function withDeadline(clock: Clock, call: Promise<void>, deadlineMs: number): Promise<void> {
+async function withDeadline(clock: Clock, call: Promise<unknown>, deadlineMs: number): Promise<void> {
   let cancel: Cancel | null = null;
   const late = new Promise<never>((_, reject) => {
     cancel = clock.schedule(deadlineMs, () =>

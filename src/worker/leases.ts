@@ -39,13 +39,20 @@ export function createLeases(options: LeasesOptions): Leases {
     const beats: Beat[] = [];
     let stepBytes: number = limits.batchBytesMax;
     for (const attempt of all) {
-      if ((!everything && !attempt.hasNews) || attempt.completed !== null) continue;
+      // What is settled takes its news along.
+      if ((!everything && !attempt.hasNews) || attempt.completed !== null || attempt.phase === 'settling') continue;
       const beat = attempt.takeBeat(elapsed, stepBytes);
       for (const checkpoint of beat.checkpoints) stepBytes -= bytesOf(checkpoint);
       sent.set(beat, attempt);
       beats.push(beat);
     }
     return beats;
+  }
+
+  function takeSettling(): readonly Beat[] {
+    const elapsed = clock.elapsed();
+    const settling = [...all].filter(({ phase, completed }) => phase === 'settling' && completed === null);
+    return settling.map((attempt) => attempt.takeBeat(elapsed, 0));
   }
 
   function answered(beats: readonly Beat[], answers: readonly BeatAnswer[], trustUntil: number): void {
@@ -113,6 +120,7 @@ export function createLeases(options: LeasesOptions): Leases {
     delete: (attempt) => void all.delete(attempt),
     ask,
     takeBeats,
+    takeSettling,
     answered,
     failed,
     trustEndsAt,

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { createWorkerRig, type Handler } from '../../test/support/worker-rig.ts';
 import { taskFlowError } from '../core/errors.ts';
+import { sleep } from '../core/time.ts';
 
 /** Ends when it is told to, as a good handler does. */
 const obedient: Handler = (_, context) =>
@@ -288,4 +289,83 @@ test('no word of many runs is lost when the first call of a heartbeat fails', as
   const stopping = rig.worker.stop({ drainMs: 0 });
   await rig.clock.advance(100);
   await stopping;
+});
+
+test('a store that is slow to answer has two heartbeats of a worker at most', async () => {
+  const rig = createWorkerRig({ a: obedient }, { leaseMs: 6_000 });
+  const heartbeat = rig.broker.heartbeat.bind(rig.broker);
+  let [sent, under, most] = [0, 0, 0];
+  rig.broker.heartbeat = async (request) => {
+    sent += 1;
+    most = Math.max(most, ++under);
+    await sleep(rig.clock, 2_500);
+    under -= 1;
+    return heartbeat(request);
+  };
+  const [id = ''] = await rig.enqueue({});
+  rig.worker.start();
+  await rig.clock.advance(60_000);
+  expect(most).toBe(2);
+  expect(sent).toBeGreaterThan(20);
+  // Late as they are, they have renewed the lease all the time.
+  expect(await rig.task(id)).toMatchObject({ state: 'running', epoch: 1 });
+  rig.broker.heartbeat = heartbeat;
+  await rig.memory.cancel({ taskIds: [id], reason: null });
+  await rig.clock.advance(10_000);
+  await rig.worker.stop();
+});
+
+test('the leases of what runs are renewed while a settlement hangs, and so is that of the settled', async () => {
+  const rig = createWorkerRig({ a: obedient, b: () => 1 }, { leaseMs: 2_000 });
+  const [runs = '', ends = ''] = await rig.enqueue({ name: 'a' }, { name: 'b' });
+  const { promise: free, resolve } = Promise.withResolvers<void>();
+  const settle = rig.broker.settle.bind(rig.broker);
+  const heartbeat = rig.broker.heartbeat.bind(rig.broker);
+  rig.broker.settle = async (...parameters) => {
+    await free;
+    return settle(...parameters);
+  };
+  // As a store does that locks rows: who asks for that of a settlement waits for its end.
+  const blocked: string[] = [];
+  rig.broker.heartbeat = async (request) => {
+    if (request.beats.some(({ lease }) => lease.taskId === ends)) {
+      blocked.push(ends);
+      await free;
+    }
+    return heartbeat(request);
+  };
+  rig.worker.start();
+  await rig.clock.advance(30_000);
+  expect(await rig.task(runs)).toMatchObject({ state: 'running', epoch: 1 });
+  expect((await rig.task(runs)).leaseUntil).toBeGreaterThan(rig.clock.now());
+  expect(blocked).toEqual([ends]);
+  resolve();
+  await rig.clock.advance(1_000);
+  expect((await rig.task(ends)).state).toBe('succeeded');
+  await rig.memory.cancel({ taskIds: [runs], reason: null });
+  await rig.clock.advance(1_000);
+  await rig.worker.stop();
+});
+
+test('what waits for the renewal of its lease, and not for a slot, is not handed back', async () => {
+  const rig = createWorkerRig({ a: () => 1 }, { leaseMs: 6_000 });
+  const [id = ''] = await rig.enqueue({});
+  const heartbeat = rig.broker.heartbeat.bind(rig.broker);
+  const claim = rig.broker.claim.bind(rig.broker);
+  // The claim takes more of the lease than a handler may begin with, and the renewal longer than a task waits for a slot.
+  rig.broker.claim = async (request) => {
+    const claimed = await claim(request);
+    if (claimed.length > 0) await sleep(rig.clock, 4_500);
+    return claimed;
+  };
+  rig.broker.heartbeat = async (request) => {
+    const answer = await heartbeat(request);
+    if (request.beats.length > 0) await sleep(rig.clock, 1_800);
+    return answer;
+  };
+  rig.worker.start();
+  await rig.clock.advance(10_000);
+  expect(await rig.task(id)).toMatchObject({ state: 'succeeded', epoch: 1 });
+  expect(rig.events).not.toContain('released a');
+  await rig.worker.stop();
 });
