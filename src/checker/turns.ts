@@ -55,15 +55,16 @@ export function createTurnBook(tell: Tell, overlapMs = 0): TurnBook {
     served.paid = weightOf(group);
     for (const [other, { taskIds, overtaken, paid }] of queues.get(queue) ?? []) {
       if (other === group || taskIds.size === 0 || (other !== null && paused.has(other))) continue;
-      if (overlapMs > 0 && !taskIds.values().some((at) => at <= event.at - overlapMs)) continue;
+      const first = taskIds.entries().find(([, at]) => at <= event.at - overlapMs);
+      if (first === undefined) continue;
       const times = (overtaken.get(group) ?? 0) + 1;
       overtaken.set(group, times);
       const most = Math.ceil(weightOf(group) / Math.min(weightOf(other), paid)) + leadMax;
       if (times > most)
         tell(
           'L6',
-          taskId,
-          `event ${event.seq}: group ${group} of "${queue}" was served ${times} times while ${other} waited, where ${most} may`,
+          first[0],
+          `event ${event.seq}: it waited in ${other} while group ${group} of "${queue}" was served ${times} times, where ${most} may; ${taskId} was the last`,
         );
     }
   }

@@ -74,8 +74,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const pending = new Set<Promise<unknown>>();
   /** The one beside them that carries what is being settled. */
   let settlingCall: Promise<unknown> | null = null;
-  let cancelTrust: Cancel | null = null;
-  let trustWatchedAt = Infinity;
+  const trust = createTrustWatch(clock, holder);
 
   const service = createService({
     name: 'keeper',
@@ -89,7 +88,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       try {
         await beat();
       } finally {
-        watchTrust();
+        trust.renew();
       }
       return 'done';
     },
@@ -184,31 +183,9 @@ export function createKeeper(options: KeeperOptions): Keeper {
     service.wake();
   }
 
-  function watchTrust(): void {
-    unwatchTrust();
-    watch(holder.trustEndsAt());
-  }
-
-  /** The timer stands at the earliest end; one that comes later is found when it fires. */
-  function watch(endsAt: number): void {
-    if (endsAt >= trustWatchedAt) return;
-    unwatchTrust();
-    trustWatchedAt = endsAt;
-    cancelTrust = clock.schedule(Math.max(0, endsAt - clock.elapsed()), () => {
-      holder.endTrust(clock.elapsed());
-      watchTrust();
-    });
-  }
-
-  function unwatchTrust(): void {
-    cancelTrust?.();
-    cancelTrust = null;
-    trustWatchedAt = Infinity;
-  }
-
   async function stop(): Promise<void> {
     await service.stop();
-    unwatchTrust();
+    trust.end();
     // The store forgets a silent worker by itself; this only makes it sooner.
     await send([]).catch(() => undefined);
   }
@@ -219,7 +196,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       newsWaits = true;
       service.wakeIn(limits.newsMs);
     },
-    watch,
+    watch: trust.watch,
     beatNow(all) {
       if (all) renewAt = -Infinity;
       service.wake();
@@ -227,6 +204,36 @@ export function createKeeper(options: KeeperOptions): Keeper {
     listenNow,
     stop,
   };
+}
+
+/** Tells the holder when the trust in a lease ends. */
+function createTrustWatch(clock: Clock, holder: Pick<LeaseHolder, 'trustEndsAt' | 'endTrust'>) {
+  let cancel: Cancel | null = null;
+  let watchedAt = Infinity;
+
+  function end(): void {
+    cancel?.();
+    cancel = null;
+    watchedAt = Infinity;
+  }
+
+  function renew(): void {
+    end();
+    watch(holder.trustEndsAt());
+  }
+
+  /** The timer stands at the earliest end; one that comes later is found when it fires. */
+  function watch(endsAt: number): void {
+    if (endsAt >= watchedAt) return;
+    end();
+    watchedAt = endsAt;
+    cancel = clock.schedule(Math.max(0, endsAt - clock.elapsed()), () => {
+      holder.endTrust(clock.elapsed());
+      renew();
+    });
+  }
+
+  return { end, renew, watch };
 }
 
 /** Rejects with STORE_UNREACHABLE when `call` takes longer; its late rejection is nobody's any more. */

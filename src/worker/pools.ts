@@ -59,6 +59,14 @@ export class Pool {
     return this.#waiting[this.#head];
   }
 
+  /**
+   * Whether its oldest has waited for a slot since before `arrivedAt`. Beside a free one it waits for its lease to be renewed, which no other
+   * worker would do sooner.
+   */
+  lacksSlotSince(arrivedAt: number): boolean {
+    return !this.hasFreeSlot && (this.peek()?.arrivedAt ?? Infinity) < arrivedAt;
+  }
+
   /** Takes the oldest out. */
   shift(): void {
     this.#started += 1;

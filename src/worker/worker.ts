@@ -204,11 +204,10 @@ class LocalWorker implements Worker {
 
   async #tick(): Promise<TickResult> {
     const staleBefore = this.#clock.elapsed() - limits.prefetchHoldMs;
-    // The oldest waits in front: as long as it is fresh, so are the others. Beside a free slot they wait for their leases to be renewed,
-    // which no other worker would do sooner.
-    const isLate = (pool: Pool): boolean => !pool.hasFreeSlot && (pool.peek()?.arrivedAt ?? Infinity) < staleBefore;
+    // The oldest waits in front: as long as it is fresh, so are the others.
+    const isLate = (pool: Pool): boolean => pool.lacksSlotSince(staleBefore);
     if (this.#pools.all.some(isLate)) {
-      this.#handBack((attempt) => !attempt.pool.hasFreeSlot && attempt.arrivedAt < staleBefore);
+      this.#handBack((attempt) => isLate(attempt.pool) && attempt.arrivedAt < staleBefore);
     }
     const result = await this.#settler.tick();
     this.#quiet.check();
