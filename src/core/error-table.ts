@@ -254,6 +254,12 @@ export const errorTable = {
     'The database has schema {found}, this program knows {known}.',
     'Update taskflowjs on this machine.',
   ),
+  STORE_TOO_OLD: kind(
+    500,
+    6,
+    'The namespace has data in the layout {found} of an earlier program, this program needs {known}.',
+    'Name another namespace, or move the data: with the earlier program, taskflow db move into a file; with this one, from there.',
+  ),
   STORE_NOT_MIGRATED: kind(
     500,
     9,

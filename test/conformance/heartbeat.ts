@@ -70,6 +70,32 @@ export const heartbeatCases: readonly Case[] = [
     },
   ],
   [
+    'of the tasks of one claim a beat extends those that it names, and a later one all that are left',
+    async (world) => {
+      for (let count = 0; count < 3; count++) await world.put();
+      const [first, second, third] = (await world.claimAll()).map(({ lease }) => lease);
+      const until = async () =>
+        Promise.all([first!, second!, third!].map(async ({ taskId }) => (await world.task(taskId)).leaseUntil));
+      const overdue = async () => {
+        const found = await world.broker().claimOverdue(overdueRequest(world.nextToken()));
+        return found.map(({ task }) => task.id);
+      };
+      world.clock.move(20_000);
+      await world.broker().heartbeat(heartbeatRequest([beat(first!), beat(second!), beat(first!)]));
+      const late = startAt + 20_000 + leaseMs;
+      expect(await until()).toEqual([late, late, startAt + leaseMs]);
+      world.clock.move(leaseMs - 20_000);
+      expect(await overdue()).toEqual([third!.taskId]);
+      await world.broker().heartbeat(heartbeatRequest([beat(first!), beat(second!), beat(third!)]));
+      expect(await until()).toEqual(Array(3).fill(startAt + 2 * leaseMs));
+      await world.settle({ id: second!.taskId, token: second!.token }, finish('succeeded'));
+      world.clock.move(10_000);
+      await world.broker().heartbeat(heartbeatRequest([beat(first!)]));
+      world.clock.move(leaseMs - 10_000);
+      expect(await overdue()).toEqual([third!.taskId]);
+    },
+  ],
+  [
     'a beat tells the start once: later ones do not move it',
     async (world) => {
       const { id, token } = await world.bring('running');

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Outbox } from '../../src/broker/broker.ts';
 import { limits } from '../../src/core/limits.ts';
-import { claimRequest, finish, heartbeatRequest, newTask, storedTask } from './samples.ts';
+import { claimRequest, finish, heartbeatRequest, newTask, settlement, storedTask } from './samples.ts';
 import type { CreateStore, OutboxLimits } from './store.ts';
 import { type Case, createWorld, type World } from './world.ts';
 
@@ -168,6 +168,25 @@ const outboxCases: readonly Case[] = [
       world.clock.move(999);
       await world.check((broker) => broker.prune(10), 0);
       world.clock.move(1);
+      await world.check((broker) => broker.prune(10), 1, { [id]: null });
+    },
+  ],
+  [
+    'one of several that ended together, removed and brought back since, stays as long as one that ends then',
+    async (world) => {
+      for (let count = 0; count < 3; count++) await world.put();
+      const claimed = await world.claimAll();
+      await world.broker().settle(claimed.map(({ task, lease }) => settlement(task.id, lease, finish('succeeded'))));
+      const [id = '', ...others] = claimed.map(({ task }) => task.id);
+      const task = await world.task(id);
+      world.clock.move(500);
+      await world.broker().remove([id]);
+      await world.broker().restore([task]);
+      await trimAll(world);
+      world.clock.move(500);
+      const gone = Object.fromEntries(others.map((other) => [other, null]));
+      await world.check((broker) => broker.prune(10), 2, gone);
+      world.clock.move(500);
       await world.check((broker) => broker.prune(10), 1, { [id]: null });
     },
   ],

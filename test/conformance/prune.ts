@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
-import { finish, heartbeatRequest, presence } from './samples.ts';
+import { claimRequest, finish, heartbeatRequest, presence, settlement } from './samples.ts';
 import type { Case } from './world.ts';
 
 export const pruneCases: readonly Case[] = [
@@ -35,6 +35,26 @@ export const pruneCases: readonly Case[] = [
         2, 0, 3,
       ]);
       expect((await world.dump()).counts).toEqual({});
+    },
+  ],
+  [
+    'of tasks that ended together at most the limit goes, and who was retried since is kept from its own end on',
+    async (world) => {
+      for (let count = 0; count < 5; count++) await world.put();
+      const claimed = await world.claimAll();
+      const ends = claimed.map(({ task, lease }) => settlement(task.id, lease, finish('succeeded', { keepMs: 50 })));
+      await world.broker().settle(ends);
+      const [retried = '', waits = ''] = claimed.map(({ task }) => task.id);
+      await world.broker().retry([retried, waits]);
+      world.clock.move(20);
+      const again = { id: retried, token: world.nextToken(), epoch: 2 };
+      await world.broker().claim(claimRequest(again.token, { limit: 1 }));
+      await world.settle(again, finish('succeeded', { keepMs: 50 }));
+      world.clock.move(30);
+      expect([await world.broker().prune(2), await world.broker().prune(10)]).toEqual([2, 1]);
+      await world.check((broker) => broker.prune(10), 0);
+      world.clock.move(20);
+      await world.check((broker) => broker.prune(10), 1, { [retried]: null });
     },
   ],
   [

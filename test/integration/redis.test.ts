@@ -111,6 +111,17 @@ await onOwnRedis((server) => {
       await broker.close();
     });
 
+    test('that has data in another layout is refused, with what to do', async () => {
+      for (const [layout, code] of [
+        [1, 'STORE_TOO_OLD'],
+        [99, 'STORE_TOO_NEW'],
+      ] as const) {
+        await admin.hset('{bad days}:store', 'protocol', layout);
+        const opened = createRedisBroker({ address: { path: server.path }, namespace: 'bad days' }).open();
+        await expect(opened).rejects.toMatchObject({ code });
+      }
+    });
+
     test('a restored child waits for parents that are enqueued after it, alone or with their like', async () => {
       const broker = await open();
       const dependsOn = [1, 2].map((number) => ({ taskId: sampleId(number), onFailure: 'fail' as const }));

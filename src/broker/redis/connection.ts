@@ -17,7 +17,7 @@ import { loadScripts, type ScriptName, type Scripts } from './scripts.ts';
 import { type Address, addressOf, createWay } from './way.ts';
 
 /** The version of the protocol: what keys and scripts mean. */
-const protocol = 1;
+const protocol = 2;
 
 /** An argument of a script. */
 export type Argument = string | number;
@@ -98,6 +98,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const [found, version, forbidden] = (await evaluate(on, anybody, 'open', given)) as [Buffer, Buffer, Buffer[]];
     if (forbidden.length > 0) throw new Error(`NOPERM this user may not run ${forbidden.join(', ')} on its keys`);
     if (Number(version) > protocol) throw taskFlowError('STORE_TOO_NEW', { found: String(version), known: protocol });
+    if (Number(version) < protocol) throw taskFlowError('STORE_TOO_OLD', { found: String(version), known: protocol });
     incarnation = String(found);
     return [incarnation, Number(version)];
   };

@@ -174,19 +174,32 @@ async function places(stored: Stored): Promise<readonly string[]> {
         (lines.get(name) ?? []).map(({ id }) => id),
       ),
     );
-  for (const state of ['scheduled', 'running'] as const) {
-    const name = state === 'running' ? 'leases' : state;
-    const expected = idsOf(stored, (task) => task.state === state);
-    found.push(...compare(name, await members(name), expected));
-  }
-  // Those that somebody still asks for stand in no line.
+  const scheduled = idsOf(stored, (task) => task.state === 'scheduled');
+  found.push(
+    ...compare('scheduled', await members('scheduled'), scheduled),
+    ...leases(stored, await members('ownLeases')),
+  );
+  // Those that somebody still asks for stand in no line, and who stood there with others may have gone.
   for (const id of await members('finished'))
-    if (!isFinished(tasks.get(id)?.state ?? 'queued')) found.push(`finished has ${id}, which is not`);
+    if (!id.includes(' ') && !isFinished(tasks.get(id)?.state ?? 'queued'))
+      found.push(`finished has ${id}, which is not`);
   for (const id of await members('deadlines')) {
     const { state = 'succeeded' } = tasks.get(id) ?? {};
     if (isFinished(state)) found.push(`deadlines has ${id}, which is over`);
   }
   return found;
+}
+
+/** Who runs has the lease of its claim, or one of its own. */
+function leases(stored: Stored, own: readonly string[]): readonly string[] {
+  const { heads } = stored;
+  const running = new Set(idsOf(stored, ({ state }) => state === 'running'));
+  const alone = new Set(own);
+  const lost = [...running].filter((id) => typeof heads.get(id)?.[headToken] !== 'string' && !alone.has(id));
+  return [
+    ...own.filter((id) => !running.has(id)).map((id) => `ownLeases has ${id}, which does not run`),
+    ...lost.map((id) => `ownLeases lacks ${id}`),
+  ];
 }
 
 async function claims({ look, prefix, heads, keys }: Stored): Promise<readonly string[]> {
@@ -204,6 +217,7 @@ async function claims({ look, prefix, heads, keys }: Stored): Promise<readonly s
   return [
     ...compare('openClaims', told(open), told(counts)),
     ...compare('claims', await look.hkeys(`${prefix}claims`), counts.keys()),
+    ...compare('leases', await look.zrange(`${prefix}leases`, '0', '-1'), counts.keys()),
     ...compare('the claims of workers', byWorker, counts.keys()),
   ];
 }

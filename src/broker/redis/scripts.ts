@@ -13,6 +13,7 @@ const shared = [
   'edges',
   'turns',
   'rules',
+  'leases',
   'change',
   'release',
   'write',

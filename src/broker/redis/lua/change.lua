@@ -120,6 +120,17 @@ local function endEdges(who, task)
   end
 end
 
+-- In line for prune: a crowd together, as texts of some ids with spaces between. Who leaves its end is still named by such a text: prune
+-- looks.
+local LINE_SIZE = 100
+local function standToLeave(who, task)
+  local at = leavesAt(task)
+  if type(who) == 'string' then return set(scores, 'finished', who, at) end
+  for from = 1, #who, LINE_SIZE do
+    set(scores, 'finished', table.concat(who, ' ', from, math.min(from + LINE_SIZE - 1, #who)), at)
+  end
+end
+
 -- Puts a task where its state is looked for.
 local function place(who, task, leaseUntil)
   local state = task[STATE]
@@ -130,13 +141,14 @@ local function place(who, task, leaseUntil)
     set(scores, 'scheduled', who, task[DUE_AT])
     if dueBefore[who] ~= task[DUE_AT] then firstDueAt = earlier(firstDueAt, task[DUE_AT]) end
   elseif state == 'running' then
-    set(scores, 'leases', who, leaseUntil)
+    -- Mostly it has that of its claim.
+    if leaseUntil then set(scores, 'ownLeases', who, leaseUntil) end
   elseif state == 'blocked' then
     for _, id in ipairs(idsOf(who)) do
       edges.blocked[id] = true
     end
   else
-    set(scores, 'finished', who, leavesAt(task))
+    standToLeave(who, task)
     endEdges(who, task)
   end
   local at = deadlineOf(task)
@@ -153,7 +165,7 @@ local function leave(who, task)
     set(scores, 'scheduled', who, false)
     dueBefore[who] = task[DUE_AT]
   elseif state == 'running' then
-    set(scores, 'leases', who, false)
+    leases.leave(who)
   elseif state ~= 'blocked' then
     set(scores, 'finished', who, false)
   end
@@ -161,10 +173,10 @@ local function leave(who, task)
   return state
 end
 
-local function enter(kind, who, task, from, leaseUntil)
+local function enter(kind, who, task, from)
   task[VERSION] = task[VERSION] + 1
   dirty[who] = task
-  place(who, task, leaseUntil)
+  place(who, task)
   record(kind, who, task, from, task[STATE])
 end
 

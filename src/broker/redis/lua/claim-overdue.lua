@@ -28,34 +28,39 @@ return function()
   end
 
   -- Ids that may be overdue, each once: past a deadline, past a lease, of a dead worker. Bounded: the rest is for the next look.
-  local seen, ids = {}, {}
+  local seen, ids, most = {}, {}, limits.claimScanMax * limits.claimReadsMax
   local function suspect(found)
     for _, id in ipairs(found) do
-      if not seen[id] and #ids < limits.claimScanMax * limits.claimReadsMax then
+      if not seen[id] and #ids < most then
         seen[id] = true
         ids[#ids + 1] = id
       end
     end
   end
+  -- Of a claim only those that still run under it may be overdue.
+  local function suspectClaims(tokens)
+    for _, claimed in ipairs(tokens) do
+      if #ids >= most then return end
+      suspect(leases.idsOfClaim(call('HGET', prefix .. 'claims', claimed)))
+    end
+  end
   local function suspectAll()
-    for _, name in ipairs({ 'deadlines', 'leases' }) do
-      local most = limits.claimScanMax * limits.claimReadsMax
+    for _, name in ipairs({ 'deadlines', 'ownLeases' }) do
       suspect(call('ZRANGEBYSCORE', prefix .. name, '-inf', now, 'LIMIT', 0, most))
     end
+    suspectClaims(call('ZRANGEBYSCORE', prefix .. 'leases', '-inf', now, 'LIMIT', 0, most))
     for _, workerId in ipairs(dead) do
-      for _, claimed in ipairs(call('SMEMBERS', prefix .. 'worker:' .. redis.sha1hex(workerId))) do
-        suspect(words(string.sub(call('HGET', prefix .. 'claims', claimed) or '', 42)))
-      end
+      suspectClaims(call('SMEMBERS', prefix .. 'worker:' .. redis.sha1hex(workerId)))
     end
   end
 
   local reasons, mine, free = {}, {}, {}
   local function judgeable(chunk)
     load(chunk)
-    local leases = call('ZMSCORE', prefix .. 'leases', unpack(chunk))
+    local ends = leases.endsOf(chunk)
     for i, id in ipairs(chunk) do
       local task = tasks[id]
-      local reason = task and reasonOf(id, task, tonumber(leases[i]) or 0)
+      local reason = task and reasonOf(id, task, ends[i])
       if reason then
         reasons[id] = reason
         if task[JUDGE_TOKEN] == token then mine[#mine + 1] = id end

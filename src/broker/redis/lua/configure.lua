@@ -37,16 +37,17 @@ return function()
 
   -- Who runs in a queue when it gets its limit holds a slot from then on. All who run are looked through, once, for a person.
   local function takeRunning(queue)
-    local isOfQueue, ids = {}, call('ZRANGE', prefix .. 'leases', 0, -1)
-    for from = 1, #ids, 1000 do
-      local chunk = { unpack(ids, from, math.min(from + 999, #ids)) }
-      for i, head in ipairs(call('HMGET', prefix .. 'heads', unpack(chunk))) do
-        local shape = cmsgpack.unpack(commonOf(head))[SHAPE]
-        if isOfQueue[shape] == nil then
-          loadShapes({ shape })
-          isOfQueue[shape] = shapes[shape][QUEUE] == queue
-        end
-        if isOfQueue[shape] then set(members, slotsKey(gate.QUEUE_MARK .. queue), chunk[i], true) end
+    local ids = call('ZRANGE', prefix .. 'ownLeases', 0, -1)
+    for _, text in ipairs(call('HVALS', prefix .. 'claims')) do
+      for _, id in ipairs(leases.idsOfClaim(text)) do
+        ids[#ids + 1] = id
+      end
+    end
+    edges.load(ids)
+    for _, id in ipairs(ids) do
+      local task = tasks[id]
+      if task and task[STATE] == 'running' and shapes[task[SHAPE]][QUEUE] == queue then
+        set(members, slotsKey(gate.QUEUE_MARK .. queue), id, true)
       end
     end
   end

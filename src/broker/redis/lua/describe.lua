@@ -8,11 +8,7 @@ local function leasesOf(ids, leaseUntil)
     isAnyRunning = isAnyRunning or tasks[id][STATE] == 'running'
   end
   if not isAnyRunning then return { 0 } end
-  local leases = {}
-  for i, score in ipairs(call('ZMSCORE', prefix .. 'leases', unpack(ids))) do
-    leases[i] = tonumber(score) or 0
-  end
-  return leases
+  return leases.endsOf(ids)
 end
 
 -- What heads have in common, each once, and which of them is whose, nothing when there is one; their shapes as id, text, …

@@ -7,7 +7,7 @@
 -- ARGV[8] the highest id of a command it has heard, ARGV[9] its answer to `stack` (JSON) or nothing
 -- Answers now, a letter for each beat (ok, cancel, lost), whether no server is alive, and the commands that wait: id, command, …
 
-local workerId, role, leaseMs, heard
+local workerId, role, heard, beaten
 local BEAT_ID, BEAT_TOKEN, BEAT_EPOCH, BEAT_RAN_MS, BEAT_PROGRESS, BEAT_LOGS, BEAT_CHECKPOINTS = 1, 2, 3, 4, 5, 6, 7
 
 -- Forgets the commands that were heard, and tells the others.
@@ -67,11 +67,14 @@ local function storeNews(id, task, beat)
   if beat[BEAT_PROGRESS] or beat[BEAT_CHECKPOINTS] or beat[BEAT_LOGS] then dirty[id] = task end
 end
 
-local function beatOne(beat)
-  local id = beat[BEAT_ID]
+local function beatOne(beat, seen)
+  local id, token = beat[BEAT_ID], beat[BEAT_TOKEN]
   local task = tasks[id]
-  if not task or task[TOKEN] ~= beat[BEAT_TOKEN] or task[EPOCH] ~= beat[BEAT_EPOCH] then return 'l' end
-  set(scores, 'leases', id, now + leaseMs)
+  if not task or task[TOKEN] ~= token or task[EPOCH] ~= beat[BEAT_EPOCH] then return 'l' end
+  if not seen[id] then
+    seen[id], beaten[token] = true, beaten[token] or {}
+    table.insert(beaten[token], id)
+  end
   if not task[STARTED_AT] and beat[BEAT_RAN_MS] then
     task[STARTED_AT] = now - beat[BEAT_RAN_MS]
     dirty[id] = task
@@ -88,16 +91,17 @@ local function beatOne(beat)
 end
 
 return function()
-  workerId, role, leaseMs, heard = ARGV[2], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[8])
-  local beats, ids, letters = cjson.decode(ARGV[7]), {}, {}
+  workerId, role, heard, beaten = ARGV[2], ARGV[5], tonumber(ARGV[8]), {}
+  local beats, ids, letters, seen = cjson.decode(ARGV[7]), {}, {}, {}
   for i, beat in ipairs(beats) do
     ids[i] = beat[BEAT_ID]
   end
   load(ids)
   local commands = storePresence()
   for i, beat in ipairs(beats) do
-    letters[i] = beatOne(beat)
+    letters[i] = beatOne(beat, seen)
   end
+  leases.extend(beaten, now + tonumber(ARGV[6]))
   write()
   local servers = call('ZCOUNT', prefix .. 'servers', '(' .. string.format('%.0f', now - limits.presenceMs), '+inf')
   return { now, table.concat(letters), servers == 0 and 1 or 0, commands }

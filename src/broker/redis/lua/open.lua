@@ -7,7 +7,7 @@
 return function()
   -- With those of the client itself at the end.
   local needed = {
-    'DEL', 'EXISTS', 'HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HMGET', 'HRANDFIELD', 'HSET', 'HSETNX', 'HSTRLEN',
+    'DEL', 'EXISTS', 'HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HMGET', 'HRANDFIELD', 'HSET', 'HSETNX', 'HSTRLEN', 'HVALS',
     'LRANGE', 'RPUSH', 'SADD', 'SCARD', 'SISMEMBER', 'SMEMBERS', 'SREM', 'TIME', 'UNLINK', 'XADD', 'XRANGE', 'XTRIM', 'ZADD', 'ZCARD',
     'ZCOUNT', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM', 'ZSCORE', 'SPUBLISH',
   }

@@ -4,7 +4,7 @@
 local function claimedBefore(token)
   local text = call('HGET', prefix .. 'claims', token)
   if not text then return nil end
-  local ids, mine = words(string.sub(text, 42)), {}
+  local ids, mine = leases.idsOfClaim(text), {}
   load(ids, true)
   for _, id in ipairs(ids) do
     if tasks[id] and tasks[id][TOKEN] == token then mine[#mine + 1] = id end
@@ -127,7 +127,7 @@ local function lease(who, task, request)
   task[STATE], task[REASON], task[EPOCH], task[ATTEMPT] = 'running', false, task[EPOCH] + 1, task[ATTEMPT] + 1
   task[WORKER_ID], task[TOKEN], task[CLAIMED_AT], task[STARTED_AT] = request.workerId, request.token, now, false
   setAside(who, task, 'p', false)
-  enter('claim', who, task, from, now + request.leaseMs)
+  enter('claim', who, task, from)
   local ifExists = has(task, 'k') and shapes[task[SHAPE]][IF_EXISTS]
   if ifExists ~= 'replace' and ifExists ~= 'debounce' then return end
   for _, id in ipairs(who) do
@@ -164,6 +164,7 @@ local function claim(request)
     local worker = redis.sha1hex(request.workerId)
     set(members, 'worker:' .. worker, request.token, true)
     set(puts, 'claims', request.token, worker .. ' ' .. table.concat(ids, ' '))
+    set(scores, 'leases', request.token, now + request.leaseMs)
     add('openClaims', request.token, #ids)
   end
   return ids, now + request.leaseMs

@@ -75,6 +75,7 @@ local function writeSums()
         if name == 'openClaims' then
           local worker = string.sub(call('HGET', prefix .. 'claims', field), 1, 40)
           call('HDEL', prefix .. 'claims', field)
+          call('ZREM', prefix .. 'leases', field)
           call('SREM', prefix .. 'worker:' .. worker, field)
         elseif name == 'shapeUses' then
           call('HDEL', prefix .. 'shapeIds', call('HGET', prefix .. 'shapes', field))
