@@ -10,6 +10,8 @@ export interface Told {
   readonly isNew: boolean;
   /** It was there before, and was only handed on: by each step what changes is known. */
   readonly isMoved: boolean;
+  /** Whether it has to be read: not what was only removed, nor what is recorded as far. */
+  readonly isWanted: boolean;
   readonly queue: string;
   readonly name: string;
   /** Where it stood before the first, and after the last. */
@@ -36,6 +38,7 @@ const nothing = {
   name: '',
   isNew: true,
   isMoved: true,
+  isWanted: false,
   from: null,
   attempt: 0,
   before: 0,
@@ -55,27 +58,53 @@ const nobody: Recorded = new Map();
  * led there are passed over: it is told from where it stands in the record.
  */
 export function tellingsOf(events: readonly BatchEvent[], recorded: Recorded = nobody): Tellings {
-  const told = new Map<string, Step>();
-  const first: Step = { ...nothing, next: new Map() };
+  const { told, tell } = createTellings();
   for (const { kind, items } of events) {
     if (kind === 'prune') continue;
-    let [before, last, after]: [Step, EventItem | null, Step] = [first, null, first];
     for (const item of items) {
-      const known = told.get(item.taskId) ?? first;
-      if (known === first && isRecorded(recorded, kind, item)) continue;
-      if (known !== before || last === null || !isLike(last, item)) {
-        after = stepOf(known, kind, item, known === first);
-        [before, last] = [known, item];
-      }
-      told.set(item.taskId, after);
+      const before = told.get(item.taskId);
+      if (before === undefined && isPassedOver(kind, item, recorded)) continue;
+      tell(kind, item, before, kind !== 'remove');
     }
   }
   return told;
 }
 
-/** What else was done to a task is told in any case: it is looked at then. */
-function isRecorded(recorded: Recorded, kind: BatchEvent['kind'], item: EventItem): boolean {
+function isPassedOver(kind: BatchEvent['kind'], item: EventItem, recorded: Recorded): boolean {
   return recorded.size > 0 && isMove(kind, item) && (recorded.get(item.taskId)?.version ?? 0) >= item.version;
+}
+
+/** What is told so far, by task, and what adds to it. */
+export interface Telling {
+  readonly told: ReadonlyMap<string, Told>;
+  /** `before`: what is told of its task so far. `isWanted`: whether it is to be read for that. Answers what is told now. */
+  readonly tell: (kind: BatchEvent['kind'], item: EventItem, before: Told | undefined, isWanted: boolean) => Told;
+}
+
+export function createTellings(): Telling {
+  const told = new Map<string, Step>();
+  const first: Step = { ...nothing, next: new Map() };
+  // What the neighbour came from, and whereto: it is mostly the same for all that changed in one call.
+  let [before, last, after, lastKind, wasWanted]: [Step, EventItem | null, Step, string, boolean] = [
+    first,
+    null,
+    first,
+    '',
+    false,
+  ];
+  return {
+    told,
+    tell: (kind, item, known = first, isWanted) => {
+      const isSame = known === before && kind === lastKind && isWanted === wasWanted;
+      if (!isSame || last === null || !isLike(last, item)) {
+        before = known as Step;
+        after = stepOf(before, { kind, item, isFirst: known === first, isWanted });
+        [last, lastKind, wasWanted] = [item, kind, isWanted];
+      }
+      told.set(item.taskId, after);
+      return after;
+    },
+  };
 }
 
 function isLike(left: EventItem, right: EventItem): boolean {
@@ -89,9 +118,16 @@ function isLike(left: EventItem, right: EventItem): boolean {
   );
 }
 
-function stepOf(known: Step, kind: BatchEvent['kind'], item: EventItem, isFirst: boolean): Step {
+interface Next {
+  readonly kind: BatchEvent['kind'];
+  readonly item: EventItem;
+  readonly isFirst: boolean;
+  readonly isWanted: boolean;
+}
+
+function stepOf(known: Step, { kind, item, isFirst, isWanted }: Next): Step {
   const { from, to, version, attempt, queue, name } = item;
-  const key = `${kind} ${from} ${to} ${version} ${attempt} ${queue}\0${name}`;
+  const key = `${kind} ${isWanted} ${from} ${to} ${version} ${attempt} ${queue}\0${name}`;
   let step = known.next.get(key);
   if (step === undefined) {
     const isLife = kind === 'enqueue' || kind === 'restore' || kind === 'remove';
@@ -100,6 +136,7 @@ function stepOf(known: Step, kind: BatchEvent['kind'], item: EventItem, isFirst:
       name,
       isNew: isFirst ? kind === 'enqueue' : known.isNew && !isLife,
       isMoved: known.isMoved && isMove(kind, item) && (isFirst || version === known.version + 1),
+      isWanted: known.isWanted || isWanted,
       from: isFirst ? from : known.from,
       attempt: isFirst ? attempt : known.attempt,
       before: isFirst ? version - 1 : known.before,
@@ -115,7 +152,7 @@ function stepOf(known: Step, kind: BatchEvent['kind'], item: EventItem, isFirst:
 }
 
 /** A claim, its end, and what became due: nothing but state, run and result are another than before. */
-function isMove(kind: BatchEvent['kind'], { to }: EventItem): boolean {
+export function isMove(kind: BatchEvent['kind'], { to }: EventItem): boolean {
   return kind === 'claim' || kind === 'promote' || (kind === 'settle' && to !== 'scheduled' && to !== 'blocked');
 }
 

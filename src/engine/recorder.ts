@@ -5,21 +5,13 @@ import { taskFlowError } from '../core/errors.ts';
 import { type BatchEvent, markOf } from '../core/events.ts';
 import { heard } from '../core/heard.ts';
 import { limits } from '../core/limits.ts';
-import type { Task } from '../core/task.ts';
-import { type Tellings, tellingsOf } from '../core/tellings.ts';
+import type { Told } from '../core/tellings.ts';
 import { sleep } from '../core/time.ts';
-import type {
-  Gap,
-  HandedOn,
-  Known,
-  RecordCursor,
-  Recording,
-  RecordPlace,
-  SettingChanges,
-} from '../history/recording.ts';
+import type { Gap, HandedOn, RecordCursor, Recording, RecordPlace, SettingChanges } from '../history/recording.ts';
 import { bringBack } from './bring-back.ts';
 import { createSettingsBook, type SettingsTarget } from './recorded-settings.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
+import { createVersions, type Taken, takeEvents, type Versions } from './taken-events.ts';
 
 export interface RecorderOptions extends Pick<ServiceOptions, 'clock' | 'chance' | 'report'> {
   readonly broker: Pick<Broker, 'info' | 'restore'> & SettingsTarget;
@@ -117,49 +109,46 @@ export function createRecorder(options: RecorderOptions): Service {
   }
 
   /** Of those that were only handed on how they stand; of all others, and of whom that does not say all, the bodies. */
-  async function readTasks({ events, tasks, known: recorded }: Taken, versions: Versions): Promise<Read> {
-    const told = tellingsOf(events, recorded);
-    const [asked, others]: [string[], string[]] = [[], []];
-    for (const taskId of tasks.keys()) {
-      const of = told.get(taskId);
+  async function readTasks({ told }: Taken, versions: Versions): Promise<Read> {
+    const [asked, others] = [createWanted(), createWanted()];
+    told.forEach((of, taskId) => {
       // What was claimed runs, mostly: how it stands does not say how long.
-      if (of?.isMoved && of.to !== 'running') asked.push(taskId);
-      else others.push(taskId);
-    }
-    const known = { versions, told: tasks };
-    const [handedOn, first] = await Promise.all([readStands(asked, told), readBodies(others, known)]);
-    if (handedOn.length === asked.length) return { ...first, handedOn };
-    const found = new Set(handedOn.map(({ taskId }) => taskId));
-    const more = await readBodies(
-      asked.filter((taskId) => !found.has(taskId)),
-      known,
-    );
+      if (of.isWanted) add(of.isMoved && of.to !== 'running' ? asked : others, taskId, of);
+    });
+    const [stands, first] = await Promise.all([readStands(asked), readBodies(others, versions)]);
+    const { handedOn, unclear } = stands;
+    if (unclear.taskIds.length === 0) return { ...first, handedOn };
+    const more = await readBodies(unclear, versions);
     return { bodies: [...first.bodies, ...more.bodies], rest: [...first.rest, ...more.rest], handedOn };
   }
 
-  /** Who stands as the events tell. */
-  async function readStands(taskIds: readonly string[], told: Tellings): Promise<readonly HandedOn[]> {
+  /** Who stands as the events tell, and who does not. */
+  async function readStands({ taskIds, told }: Wanted) {
     const parts = [...partsOf(taskIds)];
     const answers = await Promise.all(parts.map((part) => outbox.stands(part)));
-    const handedOn: HandedOn[] = [];
-    for (const [index, found] of answers.entries()) {
-      for (const [place, stand] of found.entries()) {
-        const taskId = parts[index]?.[place] ?? '';
-        const of = told.get(taskId);
-        if (stand !== null && of?.version === stand.standing.version) handedOn.push({ taskId, ...stand });
+    const [handedOn, unclear]: [HandedOn[], Wanted] = [[], createWanted()];
+    for (const [part, found] of answers.entries()) {
+      const begin = part * limits.batchMax;
+      for (let place = begin; place < begin + (parts[part]?.length ?? 0); place++) {
+        const [taskId, of, stand] = [taskIds[place] ?? '', told[place], found[place - begin] ?? null];
+        if (of === undefined) continue;
+        if (stand !== null && of.version === stand.standing.version)
+          handedOn.push({ taskId, standing: stand.standing, result: stand.result });
+        else add(unclear, taskId, of);
       }
     }
-    return handedOn;
+    return { handedOn, unclear };
   }
 
   /** All of them at once, where they are small. */
-  async function readBodies(taskIds: readonly string[], known: Recalled): Promise<Bodies> {
+  async function readBodies({ taskIds, told }: Wanted, versions: Versions): Promise<Bodies> {
     const bodies: TaskBody[] = [];
     const rest: string[] = [];
     const parts = [...partsOf(taskIds)];
     const answers = await Promise.all(parts.map((part) => outbox.bodies(part)));
     for (const [index, found] of answers.entries()) {
-      keep(bodies, found, known);
+      const begin = index * limits.batchMax;
+      keep(bodies, found, { versions, told: (place) => told[begin + place] });
       rest.push(...(parts[index]?.slice(found.length) ?? []));
     }
     return { bodies, rest };
@@ -173,7 +162,7 @@ export function createRecorder(options: RecorderOptions): Service {
     return (await recordRead({ ...batch, rest: [...batch.rest, ...taskIds], handedOn: [] })) === true;
   }
 
-  async function recordRead({ at, to, incarnation, events, tasks, known, handedOn, settings, ...read }: Batch) {
+  async function recordRead({ at, to, incarnation, events, told, known, handedOn, settings, ...read }: Batch) {
     const place = { incarnation, after: at.seq };
     let { bodies, rest } = read;
     while (rest.length > 0) {
@@ -182,11 +171,12 @@ export function createRecorder(options: RecorderOptions): Service {
         if (!(await recording.record({ ...place, upTo: at.seq, events: [], bodies }))) return false;
         bodies = [];
       }
-      const found = await outbox.bodies(rest.slice(0, limits.batchMax));
-      keep(bodies, found, { versions: memory.versions, told: tasks });
+      const part = rest.slice(0, limits.batchMax);
+      const found = await outbox.bodies(part);
+      keep(bodies, found, { versions: memory.versions, told: (place) => told.get(part[place] ?? '') });
       rest = rest.slice(found.length);
     }
-    const batch = { ...place, upTo: to.seq, events, bodies, handedOn, known };
+    const batch = { ...place, upTo: to.seq, events, told, bodies, handedOn, known };
     return recording.record(settings === null ? batch : { ...batch, settings });
   }
 
@@ -239,20 +229,36 @@ interface Batch extends Read, Taken {
   readonly hasMore: boolean;
 }
 
-/** What is recorded of later events, and what these events tell. */
+/** Whom to read, and beside each what is told of it. */
+interface Wanted {
+  readonly taskIds: string[];
+  readonly told: Told[];
+}
+
+function createWanted(): Wanted {
+  return { taskIds: [], told: [] };
+}
+
+function add({ taskIds, told }: Wanted, taskId: string, of: Told): void {
+  taskIds.push(taskId);
+  told.push(of);
+}
+
+/** What is recorded of later events, and what these events tell, by the place of what was read. */
 interface Recalled {
   readonly versions: Versions;
-  readonly told: Taken['tasks'];
+  readonly told: (place: number) => Told | undefined;
 }
 
 /** Of a task that is further than its events here some come that are recorded with it. */
 function keep(bodies: TaskBody[], found: readonly (TaskBody | null)[], { versions, told }: Recalled): void {
-  for (const body of found) {
+  for (let place = 0; place < found.length; place++) {
+    const body = found[place] ?? null;
     if (body === null) continue;
     bodies.push(body);
     const { id, version } = body.task;
     // Less than was recorded is another life of its id, whose versions begin anew.
-    if (version > (told.get(id) ?? 0) || version < (versions.of(id)?.version ?? 0)) versions.add(body.task);
+    if (version > (told(place)?.version ?? 0) || version < (versions.of(id)?.version ?? 0)) versions.add(body.task);
   }
 }
 
@@ -287,9 +293,9 @@ function refuseForeign(found: RecordCursor, start: RecordPlace): void {
 }
 
 /** So many events that their tasks are about as many as are stored at once. Of tasks that are in many of them it holds no more than this. */
-function nextReadMax({ events, tasks }: Taken): number {
+function nextReadMax({ events, wanted }: Taken): number {
   const items = events.reduce((sum, event) => sum + event.items.length, 0);
-  const weight = Math.max(tasks.size, items / itemsOfTask);
+  const weight = Math.max(wanted, items / itemsOfTask);
   if (weight === 0) return firstReadMax;
   return Math.max(10, Math.min(limits.batchMax, Math.ceil((limits.recordMax * events.length) / weight)));
 }
@@ -304,67 +310,6 @@ function untilAborted<Answer>(answer: Promise<Answer>, signal: AbortSignal): Pro
     signal.addEventListener('abort', abort, { once: true });
     answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
-}
-
-interface Taken {
-  readonly events: readonly BatchEvent[];
-  /** Whom to read for them, each with the last version that they tell. */
-  readonly tasks: ReadonlyMap<string, number>;
-  /** Those that were recorded before. */
-  readonly known: ReadonlyMap<string, Known>;
-}
-
-/** The first events whose tasks are stored at once. */
-function takeEvents(events: readonly BatchEvent[], versions: Versions): Taken {
-  const taken: BatchEvent[] = [];
-  const tasks = new Map<string, number>();
-  const known = new Map<string, Known>();
-  for (const event of events) {
-    if (tasks.size >= limits.recordMax) break;
-    taken.push(event);
-    if (!hasBodies(event)) continue;
-    for (const item of event.items) {
-      // A task that comes into the store begins another life, whose versions begin anew.
-      const recorded = item.from === null ? undefined : versions.of(item.taskId);
-      if (recorded === undefined || recorded.version < item.version) tasks.set(item.taskId, item.version);
-      else {
-        known.set(item.taskId, recorded);
-        if (recorded.version === item.version) versions.remove(item.taskId);
-      }
-    }
-  }
-  return { events: taken, tasks, known };
-}
-
-/** What was removed has no body any more, and what was pruned is kept by the record as it is. */
-function hasBodies({ kind }: BatchEvent): boolean {
-  return kind !== 'prune' && kind !== 'remove';
-}
-
-interface Versions {
-  readonly of: (taskId: string) => Known | undefined;
-  readonly add: (task: Task) => void;
-  /** The events have come to where it was read. */
-  readonly remove: (taskId: string) => void;
-}
-
-/**
- * How the tasks were recorded that were ahead of their events: behind a lag a task is read as it stands now, and the events that led
- * there come after.
- */
-function createVersions(): Versions {
-  let [older, newer] = [new Map<string, Known>(), new Map<string, Known>()];
-  return {
-    of: (taskId) => newer.get(taskId) ?? older.get(taskId),
-    add({ id, version, dueAt, claimedAt, startedAt, finishedAt }) {
-      newer.set(id, { version, dueAt, claimedAt, startedAt, finishedAt });
-      if (newer.size >= limits.versionsMax) [older, newer] = [newer, new Map()];
-    },
-    remove(taskId) {
-      newer.delete(taskId);
-      older.delete(taskId);
-    },
-  };
 }
 
 function bytesOf(bodies: readonly TaskBody[]): number {

@@ -4,6 +4,7 @@ import type { BrokerInfo, Scope, TaskBody } from '../broker/broker.ts';
 import type { BatchEvent } from '../core/events.ts';
 import type { Standing } from '../core/standing.ts';
 import type { Task } from '../core/task.ts';
+import type { Tellings } from '../core/tellings.ts';
 
 /** A place in the events of a live store. */
 export type RecordPlace = Pick<RecordCursor, 'incarnation' | 'seq'>;
@@ -47,8 +48,13 @@ export interface RecordBatch {
   readonly bodies: readonly TaskBody[];
   /** Others, of which only that is known, see `Outbox.stands`: the events tell all their steps from where they were recorded. */
   readonly handedOn?: readonly HandedOn[];
-  /** Tasks of these events that this recorder has recorded already, as far as they tell or further: nobody has to look what is there of them. */
+  /**
+   * Tasks of these events that this recorder has recorded already, as far as they tell or further: nobody has to look what is there of
+   * them. Where `told` is given, those are enough that it tells of, and those that have ended.
+   */
   readonly known?: ReadonlyMap<string, Known>;
+  /** What the events tell of all others, see `tellingsOf`: whoever has read them has gone through them already. */
+  readonly told?: Tellings;
   /** Read behind the events. */
   readonly settings?: SettingChanges;
 }

@@ -8,7 +8,7 @@ import type { Task } from '../../core/task.ts';
 import type { Known } from '../recording.ts';
 
 /** The tasks of a batch as they were read, by id. */
-export type Bodies = ReadonlyMap<string, TaskBody>;
+export type Bodies = Pick<ReadonlyMap<string, TaskBody>, 'get'>;
 
 /** What was recorded before of a task that is not among them. */
 export type RowOf = (taskId: string) => Known | undefined;

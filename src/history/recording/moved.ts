@@ -8,8 +8,9 @@ import type { Standing } from '../../core/standing.ts';
 import { isFinished } from '../../core/states.ts';
 import { isHandedOn, type Tellings, type Told } from '../../core/tellings.ts';
 import type { HandedOn } from '../recording.ts';
+import { placeholder } from './fresh-rows.ts';
 import type { Moved } from './lives.ts';
-import { deleteClaims, deleteUnfinished, insertClaims, placeholder } from './rows.ts';
+import { deleteClaims, deleteUnfinished, insertClaims } from './rows.ts';
 
 /** What is the same of all tasks of a crowd. */
 const changed = {

@@ -101,18 +101,18 @@ interface Trial {
 }
 
 async function store(tx: SqlTransaction, batch: RecordBatch, { aside, trouble, isBelieved }: Trial): Promise<boolean> {
-  const { upTo, events } = batch;
+  const { upTo, events, bodies, handedOn = [] } = batch;
   if (!(await advance(tx, batch))) return false;
-  const bodies = new Map<string, TaskBody>();
-  for (const body of batch.bodies) bodies.set(body.task.id, body);
   const isAside = await hasAside(tx);
   // What was set aside is not as far as the recorder knows.
-  const known = isBelieved && !isAside && batch.known !== undefined ? batch.known : nobody;
-  const told = tellingsOf(events, known);
-  const { fresh, moved, others } = sortBodies([...bodies.values()], isBelieved ? told : new Map());
-  const handedOn = new Map<string, Standing>();
-  for (const { taskId, standing } of batch.handedOn ?? []) handedOn.set(taskId, standing);
-  const named = namedBy(told, { bodies, handedOn, known, others });
+  const isKnown = isBelieved && !isAside;
+  const known = isKnown && batch.known !== undefined ? batch.known : nobody;
+  const told = isKnown && batch.told !== undefined ? batch.told : tellingsOf(events, known);
+  const byId = createBodies(bodies);
+  const sorted = sortBodies(bodies, isBelieved ? told : new Map());
+  const { fresh, moved, others } = sorted;
+  const standings = standingsOf(handedOn);
+  const named = namedBy(told, { ...sorted, byId, standings, known });
   const recorded = await readRecorded(tx, named);
   const wanted = (some: readonly TaskBody[]) =>
     aside.size === 0 ? some : some.filter(({ task }) => !aside.has(task.id));
@@ -120,19 +120,38 @@ async function store(tx: SqlTransaction, batch: RecordBatch, { aside, trouble, i
   trouble.erased = lives.erased;
   await eraseRecorded(tx, lives.erased);
   const written = [...lives.written, ...wanted(fresh).map((body): Written => ({ body, before: null }))];
-  const crowds = crowdsOf([...(batch.handedOn ?? []), ...wanted(moved).map(handOn)], told);
+  const crowds = crowdsOf([...handedOn, ...wanted(moved).map(handOn)], told);
   await storeBodies(tx, written, upTo, aside, trouble);
   const moves = crowds.flatMap((crowd) => moveRows(tx, crowd).map(heard));
   for (const move of moves) await move;
   await endRecorded(tx, lives.ended);
   const all = { ...lives, written };
-  const rowOf: RowOf = (taskId) => handedOn.get(taskId) ?? recorded.get(taskId) ?? known.get(taskId);
-  await storeHappened(tx, batch, bodies, () => remaining(recorded, all));
+  const rowOf: RowOf = (taskId) => standings.get(taskId) ?? recorded.get(taskId) ?? known.get(taskId);
+  await storeHappened(tx, batch, byId, () => remaining(recorded, all));
   const counts = countsOf(all, crowds.map(movedOf));
-  await storeDeltas(tx, events.at(-1)?.at ?? 0, counts, minutesOf(events, bodies, rowOf));
+  await storeDeltas(tx, events.at(-1)?.at ?? 0, counts, minutesOf(events, byId, rowOf));
   if (batch.settings !== undefined) await storeSettings(tx, batch.settings);
-  await settleAside(tx, aside, isAside ? [...bodies.keys(), ...handedOn.keys(), ...named] : []);
+  const taskIds = () => [...bodies.map(({ task }) => task.id), ...standings.keys(), ...named];
+  await settleAside(tx, aside, isAside ? taskIds() : []);
   return true;
+}
+
+/** By id; made for the first who asks: where nothing has ended nobody does. */
+function createBodies(bodies: readonly TaskBody[]): Bodies {
+  let byId: ReadonlyMap<string, TaskBody> | null = null;
+  return {
+    get(taskId) {
+      if (bodies.length === 0) return undefined;
+      byId ??= new Map(bodies.map((body) => [body.task.id, body]));
+      return byId.get(taskId);
+    },
+  };
+}
+
+function standingsOf(handedOn: readonly HandedOn[]): ReadonlyMap<string, Standing> {
+  const standings = new Map<string, Standing>();
+  for (const { taskId, standing } of handedOn) standings.set(taskId, standing);
+  return standings;
 }
 
 /** By how they can be stored: whoever has no row, whoever has one of which the rest stays as it is, and those to be looked at. */
@@ -148,28 +167,33 @@ function sortBodies(bodies: readonly TaskBody[], told: Tellings) {
 }
 
 interface Sorted {
-  readonly bodies: Bodies;
-  readonly handedOn: ReadonlyMap<string, Standing>;
-  readonly known: ReadonlyMap<string, Known>;
+  readonly fresh: readonly TaskBody[];
+  readonly moved: readonly TaskBody[];
   readonly others: readonly TaskBody[];
-}
-
-function handOn({ task }: TaskBody): HandedOn {
-  return { taskId: task.id, standing: task, result: task.result };
+  readonly byId: Bodies;
+  readonly standings: ReadonlyMap<string, Standing>;
+  readonly known: ReadonlyMap<string, Known>;
 }
 
 /**
  * The tasks whose rows may change in a way that has to be looked at: the others, those that were removed, and those that ended and are gone;
  * and those of whom something is noted, which may be recorded already.
  */
-function namedBy(told: Tellings, { bodies, handedOn, known, others }: Sorted): readonly string[] {
+function namedBy(told: Tellings, { fresh, moved, others, byId, standings, known }: Sorted): readonly string[] {
   const named = others.map(({ task }) => task.id);
+  // Those are told of: with as many as there are, nobody is gone.
+  const isWhole = fresh.length + moved.length + standings.size === told.size;
   told.forEach(({ isOver, isNoted, version }, taskId) => {
-    if (!(isOver || isNoted) || bodies.has(taskId) || handedOn.has(taskId)) return;
+    if (isWhole ? !isNoted : !(isOver || isNoted)) return;
+    if (standings.has(taskId) || byId.get(taskId) !== undefined) return;
     const row = known.get(taskId);
     if (isNoted || row === undefined || row.version < version) named.push(taskId);
   });
   return named;
+}
+
+function handOn({ task }: TaskBody): HandedOn {
+  return { taskId: task.id, standing: task, result: task.result };
 }
 
 const nobody: ReadonlyMap<string, Known> = new Map();

@@ -2,27 +2,17 @@
 
 import type { TaskBody } from '../../broker/broker.ts';
 import { insertAttempts, insertLogs } from '../../broker/sql/attempts.ts';
-import {
-  type Columns,
-  type Dialect,
-  eachStatement,
-  manyStatement,
-  type SqlRow,
-  type SqlTransaction,
-  statement,
-} from '../../broker/sql/driver.ts';
+import { eachStatement, manyStatement, type SqlRow, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
 import { insertEdges } from '../../broker/sql/edges.ts';
 import { insertMembers } from '../../broker/sql/flows.ts';
 import { erase } from '../../broker/sql/remove.ts';
 import { decodeOptions, encodeJson, idList } from '../../broker/sql/rows.ts';
 import { createStep } from '../../broker/sql/step.ts';
-import { wholeColumns, wholeRow } from '../../broker/sql/whole-row.ts';
+import { wholeColumns } from '../../broker/sql/whole-row.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
+import { addFresh, createFreshRows, type FreshRows, insertFresh, insertInto, recordedRow } from './fresh-rows.ts';
 import type { Ended, Recorded, Written } from './lives.ts';
-
-/** What stands for the token of a run: nobody can have it, and who ran the task has no right to report here. */
-export const placeholder = 'recorded';
 
 /** Input: list of ids. Whoever asks holds the cursor, so that nobody changes the rows meanwhile. */
 const recordedTasks = statement<
@@ -77,27 +67,6 @@ export async function readRecorded(
 }
 
 const columns = Object.keys(wholeColumns);
-
-const own: ReadonlySet<string> = new Set(
-  'id due_at created_at claimed_at started_at finished_at prune_at key grp options result payload'.split(' '),
-);
-const ownColumns = columnsWhere((name) => own.has(name));
-const sharedColumns = columnsWhere((name) => !own.has(name));
-const ownPlaces = columns.flatMap((name, place) => (own.has(name) ? [place] : []));
-const sharedPlaces = columns.flatMap((name, place) => (own.has(name) ? [] : [place]));
-
-function columnsWhere(isWanted: (name: string) => boolean): Columns {
-  return Object.fromEntries(Object.entries(wholeColumns).filter(([name]) => isWanted(name)));
-}
-
-function insertInto(value: Readonly<Record<string, string>>, from: string, { orRollback }: Dialect): string {
-  return `INSERT ${orRollback}INTO tasks (${columns.join(', ')}) SELECT ${columns.map((name) => value[name]).join(', ')} ${from}`;
-}
-
-/** Of tasks that have no row. Apart from the others: being ready for a row that is there costs Postgres a tenth of an insert. */
-const insertTasks = manyStatement('record_tasks', {}, wholeColumns, insertInto);
-/** Of such that differ only in what is nearly always a task's own: three quarters of the values are told once for all of them. */
-const insertAlike = manyStatement('record_alike', sharedColumns, ownColumns, insertInto);
 
 /** Of tasks with an older row of the same life. Locks: the rows, which are those of whoever holds the cursor. */
 const replaceTasks = manyStatement(
@@ -206,7 +175,7 @@ const deleteLogs = statement('unrecord_logs', (dialect) => `DELETE FROM logs WHE
 
 /** Rows of one part of a batch, made before anything of it is sent. */
 export interface PartRows {
-  readonly fresh: SqlRow[];
+  readonly fresh: FreshRows;
   readonly replaced: SqlRow[];
   readonly attempts: SqlRow[];
   readonly logs: SqlRow[];
@@ -222,7 +191,7 @@ export interface PartRows {
 
 export function createPartRows(): PartRows {
   return {
-    fresh: [],
+    fresh: createFreshRows(),
     replaced: [],
     attempts: [],
     logs: [],
@@ -241,9 +210,10 @@ export function addRows(rows: PartRows, written: Written, beside: Beside): void 
   const { body, before } = written;
   const { task } = body;
   const isRunning = task.state === 'running';
-  const row = wholeRow(task, isRunning ? placeholder : null, null);
+  const row = before === null ? null : recordedRow(task);
   const attempts = body.attempts.length === 0 ? noRows : attemptRows(written, beside);
-  (before === null ? rows.fresh : rows.replaced).push(row);
+  if (row === null) addFresh(rows.fresh, task);
+  else rows.replaced.push(row);
   rows.attempts.push(...attempts);
   addLogs(rows, written, beside);
   // As if they were done: then they go with either end, and are read by the prune alone.
@@ -300,45 +270,4 @@ export function writeRows(tx: SqlTransaction, rows: PartRows): readonly Promise<
   if (rows.finished.length > 0) sent.push(tx.query(deleteUnfinished, idList(rows.finished)));
   if (rows.unfinished.length > 0) sent.push(tx.many(insertUnfinished, [], rows.unfinished));
   return sent;
-}
-
-/** Fewer are not worth a statement of their own, and more sorts than that are not looked for. */
-const alikeMin = 10;
-const sortsMax = 8;
-
-/** Tasks that came, or went on, together are mostly alike, and mostly neighbours. */
-function insertFresh(tx: SqlTransaction, rows: readonly SqlRow[]): readonly Promise<unknown>[] {
-  const sorts: SqlRow[][] = [];
-  const others: SqlRow[] = [];
-  let last: SqlRow[] | undefined;
-  for (const row of rows) {
-    if (!isAlike(last?.[0], row)) last = sorts.find(([first]) => isAlike(first, row));
-    if (last !== undefined) last.push(row);
-    else if (sorts.length === sortsMax) others.push(row);
-    else {
-      last = [row];
-      sorts.push(last);
-    }
-  }
-  const sent: Promise<unknown>[] = [];
-  for (const sort of sorts) {
-    const [first = []] = sort;
-    if (sort.length < alikeMin) others.push(...sort);
-    else {
-      const own = sort.map((row) => pick(row, ownPlaces));
-      sent.push(tx.many(insertAlike, pick(first, sharedPlaces), own));
-    }
-  }
-  if (others.length > 0) sent.push(tx.many(insertTasks, [], others));
-  return sent;
-}
-
-function isAlike(one: SqlRow | undefined, other: SqlRow): boolean {
-  if (one === undefined) return false;
-  for (const place of sharedPlaces) if (one[place] !== other[place]) return false;
-  return true;
-}
-
-function pick(row: SqlRow, places: readonly number[]): SqlRow {
-  return places.map((place) => row[place] ?? null);
 }
