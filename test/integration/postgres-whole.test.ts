@@ -6,8 +6,8 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { createPool } from '../../src/broker/postgres/driver.ts';
 import { createPostgresBroker } from '../../src/broker/postgres/store.ts';
 import { readPostgresUrl } from '../../src/broker/postgres/url.ts';
-import type { ClaimedTask, NewTask } from '../../src/core/task.ts';
-import { claimRequest, finish, newTask, sampleId, settlement } from '../conformance/samples.ts';
+import type { ClaimedTask, NewTask, Task, TaskError } from '../../src/core/task.ts';
+import { claimRequest, finish, newTask, sampleId, settlement, startAt, storedTask } from '../conformance/samples.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 
 await onPostgres(({ url }) => {
@@ -88,6 +88,38 @@ await onPostgres(({ url }) => {
       await broker.enqueue(mixed);
       const claimed = await broker.claim(claimRequest('a'.repeat(32), { queues: [{ name: 'mixed', limit: 9 }] }));
       expect(claimed.map(({ task }) => task.name)).toEqual(['a', 'b', 'a']);
+    });
+  });
+
+  test('a claim tells of each task what is its own, as it stands in the store', async () => {
+    await open(async (broker, sent) => {
+      const strange = 'a\0b\uFFFEc "quoted" \\ ünï';
+      const error = { name: 'Error', message: strange, stack: null, code: null, data: null } as unknown as TaskError;
+      const ran = {
+        state: 'queued',
+        dependsOn: [],
+        version: 7,
+        epoch: 3,
+        attempt: 2,
+        generation: 2,
+        crashes: 1,
+      } as const;
+      const checkpoints = [{ name: 'one', value: '{}', at: startAt }] as unknown as Task['checkpoints'];
+      await broker.restore([
+        storedTask(sampleId(++ids), { ...ran, error, checkpoints, policy: strange, payload: strange }),
+        storedTask(sampleId(++ids), { ...ran, interruptions: 1, snoozes: 4, schemaVersion: strange, key: 'k' }),
+      ]);
+      await broker.enqueue([fresh(), fresh()]);
+      await broker.enqueue([fresh({ timeoutMs: 9, expiresInMs: 9_000, startWithinMs: 8_000, keepMs: 5 }), fresh()]);
+      await broker.enqueue([fresh({ tags: [strange], priority: 2 }), fresh({ schemaVersion: 'v' })]);
+      sent();
+      for (const limit of [1, 3, 9]) {
+        const claimed = await broker.claim({ ...claimRequest(randomBytes(16).toString('hex')), limit });
+        expect(sent().filter((name) => name !== 'notify')).toEqual(['claim_whole']);
+        expect(claimed.map(({ task }) => task)).toEqual(await broker.getTasks(claimed.map(({ task }) => task.id)));
+        sent();
+      }
+      expect(await claimAll(broker)).toEqual([]);
     });
   });
 

@@ -69,9 +69,13 @@ const wall = statement<[now: number]>('wall', (dialect) => `SELECT ${dialect.clo
 /** Numbers are numbers and conditions 0 and 1, as in SQLite. */
 const numbers: ReadonlySet<number> = new Set([20, 21, 23, 26, 700, 701, 1700]);
 const boolean = 16;
+/** What a text is written with is decoded once its values are texts: decoded before, it would be no JSON any more. */
+const json = 114;
+const asItIs = (value: string): string => value;
 const types = {
   getTypeParser: (oid: number) => {
     if (numbers.has(oid)) return Number;
+    if (oid === json) return asItIs;
     return oid === boolean ? (value: string) => (value === 't' ? 1 : 0) : decodeText;
   },
 } as unknown as NonNullable<QueryArrayConfig['types']>;

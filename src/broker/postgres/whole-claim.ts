@@ -6,30 +6,13 @@ import type { ClaimRequest } from '../broker.ts';
 import { claimedTask } from '../sql/claim.ts';
 import { type SqlRow, statement } from '../sql/driver.ts';
 import { remember } from '../sql/remembered.ts';
-import { inClaimOrder, type TaskRow, taskColumns, toTask } from '../sql/rows.ts';
+import { inClaimOrder } from '../sql/rows.ts';
 import type { WholeWay } from '../sql/whole.ts';
 import { nowOf } from './clock.ts';
 import type { PostgresDriver, WholeStatement } from './driver.ts';
 import { holdEvents } from './event-order.ts';
 import { encodeText } from './text.ts';
-
-/** What the claim itself says of its tasks, and the numbers that are so in nearly every one. */
-const known: ReadonlySet<string> = new Set(
-  ['queue', 'state', 'reason', 'started_at', 'finished_at', 'prune_at'].concat('lease_until', 'worker_id', 'progress'),
-);
-const usual: Readonly<Record<string, number>> = { generation: 1, crashes: 0, interruptions: 0, snoozes: 0 };
-
-/**
- * The columns of a whole row, NULL where it is known or usual: that costs next to nothing on its way, where all that is told was a
- * quarter of a claim for the server, and more here.
- */
-const toldColumns = taskColumns
-  .split(/,\s*/)
-  .map((column) => {
-    if (known.has(column)) return 'NULL';
-    return column in usual ? `NULLIF(tasks.${column}, ${usual[column]})` : `tasks.${column}`;
-  })
-  .join(', ');
+import { createToldRows, type ToldRow, toldColumns } from './told-rows.ts';
 
 /** Within a string of JSON the quotes would be escaped. */
 const special = '"(limitNames|dependsOn|ifExists)":';
@@ -38,12 +21,12 @@ const special = '"(limitNames|dependsOn|ifExists)":';
 const isAscii = (column: string): string => `octet_length(${column}) = length(${column})`;
 
 /**
- * Inputs: the last time that this process knows, its clock, queue, limit, token, worker, length of the lease, grace behind a timeout.
- * Answers the claimed tasks, in any order. Claims none when the token is known, the queue is paused, limited or has groups, or one of
+ * Inputs: the last time that this process knows, its clock, queue, limit, token, worker, length of the lease, grace behind a timeout,
+ * the kind of tasks that need not be told. Answers the claimed tasks, in any order. Claims none when the token is known, the queue is paused, limited or has groups, or one of
  * its first tasks has limits, parents or a key to let go. Locks: the rows, and leaves those that others have.
  */
 const claimWhole = (namespace: string) =>
-  statement<TaskRow>(
+  statement<ToldRow>(
     'claim_whole',
     (dialect) => `WITH clock AS MATERIALIZED (
       SELECT ${nowOf(dialect, '$1', '$2')} AS now WHERE NOT EXISTS (SELECT 1 FROM claims WHERE token = $5)
@@ -55,7 +38,7 @@ const claimWhole = (namespace: string) =>
         AND (start_by IS NULL OR start_by > (SELECT now FROM clock)) AND (expires_at IS NULL OR expires_at > (SELECT now FROM clock))
       ORDER BY priority, due_at, id LIMIT $4 FOR UPDATE SKIP LOCKED
     ), taken AS MATERIALIZED (
-      SELECT count(*) AS tasks, min(name) AS name, min(attempt) + 1 AS attempt, min(version) + 1 AS version, json_agg(id)::text AS ids,
+      SELECT count(*) AS tasks, min(id) AS first, min(name) AS name, min(attempt) + 1 AS attempt, min(version) + 1 AS version, json_agg(id)::text AS ids,
         min(name) = max(name) AND min(attempt) = max(attempt) AND min(version) = max(version) AS is_alike,
         (SELECT now FROM clock) AS now, LEAST(min(expires_at), (SELECT now FROM clock) + LEAST($7::bigint, min(timeout_ms) + $8::bigint)) AS check_at
       FROM found
@@ -78,7 +61,7 @@ const claimWhole = (namespace: string) =>
       END, NULL FROM held
     ) UPDATE tasks SET state = 'running', reason = NULL, version = tasks.version + 1, epoch = epoch + 1, attempt = tasks.attempt + 1,
         worker_id = $6, token = $5, lease_until = now + $7::bigint, claimed_at = now, started_at = NULL, progress = NULL, check_at = NULL
-      FROM taken WHERE id = ANY(ARRAY(SELECT id FROM found)) RETURNING ${toldColumns}`,
+      FROM taken WHERE id = ANY(ARRAY(SELECT id FROM found)) RETURNING ${toldColumns(9, { first: 'taken.first', now: 'taken.now' })}`,
   );
 
 export interface WholeClaimOptions extends WholeWay {
@@ -86,49 +69,33 @@ export interface WholeClaimOptions extends WholeWay {
   readonly namespace: string;
 }
 
-export interface WholeClaim {
-  /** The statement that claims; `null` when that has to be more than one. */
-  ask(request: ClaimRequest): WholeStatement | null;
-  /** What it has claimed, given its rows. */
-  read(rows: readonly SqlRow[], request: ClaimRequest): readonly ClaimedTask[];
+/** The statement that claims, and how its rows are read. */
+export interface WholeClaim extends WholeStatement {
+  read(rows: readonly SqlRow[]): readonly ClaimedTask[];
 }
 
-export function createWholeClaim({ driver, namespace, clock, lastNow, memory }: WholeClaimOptions): WholeClaim {
+/** Answers how to claim so; `null` when that has to be more than one statement. */
+export function createWholeClaim({ driver, namespace, clock, lastNow, memory }: WholeClaimOptions) {
   const claiming = claimWhole(namespace);
-  return {
-    ask({ workerId, token, leaseMs, queues, limit: most }) {
-      const [demand] = queues;
-      if (demand === undefined || queues.length > 1 || encodeText(demand.name) !== demand.name) return null;
-      const limit = Math.min(most, demand.limit, limits.batchMax);
-      if (limit <= 0) return null;
-      const values = [lastNow(), driver.ownMs(), demand.name, limit, token, workerId, leaseMs, limits.graceMs];
-      return { statement: claiming, values };
-    },
-    read(rows, request) {
-      const { token } = request;
-      const tasks = rows.map((told) => {
-        const row = wholeRow(told as unknown as TaskRow, request);
-        const task = toTask(row);
-        remember(memory, task, token, row[29], task.id);
-        return task;
-      });
+  const told = createToldRows();
+  return (request: ClaimRequest): WholeClaim | null => {
+    const { workerId, token, leaseMs, queues, limit: most } = request;
+    const [demand] = queues;
+    if (demand === undefined || queues.length > 1 || encodeText(demand.name) !== demand.name) return null;
+    const limit = Math.min(most, demand.limit, limits.batchMax);
+    if (limit <= 0) return null;
+    const known = told.known();
+    const values = [lastNow(), driver.ownMs(), demand.name, limit, token, workerId, leaseMs, limits.graceMs, ...known];
+    const read = (rows: readonly SqlRow[]): readonly ClaimedTask[] => {
+      const tasks = told.read(rows, known, request);
       const now = tasks[0]?.claimedAt ?? 0;
       clock(now, now);
-      return tasks.sort(inClaimOrder).map((task) => claimedTask(task, token, now));
-    },
+      const claimed = tasks.map((task, index) => {
+        remember(memory, task, token, (rows[index] as unknown as ToldRow)[5], task.id);
+        return claimedTask(task, token, now);
+      });
+      return claimed.sort((left, right) => inClaimOrder(left.task, right.task));
+    };
+    return { statement: claiming, values, read };
   };
-}
-
-/** The row as the claim has left it, in its place: a copy of forty fields would cost more than the rest. */
-function wholeRow(told: TaskRow, { leaseMs, workerId, queues }: ClaimRequest): TaskRow {
-  const row = told as { -readonly [Index in keyof TaskRow]: TaskRow[Index] };
-  row[1] = queues[0]?.name ?? '';
-  row[3] = 'running';
-  row[9] ??= 1;
-  row[10] ??= 0;
-  row[11] ??= 0;
-  row[12] ??= 0;
-  row[19] = (row[15] ?? 0) + leaseMs;
-  row[20] = workerId;
-  return row;
 }

@@ -11,7 +11,7 @@ import type { Whole, WholeWay } from '../sql/whole.ts';
 import { nowOf } from './clock.ts';
 import type { PostgresDriver, WholeStatement } from './driver.ts';
 import { holdEvents } from './event-order.ts';
-import type { WholeClaim } from './whole-claim.ts';
+import type { createWholeClaim } from './whole-claim.ts';
 
 /**
  * Inputs: the last time that this process knows, its clock, list of queues; lists of ids, run times, and where in the next lists the other
@@ -53,14 +53,14 @@ const settleWhole = (namespace: string) =>
 export interface WholeSettleOptions extends WholeWay {
   readonly driver: Pick<PostgresDriver, 'writeWhole' | 'ownMs'>;
   readonly namespace: string;
-  readonly claim: WholeClaim;
+  readonly claim: ReturnType<typeof createWholeClaim>;
 }
 
 /** Answers how to settle so, and how to claim behind that in the same transaction; `null` leaves it to the step of many statements. */
 export function createWholeSettle({ driver, namespace, clock, lastNow, memory, claim }: WholeSettleOptions) {
   const store = settleWhole(namespace);
   return async (settlements: readonly Settlement[], next?: ClaimRequest): Promise<Whole<SettleAnswer> | null> => {
-    const claiming = next === undefined ? undefined : claim.ask(next);
+    const claiming = next === undefined ? undefined : claim(next);
     if (claiming === null) return null;
     const now = lastNow();
     const batch = createBatch();
@@ -95,7 +95,7 @@ export function createWholeSettle({ driver, namespace, clock, lastNow, memory, c
     clock(at, at);
     for (const id of ids) memory.remembered.delete(id);
     const signals: readonly Signal[] = [{ kind: 'finished', taskIds: ids }];
-    const claimed = next === undefined ? [] : claim.read(rows?.[1] ?? [], next);
+    const claimed = claiming?.read(rows?.[1] ?? []) ?? [];
     return { answer: { results: ids.map(() => ({ outcome: 'applied' })), claimed }, signals, untold: signals };
   };
 }

@@ -10,9 +10,10 @@ export function createWholeSteps(options: WholeEnqueueOptions): WholeSteps {
   return {
     enqueue: createWholeEnqueue(options),
     async claim(request) {
-      const asked = claim.ask(request);
-      const [rows = []] = (asked && (await options.driver.writeWhole([asked]))) ?? [];
-      return rows.length === 0 ? null : { answer: claim.read(rows, request), signals: [], untold: [] };
+      const claiming = claim(request);
+      if (claiming === null) return null;
+      const [rows = []] = (await options.driver.writeWhole([claiming])) ?? [];
+      return rows.length === 0 ? null : { answer: claiming.read(rows), signals: [], untold: [] };
     },
     settle: createWholeSettle({ ...options, claim }),
   };
