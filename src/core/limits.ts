@@ -47,6 +47,8 @@ export const limits = {
    */
   claimGroupsMax: 400,
   claimHeadMax: 4,
+  /** A claim that chose tasks which another transaction holds chooses again without them, so often in all. */
+  claimPassesMax: 3,
   /** Parents a task may be enqueued with: they are looked through when it is stored. */
   dependenciesMax: 1_000,
   /** Edges that the tasks of one call bring along, `dependsOn` and `blocks` together: about half a second of the store. */

@@ -340,4 +340,24 @@ await onPostgres(({ url }) => {
       expect((await brokers[0]?.getQueues())?.[0]?.counts).toEqual({ queued: 80 });
     });
   });
+
+  test('a group whose first task somebody holds has its turns all the same', async () => {
+    await open(1, async ([broker], driver) => {
+      if (broker === undefined) throw new Error('no broker');
+      const [first = '', second = ''] = idsOf(2);
+      const others = idsOf(8);
+      await broker.enqueue([first, second].map((one) => newTask(one, { group: 'ada' })));
+      await broker.enqueue(others.map((one) => newTask(one, { group: 'bob' })));
+      const held = statement<[id: string]>('held_task', () => 'SELECT id FROM tasks WHERE id = $1 FOR UPDATE');
+      const claimed: string[] = [];
+      await driver.transaction(async (tx) => {
+        await tx.query(held, first);
+        for (let turn = 0; turn < 4; turn++)
+          for (const { task } of await broker.claim(claimRequest(token(), { limit: 1 }))) claimed.push(task.id);
+      });
+      expect(claimed).toHaveLength(4);
+      expect(claimed.indexOf(second)).toBeLessThan(2);
+      expect((await broker.claim(claimRequest(token(), { limit: 1 }))).map(({ task }) => task.id)).toEqual([first]);
+    });
+  });
 });

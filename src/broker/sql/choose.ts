@@ -1,8 +1,10 @@
 /** Which queued tasks a claim takes where groups or limits have a say: by turns, and on behind limits that are full. */
 
 import { queueRule, rulesWithQueue } from '../../core/limit-rules.ts';
+import { limits } from '../../core/limits.ts';
 import type { LimitRule } from '../../core/task.ts';
 import type { ClaimRequest } from '../broker.ts';
+import type { RowAddress } from './driver.ts';
 import { type Candidate, type ClaimableRow, comesBefore, type Lane, readRows, remember } from './lanes.ts';
 import { createGate, type Gate } from './limits.ts';
 import { groupedLine, type Line, limitedLine, nextLane, plainLine, rememberReads, serve } from './lines.ts';
@@ -29,10 +31,37 @@ export interface Found {
   readonly isShared: boolean;
 }
 
-/** Takes slots, tokens and turns. */
+/** Takes slots, tokens and turns. Who is held by somebody else just then loses no turn by it: the choice is made anew without them. */
 export async function choose(step: Step, request: ClaimRequest, found: Found): Promise<Choice> {
-  const { rounds, limit } = found;
-  const lines = linesOf(request, found);
+  const held = new Set<RowAddress>();
+  for (let pass = 1; ; pass++) {
+    const pick = await pickTasks(step, request, found, held);
+    const rows = await readRows(step, pick.taken, found.isShared);
+    if (rows.length < pick.taken.length && pass < limits.claimPassesMax) {
+      const there = new Set(rows.map(addressOf));
+      for (const { address } of pick.taken) if (!there.has(address)) held.add(address);
+      continue;
+    }
+    return await keep(step, found, pick, rows);
+  }
+}
+
+interface Pick {
+  readonly taken: readonly Candidate[];
+  readonly lines: readonly Line[];
+  readonly rounds: readonly Round[];
+  readonly gate: Gate;
+}
+
+/** Goes through what may be claimed. Nothing is stored of it. */
+async function pickTasks(
+  step: Step,
+  request: ClaimRequest,
+  found: Found,
+  held: ReadonlySet<RowAddress>,
+): Promise<Pick> {
+  const rounds = found.rounds.map((round) => ({ ...round }));
+  const lines = linesOf(request, { ...found, rounds });
   const gate = createGate(step);
   await gate.load(
     lines.flatMap(({ rule, lanes }) => [
@@ -41,11 +70,12 @@ export async function choose(step: Step, request: ClaimRequest, found: Found): P
     ]),
   );
   const taken: Candidate[] = [];
-  while (taken.length < limit) {
+  while (taken.length < found.limit) {
     const next = await nextOf(step, lines, gate);
     const candidate = next?.lane.candidates.shift();
     if (next === null || candidate === undefined) break;
     next.lane.looked = candidate.place;
+    if (held.has(candidate.address)) continue;
     const rules = rulesOf(next.line, candidate);
     if (!gate.admits(rules)) {
       // Then no other task of the queue is let through either.
@@ -56,12 +86,20 @@ export async function choose(step: Step, request: ClaimRequest, found: Found): P
     serve(step, next.line, next.lane);
     taken.push(candidate);
   }
+  return { taken, lines, rounds, gate };
+}
+
+async function keep(
+  step: Step,
+  { limited }: Found,
+  { lines, rounds, gate }: Pick,
+  rows: readonly ClaimableRow[],
+): Promise<Choice> {
   const lanes = lines.flatMap(({ read }) => read);
   for (const lane of lanes) remember(step, lane);
   for (const line of lines) rememberReads(step, line);
-  const rows = await readRows(step, taken, found.isShared);
   await gate.store(
-    rows.map((row) => ({ id: row[0], limits: rulesWithQueue(decodeOptions(row[29]).limits, row[1], found.limited) })),
+    rows.map((row) => ({ id: row[0], limits: rulesWithQueue(decodeOptions(row[29]).limits, row[1], limited) })),
   );
   return {
     rows,
@@ -74,6 +112,10 @@ export async function choose(step: Step, request: ClaimRequest, found: Found): P
         empty: lines.flatMap(({ queue, empty }) => empty.map((group) => ({ queue, group }))),
       }),
   };
+}
+
+function addressOf(row: ClaimableRow): RowAddress {
+  return row[36];
 }
 
 function rulesOf({ rule }: Line, { rules }: Candidate): readonly LimitRule[] {
