@@ -21,6 +21,7 @@ import type {
   Task,
   TaskPatch,
 } from '../core/task.ts';
+import type { Signal } from './signal.ts';
 
 /** What the store is and what it keeps, as detected, not as wished. */
 export interface BrokerInfo {
@@ -36,21 +37,6 @@ export interface BrokerInfo {
   /** The store's clock, milliseconds since the epoch. */
   readonly now: number;
 }
-
-/** A droppable hint: with every one of them lost the system is slower, never wrong. */
-export type Signal =
-  /** Tasks may be claimable now; `null` is "in some queue". */
-  | { readonly kind: 'work'; readonly queues: readonly string[] | null }
-  /** Tasks were scheduled, of which the first is due in so many ms. */
-  | { readonly kind: 'due'; readonly inMs: number }
-  | { readonly kind: 'cancel'; readonly taskIds: readonly string[] }
-  /** Tasks wait for a verdict now: `claimOverdue` has them. */
-  | { readonly kind: 'overdue' }
-  /** Tasks finished; `null` is "some". */
-  | { readonly kind: 'finished'; readonly taskIds: readonly string[] | null }
-  | { readonly kind: 'settings' }
-  /** Workers have commands to hear; `null` is "some". */
-  | { readonly kind: 'command'; readonly workerIds: readonly string[] | null };
 
 /** Ends a subscription; calling it again does nothing. */
 export type Unsubscribe = () => void;
@@ -100,6 +86,11 @@ export interface ClaimRequest {
   /** At most this many in all. */
   readonly limit: number;
   readonly leaseMs: number;
+  /**
+   * For so long a store may keep a claim that found nothing, and make it in the step of an enqueue: `handed` tells what came of it. Till
+   * then its token is sent again with the next claim, which takes the place of the one that is kept; with a limit of 0 it is taken back.
+   */
+  readonly standMs?: number;
 }
 
 /** News about one running task. */
@@ -213,7 +204,7 @@ export type UpdateResult =
 /** Whether a command waits for a worker now, and under which id. */
 export type ControlResult = { readonly outcome: 'sent'; readonly id: number } | { readonly outcome: 'unknown' };
 
-export type { Scope, Settings };
+export type { Scope, Settings, Signal };
 
 /** A group that was configured. */
 export interface GroupRecord {
@@ -357,6 +348,8 @@ export interface Broker {
   reconnect?(): void;
   /** A store whose steps are costly asks `taker` when tasks are enqueued here; others may leave it at the signal. */
   subscribe(listener: (signal: Signal) => void, taker?: Taker): Unsubscribe;
+  /** Whether a claim that found nothing may stand; see `ClaimRequest.standMs`. */
+  readonly keepsClaims?: boolean;
 
   enqueue(tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]>;
   /** Inserts tasks with their state as they are (move, repair, import); ids that exist are left alone. Answers how many were new. */

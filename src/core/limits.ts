@@ -166,6 +166,13 @@ export const limits = {
   prefetchMs: 25,
   /** A claimed task that found no slot for this long goes back, so that another worker can run it. */
   prefetchHoldMs: 1_000,
+  /** How long a claim that found nothing stands: a little longer than a worker takes until it asks again. */
+  standMs: 2_000,
+  /** Leases shorter than so many times that do not stand: too much of them might be over when a task is handed over. */
+  standLeasesMin: 2,
+  /** Largest enqueue of which tasks are handed over to another process: larger ones are told, and claimed as many at once. */
+  handOverMax: 16,
+  handOverBytesMax: 64 * 1024,
   /** How long handlers may start one after the other before timers and heartbeats get their turn. */
   turnMs: 10,
   /** Longest heartbeat call: after this the next one is tried, while there is still time before the lease ends. */

@@ -1,7 +1,7 @@
 /** The way to the store and back: settles what ended and claims what comes next, in one call after the other. */
 
-import type { ClaimRequest, Offer, SettleResult, Taker } from '../broker/broker.ts';
-import { type Chance, createToken } from '../core/chance.ts';
+import type { Offer, SettleResult, Taker } from '../broker/broker.ts';
+import type { Chance } from '../core/chance.ts';
 import { toTaskError } from '../core/error-facts.ts';
 import { isRefusal, TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -10,6 +10,7 @@ import type { Clock } from '../core/time.ts';
 import type { TickResult } from '../engine/service.ts';
 import type { Store } from '../history/history.ts';
 import type { Attempt } from './attempt.ts';
+import { createClaims, type Handed, type SentClaim } from './claims.ts';
 import { type Demand, demandOf, type Pools } from './pools.ts';
 
 export interface SettlerOptions {
@@ -43,27 +44,25 @@ export interface Settler {
   tick(): Promise<TickResult>;
   /** Its claim for what is enqueued here, while nothing is under way; see `Taker`. */
   readonly offer: Taker;
+  /** Hears that a claim which had found nothing was made; see `ClaimRequest.standMs`. */
+  handed(what: Handed): void;
   /** Settlements and claims that the store has not answered. */
   readonly pending: number;
   /** Gives up the calls that began before then, by `clock.elapsed()`: whether they were done is not known. Answers how many. */
   giveUp(startedBefore: number): number;
-  /** From now on nothing new is claimed. A claim whose answer was lost is asked again, to hand its tasks back. */
+  /** From now on nothing new is claimed. A claim whose answer was lost, or that stands, is asked again, to hand its tasks back. */
   close(): void;
   /** Claims again. */
   open(): void;
 }
 
-/** A claim that was sent; until it is answered, only the same one may be sent again. */
-interface SentClaim {
-  readonly request: ClaimRequest;
-  readonly firstSentAt: number;
-}
+const nothing: Demand = { queues: [], limit: 0 };
 
 /** Twice the round trip hides it; twice that again covers its spread. */
 const roundTrips = 4;
 
 export function createSettler(options: SettlerOptions): Settler {
-  const { clock, chance, pools } = options;
+  const { clock, pools } = options;
   const { broker, isParallel = false } = options.store;
   let unsettled: Attempt[] = [];
   /** Settlements that are with the store. */
@@ -73,20 +72,20 @@ export function createSettler(options: SettlerOptions): Settler {
   let isAside = false;
   /** What failed beside a claim is tried along with one, whose failure makes the loop wait. */
   let hasFailedAside = false;
-  let unanswered: SentClaim | null = null;
   /** Since when the claim is with an enqueue, which will tell; `null` when it is not. */
   let offeredAt: number | null = null;
   /** What the last claim brought waits for the next call to be sent. */
   let isHeld = false;
   let closed = false;
   let roundTripMs = 0;
+  const claims = createClaims({ ...options, keepsClaims: broker.keepsClaims === true });
   const calls = createCalls(clock);
 
   async function tick(): Promise<TickResult> {
     const taken = takeBatch();
     // With more to settle than one call carries, claiming more would only add to it; and what may be refused goes alone.
     const isAlone = unsettled.length > 0 || isSuspect(taken[0]);
-    const claim = isAlone || offeredAt !== null ? null : (unanswered ?? nextClaim());
+    const claim = isAlone || offeredAt !== null ? null : (claims.unanswered ?? nextClaim());
     if (taken.length === 0 && claim === null) {
       begin();
       return 'done';
@@ -95,17 +94,22 @@ export function createSettler(options: SettlerOptions): Settler {
     if (isSplit) void settleAside(taken);
     const attempts = isSplit ? [] : taken;
     const sentAt = clock.elapsed();
-    unanswered = claim ?? unanswered;
+    if (claim !== null) claims.send(claim);
     isCalling = true;
     const answer = call(attempts, claim);
     // What the last claim brought runs while the store works.
     begin();
-    const claimed = await answer.finally(() => {
+    const answered = await answer.finally(() => {
       isCalling = false;
     });
     roundTripMs = (roundTripMs + clock.elapsed() - sentAt) / 2;
     if (claim === null) return unsettled.length > 0 ? 'full' : 'done';
-    unanswered = null;
+    if (answered === null) {
+      const early = claims.renounce();
+      if (early !== null) handed(early);
+      return unsettled.length > 0 ? 'full' : 'done';
+    }
+    const claimed = claims.conclude(claim, answered, sentAt);
     options.onClaimed(claimed, claim.firstSentAt, sentAt);
     const isMore = claimed.length >= claim.request.limit;
     isHeld = isMore && isParallel && hasDemand(aheadMs());
@@ -119,7 +123,8 @@ export function createSettler(options: SettlerOptions): Settler {
     options.onReady();
   }
 
-  async function call(attempts: readonly Attempt[], claim: SentClaim | null): Promise<readonly ClaimedTask[]> {
+  /** Answers what was claimed; `null` when a refused settlement had the claim with it. */
+  async function call(attempts: readonly Attempt[], claim: SentClaim | null): Promise<readonly ClaimedTask[] | null> {
     if (attempts.length === 0) return claim === null ? [] : calls.answerOf(broker.claim(claim.request));
     sent += attempts.length;
     try {
@@ -137,11 +142,11 @@ export function createSettler(options: SettlerOptions): Settler {
         first.refusals = 0;
         const told = toTaskError(first.task.name, error);
         options.onSpawnRefused(first, { kind: 'error', error: told, retryable: false, retryAfterMs: null });
-        return [];
+        return null;
       }
       putBack(attempts, error);
       // The store is well: whom it refuses is found out at once, by sending each alone.
-      if (attempts.length > 1 && isRefusal(error)) return [];
+      if (attempts.length > 1 && isRefusal(error)) return null;
       throw error;
     } finally {
       sent -= attempts.length;
@@ -187,12 +192,10 @@ export function createSettler(options: SettlerOptions): Settler {
     return unsettled.splice(0, count);
   }
 
-  /**
-   * One settlement that the store refuses must hold up neither the others nor new work, for ever least of all. After a
-   * refused batch each of it is sent alone; one that is refused again goes last, and in the end its lease is let go:
-   * the engine then judges the task as if its worker had died.
-   */
   function putBack(attempts: readonly Attempt[], error: unknown): void {
+    // One settlement that the store refuses must hold up neither the others nor new work, for ever least of all. After a
+    // refused batch each of it is sent alone; one that is refused again goes last, and in the end its lease is let go:
+    // the engine then judges the task as if its worker had died.
     if (!isRefusal(error)) {
       unsettled = [...attempts, ...unsettled];
       return;
@@ -204,42 +207,49 @@ export function createSettler(options: SettlerOptions): Settler {
     else options.onRefused(first);
   }
 
-  function nextClaim(firstSentAt = clock.elapsed()): SentClaim | null {
-    if (closed) return null;
-    const { queues, limit } = demand(aheadMs());
-    if (limit === 0) return null;
-    const request = { workerId: options.workerId, token: createToken(chance), queues, limit, leaseMs: options.leaseMs };
-    return { request, firstSentAt };
+  function nextClaim(sentAt = clock.elapsed()): SentClaim | null {
+    // One that stands is taken back when nothing is wanted any more.
+    const wanted = closed ? nothing : demand(aheadMs());
+    return wanted.limit > 0 || (closed && claims.isStanding) ? claims.make(wanted, sentAt) : null;
+  }
+
+  function handed(what: Handed): void {
+    const firstSentAt = claims.hear(what);
+    if (firstSentAt === null) return;
+    options.onClaimed(what.claimed, firstSentAt, clock.elapsed());
+    options.onReady();
+    // To claim again, once what ends at once has ended.
+    options.onWork();
   }
 
   function offer(): Offer | null {
-    if (closed || unanswered !== null || unsettled.length > 0 || sent > 0 || !hasDemand(0)) return null;
+    if (closed || claims.unanswered !== null || unsettled.length > 0 || sent > 0 || !hasDemand(0)) return null;
     // What is claimed in a step has its lease from the beginning of the step.
     const firstSentAt = clock.elapsed();
     let made: SentClaim | null = null;
     return {
       claim(queues) {
         if (made !== null) return made.request;
-        if (unanswered !== null) return null;
+        if (claims.unanswered !== null) return null;
         const claim = nextClaim(firstSentAt);
         if (!claim?.request.queues.some(({ name }) => queues.includes(name))) return null;
         made = claim;
-        unanswered = claim;
+        claims.send(claim);
         offeredAt = clock.elapsed();
         return claim.request;
       },
       taken(claimed) {
         // Given up, it is asked for again as a claim.
-        if (unanswered !== made || offeredAt === null) return;
+        if (made === null || claims.unanswered !== made || offeredAt === null) return;
         offeredAt = null;
-        unanswered = null;
-        options.onClaimed(claimed, firstSentAt, firstSentAt);
+        const brought = claims.conclude(made, claimed, firstSentAt);
+        options.onClaimed(brought, made.firstSentAt, firstSentAt);
         options.onReady();
-        const isMore = claimed.length >= (made?.request.limit ?? 0) && hasDemand(0);
+        const isMore = brought.length >= made.request.limit && hasDemand(0);
         if (isMore || unsettled.length > 0) options.onWork();
       },
       failed() {
-        if (unanswered !== made || offeredAt === null) return;
+        if (claims.unanswered !== made || offeredAt === null) return;
         offeredAt = null;
         options.onWork();
       },
@@ -256,12 +266,13 @@ export function createSettler(options: SettlerOptions): Settler {
   return {
     tick,
     offer,
+    handed,
     add(attempt) {
       unsettled.push(attempt);
       if (isCalling && isWorthSettlingAside(unsettled.length)) void settleAside(takeBatch());
     },
     get pending() {
-      return unsettled.length + sent + (unanswered === null ? 0 : 1);
+      return unsettled.length + sent + (claims.unanswered === null && !(closed && claims.isStanding) ? 0 : 1);
     },
     giveUp(startedBefore) {
       const old = calls.giveUp(startedBefore);

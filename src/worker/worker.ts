@@ -206,9 +206,8 @@ class LocalWorker implements Worker {
     const staleBefore = this.#clock.elapsed() - limits.prefetchHoldMs;
     // The oldest waits in front: as long as it is fresh, so are the others.
     const isLate = (pool: Pool): boolean => pool.lacksSlotSince(staleBefore);
-    if (this.#pools.all.some(isLate)) {
+    if (this.#pools.all.some(isLate))
       this.#handBack((attempt) => isLate(attempt.pool) && attempt.arrivedAt < staleBefore);
-    }
     const result = await this.#settler.tick();
     this.#quiet.check();
     return result;
@@ -322,6 +321,7 @@ class LocalWorker implements Worker {
 
   #listen(signal: Signal): void {
     if (signal.kind === 'work' && (signal.queues?.some(this.#pools.serves) ?? true)) this.#loop.wake();
+    if (signal.kind === 'handed') this.#settler.handed(signal);
     if (signal.kind === 'cancel' && this.#leases.ask(signal.taskIds)) this.#keeper.beatNow(false);
     if (signal.kind === 'command' && (signal.workerIds?.includes(this.id) ?? true)) this.#keeper.listenNow();
   }

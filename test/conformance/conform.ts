@@ -29,6 +29,7 @@ import { fireCases } from './schedule-fire.ts';
 import { scheduleCases } from './schedules.ts';
 import { settingCases } from './settings.ts';
 import { settleCases } from './settle.ts';
+import { standingCases } from './standing.ts';
 import type { CreateStore } from './store.ts';
 import { subscribeCases } from './subscribe.ts';
 import { taskLimitCases } from './task-limits.ts';
@@ -43,6 +44,7 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   'enqueue with a key': keyCases,
   restore: restoreCases,
   claim: claimCases,
+  'claims that stand': standingCases,
   heartbeat: heartbeatCases,
   settle: settleCases,
   'settle: the verdict': verdictCases,

@@ -120,6 +120,18 @@ export const memberMutations: readonly Mutation[] = [
     }),
   },
   {
+    name: 'stand-forgotten',
+    says: 'a worker whose claim stands claims under another token',
+    member: (broker) => {
+      const stands = (request: ClaimRequest): ClaimRequest => ({ ...request, standMs: limits.standMs });
+      return {
+        keepsClaims: false,
+        claim: (request) => broker.claim(stands(request)),
+        settle: (settlements, claimNext) => broker.settle(settlements, claimNext && stands(claimNext)),
+      };
+    },
+  },
+  {
     name: 'lease-cut',
     says: 'a lease is shorter than its worker believes',
     member: (broker) => ({

@@ -1,14 +1,16 @@
 /** The way between a process and the store: it loses, delays, repeats and hangs; the store itself may be away. */
 
-import type { Broker, ClaimRequest, EnqueueResult, Offer, Schedules, Signal, Taker } from '../../src/broker/broker.ts';
+import type { Broker, EnqueueResult, Offer, Schedules, Signal, Taker } from '../../src/broker/broker.ts';
 import type { Tell } from '../../src/checker/verdict.ts';
 import type { Chance } from '../../src/core/chance.ts';
 import { taskFlowError } from '../../src/core/errors.ts';
 import type { Presence } from '../../src/core/presence.ts';
 import type { ClaimedTask, NewTask } from '../../src/core/task.ts';
+import { watchClaims } from './claim-watch.ts';
 import { type Watch, watchDrain } from './command-book.ts';
 import { forkOf } from './fork.ts';
 import type { SimProcess } from './sim-process.ts';
+import { createStanding, type Handed } from './standing.ts';
 import type { Timeline } from './timeline.ts';
 import type { Method, Witness } from './witness.ts';
 
@@ -83,6 +85,7 @@ export function createNetwork(options: NetworkOptions): Network {
   const { timeline, chance, witness } = options;
   const listeners = new Map<SimProcess, Set<(signal: Signal) => void>>();
   const takers = new Map<SimProcess, { readonly taker: Taker; readonly watch: Watch }>();
+  const standing = createStanding(options);
   const faults: Record<string, number> = {};
   const network: Network = { connect, rates: calmRates, isStoreAway: false, signal, faults };
 
@@ -102,13 +105,13 @@ export function createNetwork(options: NetworkOptions): Network {
   }
 
   /** Executes at the store, or finds it away. */
-  function reach(method: Method, given: readonly unknown[], done: (reply: Reply) => void): void {
+  function reach(process: SimProcess, method: Method, given: readonly unknown[], done: (reply: Reply) => void): void {
     if (network.isStoreAway) {
       noted('away');
       done({ error: unreachable('the store is away') });
       return;
     }
-    const executed = method === 'enqueue' ? enqueue(given) : witness.execute(method, given);
+    const executed = method === 'enqueue' ? enqueue(given) : standing.execute(process, method, given);
     executed.then(
       (answer) => done({ answer }),
       (error: unknown) => done({ error }),
@@ -119,13 +122,17 @@ export function createNetwork(options: NetworkOptions): Network {
   async function enqueue(given: readonly unknown[]): Promise<unknown> {
     const [process, offer] = chance.float() < handOverShare ? openOffer() : [];
     const results = (await witness.execute('enqueue', given)) as readonly EnqueueResult[];
-    if (process === undefined || offer === undefined) return results;
     const queues = claimableQueues(given[0] as readonly NewTask[], results);
+    if (process === undefined || offer === undefined) {
+      const handed = await standing.handOver(queues, results.length);
+      if (handed !== null) tellHanded(handed);
+      return results;
+    }
     const request = queues.size === 0 ? null : offer.claim([...queues]);
     if (request === null) return results;
     noted('handedOver');
     const claimed = (await witness.execute('claim', [request])) as readonly ClaimedTask[];
-    const told = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<unknown>();
     void takers
       .get(process)
       ?.watch('claim', [request], told.promise)
@@ -135,7 +142,7 @@ export function createNetwork(options: NetworkOptions): Network {
         told.reject(new Error('nobody knows'));
         offer.failed();
       } else {
-        told.resolve();
+        told.resolve(claimed);
         offer.taken(claimed);
       }
     });
@@ -164,7 +171,7 @@ export function createNetwork(options: NetworkOptions): Network {
           else resolve(reply.answer);
         });
       const executeIn = (delayMs: number, done: (reply: Reply) => void): void =>
-        void timeline.at(timeline.now + delayMs, () => reach(method, given, done));
+        void timeline.at(timeline.now + delayMs, () => reach(process, method, given, done));
       send(fault, answerIn, executeIn);
     });
   }
@@ -197,12 +204,17 @@ export function createNetwork(options: NetworkOptions): Network {
   }
 
   function connect(process: SimProcess): Broker {
-    const watch = watchBoth(watchClaims(options.tell), watchDrain(options.tell));
+    const claims = watchClaims(options.tell);
+    const watch = watchBoth(claims.watch, watchDrain(options.tell));
     listeners.set(process, new Set());
     const subscribe = (listener: (signal: Signal) => void, taker?: Taker) => {
-      listeners.get(process)?.add(listener);
+      const hear = (one: Signal): void => {
+        claims.hear(one);
+        listener(one);
+      };
+      listeners.get(process)?.add(hear);
       if (taker !== undefined) takers.set(process, { taker, watch });
-      return () => void listeners.get(process)?.delete(listener);
+      return () => void listeners.get(process)?.delete(hear);
     };
     const schedules = new Proxy({} as Schedules, {
       get:
@@ -215,6 +227,7 @@ export function createNetwork(options: NetworkOptions): Network {
         if (name === 'subscribe') return subscribe;
         if (name === 'schedules') return schedules;
         if (name === 'reconnect') return undefined;
+        if (name === 'keepsClaims') return true;
         return (...given: unknown[]) => {
           const sent = name === 'heartbeat' ? placed(process, given) : given;
           return watch(name, sent, call(process, name as Method, sent));
@@ -223,23 +236,29 @@ export function createNetwork(options: NetworkOptions): Network {
     });
   }
 
+  function tellHanded({ process, token, claimed }: Handed): void {
+    noted('handed');
+    tellOne(process, { kind: 'handed', token, claimed });
+  }
+
   /** Drawn apart: a store may tell more than another, and everything else is to go on as it does there. */
   const hintChance = forkOf(chance);
 
   function signal(one: Signal): void {
-    for (const [process, mine] of listeners) {
-      if (!process.isAlive) listeners.delete(process);
-      else if (mine.size > 0) {
-        if (hintChance.float() < network.rates.hintLost) continue;
-        const delayMs =
-          hintChance.float() < network.rates.hintLate
-            ? 10 + 4_990 * hintChance.float()
-            : 0.1 + 1.9 * hintChance.float();
-        process.deliver(delayMs, () => {
-          for (const listener of mine) listener(one);
-        });
-      }
+    for (const process of listeners.keys()) {
+      if (process.isAlive) tellOne(process, one);
+      else listeners.delete(process);
     }
+  }
+
+  function tellOne(process: SimProcess, one: Signal): void {
+    const mine = listeners.get(process) ?? new Set();
+    if (mine.size === 0 || hintChance.float() < network.rates.hintLost) return;
+    const delayMs =
+      hintChance.float() < network.rates.hintLate ? 10 + 4_990 * hintChance.float() : 0.1 + 1.9 * hintChance.float();
+    process.deliver(delayMs, () => {
+      for (const listener of mine) listener(one);
+    });
   }
 
   return network;
@@ -261,24 +280,6 @@ const watchBoth =
   (outer: Watch, inner: Watch): Watch =>
   (name, given, call) =>
     outer(name, given, inner(name, given, call));
-
-/** A worker may forget no claim: until one was answered, only the same one may be sent again. */
-function watchClaims(tell: Tell): Watch {
-  let unanswered: string | null = null;
-  return (name, given, call) => {
-    const request = (name === 'claim' ? given[0] : name === 'settle' ? given[1] : undefined) as
-      | ClaimRequest
-      | undefined;
-    if (request === undefined) return call;
-    if (unanswered !== null && unanswered !== request.token)
-      tell('S3', null, `${request.workerId} claims anew while its claim ${unanswered} was not answered`);
-    unanswered = request.token;
-    return call.then((answer) => {
-      if (unanswered === request.token) unanswered = null;
-      return answer;
-    });
-  };
-}
 
 /** Heartbeats name the process of the machine that runs the simulation; here each has a place of its own. */
 function placed(process: SimProcess, [request]: readonly unknown[]): readonly unknown[] {

@@ -18,7 +18,10 @@ import type { SimStore } from './sim-store.ts';
 
 /** The calls of the seam that processes make. */
 export type Method =
-  | Exclude<keyof Broker, 'open' | 'close' | 'reconnect' | 'subscribe' | 'schedules' | 'outbox' | 'transactions'>
+  | Exclude<
+      keyof Broker,
+      'open' | 'close' | 'reconnect' | 'keepsClaims' | 'subscribe' | 'schedules' | 'outbox' | 'transactions'
+    >
   | `schedules.${keyof Schedules}`;
 
 export interface Witness {

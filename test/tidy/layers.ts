@@ -23,7 +23,7 @@ const sqlFolder = 'src/broker/sql/';
 export const layers: readonly Layer[] = [
   // croner reads cron expressions and counts in the calendar it is given: handed a time, it asks no clock.
   { of: ['src/core/'], from: [], packages: ['croner'] },
-  { of: [seam], from: ['src/core/'], packages: [] },
+  { of: [seam, 'src/broker/signal.ts'], from: ['src/core/'], packages: [] },
   { of: besideSeam, from: ['src/core/', seam], packages: [] },
   // Pure like the core: it judges what was written down.
   { of: ['src/checker/'], from: ['src/core/'], packages: [] },

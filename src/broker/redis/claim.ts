@@ -3,12 +3,13 @@
 import { limits } from '../../core/limits.ts';
 import type { TaskState } from '../../core/states.ts';
 import type { ClaimedTask, ParentResult, Task, TaskError } from '../../core/task.ts';
-import type { ClaimRequest } from '../broker.ts';
+import type { ClaimRequest, Signal } from '../broker.ts';
 import type { Connection } from './connection.ts';
+import { unpackAnswer } from './packed.ts';
 import { type Described, readTasks } from './rows.ts';
 
 export async function claim(connection: Connection, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
-  return readClaimed(await connection.run<ClaimReply>('claim', [requestText(request)]), request.token);
+  return readClaimed(await connection.run<ClaimReply>('claim', [requestText(request, connection)]), request.token);
 }
 
 /** The time of the call, and the tasks when there are any. */
@@ -16,16 +17,33 @@ export type ClaimReply = readonly [now: number, tasks?: Described, parents?: Par
 
 type Parents = readonly (Buffer | number | null)[];
 
-/** A request as `take.lua` reads it. */
-export function requestText({ token, workerId, leaseMs, limit, queues }: ClaimRequest): string {
+/** A request as `take.lua` reads it. It stands where this process hears what comes of it. */
+export function requestText(
+  { token, workerId, leaseMs, limit, queues, standMs = 0 }: ClaimRequest,
+  { own, isHearing }: Pick<Connection, 'own' | 'isHearing'>,
+): string {
   const demands = queues.map((demand) => [demand.name, demand.limit]);
-  return JSON.stringify({ token, workerId, leaseMs, limit: Math.min(limit, limits.batchMax), queues: demands });
+  const stand = standMs > 0 && isHearing ? { standMs, from: own } : {};
+  return JSON.stringify({
+    token,
+    workerId,
+    leaseMs,
+    limit: Math.min(limit, limits.batchMax),
+    queues: demands,
+    ...stand,
+  });
 }
 
 export function readClaimed([now, tasks, parents = []]: ClaimReply, token: string): readonly ClaimedTask[] {
   if (tasks === undefined) return [];
   const results = readParents(parents);
   return readTasks(tasks).map((task) => claimedTask(task, token, now, results));
+}
+
+/** What an enqueue elsewhere has claimed for a claim that stands, as lua/enqueue.lua tells it. */
+export function readHanded(message: Buffer): Signal {
+  const [token, reply] = unpackAnswer(message, 2) as unknown as readonly [Buffer, ClaimReply];
+  return { kind: 'handed', token: String(token), claimed: readClaimed(reply, String(token)) };
 }
 
 /** As lua/parents.lua tells of them. */

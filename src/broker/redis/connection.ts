@@ -11,7 +11,7 @@ import { gapMs } from '../notify.ts';
 import { createCalls } from './calls.ts';
 import { isOutdated, translate } from './errors.ts';
 import { greet, selectDatabase } from './greet.ts';
-import { hear } from './hear.ts';
+import { type Hearing, hear } from './hear.ts';
 import { createLink, type Link } from './link.ts';
 import { loadScripts, type ScriptName, type Scripts } from './scripts.ts';
 import { type Address, addressOf, createWay } from './way.ts';
@@ -34,6 +34,8 @@ export interface Connection {
   publish(payload: string): Promise<unknown>;
   /** Hears what others tell, on a connection of its own. Answers how to stop. */
   listen(emit: (signal: Signal) => void): () => void;
+  /** Whether what is told to this process alone is heard. */
+  readonly isHearing: boolean;
   /** Who tells: nobody needs to hear what they told themselves. */
   readonly own: string;
   /** Makes the connections for commands anew; whoever listens looks after its own. */
@@ -87,6 +89,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   });
   /** For reads that wait: whatever came behind one on the same connection would wait as well. */
   let waiting: Link | null = null;
+  let hearing: Hearing | null = null;
 
   /** What the prelude of the scripts reads first, but for the time. */
   const headerOf = (script: ScriptName): string =>
@@ -170,7 +173,13 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     publish: (payload) => ask(link, (on) => on.spublish(channel, payload)),
     own,
-    listen: (emit) => hear({ way, channel, own, emit, ...time }),
+    listen: (emit) => {
+      hearing = hear({ way, channel, own, emit, ...time });
+      return hearing.close;
+    },
+    get isHearing() {
+      return hearing?.isHearing === true;
+    },
     reconnect: () => {
       if (link.client !== null) link.drop(link.client);
       if (waiting?.client != null) waiting.drop(waiting.client);

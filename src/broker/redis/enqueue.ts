@@ -9,7 +9,13 @@ import type { Connection } from './connection.ts';
 import { refuseTasks } from './refuse.ts';
 import { type Hints, signalsOf, type Told, withoutQueues } from './signals.ts';
 
-type Stored = readonly [letters: Buffer, others: readonly (number | Buffer)[], hints: Hints, claimed?: ClaimReply];
+type Stored = readonly [
+  letters: Buffer,
+  others: readonly (number | Buffer)[],
+  hints: Hints,
+  claimed?: ClaimReply,
+  isRepeated?: number,
+];
 type Reply = Stored | readonly [refused: Buffer, why: Refusal];
 type Results = Told<readonly EnqueueResult[]>;
 
@@ -33,12 +39,14 @@ export async function enqueueAndHandOver(
   if (request === null) return enqueue(connection, tasks);
   try {
     const arrivals = orderArrivals(tasks);
-    const args = [...scriptArguments(arrivals), requestText(request)];
+    const args = [...scriptArguments(arrivals), requestText(request, connection)];
     const reply = await connection.run<Reply>('hand-over', args);
     const { answer, signals } = readReply(arrivals, reply);
-    const claimed = readClaimed((reply as Required<Stored>)[3], request.token);
+    const [, , , claimReply, isRepeated] = reply as Required<Stored>;
+    const claimed = readClaimed(claimReply, request.token);
     handOver.done(claimed);
-    return { answer, signals: withoutQueues(signals, emptiedBy(request, claimed)) };
+    // What an enqueue elsewhere had given to the claim before says nothing of these tasks.
+    return { answer, signals: isRepeated === 1 ? signals : withoutQueues(signals, emptiedBy(request, claimed)) };
   } catch (error) {
     handOver.failed();
     throw error;

@@ -4,6 +4,8 @@ import type { Chance } from '../../core/chance.ts';
 import type { Clock } from '../../core/time.ts';
 import type { Signal } from '../broker.ts';
 import { anything, decodeHints } from '../hints.ts';
+import { readHanded } from './claim.ts';
+import { isForbidden } from './errors.ts';
 import { createLink } from './link.ts';
 import type { Way } from './way.ts';
 
@@ -18,8 +20,16 @@ export interface HearOptions {
   readonly chance: Chance;
 }
 
-/** Begins to listen; answers how to stop. Failing to is no error: the poll goes on. */
-export function hear({ way, channel, own, emit, clock, chance }: HearOptions): () => void {
+export interface Hearing {
+  /** Whether claims that stand would be told of what they were given. */
+  readonly isHearing: boolean;
+  close(): void;
+}
+
+/** Begins to listen. Failing to is no error: the poll goes on. */
+export function hear({ way, channel, own, emit, clock, chance }: HearOptions): Hearing {
+  const ownChannel = `${channel}:${own}`;
+  let isAllowed = true;
   const emitAll = (signals: readonly Signal[]): void => {
     for (const signal of signals) emit(signal);
   };
@@ -35,14 +45,29 @@ export function hear({ way, channel, own, emit, clock, chance }: HearOptions): (
     clock,
     chance,
     // Not a ping: a node of a cluster that gives the namespace away ends the subscription, and the connection goes on.
-    look: (client) => client.ssubscribe(channel),
+    look: (client) => (isAllowed ? client.ssubscribe(channel, ownChannel) : client.ssubscribe(channel)),
     greet: async (client) => {
-      client.on('smessage', (_channel: string, payload: string) => emitAll(decodeHints(payload, own)));
+      client.on('smessageBuffer', (from: Buffer, message: Buffer) => {
+        if (String(from) === ownChannel) emit(readHanded(message));
+        else emitAll(decodeHints(String(message), own));
+      });
       await client.ssubscribe(channel);
+      isAllowed = await client.ssubscribe(ownChannel).then(() => true, whetherForbidden);
       // Whatever was told in between nobody has heard: also what is told while the server cuts off who reads too slowly.
       if (tries > 1) emitAll(anything);
     },
   });
   link.start();
-  return link.close;
+  return {
+    get isHearing() {
+      return isAllowed && link.client !== null;
+    },
+    close: link.close,
+  };
+}
+
+/** A rule of access may let a process hear what all are told, and nothing that is for it alone. */
+function whetherForbidden(error: unknown): boolean {
+  if (isForbidden(error)) return false;
+  throw error;
 }

@@ -1,23 +1,45 @@
 /** Reads what scripts pack with `cmsgpack`: numbers, texts, booleans, and lists of them. */
 
-export type Packed = number | string | boolean | null | readonly Packed[];
+export type Packed = PackedAs<string>;
+type PackedAs<Text> = number | Text | boolean | null | readonly PackedAs<Text>[];
 
-/** Reads `count` values from the place `start` of `bytes` on; answers them and where the rest begins. */
-export function unpack(
-  bytes: Buffer,
-  count: number,
-  start = 0,
-): { readonly values: readonly Packed[]; readonly end: number } {
+interface Unpacked<Text> {
+  readonly values: readonly PackedAs<Text>[];
+  /** Where the rest begins. */
+  readonly end: number;
+}
+
+const utf8Of = (bytes: Buffer, from: number, to: number): string => bytes.toString('utf8', from, to);
+const bytesOf = (bytes: Buffer, from: number, to: number): Buffer => bytes.subarray(from, to);
+
+/** Reads `count` values from the place `start` of `bytes` on. */
+export function unpack(bytes: Buffer, count: number, start = 0): Unpacked<string> {
+  return read(bytes, { count, start, textOf: utf8Of, no: false });
+}
+
+/** Reads `count` values as they would have come in an answer: texts as bytes, and null for false. */
+export function unpackAnswer(bytes: Buffer, count: number): readonly PackedAs<Buffer>[] {
+  return read(bytes, { count, start: 0, textOf: bytesOf, no: null }).values;
+}
+
+interface Reading<Text> {
+  readonly count: number;
+  readonly start: number;
+  readonly textOf: (bytes: Buffer, from: number, to: number) => Text;
+  readonly no: false | null;
+}
+
+function read<Text>(bytes: Buffer, { count, start, textOf, no }: Reading<Text>): Unpacked<Text> {
   let at = start;
 
-  const text = (length: number): string => {
+  const text = (length: number): Text => {
     at += length;
-    return bytes.toString('utf8', at - length, at);
+    return textOf(bytes, at - length, at);
   };
 
-  const list = (length: number): readonly Packed[] => {
-    const values: Packed[] = [];
-    for (let left = length; left > 0; left--) values.push(read());
+  const list = (length: number): readonly PackedAs<Text>[] => {
+    const values: PackedAs<Text>[] = [];
+    for (let left = length; left > 0; left--) values.push(next());
     return values;
   };
 
@@ -27,7 +49,7 @@ export function unpack(
   };
 
   /** The codes of MessagePack that Redis writes. */
-  const read = (): Packed => {
+  const next = (): PackedAs<Text> => {
     const code = bytes[at++] ?? 0xc1;
     if (code < 0x80) return code;
     if (code >= 0xe0) return code - 0x100;
@@ -37,7 +59,7 @@ export function unpack(
       case 0xc0:
         return null;
       case 0xc2:
-        return false;
+        return no;
       case 0xc3:
         return true;
       case 0xca:

@@ -98,6 +98,7 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
       if (state === 'open') connection.reconnect();
     },
     subscribe: news.subscribe,
+    keepsClaims: true,
     enqueue: (tasks) =>
       telling(() => {
         const handOver = news.handOver();

@@ -20,6 +20,7 @@ const shared = [
   'limits',
   'line',
   'fair',
+  'standing',
   'take',
   'describe',
   'parents',
@@ -116,6 +117,8 @@ const limitNames = [
   'aheadMax',
   'bodiesBytesMax',
   'firingsKept',
+  'handOverMax',
+  'handOverBytesMax',
 ] as const;
 
 const made = new Map<string, Scripts>();

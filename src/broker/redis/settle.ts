@@ -28,7 +28,7 @@ export async function settle(
   const spawned = settlements.flatMap(({ spawn }) => spawn);
   refuseTasks(spawned);
   const arrivals = orderArrivals(spawned);
-  const next = claimNext === undefined ? '' : requestText(claimNext);
+  const next = claimNext === undefined ? '' : requestText(claimNext, connection);
   const reply = await connection.run<Reply>('settle', argumentsOf(settlements, next, arrivals));
   if (reply.length === 2) throw refusalError(arrivals, reply[1]);
   const results = readResults(reply[0]);

@@ -1,12 +1,28 @@
 #!lua
--- enqueue: stores new tasks, each once, one at a time under its key, parents first.
+-- enqueue: stores new tasks, each once, one at a time under its key, parents first; and hands them over to who waits for them.
 --
 -- ARGV[2 …] as accept.lua takes them.
 -- Answers the letters and the others of arrive.lua, the signals, and nothing; or "refused" and why.
 
+-- Whoever hears of it reads what a claim answers. When all was taken, nobody else has to look.
+local function tellWaiter(request, ids, leaseUntil, count)
+  if #ids == 0 then return end
+  if leaseUntil and #ids == count then work[1] = nil end
+  redis.pcall('SPUBLISH', standing.channelOf(request), cmsgpack.pack(request.token, answerOf(ids, leaseUntil)))
+end
+
 return function()
   local letters, others, refusal = accept()
   if refusal then return refusal end
-  write()
+  local request = standing.first(letters)
+  if request then
+    -- The claim looks for tasks where these have just been put.
+    writeTasks()
+    local ids, leaseUntil = claim(request)
+    write()
+    tellWaiter(request, ids, leaseUntil, #letters)
+  else
+    write()
+  end
   return { letters, others, signals() }
 end

@@ -2,7 +2,7 @@
 -- handOver: stores new tasks as enqueue does, and behind them claims for a worker that waits.
 --
 -- ARGV[2 …] as accept.lua takes them, and the last one the claim as JSON, see claim.lua
--- Answers as enqueue, and what a claim answers.
+-- Answers as enqueue, what a claim answers, and whether that is a repetition.
 
 return function()
   local letters, others, refusal = accept()
@@ -11,5 +11,5 @@ return function()
   writeTasks()
   local ids, leaseUntil = claim(cjson.decode(ARGV[#ARGV]))
   write()
-  return { letters, others, signals(), answerOf(ids, leaseUntil) }
+  return { letters, others, signals(), answerOf(ids, leaseUntil), leaseUntil and 0 or 1 }
 end

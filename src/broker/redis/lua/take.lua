@@ -154,6 +154,7 @@ local function claim(request)
   local before = claimedBefore(request.token)
   if before then return before end
   local ids = pick(request)
+  if #ids == 0 then standing.keep(request) else standing.leave(request) end
   local crowds = crowdsOf(ids, nil, true)
   for _, crowd in ipairs(crowds) do
     lease(crowd.ids, crowd.task, request)
