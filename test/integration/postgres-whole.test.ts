@@ -50,7 +50,7 @@ await onPostgres(({ url }) => {
       await broker.enqueue([task]);
       expect(sent()).toEqual(['enqueue_whole', 'notify']);
       expect(await claimedIds(broker)).toEqual([task.id]);
-      expect(sent()).toEqual(['claim_whole']);
+      expect(sent()).toEqual(['claim_whole_one']);
     });
   });
 
@@ -75,7 +75,7 @@ await onPostgres(({ url }) => {
       sent();
       await broker.enqueue([fresh()]);
       await claimAll(broker);
-      expect(sent()).not.toContain('claim_whole');
+      expect(sent()).not.toContain('claim_whole_one');
     });
   });
 
@@ -88,6 +88,38 @@ await onPostgres(({ url }) => {
       await broker.enqueue(mixed);
       const claimed = await broker.claim(claimRequest('a'.repeat(32), { queues: [{ name: 'mixed', limit: 9 }] }));
       expect(claimed.map(({ task }) => task.name)).toEqual(['a', 'b', 'a']);
+    });
+  });
+
+  test('a claim from several queues is one statement, which takes the first of all together', async () => {
+    await open(async (broker, sent) => {
+      const tasks = [
+        fresh({ queue: 'b', priority: 2 }),
+        fresh({ queue: 'a', priority: 4 }),
+        fresh({ queue: 'a', priority: 6 }),
+        fresh({ queue: 'b', priority: 8 }),
+        fresh({ queue: 'c', priority: 0 }),
+      ];
+      await broker.enqueue(tasks);
+      sent();
+      const queues = [
+        { name: 'a', limit: 9 },
+        { name: 'b', limit: 1 },
+        { name: 'd', limit: 9 },
+      ];
+      const claim = async (limit: number) =>
+        (await broker.claim(claimRequest(randomBytes(16).toString('hex'), { queues, limit }))).map(
+          ({ task }) => task.id,
+        );
+      expect(await claim(2)).toEqual([tasks[0]?.id, tasks[1]?.id]);
+      expect(await claim(9)).toEqual([tasks[2]?.id, tasks[3]?.id]);
+      expect(sent().filter((name) => name !== 'notify')).toEqual(['claim_whole_several', 'claim_whole_several']);
+      const counts = (await broker.getQueues()).map((queue) => [queue.name, queue.counts]);
+      expect(counts).toEqual([
+        ['a', { running: 2 }],
+        ['b', { running: 2 }],
+        ['c', { queued: 1 }],
+      ]);
     });
   });
 
@@ -115,7 +147,7 @@ await onPostgres(({ url }) => {
       sent();
       for (const limit of [1, 3, 9]) {
         const claimed = await broker.claim({ ...claimRequest(randomBytes(16).toString('hex')), limit });
-        expect(sent().filter((name) => name !== 'notify')).toEqual(['claim_whole']);
+        expect(sent().filter((name) => name !== 'notify')).toEqual(['claim_whole_one']);
         expect(claimed.map(({ task }) => task)).toEqual(await broker.getTasks(claimed.map(({ task }) => task.id)));
         sent();
       }

@@ -27,7 +27,8 @@ const clock = { now: 1_700_000_000_000 };
 const hot: Readonly<Record<string, readonly string[]>> = {
   known_tasks: ['tasks_pkey'],
   enqueue_whole: ['tasks_pkey'],
-  claim_whole: ['tasks_pkey', 'tasks_ready'],
+  claim_whole_one: ['tasks_pkey', 'tasks_ready'],
+  claim_whole_several: ['tasks_pkey', 'tasks_ready'],
   settle_whole: ['tasks_pkey'],
   claimable_tasks: ['tasks_ready'],
   claim_tasks: ['tasks_pkey'],
@@ -122,6 +123,9 @@ await onPostgres(async ({ url }) => {
       settlement(lease.taskId, lease, finish('succeeded')),
     );
     expect(await steps.settle(settlements)).not.toBeNull();
+    expect(await steps.enqueue([newTask(sampleId(2), { queue })])).not.toBeNull();
+    const queues = [queue, 'other'].map((name) => ({ name, limit: 9 }));
+    expect((await steps.claim(claimRequest('e'.repeat(32), { queues })))?.answer).toHaveLength(1);
   }
 
   /** The plan that stays once a statement was prepared: that for any values. */

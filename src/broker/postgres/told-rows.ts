@@ -28,6 +28,7 @@ const kindColumns: readonly [column: string, type: string, place: number][] = [
   ['timeout_ms', 'bigint', 23],
   ['schema_version', 'text', 28],
 ];
+export const kindLength = kindColumns.length;
 /** NULL is the same as NULL in the last two alone: so this one is no kind at all. */
 const nullable = 5;
 const noKind: readonly null[] = kindColumns.map(() => null);
