@@ -23,6 +23,11 @@ async function trimAll(world: World): Promise<void> {
 const readNumbers = async (world: World, after: number, limit = 100): Promise<readonly number[]> =>
   (await outboxOf(world).read(after, limit, 0)).map(({ seq }) => seq);
 
+/** Another one for each place, with letters of more than a byte; none for 0. */
+function resultOfSize(size: number, place: number): string | null {
+  return size === 0 ? null : `"${'é'.repeat(Math.max(0, size - 2) / 2)}${place}"`;
+}
+
 const outboxCases: readonly Case[] = [
   [
     'an event is numbered by the tasks up to it, so that numbers tell how much lies between',
@@ -169,6 +174,42 @@ const outboxCases: readonly Case[] = [
       await world.check((broker) => broker.prune(10), 0);
       world.clock.move(1);
       await world.check((broker) => broker.prune(10), 1, { [id]: null });
+    },
+  ],
+  [
+    'results of all sizes come back whole, whatever a task is called, and are gone with a retry',
+    async (world) => {
+      const sizes = [0, 1, 199, 200, 201, 70_000];
+      const names = [{}, { key: 'k' }, { group: 'g' }, { key: 'k', group: 'g' }];
+      const given = sizes.flatMap((size) => names.map((name) => ({ size, ...name })));
+      const tasks = given.map(({ size, ...name }) =>
+        newTask(world.nextId(), { ...name, ...('key' in name && { key: `k ${size} ${'group' in name}` }) }),
+      );
+      await world.broker().enqueue(tasks);
+      const resultOf = new Map(tasks.map(({ id }, place) => [id, resultOfSize(given[place]!.size, place)]));
+      const claimed = await world.claimAll();
+      await world
+        .broker()
+        .settle(
+          claimed.map(({ lease }) =>
+            settlement(lease.taskId, lease, finish('succeeded', { result: resultOf.get(lease.taskId) ?? null })),
+          ),
+        );
+      const ids = tasks.map(({ id }) => id);
+      const found = await world.broker().getTasks(ids);
+      expect(found.map((task) => task?.result)).toEqual(ids.map((id) => resultOf.get(id)));
+      const bodies = await outboxOf(world).bodies(ids);
+      expect(bodies.map((body) => body?.task)).toEqual(found);
+      const stands = await outboxOf(world).stands(ids);
+      for (const [place, stand] of stands.entries())
+        if (stand !== null) expect(stand).toMatchObject({ result: found[place]?.result });
+      expect(stands.filter((stand) => stand !== null).length).toBeGreaterThan(0);
+      await world.broker().retry(ids);
+      const again = await world.broker().getTasks(ids);
+      expect(again.map((task) => [task?.result, task?.key, task?.group])).toEqual(
+        tasks.map(({ key, group }) => [null, key, group]),
+      );
+      expect((await world.claimAll()).map(({ task }) => task.result)).toEqual(ids.map(() => null));
     },
   ],
   [

@@ -13,6 +13,7 @@ import { isOutdated, translate } from './errors.ts';
 import { greet, selectDatabase } from './greet.ts';
 import { type Hearing, hear } from './hear.ts';
 import { createLink, type Link } from './link.ts';
+import type { Fields } from './raw.ts';
 import { loadScripts, type ScriptName, type Scripts } from './scripts.ts';
 import { type Address, addressOf, createWay } from './way.ts';
 
@@ -26,6 +27,8 @@ export interface Connection {
   connect(): Promise<void>;
   /** Runs a script over the namespace. What it answers is for the caller to know: `Reply` is not checked. */
   run<Reply>(script: ScriptName, args: readonly Argument[]): Promise<Reply>;
+  /** Fields of hashes as they are stored, those of one hash as of one moment. Rejects with STORE_REPLACED for those of other data. */
+  readHashes(wanted: readonly (readonly [hash: string, fields: readonly string[]])[]): Promise<readonly Fields[]>;
   /** Entries of the stream behind number `after`; waits up to `waitMs` for the first, on a connection of its own. */
   readStream(name: string, after: number, limit: number, waitMs: number): Promise<readonly StreamEntry[]>;
   /** Whose data this is now, and how safe. What was wiped is set up anew. */
@@ -140,6 +143,12 @@ export function createConnection(options: ConnectionOptions): Connection {
   const evaluate = (on: Redis, whose: string, script: ScriptName, args: readonly Argument[]): Promise<unknown> =>
     calls(on, script, [1, prefix, now === undefined ? whose : `${whose}${now()}`, ...args]);
 
+  /** The caller has to know; whoever comes after works on what is there now. */
+  const meetOthers = async (error: unknown): Promise<never> => {
+    if (error instanceof TaskFlowError && error.code === 'STORE_REPLACED') await ask(link, meet);
+    throw error;
+  };
+
   return {
     connect: () => link.open(),
     identify: async () => {
@@ -149,14 +158,10 @@ export function createConnection(options: ConnectionOptions): Connection {
       return { ...durability, incarnation, protocol, now: at };
     },
     run: async <Reply>(script: ScriptName, args: readonly Argument[]) => {
-      try {
-        return (await ask(link, (on) => evaluate(on, headerOf(script), script, args))) as Reply;
-      } catch (error) {
-        // The caller has to know; whoever comes after works on what is there now.
-        if (error instanceof TaskFlowError && error.code === 'STORE_REPLACED') await ask(link, meet);
-        throw error;
-      }
+      const question = (on: Redis): Promise<unknown> => evaluate(on, headerOf(script), script, args);
+      return (await ask(link, question).catch(meetOthers)) as Reply;
     },
+    readHashes: (wanted) => ask(link, (on) => readHashes(on, prefix, incarnation, wanted)).catch(meetOthers),
     readStream: async (name, after, limit, waitMs) => {
       const key = `${prefix}${name}`;
       if (waitMs <= 0) return ask(link, (on) => on.xrange(key, `(${after}-0`, '+', 'COUNT', limit));
@@ -190,6 +195,21 @@ export function createConnection(options: ConnectionOptions): Connection {
       waiting?.close();
     },
   };
+}
+
+/** Whose they are is asked behind them: data that came meanwhile is noticed. */
+async function readHashes(
+  on: Redis,
+  prefix: string,
+  incarnation: string,
+  wanted: Parameters<Connection['readHashes']>[0],
+): Promise<readonly Fields[]> {
+  const commands = on.pipeline();
+  for (const [hash, fields] of wanted) commands.hmgetBuffer(`${prefix}${hash}`, ...fields);
+  const answers = (await commands.hget(`${prefix}store`, 'incarnation').exec()) ?? [];
+  for (const [error] of answers) if (error !== null) throw error;
+  if (answers.at(-1)?.[1] !== incarnation) throw taskFlowError('STORE_REPLACED');
+  return answers.slice(0, -1).map(([, found]) => found as Fields);
 }
 
 /** Whether the script of a call that is sent now tells others itself. Beyond some hundred times a second they are told together. */

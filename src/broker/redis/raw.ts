@@ -6,16 +6,13 @@ import type { Task } from '../../core/task.ts';
 import { type Packed, unpack } from './packed.ts';
 import { type Asides, createRowReader, type Row, readTask, type Shape, time } from './rows.ts';
 
-/** Tasks as they lie in the store: what lua/raw-bodies.lua answers. */
-export type RawTasks = readonly [
-  rows: readonly (Buffer | null)[],
-  heads: readonly Buffer[],
-  headOf: Buffer,
-  results: readonly Buffer[],
-  resultOf: Buffer,
-];
+/** Fields of a hash as they lie in the store, nothing for what is not there. */
+export type Fields = readonly (Buffer | null)[];
 
-/** What is the same of many tasks: `null` for one that has more than a result beside it, a lease or attempts. */
+/** What lua/raw-bodies.lua answers. */
+export type RawTasks = readonly [rows: Fields, heads: readonly Buffer[], headOf: Buffer];
+
+/** What is the same of many tasks: `null` for one that has more than a small result beside it, a lease or attempts. */
 export type RawHead = readonly Packed[] | null;
 
 /** One of them, in the order in which they were asked for. */
@@ -25,41 +22,73 @@ export interface RawTask {
   readonly result: string | null;
 }
 
-/** Letters that stand for no text, or for a result. */
-const plainLetters = /^[kghr]*$/;
+/** Letters that stand for no text. */
+const plainLetters = /^[kghi]*$/;
 
 /** `null` where there is no task. What tasks have in common is read once. */
-export function readRawTasks([rows, headTexts, headOf, resultTexts, resultOf]: RawTasks): readonly (RawTask | null)[] {
-  const heads = headTexts.map((head) => plainHead(unpack(head, 1, 2).values[0] as readonly Packed[]));
-  const results = resultTexts.map((result) => result.toString());
+export function readRawTasks([rows, headTexts, headOf]: RawTasks): readonly (RawTask | null)[] {
+  const heads = headTexts.map(createHeadReader(plainHead));
   const headOfRow = createFreshHeads();
   const readRow = createRowReader();
   return rows.map((text, place) => {
     if (text === null) return null;
     const row = readRow(text);
-    const number = headOf.readUInt16BE(2 * place);
-    const head = number === 0 ? headOfRow(row.common) : (heads[number - 1] ?? null);
-    const result = head !== null && hasResult(head) ? results[resultOf.readUInt16BE(2 * place) - 1] : null;
-    return { head, row, result: result ?? null };
+    const head = headOf.length === 0 ? undefined : heads[headOf.readUInt16BE(2 * place) - 1];
+    if (head === undefined) return { head: headOfRow(row.common), row, result: null };
+    return { head: head.made, row, result: head.result };
   });
 }
 
-/** How they stand, where nothing but a result lies beside. */
-export function readStands([, headTexts, headOf, resultTexts, resultOf]: RawTasks): readonly (Stand | null)[] {
-  const heads = headTexts.map((text) => unpack(text, 1, 2).values[0] as readonly Packed[]);
-  const standings = heads.map((head) => (saysAll(head) ? standingOf(head) : null));
-  const results = resultTexts.map((result) => result.toString());
-  return Array.from({ length: headOf.length / 2 }, (_each, place) => {
-    const number = headOf.readUInt16BE(2 * place) - 1;
-    const standing = standings[number] ?? null;
-    if (standing === null) return null;
-    const result = hasResult(heads[number] ?? []) ? results[resultOf.readUInt16BE(2 * place) - 1] : null;
-    return { standing, result: result ?? null };
+/** How they stand, where nothing but a small result was left. */
+export function readStands(heads: Fields): readonly (Stand | null)[] {
+  const readHead = createHeadReader((head) => (saysAll(head) ? standingOf(head) : null));
+  return heads.map((text) => {
+    if (text === null) return null;
+    const { made, result } = readHead(text);
+    return made === null ? null : { standing: made, result };
   });
+}
+
+/** A head, with what was made of the part that it has in common with others. */
+interface ReadHead<Made> {
+  readonly made: Made;
+  readonly result: string | null;
+}
+
+/** Makes something of heads: of neighbours, which mostly are the same, once, and of what heads have in common once too. */
+function createHeadReader<Made>(make: (head: readonly Packed[]) => Made): (text: Buffer) => ReadHead<Made> {
+  const commons = new Map<string, { readonly made: Made; readonly letters: string }>();
+  let lastText: Buffer = Buffer.alloc(0);
+  let last: ReadHead<Made> | null = null;
+  const commonOf = (text: Buffer, end: number) => {
+    const name = text.toString('latin1', commonStart, end);
+    const known = commons.get(name);
+    if (known !== undefined) return known;
+    const head = unpack(text, 1, commonStart).values[0] as readonly Packed[];
+    const common = { made: make(head), letters: head[asidePlace] as string };
+    commons.set(name, common);
+    return common;
+  };
+  return (text) => {
+    if (last !== null && text.equals(lastText)) return last;
+    const end = commonStart + text.readUInt16BE(0);
+    const { made, letters } = commonOf(text, end);
+    lastText = text;
+    last = { made, result: letters.includes('i') ? resultBehind(text, end, letters) : null };
+    return last;
+  };
+}
+
+/** Two bytes say how long the common part is. */
+const commonStart = 2;
+
+/** Key and group stand before it, where there is either. */
+function resultBehind(text: Buffer, end: number, letters: string): string {
+  return text.toString('utf8', /[kg]/.test(letters) ? unpack(text, 2, end).end : end);
 }
 
 /** Rules and parents are what it came with. */
-const standingLetters = /^[kghrld]*$/;
+const standingLetters = /^[kghild]*$/;
 
 function saysAll(head: readonly Packed[]): boolean {
   const isPlain = head[0] !== 'running' && head[startByPlace] === false;
@@ -76,10 +105,6 @@ function createFreshHeads(): (common: readonly Packed[]) => RawHead {
     head = plainHead(freshHead(common));
     return head;
   };
-}
-
-function hasResult(head: readonly Packed[]): boolean {
-  return (head[asidePlace] as string).includes('r');
 }
 
 function plainHead(head: readonly Packed[]): RawHead {

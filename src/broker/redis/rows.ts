@@ -89,7 +89,7 @@ export function readShape(text: Buffer): Shape {
 }
 
 /** Beside heads, by the letters of lua/prelude.lua and the places of their tasks. */
-export type Asides = Partial<Record<'e' | 'r' | 'p' | 'c' | 'w' | 'l' | 'd', readonly (string | undefined)[]>>;
+export type Asides = Partial<Record<'e' | 'r' | 'i' | 'p' | 'c' | 'w' | 'l' | 'd', readonly (string | undefined)[]>>;
 
 /** The tasks of an answer, in its order. Neighbours have much in common, and that is read once. */
 export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, asideList]: Described): readonly Task[] {
@@ -245,7 +245,7 @@ export function readTask({ id, head, row, leaseUntil, shape, asides, place, resu
     cancelReason: asides.w?.[place] ?? null,
     progress: asides.p?.[place] === undefined ? null : (JSON.parse(asides.p?.[place]) as Progress),
     checkpoints: asides.c?.[place] === undefined ? none : readCheckpoints(asides.c?.[place]),
-    result: result ?? asides.r?.[place] ?? null,
+    result: result ?? asides.i?.[place] ?? asides.r?.[place] ?? null,
     error: asides.e?.[place] === undefined ? null : (JSON.parse(asides.e?.[place]) as TaskError),
     createdAt: row.common[1] as number,
     dueAt: head[10] as number,

@@ -7,7 +7,7 @@
 -- Payloads are read by so many: what does not fit must not be read either.
 local SLICE = 20
 
-local function readResults(results, ids)
+local function readResults(large, ids)
   local wanted, isWanted = {}, {}
   for _, id in ipairs(ids) do
     local task = tasks[id]
@@ -18,29 +18,29 @@ local function readResults(results, ids)
   end
   if #wanted == 0 then return end
   for i, text in ipairs(call('HMGET', prefix .. 'results', unpack(wanted))) do
-    results[wanted[i]] = text
+    large[wanted[i]] = text
   end
 end
 
--- The first ids, and the results of their tasks.
+-- The first ids, and the results that stand beside their tasks.
 local function fitting(ids)
-  local taken, results, bytes = {}, {}, 0
+  local taken, large, bytes = {}, {}, 0
   for from = 1, #ids, SLICE do
     local slice = { unpack(ids, from, math.min(from + SLICE - 1, #ids)) }
     crowdsOf(slice, nil, true)
-    readResults(results, slice)
+    readResults(large, slice)
     for _, id in ipairs(slice) do
-      bytes = bytes + (tasks[id] and #rows[id] or 0) + (results[id] and #results[id] or 0)
-      if bytes > limits.bodiesBytesMax and #taken > 0 then return taken, results end
+      bytes = bytes + (tasks[id] and #rows[id] or 0) + (large[id] and #large[id] or 0)
+      if bytes > limits.bodiesBytesMax and #taken > 0 then return taken, large end
       taken[#taken + 1] = id
     end
   end
-  return taken, results
+  return taken, large
 end
 
 return function()
-  local ids, results = fitting(words(ARGV[2]))
-  local known, left, place = describe(ids, nil, results), {}, 0
+  local ids, large = fitting(words(ARGV[2]))
+  local known, left, place = describe(ids, nil, large), {}, 0
   for _, id in ipairs(ids) do
     local task = tasks[id]
     if task then

@@ -35,22 +35,22 @@ end
 -- There are few, so that they may stay.
 local letterLists = {}
 
--- Those letters that stand for a text.
+-- Those letters that stand for a text beside the head, or a result in it.
 local function lettersOf(aside)
   local list = letterLists[aside]
   if not list then
     list = {}
     for letter in string.gmatch(aside, '.') do
-      if besides[letter] then list[#list + 1] = letter end
+      if besides[letter] or letter == 'i' then list[#list + 1] = letter end
     end
     letterLists[aside] = list
   end
   return list
 end
 
--- The texts beside the heads: letter, the places of those that have it, nothing when all do, their texts, … `results` are those that
+-- The texts beside the heads: letter, the places of those that have it, nothing when all do, their texts, … `known` are results that
 -- were read before.
-local function asidesOf(ids, results)
+local function asidesOf(ids, known)
   local wanted, list = {}, {}
   local last, letters
   for place, id in ipairs(ids) do
@@ -68,10 +68,10 @@ local function asidesOf(ids, results)
   end
   for letter, of in pairs(wanted) do
     local texts
-    if letter == 'r' and results then
+    if letter == 'i' or (letter == 'r' and known) then
       texts = {}
       for i, id in ipairs(of.ids) do
-        texts[i] = results[id]
+        texts[i] = letter == 'i' and resultOf(id) or known[id]
       end
     else
       texts = call('HMGET', prefix .. besides[letter], unpack(of.ids))
@@ -83,7 +83,7 @@ end
 
 -- Answers { ids, heads, the head of each, rows, leases, shapes, asides } of those that are known, in the order of `ids`. What was changed
 -- is written before.
-local function describe(ids, leaseUntil, results)
+local function describe(ids, leaseUntil, knownResults)
   load(ids, true)
   local known, found = {}, {}
   for _, id in ipairs(ids) do
@@ -92,5 +92,5 @@ local function describe(ids, leaseUntil, results)
     end
   end
   local heads, headOfEach, shapeList = headsOf(known)
-  return { table.concat(known, ' '), heads, headOfEach, found, leasesOf(known, leaseUntil), shapeList, asidesOf(known, results) }
+  return { table.concat(known, ' '), heads, headOfEach, found, leasesOf(known, leaseUntil), shapeList, asidesOf(known, knownResults) }
 end

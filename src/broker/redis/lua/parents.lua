@@ -2,7 +2,7 @@
 
 -- Bytes of the result and the error of a task.
 local function outcomeBytes(id, task)
-  local bytes = 0
+  local bytes = has(task, 'i') and #resultOf(id) or 0
   for _, letter in ipairs({ 'r', 'e' }) do
     if string.find(task[ASIDE], letter, 1, true) then bytes = bytes + call('HSTRLEN', prefix .. besides[letter], id) end
   end
@@ -10,6 +10,7 @@ local function outcomeBytes(id, task)
 end
 
 local function textOf(id, task, letter)
+  if letter == 'r' and has(task, 'i') then return resultOf(id) end
   return string.find(task[ASIDE], letter, 1, true) and call('HGET', prefix .. besides[letter], id) or false
 end
 

@@ -21,18 +21,20 @@ end
 -- came, or went on, together have in common, its length in two bytes before it: of a head the list of values below, of a row
 --   shape, createdAt, dueAt, startBy, expiresAt, aside
 -- Behind it is what is a task's own: in a row key, group, more (JSON of the rarest fields) and the payload to its end, in a head key and
--- group if it has either. In a script tasks with the same head go as one, a crowd: a list of ids in the place of an id.
+-- group if it has either, and a small result to its end. In a script tasks with the same head go as one, a crowd: a list of ids in the place of an id.
 local STATE, SHAPE, VERSION, EPOCH, ATTEMPT, GENERATION, CRASHES, INTERRUPTIONS, SNOOZES = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local REASON, DUE_AT, START_BY, EXPIRES_AT, WORKER_ID, CLAIMED_AT, STARTED_AT = 10, 11, 12, 13, 14, 15, 16
 local FINISHED_AT, PRUNE_AT, CANCEL_AT, TOKEN, SETTLED_TOKEN, JUDGE_TOKEN, JUDGE_UNTIL = 17, 18, 19, 20, 21, 22, 23
 -- A letter for each text that is kept beside the head.
 local ASIDE = 24
+-- Bytes of a result that stands in the head: most are small. A larger one would be read with each look at its task.
+local RESULT_MAX = 200
 
 -- A shape is what the tasks of one definition share, a JSON list stored once; scripts read its first values.
 local NAME, QUEUE, PRIORITY, TIMEOUT_MS, KEEP_MS, STRICT_CANCEL, IF_EXISTS, KEY_FOR_MS = 1, 2, 3, 4, 5, 6, 7, 8
 
--- The hashes of the texts that only some tasks have, by their letters. Of four there is none: k and g say that a task has a key and
--- a group, h that others name it as a parent, a that its runs have left attempts or log lines.
+-- The hashes of the texts that only some tasks have, by their letters. Of five there is none: k and g say that a task has a key and
+-- a group, h that others name it as a parent, a that its runs have left attempts or log lines, i that its result stands in the head.
 local besides = { e = 'errors', r = 'results', p = 'progress', c = 'checkpoints', w = 'words', l = 'rules', d = 'parents' }
 
 -- The time of the call and who is to be told by it; whose data this is, the last event, the last shape, and up to where events were trimmed.
@@ -43,6 +45,8 @@ local puts, scores, members, sums, pushes, gone
 -- Tasks as they are now, false for unknown ones; which of them have a new head; rows as they are stored; what heads have in common by task;
 -- keys and groups, packed and each by itself.
 local tasks, dirty, rows, packed, owns, ownKeys, ownGroups
+-- Results that stand in heads, by task, and by the crowds that got theirs in this call.
+local results, crowdResults
 local shapes, shapeTexts
 -- By kind: groups of { what the items share …, their ids }.
 local events
@@ -53,6 +57,7 @@ function anew.prelude()
   puts, scores, members, sums = fresh(puts), fresh(scores), fresh(members), fresh(sums)
   pushes, gone, events, work, hasWork, firstDueAt = fresh(pushes), fresh(gone), fresh(events), fresh(work), fresh(hasWork), nil
   tasks, dirty, rows, packed = fresh(tasks), fresh(dirty), fresh(rows), fresh(packed)
+  results, crowdResults = fresh(results), fresh(crowdResults)
   owns, ownKeys, ownGroups, shapes, shapeTexts = fresh(owns), fresh(ownKeys), fresh(ownGroups), fresh(shapes), fresh(shapeTexts)
 end
 
@@ -255,8 +260,20 @@ local function taskOf(common, isHead)
   return task
 end
 
+-- Whether it has anything of its own beside its row.
+local function hasOwn(task)
+  return has(task, 'k') or has(task, 'g') or has(task, 'i')
+end
+
 local function keepOwn(id, text, isHead, before)
-  if isHead then
+  local task = tasks[id]
+  if isHead and has(task, 'i') then
+    if has(task, 'k') or has(task, 'g') then
+      local offset = cmsgpack.unpack_limit(text, 2, before)
+      owns[id], before = string.sub(text, before + 1, offset), offset
+    end
+    results[id] = string.sub(text, before + 1)
+  elseif isHead then
     owns[id] = string.sub(text, before + 1)
   else
     ownKeys[id], ownGroups[id] = ownOf(text, before)
@@ -281,15 +298,15 @@ local function crowdsOf(ids, bits, withRows)
         crowd, crowdBit, start, length = alike[common], bit, part(text, 1, before), before
         if not crowd then
           crowd = { task = taskOf(common, head), ids = {}, places = {} }
-          crowd.hasOwn = has(crowd.task, 'k') or has(crowd.task, 'g')
+          crowd.hasOwn = hasOwn(crowd.task)
           shapeIds[#shapeIds + 1], crowds[#crowds + 1] = crowd.task[SHAPE], crowd
           alike[common], likes[bit] = crowd, alike
         end
       end
       whole = text
-      if crowd.hasOwn then keepOwn(id, text, head, length) end
       local n = #crowd.ids + 1
       crowd.ids[n], crowd.places[n], tasks[id] = id, i, crowd.task
+      if crowd.hasOwn then keepOwn(id, text, head, length) end
     end
   end
   loadShapes(shapeIds)
@@ -312,8 +329,8 @@ local function load(ids, withRows)
     if text then
       local common, before = commonOf(text)
       local task = taskOf(common, heads[i])
-      if has(task, 'k') or has(task, 'g') then keepOwn(id, text, heads[i], before) end
       tasks[id], shapeIds[#shapeIds + 1] = task, task[SHAPE]
+      if hasOwn(task) then keepOwn(id, text, heads[i], before) end
     end
   end
   loadShapes(shapeIds)
@@ -330,4 +347,28 @@ local function setAside(who, task, letter, text)
     set(puts, besides[letter], who, false)
     task[ASIDE] = string.gsub(task[ASIDE], letter, '')
   end
+end
+
+-- Those of a crowd all stand in their heads, or all beside them; without any, a task has none any more.
+local function setResult(who, task, texts)
+  local isSmall = texts and #texts[1] <= RESULT_MAX
+  setAside(who, task, 'r', not isSmall and texts)
+  if isSmall then
+    mark(task, 'i')
+    crowdResults[who] = texts
+  elseif has(task, 'i') then
+    task[ASIDE] = string.gsub(task[ASIDE], 'i', '')
+  end
+end
+
+-- The result that stands in the head of a task.
+local function resultOf(id)
+  if not results[id] then
+    for who, texts in pairs(crowdResults) do
+      for i = 1, #who do
+        results[who[i]] = texts[i]
+      end
+    end
+  end
+  return results[id]
 end

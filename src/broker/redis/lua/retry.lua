@@ -48,9 +48,10 @@ local function retryOne(id)
   end
   -- Neither a late repetition nor a judge of the former generation may speak about this one.
   task[SETTLED_TOKEN], task[JUDGE_TOKEN], task[JUDGE_UNTIL] = false, false, false
-  for letter in string.gmatch('repcw', '.') do
+  for letter in string.gmatch('epcw', '.') do
     setAside(id, task, letter, false)
   end
+  setResult(id, task, false)
   -- Children that it has not let go yet wait for its next end.
   if has(task, 'h') then set(puts, 'releasing', id, false) end
   enter('retry', id, task, from)

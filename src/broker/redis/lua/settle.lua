@@ -76,7 +76,7 @@ local function move(who, task, form, results)
     if to == 'scheduled' then task[DUE_AT] = now + form[FORM_MS] end
     task[WORKER_ID], task[CLAIMED_AT] = false, false
   end
-  setAside(who, task, 'r', isFinished(to) and results)
+  setResult(who, task, isFinished(to) and results)
   task[STATE], task[REASON] = to, form[FORM_REASON]
   if form[FORM_RAN_MS] then task[START_BY] = false end
 end
@@ -116,6 +116,11 @@ local function apply(who, task, form, results, extra, kind)
   if isFinished(task[STATE]) then endKeys(who, task) end
 end
 
+-- Who share a crowd have no result, all a small one or all a large one.
+local function bitOf(form, result)
+  return 4 * form + (result == '' and 0 or #result <= RESULT_MAX and 1 or 2)
+end
+
 -- Answers the letter of a crowd whose settlements are all like that at `places[1]`.
 local function settleCrowd(who, task, places)
   local first = places[1]
@@ -143,7 +148,7 @@ return function()
   for _, extra in ipairs(cjson.decode(ARGV[5])) do
     extras[extra[1]] = extra
   end
-  -- Who share a crowd: settlements of one form that all have a result or all have none. A task goes alone when something is said of it alone or
+  -- Who share a crowd: settlements of one form with results of one kind. A task goes alone when something is said of it alone or
   -- twice, and when others of this call may change it too: what is spawned, or parents that it waits for.
   local bits, letters, again, seen, isTwice, limited = {}, {}, {}, {}, {}, {}
   for i, id in ipairs(ids) do
@@ -153,7 +158,7 @@ return function()
     seen[id] = true
   end
   for i, id in ipairs(ids) do
-    bits[i], letters[i] = 2 * tonumber(formOf[i] or 1) + (ARGV[7 + i] == '' and 1 or 0), 'u'
+    bits[i], letters[i] = bitOf(tonumber(formOf[i] or 1), ARGV[7 + i]), 'u'
     if extras[i] or isTwice[id] or ARGV[7] ~= '' then bits[i] = -i end
   end
   for _, i in ipairs(again) do

@@ -101,14 +101,21 @@ local function writeEvents()
   end
 end
 
+-- Behind what a crowd has in common. Mostly it is the same for all, or nothing.
 local function headOf(who, task)
   local common = cmsgpack.pack(task)
   packed[task] = common
-  if not (has(task, 'k') or has(task, 'g')) then return join(common, '') end
-  if type(who) == 'string' then return join(common, owns[who]) end
-  local heads = {}
+  local isNamed, hasResult, start = has(task, 'k') or has(task, 'g'), has(task, 'i'), join(common, '')
+  if not isNamed and not hasResult then return start end
+  if type(who) == 'string' then return start .. (isNamed and owns[who] or '') .. (hasResult and resultOf(who) or '') end
+  local texts, heads, last, whole = hasResult and crowdResults[who], {}, nil, nil
   for i, id in ipairs(who) do
-    heads[i] = join(common, owns[id])
+    local own = hasResult and (texts and texts[i] or resultOf(id)) or ''
+    if isNamed then own = owns[id] .. own end
+    if own ~= last then
+      last, whole = own, start .. own
+    end
+    heads[i] = whole
   end
   return heads
 end
