@@ -12,6 +12,7 @@ import { isOutage as isPostgresOutage } from './postgres/errors.ts';
 import { createPostgresJoin } from './postgres/join.ts';
 import { readCounts } from './sql/counts.ts';
 import { type SqlDriver, statement } from './sql/driver.ts';
+import { stayInForm } from './sql/form-indexes.ts';
 import type { Join } from './sql/join.ts';
 import { migrate } from './sql/migrate.ts';
 import { giveUpMove } from './sql/record-place.ts';
@@ -104,6 +105,7 @@ async function openMigrated(
     await refuseLive(driver);
     await refuseOther(driver, namespace);
     await giveUpMove(driver);
+    await stayInForm(driver);
   } catch (error) {
     await driver.close();
     throw error;

@@ -2,9 +2,10 @@
 
 import { readClaimedTaskIds } from '../broker/sql/claims.ts';
 import { type Dialect, type SqlTransaction, statement } from '../broker/sql/driver.ts';
+import { isRecord } from '../broker/sql/form-indexes.ts';
 import type { Filter, FilterTerm, FilterValue } from '../core/filter.ts';
 import type { Limits } from '../core/limits.ts';
-import type { TaskState } from '../core/states.ts';
+import { isFinished, type TaskState } from '../core/states.ts';
 import { type Draft, idPrefix, parameter, stateOfWord } from './conditions.ts';
 
 /** An index in the order of ids, or ids that were looked up before. */
@@ -175,10 +176,11 @@ const queuedTaskIds = statement<[id: string]>(
 );
 
 async function wayOfState(tx: SqlTransaction, state: TaskState, limits: WayLimits): Promise<Way | null> {
+  // Most of what there is.
+  if (state === 'succeeded') return null;
+  if (!isFinished(state) && (await isRecord(tx)))
+    return { kind: 'index', condition: () => `state = '${state}' AND finished_at IS NULL` };
   switch (state) {
-    case 'succeeded':
-      // Most of what there is.
-      return null;
     case 'queued':
       return listOf(
         (await tx.query(queuedTaskIds, limits.searchListMax + 1)).map(([id]) => id),

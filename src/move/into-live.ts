@@ -6,7 +6,7 @@
 import { checkStatus, migrationStatus } from '../broker/sql/migrate.ts';
 import { pauseAll, readMeta, refuseLiving, writeMeta } from '../broker/sql/move.ts';
 import { readLastSeq } from '../broker/sql/notice.ts';
-import { becomeRecord, listAsRecord, readKeyed } from '../broker/sql/record-form.ts';
+import { becomeRecord, readKeyed, readUnfinished } from '../broker/sql/record-form.ts';
 import { settingsOf } from '../broker/sql/settings-of.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Task } from '../core/task.ts';
@@ -33,15 +33,16 @@ export async function planIntoLive(options: LiveMoveOptions): Promise<MoveReport
 }
 
 /** Throws STORE_IN_USE, STORE_NOT_EMPTY, RECORD_ELSEWHERE and MOVE_INCOMPLETE. */
-export async function moveIntoLive(options: LiveMoveOptions): Promise<MoveReport> {
-  const { driver, live } = options;
-  if (await isMoved(options)) return { status: 'already', paused: [], rows: {}, checksum: null };
+export async function moveIntoLive(given: LiveMoveOptions): Promise<MoveReport> {
+  const { driver, live } = given;
+  if (await isMoved(given)) return { status: 'already', paused: [], rows: {}, checksum: null };
+  const unfinished = (after: string | null, limit: number) => readUnfinished(driver, after, limit);
+  const options = { ...given, recording: { ...given.recording, unfinished } };
   const sql = settingsOf(driver);
   const { incarnation } = await live.info();
   await driver.writeOne(writeMeta, begun, incarnation);
   const paused = await pauseAll(driver);
   const lastEvent = await driver.read(readLastSeq);
-  await listAsRecord(driver);
   await restoreAll(options, incarnation);
   const settings = await moveSettings(sql, live);
   const { lastSeq } = await live.outbox.state();
@@ -51,7 +52,7 @@ export async function moveIntoLive(options: LiveMoveOptions): Promise<MoveReport
   await driver.transaction(async (tx) => {
     if (kept !== null) await storeSettings(tx, kept);
     // What the live store had of events is in the record already, and what comes now is behind them.
-    await becomeRecord(tx, incarnation, lastSeq);
+    await becomeRecord(driver, tx, { incarnation, seq: lastSeq });
     if ((await readLastSeq(tx)) !== lastEvent || (await live.info()).incarnation !== incarnation)
       throw taskFlowError('STORE_IN_USE', { workers: 'something has written to it during the move' });
   });

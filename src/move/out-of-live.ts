@@ -52,7 +52,7 @@ export async function moveOutOfLive(options: OutOfLiveOptions): Promise<MoveRepo
   const { rows, checksum } = await compare(options, { from: live, to: sql });
   await driver.transaction(async (tx) => {
     await movePlace(tx, place, place);
-    await endRecord(tx);
+    await endRecord(driver, tx);
     await tx.query(writeMeta, done, incarnation);
     if ((await live.outbox.state()).lastSeq !== seq)
       throw taskFlowError('STORE_IN_USE', { workers: 'something has written to it during the move' });
@@ -131,7 +131,7 @@ async function begin({ driver }: OutOfLiveOptions, incarnation: string, seq: num
     const known = await readPlace(tx);
     if (known?.incarnation === incarnation && known.seq === seq) return known;
     const place: Place = { incarnation, seq, part: 'tasks', after: '' };
-    await clearForLife(tx);
+    await clearForLife(driver, tx);
     await movePlace(tx, known, place);
     return place;
   });

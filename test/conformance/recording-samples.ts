@@ -101,7 +101,7 @@ export function run(given: Partial<Attempt> = {}): Attempt {
 
 /** Everything there is, table by table. */
 export async function everything(driver: SqlDriver): Promise<unknown> {
-  const tables = ['tasks', 'attempts', 'logs', 'timeline', 'edges', 'members', 'claims', 'unfinished', 'events'];
+  const tables = ['tasks', 'attempts', 'logs', 'timeline', 'edges', 'members', 'events'];
   const kept = ['deltas', 'counts', 'minutes', 'recorder', 'recorded', 'unrecorded', 'gaps'];
   return await driver.read(async (tx) => {
     const rows: unknown[] = [];

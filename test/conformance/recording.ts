@@ -9,6 +9,7 @@ import { limits } from '../../src/core/limits.ts';
 import { createSqlRecording } from '../../src/history/recording/sql-recording.ts';
 import type { CreateDatabase } from '../support/record-databases.ts';
 import { cursorCases } from './recording-cursor.ts';
+import { formCases } from './recording-form.ts';
 import { movedCases } from './recording-moved.ts';
 import {
   batchOf,
@@ -43,6 +44,7 @@ export function conformRecording(storeName: string, createDatabase: CreateDataba
 
 const casesOf: RecordingCases = {
   ...cursorCases,
+  ...formCases,
   ...settingCases,
   ...movedCases,
 
@@ -260,7 +262,8 @@ const casesOf: RecordingCases = {
     const removed = eventOf('remove', succeeded(3), 'succeeded', { to: null, version: 9 });
     await record.take([eventOf('settle', succeeded(1), 'running'), retried, removed], [succeeded(1), succeeded(2)]);
 
-    for (const table of ['claims', 'unfinished', 'timeline']) expect(await rowsOf(record.driver, table), table).toBe(0);
+    expect(await record.recording.unfinished(null, 10)).toEqual([]);
+    expect(await rowsOf(record.driver, 'timeline')).toBe(0);
   },
 
   'removes finished tasks, and no others': async (record) => {

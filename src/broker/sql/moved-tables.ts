@@ -100,7 +100,6 @@ export const leftTables: Readonly<Record<string, string>> = {
   events: 'a stream of hints, numbered by its own database',
   recorded: 'of a record',
   recorder: 'a record is no live store, and is not moved',
-  unfinished: 'of a record',
   unrecorded: 'of a record',
   gaps: 'of a record',
   workers: 'whoever works with the other store tells so there',

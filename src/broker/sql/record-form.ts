@@ -1,12 +1,13 @@
 /**
  * A store of SQL and a record of SQL are the same tables, in two forms: what only a live store needs (keys, slots, leases, open edges)
- * is of no use to a record. Here one becomes the other. Each call may be made again after it was killed.
+ * is of no use to a record, and see form-indexes.ts. Here one becomes the other. Each call may be made again after it was killed.
  */
 
 import type { Chance } from '../../core/chance.ts';
 import { isFinished, type Reason, type TaskState, viewOf } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
+import { takeForm } from './form-indexes.ts';
 import { restore, restoreKeys } from './restore.ts';
 import { idList, type TaskRow, taskColumns, toTask } from './rows.ts';
 import { appendDelta, createStep, endStep } from './step.ts';
@@ -20,34 +21,22 @@ const nextStates = statement<[id: string, state: TaskState]>(
   () => 'SELECT id, state FROM tasks WHERE id > $1 ORDER BY id LIMIT $2',
 );
 /** Input: list of ids. */
-const listUnfinished = statement(
-  'list_unfinished',
-  (dialect) =>
-    `INSERT INTO unfinished (task_id) SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')} ON CONFLICT (task_id) DO NOTHING`,
+const storedBodies = statement<TaskRow>(
+  'stored_bodies',
+  (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id ${dialect.oneOf('$1')} ORDER BY id`,
 );
 
-const unlistAll = statement('unlist_all', () => 'DELETE FROM unfinished');
-
-/** Lists the unfinished tasks where a record has them, and no others. Answers how many there are. */
-export async function listAsRecord(driver: SqlDriver): Promise<number> {
-  await driver.writeOne(unlistAll);
-  for (let [count, after] = [0, '']; ; ) {
-    const rows = await driver.readOne(nextStates, after, rowsLookedAt);
-    const last = rows.at(-1);
-    if (last === undefined) return count;
-    const ids = rows.flatMap(([id, state]) => (isFinished(state) ? [] : [id]));
-    if (ids.length > 0) await driver.writeOne(listUnfinished, idList(ids));
-    [count, after] = [count + ids.length, last[0]];
+/** Unfinished tasks by id, those behind `after`, of a live store: that has no index for it. */
+export async function readUnfinished(driver: SqlDriver, after: string | null, limit: number): Promise<readonly Task[]> {
+  const ids: string[] = [];
+  for (let last = after ?? ''; ids.length < limit; ) {
+    const rows = await driver.readOne(nextStates, last, rowsLookedAt);
+    for (const [id, state] of rows) if (!isFinished(state) && ids.length < limit) ids.push(id);
+    if (rows.length < rowsLookedAt) break;
+    last = rows.at(-1)?.[0] ?? last;
   }
+  return (await driver.readOne(storedBodies, idList(ids))).map(toTask);
 }
-
-/** Of each running task one, by its id: see the record's own. */
-const recordClaims = statement(
-  'claims_as_record',
-  (dialect) => `INSERT INTO claims (token, worker_id, check_at, running, task_ids)
-    SELECT id, coalesce(worker_id, ''), ${Number.MAX_SAFE_INTEGER}, 1, ${dialect.name === 'sqlite' ? "'[' || json_quote(id) || ']'" : "'[' || to_json(id)::text || ']'"}
-    FROM unfinished JOIN tasks ON id = task_id WHERE state = 'running'`,
-);
 
 /** What is in force in a live store alone. */
 const liveTables = ['keys', 'slots', 'claims', 'rounds', 'turns', 'flows', 'workers'];
@@ -59,20 +48,25 @@ const insertCursor = statement('insert_cursor', () => 'INSERT INTO recorder (id,
  * Its tasks live elsewhere from now on, and whoever records them goes on behind `seq`. Its queues stay paused: a worker that has it open
  * as a store, and was frozen meanwhile, must not be given what lives elsewhere.
  */
-export async function becomeRecord(tx: SqlTransaction, incarnation: string, seq: number): Promise<void> {
+export async function becomeRecord(
+  driver: SqlDriver,
+  tx: SqlTransaction,
+  { incarnation, seq }: { readonly incarnation: string; readonly seq: number },
+): Promise<void> {
   await tx.query(insertCursor, incarnation, seq);
-  await stayRecord(tx);
+  await stayRecord(driver, tx);
 }
 
 /** Takes away what is in force in a live store alone. */
-export async function stayRecord(tx: SqlTransaction): Promise<void> {
+export async function stayRecord(driver: SqlDriver, tx: SqlTransaction): Promise<void> {
   for (const table of liveTables) await tx.execute(`DELETE FROM ${table}`);
   await tx.execute("UPDATE edges SET state = 'done', awaited = 0 WHERE state <> 'done'");
-  await tx.query(recordClaims);
+  await takeForm(driver, tx, 'record');
 }
 
 /** Before its tasks live here: whatever an earlier life as a live store has left. */
-export async function clearForLife(tx: SqlTransaction): Promise<void> {
+export async function clearForLife(driver: SqlDriver, tx: SqlTransaction): Promise<void> {
+  await takeForm(driver, tx, 'both');
   for (const table of [...liveTables, 'queues', 'groups', 'limits', 'schedules'])
     await tx.execute(`DELETE FROM ${table}`);
 }
@@ -128,7 +122,8 @@ export async function reviveKeys(tx: SqlTransaction, tasks: readonly Task[]): Pr
 }
 
 /** It records nobody any more, and may become a record again. */
-export async function endRecord(tx: SqlTransaction): Promise<void> {
-  for (const table of ['recorder', 'recorded', 'unfinished', 'unrecorded']) await tx.execute(`DELETE FROM ${table}`);
+export async function endRecord(driver: SqlDriver, tx: SqlTransaction): Promise<void> {
+  for (const table of ['recorder', 'recorded', 'unrecorded']) await tx.execute(`DELETE FROM ${table}`);
   await tx.execute("DELETE FROM meta WHERE name LIKE 'move.%' OR name = 'record of'");
+  await takeForm(driver, tx, 'live');
 }

@@ -34,6 +34,6 @@ export async function movePlace(tx: SqlTransaction, from: Place | null, to: Plac
 export async function giveUpMove(driver: SqlDriver): Promise<void> {
   if ((await driver.readOne(placeRow)).length === 0) return;
   await driver.transaction(async (tx) => {
-    if ((await tx.change(deletePlace)) === 1) await stayRecord(tx);
+    if ((await tx.change(deletePlace)) === 1) await stayRecord(driver, tx);
   });
 }

@@ -2,8 +2,7 @@
 
 import { type TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
-
-const recorderRow = statement<[seq: number]>('recorder_row', () => 'SELECT seq FROM recorder WHERE id = 1');
+import { recorderRow } from './form-indexes.ts';
 
 const giveAsRecord = 'Give the live store as the broker and this URL as its record: --broker redis://… --store <this>';
 
@@ -29,10 +28,10 @@ const ownTasks = statement<[id: string]>(
       UNION ALL SELECT * FROM (SELECT id FROM tasks WHERE state = 'queued' AND grp IS NOT NULL LIMIT 1) AS grouped
       UNION ALL SELECT * FROM (SELECT id FROM tasks WHERE state = 'scheduled' LIMIT 1) AS later
       UNION ALL SELECT * FROM (SELECT id FROM tasks WHERE state = 'blocked' LIMIT 1) AS blocked
-    ) AS waiting WHERE NOT EXISTS (SELECT 1 FROM unfinished WHERE unfinished.task_id = waiting.task_id) LIMIT 1`,
+    ) AS waiting LIMIT 1`,
 );
 
-/** Throws RECORD_ELSEWHERE when tasks wait here that are in no record's list. */
+/** Throws RECORD_ELSEWHERE when tasks wait here. */
 export async function refuseLive(tx: SqlTransaction): Promise<void> {
   const [row] = await tx.query(ownTasks);
   if (row === undefined) return;

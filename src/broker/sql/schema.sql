@@ -210,8 +210,6 @@ CREATE TABLE turns (
 
 CREATE INDEX turns_next ON turns (queue, standing, turn, since, grp);
 
-CREATE TABLE unfinished (task_id text NOT NULL PRIMARY KEY) WITHOUT ROWID;
-
 CREATE TABLE unrecorded (task_id text NOT NULL PRIMARY KEY, seq bigint NOT NULL, at bigint NOT NULL, problem text NOT NULL) WITHOUT ROWID;
 
 CREATE INDEX unrecorded_at ON unrecorded (at, task_id);

@@ -1,6 +1,7 @@
 /** How far a record has got, in one row. Whoever changes the record holds it, so that one does at a time. */
 
 import { type SqlDriver, type SqlTransaction, statement } from '../../broker/sql/driver.ts';
+import { takeForm } from '../../broker/sql/form-indexes.ts';
 import { refuseLive } from '../../broker/sql/refuse-record.ts';
 import { markOf } from '../../core/events.ts';
 import type { Gap, RecordBatch, RecordCursor, RecordPlace } from '../recording.ts';
@@ -58,6 +59,7 @@ export async function turn(driver: SqlDriver, from: RecordPlace, to: RecordPlace
     if (former === null) {
       if ((await tx.change(firstCursor, next, to.seq)) !== 1) return false;
       await refuseLive(tx);
+      await takeForm(driver, tx, 'record');
       return true;
     }
     if ((await tx.change(turnCursor, former, from.seq, next, to.seq)) !== 1) return false;

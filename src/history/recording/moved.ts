@@ -5,12 +5,10 @@ import { type Columns, manyStatement, type SqlRow, type SqlTransaction, statemen
 import { idList } from '../../broker/sql/rows.ts';
 import { limits } from '../../core/limits.ts';
 import type { Standing } from '../../core/standing.ts';
-import { isFinished } from '../../core/states.ts';
 import { isHandedOn, type Tellings, type Told } from '../../core/tellings.ts';
 import type { HandedOn } from '../recording.ts';
 import { placeholder } from './fresh-rows.ts';
 import type { Moved } from './lives.ts';
-import { deleteClaims, deleteUnfinished, insertClaims } from './rows.ts';
 
 /** What is the same of all tasks of a crowd. */
 const changed = {
@@ -150,25 +148,9 @@ function valuesOf(task: Standing): SqlRow {
 /** Some row is not as the events say: the batch is stored with a look at each, see {@link recordBatch}. */
 export const unexpected = new Error('A row is not where its events have left it');
 
-/** What stores a crowd; one of them fails with {@link unexpected} when not all of its rows are as they are told. */
-export function moveRows(tx: SqlTransaction, crowd: Crowd): readonly Promise<unknown>[] {
-  const { first, told, taskIds } = crowd;
-  const sent: Promise<unknown>[] = [moveTasks(tx, crowd)];
-  const isRunning = first.state === 'running';
-  if (told.from === 'running' && !isRunning) sent.push(tx.query(deleteClaims, idList(taskIds)));
-  if (isRunning)
-    sent.push(
-      tx.each(
-        insertClaims,
-        taskIds.map((id) => [id, first.workerId ?? '', idList([id])]),
-      ),
-    );
-  if (isFinished(first.state)) sent.push(tx.query(deleteUnfinished, idList(taskIds)));
-  return sent;
-}
-
-async function moveTasks(tx: SqlTransaction, crowd: Crowd): Promise<void> {
-  const { first, told, taskIds, results, hasOneResult } = crowd;
+/** Stores a crowd. Throws {@link unexpected} when not all of its rows are as they are told. */
+export async function moveRows(tx: SqlTransaction, { first, told, taskIds, ...crowd }: Crowd): Promise<void> {
+  const { results, hasOneResult } = crowd;
   const values = valuesOf(first);
   if (hasOneResult) {
     const moved = await tx.change(moveAll, ...values, crowd.result, idList(taskIds), told.before);

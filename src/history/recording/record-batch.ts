@@ -122,7 +122,7 @@ async function store(tx: SqlTransaction, batch: RecordBatch, { aside, trouble, i
   const written = [...lives.written, ...wanted(fresh).map((body): Written => ({ body, before: null }))];
   const crowds = crowdsOf([...handedOn, ...wanted(moved).map(handOn)], told);
   await storeBodies(tx, written, upTo, aside, trouble);
-  const moves = crowds.flatMap((crowd) => moveRows(tx, crowd).map(heard));
+  const moves = crowds.map((crowd) => heard(moveRows(tx, crowd)));
   for (const move of moves) await move;
   await endRecorded(tx, lives.ended);
   const all = { ...lives, written };

@@ -10,7 +10,7 @@ import { decodeOptions, encodeJson, idList } from '../../broker/sql/rows.ts';
 import { createStep } from '../../broker/sql/step.ts';
 import { wholeColumns } from '../../broker/sql/whole-row.ts';
 import { limits } from '../../core/limits.ts';
-import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
+import type { Reason, TaskState } from '../../core/states.ts';
 import { addFresh, createFreshRows, type FreshRows, insertFresh, insertInto, recordedRow } from './fresh-rows.ts';
 import type { Ended, Recorded, Written } from './lives.ts';
 
@@ -80,37 +80,10 @@ const replaceTasks = manyStatement(
       .join(', ')}`,
 );
 
-/** Of the search for running tasks, which goes by claims: here each has one of its own, by its id. Nobody looks when to check it. */
-export const insertClaims = eachStatement(
-  'record_claims',
-  { taskId: 'text', workerId: 'text', taskIds: 'text' },
-  (value, from, { orRollback }) => `INSERT ${orRollback}INTO claims (token, worker_id, check_at, running, task_ids)
-    SELECT ${value.taskId}, ${value.workerId}, ${Number.MAX_SAFE_INTEGER}, 1, ${value.taskIds} ${from} WHERE true
-    ON CONFLICT (token) DO UPDATE SET worker_id = excluded.worker_id`,
-);
-export const deleteClaims = statement(
-  'unrecord_claims',
-  (dialect) => `DELETE FROM claims WHERE token ${dialect.oneOf('$1')}`,
-);
-/** Many at once: by itself each would cost SQLite as much as its row. */
-const insertUnfinished = manyStatement(
-  'record_unfinished',
-  {},
-  { taskId: 'text' },
-  (value, from, { orRollback }) =>
-    `INSERT ${orRollback}INTO unfinished (task_id) SELECT ${value.taskId} ${from} WHERE true ON CONFLICT (task_id) DO NOTHING`,
-);
-export const deleteUnfinished = statement(
-  'unrecord_unfinished',
-  (dialect) => `DELETE FROM unfinished WHERE task_id ${dialect.oneOf('$1')}`,
-);
-
 /** Takes tasks out with all that belongs to them. */
 export async function eraseRecorded(tx: SqlTransaction, rows: readonly Recorded[]): Promise<void> {
   if (rows.length === 0) return;
   await erase(createStep(tx, 0), rows);
-  await tx.query(deleteUnfinished, idList(rows.map(({ id }) => id)));
-  await tx.query(deleteClaims, idList(rows.map(({ id }) => id)));
 }
 
 /** Kept as long as the store itself would keep it. */
@@ -130,9 +103,6 @@ export async function endRecorded(tx: SqlTransaction, ended: readonly Ended[]): 
     endTasks,
     ended.map(({ before, to, reason, attempt, version, at }) => [to, reason, attempt, version, at, at, before.id]),
   );
-  const ids = idList(ended.map(({ before }) => before.id));
-  await tx.query(deleteUnfinished, ids);
-  await tx.query(deleteClaims, ids);
 }
 
 /** What there is beside the rows that are written over. */
@@ -183,10 +153,6 @@ export interface PartRows {
   readonly relogged: string[];
   readonly edges: SqlRow[];
   readonly members: SqlRow[];
-  readonly claims: SqlRow[];
-  readonly unclaimed: string[];
-  readonly unfinished: SqlRow[];
-  readonly finished: string[];
 }
 
 export function createPartRows(): PartRows {
@@ -198,10 +164,6 @@ export function createPartRows(): PartRows {
     relogged: [],
     edges: [],
     members: [],
-    claims: [],
-    unclaimed: [],
-    unfinished: [],
-    finished: [],
   };
 }
 
@@ -209,7 +171,6 @@ export function createPartRows(): PartRows {
 export function addRows(rows: PartRows, written: Written, beside: Beside): void {
   const { body, before } = written;
   const { task } = body;
-  const isRunning = task.state === 'running';
   const row = before === null ? null : recordedRow(task);
   const attempts = body.attempts.length === 0 ? noRows : attemptRows(written, beside);
   if (row === null) addFresh(rows.fresh, task);
@@ -219,12 +180,6 @@ export function addRows(rows: PartRows, written: Written, beside: Beside): void 
   // As if they were done: then they go with either end, and are read by the prune alone.
   for (const { taskId, onFailure } of task.dependsOn) rows.edges.push([taskId, task.id, 'done', onFailure]);
   if (task.flowId !== null && before === null) rows.members.push([task.flowId, task.id]);
-  if (isRunning) rows.claims.push([task.id, task.workerId ?? '', idList([task.id])]);
-  else if (before?.state === 'running') rows.unclaimed.push(task.id);
-  const wasUnfinished = before !== null && !isFinished(before.state);
-  if (isFinished(task.state)) {
-    if (wasUnfinished) rows.finished.push(task.id);
-  } else if (!wasUnfinished) rows.unfinished.push([task.id]);
 }
 
 const noRows: readonly SqlRow[] = [];
@@ -265,9 +220,5 @@ export function writeRows(tx: SqlTransaction, rows: PartRows): readonly Promise<
   if (rows.logs.length > 0) sent.push(tx.each(insertLogs, rows.logs));
   if (rows.edges.length > 0) sent.push(tx.each(insertEdges, rows.edges));
   if (rows.members.length > 0) sent.push(tx.each(insertMembers, rows.members));
-  if (rows.unclaimed.length > 0) sent.push(tx.query(deleteClaims, idList(rows.unclaimed)));
-  if (rows.claims.length > 0) sent.push(tx.each(insertClaims, rows.claims));
-  if (rows.finished.length > 0) sent.push(tx.query(deleteUnfinished, idList(rows.finished)));
-  if (rows.unfinished.length > 0) sent.push(tx.many(insertUnfinished, [], rows.unfinished));
   return sent;
 }

@@ -4,6 +4,7 @@ import { fold } from '../../broker/sql/counts.ts';
 import { type SqlDriver, statement } from '../../broker/sql/driver.ts';
 import { idList, type TaskRow, taskColumns, toTask } from '../../broker/sql/rows.ts';
 import { limits } from '../../core/limits.ts';
+import { isFinished, taskStates } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { Recording } from '../recording.ts';
 import { readCursor, turn } from './cursor.ts';
@@ -21,15 +22,22 @@ const recordedBodies = statement<TaskRow>(
   'recorded_bodies',
   (dialect) => `SELECT ${taskColumns} FROM tasks WHERE id ${dialect.oneOf('$1')}`,
 );
-/** Inputs: the last id seen, limit. */
-const unfinishedBodies = statement<TaskRow>(
-  'unfinished_bodies',
-  () => `SELECT ${taskColumns} FROM unfinished JOIN tasks ON id = task_id WHERE task_id > $1 ORDER BY task_id LIMIT $2`,
-);
+/** Inputs: the last id seen, limit. Of each state the next by its index, and the first of all of them. */
+const unfinishedIds = statement<[id: string]>('unfinished_ids', () => {
+  const next = (state: string): string =>
+    `SELECT id FROM (SELECT id FROM tasks WHERE state = '${state}' AND finished_at IS NULL AND id > $1 ORDER BY id LIMIT $2) AS ${state}`;
+  const states = taskStates.filter((state) => !isFinished(state));
+  return `SELECT id FROM (${states.map(next).join(' UNION ALL ')}) AS unfinished ORDER BY id LIMIT $2`;
+});
 
 /** The driver must be open, and migrated, before the first call. */
 export function createSqlRecording(driver: SqlDriver): Recording {
   let batches = 0;
+  const readBodies = async (taskIds: readonly string[]): Promise<readonly (Task | null)[]> => {
+    const rows = await driver.readOne(recordedBodies, idList(taskIds));
+    const found = new Map(rows.map((row): [string, Task] => [row[0], toTask(row)]));
+    return taskIds.map((taskId) => found.get(taskId) ?? null);
+  };
   return {
     cursor: () => readCursor(driver),
     record: async (batch) => {
@@ -43,14 +51,12 @@ export function createSqlRecording(driver: SqlDriver): Recording {
     },
     follow: (from, to, gap) => turn(driver, from, to, gap),
     unfinished: async (after, limit) => {
-      const rows = await driver.readOne(unfinishedBodies, after ?? '', Math.min(limit, limits.batchMax));
-      return rows.map(toTask);
+      const ids = (await driver.readOne(unfinishedIds, after ?? '', Math.min(limit, limits.batchMax))).map(
+        ([id]) => id,
+      );
+      return (await readBodies(ids)).filter((task) => task !== null);
     },
-    tasks: async (taskIds) => {
-      const rows = await driver.readOne(recordedBodies, idList(taskIds));
-      const found = new Map(rows.map((row): [string, Task] => [row[0], toTask(row)]));
-      return taskIds.map((taskId) => found.get(taskId) ?? null);
-    },
+    tasks: readBodies,
     settings: (after, limit) => readSettings(driver, after, limit),
     remove: (taskIds) => removeRecorded(driver, taskIds),
     prune: (limit) => pruneRecord(driver, limit),

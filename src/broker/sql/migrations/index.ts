@@ -14,6 +14,7 @@ import * as finishedNames from './0010_finished_names.ts';
 import * as recorded from './0011_recorded.ts';
 import * as awaitedParents from './0012_awaited_parents.ts';
 import * as plainLists from './0013_plain_lists.ts';
+import * as recordIndexes from './0014_record_indexes.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -36,4 +37,5 @@ export const migrations: readonly Migration[] = [
   recorded,
   awaitedParents,
   plainLists,
+  recordIndexes,
 ];
