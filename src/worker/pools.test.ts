@@ -57,6 +57,13 @@ test('however fast the tasks, no more than one batch is asked for', () => {
   expect(demandOf(pools, at(100, 10_000)).limit).toBe(1_000);
 });
 
+test('where two claims are under way at a time, each may ask for a batch', () => {
+  const pools = createPools(['a'], 10);
+  start(pools.of('a'), 1_000_000);
+  pools.of('a').running = 0;
+  expect(demandOf(pools, at(100, 10_000, true)).limit).toBe(1_000);
+});
+
 test('where claims are made while tasks run, no claim takes more than the other half, but for free slots', () => {
   const pool = createPools(['a'], 10).of('a');
   start(pool, 4_000);

@@ -97,7 +97,9 @@ export class Pool {
   demand({ elapsed, aheadMs, isParallel }: Horizon): number {
     this.#measure(elapsed);
     const capacity = this.slots + Math.min(this.stuck, Math.ceil(this.slots * limits.stuckShareMax));
-    const ahead = Math.min(limits.batchMax, Math.floor(this.#rate * aheadMs));
+    // Each of two claims at a time may be as large as one.
+    const aheadMax = isParallel ? 2 * limits.batchMax : limits.batchMax;
+    const ahead = Math.min(aheadMax, Math.floor(this.#rate * aheadMs));
     const free = capacity - this.running;
     const most = isParallel ? Math.max(free, Math.ceil((capacity + ahead) / 2)) : Infinity;
     return Math.max(0, Math.min(free - this.waiting + ahead, most));
