@@ -26,6 +26,7 @@ const shared = [
   'parents',
   'arrive',
   'accept',
+  'claim-new',
   'worker',
   'schedule',
   'erase',

@@ -9,6 +9,11 @@
 -- `nothingOwn` is three times false as `cmsgpack` packs it, which is not there while a library is loaded.
 local arrivals = { nobody = {}, nothingOwn = '\194\194\194' }
 
+-- `alike` is what the tasks of a call have in common that differ in nothing but their payloads, once they are placed.
+function anew.arrive()
+  arrivals.alike = nil
+end
+
 function arrivals.lettersOf(extra, dependsOn)
   if not extra then return '' end
   local rules, parents = extra[3] and 'l' or '', #dependsOn > 0 and 'd' or ''
@@ -260,6 +265,7 @@ function arrivals.store(batch)
   arrivals.openBatch(batch)
   local state = arrivals.joinAlike(batch)
   if state then
+    arrivals.alike = batch.crowds[1]
     arrivals.insertCrowds(batch)
     return string.rep(string.sub(state, 1, 1), #batch.ids), {}
   end

@@ -16,9 +16,12 @@ return function()
   if refusal then return refusal end
   local request = standing.first(letters)
   if request then
-    -- The claim looks for tasks where these have just been put.
-    writeTasks()
-    local ids, leaseUntil = claim(request)
+    local ids, leaseUntil = claimNew(request)
+    if not ids then
+      -- The claim looks for tasks where these have just been put.
+      writeTasks()
+      ids, leaseUntil = claim(request)
+    end
     write()
     tellWaiter(request, ids, leaseUntil, #letters)
   else

@@ -149,6 +149,15 @@ local function recordTurns(ids, crowds)
   end
 end
 
+-- What a claim gave: by worker too, so that the tasks of a dead one are found, one member a batch, gone when all of it is settled.
+local function keepClaim(ids, request)
+  local worker = redis.sha1hex(request.workerId)
+  set(members, 'worker:' .. worker, request.token, true)
+  set(puts, 'claims', request.token, worker .. ' ' .. table.concat(ids, ' '))
+  set(scores, 'leases', request.token, now + request.leaseMs)
+  add('openClaims', request.token, #ids)
+end
+
 -- Answers the ids of the tasks that are leased to the request, and the end of their leases when these are new.
 local function claim(request)
   local before = claimedBefore(request.token)
@@ -160,13 +169,6 @@ local function claim(request)
     lease(crowd.ids, crowd.task, request)
   end
   recordTurns(ids, crowds)
-  if #ids > 0 then
-    -- By worker too, so that the tasks of a dead one are found: one member a batch, gone when all of it is settled.
-    local worker = redis.sha1hex(request.workerId)
-    set(members, 'worker:' .. worker, request.token, true)
-    set(puts, 'claims', request.token, worker .. ' ' .. table.concat(ids, ' '))
-    set(scores, 'leases', request.token, now + request.leaseMs)
-    add('openClaims', request.token, #ids)
-  end
+  if #ids > 0 then keepClaim(ids, request) end
   return ids, now + request.leaseMs
 end
