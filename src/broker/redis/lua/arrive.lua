@@ -79,16 +79,21 @@ function arrivals.insert(batch, i, form, dueAt, dependsOn)
   return task[STATE]
 end
 
--- Nothing but its own differs in such a task from its neighbours: no parents, no flow, nobody that waits for it, not in the place of another. It is stored with the
--- others of its crowd; whoever asks for it before reads its row. Answers its state.
-function arrivals.joinCrowd(batch, i, form)
-  local letters = arrivals.lettersOf(batch.extras[i], arrivals.nobody)
+function arrivals.crowdOf(batch, form, letters)
   local crowd = form.crowds[letters]
   if not crowd then
     crowd = arrivals.make(form, form.dueAt, letters)
-    crowd.form, crowd.ids, crowd.rows = form, {}, {}
+    crowd.form, crowd.ids, crowd.rows, crowd.rules = form, {}, {}, {}
+    crowd.letter = string.sub(crowd.task[STATE], 1, 1)
     form.crowds[letters], batch.crowds[#batch.crowds + 1] = crowd, crowd
   end
+  return crowd
+end
+
+-- Nothing but its own differs in such a task from its neighbours: no parents, no flow, nobody that waits for it, not in the place of another. It is stored with the
+-- others of its crowd; whoever asks for it before reads its row. Answers its state.
+function arrivals.joinCrowd(batch, i, form)
+  local crowd = arrivals.crowdOf(batch, form, arrivals.lettersOf(batch.extras[i], arrivals.nobody))
   local n = #crowd.ids + 1
   crowd.ids[n], crowd.rows[n] = batch.ids[i], arrivals.storeRow(batch, i, crowd)
   return crowd.task[STATE]
@@ -111,14 +116,52 @@ function arrivals.joinAlike(batch)
     local row = start .. payloads[offset + i]
     rows[id], list[i] = row, row
   end
-  crowd.form, crowd.ids, crowd.rows = form, ids, list
+  crowd.form, crowd.ids, crowd.rows, crowd.rules = form, ids, list, arrivals.nobody
   batch.crowds[1] = crowd
   return crowd.task[STATE]
+end
+
+-- Whether each task is new, its key free, and none has to do with another.
+function arrivals.areApart(batch)
+  if batch.isLinked or batch.skips or next(batch.awaited) or next(rows) then return false end
+  local ids, extras, seen, keys = batch.ids, batch.extras, {}, {}
+  for i = 1, #ids do
+    local id, key = ids[i], extras[i] and extras[i][2]
+    if seen[id] or (key and (keys[key] or holderOf(key))) then return false end
+    seen[id] = true
+    if key then keys[key] = true end
+  end
+  return true
+end
+
+-- Stores such tasks crowd by crowd; answers their letters.
+function arrivals.joinApart(batch)
+  local ids, extras, formOf, forms, offset, payloads = batch.ids, batch.extras, batch.formOf, batch.forms, batch.offset, ARGV
+  local letters, pack = {}, cmsgpack.pack
+  for i = 1, #ids do
+    local id, extra, form = ids[i], extras[i], forms[tonumber(formOf[i] or 1)]
+    local crowd = arrivals.crowdOf(batch, form, arrivals.lettersOf(extra, arrivals.nobody))
+    local list, own = crowd.ids, arrivals.nothingOwn
+    local n = #list + 1
+    if extra then
+      local key, rules, group = extra[2], extra[3], extra[8]
+      own, ownKeys[id], ownGroups[id] = pack(key, group, extra[4]), key, group
+      if key then holdFreeKey(key, id) end
+      if rules then
+        crowd.rules[n] = rules
+        if rules ~= crowd.rules[1] then crowd.hasManyRules = true end
+      end
+    end
+    local row = crowd.start .. own .. payloads[offset + i]
+    list[n], crowd.rows[n], rows[id], letters[i] = id, row, row, crowd.letter
+  end
+  return table.concat(letters)
 end
 
 function arrivals.insertCrowds(batch)
   for _, crowd in ipairs(batch.crowds) do
     set(puts, 'tasks', crowd.ids, crowd.rows)
+    if crowd.rules[1] then set(puts, 'rules', crowd.ids, crowd.hasManyRules and crowd.rules or crowd.rules[1]) end
     add('shapeUses', crowd.form.shape, #crowd.ids)
     place(crowd.ids, crowd.task)
     record('enqueue', crowd.ids, crowd.task, false, crowd.task[STATE])
@@ -236,9 +279,12 @@ function arrivals.openBatch(batch)
   batch.crowds, batch.awaited = {}, {}
   for _, extra in pairs(batch.extras) do
     if extra[2] then keys[#keys + 1] = extra[2] end
-    for _, list in ipairs({ extra[5] or {}, extra[6] or {} }) do
-      for _, dependency in ipairs(list) do
-        others[#others + 1] = dependency[1]
+    if extra[5] or extra[6] or extra[7] then
+      batch.isLinked = true
+      for _, list in ipairs({ extra[5] or {}, extra[6] or {} }) do
+        for _, dependency in ipairs(list) do
+          others[#others + 1] = dependency[1]
+        end
       end
     end
   end
@@ -268,6 +314,11 @@ function arrivals.store(batch)
     arrivals.alike = batch.crowds[1]
     arrivals.insertCrowds(batch)
     return string.rep(string.sub(state, 1, 1), #batch.ids), {}
+  end
+  if arrivals.areApart(batch) then
+    local all = arrivals.joinApart(batch)
+    arrivals.insertCrowds(batch)
+    return all, {}
   end
   local letters, others, standsFor, holders, gains = {}, {}, {}, {}, {}
   for i, id in ipairs(batch.ids) do

@@ -76,17 +76,30 @@ end
 
 -- Tasks of a group stand in a line of theirs; `order` false takes them out of it.
 local function moveInLines(ids, queue, order)
-  local counts, names = {}, {}
+  local lists, names, known = {}, {}, ownGroups
   -- As Redis would write it, but once.
-  if order then order = string.format('%.17g', order) end
-  for _, id in ipairs(ids) do
-    local group = groupOf(id)
-    set(scores, lineKey(queue, group), id, order)
-    if not counts[group] then names[#names + 1] = group end
-    counts[group] = (counts[group] or 0) + 1
+  if order then order = string.format('%d', order) end
+  for i = 1, #ids do
+    local id = ids[i]
+    local group = known[id]
+    if group == nil then group = groupOf(id) end
+    local list = lists[group]
+    if list then
+      list[#list + 1] = id
+    else
+      names[#names + 1], lists[group] = group, { id }
+    end
   end
   for _, group in ipairs(names) do
-    if order then turns.join(queue, group, counts[group]) else turns.left(queue, group, counts[group]) end
+    local list = lists[group]
+    local key, n = lineKey(queue, group), #list
+    local line = scores[key]
+    if not line then
+      line = {}
+      scores[key] = line
+    end
+    line[n == 1 and list[1] or list] = order
+    if order then turns.join(queue, group, n) else turns.left(queue, group, n) end
   end
 end
 
@@ -198,12 +211,15 @@ local function signals()
   return { work, dueInMs, edges.isOverdue and 1 or 0, edges.finished, teller and 1 or 0 }
 end
 
--- Who has the key: { id, until }, `until` false for an unfinished holder; false when nobody. The time may be over.
+-- Who has the key: { id, until }, `until` false for an unfinished holder; false when nobody. The time may be over. Packed until it is asked for.
 local function keyOf(key)
   local held = keysHeld[key]
   if held == nil then
-    local text = call('HGET', prefix .. 'keys', key)
-    held = text and cmsgpack.unpack(text) or false
+    held = call('HGET', prefix .. 'keys', key)
+    keysHeld[key] = held
+  end
+  if type(held) == 'string' then
+    held = cmsgpack.unpack(held)
     keysHeld[key] = held
   end
   return held
@@ -216,7 +232,7 @@ local function loadKeys(keys)
   end
   if #missing == 0 then return end
   for i, text in ipairs(call('HMGET', prefix .. 'keys', unpack(missing))) do
-    keysHeld[missing[i]] = text and cmsgpack.unpack(text) or false
+    keysHeld[missing[i]] = text
   end
 end
 
@@ -230,6 +246,13 @@ local function holdKey(key, id, untilAt)
   keysHeld[key] = { id, untilAt }
   set(puts, 'keys', key, cmsgpack.pack(keysHeld[key]))
   standForPrune(key, before, untilAt)
+end
+
+-- For keys that nobody has, by a task that is new. As `cmsgpack` packs the two.
+local function holdFreeKey(key, id)
+  local held = #id == ID_LENGTH and '\146\186' .. id .. '\194' or cmsgpack.pack({ id, false })
+  keysHeld[key] = held
+  set(puts, 'keys', key, held)
 end
 
 -- Lets go of the task's key when the task is its holder.

@@ -34,8 +34,16 @@ local function loadRules(ids)
   end
 end
 
--- Counts tasks that come to a line, or leave it, by the rules that they have by then.
+-- Counts tasks that come to a line, or leave it, by the rules that they have by then. Those of a crowd may come with it.
 local function countRules(key, who, delta)
+  local own = type(who) == 'table' and puts.rules and puts.rules[who]
+  if type(own) == 'string' then return add(key .. ':rules', own, delta * #who) end
+  if own then
+    for i = 1, #own do
+      add(key .. ':rules', own[i], delta)
+    end
+    return
+  end
   local ids, new, unknown, counts = idsOf(who), puts.rules or {}, {}, {}
   for _, id in ipairs(ids) do
     if not new[id] and not rulesOf[id] then unknown[#unknown + 1] = id end

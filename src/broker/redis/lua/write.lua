@@ -6,42 +6,56 @@ local eventOrder = {
   'update', 'retry', 'remove', 'prune', 'configure', 'control', 'fire',
 }
 
--- Puts what a crowd has in common, or what each of it has, behind `values`: `at` is the place of the field in each pair.
-local function spread(values, ids, value, at)
-  local field, other = #values + at, #values + 3 - at
-  if type(value) == 'table' then
-    for i = 1, #ids do
-      values[field], values[other], field, other = ids[i], value[i], field + 2, other + 2
+-- As Redis would write a number, but once.
+local function numberText(value)
+  return string.format(value % 1 == 0 and '%d' or '%.17g', value)
+end
+
+-- Puts what a crowd has in common, or what each of it has, behind the `n` first of `values`: pairs of a field and its value, or the other
+-- way round. Answers how many there are then. They are put in their order: a table that is filled otherwise grows by detours.
+local function spread(values, n, ids, value, isFieldFirst)
+  local own = type(value) == 'table' and value
+  if type(value) == 'number' then value = numberText(value) end
+  for i = 1, #ids do
+    if own then value = own[i] end
+    if isFieldFirst then
+      values[n + 1], values[n + 2] = ids[i], value
+    else
+      values[n + 1], values[n + 2] = value, ids[i]
     end
+    n = n + 2
+  end
+  return n
+end
+
+local function addLost(lost, who)
+  if type(who) ~= 'table' then
+    lost[#lost + 1] = who
     return
   end
-  -- As Redis would write it, but once.
-  if type(value) == 'number' then value = string.format('%.17g', value) end
-  for i = 1, #ids do
-    values[field], values[other], field, other = ids[i], value, field + 2, other + 2
+  local m = #lost
+  for i = 1, #who do
+    lost[m + i] = who[i]
   end
 end
 
--- One command for what is there, then one for what is gone. `at` is the place of the field in each pair that the command wants.
-local function writeAll(tables, there, gone, at)
+-- One command for what is there, then one for what is gone. What comes first in each pair that the command wants is said by `isFieldFirst`.
+local function writeAll(tables, there, gone, isFieldFirst)
+  local typeOf = type
   for name, fields in pairs(tables) do
-    local values, lost = {}, {}
+    local values, lost, n = {}, {}, 0
     for who, value in pairs(fields) do
-      local isCrowd, n = type(who) == 'table', #values
-      if value and isCrowd then
-        spread(values, who, value, at)
-      elseif value then
-        values[n + at], values[n + 3 - at] = who, value
-      elseif isCrowd then
-        local m = #lost
-        for i = 1, #who do
-          lost[m + i] = who[i]
-        end
+      if not value then
+        addLost(lost, who)
+      elseif typeOf(who) == 'table' then
+        n = spread(values, n, who, value, isFieldFirst)
+      elseif isFieldFirst then
+        values[n + 1], values[n + 2], n = who, value, n + 2
       else
-        lost[#lost + 1] = who
+        values[n + 1], values[n + 2], n = value, who, n + 2
       end
     end
-    if #values > 0 then variadic(there, name, values) end
+    if n > 0 then variadic(there, name, values) end
     if #lost > 0 then variadic(gone, name, lost) end
   end
 end
@@ -125,8 +139,8 @@ local function writeTasks()
   for who, task in pairs(dirty) do
     set(puts, 'heads', who, headOf(who, task))
   end
-  writeAll(puts, 'HSET', 'HDEL', 1)
-  writeAll(scores, 'ZADD', 'ZREM', 2)
+  writeAll(puts, 'HSET', 'HDEL', true)
+  writeAll(scores, 'ZADD', 'ZREM', false)
   writeMembers()
   for name, texts in pairs(pushes) do
     variadic('RPUSH', name, texts)
