@@ -58,11 +58,14 @@ function onSqlite(
     throw taskFlowError('NOT_SUPPORTED', { what: 'A record in the memory of one process' }, { hint });
   }
   const file = isAbsolute(path) ? path : resolve(folder, path);
-  const driver = createSqliteDriver({ file, clock, chance, now: clock.now });
+  const driver = createSqliteDriver({ file, clock, chance, now: clock.now, pageBytes });
   const open = () => openMigrated(driver, chance, namespace);
   const record = createLateRecord({ driver, open, close: driver.close, isOutage: isSqliteOutage });
   return { ...record, join: createSqliteJoin({ file, now: clock.now }) };
 }
+
+/** A record is written in batches, at its ends: larger pages have fewer of those, and rows that grow move less. */
+const pageBytes = 16_384;
 
 /** Its tasks would stand still for ever: nobody looks at the tasks of a record. Throws RECORD_IS_LIVE. */
 async function refuseLive(driver: SqlDriver): Promise<void> {

@@ -44,8 +44,8 @@ export const sqliteDialect: Dialect = {
 /** How long a call may stand still for another writer; beyond it the waiting is asynchronous. */
 const busyMs = 20;
 
-/** Pages of the log after which a commit copies them into the file: 8 MiB keeps recovery short and checkpoints rare. */
-const checkpointPages = 2_000;
+/** Bytes of the log after which a commit copies them into the file: keeps recovery short and checkpoints rare. */
+const checkpointBytes = 8_192_000;
 
 export interface Connection {
   readonly tx: SqlTransaction;
@@ -63,8 +63,11 @@ export interface Connection {
   close(): void;
 }
 
-/** Opens the file, or a private database in memory for `:memory:`. Throws errors of `node:sqlite`. */
-export function openConnection(file: string, wallMs: () => number): Connection {
+/**
+ * Opens the file, or a private database in memory for `:memory:`. `pageBytes` is for a file that is not there yet. Throws errors of
+ * `node:sqlite`.
+ */
+export function openConnection(file: string, wallMs: () => number, pageBytes?: number): Connection {
   const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
   const prepare = (text: string): StatementSync => {
     const prepared = database.prepare(text);
@@ -74,7 +77,7 @@ export function openConnection(file: string, wallMs: () => number): Connection {
   const pragma = (text: string): SqlValue =>
     Object.values(database.prepare(`PRAGMA ${text}`).get() ?? {})[0] as SqlValue;
   try {
-    configure(file, pragma);
+    configure(file, pragma, pageBytes);
   } catch (error) {
     database.close();
     throw error;
@@ -136,14 +139,15 @@ export function findDamage(file: string): string | null {
 }
 
 /** busy_timeout first: the others may have to wait for a lock. A setting that does not hold is a lie about durability. */
-function configure(file: string, pragma: (text: string) => SqlValue): void {
+function configure(file: string, pragma: (text: string) => SqlValue, pageBytes?: number): void {
   pragma(`busy_timeout = ${busyMs}`);
+  if (pageBytes !== undefined) pragma(`page_size = ${pageBytes}`);
   const isFile = file !== ':memory:';
   const wanted: readonly (readonly [name: string, value: SqlValue])[] = [
     ['journal_mode', isFile ? 'wal' : 'memory'],
     ['synchronous', 2],
     ['foreign_keys', 1],
-    ['wal_autocheckpoint', checkpointPages],
+    ['wal_autocheckpoint', Math.floor(checkpointBytes / Number(pragma('page_size')))],
   ];
   for (const [name, value] of wanted) {
     pragma(`${name} = ${value}`);

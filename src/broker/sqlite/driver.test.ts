@@ -127,3 +127,16 @@ test('the database of another program is left as it is', async () => {
   expect(other.prepare('SELECT name FROM sqlite_schema').all()).toEqual([{ name: 'tasks' }]);
   other.close();
 });
+
+test('a new file gets the pages that are asked for, and keeps them', async () => {
+  const file = join(folder, 'store.db');
+  for (const pageBytes of [16_384, 4_096]) {
+    const driver = createSqliteDriver({ file, now: Date.now, clock: systemClock, chance: systemChance, pageBytes });
+    await driver.open();
+    await driver.transaction((tx) => tx.execute('CREATE TABLE IF NOT EXISTS t (a text)'));
+    driver.close();
+    const database = new DatabaseSync(file);
+    expect(database.prepare('PRAGMA page_size').get()).toEqual({ page_size: 16_384 });
+    database.close();
+  }
+});

@@ -18,6 +18,8 @@ export interface SqliteDriverOptions {
   readonly now: () => number;
   readonly clock: Clock;
   readonly chance: Chance;
+  /** Of the pages of a file that is not there yet. */
+  readonly pageBytes?: number;
   /** How long a call waits for another process's lock before STORE_LOCKED. */
   readonly lockedAfterMs?: number;
 }
@@ -208,8 +210,10 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
         const log = isFile ? sizeOf(`${file}-wal`) : 0;
         if (log > 0 && sizeOf(file) > 0 && sizeOf(file) <= checkedBytesMax)
           await patiently(() => checkFile(file), patience());
-        writer = await patiently(() => openConnection(file, options.now), patience());
-        reader = isFile ? await patiently(() => openConnection(file, options.now), patience()) : writer;
+        writer = await patiently(() => openConnection(file, options.now, options.pageBytes), patience());
+        reader = isFile
+          ? await patiently(() => openConnection(file, options.now, options.pageBytes), patience())
+          : writer;
         identity = isFile ? identityOf(file) : null;
       } catch (error) {
         close();
