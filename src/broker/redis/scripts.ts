@@ -134,7 +134,7 @@ export function loadScripts(outboxLimits: OutboxLimits = limits): Scripts {
 }
 
 function assemble(settings: string): Scripts {
-  const { text, numbers } = inline(shared.map(readLua).join('\n'), new Map());
+  const { text, numbers } = inline(writeOutFresh(shared.map(readLua).join('\n')), new Map());
   const base = `local limits = { ${settings} }\n${text}`;
   const read = operations.map((name) => [name, readOperation(name, numbers)] as const);
   const all = [base, registering, ...read.map(([name, operation]) => register(name, operation))].join('\n');
@@ -203,6 +203,21 @@ function luaName(operation: ScriptName): string {
 
 function digest(text: string): string {
   return createHash('sha1').update(text).digest('hex');
+}
+
+const freshLine = /^( *)(\S.*?) = (fresh\(.*)$/gm;
+
+/** Of a line `a, b = fresh(a), nil`: the tables that are empty stay. */
+function writeOutFresh(text: string): string {
+  return text.replace(freshLine, (_line, indent: string, names: string, values: string) => {
+    const list = values.split(', ');
+    const parts = names
+      .split(', ')
+      .map((name, place) =>
+        list[place] === 'nil' ? `${name} = nil` : `if not ${name} or next(${name}) then ${name} = {} end`,
+      );
+    return `${indent}${parts.join(' ')}`;
+  });
 }
 
 const numberedNames = /^local ([A-Z][A-Z_]*(?:, [A-Z][A-Z_]*)*) = (\d+(?:, \d+)*)$/gm;

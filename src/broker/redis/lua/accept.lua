@@ -3,11 +3,26 @@
 -- ARGV[2] forms, ARGV[3] ids, see idList, ARGV[4] the form of each, or nothing when there is one, ARGV[5] extras, ARGV[6 …] payloads: see arrive.lua
 -- Answers the letters and the others of arrive.lua, or what the call answers in their place.
 
+local formsRead, formsReadCount = {}, 0
+
+function anew.accept()
+  if formsReadCount > TEXTS_KEPT then formsRead, formsReadCount = {}, 0 end
+end
+
+local function readForms(text)
+  local forms = formsRead[text]
+  if not forms then
+    forms = cjson.decode(text)
+    formsRead[text], formsReadCount = forms, formsReadCount + 1
+  end
+  return forms
+end
+
 local function accept()
   local full = outboxIsFull()
   if full then return nil, nil, full end
-  local batch = { forms = cjson.decode(ARGV[2]), ids = idList(ARGV[3]), formOf = words(ARGV[4]), extras = {}, offset = 5, unknown = 'refuse' }
-  for _, extra in ipairs(cjson.decode(ARGV[5])) do
+  local batch = { forms = readForms(ARGV[2]), ids = idList(ARGV[3]), formOf = words(ARGV[4]), extras = {}, offset = 5, unknown = 'refuse' }
+  for _, extra in ipairs(ARGV[5] == '[]' and arrivals.nobody or cjson.decode(ARGV[5])) do
     batch.extras[extra[1]] = extra
   end
   local letters, others, refusal = arrivals.store(batch)

@@ -289,7 +289,7 @@ function arrivals.openBatch(batch)
     end
   end
   for _, form in ipairs(batch.forms) do
-    form.fields, form.crowds = cjson.decode(form[1]), {}
+    form.fields, form.crowds, form.shape = readShape(form[1]), {}, nil
     form.dueAt = form[3] and math.max(form[3], now) or now + form[2]
   end
   loadKeys(keys)

@@ -33,8 +33,12 @@ local function openLines(request)
       lines[#lines + 1] = turns.roundOf(queue.name) and groups.open(queue) or openLine(queue, queueKey(queue.name), queue.limit)
     end
   end
-  lookFor.orders, lookFor.rules = #lines > 1, call('EXISTS', prefix .. 'rules') == 1
-  lookFor.deadlines, lookFor.cursors = call('EXISTS', prefix .. 'deadlines') == 1, call('EXISTS', prefix .. 'cursors') == 1
+  lookFor.orders, lookFor.rules, lookFor.deadlines, lookFor.cursors = #lines > 1, false, false, false
+  -- Mostly there is none of them, which is one question.
+  if call('EXISTS', prefix .. 'rules', prefix .. 'deadlines', prefix .. 'cursors') > 0 then
+    lookFor.rules, lookFor.deadlines = call('EXISTS', prefix .. 'rules') == 1, call('EXISTS', prefix .. 'deadlines') == 1
+    lookFor.cursors = call('EXISTS', prefix .. 'cursors') == 1
+  end
   -- All demanded queues together look at so many tasks behind full limits, each its share: one script holds up everybody.
   for _, line in ipairs(lines) do
     line.spare = math.ceil(limits.claimScanMax * limits.claimReadsMax / #lines)
