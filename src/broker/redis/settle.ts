@@ -51,7 +51,14 @@ function argumentsOf(settlements: readonly Settlement[], next: string, arrivals:
   }
   const [formList, formOfEach] = forms.args();
   const [spawned, payloads] = spawnArguments(settlements, arrivals);
-  return [formList, idText(ids), formOfEach, JSON.stringify(extras), next, spawned, ...results, ...payloads];
+  const told = [formList, idText(ids), formOfEach, JSON.stringify(extras), next, spawned];
+  return [...told, ...resultArguments(results), ...payloads];
+}
+
+/** Mostly nothing, or the same of all: then it goes once. */
+function resultArguments(results: readonly string[]): readonly string[] {
+  const [first = ''] = results;
+  return results.every((result) => result === first) ? ['1', first] : ['', ...results];
 }
 
 /** What is spawned, and with which settlement each of it stands or falls. */

@@ -40,7 +40,7 @@ end
 
 return function()
   local ids, large = fitting(words(ARGV[2]))
-  local known, left, place = describe(ids, nil, large), {}, 0
+  local known, left, place = describe(ids, large), {}, 0
   for _, id in ipairs(ids) do
     local task = tasks[id]
     if task then

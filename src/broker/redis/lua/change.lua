@@ -1,9 +1,10 @@
 -- How a task changes: out of the place where it is found and counted, and into the next one, with its event.
 
-local keysHeld, counted, dueBefore
+-- `cuts` says of lines how many of their first tasks leave them in this call: all at once, by their ranks.
+local keysHeld, counted, dueBefore, cuts
 
 function anew.change()
-  keysHeld, counted, dueBefore = fresh(keysHeld), fresh(counted), fresh(dueBefore)
+  cuts, keysHeld, counted, dueBefore = fresh(cuts), fresh(keysHeld), fresh(counted), fresh(dueBefore)
 end
 
 -- One number for the order of claims: priority, then age; of equals, Redis puts the smaller id first. The largest due time
@@ -60,18 +61,11 @@ local function record(kind, who, task, from, to)
     not last or last[1] ~= name or last[2] ~= queue or last[3] ~= version
     or last[4] ~= from or last[5] ~= to or last[6] ~= reason or last[7] ~= attempt
   then
-    last = { name, queue, version, from, to, reason, attempt, {} }
+    last = { name, queue, version, from, to, reason, attempt, {}, 0 }
     groups[#groups + 1] = last
   end
-  local ids = last[8]
-  if type(who) == 'string' then
-    ids[#ids + 1] = who
-    return
-  end
-  local n = #ids
-  for i = 1, #who do
-    ids[n + i] = who[i]
-  end
+  local texts = last[8]
+  texts[#texts + 1], last[9] = type(who) == 'table' and textOfIds(who) or who, last[9] + sizeOf(who)
 end
 
 -- Tasks of a group stand in a line of theirs; `order` false takes them out of it.
@@ -118,7 +112,10 @@ end
 local function leaveLine(who, task)
   local queue = shapes[task[SHAPE]][QUEUE]
   if has(task, 'l') then countRules(queueKey(queue), who, -1) end
-  if not has(task, 'g') then return set(scores, queueKey(queue), who, false) end
+  if not has(task, 'g') then
+    if not cuts[queueKey(queue)] then set(scores, queueKey(queue), who, false) end
+    return
+  end
   set(scores, queueKey(queue) .. ':grouped', who, false)
   moveInLines(idsOf(who), queue, false)
 end
@@ -139,6 +136,7 @@ local LINE_SIZE = 100
 local function standToLeave(who, task)
   local at = leavesAt(task)
   if type(who) == 'string' then return set(scores, 'finished', who, at) end
+  if #who <= LINE_SIZE then return set(scores, 'finished', textOfIds(who), at) end
   for from = 1, #who, LINE_SIZE do
     set(scores, 'finished', table.concat(who, ' ', from, math.min(from + LINE_SIZE - 1, #who)), at)
   end

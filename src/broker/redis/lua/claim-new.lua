@@ -27,5 +27,5 @@ local function claimNew(request)
   -- Nothing to take out, since nothing was put there.
   scores[queueKey(queue)][ids] = nil
   keepClaim(ids, request)
-  return ids, now + request.leaseMs
+  return { ids = ids, crowds = { { task = task, ids = ids } }, rows = alike.rows, leaseUntil = now + request.leaseMs }
 end

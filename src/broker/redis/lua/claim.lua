@@ -5,7 +5,7 @@
 -- Answers now, and if there are any, the tasks, see describe, and their parents, see parents.lua.
 
 return function()
-  local ids, leaseUntil = claim(cjson.decode(ARGV[2]))
+  local claimed = claim(cjson.decode(ARGV[2]))
   write()
-  return answerOf(ids, leaseUntil)
+  return answerOf(claimed)
 end

@@ -5,10 +5,10 @@
 -- Answers the letters and the others of arrive.lua, the signals, and nothing; or "refused" and why.
 
 -- Whoever hears of it reads what a claim answers. When all was taken, nobody else has to look.
-local function tellWaiter(request, ids, leaseUntil, count)
-  if #ids == 0 then return end
-  if leaseUntil and #ids == count then work[1] = nil end
-  redis.pcall('SPUBLISH', standing.channelOf(request), cmsgpack.pack(request.token, answerOf(ids, leaseUntil)))
+local function tellWaiter(request, claimed, count)
+  if #claimed.ids == 0 then return end
+  if not claimed.isRepeated and #claimed.ids == count then work[1] = nil end
+  redis.pcall('SPUBLISH', standing.channelOf(request), cmsgpack.pack(request.token, answerOf(claimed)))
 end
 
 return function()
@@ -16,14 +16,14 @@ return function()
   if refusal then return refusal end
   local request = standing.first(letters)
   if request then
-    local ids, leaseUntil = claimNew(request)
-    if not ids then
+    local claimed = claimNew(request)
+    if not claimed then
       -- The claim looks for tasks where these have just been put.
       writeTasks()
-      ids, leaseUntil = claim(request)
+      claimed = claim(request)
     end
     write()
-    tellWaiter(request, ids, leaseUntil, #letters)
+    tellWaiter(request, claimed, #letters)
   else
     write()
   end

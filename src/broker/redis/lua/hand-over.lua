@@ -9,7 +9,7 @@ return function()
   if refusal then return refusal end
   -- The claim looks for tasks where these have just been put.
   writeTasks()
-  local ids, leaseUntil = claim(cjson.decode(ARGV[#ARGV]))
+  local claimed = claim(cjson.decode(ARGV[#ARGV]))
   write()
-  return { letters, others, signals(), answerOf(ids, leaseUntil), leaseUntil and 0 or 1 }
+  return { letters, others, signals(), answerOf(claimed), claimed.isRepeated and 1 or 0 }
 end

@@ -19,7 +19,7 @@ end
 local function openLine(queue, key, page, group)
   return {
     queue = queue, group = group, key = prefix .. key, unread = queue.left, rank = 0, ids = nothing, orders = nothing, at = 1,
-    page = page, spare = 0, isDone = false, isLooking = false, hasMore = false, last = nil, entry = nil, cursor = nil,
+    page = page, taken = 0, spare = 0, isDone = false, isLooking = false, hasMore = false, last = nil, entry = nil, cursor = nil,
   }
 end
 

@@ -9,7 +9,7 @@ return function()
   local needed = {
     'DEL', 'EXISTS', 'HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HMGET', 'HRANDFIELD', 'HSET', 'HSETNX', 'HSTRLEN', 'HVALS',
     'LRANGE', 'RPUSH', 'SADD', 'SCARD', 'SISMEMBER', 'SMEMBERS', 'SREM', 'TIME', 'UNLINK', 'XADD', 'XRANGE', 'XTRIM', 'ZADD', 'ZCARD',
-    'ZCOUNT', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM', 'ZSCORE', 'SPUBLISH',
+    'ZCOUNT', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE', 'ZRANK', 'ZREM', 'ZREMRANGEBYRANK', 'ZSCORE', 'SPUBLISH',
   }
   local forbidden, key = {}, prefix .. 'store'
   for _, command in ipairs(needed) do

@@ -45,6 +45,7 @@ local puts, scores, members, sums, pushes, gone
 local tasks, dirty, rows, packed, owns, ownKeys, ownGroups
 -- Results that stand in heads, by task, and by the crowds that got theirs in this call.
 local results, crowdResults
+local idTexts
 local shapes, shapeTexts
 -- By kind: groups of { what the items share …, their ids }.
 local events
@@ -61,7 +62,7 @@ function anew.prelude()
   puts, scores, members, sums = fresh(puts), fresh(scores), fresh(members), fresh(sums)
   pushes, gone, events, work, hasWork, firstDueAt = fresh(pushes), fresh(gone), fresh(events), fresh(work), fresh(hasWork), nil
   tasks, dirty, rows, packed = fresh(tasks), fresh(dirty), fresh(rows), fresh(packed)
-  results, crowdResults = fresh(results), fresh(crowdResults)
+  results, crowdResults, idTexts = fresh(results), fresh(crowdResults), fresh(idTexts)
   owns, ownKeys, ownGroups, shapes, shapeTexts = fresh(owns), fresh(ownKeys), fresh(ownGroups), fresh(shapes), fresh(shapeTexts)
 end
 
@@ -90,6 +91,16 @@ local function variadic(command, name, values)
   for from = 1, #values, 4000 do
     call(command, prefix .. name, unpack(values, from, math.min(from + 3999, #values)))
   end
+end
+
+-- Ids with spaces between, put together once for each list.
+local function textOfIds(ids)
+  local text = idTexts[ids]
+  if not text then
+    text = table.concat(ids, ' ')
+    idTexts[ids] = text
+  end
+  return text
 end
 
 local function idsOf(who)
@@ -261,9 +272,13 @@ end
 
 -- Heads of these tasks, false for none: of those the rows are there.
 local function readHeads(ids, withRows)
-  local headless, heads = {}, #ids > 0 and call('HMGET', prefix .. 'heads', unpack(ids)) or {}
-  for i, id in ipairs(ids) do
-    if withRows or not heads[i] then headless[#headless + 1] = id end
+  local heads, headless = #ids > 0 and call('HMGET', prefix .. 'heads', unpack(ids)) or {}, {}
+  if withRows then
+    readRows(ids)
+    return heads
+  end
+  for i = 1, #ids do
+    if not heads[i] then headless[#headless + 1] = ids[i] end
   end
   readRows(headless)
   return heads
@@ -296,36 +311,64 @@ local function keepOwn(id, text, isHead, before)
   end
 end
 
--- Reads tasks as they are stored and answers those that are known as crowds { task, ids, places }, in the order in which these begin.
--- Each is in a crowd with its like, but not with those of another bit; false leaves one out. Without bits all are of one.
-local function crowdsOf(ids, bits, withRows)
-  local crowds, likes, shapeIds, heads = {}, {}, {}, readHeads(ids, withRows)
+-- A crowd that is not all of the ids any more, but those before a place.
+local function limitCrowd(crowd, ids, before)
+  crowd.ids, crowd.places = { unpack(ids, 1, before - 1) }, {}
+  for place = 1, before - 1 do
+    crowd.places[place] = place
+  end
+end
+
+-- Answers tasks as crowds { task, ids, places }, in the order in which these begin. Each is in a crowd with its like, but not with those of another
+-- bit; false leaves one out. Without bits all are of one. A crowd of all has the same list of ids and no places. `isTwice` says whether a task
+-- was named twice. Of each there is a head, or its row in `found`, or nothing.
+local function gather(ids, bits, heads, found)
+  local crowds, likes, shapeIds, isWhole = {}, {}, {}, true
   -- Neighbours are mostly alike: then the start of a text says it, and that of a head is often all of it.
   local crowd, crowdBit, start, length, whole
   local part = string.sub
   for i = 1, #ids do
-    local id, head, bit = ids[i], heads[i], not bits and 1 or bits[i]
-    local text = head or rows[id]
+    local id, head, bit = ids[i], heads[i], not bits or bits[i]
+    local text = head or found[i] or false
     if text and bit then
+      if tasks[id] then crowds.isTwice = true end
       if bit ~= crowdBit or (text ~= whole and part(text, 1, length) ~= start) then
         local common, before = commonOf(text)
         local alike = likes[bit] or {}
+        if isWhole and crowd and crowd ~= alike[common] then
+          limitCrowd(crowd, ids, i)
+          isWhole = false
+        end
         crowd, crowdBit, start, length = alike[common], bit, part(text, 1, before), before
         if not crowd then
-          crowd = { task = taskOf(common, head), ids = {}, places = {} }
+          crowd = { task = taskOf(common, head), ids = not isWhole and {} or ids, places = not isWhole and {} or nil }
           crowd.hasOwn = hasOwn(crowd.task)
           shapeIds[#shapeIds + 1], crowds[#crowds + 1] = crowd.task[SHAPE], crowd
           alike[common], likes[bit] = crowd, alike
         end
       end
-      whole = text
-      local n = #crowd.ids + 1
-      crowd.ids[n], crowd.places[n], tasks[id] = id, i, crowd.task
+      whole, tasks[id] = text, crowd.task
+      if not isWhole then
+        local n = #crowd.ids + 1
+        crowd.ids[n], crowd.places[n] = id, i
+      end
       if crowd.hasOwn then keepOwn(id, text, head, length) end
+    elseif isWhole then
+      isWhole = false
+      if crowd then limitCrowd(crowd, ids, i) end
     end
   end
   loadShapes(shapeIds)
   return crowds
+end
+
+-- Reads tasks as they are stored, and answers those that are known, see `gather`.
+local function crowdsOf(ids, bits, withRows)
+  local heads, found = readHeads(ids, withRows), {}
+  for i = 1, #ids do
+    if not heads[i] then found[i] = rows[ids[i]] or false end
+  end
+  return gather(ids, bits, heads, found)
 end
 
 -- Reads the tasks of these ids that are not known yet, with their shapes; their rows too when they are asked for.
@@ -364,9 +407,10 @@ local function setAside(who, task, letter, text)
   end
 end
 
--- Those of a crowd all stand in their heads, or all beside them; without any, a task has none any more.
+-- `texts` is one for all of a crowd, or one for each: these all stand in their heads, or all beside them. Without any, a task has none any more.
 local function setResult(who, task, texts)
-  local isSmall = texts and #texts[1] <= RESULT_MAX
+  local first = type(texts) == 'table' and texts[1] or texts
+  local isSmall = first and #first <= RESULT_MAX
   setAside(who, task, 'r', not isSmall and texts)
   if isSmall then
     mark(task, 'i')
@@ -381,7 +425,7 @@ local function resultOf(id)
   if not results[id] then
     for who, texts in pairs(crowdResults) do
       for i = 1, #who do
-        results[who[i]] = texts[i]
+        results[who[i]] = type(texts) == 'table' and texts[i] or texts
       end
     end
   end

@@ -6,14 +6,15 @@
 -- ARGV[5] what only some have, a JSON list of [place, error, progress, logs]
 -- ARGV[6] the next claim as JSON (see claim.lua), or nothing
 -- ARGV[7] what is spawned, a JSON list of [forms, ids, form of each, extras, settlement of each] or nothing (see arrive.lua)
--- ARGV[8 …] results, empty for none, and behind them the payloads of what is spawned
+-- ARGV[8] "1" when all have the same result, ARGV[9 …] results, empty for none: that one, or one for each; and behind them the payloads of what is
+-- spawned
 -- Answers a letter for each settlement, 1 when a slot was freed that somebody waits for, the signals, and what a claim
 -- answers; or "refused" and why.
 
 local FORM_TOKEN, FORM_TO, FORM_REASON, FORM_CHARGE, FORM_MS, FORM_RAN_MS, FORM_EPOCH = 1, 2, 3, 4, 5, 6, 7
 local counters = { crash = CRASHES, interruption = INTERRUPTIONS, snooze = SNOOZES }
 
-local forms, ids, formOf, extras
+local forms, ids, formOf, extras, shared
 
 local function isDiverted(task, form)
   if not task[CANCEL_AT] or form[FORM_TO] == 'cancelled' then return false end
@@ -121,9 +122,19 @@ local function bitOf(form, result)
   return 4 * form + (result == '' and 0 or #result <= RESULT_MAX and 1 or 2)
 end
 
--- Answers the letter of a crowd whose settlements are all like that at `places[1]`.
+-- What all of a crowd have, or a list of what each has; nothing for none.
+local function resultsOf(places, first)
+  if shared or ARGV[8 + first] == '' then return shared ~= '' and shared or nil end
+  local texts = {}
+  for i, place in ipairs(places or ids) do
+    texts[i] = ARGV[8 + (places and place or i)]
+  end
+  return texts
+end
+
+-- Answers the letter of a crowd whose settlements are all like that of the first; without places they are all of the call.
 local function settleCrowd(who, task, places)
-  local first = places[1]
+  local first = places and places[1] or 1
   local form = forms[tonumber(formOf[first] or 1)]
   local token = form[FORM_TOKEN]
   local isNow = task[EPOCH] == form[FORM_EPOCH]
@@ -132,50 +143,71 @@ local function settleCrowd(who, task, places)
   if not isOwn and not isJudge then
     return task[SETTLED_TOKEN] == token and 'a' or 's'
   end
-  local diverts, results = isDiverted(task, form), nil
-  if not diverts and ARGV[7 + first] ~= '' then
-    results = {}
-    for i, place in ipairs(places) do
-      results[i] = ARGV[7 + place]
-    end
-  end
-  apply(who, task, diverts and divert(task, form) or form, results, extras[first], isOwn and 'settle' or 'judge')
+  local diverts = isDiverted(task, form)
+  apply(
+    who, task, diverts and divert(task, form) or form, not diverts and resultsOf(places, first), extras[first],
+    isOwn and 'settle' or 'judge'
+  )
   return diverts and 'v' or 'd'
 end
 
-return function()
-  forms, ids, formOf, extras = cjson.decode(ARGV[2]), idList(ARGV[3]), words(ARGV[4]), {}
-  for _, extra in ipairs(cjson.decode(ARGV[5])) do
-    extras[extra[1]] = extra
+-- Who share a crowd: settlements of one form with results of one kind. A task goes alone when something is said of it alone or
+-- twice, and when others of this call may change it too: what is spawned, or parents that it waits for. Nothing when all may share one.
+local function bitsOf(isAlone)
+  if #forms == 1 and shared and not next(extras) and ARGV[7] == '' and not isAlone then return nil end
+  local bits = {}
+  for i = 1, #ids do
+    bits[i] = bitOf(tonumber(formOf[i] or 1), shared or ARGV[8 + i])
+    if extras[i] or ARGV[7] ~= '' or (isAlone and isAlone[ids[i]]) then bits[i] = -i end
   end
-  -- Who share a crowd: settlements of one form with results of one kind. A task goes alone when something is said of it alone or
-  -- twice, and when others of this call may change it too: what is spawned, or parents that it waits for.
-  local bits, letters, again, seen, isTwice, limited = {}, {}, {}, {}, {}, {}
+  return bits
+end
+
+-- The crowds, and the places of those that were named before in this call.
+local function readCrowds()
+  local crowds = crowdsOf(ids, bitsOf())
+  if not crowds.isTwice then return crowds, nothing end
+  local seen, isAlone, again = {}, {}, {}
   for i, id in ipairs(ids) do
-    if seen[id] then
-      isTwice[id], again[#again + 1] = true, i
-    end
+    if seen[id] then isAlone[id], again[#again + 1] = true, i end
     seen[id] = true
   end
-  for i, id in ipairs(ids) do
-    bits[i], letters[i] = bitOf(tonumber(formOf[i] or 1), ARGV[7 + i]), 'u'
-    if extras[i] or isTwice[id] or ARGV[7] ~= '' then bits[i] = -i end
-  end
+  local bits = bitsOf(isAlone)
   for _, i in ipairs(again) do
     bits[i] = false
   end
-  local crowds = crowdsOf(ids, bits)
+  tasks = {}
+  return crowdsOf(ids, bits), again
+end
+
+local function readLimited(crowds)
+  local limited = {}
   for _, crowd in ipairs(crowds) do
-    for _, id in ipairs(has(crowd.task, 'l') and crowd.ids or {}) do
+    for _, id in ipairs(has(crowd.task, 'l') and crowd.ids or nothing) do
       limited[#limited + 1] = id
     end
   end
   loadRules(limited)
+end
+
+-- Answers a letter for each settlement.
+local function settleAll()
+  local crowds, again = readCrowds()
+  readLimited(crowds)
+  local only = crowds[1]
+  if only and not only.places and only.task[STATE] ~= 'blocked' then
+    return string.rep(settleCrowd(only.ids, only.task, nil), #ids)
+  end
+  local letters = {}
+  for i = 1, #ids do
+    letters[i] = 'u'
+  end
   for _, crowd in ipairs(crowds) do
     if crowd.task[STATE] == 'blocked' then
       for i, id in ipairs(crowd.ids) do
+        local place = crowd.places and crowd.places[i] or i
         tasks[id] = { unpack(crowd.task) }
-        letters[crowd.places[i]] = settleCrowd({ id }, tasks[id], { crowd.places[i] })
+        letters[place] = settleCrowd({ id }, tasks[id], { place })
       end
     else
       local letter = settleCrowd(crowd.ids, crowd.task, crowd.places)
@@ -187,28 +219,41 @@ return function()
   for _, i in ipairs(again) do
     if tasks[ids[i]] then letters[i] = settleCrowd({ ids[i] }, tasks[ids[i]], { i }) end
   end
+  return table.concat(letters)
+end
 
-  if ARGV[7] ~= '' then
-    local spawnForms, spawned, formOfEach, others, owners = unpack(cjson.decode(ARGV[7]))
-    local batch = { forms = spawnForms, ids = idList(spawned), formOf = words(formOfEach), extras = {}, skips = {}, unknown = 'fail' }
-    batch.offset = 7 + #letters
-    for _, extra in ipairs(others) do
-      batch.extras[extra[1]] = extra
-    end
-    for i, owner in ipairs(owners) do
-      batch.skips[i] = letters[owner] ~= 'd'
-    end
-    local _, _, refusal = arrivals.store(batch)
-    if refusal then return { 'refused', refusal } end
+-- What is spawned stands or falls with the settlement of its owner. Answers what is refused.
+local function spawn(letters)
+  local spawnForms, spawned, formOfEach, others, owners = unpack(cjson.decode(ARGV[7]))
+  local batch = { forms = spawnForms, ids = idList(spawned), formOf = words(formOfEach), extras = {}, skips = {}, unknown = 'fail' }
+  batch.offset = 8 + (shared and 1 or #ids)
+  for _, extra in ipairs(others) do
+    batch.extras[extra[1]] = extra
   end
+  for i, owner in ipairs(owners) do
+    batch.skips[i] = string.sub(letters, owner, owner) ~= 'd'
+  end
+  local _, _, refusal = arrivals.store(batch)
+  return refusal
+end
+
+return function()
+  forms, ids, formOf, extras = cjson.decode(ARGV[2]), idList(ARGV[3]), words(ARGV[4]), {}
+  shared = ARGV[8] == '1' and ARGV[9]
+  for _, extra in ipairs(cjson.decode(ARGV[5])) do
+    extras[extra[1]] = extra
+  end
+  local letters = settleAll()
+  local refusal = ARGV[7] ~= '' and spawn(letters)
+  if refusal then return { 'refused', refusal } end
   release()
 
-  local claimed, leaseUntil = {}, nil
+  local claimed = { ids = nothing }
   if ARGV[6] ~= '' then
     -- The claim looks for tasks where these settlements have just put them.
     writeTasks()
-    claimed, leaseUntil = claim(cjson.decode(ARGV[6]))
+    claimed = claim(cjson.decode(ARGV[6]))
   end
   write()
-  return { table.concat(letters), next(freed) and 1 or 0, signals(), answerOf(claimed, leaseUntil) }
+  return { letters, next(freed) and 1 or 0, signals(), answerOf(claimed) }
 end

@@ -95,7 +95,7 @@ local function take(id, line, ids)
   end
   if rules then takeSlots(id, rules) end
   if own then queue.taken[own.text] = (queue.taken[own.text] or 0) + 1 end
-  queue.left, line.page = queue.left - 1, line.page + 2
+  queue.left, line.page, line.taken = queue.left - 1, line.page + 2, line.taken + 1
   ids[#ids + 1] = id
   endIfHeldBack(queue)
   return true
@@ -121,7 +121,13 @@ local function pick(request)
     takeFrom(first, second, request.limit, ids)
   end
   for _, line in ipairs(lines) do
-    if line.isFair then groups.close(line) else closeLine(line) end
+    if line.isFair then
+      groups.close(line)
+    else
+      closeLine(line)
+      -- Mostly it gave its first tasks, and no other.
+      if line.taken > 0 and line.taken == line.at - 1 and line.rank == #line.ids then cuts[queueKey(line.queue.name)] = line.taken end
+    end
   end
   return ids
 end
@@ -144,7 +150,7 @@ local function recordTurns(ids, crowds)
   local inTurns = false
   for _, crowd in ipairs(crowds) do
     local places = crowd.places
-    inTurns = inTurns or places[#places] - places[1] ~= #places - 1
+    inTurns = inTurns or (places and places[#places] - places[1] ~= #places - 1)
   end
   if not inTurns then return end
   events.claim = nil
@@ -157,22 +163,27 @@ end
 local function keepClaim(ids, request)
   local worker = redis.sha1hex(request.workerId)
   set(members, 'worker:' .. worker, request.token, true)
-  set(puts, 'claims', request.token, worker .. ' ' .. table.concat(ids, ' '))
+  set(puts, 'claims', request.token, worker .. ' ' .. textOfIds(ids))
   set(scores, 'leases', request.token, now + request.leaseMs)
   add('openClaims', request.token, #ids)
 end
 
--- Answers the ids of the tasks that are leased to the request, and the end of their leases when these are new.
+-- Answers { ids, crowds, rows, leaseUntil } of the tasks that are leased to the request: the ids and `isRepeated` where it was leased before.
 local function claim(request)
   local before = claimedBefore(request.token)
-  if before then return before end
+  if before then return { ids = before, isRepeated = true } end
   local ids = pick(request)
-  if #ids == 0 then standing.keep(request) else standing.leave(request) end
-  local crowds = crowdsOf(ids, nil, true)
+  if #ids == 0 then
+    standing.keep(request)
+    return { ids = ids }
+  end
+  standing.leave(request)
+  local found = call('HMGET', prefix .. 'tasks', unpack(ids))
+  local crowds = gather(ids, nil, call('HMGET', prefix .. 'heads', unpack(ids)), found)
   for _, crowd in ipairs(crowds) do
     lease(crowd.ids, crowd.task, request)
   end
   recordTurns(ids, crowds)
-  if #ids > 0 then keepClaim(ids, request) end
-  return ids, now + request.leaseMs
+  keepClaim(ids, request)
+  return { ids = ids, crowds = crowds, rows = found, leaseUntil = now + request.leaseMs }
 end

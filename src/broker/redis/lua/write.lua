@@ -39,11 +39,25 @@ local function addLost(lost, who)
   end
 end
 
+-- What one crowd has in common, which mostly is all that is written of its kind. The list is kept from call to call, as it need not grow then:
+-- what it holds is ids and one text, and Redis counts what its scripts hold.
+local pairsKept = {}
+local PAIRS_KEPT = 1000
+local function writeCrowd(command, name, ids, value, isFieldFirst)
+  spread(pairsKept, 0, ids, value, isFieldFirst)
+  call(command, prefix .. name, unpack(pairsKept, 1, 2 * #ids))
+end
+
 -- One command for what is there, then one for what is gone. What comes first in each pair that the command wants is said by `isFieldFirst`.
 local function writeAll(tables, there, gone, isFieldFirst)
   local typeOf = type
   for name, fields in pairs(tables) do
     local values, lost, n = {}, {}, 0
+    local only, shared = next(fields)
+    if typeOf(only) == 'table' and #only <= PAIRS_KEPT and shared and typeOf(shared) ~= 'table' and not next(fields, only) then
+      writeCrowd(there, name, only, shared, isFieldFirst)
+      fields = values
+    end
     for who, value in pairs(fields) do
       if not value then
         addLost(lost, who)
@@ -115,7 +129,7 @@ local function writeEvents()
       -- By the number of its tasks, so that the difference of two numbers is what lies between them.
       local size = 0
       for _, group in ipairs(events[kind]) do
-        size, group[8] = size + #group[8], table.concat(group[8], ' ')
+        size, group[8], group[9] = size + group[9], table.concat(group[8], ' '), nil
       end
       seq = seq + math.max(1, size)
       local items = #events[kind] > 0 and cjson.encode(events[kind]) or '[]'
@@ -132,8 +146,10 @@ local function headOf(who, task)
   if not isNamed and not hasResult then return start end
   if type(who) == 'string' then return start .. (isNamed and owns[who] or '') .. (hasResult and resultOf(who) or '') end
   local texts, heads, last, whole = hasResult and crowdResults[who], {}, nil, nil
+  local shared = not hasResult and '' or type(texts) == 'string' and texts
+  if shared and not isNamed then return start .. shared end
   for i, id in ipairs(who) do
-    local own = hasResult and (texts and texts[i] or resultOf(id)) or ''
+    local own = shared or (texts and texts[i] or resultOf(id))
     if isNamed then own = owns[id] .. own end
     if own ~= last then
       last, whole = own, start .. own
@@ -148,6 +164,9 @@ local function writeTasks()
   for who, task in pairs(dirty) do
     set(puts, 'heads', who, headOf(who, task))
   end
+  for name, size in pairs(cuts) do
+    call('ZREMRANGEBYRANK', prefix .. name, 0, size - 1)
+  end
   writeAll(puts, 'HSET', 'HDEL', true)
   writeAll(scores, 'ZADD', 'ZREM', false)
   writeMembers()
@@ -155,7 +174,7 @@ local function writeTasks()
     variadic('RPUSH', name, texts)
   end
   if #gone > 0 then call('DEL', unpack(gone)) end
-  puts, scores, members = fresh(puts), fresh(scores), fresh(members)
+  puts, scores, members, cuts = fresh(puts), fresh(scores), fresh(members), fresh(cuts)
   pushes, gone, dirty = fresh(pushes), fresh(gone), fresh(dirty)
   turns.write()
 end
