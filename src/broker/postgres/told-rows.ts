@@ -1,6 +1,7 @@
 /**
  * What a claim in one statement tells of its tasks: what each has for itself. What it has in common with the one that was told last
- * is not said again, and the numbers of a first run not at all: thirty-six columns of mostly the same were a fifth of what a claim cost here.
+ * is not said again, and the numbers of a first run not at all: thirty-six columns of mostly the same were a fifth of what a task
+ * cost the worker's thread.
  */
 
 import type { Task } from '../../core/task.ts';
