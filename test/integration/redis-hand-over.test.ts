@@ -4,10 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { Broker, ClaimRequest, Signal } from '../../src/broker/broker.ts';
+import { recountRedis } from '../../src/broker/redis/recount.ts';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { NewTask } from '../../src/core/task.ts';
-import { claimRequest, newTask, sampleId, sampleToken } from '../conformance/samples.ts';
+import { claimRequest, finish, newTask, sampleId, sampleToken, settlement } from '../conformance/samples.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
 
 await onOwnRedis((server) => {
@@ -152,6 +153,37 @@ await onOwnRedis((server) => {
     await vi.waitFor(() => expect(heard.map(({ kind }) => kind).sort()).toEqual(['handed', 'work']));
     expect(await stateOf(producer, sampleId(1))).toBe('running');
     expect(await stateOf(producer, sampleId(2))).toBe('queued');
+  });
+
+  test.each<[string, Partial<NewTask>, (broker: Broker) => Promise<unknown>]>([
+    ['plain', {}, async () => undefined],
+    ['with a deadline and a life', { startWithinMs: 60_000, expiresInMs: 120_000 }, async () => undefined],
+    [
+      'with key, group and limit',
+      { key: 'k', group: 'g', limits: [{ name: 'l', max: 9, rate: null }] },
+      async () => undefined,
+    ],
+    ['in a queue with a limit', {}, (broker) => broker.configure('queue', 'default', { max: 9 })],
+    [
+      'in a queue that has groups',
+      {},
+      (broker) => broker.enqueue([newTask(sampleId(50), { group: 'g', delayMs: 9e6 })]),
+    ],
+  ])('a recount finds nothing that a hand-over has left: %s', async (_what, task, prepare) => {
+    const namespace = aNamespace();
+    const [{ broker, heard }, producer] = [await openWorker(namespace), await openProcess(namespace)];
+    await prepare(producer);
+    const request = stands(1);
+    await broker.claim(request);
+    const given = [newTask(sampleId(1), task), newTask(sampleId(2), task.key === undefined ? task : {})];
+    await producer.enqueue(given);
+    await vi.waitFor(() => expect(heard).toContainEqual(expect.objectContaining({ kind: 'handed' })));
+    const claimed = await broker.claim(request);
+    expect(claimed).toMatchObject(given.map(({ id }) => ({ task: { id, state: 'running', version: 2, epoch: 1 } })));
+    expect(await recountRedis(admin, `{${namespace}}:`, producer)).toEqual([]);
+    await broker.settle(claimed.map(({ lease }) => settlement(lease.taskId, lease, finish('succeeded'))));
+    expect(await recountRedis(admin, `{${namespace}}:`, producer)).toEqual([]);
+    expect(await stateOf(producer, sampleId(2))).toBe('succeeded');
   });
 
   test('with other data under the same name nothing stands', async () => {
