@@ -6,12 +6,15 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { TaskView } from '../../src/core/states.ts';
-import type { NewTask } from '../../src/core/task.ts';
+import type { Lease, NewTask } from '../../src/core/task.ts';
 import {
+  beat,
   claimRequest,
   finish,
   heartbeatRequest,
+  leaseMs,
   newTask,
+  overdueRequest,
   presence,
   sampleId,
   sampleToken,
@@ -121,6 +124,35 @@ await onOwnRedis((server) => {
     }
     const free = all.filter(({ limits: rules }) => rules.length === 0).map(({ id }) => id);
     expect([...found].toSorted()).toEqual([...free, sampleId(0)].toSorted());
+    await broker.close();
+  });
+
+  test('claims whose tasks are kept one by one hide no lease that is over', async () => {
+    const broker = await open();
+    const all = Array.from({ length: limits.claimScanMax * limits.claimReadsMax }, (_none, place) => sampleId(place));
+    const whole = { limit: limits.batchMax, queues: [{ name: 'default', limit: limits.batchMax }] };
+    const held: Lease[] = [];
+    for (const ids of chunksOf(all)) {
+      await broker.enqueue(ids.map((id) => newTask(id)));
+      const claimed = await broker.claim(claimRequest(sampleToken(held.length), whole));
+      held.push(...claimed.map(({ lease }) => lease));
+    }
+    now += leaseMs / 2;
+    await broker.enqueue([newTask(parent)]);
+    await broker.claim(claimRequest(sampleToken(all.length)));
+    // As a worker does that holds more than one call carries, once one of them has ended.
+    const beats = held.map((lease) => beat(lease));
+    for (let from = 0; from < beats.length; from += 999)
+      await broker.heartbeat(heartbeatRequest(beats.slice(from, from + 999), { leaseMs: 2 * leaseMs }));
+    now += leaseMs;
+    const judged: string[] = [];
+    for (const n of [1, 2]) {
+      const overdue = await broker.claimOverdue(overdueRequest(sampleToken(all.length + n)));
+      judged.push(...overdue.map(({ task }) => task.id));
+    }
+    expect(judged).toEqual([parent]);
+    now += leaseMs;
+    expect(await broker.claimOverdue(overdueRequest(sampleToken(all.length + 3)))).toHaveLength(100);
     await broker.close();
   });
 

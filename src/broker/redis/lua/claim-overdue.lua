@@ -28,7 +28,7 @@ return function()
   end
 
   -- Ids that may be overdue, each once: past a deadline, past a lease, of a dead worker. Bounded: the rest is for the next look.
-  local seen, ids, most = {}, {}, limits.claimScanMax * limits.claimReadsMax
+  local seen, ids, most, over, idsOfToken = {}, {}, limits.claimScanMax * limits.claimReadsMax, nil, {}
   local function suspect(found)
     for _, id in ipairs(found) do
       if not seen[id] and #ids < most then
@@ -41,25 +41,28 @@ return function()
   local function suspectClaims(tokens)
     for _, claimed in ipairs(tokens) do
       if #ids >= most then return end
-      suspect(leases.idsOfClaim(call('HGET', prefix .. 'claims', claimed)))
+      idsOfToken[claimed] = leases.idsOfClaim(call('HGET', prefix .. 'claims', claimed))
+      suspect(idsOfToken[claimed])
     end
   end
   local function suspectAll()
     for _, name in ipairs({ 'deadlines', 'ownLeases' }) do
       suspect(call('ZRANGEBYSCORE', prefix .. name, '-inf', now, 'LIMIT', 0, most))
     end
-    suspectClaims(call('ZRANGEBYSCORE', prefix .. 'leases', '-inf', now, 'LIMIT', 0, most))
+    over = call('ZRANGEBYSCORE', prefix .. 'leases', '-inf', now, 'LIMIT', 0, most)
+    suspectClaims(over)
     for _, workerId in ipairs(dead) do
       suspectClaims(call('SMEMBERS', prefix .. 'worker:' .. redis.sha1hex(workerId)))
     end
   end
 
-  local reasons, mine, free = {}, {}, {}
+  local reasons, mine, free, endOf = {}, {}, {}, {}
   local function judgeable(chunk)
     load(chunk)
     local ends = leases.endsOf(chunk)
     for i, id in ipairs(chunk) do
       local task = tasks[id]
+      endOf[id] = ends[i]
       local reason = task and reasonOf(id, task, ends[i])
       if reason then
         reasons[id] = reason
@@ -69,9 +72,23 @@ return function()
     end
   end
 
+  -- Where all who run of a claim that is over have leases of their own, nobody looks at it again, in the place of others, before one of these ends.
+  local function postpone(claimed)
+    local first = math.huge
+    for _, id in ipairs(idsOfToken[claimed] or {}) do
+      -- Behind `most` nobody has looked.
+      if tasks[id] == nil then return end
+      if tasks[id] and tasks[id][TOKEN] == claimed then first = math.min(first, endOf[id]) end
+    end
+    if first > now and first < math.huge then set(scores, 'leases', claimed, first) end
+  end
+
   suspectAll()
   for from = 1, #ids, 1000 do
     judgeable({ unpack(ids, from, math.min(from + 999, #ids)) })
+  end
+  for _, claimed in ipairs(over) do
+    postpone(claimed)
   end
   local given = mine
   if #mine == 0 then
