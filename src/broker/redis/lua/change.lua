@@ -246,9 +246,14 @@ local function holdKey(key, id, untilAt)
   standForPrune(key, before, untilAt)
 end
 
--- For keys that nobody has, by a task that is new. As `cmsgpack` packs the two.
+-- A holder without an end, as it is stored. As `cmsgpack` packs the two.
+local function heldBy(id)
+  return #id == ID_LENGTH and '\146\186' .. id .. '\194' or cmsgpack.pack({ id, false })
+end
+
+-- For keys that nobody has, by a task that is new.
 local function holdFreeKey(key, id)
-  local held = #id == ID_LENGTH and '\146\186' .. id .. '\194' or cmsgpack.pack({ id, false })
+  local held = heldBy(id)
   keysHeld[key] = held
   set(puts, 'keys', key, held)
 end

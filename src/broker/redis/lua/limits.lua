@@ -113,8 +113,8 @@ local function takeSlots(id, rules)
   end
 end
 
--- Frees the slots of a run that ends. Those that a claim has missed are told.
-local function leaveSlots(id, rules)
+-- Frees the slots of runs that end, of tasks with the same rules. Those that a claim has missed are told.
+local function leaveSlots(ids, rules)
   for _, rule in ipairs(rules) do
     local name = rule[RULE_NAME]
     if not gate.left[name] then
@@ -124,8 +124,8 @@ local function leaveSlots(id, rules)
         freed[name] = true
       end
     end
-    set(members, slotsKey(name), id, false)
-    gate.left[name] = gate.left[name] - 1
+    set(members, slotsKey(name), ids, false)
+    gate.left[name] = gate.left[name] - #ids
     if gate.left[name] == 0 and call('HEXISTS', prefix .. 'limits', name) == 0 then gate.list(name, false) end
   end
 end

@@ -50,11 +50,20 @@ end
 
 -- Slots of their own rules, and of their queue's.
 local function endSlots(who, task)
-  local queue = shapes[task[SHAPE]][QUEUE]
-  if not has(task, 'l') and not gate.withQueueRule(nil, queue) then return end
-  for _, id in ipairs(who) do
-    local rules = gate.withQueueRule(rulesOf[id], queue)
-    if rules then leaveSlots(id, rules) end
+  local queue, lists = shapes[task[SHAPE]][QUEUE], {}
+  if not has(task, 'l') then
+    local rules = gate.withQueueRule(nil, queue)
+    if rules then leaveSlots(who, rules) end
+    return
+  end
+  -- Who has the same rules has the same table of them.
+  for i = 1, #who do
+    local own = rulesOf[who[i]] or nothing
+    local list = lists[own]
+    if list then list[#list + 1] = who[i] else lists[own] = { who[i] } end
+  end
+  for own, list in pairs(lists) do
+    leaveSlots(list, gate.withQueueRule(own, queue))
   end
 end
 
@@ -85,17 +94,22 @@ end
 -- The end of a task frees its key; a success may keep it for a while.
 local function endKeys(who, task)
   if not has(task, 'k') then return end
-  local keys, keyForMs = {}, shapes[task[SHAPE]][KEY_FOR_MS]
+  local keys, keyForMs = {}, task[STATE] == 'succeeded' and shapes[task[SHAPE]][KEY_FOR_MS]
   for i, id in ipairs(who) do
     keys[i] = keyOfTask(id)
   end
   loadKeys(keys)
   for i, id in ipairs(who) do
-    local held = keyOf(keys[i])
-    if held and held[1] == id and task[STATE] == 'succeeded' and keyForMs then
-      holdKey(keys[i], id, now + keyForMs)
-    elseif held and held[1] == id then
-      freeKey(id, task)
+    local key = keys[i]
+    -- Mostly it is held as it was taken.
+    if not keyForMs and keysHeld[key] == heldBy(id) then
+      keysHeld[key] = false
+      set(puts, 'keys', key, false)
+    else
+      local held = keyOf(key)
+      if held and held[1] == id then
+        if keyForMs then holdKey(key, id, now + keyForMs) else freeKey(id, task) end
+      end
     end
   end
 end
