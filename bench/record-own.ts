@@ -5,11 +5,9 @@
 
 import process from 'node:process';
 import type { TaskBody } from '../src/broker/broker.ts';
-import { connectDriver } from '../src/broker/connect.ts';
+import { createRecordDatabase } from '../src/broker/record-database.ts';
 import { manyStatement, type SqlRow } from '../src/broker/sql/driver.ts';
-import { migrate } from '../src/broker/sql/migrate.ts';
 import { wholeColumns, wholeRow } from '../src/broker/sql/whole-row.ts';
-import { systemChance } from '../src/core/chance.ts';
 import type { BatchEvent } from '../src/core/events.ts';
 import { systemClock } from '../src/core/time.ts';
 import { createSqlRecording } from '../src/history/recording/sql-recording.ts';
@@ -22,15 +20,15 @@ const bareSize = 1_000;
 
 const [url = '', count = '', part = ''] = process.argv.slice(2);
 const tasks = Number(count);
-const driver = connectDriver(url, {});
-await driver.open();
-await migrate(driver, systemChance);
+const database = createRecordDatabase(url, { folder: '.', namespace: 'bench' });
+await database.open();
+const { driver } = database;
 const batches = Array.from({ length: Math.ceil(tasks / batchSize) }, () => Array.from({ length: batchSize }, queued));
 const measure = part === 'bare' ? bare : () => record(part === 'twice');
 const before = process.cpuUsage();
 const rate = await perSecond(measure);
 const { user, system } = process.cpuUsage(before);
-await driver.close();
+await database.close();
 console.log(JSON.stringify({ rate, cpu: (user + system) / tasks }));
 
 /** As it was enqueued. */
