@@ -94,6 +94,7 @@ export function createSettler(options: SettlerOptions): Settler {
     if (isSplit) void settleAside(taken);
     const attempts = isSplit ? [] : taken;
     const sentAt = clock.elapsed();
+    const isRepeated = claim !== null && claim === claims.unanswered;
     if (claim !== null) claims.send(claim);
     isCalling = true;
     const answer = call(attempts, claim);
@@ -105,7 +106,8 @@ export function createSettler(options: SettlerOptions): Settler {
     roundTripMs = (roundTripMs + clock.elapsed() - sentAt) / 2;
     if (claim === null) return unsettled.length > 0 ? 'full' : 'done';
     if (answered === null) {
-      const early = claims.renounce();
+      // One whose answer was lost may have been done, and is sent again.
+      const early = isRepeated ? null : claims.renounce();
       if (early !== null) handed(early);
       return unsettled.length > 0 ? 'full' : 'done';
     }

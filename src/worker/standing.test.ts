@@ -140,6 +140,27 @@ test('a claim that a refused settlement had with it leaves the one that stands a
   expect(taken).toEqual([{ claimed: one, firstSentAt: 0, sentAt: 1_000 }]);
 });
 
+test('a claim whose answer was lost is sent again, also when a settlement was refused with it meanwhile', async () => {
+  const refused: (ClaimRequest | undefined)[] = [];
+  const { settler, asked, taken, answers } = settlerOn({
+    settle: async (_settlements, next) => {
+      refused.push(next);
+      throw taskFlowError('NOT_SUPPORTED', { what: 'this' });
+    },
+  });
+  answers.push(Promise.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'cut off' })));
+  await expect(settler.tick()).rejects.toThrow('cut off');
+  settler.add(ended());
+  settler.add(ended());
+  await settler.tick();
+  settler.close();
+  answers.push(one);
+  while (settler.pending > 0) await settler.tick().catch(() => undefined);
+  expect(refused[0]?.token).toBe(asked[0]!.token);
+  expect(asked[1]?.token).toBe(asked[0]!.token);
+  expect(taken).toHaveLength(1);
+});
+
 test('what was handed for another claim is none of its business', async () => {
   const { settler, taken } = settlerOn();
   await settler.tick();
