@@ -186,6 +186,14 @@ await onOwnRedis((server) => {
     expect(await stateOf(producer, sampleId(2))).toBe('succeeded');
   });
 
+  test.each(['garbage', ''])('what is no answer to a claim is a hint to ask again: %j', async (message) => {
+    const namespace = aNamespace();
+    const { heard } = await openWorker(namespace);
+    const [channel = ''] = (await admin.call('PUBSUB', 'SHARDCHANNELS', `{${namespace}}:signals:*`)) as string[];
+    await admin.spublish(channel, message);
+    await vi.waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: null }));
+  });
+
   test('with other data under the same name nothing stands', async () => {
     const namespace = aNamespace();
     const [{ broker }, producer] = [await openWorker(namespace), await openProcess(namespace)];

@@ -48,7 +48,7 @@ export function hear({ way, channel, own, emit, clock, chance }: HearOptions): H
     look: (client) => (isAllowed ? client.ssubscribe(channel, ownChannel) : client.ssubscribe(channel)),
     greet: async (client) => {
       client.on('smessageBuffer', (from: Buffer, message: Buffer) => {
-        if (String(from) === ownChannel) emit(readHanded(message));
+        if (String(from) === ownChannel) emitAll(decodeHanded(message));
         else emitAll(decodeHints(String(message), own));
       });
       await client.ssubscribe(channel);
@@ -64,6 +64,15 @@ export function hear({ way, channel, own, emit, clock, chance }: HearOptions): H
     },
     close: link.close,
   };
+}
+
+/** Whoever may write on the channel may write anything: what is no answer to a claim is at most a hint to send that again. */
+function decodeHanded(message: Buffer): readonly Signal[] {
+  try {
+    return [readHanded(message)];
+  } catch {
+    return anything;
+  }
 }
 
 /** A rule of access may let a process hear what all are told, and nothing that is for it alone. */
