@@ -212,7 +212,7 @@ export function createSettler(options: SettlerOptions): Settler {
   function nextClaim(sentAt = clock.elapsed()): SentClaim | null {
     // One that stands is taken back when nothing is wanted any more.
     const wanted = closed ? nothing : demand(aheadMs());
-    return wanted.limit > 0 || (closed && claims.isStanding) ? claims.make(wanted, sentAt) : null;
+    return wanted.limit > 0 || claims.isStanding ? claims.make(wanted, sentAt) : null;
   }
 
   function handed(what: Handed): void {

@@ -125,6 +125,19 @@ test('who closes takes its claim back, and is done once that is answered', async
   expect(asked).toHaveLength(2);
 });
 
+test('who has no slot free any more takes its claim back, and has what it was given meanwhile', async () => {
+  const pools = createPools(['default'], 10);
+  const { settler, asked, answers, taken } = settlerOn({}, { pools });
+  await settler.tick();
+  pools.of('default').slots = 0;
+  answers.push(one);
+  await settler.tick();
+  expect(asked[1]).toMatchObject({ token: asked[0]!.token, queues: [], limit: 0 });
+  expect(taken).toHaveLength(1);
+  await settler.tick();
+  expect(asked).toHaveLength(2);
+});
+
 test('a claim that a refused settlement had with it leaves the one that stands as it was', async () => {
   const { settler, clock, asked, taken } = settlerOn({
     settle: async () => {
