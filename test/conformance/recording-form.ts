@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { SqlDriver } from '../../src/broker/sql/driver.ts';
 import { stayInForm, takeForm } from '../../src/broker/sql/form-indexes.ts';
 import { endRecord } from '../../src/broker/sql/record-form.ts';
-import { life, nobody, type RecordingCases } from './recording-samples.ts';
+import { life, nobody, type RecordingCases, rowsOf } from './recording-samples.ts';
 
 type Indexes = ReadonlyMap<string, string>;
 
@@ -49,8 +49,12 @@ export const formCases: RecordingCases = {
 
     await recording.follow(nobody, { incarnation: life, seq: 0 }, null);
     const recorded = await indexesOf(driver);
-    await driver.transaction((tx) => takeForm(driver, tx, 'live'));
+    await driver.transaction(async (tx) => {
+      await takeForm(driver, tx, 'live');
+      await tx.execute("INSERT INTO claims VALUES ('t', 'w', 1, 1, '[]')");
+    });
     await stayInForm(driver);
     expect(await indexesOf(driver)).toEqual(recorded);
+    expect(await rowsOf(driver, 'claims')).toBe(0);
   },
 };

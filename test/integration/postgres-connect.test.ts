@@ -3,10 +3,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Client } from 'pg';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { Signal } from '../../src/broker/broker.ts';
 import { connect } from '../../src/broker/connect.ts';
+import { createRecordDatabase } from '../../src/broker/record-database.ts';
 import { freePort } from '../../src/servers/free-port.ts';
+import { bodyOf, createRecord, eventOf } from '../conformance/recording-samples.ts';
 import { claimRequest, newTask, sampleId, sampleToken } from '../conformance/samples.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 
@@ -76,6 +78,29 @@ await onPostgres(({ url, createDatabase }) => {
     await store.close();
     await asOwner(own, "insert into taskflow.migrations (name, at) values ('9999_later', 0); drop role reader");
     expect(await refused(own)).toMatchObject({ code: 'STORE_TOO_NEW' });
+  });
+
+  test("a record whose tables are somebody else's is kept all the same", async () => {
+    const own = await createDatabase();
+    const store = connect(own);
+    await store.broker.open();
+    await store.close();
+    const rights =
+      'grant all on all tables in schema taskflow to writer; grant all on all sequences in schema taskflow to writer';
+    await asOwner(own, `create role writer login; grant usage on schema taskflow to writer; ${rights}`);
+    const asWriter = changed((next) => Object.assign(next, { username: 'writer' }), own);
+    const record = createRecordDatabase(asWriter, { folder: '.', namespace: 'taskflow' });
+    onTestFinished(async () => {
+      await record.close();
+      await asOwner(own, 'drop owned by writer; drop role writer');
+    });
+    await record.open();
+    const { take, ids, recording } = createRecord(record.driver);
+    const waiting = bodyOf(1);
+
+    expect(await take([eventOf('enqueue', waiting, null)], [waiting])).toBe(true);
+    expect(await ids('state:queued')).toEqual([sampleId(1)]);
+    expect(await recording.unfinished(null, 10)).toEqual([waiting.task]);
   });
 
   test('durability is told as the server has it', async () => {

@@ -47,7 +47,10 @@ export async function stayInForm(driver: SqlDriver): Promise<void> {
   if (isKept) return;
   await driver.transaction(async (tx) => {
     await driver.lockMigrations(tx);
-    if (await isRecord(tx)) await takeForm(driver, tx, 'record');
+    if (!(await isRecord(tx))) return;
+    // What ran was found by them.
+    await tx.execute('DELETE FROM claims');
+    await takeForm(driver, tx, 'record');
   });
 }
 
