@@ -369,3 +369,18 @@ test('what waits for the renewal of its lease, and not for a slot, is not handed
   expect(rig.events).not.toContain('released a');
   await rig.worker.stop();
 });
+
+test('a slow store is asked for no more tasks than find a slot before they would go back', async () => {
+  const rig: ReturnType<typeof createWorkerRig> = createWorkerRig({ a: () => sleep(rig.clock, 20) });
+  const ids: string[] = [];
+  for (let batch = 0; batch < 5; batch++)
+    ids.push(...(await rig.enqueue(...Array.from({ length: 1_000 }, () => ({})))));
+  rig.faults.waitMs = () => 400;
+  rig.worker.start();
+  await rig.clock.advance(15_000);
+  expect(rig.events.filter((event) => event === 'released a')).toEqual([]);
+  rig.faults.waitMs = null;
+  await rig.clock.advance(15_000);
+  expect((await rig.task(ids.at(-1) ?? '')).state).toBe('succeeded');
+  await rig.worker.stop();
+});

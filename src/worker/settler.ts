@@ -61,6 +61,9 @@ const nothing: Demand = { queues: [], limit: 0 };
 /** Twice the round trip hides it; twice that again covers its spread. */
 const roundTrips = 4;
 
+/** What waits for a slot for longer than it may goes back: half of that leaves time for the way here. */
+const aheadMaxMs = (leaseMs: number): number => Math.min(leaseMs / 3, limits.prefetchHoldMs / 2);
+
 export function createSettler(options: SettlerOptions): Settler {
   const { clock, pools } = options;
   const { broker, isParallel = false } = options.store;
@@ -263,7 +266,8 @@ export function createSettler(options: SettlerOptions): Settler {
   const hasDemand = (withinMs: number): boolean => demand(withinMs).limit > 0;
 
   /** Never more than starts within a third of a lease. */
-  const aheadMs = (): number => Math.min(Math.max(limits.prefetchMs, roundTrips * roundTripMs), options.leaseMs / 3);
+  const aheadMs = (): number =>
+    Math.min(Math.max(limits.prefetchMs, roundTrips * roundTripMs), aheadMaxMs(options.leaseMs));
 
   return {
     tick,
