@@ -186,6 +186,17 @@ await onOwnRedis((server) => {
     expect(await stateOf(producer, sampleId(2))).toBe('succeeded');
   });
 
+  test('what waits in one queue is not overtaken by what is handed over from another', async () => {
+    const namespace = aNamespace();
+    const [{ broker, heard }, producer] = [await openWorker(namespace), await openProcess(namespace)];
+    const queues = ['default', 'other'].map((name) => ({ name, limit: 1 }));
+    await broker.claim(stands(1, { limit: 1, queues }));
+    await producer.enqueue(manyTasks(1, limits.handOverMax + 1));
+    await producer.enqueue([newTask(sampleId(100), { queue: 'other', priority: 9 })]);
+    expect(await stateOf(producer, sampleId(100))).toBe('queued');
+    expect(heard.filter(({ kind }) => kind === 'handed')).toEqual([]);
+  });
+
   test.each(['garbage', ''])('what is no answer to a claim is a hint to ask again: %j', async (message) => {
     const namespace = aNamespace();
     const { heard } = await openWorker(namespace);

@@ -27,5 +27,6 @@ return function()
   else
     write()
   end
+  standing.endFor(work)
   return { letters, others, signals() }
 end

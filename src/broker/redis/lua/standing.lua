@@ -91,6 +91,18 @@ function standing.next(queue, count)
   end
 end
 
+-- Whose claim stands for queues where tasks wait now is told of them, and asks: what comes later to another queue of its must not overtake these.
+function standing.endFor(queues)
+  local here = standing.all[incarnation]
+  for _, queue in ipairs(here and queues or {}) do
+    local line = here.lines[queue]
+    for at = line and line.first or 1, line and line.last or 0 do
+      line[at].untilAt, line[at].lines[queue], line[at] = 0, nil, nil
+    end
+    here.lines[queue] = nil
+  end
+end
+
 -- Who is to have the tasks of an enqueue that were simply queued, by their letters: nil when nobody is, or something stands before them.
 function standing.first(letters)
   local queue = work[1]
