@@ -360,4 +360,24 @@ await onPostgres(({ url }) => {
       expect((await broker.claim(claimRequest(token(), { limit: 1 }))).map(({ task }) => task.id)).toEqual([first]);
     });
   });
+
+  test('a choice that is made anew looks where the first has looked', async () => {
+    await open(1, async ([broker], driver) => {
+      if (broker === undefined) throw new Error('no broker');
+      const full = { limits: [{ name: 'full', max: 1, rate: null }] };
+      await broker.enqueue([newTask(id(), { queue: 'other', ...full })]);
+      await broker.claim(claimRequest(token(), { queues: [{ name: 'other', limit: 1 }], limit: 1 }));
+      const groups = idsOf(450);
+      const isFree = (at: number): boolean => at === 300 || at === 395;
+      await broker.enqueue(
+        groups.map((one, at) => newTask(one, { group: `g${1_000 + at}`, ...(isFree(at) ? {} : full) })),
+      );
+      const held = statement<[id: string]>('held_group', () => 'SELECT id FROM tasks WHERE id = $1 FOR UPDATE');
+      const claimed = await driver.transaction(async (tx) => {
+        await tx.query(held, groups[395] ?? '');
+        return broker.claim(claimRequest(token(), { limit: 2 }));
+      });
+      expect(claimed.map(({ task }) => task.id)).toEqual([groups[300]]);
+    });
+  });
 });

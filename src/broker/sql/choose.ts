@@ -34,16 +34,33 @@ export interface Found {
 /** Takes slots, tokens and turns. Who is held by somebody else just then loses no turn by it: the choice is made anew without them. */
 export async function choose(step: Step, request: ClaimRequest, found: Found): Promise<Choice> {
   const held = new Set<RowAddress>();
+  const putBack = found.isShared ? keepPlaces(step) : () => {};
   for (let pass = 1; ; pass++) {
     const pick = await pickTasks(step, request, found, held);
     const rows = await readRows(step, pick.taken, found.isShared);
     if (rows.length < pick.taken.length && pass < limits.claimPassesMax) {
       const there = new Set(rows.map(addressOf));
       for (const { address } of pick.taken) if (!there.has(address)) held.add(address);
+      putBack();
       continue;
     }
     return await keep(step, found, pick, rows);
   }
+}
+
+/** Answers what puts them back: each pass goes on where an earlier claim stopped, and not where the pass before it did. */
+function keepPlaces({ places, between, turnPlaces }: Step): () => void {
+  const known = [new Map(places), new Map(between), new Map(turnPlaces)] as const;
+  return () => {
+    refill(places, known[0]);
+    refill(between, known[1]);
+    refill(turnPlaces, known[2]);
+  };
+}
+
+function refill<Key, Value>(map: Map<Key, Value>, entries: ReadonlyMap<Key, Value>): void {
+  map.clear();
+  for (const [key, value] of entries) map.set(key, value);
 }
 
 interface Pick {
