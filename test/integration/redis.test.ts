@@ -36,6 +36,18 @@ await onOwnRedis((server) => {
   });
 
   describe('the server', () => {
+    test('keeps the operations as functions', async () => {
+      await forgetScripts(admin);
+      const broker = await open();
+      await broker.enqueue([newTask(sampleId(1))]);
+      const found = (await admin.call('FUNCTION', 'LIST')) as readonly (readonly unknown[])[];
+      expect(found.map((facts) => String(facts[facts.indexOf('library_name') + 1]))).toEqual([
+        expect.stringMatching(/^taskflow_/),
+      ]);
+      expect(String(await admin.call('INFO', 'commandstats'))).toMatch(/cmdstat_fcall:calls=[1-9]/);
+      await broker.close();
+    });
+
     test('a script that it has forgotten is sent again', async () => {
       const broker = await open();
       await broker.enqueue([newTask(sampleId(1))]);

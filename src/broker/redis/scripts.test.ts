@@ -2,16 +2,27 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { loadScripts } from './scripts.ts';
 
-/** Words of commands that are no commands themselves. */
-const words = new Set(['BYLEX', 'BYSCORE', 'COUNT', 'LIMIT', 'MINID', 'WITHSCORES', 'NX', 'XX']);
+/** Words of commands that are no commands themselves, and what may be missing: a user who may not ask who listens is handed nothing. */
+const words = new Set([
+  'BYLEX',
+  'BYSCORE',
+  'COUNT',
+  'LIMIT',
+  'MINID',
+  'WITHSCORES',
+  'NX',
+  'XX',
+  'PUBSUB',
+  'SHARDNUMSUB',
+]);
 
 test('opening asks for every command that some script runs', () => {
   const folder = new URL('lua/', import.meta.url);
   const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'));
   const run = new Set(sources.flatMap((text) => [...text.matchAll(/'([A-Z]{2,})'/g)].map(([, name]) => name ?? '')));
-  const opening = loadScripts().script('open').text;
+  // Of it alone: with the parts that all share it is the text in which everything is found.
+  const opening = readFileSync(new URL('open.lua', folder), 'utf8');
   const missing = [...run].filter((name) => !words.has(name) && !opening.includes(`'${name}'`));
   expect(missing, 'name it in lua/open.lua, or among the words here').toEqual([]);
 });
