@@ -112,6 +112,8 @@ export const memberMutations: readonly Mutation[] = [
     name: 'hand-over-forgotten',
     says: 'a worker takes an enqueue that failed for one that had nothing for it',
     member: (broker) => ({
+      // Where claims stand the same token is sent again in any case.
+      keepsClaims: false,
       subscribe: (listener, taker) =>
         broker.subscribe(listener, () => {
           const offer = taker?.() ?? null;
