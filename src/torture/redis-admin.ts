@@ -24,3 +24,12 @@ export function createAdmin(url: string, namespace: string): Admin {
 export async function forgetScripts(redis: Redis): Promise<void> {
   await Promise.all([redis.call('FUNCTION', 'FLUSH'), redis.script('FLUSH')]);
 }
+
+/**
+ * Whether all that was answered is written: while an fsync is under way, a Redis with `everysec` answers before it writes, for up to two
+ * seconds. Who kills it just then takes some answers back.
+ */
+export async function isWritten(redis: Pick<Redis, 'info'>): Promise<boolean> {
+  const told = await redis.info('persistence');
+  return ['aof_pending_bio_fsync', 'aof_buffer_length'].every((field) => told.includes(`${field}:0\r\n`));
+}

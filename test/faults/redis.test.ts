@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { type FaultProxy, startFaultProxy } from '../../src/servers/fault-proxy.ts';
 import { type RedisServer, startRedis } from '../../src/servers/redis.ts';
-import { forgetScripts } from '../../src/torture/redis-admin.ts';
+import { forgetScripts, isWritten } from '../../src/torture/redis-admin.ts';
 import { machineMs, readClientLog, readEffects } from '../e2e/logs.ts';
 import { until } from '../e2e/processes.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
@@ -43,12 +43,6 @@ async function startBehindProxy(context: Context): Promise<Run & { readonly prox
   context.onTestFinished(proxy.close);
   const place = { broker: `redis://127.0.0.1:${proxy.port}` };
   return { ...(await startRun({ place, direct: { broker: redis.url } }, context)), proxy };
-}
-
-/** While an fsync is under way, Redis answers with `everysec` before it writes: who kills it just then takes some answers back. */
-async function isWritten(admin: Redis): Promise<boolean> {
-  const told = await admin.info('persistence');
-  return ['aof_pending_bio_fsync', 'aof_buffer_length'].every((field) => told.includes(`${field}:0\r\n`));
 }
 
 /** How long after its event an answer is noted, and how long after a loss the runs of then have ended. */
