@@ -1,44 +1,25 @@
 /** Checks the settler on a store that runs calls side by side: what it settles beside a claim, and what it does when that fails. */
 
 import { expect, test } from 'vitest';
-import { createManualClock, rest } from '../../test/support/manual-clock.ts';
+import { rest } from '../../test/support/manual-clock.ts';
+import { createSettlerRig, endedAttempt } from '../../test/support/settler-rig.ts';
 import type { Broker } from '../broker/broker.ts';
-import { seededChance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ClaimedTask } from '../core/task.ts';
-import type { Attempt } from './attempt.ts';
 import { createPools } from './pools.ts';
-import { createSettler, type SettlerOptions } from './settler.ts';
+import type { SettlerOptions } from './settler.ts';
 
 function settlerOn(broker: Partial<Broker>, heard: Partial<SettlerOptions> = {}) {
   const woken = { times: 0 };
-  const settler = createSettler({
+  const { settler } = createSettlerRig(broker, {
     store: { broker: broker as Broker, isParallel: true },
-    clock: createManualClock(),
-    chance: seededChance(1),
-    workerId: 'w',
-    leaseMs: 30_000,
     pools: createPools(['default'], 200),
-    onClaimed: () => undefined,
-    onReady: () => undefined,
-    onSettled: () => undefined,
-    onSpawnRefused: () => undefined,
-    onRefused: () => undefined,
     onWork: () => void woken.times++,
     ...heard,
   });
   return { settler, woken };
 }
-
-const ended = (): Attempt =>
-  ({
-    refusals: 0,
-    verdict: { to: 'succeeded', result: null },
-    spawned: null,
-    spawnedBytes: 0,
-    settlement: () => ({}),
-  }) as never;
 
 test('many settlements are sent beside the claim, few along with it', async () => {
   const calls: string[] = [];
@@ -52,9 +33,9 @@ test('many settlements are sent beside the claim, few along with it', async () =
       return { results: [], claimed: [] };
     },
   });
-  settler.add(ended());
+  settler.add(endedAttempt());
   await settler.tick();
-  for (let n = 0; n < limits.settleAsideMin; n++) settler.add(ended());
+  for (let n = 0; n < limits.settleAsideMin; n++) settler.add(endedAttempt());
   await settler.tick();
   expect(calls).toEqual(['settle 1 and claim', `settle ${limits.settleAsideMin}`, 'claim']);
 });
@@ -84,7 +65,7 @@ test('a store that claims but settles nothing is asked by the loop, which backs 
       throw taskFlowError('STORE_UNREACHABLE', { problem: 'away' });
     },
   });
-  for (let n = 0; n < limits.settleAsideMin; n++) settler.add(ended());
+  for (let n = 0; n < limits.settleAsideMin; n++) settler.add(endedAttempt());
   await settler.tick();
   await rest();
   expect(woken.times).toBe(1);

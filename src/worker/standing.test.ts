@@ -1,15 +1,13 @@
 /** Checks what a worker does with a claim that found nothing and stands: under which token it goes on, and what it is handed. */
 
 import { expect, test } from 'vitest';
-import { createManualClock } from '../../test/support/manual-clock.ts';
+import { createSettlerRig, endedAttempt } from '../../test/support/settler-rig.ts';
 import type { Broker, ClaimRequest } from '../broker/broker.ts';
-import { seededChance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ClaimedTask } from '../core/task.ts';
-import type { Attempt } from './attempt.ts';
 import { createPools } from './pools.ts';
-import { createSettler, type SettlerOptions } from './settler.ts';
+import type { SettlerOptions } from './settler.ts';
 
 interface Taken {
   readonly claimed: readonly ClaimedTask[];
@@ -19,7 +17,6 @@ interface Taken {
 
 /** A settler whose claims are answered with what `answers` has, else with nothing. */
 function settlerOn(given: Partial<Broker> = {}, heard: Partial<SettlerOptions> = {}) {
-  const clock = createManualClock();
   const asked: ClaimRequest[] = [];
   const taken: Taken[] = [];
   const answers: (readonly ClaimedTask[] | Promise<readonly ClaimedTask[]>)[] = [];
@@ -31,35 +28,16 @@ function settlerOn(given: Partial<Broker> = {}, heard: Partial<SettlerOptions> =
     },
     ...given,
   };
-  const settler = createSettler({
-    store: { broker: broker as Broker },
-    clock,
-    chance: seededChance(1),
-    workerId: 'w',
-    leaseMs: 30_000,
-    pools: createPools(['default'], 10),
+  const { settler, clock } = createSettlerRig(broker, {
     onClaimed: (claimed, firstSentAt, sentAt) => {
       if (claimed.length > 0) taken.push({ claimed, firstSentAt, sentAt });
     },
-    onReady: () => undefined,
-    onSettled: () => undefined,
-    onSpawnRefused: () => undefined,
-    onRefused: () => undefined,
-    onWork: () => undefined,
     ...heard,
   });
   return { settler, clock, asked, taken, answers };
 }
 
 const one = [{ task: { id: 'T1' } }] as unknown as readonly ClaimedTask[];
-const ended = (): Attempt =>
-  ({
-    refusals: 0,
-    verdict: { to: 'succeeded', result: null },
-    spawned: null,
-    spawnedBytes: 0,
-    settlement: () => ({}),
-  }) as never;
 
 test('a claim that found nothing is sent again under its token, and the next one after it was handed something is new', async () => {
   const { settler, asked, taken } = settlerOn();
@@ -146,8 +124,8 @@ test('a claim that a refused settlement had with it leaves the one that stands a
   });
   await settler.tick();
   await clock.advance(1_000);
-  settler.add(ended());
-  settler.add(ended());
+  settler.add(endedAttempt());
+  settler.add(endedAttempt());
   await settler.tick();
   settler.handed({ token: asked[0]!.token, claimed: one });
   expect(taken).toEqual([{ claimed: one, firstSentAt: 0, sentAt: 1_000 }]);
@@ -163,8 +141,8 @@ test('a claim whose answer was lost is sent again, also when a settlement was re
   });
   answers.push(Promise.reject(taskFlowError('STORE_UNREACHABLE', { problem: 'cut off' })));
   await expect(settler.tick()).rejects.toThrow('cut off');
-  settler.add(ended());
-  settler.add(ended());
+  settler.add(endedAttempt());
+  settler.add(endedAttempt());
   await settler.tick();
   settler.close();
   answers.push(one);
