@@ -178,7 +178,7 @@ export const limits = {
   /** Longest heartbeat call: after this the next one is tried, while there is still time before the lease ends. */
   beatMs: 5_000,
   /** Heartbeats of one worker without an answer: a second may go another way; more would only wait behind it, and hold up the store. */
-  beatsUnderWay: 2,
+  beatsUnderWayMax: 2,
   /**
    * The guard of a worker's event loop: how often the loop counts its turns and the guard looks, how often it beats while the
    * loop stands, and how long a stop waits for its thread. Four wake-ups a second in all, and no call of the store.

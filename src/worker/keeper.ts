@@ -142,7 +142,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
   /** Sends them, and waits no longer than a heartbeat may take. */
   async function send(beats: readonly Beat[]): Promise<void> {
-    if (pending.size >= limits.beatsUnderWay) {
+    if (pending.size >= limits.beatsUnderWayMax) {
       // Its deadline was told already: what is tried now is whether it has an end.
       await withDeadline(clock, Promise.race(pending), callMs).catch((error: unknown) => {
         holder.failed(beats);
