@@ -36,8 +36,8 @@ export interface Child {
   send(signal: NodeJS.Signals): void;
   /** Writes a line to its stdin. */
   tell(line: string): void;
-  /** The first thing it said with this event, waited for. Rejects at once when it ends without it. */
-  heard(event: string): Promise<Said>;
+  /** The first thing it said with this event that is what is meant, waited for. Rejects at once when it ends without it. */
+  heard(event: string, isMeant?: (said: Said) => boolean): Promise<Said>;
 }
 
 export interface StartOptions {
@@ -172,8 +172,8 @@ function startChild(
       child.kill(signal);
     },
     tell: (line) => void child.stdin.write(`${line}\n`),
-    async heard(event) {
-      const find = (): Said | undefined => said.find((one) => one.event === event);
+    async heard(event, isMeant = () => true) {
+      const find = (): Said | undefined => said.find((one) => one.event === event && isMeant(one));
       await until(`${argv[0]} says ${event}`, () => find() !== undefined || !isRunning(), { facts: () => complaints });
       const found = find();
       if (found === undefined) throw new Error(`It ended without saying ${event}:\n${complaints}`);
