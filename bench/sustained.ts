@@ -7,6 +7,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
 import { connect } from '../src/broker/connect.ts';
+import { limits } from '../src/core/limits.ts';
 import { systemClock } from '../src/core/time.ts';
 import type { Store } from '../src/history/history.ts';
 import { startPostgres } from '../src/servers/postgres.ts';
@@ -19,8 +20,11 @@ import { inFolder, load, quantile } from './settings.ts';
 const seconds = Number(process.env.BENCH_SECONDS ?? 60);
 /** Tasks a second that are wanted; as many as go when it is more than that. */
 const wantedRate = Number(process.env.BENCH_RATE ?? 40_000);
-/** Nothing more is enqueued while so many are not recorded: what cannot be kept up with shows in the rate, not in a backlog. */
-const aheadMax = wantedRate / 2;
+/**
+ * Nothing more is enqueued while so many are not recorded, somewhat more than the recorder lets come together: what cannot be kept up with
+ * shows in the rate, not in a backlog.
+ */
+const aheadMax = wantedRate * 1.25 * (limits.recordBehindMs / 1_000);
 const batch = 500;
 const lanes = 4;
 

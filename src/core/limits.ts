@@ -321,6 +321,8 @@ export const limits = {
    * stored once, and nobody sees it in the record later than a person can tell. The first that comes after a while waits for nothing.
    */
   recordPaceMs: 100,
+  /** How far the record may be behind while the recorder gives way to whoever works: from there on it takes all it can get. */
+  recordBehindMs: 2_000,
   /** The pause after a look that brought nothing: that is also how long a store that cannot be waited for may be unread. */
   recordIdleMs: 100,
   /** How long somebody who asks how things are waits for the record: without it the live store tells what it can. */

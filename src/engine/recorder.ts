@@ -10,6 +10,7 @@ import { sleep } from '../core/time.ts';
 import type { Gap, HandedOn, RecordCursor, Recording, RecordPlace, SettingChanges } from '../history/recording.ts';
 import { bringBack } from './bring-back.ts';
 import { createSettingsBook, type SettingsTarget } from './recorded-settings.ts';
+import { createRecorderPace } from './recorder-pace.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
 import { createVersions, type Taken, takeEvents, type Versions } from './taken-events.ts';
 
@@ -34,8 +35,7 @@ export function createRecorder(options: RecorderOptions): Service {
   /** Where this recorder left the record: elsewhere another one did, and what is known here of it is old. */
   let left: RecordPlace | null = null;
   let readMax = firstReadMax;
-  /** When something was found last. */
-  let lookedAt = -Infinity;
+  const pace = createRecorderPace(loop.clock);
   /** What is known of the record. A read that nobody waits for any more goes on with its own, which is forgotten. */
   let memory = createMemory();
 
@@ -66,10 +66,10 @@ export function createRecorder(options: RecorderOptions): Service {
     return { ...start, last: null };
   }
 
-  /** Whether the live store is the one that was recorded up to there. */
-  async function isSame(at: RecordCursor): Promise<boolean> {
-    const [{ incarnation }, isThere] = await Promise.all([broker.info(), isStillThere(at)]);
-    return incarnation === at.incarnation && isThere;
+  /** The time of the live store, when it is the one that was recorded up to there; `null` when it is not. */
+  async function timeOfSame(at: RecordCursor): Promise<number | null> {
+    const [{ incarnation, now }, isThere] = await Promise.all([broker.info(), isStillThere(at)]);
+    return incarnation === at.incarnation && isThere ? now : null;
   }
 
   /** The last event that was recorded stays in the outbox: without it the store went back behind it, and maybe on from there. */
@@ -87,15 +87,16 @@ export function createRecorder(options: RecorderOptions): Service {
     const known = memory;
     const { versions, book } = known;
     const events = await outbox.read(at.seq, readMax, limits.recordWaitMs);
-    if (events.length > 0) lookedAt = loop.clock.elapsed();
+    if (events.length > 0) pace.found();
     const taken = takeEvents(events, versions);
     const sort = settingsIn(taken.events, known.settingsAreRead);
     if (at.incarnation === null || (events.length === 0 && sort === null)) return null;
     // One that was wiped, or went back, may be behind the cursor again, with other events.
-    if (!(await isSame(at))) return null;
+    const now = await timeOfSame(at);
+    if (now === null) return null;
     const settings = sort === null ? null : await book.changes(sort);
     if (settings !== null) {
-      if (!(await isSame(at))) return null;
+      if ((await timeOfSame(at)) === null) return null;
       book.stored(settings);
     }
     known.settingsAreRead ||= sort === 'configure';
@@ -105,7 +106,8 @@ export function createRecorder(options: RecorderOptions): Service {
     if (newest !== undefined) readMax = nextReadMax(taken);
     const read = await readTasks(taken, versions);
     const to = newest === undefined ? at : { ...at, seq: newest.seq, last: { at: newest.at, mark: markOf(newest) } };
-    return { ...taken, ...read, at, to, incarnation: at.incarnation, settings, hasMore };
+    const behindMs = now - (taken.events[0]?.at ?? now);
+    return { ...taken, ...read, at, to, incarnation: at.incarnation, settings, hasMore, behindMs };
   }
 
   /** Of those that were only handed on how they stand; of all others, and of whom that does not say all, the bodies. */
@@ -180,9 +182,9 @@ export function createRecorder(options: RecorderOptions): Service {
     return recording.record(settings === null ? batch : { ...batch, settings });
   }
 
-  /** Lets more come together. */
+  /** Lets more come together, and whoever works go first. */
   function pause(signal: AbortSignal): Promise<void> {
-    const leftMs = lookedAt + limits.recordPaceMs - loop.clock.elapsed();
+    const leftMs = pace.leftMs();
     return leftMs > 0 ? sleep(loop.clock, leftMs, signal) : Promise.resolve();
   }
 
@@ -196,11 +198,12 @@ export function createRecorder(options: RecorderOptions): Service {
       left = at;
       return 'done' as const;
     }
-    const { to, incarnation, hasMore } = batch;
-    // Redis reads while the database writes. With nothing there yet it is better to wait: more goes with one commit.
-    const next = hasMore ? heard(read(to)) : null;
+    const { to, incarnation, hasMore, behindMs } = batch;
+    // Far behind, Redis reads while the database writes. Else it is better to wait: more goes with one commit, and more has ended.
+    const next = hasMore && behindMs >= limits.recordBehindMs ? heard(read(to)) : null;
     if (!(await record(batch))) return 'full' as const;
     if (batch.events.length > 0) await outbox.trim(to.seq - 1, incarnation);
+    pace.stored(batch);
     cursor = left = to;
     ahead = next;
     return 'full' as const;
@@ -227,6 +230,8 @@ interface Batch extends Read, Taken {
   readonly incarnation: string;
   readonly settings: SettingChanges | null;
   readonly hasMore: boolean;
+  /** How old the oldest event of it was. */
+  readonly behindMs: number;
 }
 
 /** Whom to read, and beside each what is told of it. */

@@ -1,0 +1,51 @@
+/** The pace of a recorder: when it looks again, and how long it rests. */
+
+import { expect, test } from 'vitest';
+import { createManualClock } from '../../test/support/manual-clock.ts';
+import { limits } from '../core/limits.ts';
+import { createRecorderPace, restMs } from './recorder-pace.ts';
+
+test('before anything was found nothing is waited for', () => {
+  expect(createRecorderPace(createManualClock(0)).leftMs()).toBe(-Infinity);
+});
+
+test('while little comes there is a look every hundred milliseconds', async () => {
+  const clock = createManualClock(0);
+  const pace = createRecorderPace(clock);
+  pace.found();
+  await clock.advance(2);
+  pace.stored({ behindMs: 0, hasMore: false });
+  expect(pace.leftMs()).toBe(limits.recordPaceMs - 2);
+  await clock.advance(limits.recordPaceMs);
+  expect(pace.leftMs()).toBeLessThanOrEqual(0);
+});
+
+test('the more its work took the longer it rests, and less the further behind it is', () => {
+  const half = limits.recordBehindMs / 2;
+  expect(restMs(50, 0)).toBe(450);
+  expect(restMs(100, 0)).toBe(900);
+  expect(restMs(100, half)).toBe(450);
+  expect(restMs(100, limits.recordBehindMs)).toBe(0);
+  expect(restMs(100, 60_000)).toBe(0);
+  // A clock that went back.
+  expect(restMs(100, -60_000)).toBe(900);
+});
+
+test('no rest puts the record further behind than it may be', () => {
+  for (const behindMs of [0, 500, 1_999]) {
+    expect(restMs(10_000, behindMs)).toBeLessThanOrEqual(limits.recordBehindMs - behindMs);
+  }
+});
+
+test('while more waits already only the rest counts', async () => {
+  const clock = createManualClock(0);
+  const pace = createRecorderPace(clock);
+  pace.found();
+  await clock.advance(1);
+  pace.stored({ behindMs: 0, hasMore: true });
+  expect(pace.leftMs()).toBe(9);
+  pace.found();
+  await clock.advance(40);
+  pace.stored({ behindMs: limits.recordBehindMs, hasMore: true });
+  expect(pace.leftMs()).toBe(0);
+});
