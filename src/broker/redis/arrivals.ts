@@ -2,7 +2,7 @@
 
 import { checkParents, inOrder, isLinked, loopThroughStore, unknownParent } from '../../core/dependencies.ts';
 import type { NewTask } from '../../core/task.ts';
-import { createForms, idText } from './forms.ts';
+import { createForms } from './forms.ts';
 import { dependencyList, moreText, rulesText, shapeOf } from './rows.ts';
 
 /** The tasks of a call, parents first, and where each stood in it. */
@@ -18,7 +18,7 @@ export function orderArrivals(tasks: readonly NewTask[]): Arrivals {
 
 export interface ArrivalArguments {
   readonly forms: string;
-  readonly ids: string;
+  readonly ids: readonly string[];
   readonly formOf: string;
   readonly extras: readonly unknown[];
   readonly payloads: readonly string[];
@@ -37,7 +37,7 @@ export function argumentsOf(tasks: readonly NewTask[]): ArrivalArguments {
     if (extra !== null) extras.push([ids.length, ...extra]);
   }
   const [formList, formOfEach] = forms.args();
-  return { forms: formList, ids: idText(ids), formOf: formOfEach, extras, payloads };
+  return { forms: formList, ids, formOf: formOfEach, extras, payloads };
 }
 
 function extraOf(task: NewTask): readonly unknown[] | null {

@@ -1,5 +1,6 @@
 /** enqueue: stores new tasks, each once, one at a time under its key (lua/enqueue.lua). */
 
+import { idLength } from '../../core/ids.ts';
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueResult } from '../broker.ts';
 import { emptiedBy, type HandOver } from '../hand-over.ts';
@@ -16,7 +17,8 @@ type Stored = readonly [
   claimed?: ClaimReply,
   isRepeated?: number,
 ];
-type Reply = Stored | readonly [refused: Buffer, why: Refusal];
+/** A number when all were queued as they came: whether the script has told of it. */
+type Reply = number | Stored | readonly [refused: Buffer, why: Refusal];
 type Results = Told<readonly EnqueueResult[]>;
 
 const nothing: Results = { answer: [], signals: [] };
@@ -63,10 +65,24 @@ function claimableQueues(tasks: readonly NewTask[]): ReadonlySet<string> {
 
 function scriptArguments({ tasks }: Arrivals): readonly string[] {
   const { forms, ids, formOf, extras, payloads } = argumentsOf(tasks);
-  return [forms, ids, formOf, JSON.stringify(extras), ...payloads];
+  const areIds = ids.every((id) => id.length === idLength);
+  const isPlain = areIds && formOf === '' && extras.length === 0 && isAscending(ids);
+  const idText = areIds ? ids.join(' ') : JSON.stringify(ids);
+  return [forms, idText, isPlain ? '=' : formOf, JSON.stringify(extras), ...payloads];
+}
+
+/** Then none is named twice. */
+function isAscending(ids: readonly string[]): boolean {
+  let last = '';
+  for (const id of ids) {
+    if (id <= last) return false;
+    last = id;
+  }
+  return true;
 }
 
 function readReply(arrivals: Arrivals, reply: Reply): Results {
+  if (typeof reply === 'number') return allQueued(arrivals.tasks, reply === 1);
   if (reply.length === 2) throw refusalError(arrivals, reply[1]);
   const results = readResults(arrivals.tasks, reply);
   const replaced = results.flatMap((result) => (result.outcome === 'replaced' ? [result.of] : []));
@@ -76,6 +92,12 @@ function readReply(arrivals: Arrivals, reply: Reply): Results {
   const answer: EnqueueResult[] = [];
   for (const [place, position] of positions.entries()) answer[position] = results[place] as EnqueueResult;
   return { answer, ...told };
+}
+
+function allQueued(tasks: readonly NewTask[], isTold: boolean): Results {
+  const [first] = tasks;
+  const answer = tasks.map(({ id }): EnqueueResult => ({ outcome: 'created', taskId: id, state: 'queued' }));
+  return { answer, signals: first === undefined ? [] : [{ kind: 'work', queues: [first.queue] }], isTold };
 }
 
 function readResults(tasks: readonly NewTask[], [letters, others]: Stored): readonly EnqueueResult[] {

@@ -14,6 +14,7 @@ import {
 import type { DueSchedules, FireResult, PutResult, Schedules, Signal } from '../broker.ts';
 import { argumentsOf } from './arrivals.ts';
 import type { Connection } from './connection.ts';
+import { idText } from './forms.ts';
 import { type Packed, unpack } from './packed.ts';
 import { refuseLargeBatch, refuseLargePayloads, refuseTasks } from './refuse.ts';
 import { type Hints, signalsOf, type Told } from './signals.ts';
@@ -105,7 +106,7 @@ async function fire(connection: Connection, firings: readonly Firing[]): Promise
   const { forms, ids, formOf, extras, payloads } = argumentsOf(tasks);
   let place = 0;
   const fields = firings.map((firing) => firingFields(firing, firing.kind === 'skip' ? 0 : ++place));
-  const args = [JSON.stringify(fields), forms, ids, formOf, JSON.stringify(extras), ...payloads];
+  const args = [JSON.stringify(fields), forms, idText(ids), formOf, JSON.stringify(extras), ...payloads];
   const [answers, hints] = await connection.run<readonly [words: readonly Buffer[], hints: Hints]>('fire', args);
   const words = answers.map(String);
   const answer = firings.map((_firing, index) => readResult(words[2 * index] ?? '', words[2 * index + 1] ?? ''));

@@ -43,6 +43,11 @@ const constants = new Set([
   'describeCrowds',
   'describe',
   'answerOf',
+  'numberText',
+  'countName',
+  'plain',
+  'idFormats',
+  'spacedFormats',
 ]);
 
 test('every part says how a call begins what it keeps anew', () => {

@@ -26,6 +26,7 @@ const shared = [
   'parents',
   'arrive',
   'accept',
+  'plain',
   'claim-new',
   'worker',
   'schedule',
@@ -155,7 +156,10 @@ function assemble(settings: string): Scripts {
   };
 }
 
-/** The text of an operation is a chunk that answers the function to call; its first line says what Redis may let that do. */
+/**
+ * The text of an operation is a chunk that answers the function to call, and the one to try first, which keeps nothing; its first line says what
+ * Redis may let that do.
+ */
 interface Operation {
   readonly firstLine: string;
   readonly text: string;
@@ -167,13 +171,16 @@ function readOperation(name: ScriptName, numbers: ReadonlyMap<string, string>): 
 }
 
 const registering = `
-local function register(name, flags, run)
+local function register(name, flags, run, first)
   redis.register_function({
     function_name = library .. '_' .. name,
     flags = flags,
     callback = function(keys, args)
       local refusal = begin(keys, args)
       if refusal then return refusal end
+      local answer = first and first()
+      if answer then return answer end
+      beginAnew()
       return run()
     end,
   })
@@ -187,7 +194,7 @@ function register(name: ScriptName, { firstLine, text }: Operation): string {
 
 function alone(base: string, { firstLine, text }: Operation): Script {
   // What the parts call ARGV is a local of theirs.
-  const run = `local refusal = begin(KEYS, given)\nif refusal then return refusal end\nreturn (function()\n${text}\nend)()()`;
+  const run = `local refusal = begin(KEYS, given)\nif refusal then return refusal end\nbeginAnew()\nreturn (function()\n${text}\nend)()()`;
   const whole = `${firstLine}\nlocal given = ARGV\n${base}\n${run}`;
   return { text: whole, sha: digest(whole) };
 }

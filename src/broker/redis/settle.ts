@@ -70,7 +70,7 @@ function spawnArguments(
   const owners = settlements.flatMap(({ spawn }, index) => spawn.map(() => index + 1));
   const ownerOf = (place: number): number => owners[positions?.[place] ?? place] ?? 0;
   const { forms, ids, formOf: formOfEach, extras, payloads } = arrivalArguments(tasks);
-  const list = `[${forms},${JSON.stringify(ids)},${JSON.stringify(formOfEach)},${JSON.stringify(extras)},${JSON.stringify(tasks.map((_task, place) => ownerOf(place)))}]`;
+  const list = `[${forms},${JSON.stringify(idText(ids))},${JSON.stringify(formOfEach)},${JSON.stringify(extras)},${JSON.stringify(tasks.map((_task, place) => ownerOf(place)))}]`;
   return [list, payloads];
 }
 

@@ -10,8 +10,12 @@ end
 -- One number for the order of claims: priority, then age; of equals, Redis puts the smaller id first. The largest due time
 -- is beyond the year 19,000, and the largest number below 2^53.
 local PRIORITY_STEP = 2 ^ 49
+local function orderAt(shape, dueAt)
+  return shape[PRIORITY] * PRIORITY_STEP + math.min(dueAt, PRIORITY_STEP - 1)
+end
+
 local function orderOf(task)
-  return shapes[task[SHAPE]][PRIORITY] * PRIORITY_STEP + math.min(task[DUE_AT], PRIORITY_STEP - 1)
+  return orderAt(shapes[task[SHAPE]], task[DUE_AT])
 end
 
 local function earlier(a, b)

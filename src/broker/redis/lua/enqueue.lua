@@ -2,7 +2,7 @@
 -- enqueue: stores new tasks, each once, one at a time under its key, parents first; and hands them over to who waits for them.
 --
 -- ARGV[2 …] as accept.lua takes them.
--- Answers the letters and the others of arrive.lua, the signals, and nothing; or "refused" and why.
+-- Answers the letters and the others of arrive.lua, the signals, and nothing; or "refused" and why; or what plain.lua answers.
 
 -- Whoever hears of it reads what a claim answers. When all was taken, nobody else has to look.
 local function tellWaiter(request, claimed, count)
@@ -29,4 +29,4 @@ return function()
   end
   standing.endFor(work)
   return { letters, others, signals() }
-end
+end, plain.store

@@ -81,6 +81,9 @@ local function begin(keys, args)
   end
   now = math.max(tonumber(given), tonumber(stored[1]) or 0)
   seq, shapeCount, trimmed = tonumber(stored[2]) or 0, tonumber(stored[3]) or 0, tonumber(stored[4]) or 0
+end
+
+local function beginAnew()
   for _, make in pairs(anew) do
     make()
   end
@@ -143,14 +146,20 @@ local function words(text)
   return list
 end
 
--- Ids are of one length, so that nothing has to stand between them. Others would come as a JSON list.
-local ID_LENGTH = 26
+-- Ids are of one length, so that nothing has to stand between them. Others would come as a JSON list. As many as a call may name are cut out
+-- at once: one by one they cost twice as much.
+local ID_LENGTH, IDS_MAX = 26, 1000
+local idFormats
 local function idList(text)
   if string.byte(text) == 91 then return cjson.decode(text) end
-  local ids, from, part = {}, 1, string.sub
-  for i = 1, #text / ID_LENGTH do
-    ids[i] = part(text, from, from + ID_LENGTH - 1)
-    from = from + ID_LENGTH
+  idFormats = idFormats or string.rep('c' .. ID_LENGTH, IDS_MAX)
+  local size = #text / ID_LENGTH
+  local most = math.min(size, IDS_MAX)
+  local ids = { struct.unpack(string.sub(idFormats, 1, 3 * most), text) }
+  -- Behind them is where they end.
+  ids[most + 1] = nil
+  for i = IDS_MAX + 1, size do
+    ids[i] = string.sub(text, (i - 1) * ID_LENGTH + 1, i * ID_LENGTH)
   end
   return ids
 end

@@ -1,6 +1,6 @@
 -- The one write at the end of a script: everything that was kept in tables, each key with as few commands as it takes.
 
-local writeTasks, outboxIsFull, write
+local writeTasks, outboxIsFull, write, numberText, countName
 
 do
   -- Within a call these follow each other so that along the events every task's versions grow.
@@ -10,7 +10,7 @@ do
   }
 
   -- As Redis would write a number, which takes five times as long for a whole one.
-  local function numberText(value)
+  function numberText(value)
     return string.format(value % 1 == 0 and '%d' or '%.17g', value)
   end
 
@@ -88,7 +88,7 @@ do
     end
   end
 
-  local function countName(shape, view)
+  function countName(shape, view)
     local name = shape.counts[view]
     if not name then
       name = cjson.encode({ shape[QUEUE], shape[NAME], view })
