@@ -113,9 +113,9 @@ local function stand(who, task)
   moveInLines(idsOf(who), queue, order)
 end
 
-local function leaveLine(who, task)
+local function leaveLine(who, task, isFound)
   local queue = shapes[task[SHAPE]][QUEUE]
-  if has(task, 'l') then countRules(queueKey(queue), who, -1) end
+  if not isFound and has(task, 'l') then countRules(queueKey(queue), who, -1) end
   if not has(task, 'g') then
     if not cuts[queueKey(queue)] then set(scores, queueKey(queue), who, false) end
     return
@@ -170,12 +170,12 @@ local function place(who, task, leaseUntil)
   if at then set(scores, 'deadlines', who, at) end
 end
 
--- Takes a task from where it is found; answers the state it leaves.
-local function leave(who, task)
+-- Takes a task from where it is found; answers the state it leaves. Of what a claim has found in lines it has counted the rules.
+local function leave(who, task, isFound)
   local state = task[STATE]
   count(task, -sizeOf(who))
   if state == 'queued' then
-    leaveLine(who, task)
+    leaveLine(who, task, isFound)
   elseif state == 'scheduled' then
     set(scores, 'scheduled', who, false)
     dueBefore[who] = task[DUE_AT]

@@ -77,12 +77,13 @@ function gate.hasToken(limit, rule)
   return not count or math.ceil((limit.tat - (count - 1) * interval) / 1000) <= now
 end
 
--- Whether a task may run. A limit found full is closed for the rest of the call.
-local function hasRoom(rules)
+-- How many tasks with these rules may run before anybody has to look again: after each one where there is a rate. A limit found full is
+-- closed for the rest of the call.
+local function roomFor(rules)
   for _, rule in ipairs(rules) do
-    if gate.limitOf(rule[RULE_NAME]).isClosed then return false end
+    if gate.limitOf(rule[RULE_NAME]).isClosed then return 0 end
   end
-  local isFree = true
+  local room = math.huge
   for _, rule in ipairs(rules) do
     local name = rule[RULE_NAME]
     local limit = gate.limitOf(name)
@@ -93,21 +94,24 @@ local function hasRoom(rules)
       limit.isClosed = true
     end
     if limit.isPaused or not gate.hasToken(limit, rule) then limit.isClosed = true end
-    if limit.isClosed then isFree, closedNames[name] = false, true end
+    if limit.isClosed then room, closedNames[name] = 0, true end
+    room = math.min(room, max and max - limit.held or room, gate.rateOf(limit, rule) and 1 or room)
   end
-  return isFree
+  -- Who has lowered a limit may have left more holders than it has slots.
+  return math.max(0, room)
 end
 
-local function takeSlots(id, rules)
+-- Of tasks with the same rules, for which there is room.
+local function takeSlots(ids, rules)
   for _, rule in ipairs(rules) do
     local name = rule[RULE_NAME]
     local limit = gate.limitOf(name)
-    set(members, slotsKey(name), id, true)
+    set(members, slotsKey(name), ids, true)
     if limit.held == 0 then gate.list(name, true) end
-    limit.held = limit.held + 1
+    limit.held = limit.held + #ids
     local count, interval = gate.rateOf(limit, rule)
     if count then
-      limit.tat = math.max(limit.tat, now * 1000) + interval
+      limit.tat = math.max(limit.tat, now * 1000) + #ids * interval
       set(scores, 'tats', name, string.format('%.0f', limit.tat))
     end
   end

@@ -78,13 +78,28 @@ local function firstTwo(lines)
   return first, second
 end
 
--- Whether a task was taken: not when a limit holds it back.
-local function take(id, line, ids)
-  local queue, own = line.queue, rulesOf[id]
+-- Who follow each other in a claim mostly have the same rules, and take their slots together: those of `ids` from place `from` on, of one
+-- queue, with `own` rules of theirs and all `rules`; there is `room` for so many more.
+local stretch = { queue = nil, own = nil, rules = nil, room = 0, from = 1 }
+
+local function endStretch(ids, isLast)
+  local own, rules, from = stretch.own, stretch.rules, stretch.from
+  local size = #ids - from + 1
+  stretch.from = #ids + 1
+  if size == 0 then return end
+  if own then stretch.queue.taken[own.text] = (stretch.queue.taken[own.text] or 0) + size end
+  if rules then takeSlots(isLast and size == #ids and ids or { unpack(ids, from) }, rules) end
+end
+
+-- Whether a stretch begins: not when a limit holds such tasks back.
+local function beginStretch(queue, own, ids)
+  endStretch(ids)
+  stretch.room = 0
   if isHeldBack(queue, own) then return false end
   local rules = own
   if gate.queueRules[queue.name] then rules = gate.withQueueRule(rules, queue.name) end
-  if rules and not hasRoom(rules) then
+  local room = rules and roomFor(rules) or math.huge
+  if room == 0 then
     -- All of the queue carries its limit.
     if gate.queueRules[queue.name] and gate.limitOf(gate.QUEUE_MARK .. queue.name).isClosed then queue.left = 0 end
     if own and queue.left > 0 then
@@ -93,8 +108,15 @@ local function take(id, line, ids)
     end
     return false
   end
-  if rules then takeSlots(id, rules) end
-  if own then queue.taken[own.text] = (queue.taken[own.text] or 0) + 1 end
+  stretch.queue, stretch.own, stretch.rules, stretch.room = queue, own, rules, room
+  return true
+end
+
+-- Whether a task was taken: not when a limit holds it back.
+local function take(id, line, ids)
+  local queue, own = line.queue, rulesOf[id]
+  if (stretch.room == 0 or own ~= stretch.own or queue ~= stretch.queue) and not beginStretch(queue, own, ids) then return false end
+  stretch.room = stretch.room - 1
   queue.left, line.page, line.taken = queue.left - 1, line.page + 2, line.taken + 1
   ids[#ids + 1] = id
   endIfHeldBack(queue)
@@ -115,12 +137,17 @@ end
 -- Goes through what can be claimed, in the order of claims over all queues: each that is taken leaves less for the next.
 local function pick(request)
   local lines, ids = openLines(request), {}
+  stretch.room, stretch.from = 0, 1
   while #ids < request.limit do
     local first, second = firstTwo(lines)
     if not first then break end
     takeFrom(first, second, request.limit, ids)
   end
+  endStretch(ids, true)
   for _, line in ipairs(lines) do
+    for text, taken in pairs(line.queue.taken) do
+      add(queueKey(line.queue.name) .. ':rules', text, -taken)
+    end
     if line.isFair then
       groups.close(line)
     else
@@ -132,8 +159,9 @@ local function pick(request)
   return ids
 end
 
-local function lease(who, task, request)
-  local from = leave(who, task)
+-- What a claim has found in lines has been counted already.
+local function lease(who, task, request, isFound)
+  local from = leave(who, task, isFound)
   task[STATE], task[REASON], task[EPOCH], task[ATTEMPT] = 'running', false, task[EPOCH] + 1, task[ATTEMPT] + 1
   task[WORKER_ID], task[TOKEN], task[CLAIMED_AT], task[STARTED_AT] = request.workerId, request.token, now, false
   setAside(who, task, 'p', false)
@@ -181,7 +209,7 @@ local function claim(request)
   local found = call('HMGET', prefix .. 'tasks', unpack(ids))
   local crowds = gather(ids, nil, call('HMGET', prefix .. 'heads', unpack(ids)), found)
   for _, crowd in ipairs(crowds) do
-    lease(crowd.ids, crowd.task, request)
+    lease(crowd.ids, crowd.task, request, true)
   end
   recordTurns(ids, crowds)
   keepClaim(ids, request)
