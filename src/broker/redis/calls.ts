@@ -1,6 +1,7 @@
 /** Calls an operation on a server: as a function of a library that the server keeps, or as a script where it keeps none. */
 
-import type { Redis } from 'ioredis';
+import { Command, type Redis } from 'ioredis';
+import { encodeCommand } from './encode.ts';
 import { isForbidden, isKnownLibrary, isReply, isUnknownFunction, isUnknownScript } from './errors.ts';
 import { libraryPrefix, type ScriptName, type Scripts } from './scripts.ts';
 
@@ -32,7 +33,7 @@ export function createCalls(scripts: Scripts): Calls {
     for (const isLast of [false, true]) {
       if (withoutLibrary.has(on)) break;
       try {
-        return await on.callBuffer('FCALL', [scripts.functions[name], ...given]);
+        return await send(on, ['FCALL', scripts.functions[name], ...given]);
       } catch (error) {
         if (isForbidden(error)) withoutLibrary.add(on);
         else if (!isUnknownFunction(error)) throw error;
@@ -41,6 +42,14 @@ export function createCalls(scripts: Scripts): Calls {
     }
     return evaluate(on, scripts, name, given);
   };
+}
+
+/** As `callBuffer` does, but for the making of the bytes. */
+function send(on: Redis, given: readonly (string | number)[]): Promise<unknown> {
+  const command = new Command('FCALL');
+  const bytes = encodeCommand(given);
+  command.toWritable = () => bytes;
+  return on.sendCommand(command) as Promise<unknown>;
 }
 
 /** Whether the library is there now. */

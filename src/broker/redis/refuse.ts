@@ -15,6 +15,10 @@ export function refuseLargeBatch(items: readonly unknown[]): void {
 /** Throws BATCH_TOO_LARGE for more bytes of payload than one call may carry. */
 export function refuseLargePayloads(payloads: readonly string[]): void {
   let bytes = 0;
+  for (const payload of payloads) bytes += payload.length;
+  // At most three bytes a UTF-16 unit: to count them costs as much as to send them.
+  if (bytes * 3 <= limits.batchBytesMax) return;
+  bytes = 0;
   for (const payload of payloads) bytes += Buffer.byteLength(payload);
   if (bytes > limits.batchBytesMax)
     throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
