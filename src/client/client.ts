@@ -60,7 +60,7 @@ const urlDefault = 'http://127.0.0.1:8000';
 
 /** Makes a client. Nothing is opened yet. */
 export function makeClient(options: ClientOptions): Client {
-  const { clock = systemClock, chance = systemChance, ready = async () => undefined } = options;
+  const { clock = systemClock, chance = systemChance, ready } = options;
   const store = createStoreOpener(options.open);
   const ids = createIds(clock, chance);
   const batcher = createEnqueueBatcher(store.broker, { isParallel: store.isParallel });
@@ -68,8 +68,10 @@ export function makeClient(options: ClientOptions): Client {
 
   return {
     async enqueue(definition, input, enqueueOptions = {}) {
-      const prepared = await prepareInput(definition, input);
-      await ready();
+      // Whatever is there is not waited for: each wait of a thousand callers is one more turn.
+      const preparing = prepareInput(definition, input);
+      const prepared = preparing instanceof Promise ? await preparing : preparing;
+      if (ready !== undefined) await ready();
       const { tx, rest } = readTransaction(enqueueOptions);
       const task = newTask(definition, prepared, rest, idFor(rest, ids));
       if (tx !== undefined)
@@ -79,7 +81,7 @@ export function makeClient(options: ClientOptions): Client {
       return handleOf(context, task, await batcher.enqueue(task));
     },
     async enqueueMany(definition, items, manyOptions = {}) {
-      await ready();
+      if (ready !== undefined) await ready();
       checkOptionNames(manyOptions, ['tx'], [], 'The options of enqueueMany');
       const { tx } = manyOptions;
       const many = await prepareMany(definition, items, ids);

@@ -52,10 +52,15 @@ export async function prepareMany(definition: TaskDefinition, items: readonly un
 /** Tasks that differ in nothing but id and payload. Kept until they are all sent, thousands would be work for the garbage collector. */
 function ofOneKind(definition: TaskDefinition, payloads: readonly string[], ids: Ids): Many {
   const taskIds = ids.many(payloads.length);
-  const task = (index: number): NewTask =>
-    newTask(definition, { payload: payloads[index] as string, parsed: undefined }, noOptions, taskIds[index] as string);
+  const [firstId = ''] = taskIds;
+  if (firstId === '') return allOf([]);
   // What is wrong with the definition's own options is wrong for all of them.
-  if (payloads.length > 0) task(0);
+  const first = newTask(definition, { payload: '', parsed: undefined }, noOptions, firstId);
+  // The engine copies an object of a known shape at once.
+  const task = (index: number): NewTask => {
+    const id = taskIds[index] as string;
+    return { ...first, id, payload: payloads[index] as string, flowId: first.flowId === null ? null : id };
+  };
   return { ids: taskIds, task };
 }
 
@@ -115,7 +120,7 @@ export async function sendMany(
   const results: EnqueueResult[] = [];
   try {
     const broker = await open();
-    for (const batch of batchesOf(many)) results.push(...(await broker.enqueue(batch)));
+    for (const batch of batchesOf(many)) for (const result of await broker.enqueue(batch)) results.push(result);
     return results;
   } catch (error) {
     if (!(error instanceof TaskFlowError)) throw error;
