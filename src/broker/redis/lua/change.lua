@@ -117,11 +117,11 @@ local function leaveLine(who, task, isFound)
   local queue = shapes[task[SHAPE]][QUEUE]
   if not isFound and has(task, 'l') then countRules(queueKey(queue), who, -1) end
   if not has(task, 'g') then
-    if not cuts[queueKey(queue)] then set(scores, queueKey(queue), who, false) end
+    if not cuts[prefix .. queueKey(queue)] then set(scores, queueKey(queue), who, false) end
     return
   end
   set(scores, queueKey(queue) .. ':grouped', who, false)
-  moveInLines(idsOf(who), queue, false)
+  if not isFound then moveInLines(idsOf(who), queue, false) end
 end
 
 -- What others wait for, or waits for others.
@@ -170,7 +170,8 @@ local function place(who, task, leaseUntil)
   if at then set(scores, 'deadlines', who, at) end
 end
 
--- Takes a task from where it is found; answers the state it leaves. Of what a claim has found in lines it has counted the rules.
+-- Takes a task from where it is found; answers the state it leaves. What a claim has found it takes out of the lines of groups, and counts out of
+-- the rules, by itself.
 local function leave(who, task, isFound)
   local state = task[STATE]
   count(task, -sizeOf(who))

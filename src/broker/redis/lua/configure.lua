@@ -70,7 +70,7 @@ return function()
     local weight, pause = known[1], pauseAfter(known[2])
     if settings.weight ~= nil then weight = settings.weight end
     local isSet = weight or pause
-    turns.settings[name] = { weight, pause }
+    turns.settings[name], turns.isAnySet = { weight, pause }, true
     set(puts, 'groups', name, isSet and cjson.encode(turns.settings[name]))
     set(scores, 'groupNames', name, isSet and 0)
     isResumed = known[2] and not pause

@@ -72,6 +72,12 @@ do
   -- By letter the ids of those that have it, and their places; no places when all do.
   local function havingAsides(crowds, count)
     local having, list = {}, {}
+    if #crowds == 1 and not crowds[1].places then
+      for _, letter in ipairs(lettersOf(crowds[1].task[ASIDE])) do
+        list[letter] = { ids = crowds[1].ids, places = '' }
+      end
+      return list
+    end
     for _, crowd in ipairs(crowds) do
       for _, letter in ipairs(lettersOf(crowd.task[ASIDE])) do
         local at = having[letter] or {}
@@ -93,6 +99,17 @@ do
     return list
   end
 
+  -- The texts of the rules of tasks that have some, when all of them were read before.
+  local function rulesTexts(ids)
+    local texts = {}
+    for i = 1, #ids do
+      local own = rulesOf[ids[i]]
+      if not own then return nil end
+      texts[i] = own.text
+    end
+    return texts
+  end
+
   -- The texts beside the heads: letter, the places of those that have it, nothing when all do, their texts, … `known` are results that
   -- were read before.
   local function asidesOf(crowds, count, known)
@@ -105,7 +122,7 @@ do
           texts[i] = letter == 'i' and resultOf(id) or known[id]
         end
       else
-        texts = call('HMGET', prefix .. besides[letter], unpack(of.ids))
+        texts = (letter == 'l' and rulesTexts(of.ids)) or call('HMGET', prefix .. besides[letter], unpack(of.ids))
       end
       list[#list + 1], list[#list + 2], list[#list + 3] = letter, of.places, texts
     end

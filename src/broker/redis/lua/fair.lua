@@ -5,25 +5,29 @@ local groups = {}
 -- So many groups are read at first, and at once at most.
 local PAGE_MIN, PAGE_MAX = 8, 100
 
--- Of the groups whose lines are open `first` is the next and `last` the last one, in a list by `next` and `before`. So many that give
--- nothing are `looked` at: behind full limits and deadlines the next claim goes on.
+-- `page` has lines of groups in their order, `opened` of which had their turn; those that were served stand in `ring` from `first` to `last`. The line
+-- whose turn it is is `current` until it was served. So many that give nothing are `looked` at: behind full limits and deadlines the next claim goes
+-- on. `givers` says by the places of tasks in a claim whose they were.
 function groups.open(queue)
-  local name, own = queue.name, turns.read(queue.name, '')
-  local fair = { queue = queue, isFair = true, rank = 0, page = {}, at = 1, pageSize = PAGE_MIN, looked = limits.claimGroupsMax }
-  fair.standing = prefix .. queueKey(name) .. ':standing'
+  local name, own = queue.name, turns.touch(queue.name, '')
+  local fair = {
+    queue = queue, isFair = true, rank = 0, page = nothing, at = 1, pageSize = math.min(queue.limit, PAGE_MIN), looked = limits.claimGroupsMax,
+    ring = {}, first = 1, last = 0, current = nil, served = {}, opened = 0, givers = {}, standing = prefix .. queueKey(name) .. ':standing',
+  }
   -- Of many groups each is served once or twice.
   fair.count = call('ZCARD', fair.standing) + 1
   fair.taken = 1 + math.ceil(queue.limit / fair.count)
+  fair.to, fair.since = string.format('%d', fair.taken - 1), turns.sinceText(now)
   local line = openLine(queue, queueKey(name), fair.taken)
-  fair.first = { group = '', turn = own.turn or 0, member = own.member or '', line = line, isServed = true, next = nil, before = nil }
-  fair.last = fair.first
+  line.turn, line.member, line.entry = own.turn or 0, own.member or '', own
+  fair.ring[1], fair.last = line, 1
   return fair
 end
 
 -- Behind full limits each group gives its share of the tasks that may be looked at, so that many do not wait for one.
 function groups.share(fair)
   fair.spare = math.max(limits.claimHeadMax, math.ceil(fair.spare / fair.count))
-  fair.first.line.spare = fair.spare
+  fair.ring[1].spare = fair.spare
 end
 
 -- Members begin with the time since when, and go on with the name.
@@ -32,41 +36,52 @@ function groups.isBefore(a, b)
   return a.member < b.member
 end
 
-function groups.read(fair, member, turn)
-  local group = string.sub(member, 17)
-  local line = openLine(fair.queue, lineKey(fair.queue.name, group), fair.taken, group)
-  line.spare, line.unread, line.page = fair.spare, math.max(0, line.unread - fair.taken), 0
-  fetchLine(line, fair.taken)
-  return { group = group, turn = tonumber(turn), member = member, line = line, isServed = false, next = nil, before = nil }
+-- The line of a group with its first tasks, as `openLine` and `fetchLine` make it. Mostly no more is read of it.
+function groups.read(fair, member, turn, taken, unread)
+  local queue, group = fair.queue, string.sub(member, 17)
+  local key = turns.keyOf(queue.name, group)
+  local ids = lookFor.orders and nothing or call('ZRANGE', key, '0', fair.to)
+  local count = #ids
+  local line = {
+    queue = queue, group = group, key = key, unread = unread, rank = count, ids = ids, at = 1, page = 0, taken = 0, spare = fair.spare,
+    last = ids[count], known = nil, turn = tonumber(turn), member = member, entry = nil,
+  }
+  if lookFor.orders then
+    line.rank = 0
+    fetchLine(line, taken)
+  elseif count < taken then
+    line.isDone = true
+  end
+  return line
 end
 
--- What else is to be known of the first tasks of these groups, in as few commands as it takes.
-function groups.readHeads(page)
-  if #page == 0 then return end
-  local ids, n, names = {}, 0, {}
-  for i, standing in ipairs(page) do
-    if lookFor.cursors then names[i] = lineName(standing.line) end
-    for _, id in ipairs(standing.line.ids) do
+-- What else is to be known of those tasks of these groups that their turns will mostly come to, in as few commands as it takes.
+function groups.readHeads(fair)
+  local ids, n, names, most = {}, 0, {}, fair.taken - 1
+  for i, line in ipairs(fair.page) do
+    local own = line.ids
+    if lookFor.cursors then names[i] = lineName(line) end
+    if own[most + 1] then line.known = most end
+    for at = 1, own[most] and most or #own do
       n = n + 1
-      ids[n] = id
+      ids[n] = own[at]
     end
   end
-  if lookFor.cursors then
+  if lookFor.cursors and #names > 0 then
     for i, last in ipairs(call('HMGET', prefix .. 'cursors', unpack(names))) do
-      page[i].line.cursor = last
+      fair.page[i].cursor = last
     end
   end
-  if #ids == 0 then return end
+  if n == 0 then return end
   if lookFor.rules then loadRules(ids) end
   if not lookFor.deadlines then return end
   local deadlines, place = call('ZMSCORE', prefix .. 'deadlines', unpack(ids)), 0
-  for _, standing in ipairs(page) do
-    local own = standing.line.ids
-    for i = 1, #own do
-      local at = deadlines[place + i]
-      if at and tonumber(at) <= now then own[i] = false end
+  for _, line in ipairs(fair.page) do
+    local own = line.ids
+    for i = 1, math.min(most, #own) do
+      place = place + 1
+      if deadlines[place] and tonumber(deadlines[place]) <= now then own[i] = false end
     end
-    place = place + #own
   end
 end
 
@@ -86,9 +101,8 @@ function groups.resume(fair, size)
   return size
 end
 
--- The next group that this claim has not looked at yet; nil behind the last.
-function groups.nextStanding(fair)
-  if fair.at <= #fair.page then return fair.page[fair.at] end
+-- Reads the next groups that this claim has not looked at yet; answers the first of them, nil behind the last.
+function groups.nextPage(fair)
   if fair.isLast then return nil end
   local size = math.min(fair.looked, fair.pageSize, math.max(fair.queue.left, PAGE_MIN))
   fair.hasMore = size <= 0
@@ -96,85 +110,86 @@ function groups.nextStanding(fair)
   size = groups.resume(fair, size)
   local found = call('ZRANGE', fair.standing, fair.rank, fair.rank + size - 1, 'WITHSCORES')
   fair.page, fair.at, fair.isLast = {}, 1, #found < 2 * size
-  fair.rank, fair.looked, fair.pageSize = fair.rank + #found / 2, fair.looked - #found / 2, math.min(2 * fair.pageSize, PAGE_MAX)
+  fair.rank, fair.looked, fair.pageSize = fair.rank + #found / 2, fair.looked - #found / 2, math.max(PAGE_MIN, math.min(2 * fair.pageSize, PAGE_MAX))
+  local page, taken, unread = fair.page, fair.taken, math.max(0, fair.queue.left - fair.taken)
   for i = 1, #found, 2 do
-    fair.page[(i + 1) / 2] = groups.read(fair, found[i], found[i + 1])
+    page[#page + 1] = groups.read(fair, found[i], found[i + 1], taken, unread)
   end
-  groups.readHeads(fair.page)
+  groups.readHeads(fair)
   return fair.page[1]
 end
 
-function groups.openGroup(fair, standing)
-  local line, entry = standing.line, turns.entryOf(fair.queue.name, standing.group)
-  if not entry.isRead then
-    entry.isRead, entry.turn, entry.member = true, standing.turn, standing.member
+-- The line of the group whose turn it is; nil when there is none.
+function groups.next(fair)
+  local first, other = fair.ring[fair.first], fair.page[fair.at] or groups.nextPage(fair)
+  if other and (not first or groups.isBefore(other, first)) then
+    fair.at, fair.opened = fair.at + 1, fair.opened + 1
+    return other
   end
-  line.entry, entry.seen = entry, entry.seen + #line.ids
-  groups.insertBehind(fair, nil, standing)
-end
-
--- Behind none it is the first.
-function groups.insertBehind(fair, other, standing)
-  local next = fair.first
-  if other then next = other.next end
-  standing.before, standing.next = other, next
-  if other then other.next = standing else fair.first = standing end
-  if next then next.before = standing else fair.last = standing end
-end
-
-function groups.takeFirst(fair)
-  local first = fair.first
-  fair.first = first.next
-  if fair.first then fair.first.before = nil else fair.last = nil end
+  if first then fair.ring[fair.first], fair.first = false, fair.first + 1 end
   return first
 end
 
-function groups.closeFirst(fair)
-  local first = groups.takeFirst(fair)
-  closeLine(first.line)
-  -- One that was served stands elsewhere now.
-  if not first.isServed then fair.passed = first.member end
-end
-
--- The first was served and takes its new place, mostly the last.
-function groups.serveFirst(fair)
-  local first, other = groups.takeFirst(fair), fair.last
-  if not first.isServed then
-    first.isServed, fair.looked = true, fair.looked + 1
-  end
-  first.turn, first.member = turns.serve(fair.queue.name, first.group)
-  while other and groups.isBefore(first, other) do
-    other = other.before
-  end
-  groups.insertBehind(fair, other, first)
-end
-
--- The group that is next and has a candidate; nil when there is none.
+-- The line of the group that is next and has a candidate; nil when there is none.
 function groups.advance(fair)
   while fair.queue.left > 0 do
-    local best, standing = fair.first, groups.nextStanding(fair)
-    if standing and (not best or groups.isBefore(standing, best)) then
-      fair.at = fair.at + 1
-      groups.openGroup(fair, standing)
-    elseif not best then
-      return nil
-    else
-      if advanceLine(best.line) then return best end
-      groups.closeFirst(fair)
-    end
+    local line = fair.current or groups.next(fair)
+    fair.current = line
+    if not line then return nil end
+    if advanceLine(line) then return line end
+    fair.current = nil
+    closeLine(line)
+    -- One that was served stands elsewhere now.
+    if not line.entry then fair.passed = line.member end
+  end
+end
+
+-- The current one has given the task at this place and takes its new one, mostly the last.
+function groups.serve(fair, place)
+  local line, ring, first, at = fair.current, fair.ring, fair.first, fair.last + 1
+  if not line.entry then
+    local served = fair.served
+    served[#served + 1], fair.looked = line, fair.looked + 1
+  end
+  turns.serve(line, fair.since)
+  local turn, member, other = line.turn, line.member, ring[at - 1]
+  while at > first and (turn < other.turn or (turn == other.turn and member < other.member)) do
+    ring[at], at = other, at - 1
+    other = ring[at - 1]
+  end
+  ring[at], fair.last, fair.current, fair.givers[place] = line, fair.last + 1, nil, line
+end
+
+-- Those who gave the first tasks of their lines, and nothing else, let go of them by their ranks. Where those that were served stood first, they
+-- leave these places together.
+function groups.leave(fair, ids)
+  local others, isCut = {}, not fair.isLooking and fair.opened == #fair.served and fair.opened > 0
+  for _, line in ipairs(fair.served) do
+    local taken = line.taken
+    if taken == line.at - 1 and line.rank == #line.ids then cuts[line.key] = taken else others[line] = {} end
+    if isCut then line.entry.before = true end
+  end
+  if isCut then turns.cuts[fair.queue.name] = fair.opened end
+  if not next(others) then return end
+  for place, line in pairs(fair.givers) do
+    if others[line] then table.insert(others[line], ids[place]) end
+  end
+  for line, list in pairs(others) do
+    set(scores, string.sub(line.key, #prefix + 1), list, false)
   end
 end
 
 -- Remembers which group the next claim goes on behind, or that it begins anew.
-function groups.close(fair)
+function groups.close(fair, ids)
   if fair.hasMore and fair.passed then
     set(puts, 'turnCursors', fair.queue.name, fair.passed)
   elseif fair.isLooking and fair.isLast then
     set(puts, 'turnCursors', fair.queue.name, false)
   end
-  local standing = fair.first
-  while standing do
-    closeLine(standing.line)
-    standing = standing.next
+  groups.leave(fair, ids)
+  if not lookFor.cursors then return end
+  if fair.current then closeLine(fair.current) end
+  for at = fair.first, fair.last do
+    closeLine(fair.ring[at])
   end
 end

@@ -15,11 +15,12 @@ local function openQueue(name, limit)
 end
 
 -- The queued tasks of a queue, or of one of its groups. What can be taken is read in pages: the first of `page` tasks, the next ones of
--- twice as many as the last one gave.
+-- twice as many as the last one gave. `orders` only where several queues are claimed from; of groups it is known of the `known` first whether
+-- they may run. What few lines come to have is not there at first: { isDone, isLooking, hasMore, cursor }.
 local function openLine(queue, key, page, group)
   return {
-    queue = queue, group = group, key = prefix .. key, unread = queue.left, rank = 0, ids = nothing, orders = nothing, at = 1,
-    page = page, taken = 0, spare = 0, isDone = false, isLooking = false, hasMore = false, last = nil, entry = nil, cursor = nil,
+    queue = queue, group = group, key = prefix .. key, unread = queue.left, rank = 0, ids = nothing, at = 1, page = page, taken = 0, spare = 0,
+    last = nil, known = nil, turn = nil, member = nil, entry = nil,
   }
 end
 
@@ -54,42 +55,41 @@ local function isHeldBack(queue, rules)
   return true
 end
 
--- Redis writes a number as an argument with all its digits, which takes longer than to find a few tasks.
-local FIRST_TO = { '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
-local function placeTexts(rank, size)
-  if rank == 0 and size <= #FIRST_TO then return '0', FIRST_TO[size] end
-  return rank, rank + size - 1
-end
-
 -- Reads on; what else is to be known of these tasks is read for several lines at once.
 local function fetchLine(line, size)
-  local orders = lookFor.orders and {} or nothing
-  local from, to = placeTexts(line.rank, size)
+  local from, to = line.rank, line.rank + size - 1
+  if from == 0 then from, to = '0', FIRST_TO[size] or to end
   if lookFor.orders then
-    line.ids = {}
+    local orders = {}
+    line.ids, line.orders = {}, orders
     for i, value in ipairs(call('ZRANGE', line.key, from, to, 'WITHSCORES')) do
       if i % 2 == 1 then line.ids[(i + 1) / 2] = value else orders[i / 2] = tonumber(value) end
     end
   else
     line.ids = call('ZRANGE', line.key, from, to)
   end
-  line.orders, line.at, line.rank, line.isDone = orders, 1, line.rank + #line.ids, #line.ids < size
-  line.last = line.ids[#line.ids] or line.last
+  local count = #line.ids
+  line.at, line.rank = 1, line.rank + count
+  line.last = line.ids[count] or line.last
+  if count < size then line.isDone = true end
 end
 
--- Tasks past their deadlines wait for a judge and are no candidates.
-local function passDeadlines(line)
-  for i, at in ipairs(call('ZMSCORE', prefix .. 'deadlines', unpack(line.ids))) do
-    if at and tonumber(at) <= now then line.ids[i] = false end
+-- What else is to be known of the tasks of a line behind the first ones. Those past their deadlines wait for a judge and are no candidates.
+local function lookUp(line, known)
+  line.known = nil
+  local ids = known == 0 and line.ids or { unpack(line.ids, known + 1) }
+  if #ids == 0 then return end
+  if lookFor.rules then loadRules(ids) end
+  if not lookFor.deadlines then return end
+  for i, at in ipairs(call('ZMSCORE', prefix .. 'deadlines', unpack(ids))) do
+    if at and tonumber(at) <= now then line.ids[known + i] = false end
   end
 end
 
 local function readLine(line, size)
   fetchLine(line, size)
   if line.entry then line.entry.seen = line.entry.seen + #line.ids end
-  if #line.ids == 0 then return end
-  if lookFor.rules then loadRules(line.ids) end
-  if lookFor.deadlines then passDeadlines(line) end
+  lookUp(line, 0)
 end
 
 -- Where to look on the way from one rank to another, which is jumped over else: at another part of it in each millisecond. So who is free
@@ -126,10 +126,19 @@ end
 local function advanceLine(line)
   local queue = line.queue
   while queue.left > 0 do
-    while line.at <= #line.ids and (not line.ids[line.at] or isHeldBack(queue, rulesOf[line.ids[line.at]])) do
-      line.at = line.at + 1
+    local ids, at = line.ids, line.at
+    local id = ids[at]
+    while id ~= nil do
+      if line.known and at > line.known then
+        lookUp(line, line.known)
+        id = ids[at]
+      end
+      if id and not isHeldBack(queue, rulesOf[id]) then break end
+      at = at + 1
+      id = ids[at]
     end
-    if line.at <= #line.ids then return queue.left > 0 end
+    line.at = at
+    if id then return queue.left > 0 end
     if line.isDone then return false end
     if line.unread > 0 and line.page > 0 then
       local size = math.min(line.unread, line.page)

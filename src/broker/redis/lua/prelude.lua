@@ -244,8 +244,11 @@ end
 -- Key and group of a task, false for none.
 local function readOwn(id)
   if ownKeys[id] == nil then
-    ownKeys[id], ownGroups[id] = false, false
-    if owns[id] then ownKeys[id], ownGroups[id] = cmsgpack.unpack(owns[id]) end
+    if owns[id] then
+      ownKeys[id], ownGroups[id] = cmsgpack.unpack(owns[id])
+    else
+      ownKeys[id], ownGroups[id] = false, false
+    end
   end
 end
 
@@ -305,18 +308,21 @@ local function hasOwn(task)
 end
 
 local function keepOwn(id, text, isHead, before)
+  if not isHead then
+    local offset
+    offset, ownKeys[id], ownGroups[id] = cmsgpack.unpack_limit(text, 2, before)
+    owns[id] = string.sub(text, before + 1, offset)
+    return
+  end
   local task = tasks[id]
-  if isHead and has(task, 'i') then
+  if has(task, 'i') then
     if has(task, 'k') or has(task, 'g') then
       local offset = cmsgpack.unpack_limit(text, 2, before)
       owns[id], before = string.sub(text, before + 1, offset), offset
     end
     results[id] = string.sub(text, before + 1)
-  elseif isHead then
-    owns[id] = string.sub(text, before + 1)
   else
-    ownKeys[id], ownGroups[id] = ownOf(text, before)
-    owns[id] = cmsgpack.pack(ownKeys[id], ownGroups[id])
+    owns[id] = string.sub(text, before + 1)
   end
 end
 
@@ -352,6 +358,7 @@ local function gather(ids, bits, heads, found)
         if not crowd then
           crowd = { task = taskOf(common, head), ids = not isWhole and {} or ids, places = not isWhole and {} or nil }
           crowd.hasOwn = hasOwn(crowd.task)
+          crowd.isShort = head and crowd.hasOwn and not has(crowd.task, 'i')
           shapeIds[#shapeIds + 1], crowds[#crowds + 1] = crowd.task[SHAPE], crowd
           alike[common], likes[bit] = crowd, alike
         end
@@ -361,7 +368,11 @@ local function gather(ids, bits, heads, found)
         local n = #crowd.ids + 1
         crowd.ids[n], crowd.places[n] = id, i
       end
-      if crowd.hasOwn then keepOwn(id, text, head, length) end
+      if crowd.isShort then
+        owns[id] = part(text, length + 1)
+      elseif crowd.hasOwn then
+        keepOwn(id, text, head, length)
+      end
     elseif isWhole then
       isWhole = false
       if crowd then limitCrowd(crowd, ids, i) end

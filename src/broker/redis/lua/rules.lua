@@ -29,8 +29,12 @@ end
 -- Reads the rules of those of the tasks that have any. Many have the same.
 local function loadRules(ids)
   if #ids == 0 then return end
+  local last, rules
   for i, text in ipairs(call('HMGET', prefix .. 'rules', unpack(ids))) do
-    rulesOf[ids[i]] = text and (rulesRead[text] or readRules(text)) or nil
+    if text ~= last then
+      last, rules = text, text and (rulesRead[text] or readRules(text)) or nil
+    end
+    rulesOf[ids[i]] = rules
   end
 end
 

@@ -56,7 +56,12 @@ local function endSlots(who, task)
     if rules then leaveSlots(who, rules) end
     return
   end
-  -- Who has the same rules has the same table of them.
+  -- Who has the same rules has the same table of them, mostly all.
+  local first, isOne = rulesOf[who[1]], true
+  for i = 2, #who do
+    if rulesOf[who[i]] ~= first then isOne = false end
+  end
+  if isOne then return leaveSlots(who, gate.withQueueRule(first or nothing, queue)) end
   for i = 1, #who do
     local own = rulesOf[who[i]] or nothing
     local list = lists[own]
@@ -95,16 +100,17 @@ end
 local function endKeys(who, task)
   if not has(task, 'k') then return end
   local keys, keyForMs = {}, task[STATE] == 'succeeded' and shapes[task[SHAPE]][KEY_FOR_MS]
-  for i, id in ipairs(who) do
-    keys[i] = keyOfTask(id)
+  for i = 1, #who do
+    local id = who[i]
+    keys[i] = ownKeys[id] or keyOfTask(id)
   end
   loadKeys(keys)
-  for i, id in ipairs(who) do
-    local key = keys[i]
+  puts.keys = puts.keys or {}
+  for i = 1, #who do
+    local id, key, freed = who[i], keys[i], puts.keys
     -- Mostly it is held as it was taken.
     if not keyForMs and keysHeld[key] == heldBy(id) then
-      keysHeld[key] = false
-      set(puts, 'keys', key, false)
+      keysHeld[key], freed[key] = false, false
     else
       local held = keyOf(key)
       if held and held[1] == id then

@@ -51,12 +51,11 @@ end
 local function headOfLine(line)
   local own = line
   if line.isFair then
-    local group = groups.advance(line)
-    own = group and group.line
+    own = groups.advance(line)
   elseif not advanceLine(line) then
     own = nil
   end
-  return own and { line, own, own.orders[own.at], own.ids[own.at] }
+  return own and { line, own, lookFor.orders and own.orders[own.at], own.ids[own.at] }
 end
 
 local function comesBefore(order, id, other)
@@ -82,7 +81,11 @@ end
 -- queue, with `own` rules of theirs and all `rules`; there is `room` for so many more.
 local stretch = { queue = nil, own = nil, rules = nil, room = 0, from = 1 }
 
-local function endStretch(ids, isLast)
+function anew.take()
+  stretch.queue, stretch.own, stretch.rules, stretch.room, stretch.from = nil, nil, nil, 0, 1
+end
+
+function stretch.stop(ids, isLast)
   local own, rules, from = stretch.own, stretch.rules, stretch.from
   local size = #ids - from + 1
   stretch.from = #ids + 1
@@ -92,8 +95,8 @@ local function endStretch(ids, isLast)
 end
 
 -- Whether a stretch begins: not when a limit holds such tasks back.
-local function beginStretch(queue, own, ids)
-  endStretch(ids)
+function stretch.start(queue, own, ids)
+  stretch.stop(ids)
   stretch.room = 0
   if isHeldBack(queue, own) then return false end
   local rules = own
@@ -115,7 +118,7 @@ end
 -- Whether a task was taken: not when a limit holds it back.
 local function take(id, line, ids)
   local queue, own = line.queue, rulesOf[id]
-  if (stretch.room == 0 or own ~= stretch.own or queue ~= stretch.queue) and not beginStretch(queue, own, ids) then return false end
+  if (stretch.room == 0 or own ~= stretch.own or queue ~= stretch.queue) and not stretch.start(queue, own, ids) then return false end
   stretch.room = stretch.room - 1
   queue.left, line.page, line.taken = queue.left - 1, line.page + 2, line.taken + 1
   ids[#ids + 1] = id
@@ -129,31 +132,52 @@ local function takeFrom(first, second, most, ids)
   repeat
     local id = own.ids[own.at]
     own.at = own.at + 1
-    if take(id, own, ids) and line.isFair then groups.serveFirst(line) end
+    if take(id, own, ids) and line.isFair then groups.serve(line, #ids) end
     id = own.ids[own.at]
   until line.isFair or own.queue.left == 0 or #ids == most or not id or (second and not comesBefore(own.orders[own.at], id, second))
+end
+
+-- Takes the tasks of one queue with groups as these take turns.
+local function takeTurns(fair, most, ids)
+  while #ids < most and fair.queue.left > 0 do
+    local line = fair.current or groups.next(fair)
+    if not line then break end
+    fair.current = line
+    local at = line.at
+    local id = line.ids[at]
+    local own = rulesOf[id]
+    -- Mostly the first task of a group may run.
+    if not id or at > (line.known or at) or (own and own.isClosed) then
+      line = groups.advance(fair)
+      if not line then break end
+      at = line.at
+      id = line.ids[at]
+    end
+    line.at = at + 1
+    if take(id, line, ids) then groups.serve(fair, #ids) end
+  end
 end
 
 -- Goes through what can be claimed, in the order of claims over all queues: each that is taken leaves less for the next.
 local function pick(request)
   local lines, ids = openLines(request), {}
-  stretch.room, stretch.from = 0, 1
+  if #lines == 1 and lines[1].isFair then takeTurns(lines[1], request.limit, ids) end
   while #ids < request.limit do
     local first, second = firstTwo(lines)
     if not first then break end
     takeFrom(first, second, request.limit, ids)
   end
-  endStretch(ids, true)
+  stretch.stop(ids, true)
   for _, line in ipairs(lines) do
     for text, taken in pairs(line.queue.taken) do
       add(queueKey(line.queue.name) .. ':rules', text, -taken)
     end
     if line.isFair then
-      groups.close(line)
+      groups.close(line, ids)
     else
       closeLine(line)
       -- Mostly it gave its first tasks, and no other.
-      if line.taken > 0 and line.taken == line.at - 1 and line.rank == #line.ids then cuts[queueKey(line.queue.name)] = line.taken end
+      if line.taken > 0 and line.taken == line.at - 1 and line.rank == #line.ids then cuts[line.key] = line.taken end
     end
   end
   return ids

@@ -5,8 +5,9 @@
 -- what is configured for a name in all queues: [weight, pause], false for none. A paused group stands in no line.
 
 -- `entries` is by queue and group what this call knows of a group there: { queue, group, turn, since, isRead, member, before, size, seen, delta,
--- base, isMoved }; no turn when it is not known, `member` as in `standing`, `before` as it was there before the call, `size` how many of it were queued before the call, `seen` how
--- many of these a claim has read, `delta` how many came and left, `base` the delta when that was last looked at.
+-- base, isMoved }; no turn when it is not known, `member` as in `standing`, `before` as it was there before the call, true when it leaves its place with others, `size` how many of it were queued before the call, `seen` how
+-- many of these a claim has read, `delta` how many came and left, `base` the delta when that was last looked at. `touched` are by queue those that may
+-- change their places, `cuts` how many of the first ones of a queue leave theirs.
 local turns = { nothingSet = { false, false } }
 local TURN_PRICE = 10080
 
@@ -19,6 +20,7 @@ function anew.turns()
   if keyCount > KEYS_KEPT then queueKeys, lineKeys, keyCount = {}, {}, 0 end
   turns.rounds, turns.entries, turns.touched = fresh(turns.rounds), fresh(turns.entries), fresh(turns.touched)
   turns.settings, turns.claimedFrom, turns.sinceTexts = fresh(turns.settings), fresh(turns.claimedFrom), fresh(turns.sinceTexts)
+  turns.cuts = fresh(turns.cuts)
   turns.isAnySet = nil
 end
 
@@ -46,6 +48,27 @@ local function lineKey(queue, group)
     ofQueue[group], keyCount = key, keyCount + 1
   end
   return key
+end
+
+do
+  -- Of the last namespace.
+  local keys, keysPrefix = {}, nil
+
+  -- The line of a group as it is called in Redis.
+  function turns.keyOf(queue, group)
+    if keysPrefix ~= prefix or keyCount == 0 then keys, keysPrefix = {}, prefix end
+    local ofQueue = keys[queue]
+    if not ofQueue then
+      ofQueue = {}
+      keys[queue] = ofQueue
+    end
+    local key = ofQueue[group]
+    if not key then
+      key = prefix .. lineKey(queue, group)
+      ofQueue[group] = key
+    end
+    return key
+  end
 end
 
 -- How far the queue has come; nil while it has no groups.
@@ -103,7 +126,8 @@ function turns.touch(queue, group)
   local entry = turns.read(queue, group)
   if entry.before == nil then
     entry.before = group ~= '' and entry.member or false
-    turns.touched[#turns.touched + 1] = entry
+    local list = turns.touched[queue]
+    if list then list[#list + 1] = entry else turns.touched[queue] = { entry } end
   end
   return entry
 end
@@ -114,8 +138,10 @@ end
 
 -- Who waits is asked anew from here on.
 function turns.lookAgain()
-  for _, entry in ipairs(turns.touched) do
-    entry.base = entry.delta
+  for _, entries in pairs(turns.touched) do
+    for _, entry in ipairs(entries) do
+      entry.base = entry.delta
+    end
   end
 end
 
@@ -123,7 +149,7 @@ end
 -- where they stood.
 function turns.join(queue, group, count)
   local entry = turns.entryOf(queue, group)
-  entry.size = entry.size or call('ZCARD', prefix .. lineKey(queue, group))
+  entry.size = entry.size or call('ZCARD', turns.keyOf(queue, group))
   if entry.size + entry.base == 0 then
     turns.touch(queue, group)
     if not turns.roundOf(queue) then
@@ -143,43 +169,63 @@ end
 -- What is configured for a group. Mostly nothing is for any, which is one question a call.
 function turns.settingsOf(group)
   local settings = turns.settings[group]
-  if not settings then
-    if turns.isAnySet == nil then turns.isAnySet = call('EXISTS', prefix .. 'groups') == 1 end
-    local text = turns.isAnySet and call('HGET', prefix .. 'groups', group)
-    settings = text and cjson.decode(text) or turns.nothingSet
-    turns.settings[group] = settings
-  end
+  if settings then return settings end
+  if turns.isAnySet == nil then turns.isAnySet = call('EXISTS', prefix .. 'groups') == 1 end
+  if not turns.isAnySet then return turns.nothingSet end
+  local text = call('HGET', prefix .. 'groups', group)
+  settings = text and cjson.decode(text) or turns.nothingSet
+  turns.settings[group] = settings
   return settings
 end
 
--- Counts a claimed task against its group; answers where that stands now.
-function turns.serve(queue, group)
-  local entry = turns.touch(queue, group)
-  local start = math.max(turns.roundOf(queue), entry.turn or 0)
-  local price = group == '' and TURN_PRICE or math.floor(TURN_PRICE / (turns.settingsOf(group)[1] or 1) + 0.5)
-  turns.rounds[queue] = start
-  turns.moveTo(entry, start + math.max(1, price), now)
-  return entry.turn, entry.member
+-- Counts a claimed task against the group of its line, which gets its new turn and member; `since` is the time of the call as a text. A claim looks
+-- at what was written: of its queue it has touched nothing but the tasks without a group.
+function turns.serve(line, since)
+  local rounds, queue, group, turn, price = turns.rounds, line.queue.name, line.group or '', line.turn, TURN_PRICE
+  local weight = turns.isAnySet ~= false and group ~= '' and turns.settingsOf(group)[1]
+  if weight then price = math.max(1, math.floor(TURN_PRICE / weight + 0.5)) end
+  if turn < rounds[queue] then turn = rounds[queue] else rounds[queue] = turn end
+  local entry, member = line.entry, since .. group
+  turn = turn + price
+  if entry then
+    entry.turn, entry.since, entry.member, entry.isMoved, entry.delta = turn, now, member, true, entry.delta - 1
+  else
+    entry = {
+      queue = queue, group = group, turn = turn, since = now, isRead = true, before = line.member, member = member, size = nil, seen = #line.ids,
+      delta = -1, base = 0, isMoved = true,
+    }
+    local list = turns.touched[queue]
+    turns.entries[queue][group], list[#list + 1], line.entry = entry, entry, entry
+  end
+  line.turn, line.member = turn, member
 end
 
 -- Groups stand in line while they have queued tasks, unless they are paused. Mostly the call has seen more of them than left.
 function turns.isStanding(entry)
-  if entry.group == '' or not entry.turn or turns.settingsOf(entry.group)[2] then return false end
-  return (entry.size or entry.seen) + entry.delta > 0 or call('EXISTS', prefix .. lineKey(entry.queue, entry.group)) == 1
+  local group = entry.group
+  if group == '' or not entry.turn or (turns.isAnySet ~= false and turns.settingsOf(group)[2]) then return false end
+  return (entry.size or entry.seen) + entry.delta > 0 or call('EXISTS', turns.keyOf(entry.queue, group)) == 1
 end
 
 -- What changes in one queue: fields of `turns`, members of `standing`; and the names of the lines that nobody stands in any more.
+-- The last comes first: where few stand, Redis looks through them from the front, and finds the place of each at once.
 function turns.changesOf(entries)
-  local fields, gone, standing, left = {}, {}, {}, {}
-  for _, entry in ipairs(entries) do
-    local member, turn = turns.isStanding(entry) and entry.member, entry.turn and string.format('%d', entry.turn)
-    if entry.isMoved then
-      fields[#fields + 1], fields[#fields + 2] = entry.group, turn .. ' ' .. turns.sinceText(entry.since)
+  local fields, gone, standing, left, n, m = {}, {}, {}, {}, 0, 0
+  local lastTurn, lastSince, turnText, text
+  for i = #entries, 1, -1 do
+    local entry = entries[i]
+    local turn, since, before, member = entry.turn, entry.since, entry.before, turns.isStanding(entry) and entry.member
+    if turn and (turn ~= lastTurn or since ~= lastSince) then
+      lastTurn, lastSince, turnText = turn, since, string.format('%d', turn)
+      text = since and turnText .. ' ' .. turns.sinceText(since)
     end
-    if entry.before and entry.before ~= member then gone[#gone + 1] = entry.before end
+    if entry.isMoved then
+      fields[n + 1], fields[n + 2], n = entry.group, text, n + 2
+    end
+    if before and before ~= true and before ~= member then gone[#gone + 1] = before end
     if member then
-      standing[#standing + 1], standing[#standing + 2] = turn, member
-    elseif entry.before then
+      standing[m + 1], standing[m + 2], m = turnText, member, m + 2
+    elseif before then
       left[#left + 1] = entry.queue .. '\0' .. entry.group
     end
   end
@@ -188,18 +234,14 @@ end
 
 -- After the tasks were written. Once nothing is queued at all there is nothing to be fair about.
 function turns.write()
-  local byQueue = {}
-  for _, entry in ipairs(turns.touched) do
-    byQueue[entry.queue] = byQueue[entry.queue] or {}
-    table.insert(byQueue[entry.queue], entry)
-  end
-  for queue, entries in pairs(byQueue) do
-    local key = queueKey(queue)
+  for queue, entries in pairs(turns.touched) do
+    local key, cut = queueKey(queue), turns.cuts[queue]
     local fields, gone, standing, left = turns.changesOf(entries)
     if #fields > 0 then
       call('HSET', prefix .. 'rounds', queue, string.format('%.0f', turns.roundOf(queue)))
       variadic('HSET', key .. ':turns', fields)
     end
+    if cut then call('ZREMRANGEBYRANK', prefix .. key .. ':standing', 0, cut - 1) end
     if #gone > 0 then variadic('ZREM', key .. ':standing', gone) end
     if #standing > 0 then variadic('ZADD', key .. ':standing', standing) end
     -- No claim reads such a line again, and so none would forget where the last one stopped in it.
@@ -212,5 +254,5 @@ function turns.write()
       call('UNLINK', key .. ':turns')
     end
   end
-  turns.entries, turns.touched, turns.claimedFrom = fresh(turns.entries), fresh(turns.touched), fresh(turns.claimedFrom)
+  turns.entries, turns.touched, turns.claimedFrom, turns.cuts = fresh(turns.entries), fresh(turns.touched), fresh(turns.claimedFrom), fresh(turns.cuts)
 end

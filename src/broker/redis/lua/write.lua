@@ -1,5 +1,8 @@
 -- The one write at the end of a script: everything that was kept in tables, each key with as few commands as it takes.
 
+-- Redis writes a number as an argument with all its digits, which takes longer than to find a few tasks: `FIRST_TO[n]` is the rank of the nth.
+local FIRST_TO = { '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
+
 local writeTasks, outboxIsFull, write, numberText, countName
 
 do
@@ -57,9 +60,17 @@ do
     for name, fields in pairs(tables) do
       local values, lost, n = {}, {}, 0
       local only, shared = next(fields)
-      if typeOf(only) == 'table' and #only <= PAIRS_KEPT and shared and typeOf(shared) ~= 'table' and not next(fields, only) then
-        writeCrowd(there, name, only, shared, isFieldFirst)
-        fields = values
+      if typeOf(only) == 'table' and not next(fields, only) then
+        if not shared then
+          variadic(gone, name, only)
+          fields = values
+        elseif #only <= PAIRS_KEPT and typeOf(shared) ~= 'table' then
+          writeCrowd(there, name, only, shared, isFieldFirst)
+          fields = values
+        elseif #only <= PAIRS_KEPT then
+          -- One that has its size already.
+          values = { unpack(lost, 1, 2 * #only) }
+        end
       end
       for who, value in pairs(fields) do
         if not value then
@@ -80,6 +91,11 @@ do
   local function writeMembers()
     for name, fields in pairs(members) do
       local present, lost = {}, {}
+      local only, isIn = next(fields)
+      if type(only) == 'table' and not next(fields, only) then
+        if isIn then present = only else lost = only end
+        fields = {}
+      end
       for member, isThere in pairs(fields) do
         addWho(isThere and present or lost, member)
       end
@@ -152,11 +168,14 @@ do
     if shared and not isNamed then return start .. shared end
     for i, id in ipairs(who) do
       local own = shared or (texts and texts[i] or resultOf(id))
-      if isNamed then own = owns[id] .. own end
-      if own ~= last then
-        last, whole = own, start .. own
+      if isNamed then
+        heads[i] = start .. owns[id] .. own
+      else
+        if own ~= last then
+          last, whole = own, start .. own
+        end
+        heads[i] = whole
       end
-      heads[i] = whole
     end
     return heads
   end
@@ -167,7 +186,7 @@ do
       set(puts, 'heads', who, headOf(who, task))
     end
     for name, size in pairs(cuts) do
-      call('ZREMRANGEBYRANK', prefix .. name, 0, size - 1)
+      call('ZREMRANGEBYRANK', name, '0', FIRST_TO[size] or size - 1)
     end
     writeAll(puts, 'HSET', 'HDEL', true)
     writeAll(scores, 'ZADD', 'ZREM', false)
