@@ -169,7 +169,7 @@ function groups.leave(fair, ids)
     if taken == line.at - 1 and line.rank == #line.ids then cuts[line.key] = taken else others[line] = {} end
     if isCut then line.entry.before = true end
   end
-  if isCut then turns.cuts[fair.queue.name] = fair.opened end
+  if isCut then turns.cuts[fair.queue.name], turns.bare[fair.queue.name] = fair.opened, fair.opened == fair.count - 1 or nil end
   if not next(others) then return end
   for place, line in pairs(fair.givers) do
     if others[line] then table.insert(others[line], ids[place]) end

@@ -7,8 +7,10 @@
 -- `entries` is by queue and group what this call knows of a group there: { queue, group, turn, since, isRead, member, before, size, seen, delta,
 -- base, isMoved }; no turn when it is not known, `member` as in `standing`, `before` as it was there before the call, true when it leaves its place with others, `size` how many of it were queued before the call, `seen` how
 -- many of these a claim has read, `delta` how many came and left, `base` the delta when that was last looked at. `touched` are by queue those that may
--- change their places, `cuts` how many of the first ones of a queue leave theirs.
-local turns = { nothingSet = { false, false } }
+-- change their places, `cuts` how many of the first ones of a queue leave theirs; `begun` are queues without groups before, `bare` those where none
+-- stands before the new ones do.
+-- Redis keeps what few groups are in as a list and looks through it for each of them, unless a word as long as `wide` has ever been there.
+local turns = { nothingSet = { false, false }, wide = '~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~' }
 local TURN_PRICE = 10080
 
 -- Keys of queues and of their groups are kept from one call to the next, as far as a server may lose them without a thought: a third of
@@ -20,7 +22,7 @@ function anew.turns()
   if keyCount > KEYS_KEPT then queueKeys, lineKeys, keyCount = {}, {}, 0 end
   turns.rounds, turns.entries, turns.touched = fresh(turns.rounds), fresh(turns.entries), fresh(turns.touched)
   turns.settings, turns.claimedFrom, turns.sinceTexts = fresh(turns.settings), fresh(turns.claimedFrom), fresh(turns.sinceTexts)
-  turns.cuts = fresh(turns.cuts)
+  turns.cuts, turns.begun, turns.bare = fresh(turns.cuts), fresh(turns.begun), fresh(turns.bare)
   turns.isAnySet = nil
 end
 
@@ -153,7 +155,7 @@ function turns.join(queue, group, count)
   if entry.size + entry.base == 0 then
     turns.touch(queue, group)
     if not turns.roundOf(queue) then
-      turns.rounds[queue] = 0
+      turns.rounds[queue], turns.begun[queue], turns.bare[queue] = 0, true, true
       turns.moveTo(turns.touch(queue, ''), 0, 0)
     end
     turns.moveTo(entry, math.max(entry.turn or 0, turns.roundOf(queue)), now)
@@ -232,6 +234,13 @@ function turns.changesOf(entries)
   return fields, gone, standing, left
 end
 
+-- `first` is put before the others into what is not there yet, and taken out behind them.
+function turns.put(command, undo, name, values, first)
+  if first then call(command, prefix .. name, unpack(first)) end
+  variadic(command, name, values)
+  if first then call(undo, prefix .. name, turns.wide) end
+end
+
 -- After the tasks were written. Once nothing is queued at all there is nothing to be fair about.
 function turns.write()
   for queue, entries in pairs(turns.touched) do
@@ -239,11 +248,11 @@ function turns.write()
     local fields, gone, standing, left = turns.changesOf(entries)
     if #fields > 0 then
       call('HSET', prefix .. 'rounds', queue, string.format('%.0f', turns.roundOf(queue)))
-      variadic('HSET', key .. ':turns', fields)
+      turns.put('HSET', 'HDEL', key .. ':turns', fields, turns.begun[queue] and { turns.wide, '' })
     end
     if cut then call('ZREMRANGEBYRANK', prefix .. key .. ':standing', 0, cut - 1) end
     if #gone > 0 then variadic('ZREM', key .. ':standing', gone) end
-    if #standing > 0 then variadic('ZADD', key .. ':standing', standing) end
+    if #standing > 0 then turns.put('ZADD', 'ZREM', key .. ':standing', standing, turns.bare[queue] and { '0', turns.wide }) end
     -- No claim reads such a line again, and so none would forget where the last one stopped in it.
     if #left > 0 and call('EXISTS', prefix .. 'cursors') == 1 then variadic('HDEL', 'cursors', left) end
   end
@@ -254,5 +263,6 @@ function turns.write()
       call('UNLINK', key .. ':turns')
     end
   end
-  turns.entries, turns.touched, turns.claimedFrom, turns.cuts = fresh(turns.entries), fresh(turns.touched), fresh(turns.claimedFrom), fresh(turns.cuts)
+  turns.entries, turns.touched, turns.claimedFrom = fresh(turns.entries), fresh(turns.touched), fresh(turns.claimedFrom)
+  turns.cuts, turns.begun, turns.bare = fresh(turns.cuts), fresh(turns.begun), fresh(turns.bare)
 end
