@@ -12,6 +12,8 @@ export interface Notifier {
    * ago: then they are to be told.
    */
   take(signals: readonly Signal[]): string | null;
+  /** What was taken last was not sent after all. */
+  untake(): void;
   /** Waits for what is on its way. */
   drain(): Promise<void>;
 }
@@ -49,6 +51,9 @@ export function createNotifier(own: string, clock: Clock, send: (payload: string
       if (sending !== null) return null;
       sending = sendLater();
       return encodeHints(own, signals);
+    },
+    untake() {
+      sending = null;
     },
     drain: async () => void (await sending),
   };

@@ -168,6 +168,8 @@ export const limits = {
   prefetchHoldMs: 1_000,
   /** How long a claim that found nothing stands: a little longer than a worker takes until it asks again. */
   standMs: 2_000,
+  /** How long a database knows of a worker whose claims stand no more. */
+  standRowsKeptMs: 60 * 60_000,
   /** Leases shorter than so many times that do not stand: too much of them might be over when a task is handed over. */
   standLeasesMin: 2,
   /** Largest enqueue of which tasks are handed over to another process: larger ones are told, and claimed as many at once. */

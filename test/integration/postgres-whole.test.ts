@@ -48,7 +48,7 @@ await onPostgres(({ url }) => {
     await open(async (broker, sent) => {
       const task = fresh();
       await broker.enqueue([task]);
-      expect(sent()).toEqual(['enqueue_whole', 'notify']);
+      expect(sent()).toEqual(['enqueue_handing_over', 'notify_queued']);
       expect(await claimedIds(broker)).toEqual([task.id]);
       expect(sent()).toEqual(['claim_whole_one']);
     });

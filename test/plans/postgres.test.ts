@@ -4,11 +4,12 @@ import process from 'node:process';
 import { Client } from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { postgresDialect } from '../../src/broker/postgres/dialect.ts';
-import { createPostgresDriver } from '../../src/broker/postgres/driver.ts';
+import { createPostgresDriver, type WholeStatement } from '../../src/broker/postgres/driver.ts';
 import { qualify } from '../../src/broker/postgres/schema.ts';
+import { createStanding } from '../../src/broker/postgres/standing.ts';
 import { clientConfig, readPostgresUrl } from '../../src/broker/postgres/url.ts';
 import { createWholeSteps } from '../../src/broker/postgres/whole.ts';
-import type { EachStatement, ManyStatement, Statement } from '../../src/broker/sql/driver.ts';
+import { type EachStatement, type ManyStatement, type Statement, statement } from '../../src/broker/sql/driver.ts';
 import { migrate } from '../../src/broker/sql/migrate.ts';
 import { createSqlBroker } from '../../src/broker/sql/sql-broker.ts';
 import { createMemory } from '../../src/broker/sql/step.ts';
@@ -27,6 +28,8 @@ const clock = { now: 1_700_000_000_000 };
 const hot: Readonly<Record<string, readonly string[]>> = {
   known_tasks: ['tasks_pkey'],
   enqueue_whole: ['tasks_pkey'],
+  enqueue_handing_over: ['tasks_pkey'],
+  stand: ['tasks_ready', 'tasks_ready_group'],
   claim_whole_one: ['tasks_pkey', 'tasks_ready'],
   claim_whole_several: ['tasks_pkey', 'tasks_ready'],
   settle_whole: ['tasks_pkey'],
@@ -101,6 +104,12 @@ await onPostgres(async ({ url }) => {
 
   /** The steps of one statement. */
   async function useWhole(seen: Map<string, Statement | EachStatement | ManyStatement>): Promise<void> {
+    let hint: WholeStatement | null = null;
+    const standing = createStanding({
+      driver: noting(driver, seen),
+      lastNow: () => clock.now,
+      hearing: () => ({ channel: 'own', member: 1 }),
+    });
     const steps = createWholeSteps({
       driver: {
         ...driver,
@@ -113,9 +122,13 @@ await onPostgres(async ({ url }) => {
       clock: (_last, wallMs) => wallMs,
       lastNow: () => clock.now,
       memory: createMemory(),
-      takeHint: () => null,
+      hints: { take: () => hint, untake: () => {} },
+      standing,
     });
     const queue = 'whole';
+    expect(await standing.look(claimRequest('d'.repeat(32), { standMs: 1, queues: [{ name: queue, limit: 1 }] }))).toBe(
+      false,
+    );
     expect(await steps.enqueue([newTask(sampleId(1), { queue })])).not.toBeNull();
     const claimed = await steps.claim(claimRequest('f'.repeat(32), { queues: [{ name: queue, limit: 9 }] }));
     expect(claimed?.answer).toHaveLength(1);
@@ -126,6 +139,8 @@ await onPostgres(async ({ url }) => {
     expect(await steps.enqueue([newTask(sampleId(2), { queue })])).not.toBeNull();
     const queues = [queue, 'other'].map((name) => ({ name, limit: 9 }));
     expect((await steps.claim(claimRequest('e'.repeat(32), { queues })))?.answer).toHaveLength(1);
+    hint = { statement: statement('hint', () => 'SELECT 1'), values: [] };
+    expect(await steps.enqueue([newTask(sampleId(3), { queue })])).not.toBeNull();
   }
 
   /** The plan that stays once a statement was prepared: that for any values. */

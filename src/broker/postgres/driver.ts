@@ -43,6 +43,8 @@ export interface PostgresDriver extends SqlDriver {
 }
 
 export interface WholeAround {
+  /** Runs right before, as another transaction that the statements see. */
+  readonly before?: WholeStatement | null;
   /** Runs right behind, as another transaction whose answer nobody needs. */
   readonly behind?: WholeStatement | null;
   /** Held, shared, before they begin: who holds it alone has ended then, and is seen. */
@@ -186,8 +188,9 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
 async function runWhole(
   { runOne, send, tx, firstError }: Session,
   ones: readonly WholeStatement[],
-  { behind = null, keepsOut }: WholeAround,
+  { before = null, behind = null, keepsOut }: WholeAround,
 ): Promise<readonly (readonly SqlRow[])[]> {
+  const ahead = before === null ? null : heard(runOne(before.statement, before.values));
   // One by itself is a transaction.
   const isPlain = keepsOut === undefined && ones.length === 1;
   const begun = isPlain ? null : send(begins.write);
@@ -196,6 +199,7 @@ async function runWhole(
   const ended = isPlain ? null : send('COMMIT');
   if (behind !== null) void heard(runOne(behind.statement, behind.values));
   try {
+    await ahead;
     await begun;
     const rows = await Promise.all(answers);
     await ended;

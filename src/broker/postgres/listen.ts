@@ -1,4 +1,4 @@
-/** Hears what other processes have stored: one connection that listens, made anew whenever it is gone. */
+/** Hears what other processes have stored, and what they give to claims that stand: one connection that listens, made anew whenever it is gone. */
 
 import pg from 'pg';
 import type { Chance } from '../../core/chance.ts';
@@ -6,23 +6,44 @@ import { limits } from '../../core/limits.ts';
 import { type Cancel, type Clock, sleep } from '../../core/time.ts';
 import type { Signal } from '../broker.ts';
 import { anything, decodeHints } from '../hints.ts';
+import { hash, lockGroup } from './locks.ts';
 import { inTime } from './patience.ts';
 import { identifier } from './schema.ts';
 
 export interface ListenOptions {
   readonly config: pg.ClientConfig;
   readonly channel: string;
+  readonly namespace: string;
   /** Whose notifications are not needed. */
   readonly own: string;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly emit: (signal: Signal) => void;
+  /** Reads what is for this process alone. */
+  readonly readOwn: (payload: string) => readonly Signal[];
 }
 
-/** Begins to listen; answers how to stop. Failing to is no error: the poll goes on. */
-export function listen(options: ListenOptions): () => Promise<void> {
-  const { config, clock, chance, emit, own } = options;
+/** Where this process alone is told, and the lock that it holds for as long as it hears. */
+export interface Hearing {
+  readonly channel: string;
+  readonly member: number;
+}
+
+export interface Listening {
+  /** `null` while nothing would be heard. */
+  readonly hearing: Hearing | null;
+  stop(): Promise<void>;
+}
+
+/** Begins to listen. Failing to is no error: the poll goes on. */
+export function listen(options: ListenOptions): Listening {
+  const { config, clock, chance, emit, own, channel, readOwn } = options;
   const stop = new AbortController();
+  const ownHearing: Hearing = { channel: `${channel} ${own}`, member: memberOf(own) };
+  let hearing: Hearing | null = null;
+  const group = lockGroup(options.namespace, 'standing');
+  const begin = `LISTEN ${identifier(channel)}; LISTEN ${identifier(ownHearing.channel)};
+    SELECT pg_advisory_lock_shared(${group}, ${ownHearing.member})`;
 
   /** Resolves when the connection is gone. */
   const hear = async (isFirst: boolean): Promise<void> => {
@@ -32,14 +53,13 @@ export function listen(options: ListenOptions): () => Promise<void> {
       connection.on('end', () => resolve());
       stop.signal.addEventListener('abort', () => resolve(), { once: true });
     });
-    connection.on('notification', ({ payload = '' }) => {
-      for (const signal of decodeHints(payload, own)) emit(signal);
+    connection.on('notification', ({ channel: from, payload = '' }) => {
+      const signals = from === ownHearing.channel ? readOwn(payload) : decodeHints(payload, own);
+      for (const signal of signals) emit(signal);
     });
     let cancelPing: Cancel = () => {};
     try {
-      const ready = connection
-        .connect()
-        .then(() => inTime(clock, connection, { answer: connection.query(`LISTEN ${identifier(options.channel)}`) }));
+      const ready = connection.connect().then(() => inTime(clock, connection, { answer: connection.query(begin) }));
       ready.catch(() => {});
       // A connection that is ended before it is there never answers.
       await Promise.race([ready, gone]);
@@ -47,8 +67,10 @@ export function listen(options: ListenOptions): () => Promise<void> {
       // Whatever was told in between nobody has heard.
       if (!isFirst) for (const signal of anything) emit(signal);
       cancelPing = ping(connection, clock);
+      hearing = ownHearing;
       await gone;
     } finally {
+      hearing = null;
       cancelPing();
       void connection.end().catch(() => {});
     }
@@ -65,11 +87,19 @@ export function listen(options: ListenOptions): () => Promise<void> {
     }
   })();
 
-  return async () => {
-    stop.abort();
-    await ended;
+  return {
+    get hearing() {
+      return hearing;
+    },
+    stop: async () => {
+      stop.abort();
+      await ended;
+    },
   };
 }
+
+/** Zero is another lock. */
+const memberOf = (own: string): number => (hash(own) >>> 1) + 1;
 
 /** A connection whose other end is gone without a word answers nothing: the statement's deadline then ends it. */
 function ping(connection: pg.Client, clock: Clock): Cancel {

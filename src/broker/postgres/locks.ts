@@ -28,7 +28,7 @@ export function lockKey(
 }
 
 /** The group of a scope in this namespace. */
-export function lockGroup(namespace: string, scope: LockScope | 'events'): number {
+export function lockGroup(namespace: string, scope: LockScope | 'events' | 'standing'): number {
   return hash(`taskflow ${scope} ${namespace}`);
 }
 

@@ -10,6 +10,7 @@ import type { Whole, WholeWay } from '../sql/whole.ts';
 import { nowOf } from './clock.ts';
 import type { PostgresDriver, WholeStatement } from './driver.ts';
 import { holdEvents } from './event-order.ts';
+import { enqueueHandingOver, handingOver } from './whole-hand-over.ts';
 
 /**
  * Inputs: the last time that this process knows, its clock, list of ids, list of payloads, queue, name, priority, start deadline and life
@@ -17,7 +18,7 @@ import { holdEvents } from './event-order.ts';
  * when there is something about them: an id that is there, parents that are awaited, a database that is a record. Locks: none but on
  * the new rows.
  */
-const enqueueWhole = (namespace: string): Statement<[now: number]> =>
+export const enqueueWhole = (namespace: string): Statement<[now: number]> =>
   statement(
     'enqueue_whole',
     (dialect) => `WITH clock AS MATERIALIZED (
@@ -41,13 +42,23 @@ const enqueueWhole = (namespace: string): Statement<[now: number]> =>
 export interface WholeEnqueueOptions extends WholeWay {
   readonly driver: Pick<PostgresDriver, 'writeWhole' | 'ownMs'>;
   readonly namespace: string;
-  /** The statement that tells others of these signals, when it may be sent right behind what they tell of. */
-  readonly takeHint: (signals: readonly Signal[]) => WholeStatement | null;
+  readonly hints: Hints;
+}
+
+export interface Hints {
+  /**
+   * The statement that tells others of these signals, when it may be sent right behind what they tell of; `null` when others were told of
+   * something a moment ago. With a task it tells nothing unless that is queued.
+   */
+  take(signals: readonly Signal[], taskId: string | null): WholeStatement | null;
+  /** Nothing was told after all. */
+  untake(): void;
 }
 
 /** Answers how to enqueue so; `null` leaves it to the step of many statements. */
-export function createWholeEnqueue({ driver, namespace, clock, lastNow, takeHint }: WholeEnqueueOptions) {
+export function createWholeEnqueue({ driver, namespace, clock, lastNow, hints }: WholeEnqueueOptions) {
   const store = enqueueWhole(namespace);
+  const storeHandingOver = enqueueHandingOver(namespace);
   return async (tasks: readonly NewTask[]): Promise<Whole<readonly EnqueueResult[]> | null> => {
     refuseLargeBatch(tasks);
     refuseLargePayloads(tasks);
@@ -74,12 +85,22 @@ export function createWholeEnqueue({ driver, namespace, clock, lastNow, takeHint
       JSON.stringify([[queue, name, 'queued', ids.length]]),
     ];
     const signals: readonly Signal[] = [{ kind: 'work', queues: [queue] }];
-    const hint = takeHint(signals);
-    const rows = await driver.writeWhole([{ statement: store, values }], { behind: hint });
-    const now = rows?.[0]?.[0]?.[0];
+    const handing = handingOver([first, ...tasks.slice(1)]);
+    const hint = hints.take(signals, handing === null ? null : first.id);
+    // Where hundreds come in a second nobody is idle.
+    const one: WholeStatement =
+      handing === null || hint === null
+        ? { statement: store, values }
+        : { statement: storeHandingOver, values: [...values, ...handing] };
+    const rows = await driver.writeWhole([one], { behind: hint });
+    const [now, handed] = rows?.[0]?.[0] ?? [];
     if (typeof now !== 'number') return null;
     clock(now, now);
     const answer = ids.map((taskId) => ({ outcome: 'created', taskId, state: 'queued' }) as const);
+    if (handed === 1) {
+      hints.untake();
+      return { answer, signals: [], untold: [] };
+    }
     return { answer, signals, untold: hint === null ? signals : [] };
   };
 }

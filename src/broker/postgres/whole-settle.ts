@@ -7,6 +7,7 @@ import { statement } from '../sql/driver.ts';
 import { carriesLimits } from '../sql/lanes.ts';
 import { isFresh, isPlainSuccess } from '../sql/remembered.ts';
 import type { SettledRow } from '../sql/settled-rows.ts';
+import type { StandingClaims } from '../sql/standing.ts';
 import type { Whole, WholeWay } from '../sql/whole.ts';
 import { nowOf } from './clock.ts';
 import type { PostgresDriver, WholeStatement } from './driver.ts';
@@ -54,10 +55,12 @@ export interface WholeSettleOptions extends WholeWay {
   readonly driver: Pick<PostgresDriver, 'writeWhole' | 'ownMs'>;
   readonly namespace: string;
   readonly claim: ReturnType<typeof createWholeClaim>;
+  readonly standing: StandingClaims;
 }
 
 /** Answers how to settle so, and how to claim behind that in the same transaction; `null` leaves it to the step of many statements. */
-export function createWholeSettle({ driver, namespace, clock, lastNow, memory, claim }: WholeSettleOptions) {
+export function createWholeSettle(options: WholeSettleOptions) {
+  const { driver, namespace, clock, lastNow, memory, claim, standing } = options;
   const store = settleWhole(namespace);
   return async (settlements: readonly Settlement[], next?: ClaimRequest): Promise<Whole<SettleAnswer> | null> => {
     const claiming = next === undefined ? undefined : claim(next);
@@ -89,7 +92,11 @@ export function createWholeSettle({ driver, namespace, clock, lastNow, memory, c
       JSON.stringify(minuteDeltas(changes)),
     ];
     const settling: WholeStatement = { statement: store, values };
-    const rows = await driver.writeWhole(claiming ? [settling, claiming] : [settling], { keepsOut: 'settings' });
+    const before = next === undefined ? null : standing.leaving(next);
+    const rows = await driver.writeWhole(claiming ? [settling, claiming] : [settling], {
+      before,
+      keepsOut: 'settings',
+    });
     const [at] = rows?.[0]?.[0] ?? [];
     if (typeof at !== 'number') return null;
     clock(at, at);

@@ -3,13 +3,14 @@
 import { isLinked } from '../../core/dependencies.ts';
 import { checkLimitRules } from '../../core/limit-rules.ts';
 import type { ClaimedTask, NewTask } from '../../core/task.ts';
-import type { EnqueueResult } from '../broker.ts';
+import type { ClaimRequest, EnqueueResult } from '../broker.ts';
 import { emptiedBy, type HandOver } from '../hand-over.ts';
 import { arrive, dueAtOf, insert, type Known, play, readKnown, repetition, store } from './arrivals.ts';
-import { claimAnew } from './claim.ts';
+import { claim, claimAnew } from './claim.ts';
 import { enqueueLinked } from './link.ts';
 import { refuseGroup, refuseLargeBatch, refuseLargePayloads } from './refuse.ts';
 import { release } from './release.ts';
+import { leave, type StandingClaims } from './standing.ts';
 import { type Change, type Step, workOf } from './step.ts';
 
 export async function enqueue(step: Step, tasks: readonly NewTask[]): Promise<readonly EnqueueResult[]> {
@@ -25,7 +26,7 @@ export async function enqueue(step: Step, tasks: readonly NewTask[]): Promise<re
 /** Stores the tasks, and gives a worker of this process that waits for them what it claims in the same step. */
 export async function enqueueAndHandOver(
   change: Change,
-  handOver: HandOver | null,
+  { handOver, standing }: { readonly handOver: HandOver | null; readonly standing: StandingClaims | undefined },
   tasks: readonly NewTask[],
 ): Promise<readonly EnqueueResult[]> {
   if (handOver === null) return await change((step) => enqueue(step, tasks));
@@ -34,8 +35,7 @@ export async function enqueueAndHandOver(
     const results = await change(async (step) => {
       const stored = await enqueue(step, tasks);
       const request = handOver.claim(workOf(step));
-      claimed = request === null ? [] : await claimAnew(step, request);
-      if (request !== null) for (const queue of emptiedBy(request, claimed)) step.emptied.add(queue);
+      claimed = request === null ? [] : await claimFor(step, request, standing);
       return stored;
     });
     handOver.done(claimed);
@@ -44,6 +44,19 @@ export async function enqueueAndHandOver(
     handOver.failed();
     throw error;
   }
+}
+
+/** Claims what was stored. Only where claims stand the token may be known: then what it was given says nothing of these tasks. */
+async function claimFor(
+  step: Step,
+  request: ClaimRequest,
+  standing: StandingClaims | undefined,
+): Promise<readonly ClaimedTask[]> {
+  leave(step.tx, standing, request);
+  const claimed = standing === undefined ? await claimAnew(step, request) : await claim(step, request);
+  const isRepeated = !step.changes.some(({ kind }) => kind === 'claim');
+  if (claimed.length === 0 || !isRepeated) for (const queue of emptiedBy(request, claimed)) step.emptied.add(queue);
+  return claimed;
 }
 
 /** Stores what settlements spawned. An unknown parent is one that failed: a settlement is not refused for it. */

@@ -12,22 +12,27 @@ import type {
   OverdueRequest,
   PromoteAnswer,
 } from '../broker.ts';
-import { type SqlDriver, statement } from './driver.ts';
+import { type Dialect, type SqlDriver, statement } from './driver.ts';
 import { idList } from './rows.ts';
+import type { StandingClaims } from './standing.ts';
 
 /**
  * The broker with a look before the calls that mostly find nothing. A claim looks only behind one that found nothing, and only
  * until a signal comes: where there is work, the look would be in vain.
  */
 export function lookFirst(broker: Broker, way: Way): Broker {
-  const { guarded, signals } = way;
+  const { guarded, signals, look, standing } = way;
   let quietAt = -1;
   return {
     ...broker,
     async claim(request) {
-      if (quietAt === signals() && !(await guarded(() => looksClaimable(way, request)))) return [];
+      // One that is taken back has to be made: it may be given tasks just now.
+      const isBack = request.limit === 0 && standing?.leaving(request) != null;
+      if (quietAt === signals() && !isBack && !(await guarded(() => look(request)))) return [];
       const claimed = await broker.claim(request);
+      standing?.left(request);
       quietAt = claimed.length === 0 ? signals() : -1;
+      if (claimed.length === 0) await guarded(async () => standing?.look(request));
       return claimed;
     },
     heartbeat: async (request) => (await guarded(() => announceIdle(way, request))) ?? broker.heartbeat(request),
@@ -49,6 +54,8 @@ interface Way {
   readonly clock: ReadClock;
   /** Refuses what comes before the broker is open and after it was closed. */
   readonly guarded: <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
+  readonly look: Look;
+  readonly standing: StandingClaims | undefined;
   /** Grows with each signal of this process and of others. */
   readonly signals: () => number;
 }
@@ -57,21 +64,23 @@ interface Way {
  * Inputs: token, list of queues. Whether a claim may do anything: a run under its token, a queued task, a round that is to end.
  * Of times and pauses it asks nothing.
  */
-const claimable = statement<[maybe: number]>(
-  'look_claimable',
-  (dialect) => `SELECT EXISTS (SELECT 1 FROM claims WHERE token = $1)
+export const mayClaim = (dialect: Dialect): string => `EXISTS (SELECT 1 FROM claims WHERE token = $1)
     OR EXISTS (SELECT 1 FROM tasks WHERE queue ${dialect.oneOf('$2')} AND state = 'queued' AND grp IS NULL)
     OR EXISTS (SELECT 1 FROM tasks WHERE queue ${dialect.oneOf('$2')} AND state = 'queued' AND grp IS NOT NULL)
-    OR EXISTS (SELECT 1 FROM rounds WHERE queue ${dialect.oneOf('$2')})`,
-);
+    OR EXISTS (SELECT 1 FROM rounds WHERE queue ${dialect.oneOf('$2')})`;
+
+const claimable = statement<[maybe: number]>('look_claimable', (dialect) => `SELECT ${mayClaim(dialect)}`);
 
 /** Whether a claim may find or change anything. */
-export async function looksClaimable(
-  { driver }: Pick<Way, 'driver'>,
-  { token, queues }: ClaimRequest,
-): Promise<boolean> {
-  const [row] = await driver.readOne(claimable, token, JSON.stringify(queues.map(({ name }) => name)));
-  return Boolean(row?.[0]);
+export type Look = (request: ClaimRequest) => Promise<boolean>;
+
+/** One that may not stands from now on, where claims do. */
+export function createLook(driver: Pick<SqlDriver, 'readOne'>, standing: StandingClaims | undefined): Look {
+  const look: Look = async ({ token, queues }) => {
+    const [row] = await driver.readOne(claimable, token, JSON.stringify(queues.map(({ name }) => name)));
+    return Boolean(row?.[0]);
+  };
+  return (request) => standing?.look(request) ?? look(request);
 }
 
 /** Input: the clock as this process knows it. */

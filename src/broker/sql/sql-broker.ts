@@ -3,7 +3,7 @@
 import type { Chance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { once } from '../../core/once.ts';
-import type { Broker, BrokerInfo, Signal } from '../broker.ts';
+import type { Broker, BrokerInfo, ClaimRequest, Signal } from '../broker.ts';
 import type { Durability } from '../durability.ts';
 import { createSubscribers, type Subscribers } from '../subscribers.ts';
 import { cancel } from './cancel.ts';
@@ -17,7 +17,7 @@ import { getGroups } from './groups.ts';
 import { heartbeat } from './heartbeat.ts';
 import { createTransactions, type Join } from './join.ts';
 import { getLimits } from './limits.ts';
-import { lookFirst, type ReadClock } from './looks.ts';
+import { createLook, lookFirst, type ReadClock } from './looks.ts';
 import { readIncarnation } from './migrate.ts';
 import { claimOverdue } from './overdue.ts';
 import { promote } from './promote.ts';
@@ -29,9 +29,10 @@ import { restore } from './restore.ts';
 import { retry } from './retry.ts';
 import { createSchedules } from './schedules.ts';
 import { settling } from './settle.ts';
+import { leave } from './standing.ts';
 import { type AskingCall, createMemory, createStep, endStep, type Memory, type Step, signalsOf } from './step.ts';
 import { update } from './update.ts';
-import { type WholeSteps, type WholeWay, wholeFirst } from './whole.ts';
+import { type WholeFirstOptions, type WholeSteps, type WholeWay, wholeFirst } from './whole.ts';
 
 /** Input: the clock as this process knows it. The store's clock is never behind the last event, whoever wrote it. */
 const storeClock = statement<[lastAt: number | null, wallMs: number]>(
@@ -72,6 +73,7 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
   const startWatch = once(() => options.watch?.(subscribers.emit));
   const way: StepWay = { driver, memory: createMemory(), ...createStoreClock() };
   const foldSome = createFolding(driver);
+  const steps = options.whole?.(way);
   let state: 'new' | 'open' | 'closed' = 'new';
   let inFlight = 0;
   let onIdle: (() => void) | null = null;
@@ -143,11 +145,12 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
       if (state === 'open') startWatch();
       return unsubscribe;
     },
-    enqueue: (tasks) => enqueueAndHandOver(change, subscribers.handOver(), tasks),
+    enqueue: (tasks) =>
+      enqueueAndHandOver(change, { handOver: subscribers.handOver(), standing: steps?.standing }, tasks),
     restore: (tasks) => change((step) => restore(step, tasks, chance)),
-    claim: (request) => changeAsking(...claiming(request)),
+    claim: (request) => changeAsking(...leaving(steps, request, claiming(request))),
     heartbeat: (request) => change((step) => heartbeat(step, request)),
-    settle: (settlements, claimNext) => changeAsking(...settling(settlements, claimNext)),
+    settle: (settlements, claimNext) => changeAsking(...leaving(steps, claimNext, settling(settlements, claimNext))),
     promote: (limit) => change((step) => promote(step, limit)),
     claimOverdue: (request) => change((step) => claimOverdue(step, request)),
     prune: (limit) => change((step) => prune(step, limit)),
@@ -168,8 +171,33 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
       transactions: createTransactions({ ...way, join: options.join, guarded, tell: tellAll }),
     }),
   };
-  const whole = wholeFirst(broker, options.whole?.(way), { ...options, guarded, subscribers, foldSome });
-  return lookFirst(whole, { ...way, guarded, signals: () => subscribers.signals });
+  return hasten(broker, steps, { ...options, ...way, guarded, subscribers, foldSome });
+}
+
+/** The broker with what most of its calls come to before them. */
+function hasten(
+  broker: Broker,
+  steps: WholeSteps | undefined,
+  way: Omit<WholeFirstOptions, 'look'> & StepWay & { readonly subscribers: Subscribers },
+): Broker {
+  const standing = steps?.standing;
+  const look = createLook(way.driver, standing);
+  const whole = wholeFirst(broker, steps, { ...way, look });
+  return lookFirst(whole, { ...way, look, standing, signals: () => way.subscribers.signals });
+}
+
+/** A call with a claim in it: one that stands is taken back before all else. */
+function leaving<Answer, Asked>(
+  steps: WholeSteps | undefined,
+  request: ClaimRequest | undefined,
+  [ask, call]: AskingCall<Answer, Asked>,
+): AskingCall<Answer, Asked> {
+  if (request === undefined) return [ask, call];
+  const askBehind: typeof ask = (tx, earliest) => {
+    leave(tx, steps?.standing, request);
+    return ask(tx, earliest);
+  };
+  return [askBehind, call];
 }
 
 /** Where others write too, what a step relied on may change more than once. */

@@ -6,8 +6,8 @@
 import type { ClaimedTask, NewTask, Settlement } from '../../core/task.ts';
 import type { Broker, ClaimRequest, EnqueueResult, SettleAnswer, Signal } from '../broker.ts';
 import type { Subscribers } from '../subscribers.ts';
-import type { SqlDriver } from './driver.ts';
-import { looksClaimable, type ReadClock } from './looks.ts';
+import type { Look, ReadClock } from './looks.ts';
+import type { StandingClaims } from './standing.ts';
 import type { Memory } from './step.ts';
 
 /** What was done, all of it, and stored. */
@@ -20,6 +20,8 @@ export interface Whole<Answer> {
 
 /** `null` says that nothing was done, and is no more than that: the call is to be made as a step of many statements. */
 export interface WholeSteps {
+  /** Where claims that found nothing stand. */
+  readonly standing?: StandingClaims;
   enqueue(tasks: readonly NewTask[]): Promise<Whole<readonly EnqueueResult[]> | null>;
   claim(request: ClaimRequest): Promise<Whole<readonly ClaimedTask[]> | null>;
   /** What it claims is what is there and not special: where it claims nothing, there may be something for the step of many statements. */
@@ -36,12 +38,12 @@ export interface WholeWay {
 /** Claims that go the long way behind one that had to: where groups and limits are in use, the other is asked in vain. */
 const longWays = 10;
 
-interface WholeFirstOptions {
+export interface WholeFirstOptions {
   /** Refuses what comes before the broker is open and after it was closed. */
   readonly guarded: <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
   readonly subscribers: Pick<Subscribers, 'emit' | 'handOver'>;
   readonly tell?: (signals: readonly Signal[]) => void;
-  readonly driver: SqlDriver;
+  readonly look: Look;
   /** Called behind every step that has stored something. */
   readonly foldSome: () => Promise<void>;
 }
@@ -49,7 +51,8 @@ interface WholeFirstOptions {
 /** The broker that tries its calls as whole steps first, where its database has any. */
 export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, options: WholeFirstOptions): Broker {
   if (steps === undefined) return broker;
-  const { guarded, subscribers, tell, foldSome } = options;
+  const { guarded, subscribers, tell, foldSome, look } = options;
+  const { standing } = steps;
   const done = <Answer>(step: () => Promise<Whole<Answer> | null>): Promise<Whole<Answer> | null> =>
     guarded(async () => {
       const whole = await step();
@@ -68,6 +71,14 @@ export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, option
     return claimed;
   }
 
+  async function settleLong(settlements: readonly Settlement[], claimNext?: ClaimRequest): Promise<SettleAnswer> {
+    const answer = await broker.settle(settlements, claimNext);
+    if (claimNext === undefined) return answer;
+    standing?.left(claimNext);
+    if (answer.claimed.length === 0) await guarded(async () => standing?.look(claimNext));
+    return answer;
+  }
+
   return {
     ...broker,
     async enqueue(tasks) {
@@ -83,10 +94,10 @@ export function wholeFirst(broker: Broker, steps: WholeSteps | undefined, option
       const isLong = claimNext !== undefined && longWaysLeft > 0;
       const whole = isLong ? null : await done(() => steps.settle(settlements, claimNext));
       if (isLong) longWaysLeft -= 1;
-      if (whole === null) return await broker.settle(settlements, claimNext);
+      if (whole === null) return await settleLong(settlements, claimNext);
       const { results, claimed } = whole.answer;
-      if (claimNext === undefined || claimed.length > 0 || !(await guarded(() => looksClaimable(options, claimNext))))
-        return whole.answer;
+      if (claimNext !== undefined) standing?.left(claimNext);
+      if (claimNext === undefined || claimed.length > 0 || !(await guarded(() => look(claimNext)))) return whole.answer;
       return { results, claimed: await claimLong(claimNext) };
     },
   };

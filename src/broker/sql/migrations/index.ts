@@ -15,6 +15,7 @@ import * as recorded from './0011_recorded.ts';
 import * as awaitedParents from './0012_awaited_parents.ts';
 import * as plainLists from './0013_plain_lists.ts';
 import * as recordIndexes from './0014_record_indexes.ts';
+import * as standingClaims from './0015_standing_claims.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -38,4 +39,5 @@ export const migrations: readonly Migration[] = [
   awaitedParents,
   plainLists,
   recordIndexes,
+  standingClaims,
 ];
