@@ -341,13 +341,13 @@ local function gather(ids, bits, heads, found)
   local crowds, likes, shapeIds, isWhole = {}, {}, {}, true
   -- Neighbours are mostly alike: then the start of a text says it, and that of a head is often all of it.
   local crowd, crowdBit, start, length, whole
-  local part = string.sub
+  local part, find = string.sub, string.find
   for i = 1, #ids do
     local id, head, bit = ids[i], heads[i], not bits or bits[i]
     local text = head or found[i] or false
     if text and bit then
       if tasks[id] then crowds.isTwice = true end
-      if bit ~= crowdBit or (text ~= whole and part(text, 1, length) ~= start) then
+      if bit ~= crowdBit or (text ~= whole and find(text, start, 1, true) ~= 1) then
         local common, before = commonOf(text)
         local alike = likes[bit] or {}
         if isWhole and crowd and crowd ~= alike[common] then

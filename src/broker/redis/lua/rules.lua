@@ -4,8 +4,13 @@
 
 -- By the ids of tasks; by texts; names of limits that let nobody run for the rest of the call.
 local rulesOf, rulesRead, closedNames
+-- What all tasks of an open claim carry, by its token: { incarnation, claimedAt, rules }. It is kept from one call to the next, as far as a server may
+-- lose it without a thought, so that a settlement need not read what never changes while a task runs.
+local ofClaims = { all = {}, count = 0 }
+local CLAIMS_KEPT = 1000
 
 function anew.rules()
+  if ofClaims.count > CLAIMS_KEPT then ofClaims.all, ofClaims.count = {}, 0 end
   rulesOf, rulesRead, closedNames = fresh(rulesOf), fresh(rulesRead), fresh(closedNames)
 end
 
@@ -66,4 +71,19 @@ end
 local function countOfRules(key, text)
   local name = key .. ':rules'
   return (tonumber(call('HGET', prefix .. name, text)) or 0) + (sums[name] and sums[name][text] or 0)
+end
+
+function ofClaims.keep(token, rules)
+  if not ofClaims.all[token] then ofClaims.count = ofClaims.count + 1 end
+  ofClaims.all[token] = { incarnation, now, rules }
+end
+
+-- The rules of a task that runs, when they are known without a look. A claim that was lost with a server and sent again has another time.
+function ofClaims.rulesOf(task)
+  local kept = task[TOKEN] and ofClaims.all[task[TOKEN]]
+  return kept and kept[1] == incarnation and kept[2] == task[CLAIMED_AT] and kept[3]
+end
+
+function ofClaims.drop(token)
+  if ofClaims.all[token] then ofClaims.all[token], ofClaims.count = nil, ofClaims.count - 1 end
 end

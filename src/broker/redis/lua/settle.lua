@@ -56,12 +56,9 @@ local function endSlots(who, task)
     if rules then leaveSlots(who, rules) end
     return
   end
-  -- Who has the same rules has the same table of them, mostly all.
-  local first, isOne = rulesOf[who[1]], true
-  for i = 2, #who do
-    if rulesOf[who[i]] ~= first then isOne = false end
-  end
-  if isOne then return leaveSlots(who, gate.withQueueRule(first or nothing, queue)) end
+  local shared = ofClaims.rulesOf(task)
+  if shared then return leaveSlots(who, gate.withQueueRule(shared, queue)) end
+  -- Who has the same rules has the same table of them.
   for i = 1, #who do
     local own = rulesOf[who[i]] or nothing
     local list = lists[own]
@@ -203,7 +200,7 @@ end
 local function readLimited(crowds)
   local limited = {}
   for _, crowd in ipairs(crowds) do
-    for _, id in ipairs(has(crowd.task, 'l') and crowd.ids or nothing) do
+    for _, id in ipairs(has(crowd.task, 'l') and not ofClaims.rulesOf(crowd.task) and crowd.ids or nothing) do
       limited[#limited + 1] = id
     end
   end

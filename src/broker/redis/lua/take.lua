@@ -78,11 +78,11 @@ local function firstTwo(lines)
 end
 
 -- Who follow each other in a claim mostly have the same rules, and take their slots together: those of `ids` from place `from` on, of one
--- queue, with `own` rules of theirs and all `rules`; there is `room` for so many more.
-local stretch = { queue = nil, own = nil, rules = nil, room = 0, from = 1 }
+-- queue, with `own` rules of theirs and all `rules`; there is `room` for so many more. `shared` are the own ones when all of a claim have them.
+local stretch = { queue = nil, own = nil, rules = nil, room = 0, from = 1, shared = nil }
 
 function anew.take()
-  stretch.queue, stretch.own, stretch.rules, stretch.room, stretch.from = nil, nil, nil, 0, 1
+  stretch.queue, stretch.own, stretch.rules, stretch.room, stretch.from, stretch.shared = nil, nil, nil, 0, 1, nil
 end
 
 function stretch.stop(ids, isLast)
@@ -90,6 +90,7 @@ function stretch.stop(ids, isLast)
   local size = #ids - from + 1
   stretch.from = #ids + 1
   if size == 0 then return end
+  stretch.shared = isLast and size == #ids and own or nil
   if own then stretch.queue.taken[own.text] = (stretch.queue.taken[own.text] or 0) + size end
   if rules then takeSlots(isLast and size == #ids and ids or { unpack(ids, from) }, rules) end
 end
@@ -212,7 +213,8 @@ local function recordTurns(ids, crowds)
 end
 
 -- What a claim gave: by worker too, so that the tasks of a dead one are found, one member a batch, gone when all of it is settled.
-local function keepClaim(ids, request)
+local function keepClaim(ids, request, rules)
+  if rules then ofClaims.keep(request.token, rules) else ofClaims.drop(request.token) end
   local worker = redis.sha1hex(request.workerId)
   set(members, 'worker:' .. worker, request.token, true)
   set(puts, 'claims', request.token, worker .. ' ' .. textOfIds(ids))
@@ -236,6 +238,6 @@ local function claim(request)
     lease(crowd.ids, crowd.task, request, true)
   end
   recordTurns(ids, crowds)
-  keepClaim(ids, request)
+  keepClaim(ids, request, stretch.shared)
   return { ids = ids, crowds = crowds, rows = found, leaseUntil = now + request.leaseMs }
 end

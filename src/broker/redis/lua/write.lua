@@ -129,6 +129,7 @@ do
         if isOver then
           if name == 'openClaims' then
             local worker = string.sub(call('HGET', prefix .. 'claims', field), 1, 40)
+            ofClaims.drop(field)
             call('HDEL', prefix .. 'claims', field)
             call('ZREM', prefix .. 'leases', field)
             call('SREM', prefix .. 'worker:' .. worker, field)
