@@ -28,6 +28,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
     restoreMocks: true,
+    // A second is short where more processes than processors run.
+    expect: { poll: { timeout: 20_000 } },
     sequence: { sequencer: LongestFirst },
     globalSetup: ['test/support/run-servers.ts'],
     passWithNoTests: false,

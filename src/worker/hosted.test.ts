@@ -1,5 +1,6 @@
 /** Checks the worker a program makes for itself: what it refuses, what it runs, and how it stops. */
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
+import { waitFor } from '../../test/support/wait-for.ts';
 import { createMemoryBroker } from '../broker/memory/memory-broker.ts';
 import { systemChance } from '../core/chance.ts';
 import { definitionBrand, type TaskDefinition } from '../core/definition.ts';
@@ -109,7 +110,7 @@ test('it publishes the file of a task that says it, as others publish theirs', a
   const tasks = [defined('a', 'one', null, import.meta.url), defined('b', 'one', null)];
   await using worker = await hostWorker({ tasks }, open);
   void worker.run();
-  await vi.waitFor(async () => expect(await broker.getWorkers()).toHaveLength(1));
+  await waitFor(async () => expect(await broker.getWorkers()).toHaveLength(1));
   const [{ definitions = [] } = {}] = await broker.getWorkers();
   expect(definitions.map(({ file }) => file)).toEqual(['src/worker/hosted.test.ts', null]);
 });

@@ -54,7 +54,7 @@ test.each([
 
 test('while it is blocked people see for how long, by whom and where', async () => {
   const worker = await start({ name: 'ada' });
-  await produce(0, 1, { spinMs: 8_000 });
+  await produce(0, 1, { spinMs: 15_000 });
   look = await lookAt(scenario);
   await until('it is shown', async () => (await look.workers()).some(({ blocked }) => (blocked?.forMs ?? 0) >= 5_000));
   const [record] = await look.workers();

@@ -39,7 +39,7 @@ test('a worker frozen beyond its lease finds its tasks taken, its handlers abort
   const continuedAt = performance.now();
   const aborted = (): number =>
     readEffects(folder).filter(({ what, pid }) => what === 'abort' && pid === frozen.pid).length;
-  await until('its handlers are told', () => aborted() === 6, { withinMs: 5_000 });
+  await until('its handlers are told', () => aborted() === 6);
   expect(performance.now() - continuedAt).toBeLessThan(5_000);
   scenario.open('go');
   scenario.open('late');

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type FaultProxy, startFaultProxy } from '../../src/servers/fault-proxy.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 await onOwnRedis((server) => {
   describe('before Redis', () => {
@@ -57,7 +58,7 @@ await onOwnRedis((server) => {
     test('in silence nothing arrives, and it does when the silence ends', async () => {
       proxy.inflict({ kind: 'silence', of: 'both' });
       const call = client.incr('counter');
-      await vi.waitFor(() => expect(proxy.hits()).toBe(1));
+      await waitFor(() => expect(proxy.hits()).toBe(1));
       expect(await direct.get('counter')).toBe(null);
       proxy.inflict({ kind: 'none' });
       expect(await call).toBe(1);
@@ -66,7 +67,7 @@ await onOwnRedis((server) => {
     test('in silence of replies a call is executed and not answered', async () => {
       proxy.inflict({ kind: 'silence', of: 'replies' });
       const call = client.incr('counter');
-      await vi.waitFor(async () => expect(await direct.get('counter')).toBe('1'));
+      await waitFor(async () => expect(await direct.get('counter')).toBe('1'));
       proxy.inflict({ kind: 'none' });
       expect(await call).toBe(1);
     });
@@ -76,10 +77,10 @@ await onOwnRedis((server) => {
       await direct.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
       const closed = vi.fn();
       client.on('close', closed);
-      await vi.waitFor(() => expect(proxy.hits()).toBeGreaterThan(0));
+      await waitFor(() => expect(proxy.hits()).toBeGreaterThan(0));
       expect(closed).not.toHaveBeenCalled();
       proxy.inflict({ kind: 'none' });
-      await vi.waitFor(() => expect(closed).toHaveBeenCalled());
+      await waitFor(() => expect(closed).toHaveBeenCalled());
     });
 
     test('on an abandoned connection nothing passes any more, and on a new one it does', async () => {

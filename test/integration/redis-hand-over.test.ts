@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import type { Broker, ClaimRequest, Signal } from '../../src/broker/broker.ts';
 import { recountRedis } from '../../src/broker/redis/recount.ts';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
@@ -10,6 +10,7 @@ import { limits } from '../../src/core/limits.ts';
 import type { NewTask } from '../../src/core/task.ts';
 import { claimRequest, finish, newTask, sampleId, sampleToken, settlement } from '../conformance/samples.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 await onOwnRedis((server) => {
   const admin = new Redis({ path: server.path });
@@ -32,15 +33,15 @@ await onOwnRedis((server) => {
     const broker = await openProcess(namespace, given);
     const heard: Signal[] = [];
     broker.subscribe((signal) => heard.push(signal));
-    await vi.waitFor(async () => expect(await hearing(namespace)).toBe(before + 1));
+    await waitFor(async () => expect(await hearing(namespace)).toBe(before + 1));
     // The client knows a moment after the server that it hears.
-    await vi.waitFor(async () => {
+    await waitFor(async () => {
       const queue = `probe ${++probes}`;
       await broker.claim(stands(900 + probes, { queues: [{ name: queue, limit: 1 }] }));
       await broker.enqueue([newTask(sampleId(900 + probes), { queue })]);
       expect(await stateOf(broker, sampleId(900 + probes))).toBe('running');
     });
-    await vi.waitFor(() => expect(heard.at(-1)?.kind).toBe('handed'));
+    await waitFor(() => expect(heard.at(-1)?.kind).toBe('handed'));
     heard.length = 0;
     return { broker, heard };
   };
@@ -70,12 +71,12 @@ await onOwnRedis((server) => {
       traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
     };
     await producer.enqueue([newTask(sampleId(1), task)]);
-    await vi.waitFor(() => expect(worker.heard).toHaveLength(1));
+    await waitFor(() => expect(worker.heard).toHaveLength(1));
     const claimed = await worker.broker.claim(request);
     expect(claimed).toMatchObject([{ task: { id: sampleId(1), ...task, state: 'running', attempt: 1 } }]);
     expect(worker.heard).toEqual([{ kind: 'handed', token: request.token, claimed }]);
     await producer.enqueue([newTask(sampleId(2))]);
-    await vi.waitFor(() => expect(other.heard).toEqual([{ kind: 'work', queues: ['default'] }]));
+    await waitFor(() => expect(other.heard).toEqual([{ kind: 'work', queues: ['default'] }]));
   });
 
   test('each claim is made once, and the one that has stood longest first', async () => {
@@ -85,9 +86,9 @@ await onOwnRedis((server) => {
     for (const [place, { broker }] of workers.entries()) await broker.claim(stands(place));
     await workers[0]!.broker.claim(stands(0));
     for (const n of [1, 2, 3]) await producer.enqueue([newTask(sampleId(n))]);
-    await vi.waitFor(async () => expect(await stateOf(producer, sampleId(3))).toBe('queued'));
+    await waitFor(async () => expect(await stateOf(producer, sampleId(3))).toBe('queued'));
     const handed = () => workers.map(({ heard }) => heard.filter(({ kind }) => kind === 'handed'));
-    await vi.waitFor(() =>
+    await waitFor(() =>
       expect(handed()).toMatchObject([
         [{ claimed: [{ task: { id: sampleId(1) } }] }],
         [{ claimed: [{ task: { id: sampleId(2) } }] }],
@@ -101,7 +102,7 @@ await onOwnRedis((server) => {
       'the worker is gone',
       async (worker, _producer, namespace) => {
         await worker.close();
-        await vi.waitFor(async () => expect(await hearing(namespace)).toBe(0));
+        await waitFor(async () => expect(await hearing(namespace)).toBe(0));
       },
     ],
     ['others wait in the queue', (_worker, producer) => producer.enqueue(manyTasks(100, limits.handOverMax + 1))],
@@ -150,7 +151,7 @@ await onOwnRedis((server) => {
     await broker.claim(stands(1));
     const rules = { limits: [{ name: 'one', max: 1, rate: null }] };
     await producer.enqueue([newTask(sampleId(1), rules), newTask(sampleId(2), rules)]);
-    await vi.waitFor(() => expect(heard.map(({ kind }) => kind).sort()).toEqual(['handed', 'work']));
+    await waitFor(() => expect(heard.map(({ kind }) => kind).sort()).toEqual(['handed', 'work']));
     expect(await stateOf(producer, sampleId(1))).toBe('running');
     expect(await stateOf(producer, sampleId(2))).toBe('queued');
   });
@@ -177,7 +178,7 @@ await onOwnRedis((server) => {
     await broker.claim(request);
     const given = [newTask(sampleId(1), task), newTask(sampleId(2), task.key === undefined ? task : {})];
     await producer.enqueue(given);
-    await vi.waitFor(() => expect(heard).toContainEqual(expect.objectContaining({ kind: 'handed' })));
+    await waitFor(() => expect(heard).toContainEqual(expect.objectContaining({ kind: 'handed' })));
     const claimed = await broker.claim(request);
     expect(claimed).toMatchObject(given.map(({ id }) => ({ task: { id, state: 'running', version: 2, epoch: 1 } })));
     expect(await recountRedis(admin, `{${namespace}}:`, producer)).toEqual([]);
@@ -202,7 +203,7 @@ await onOwnRedis((server) => {
     const { heard } = await openWorker(namespace);
     const [channel = ''] = (await admin.call('PUBSUB', 'SHARDCHANNELS', `{${namespace}}:signals:*`)) as string[];
     await admin.spublish(channel, message);
-    await vi.waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: null }));
+    await waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: null }));
   });
 
   test('with other data under the same name nothing stands', async () => {

@@ -5,7 +5,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Signal } from '../../src/broker/broker.ts';
 import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
 import { readRedisUrl } from '../../src/broker/redis/url.ts';
@@ -16,6 +16,7 @@ import { findRedis } from '../../src/servers/programs.ts';
 import { type RedisServer, startRedis } from '../../src/servers/redis.ts';
 import { isListening, startServer } from '../../src/servers/throw-away.ts';
 import { claimRequest, finish, newTask, sampleId, sampleToken, settlement } from '../conformance/samples.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { declareWithout } from '../support/without-server.ts';
 import { repeat } from './lost-replies.ts';
 
@@ -77,21 +78,21 @@ else {
       const heard: Signal[] = [];
       broker.subscribe((signal) => heard.push(signal));
       await broker.enqueue([newTask(sampleId(1))]);
-      await vi.waitFor(async () => expect(await tell(master, 'WAIT', '1', '500')).toBe(1), {
+      await waitFor(async () => expect(await tell(master, 'WAIT', '1', '500')).toBe(1), {
         timeout: 30_000,
       });
       // The sentinel refuses until it has heard of the replica, and from it that its link to the master is up.
       const failover = (): Promise<unknown> => tell(sentinel, 'SENTINEL', 'FAILOVER', 'mymaster');
-      await vi.waitFor(failover, { timeout: 30_000, interval: 200 });
+      await waitFor(failover, { timeout: 30_000, interval: 200 });
       await master.kill();
-      await vi.waitFor(async () => expect(String(await tell(replica, 'ROLE'))).toMatch(/^master/), { timeout: 30_000 });
+      await waitFor(async () => expect(String(await tell(replica, 'ROLE'))).toMatch(/^master/), { timeout: 30_000 });
       const [claimed] = await repeat(() => broker.claim(claimRequest(sampleToken(1))));
       expect(claimed?.task.id).toBe(sampleId(1));
       await repeat(() => broker.settle([settlement(sampleId(1), claimed!.lease, finish('succeeded'))]));
       const other = await openAt(url, namespace);
-      await vi.waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: null }), { timeout: 30_000 });
+      await waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: null }), { timeout: 30_000 });
       await other.enqueue([newTask(sampleId(2))]);
-      await vi.waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
+      await waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
     });
   });
 
@@ -103,7 +104,7 @@ else {
       await tell(nodes[0], 'CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
       const isWell = async (): Promise<void> =>
         expect(await tell(nodes[0], 'CLUSTER', 'INFO')).toContain('cluster_state:ok');
-      await vi.waitFor(isWell, { timeout: 30_000, interval: 100 });
+      await waitFor(isWell, { timeout: 30_000, interval: 100 });
       const [broker, other] = [await openAt(nodes[0].url, 'one'), await openAt(nodes[0].url, 'one')];
       const heard: Signal[] = [];
       other.subscribe((signal) => heard.push(signal));
@@ -118,7 +119,7 @@ else {
         results: [{ outcome: 'applied' }],
         claimed: [{ task: { id: sampleId(2) } }],
       });
-      await vi.waitFor(() => expect(heard.map(({ kind }) => kind)).toContain('finished'));
+      await waitFor(() => expect(heard.map(({ kind }) => kind)).toContain('finished'));
       await expect(openAt(`${nodes[0].url}/1`)).rejects.toMatchObject({ code: 'STORE_UNREACHABLE', hint: /only 0/ });
     });
 
@@ -127,7 +128,7 @@ else {
       await tell(second, 'CLUSTER', 'MEET', '127.0.0.1', String(first.port));
       const isMet = async (): Promise<void> =>
         expect(await tell(second, 'CLUSTER', 'INFO')).toMatch(/cluster_state:ok[\s\S]*cluster_known_nodes:2/);
-      await vi.waitFor(isMet, { timeout: 30_000, interval: 100 });
+      await waitFor(isMet, { timeout: 30_000, interval: 100 });
       const namespace = aNamespace();
       const broker = await openAt(second.url, namespace);
       const heard: Signal[] = [];
@@ -138,9 +139,9 @@ else {
       const moved = await repeat(() => broker.getTasks([sampleId(1)]));
       expect(moved).toMatchObject([{ state: 'queued' }]);
       const other = await openAt(first.url, namespace);
-      await vi.waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: null }), { timeout: 30_000 });
+      await waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: null }), { timeout: 30_000 });
       await other.enqueue([newTask(sampleId(2))]);
-      await vi.waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
+      await waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
     });
   });
 }

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Signal } from '../../src/broker/broker.ts';
 import { anything } from '../../src/broker/hints.ts';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
@@ -12,6 +12,7 @@ import { type Clock, systemClock } from '../../src/core/time.ts';
 import { startFaultProxy } from '../../src/servers/fault-proxy.ts';
 import { claimRequest, finish, newTask, sampleId, sampleToken, settlement } from '../conformance/samples.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 await onOwnRedis((server) => {
   /** A broker as of a process of its own, and what it hears once it listens. */
@@ -26,7 +27,7 @@ await onOwnRedis((server) => {
     const broker = await openProcess(namespace, given);
     const heard: Signal[] = [];
     broker.subscribe((signal) => heard.push(signal));
-    await vi.waitFor(async () => expect(await listeners(namespace)).toBe(before + 1));
+    await waitFor(async () => expect(await listeners(namespace)).toBe(before + 1));
     return { broker, heard };
   };
   const admin = new Redis({ path: server.path });
@@ -43,10 +44,10 @@ await onOwnRedis((server) => {
       const { heard } = await openListener(namespace);
       const broker = await openProcess(namespace);
       await broker.enqueue([newTask(sampleId(1)), newTask(sampleId(2), { delayMs: 60_000 })]);
-      await vi.waitFor(() => expect(heard.map(({ kind }) => kind)).toEqual(['work', 'due']));
+      await waitFor(() => expect(heard.map(({ kind }) => kind)).toEqual(['work', 'due']));
       const [claimed] = await broker.claim(claimRequest(sampleToken(1)));
       await broker.settle([settlement(sampleId(1), claimed!.lease, finish('succeeded'))]);
-      await vi.waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'finished', taskIds: [sampleId(1)] }));
+      await waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'finished', taskIds: [sampleId(1)] }));
       expect(heard[0]).toEqual({ kind: 'work', queues: ['default'] });
     });
 
@@ -54,7 +55,7 @@ await onOwnRedis((server) => {
       const namespace = aNamespace();
       const [{ broker, heard }, other] = [await openListener(namespace), await openListener(namespace)];
       await broker.enqueue([newTask(sampleId(1))]);
-      await vi.waitFor(() => expect(other.heard).toHaveLength(1));
+      await waitFor(() => expect(other.heard).toHaveLength(1));
       expect(heard).toHaveLength(1);
     });
 
@@ -71,7 +72,7 @@ await onOwnRedis((server) => {
       expect(await taken.promise).toMatchObject([{ task: { id: sampleId(1), state: 'running' } }]);
       unsubscribe();
       await broker.enqueue([newTask(sampleId(2), { queue: 'last' })]);
-      await vi.waitFor(() => expect(other.heard).toEqual([{ kind: 'work', queues: ['last'] }]));
+      await waitFor(() => expect(other.heard).toEqual([{ kind: 'work', queues: ['last'] }]));
     });
 
     test('hears nothing of another namespace', async () => {
@@ -79,7 +80,7 @@ await onOwnRedis((server) => {
       const namespace = aNamespace();
       const other = await openListener(namespace);
       await (await openProcess(namespace)).enqueue([newTask(sampleId(1))]);
-      await vi.waitFor(() => expect(other.heard).toHaveLength(1));
+      await waitFor(() => expect(other.heard).toHaveLength(1));
       expect(heard).toEqual([]);
     });
 
@@ -91,7 +92,7 @@ await onOwnRedis((server) => {
         const numbers = Array.from({ length: 20 }, (_, index) => round * 20 + index);
         await Promise.all(numbers.map((number) => broker.enqueue([newTask(sampleId(number))])));
       }
-      await vi.waitFor(() => expect(heard.length).toBeGreaterThan(0));
+      await waitFor(() => expect(heard.length).toBeGreaterThan(0));
       expect(heard.length).toBeLessThan(100);
     });
 
@@ -99,9 +100,9 @@ await onOwnRedis((server) => {
       const namespace = aNamespace();
       const { heard } = await openListener(namespace);
       await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-      await vi.waitFor(() => expect(heard).toEqual(anything));
+      await waitFor(() => expect(heard).toEqual(anything));
       await (await openProcess(namespace)).enqueue([newTask(sampleId(1))]);
-      await vi.waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
+      await waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
     });
 
     test('whose connection lies dead without a word finds out, and hears again', async () => {
@@ -116,9 +117,9 @@ await onOwnRedis((server) => {
       const namespace = aNamespace();
       const { heard } = await openListener(namespace, { address: { url: `redis://127.0.0.1:${proxy.port}` }, clock });
       expect(proxy.abandon()).toBe(2);
-      await vi.waitFor(() => expect(heard).toEqual(anything), { timeout: 10_000 });
+      await waitFor(() => expect(heard).toEqual(anything), { timeout: 10_000 });
       await (await openProcess(namespace)).enqueue([newTask(sampleId(1))]);
-      await vi.waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
+      await waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
     });
   });
 });

@@ -1,7 +1,7 @@
 /** Redis on bad days: scripts forgotten, memory full, a server that is gone, silent, or would drop tasks. */
 
 import { Redis } from 'ioredis';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRedisBroker, type RedisOptions } from '../../src/broker/redis/redis-broker.ts';
 import { limits } from '../../src/core/limits.ts';
 import { type Clock, systemClock } from '../../src/core/time.ts';
@@ -19,6 +19,7 @@ import {
   storedTask,
 } from '../conformance/samples.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 await onOwnRedis((server) => {
   const open = async (given: Partial<RedisOptions> = {}) => {
@@ -230,7 +231,7 @@ await onOwnRedis((server) => {
       await own.kill();
       await expect(broker.enqueue([newTask(sampleId(2))])).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
       await own.restart();
-      const tasks = await vi.waitFor(() => broker.getTasks([sampleId(1), sampleId(2)]), { timeout: 10_000 });
+      const tasks = await waitFor(() => broker.getTasks([sampleId(1), sampleId(2)]), { timeout: 10_000 });
       expect(tasks).toMatchObject([{ state: 'queued' }, null]);
       await broker.close();
       await own.stop();

@@ -7,12 +7,13 @@ import { dirname } from 'node:path';
 import process from 'node:process';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { startPostgres } from '../../src/servers/postgres.ts';
 import { installLine } from '../../src/servers/programs.ts';
 import { onPostgres } from '../support/postgres-tests.ts';
 import { onOwnRedis } from '../support/redis-tests.ts';
 import { tellMissing } from '../support/run-servers.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 test('the end of a run says what was left out, and the one line that would have it run', () => {
   const missing = new Map([['redis', 3] as const, ['postgres', 1] as const]);
@@ -58,7 +59,7 @@ await onOwnRedis((server) => {
     const starter = spawnProgram(['--input-type=module', '-e', program]);
     const [path] = await once(starter.stdout!, 'data');
     starter.kill('SIGKILL');
-    await vi.waitFor(() => expect(existsSync(dirname(String(path).trim()))).toBe(false), { timeout: 20_000 });
+    await waitFor(() => expect(existsSync(dirname(String(path).trim()))).toBe(false), { timeout: 20_000 });
   });
 });
 
