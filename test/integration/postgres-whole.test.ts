@@ -21,7 +21,9 @@ await onPostgres(({ url }) => {
     settlement(lease.taskId, lease, finish('succeeded', { result }));
 
   /** Hands over a broker, and what it has asked its connections since it was last asked. */
-  async function open(use: (broker: Broker, sent: () => readonly string[]) => Promise<void>): Promise<void> {
+  async function open(
+    use: (broker: Broker, sent: () => readonly string[], namespace: string) => Promise<void>,
+  ): Promise<void> {
     const namespace = `whole_${randomBytes(6).toString('hex')}`;
     const pool = createPool(address);
     const asked: string[] = [];
@@ -36,7 +38,7 @@ await onPostgres(({ url }) => {
     await broker.open();
     try {
       asked.length = 0;
-      await use(broker, () => asked.splice(0));
+      await use(broker, () => asked.splice(0), namespace);
     } finally {
       await broker.close();
       await pool.query(`DROP SCHEMA ${namespace} CASCADE`);
@@ -61,6 +63,35 @@ await onPostgres(({ url }) => {
       const results = await broker.enqueue([known, other]);
       expect(results.map(({ outcome }) => outcome)).toEqual(['existing', 'created']);
       expect(await claimedIds(broker)).toEqual([known.id, other.id]);
+    });
+  });
+
+  test('a claim that is sent again while it is being made finds what that one takes', async () => {
+    await open(async (broker, _sent, namespace) => {
+      const task = fresh();
+      await broker.enqueue([task]);
+      const other = createPool(address);
+      const blocking = await other.connect();
+      const request = claimRequest('c'.repeat(32));
+      // The first has its rows then, and waits for this one.
+      await blocking.query(
+        `BEGIN; INSERT INTO ${namespace}.claims (token, worker_id, check_at, running, task_ids) VALUES ('${request.token}', '', 0, 1, '[]')`,
+      );
+      const first = broker.claim(request);
+      const waiting = 'SELECT 1 FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))';
+      await expect.poll(async () => (await blocking.query(waiting)).rowCount).toBe(1);
+      const elsewhere = createPostgresBroker({ address, namespace });
+      await elsewhere.open();
+      const again = elsewhere.claim(request);
+      // Long enough for one that waits for nobody to answer.
+      await Promise.race([again, new Promise((resolve) => setTimeout(resolve, 300))]);
+      await blocking.query('ROLLBACK');
+      blocking.release();
+      await other.end();
+      const taken = (await first).map(({ task: { id } }) => id);
+      expect(taken).toEqual([task.id]);
+      expect((await again).map(({ task: { id } }) => id)).toEqual(taken);
+      await elsewhere.close();
     });
   });
 

@@ -11,6 +11,7 @@ import type { WholeWay } from '../sql/whole.ts';
 import { nowOf } from './clock.ts';
 import type { PostgresDriver, WholeStatement } from './driver.ts';
 import { holdEvents } from './event-order.ts';
+import { lockGroup, lockKey } from './locks.ts';
 import { encodeText } from './text.ts';
 import { createToldRows, kindLength, type ToldRow, toldColumns } from './told-rows.ts';
 
@@ -20,7 +21,7 @@ const special = '"(limitNames|dependsOn|ifExists)":';
 /** Beyond ASCII a text may be written otherwise in its column than in a list: see text.ts. */
 const isAscii = (column: string): string => `octet_length(${column}) = length(${column})`;
 
-/** Where the inputs are that say which kind of tasks need not be told, and the one behind them. */
+/** Where the inputs are that say which kind of tasks need not be told, and those behind them. */
 const kindAt = 9;
 const behindKind = kindAt + kindLength;
 
@@ -34,21 +35,23 @@ const firstOf = (queue: string, most: string): string =>
 /** Of one queue, or of several together: then the limit of each is an input of its own. */
 const found = {
   one: firstOf('$3', '$4'),
-  several: `SELECT first.* FROM unnest($3::text[], $${behindKind}::bigint[]) AS demand(name, most),
+  several: `SELECT first.* FROM unnest($3::text[], $${behindKind + 1}::bigint[]) AS demand(name, most),
     LATERAL (${firstOf('demand.name', 'demand.most')}) AS first ORDER BY priority, due_at, id LIMIT $4`,
 };
 
 /**
  * Inputs: the last time that this process knows, its clock, queue or list of queues, limit, token, worker, length of the lease, grace
- * behind a timeout, the kind of tasks that need not be told, limits of the queues. Answers the claimed tasks, in any order. Claims none
- * when the token is known, a queue is paused, limited or has groups, or one of its first tasks has limits, parents or a key to let go.
+ * behind a timeout, the kind of tasks that need not be told, the token as a lock, limits of the queues. Answers the claimed tasks, in any
+ * order. Claims none when the token is known, a queue is paused, limited or has groups, or one of its first tasks has limits, parents or
+ * a key to let go. Locks: the token, for whoever sends it again before this is stored, and the rows.
  */
 const claimWhole = (namespace: string, queues: keyof typeof found) =>
   statement<ToldRow>(`claim_whole_${queues}`, (dialect) => {
     const isDemanded = (column: string): string =>
       queues === 'one' ? `${column} = $3` : `${column} ${dialect.oneOf('$3')}`;
     return `WITH clock AS MATERIALIZED (
-      SELECT ${nowOf(dialect, '$1', '$2')} AS now WHERE NOT EXISTS (SELECT 1 FROM claims WHERE token = $5)
+      SELECT ${nowOf(dialect, '$1', '$2')} AS now, pg_advisory_xact_lock(${lockGroup(namespace, 'tokens')}, $${behindKind}::int)
+      WHERE NOT EXISTS (SELECT 1 FROM claims WHERE token = $5)
         AND NOT EXISTS (SELECT 1 FROM queues WHERE ${isDemanded('queues.name')} AND (paused_at IS NOT NULL OR limited = 1))
         AND NOT EXISTS (SELECT 1 FROM rounds WHERE ${isDemanded('rounds.queue')})
     ), found AS MATERIALIZED (
@@ -104,12 +107,14 @@ export function createWholeClaim({ driver, namespace, clock, lastNow, memory }: 
     const known = told.known();
     const at = [lastNow(), driver.ownMs()];
     const shared = [token, workerId, leaseMs, limits.graceMs, ...known];
-    const ofOne = [...at, demand.name, Math.min(limit, demand.limit), ...shared];
+    const lock = lockKey(namespace, 'tokens', [token]).members[0] ?? 0;
+    const ofOne = [...at, demand.name, Math.min(limit, demand.limit), ...shared, lock];
     const ofSeveral = [
       ...at,
       demands.map(({ name }) => name),
       limit,
       ...shared,
+      lock,
       demands.map((one) => Math.min(limit, one.limit)),
     ];
     const read = (rows: readonly SqlRow[]): readonly ClaimedTask[] => {
