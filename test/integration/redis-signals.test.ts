@@ -102,7 +102,7 @@ await onOwnRedis((server) => {
       await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await waitFor(() => expect(heard).toEqual(anything));
       await (await openProcess(namespace)).enqueue([newTask(sampleId(1))]);
-      await waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
+      await waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: ['default'] }));
     });
 
     test('whose connection lies dead without a word finds out, and hears again', async () => {
@@ -119,7 +119,7 @@ await onOwnRedis((server) => {
       expect(proxy.abandon()).toBe(2);
       await waitFor(() => expect(heard).toEqual(anything), { timeout: 10_000 });
       await (await openProcess(namespace)).enqueue([newTask(sampleId(1))]);
-      await waitFor(() => expect(heard.at(-1)).toEqual({ kind: 'work', queues: ['default'] }));
+      await waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: ['default'] }));
     });
   });
 });

@@ -35,7 +35,7 @@ async function openElsewhere(file: string): Promise<readonly [code: number, outp
   return [code, parts.join('')];
 }
 
-test('two processes that set up one file at once both succeed, twenty times', { timeout: 120_000 }, async () => {
+test('two processes that set up one file at once both succeed, twenty times', { timeout: 300_000 }, async () => {
   for (let round = 0; round < 20; round += 1) {
     const file = join(folder, `${round}.db`);
     const [left, right] = await Promise.all([openElsewhere(file), openElsewhere(file)]);
