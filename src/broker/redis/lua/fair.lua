@@ -30,12 +30,6 @@ function groups.share(fair)
   fair.ring[1].spare = fair.spare
 end
 
--- Members begin with the time since when, and go on with the name.
-function groups.isBefore(a, b)
-  if a.turn ~= b.turn then return a.turn < b.turn end
-  return a.member < b.member
-end
-
 -- The line of a group with its first tasks, as `openLine` and `fetchLine` make it. Mostly no more is read of it.
 function groups.read(fair, member, turn, taken, unread)
   local queue, group = fair.queue, string.sub(member, 17)
@@ -119,10 +113,11 @@ function groups.nextPage(fair)
   return fair.page[1]
 end
 
--- The line of the group whose turn it is; nil when there is none.
+-- The line of the group whose turn it is; nil when there is none. Of equal turns the smaller member is first: members begin with the time since
+-- when, and go on with the name.
 function groups.next(fair)
   local first, other = fair.ring[fair.first], fair.page[fair.at] or groups.nextPage(fair)
-  if other and (not first or groups.isBefore(other, first)) then
+  if other and (not first or other.turn < first.turn or (other.turn == first.turn and other.member < first.member)) then
     fair.at, fair.opened = fair.at + 1, fair.opened + 1
     return other
   end
@@ -151,8 +146,8 @@ function groups.serve(fair, place)
     local served = fair.served
     served[#served + 1], fair.looked = line, fair.looked + 1
   end
-  turns.serve(line, fair.since)
-  local turn, member, other = line.turn, line.member, ring[at - 1]
+  local turn, member = turns.serve(line, fair.since)
+  local other = ring[at - 1]
   while at > first and (turn < other.turn or (turn == other.turn and member < other.member)) do
     ring[at], at = other, at - 1
     other = ring[at - 1]

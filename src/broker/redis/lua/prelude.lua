@@ -340,13 +340,13 @@ end
 local function gather(ids, bits, heads, found)
   local crowds, likes, shapeIds, isWhole = {}, {}, {}, true
   -- Neighbours are mostly alike: then the start of a text says it, and that of a head is often all of it.
-  local crowd, crowdBit, start, length, whole
-  local part, find = string.sub, string.find
+  local crowd, crowdBit, start, length, whole, task, isOwning, isShort
+  local part, find, known, own = string.sub, string.find, tasks, owns
   for i = 1, #ids do
     local id, head, bit = ids[i], heads[i], not bits or bits[i]
     local text = head or found[i] or false
     if text and bit then
-      if tasks[id] then crowds.isTwice = true end
+      if known[id] then crowds.isTwice = true end
       if bit ~= crowdBit or (text ~= whole and find(text, start, 1, true) ~= 1) then
         local common, before = commonOf(text)
         local alike = likes[bit] or {}
@@ -357,20 +357,21 @@ local function gather(ids, bits, heads, found)
         crowd, crowdBit, start, length = alike[common], bit, part(text, 1, before), before
         if not crowd then
           crowd = { task = taskOf(common, head), ids = not isWhole and {} or ids, places = not isWhole and {} or nil }
-          crowd.hasOwn = hasOwn(crowd.task)
-          crowd.isShort = head and crowd.hasOwn and not has(crowd.task, 'i')
+          crowd.isOwning = hasOwn(crowd.task)
+          crowd.isShort = head and crowd.isOwning and not has(crowd.task, 'i')
           shapeIds[#shapeIds + 1], crowds[#crowds + 1] = crowd.task[SHAPE], crowd
           alike[common], likes[bit] = crowd, alike
         end
+        task, isOwning, isShort = crowd.task, crowd.isOwning, crowd.isShort
       end
-      whole, tasks[id] = text, crowd.task
+      whole, known[id] = text, task
       if not isWhole then
         local n = #crowd.ids + 1
         crowd.ids[n], crowd.places[n] = id, i
       end
-      if crowd.isShort then
-        owns[id] = part(text, length + 1)
-      elseif crowd.hasOwn then
+      if isShort then
+        own[id] = part(text, length + 1)
+      elseif isOwning then
         keepOwn(id, text, head, length)
       end
     elseif isWhole then

@@ -105,8 +105,8 @@ local function endKeys(who, task)
   puts.keys = puts.keys or {}
   for i = 1, #who do
     local id, key, freed = who[i], keys[i], puts.keys
-    -- Mostly it is held as it was taken.
-    if not keyForMs and keysHeld[key] == heldBy(id) then
+    -- Mostly it is held as it was taken, see `heldBy`.
+    if not keyForMs and keysHeld[key] == '\146\186' .. id .. '\194' then
       keysHeld[key], freed[key] = false, false
     else
       local held = keyOf(key)

@@ -180,7 +180,7 @@ function turns.settingsOf(group)
   return settings
 end
 
--- Counts a claimed task against the group of its line, which gets its new turn and member; `since` is the time of the call as a text. A claim looks
+-- Counts a claimed task against the group of its line, which gets its new turn and member, and answers them; `since` is the time of the call as a text. A claim looks
 -- at what was written: of its queue it has touched nothing but the tasks without a group.
 function turns.serve(line, since)
   local rounds, queue, group, turn, price = turns.rounds, line.queue.name, line.group or '', line.turn, TURN_PRICE
@@ -188,18 +188,20 @@ function turns.serve(line, since)
   if weight then price = math.max(1, math.floor(TURN_PRICE / weight + 0.5)) end
   if turn < rounds[queue] then turn = rounds[queue] else rounds[queue] = turn end
   local entry, member = line.entry, since .. group
+  local before = line.member
   turn = turn + price
+  line.turn, line.member = turn, member
   if entry then
     entry.turn, entry.since, entry.member, entry.isMoved, entry.delta = turn, now, member, true, entry.delta - 1
   else
     entry = {
-      queue = queue, group = group, turn = turn, since = now, isRead = true, before = line.member, member = member, size = nil, seen = #line.ids,
+      queue = queue, group = group, turn = turn, since = now, isRead = true, before = before, member = member, size = nil, seen = #line.ids,
       delta = -1, base = 0, isMoved = true,
     }
     local list = turns.touched[queue]
     turns.entries[queue][group], list[#list + 1], line.entry = entry, entry, entry
   end
-  line.turn, line.member = turn, member
+  return turn, member
 end
 
 -- Groups stand in line while they have queued tasks, unless they are paused. Mostly the call has seen more of them than left.
