@@ -25,6 +25,7 @@ local function readIds(text)
   if string.byte(text) == 91 then return cjson.decode(text) end
   spacedFormats = spacedFormats or string.rep('xc' .. ID_LENGTH, IDS_MAX)
   local size = (#text + 1) / (ID_LENGTH + 1)
+  if size > IDS_MAX then return words(text) end
   local ids = { struct.unpack(string.sub(spacedFormats, 2, 4 * size), text) }
   ids[size + 1] = nil
   return ids
