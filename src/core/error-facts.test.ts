@@ -93,7 +93,7 @@ describe('errorFacts', () => {
       }),
       { numRuns: 200 },
     );
-  }, 30_000);
+  }, 90_000);
 });
 
 describe('errorFingerprint', () => {

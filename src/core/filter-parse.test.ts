@@ -158,7 +158,7 @@ describe('a mistake', () => {
       ),
       { numRuns: 700 },
     );
-  }, 30_000);
+  }, 90_000);
 });
 
 describe('formatFilter', () => {
@@ -172,7 +172,7 @@ describe('formatFilter', () => {
       }),
       { numRuns: 300 },
     );
-  }, 30_000);
+  }, 90_000);
 });
 
 function stripped(filter: Filter): unknown {

@@ -384,4 +384,4 @@ test('a slow store is asked for no more tasks than find a slot before they would
   expect((await rig.task(ids.at(-1) ?? '')).state).toBe('succeeded');
   await rig.worker.stop();
   // Four seconds of the processor, which others may want too.
-}, 60_000);
+}, 90_000);

@@ -82,4 +82,4 @@ test('whenever a worker stops, each task has run once, is cancelled, or is back,
     }),
     { numRuns: 300 },
   );
-}, 30_000);
+}, 90_000);
