@@ -82,6 +82,32 @@ await onOwnRedis(({ path }) => {
     expect({ ...hundred, 'settle to wait': { rpush: 1, ...ofWaiting } }).toEqual(one);
   });
 
+  test('few groups are kept as many are, so that no look goes through all of them', async () => {
+    const look = new Redis({ path });
+    await look.flushall();
+    const broker = createRedisBroker({ address: { path }, namespace: 'plans', now: () => startAt });
+    await broker.open();
+    const encodings = async (): Promise<unknown> => {
+      const keys = await look.keys('{plans}:queue:*');
+      const kept = keys.filter((key) => key.endsWith(':standing') || key.endsWith(':turns')).sort();
+      return Promise.all(kept.map((key) => look.object('ENCODING', key)));
+    };
+    await broker.enqueue([0, 1, 2, 3, 4, 5].map((at) => newTask(sampleId(at), { group: `g${at % 2}` })));
+    expect(await encodings()).toEqual(['skiplist', 'hashtable']);
+    // All that stand are served, and stand anew.
+    await broker.claim(claimRequest(sampleToken(1), { limit: 2 }));
+    expect(await encodings()).toEqual(['skiplist', 'hashtable']);
+    expect((await broker.claim(claimRequest(sampleToken(2), { limit: 10 }))).length).toBe(4);
+    await broker.close();
+    look.disconnect();
+  });
+
+  test('where all tasks of a claim carry the same limits, a settlement reads none of them', async () => {
+    const shared = await readsOfSettlement(path, () => 'all');
+    const own = await readsOfSettlement(path, (at) => `own ${at}`);
+    expect(own - shared).toBe(1);
+  });
+
   test('where a claim stopped in the line of a group is forgotten with its last task', async () => {
     const look = new Redis({ path });
     await look.flushall();
@@ -144,6 +170,24 @@ async function callsAmong(
   await broker.close();
   look.disconnect();
   return noted;
+}
+
+/** How many lists of fields are read where two tasks with such limits end. */
+async function readsOfSettlement(path: string, limitOf: (at: number) => string): Promise<number> {
+  const look = new Redis({ path });
+  await look.flushall();
+  const broker = createRedisBroker({ address: { path }, namespace: 'plans', now: () => startAt });
+  await broker.open();
+  const limits = (at: number) => [{ name: limitOf(at), max: 9, rate: null }];
+  await broker.enqueue([0, 1].map((at) => newTask(sampleId(at), { limits: limits(at) })));
+  const claimed = await broker.claim(claimRequest(sampleToken(1)));
+  expect(claimed).toHaveLength(2);
+  await look.config('RESETSTAT');
+  await broker.settle(ended(claimed, 'succeeded'));
+  const { hmget = 0 } = readCalls(await look.info('commandstats'));
+  await broker.close();
+  look.disconnect();
+  return hmget;
 }
 
 /** The commands of a claim that finds nothing, as all that wait carry a limit that is full. */

@@ -229,9 +229,12 @@ local function keyOf(key)
 end
 
 local function loadKeys(keys)
-  local missing = {}
-  for _, key in ipairs(keys) do
-    if keysHeld[key] == nil then missing[#missing + 1] = key end
+  local missing = keys
+  if next(keysHeld) then
+    missing = {}
+    for _, key in ipairs(keys) do
+      if keysHeld[key] == nil then missing[#missing + 1] = key end
+    end
   end
   if #missing == 0 then return end
   for i, text in ipairs(call('HMGET', prefix .. 'keys', unpack(missing))) do

@@ -52,6 +52,7 @@ end
 -- What else is to be known of those tasks of these groups that their turns will mostly come to, in as few commands as it takes.
 function groups.readHeads(fair)
   local ids, n, names, most = {}, 0, {}, fair.taken - 1
+  if not (lookFor.rules or lookFor.deadlines or lookFor.cursors) then return end
   for i, line in ipairs(fair.page) do
     local own = line.ids
     if lookFor.cursors then names[i] = lineName(line) end

@@ -309,8 +309,7 @@ end
 
 local function keepOwn(id, text, isHead, before)
   if not isHead then
-    local offset
-    offset, ownKeys[id], ownGroups[id] = cmsgpack.unpack_limit(text, 2, before)
+    local offset = cmsgpack.unpack_limit(text, 2, before)
     owns[id] = string.sub(text, before + 1, offset)
     return
   end
