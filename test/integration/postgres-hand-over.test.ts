@@ -39,7 +39,7 @@ await onPostgres(({ url }) => {
       await broker.claim(request);
       await broker.enqueue([newTask(sampleId(900 + probes), { queue })]);
       expect(await stateOf(broker, sampleId(900 + probes))).toBe('running');
-    });
+    }, 20_000);
     await vi.waitFor(() => expect(heard.at(-1)?.kind).toBe('handed'));
     heard.length = 0;
     return { broker, heard };
@@ -104,7 +104,13 @@ await onPostgres(({ url }) => {
 
   test.each<[string, (worker: Broker, producer: Broker) => Promise<unknown>]>([
     ['the worker has taken its claim back', (worker) => worker.claim(stands(1, { queues: [], limit: 0 }))],
-    ['the worker is gone', (worker) => worker.close()],
+    [
+      'the worker is gone',
+      async (worker) => {
+        await worker.close();
+        await vi.waitFor(async () => expect((await admin.query(listeners)).rowCount).toBe(0));
+      },
+    ],
     ['others wait in the queue', (_worker, producer) => producer.enqueue(manyTasks(100, limits.handOverMax + 1))],
     [
       'the queue is paused',
@@ -221,17 +227,32 @@ await onPostgres(({ url }) => {
     await vi.waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: null }));
   });
 
+  test('an enqueue whose worker cannot be told is stored all the same', async () => {
+    const namespace = aNamespace();
+    const [{ broker }, producer] = [await openWorker(namespace), await openProcess(namespace)];
+    // As Postgres says that its queue of notifications is full: a session that listens stands still.
+    await admin.query(`CREATE FUNCTION ${namespace}.refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'too many notifications in the NOTIFY queue' USING ERRCODE = '54000'; END $$;
+      CREATE TRIGGER refuse BEFORE UPDATE ON ${namespace}.standing_claims FOR EACH ROW WHEN (NEW.handed = 1)
+        EXECUTE FUNCTION ${namespace}.refuse()`);
+    await broker.claim(stands(1));
+    expect(await producer.enqueue([newTask(sampleId(1))])).toMatchObject([{ outcome: 'created' }]);
+    expect(await stateOf(producer, sampleId(1))).toBe('queued');
+  });
+
   test('a worker that hears nothing does not stand', async () => {
     const namespace = aNamespace();
     const [{ broker }, producer] = [await openWorker(namespace), await openProcess(namespace)];
-    const listeners = `SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database AND datname = current_database()
-      WHERE locktype = 'advisory' AND objsubid = 2 AND mode = 'ShareLock' AND granted`;
     expect((await admin.query(`SELECT pg_terminate_backend(pid) FROM (${listeners}) AS found`)).rowCount).toBe(1);
     await broker.claim(stands(1));
     await producer.enqueue([newTask(sampleId(1))]);
     expect(await stateOf(producer, sampleId(1))).toBe('queued');
   });
 });
+
+/** The connections that hold the lock of a process that listens. */
+const listeners = `SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database AND datname = current_database()
+  WHERE locktype = 'advisory' AND objsubid = 2 AND mode = 'ShareLock' AND granted`;
 
 function manyTasks(first: number, count: number): readonly NewTask[] {
   return Array.from({ length: count }, (_, n) => newTask(sampleId(first + n)));

@@ -9,7 +9,7 @@ import { type Clock, sleep } from '../../core/time.ts';
 import type { Durability } from '../durability.ts';
 import { type SqlDriver, type SqlRow, type SqlTransaction, type Statement, statement } from '../sql/driver.ts';
 import { postgresDialect } from './dialect.ts';
-import { isAfterError, isLost, isOutdated, isRaced, isRefusal, translate } from './errors.ts';
+import { isAfterError, isLost, isOutdated, isRaced, isRefusal, isTooMuch, translate } from './errors.ts';
 import { eventOrderStatements, finalEventOf } from './event-order.ts';
 import { greet, serverFacts } from './greet.ts';
 import { inTime } from './patience.ts';
@@ -37,7 +37,7 @@ export interface PostgresDriver extends SqlDriver {
   reconnect(): void;
   /**
    * Runs statements that may write as one transaction, all of it sent before anything is answered. Answers the rows of each; `null` when
-   * they lost a race, or one was outdated: nothing was done then.
+   * they lost a race, one was outdated or too much for the server: nothing was done then.
    */
   writeWhole(ones: readonly WholeStatement[], around?: WholeAround): Promise<readonly (readonly SqlRow[])[] | null>;
 }
@@ -138,7 +138,8 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
       try {
         return await onSession((session) => runWhole(session, ones, around));
       } catch (error) {
-        if (isRaced(error) || isOutdated(error)) return null;
+        // What is too much for one statement may not be for many, which tell nobody.
+        if (isRaced(error) || isOutdated(error) || isTooMuch(error)) return null;
         throw translate(error, address.masked);
       }
     },

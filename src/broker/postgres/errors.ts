@@ -20,6 +20,11 @@ export function isOutdated(error: unknown): boolean {
   return codeOf(error) === '22P02';
 }
 
+/** Whether a statement was too much for the server: a value for an index, or a notification for those that wait to be heard. */
+export function isTooMuch(error: unknown): boolean {
+  return codeOf(error).startsWith('54');
+}
+
 /** Whether a statement was refused for an error of one before it in the transaction. */
 export function isAfterError(error: unknown): boolean {
   return codeOf(error) === '25P02';
