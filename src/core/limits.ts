@@ -175,6 +175,8 @@ export const limits = {
   /** Largest enqueue of which tasks are handed over to another process: larger ones are told, and claimed as many at once. */
   handOverMax: 16,
   handOverBytesMax: 64 * 1024,
+  /** How long a process with Postgres hands nothing over behind an enqueue for which nobody waited: where tasks come all the time, few look. */
+  handOverPauseMs: 20,
   /** How long handlers may start one after the other before timers and heartbeats get their turn. */
   turnMs: 10,
   /** Longest heartbeat call: after this the next one is tried, while there is still time before the lease ends. */

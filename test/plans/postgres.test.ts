@@ -123,6 +123,7 @@ await onPostgres(async ({ url }) => {
       lastNow: () => clock.now,
       memory: createMemory(),
       hints: { take: () => hint, untake: () => {} },
+      attempts: { isDue: true, missed: () => {} },
       standing,
     });
     const queue = 'whole';

@@ -17,7 +17,7 @@ import { lockKey } from './locks.ts';
 import { createStanding } from './standing.ts';
 import { clientConfig, type PostgresAddress } from './url.ts';
 import { createWholeSteps } from './whole.ts';
-import type { Hints } from './whole-enqueue.ts';
+import { createAttempts, type Hints } from './whole-enqueue.ts';
 import { readHandedOver } from './whole-hand-over.ts';
 
 export interface PostgresOptions {
@@ -73,7 +73,7 @@ export function createPostgresBroker(options: PostgresOptions): Broker & { reado
   const wholeSteps = (way: WholeWay) => {
     readOwn = (payload) => decodeHanded(payload, way);
     const standing = createStanding({ ...way, driver, hearing: () => listening?.hearing ?? null });
-    return createWholeSteps({ ...way, driver, namespace, hints, standing });
+    return createWholeSteps({ ...way, driver, namespace, hints, attempts: createAttempts(clock), standing });
   };
   const broker = createSqlBroker({
     driver,

@@ -1,7 +1,9 @@
 /** enqueue in one statement: new tasks that differ in nothing but id and payload, and wait for nothing but a worker. */
 
 import { isLinked } from '../../core/dependencies.ts';
+import { limits } from '../../core/limits.ts';
 import type { NewTask } from '../../core/task.ts';
+import type { Clock } from '../../core/time.ts';
 import type { EnqueueResult, Signal } from '../broker.ts';
 import { type Statement, statement } from '../sql/driver.ts';
 import { refuseLargeBatch, refuseLargePayloads } from '../sql/refuse.ts';
@@ -43,6 +45,7 @@ export interface WholeEnqueueOptions extends WholeWay {
   readonly driver: Pick<PostgresDriver, 'writeWhole' | 'ownMs'>;
   readonly namespace: string;
   readonly hints: Hints;
+  readonly attempts: Attempts;
 }
 
 export interface Hints {
@@ -55,8 +58,27 @@ export interface Hints {
   untake(): void;
 }
 
+/** Which enqueues look for somebody who waits. */
+export interface Attempts {
+  readonly isDue: boolean;
+  /** Nobody waited. */
+  missed(): void;
+}
+
+export function createAttempts(clock: Pick<Clock, 'elapsed'>): Attempts {
+  let missedAt = -Infinity;
+  return {
+    get isDue() {
+      return clock.elapsed() - missedAt >= limits.handOverPauseMs;
+    },
+    missed() {
+      missedAt = clock.elapsed();
+    },
+  };
+}
+
 /** Answers how to enqueue so; `null` leaves it to the step of many statements. */
-export function createWholeEnqueue({ driver, namespace, clock, lastNow, hints }: WholeEnqueueOptions) {
+export function createWholeEnqueue({ driver, namespace, clock, lastNow, hints, attempts }: WholeEnqueueOptions) {
   const store = enqueueWhole(namespace);
   const storeHandingOver = enqueueHandingOver(namespace);
   return async (tasks: readonly NewTask[]): Promise<Whole<readonly EnqueueResult[]> | null> => {
@@ -85,7 +107,7 @@ export function createWholeEnqueue({ driver, namespace, clock, lastNow, hints }:
       JSON.stringify([[queue, name, 'queued', ids.length]]),
     ];
     const signals: readonly Signal[] = [{ kind: 'work', queues: [queue] }];
-    const handing = handingOver([first, ...tasks.slice(1)]);
+    const handing = attempts.isDue ? handingOver([first, ...tasks.slice(1)]) : null;
     const hint = hints.take(signals, handing === null ? null : first.id);
     // Where hundreds come in a second nobody is idle.
     const one: WholeStatement =
@@ -101,6 +123,7 @@ export function createWholeEnqueue({ driver, namespace, clock, lastNow, hints }:
       hints.untake();
       return { answer, signals: [], untold: [] };
     }
+    if (handed === 0) attempts.missed();
     return { answer, signals, untold: hint === null ? signals : [] };
   };
 }
