@@ -106,6 +106,20 @@ const keyForCases: readonly Case[] = [
       ]);
     },
   ],
+  [
+    'whoever took a key that is kept no more has it behind a prune, too',
+    async (world) => {
+      await succeed(world, 1_000);
+      world.clock.move(1_000);
+      const of = await world.put({ key: 'k' });
+      await world.broker().prune(10);
+      const id = world.nextId();
+      await world.check(
+        (broker) => broker.enqueue([newTask(id, { key: 'k' })]),
+        [{ outcome: 'duplicate', taskId: id, of }],
+      );
+    },
+  ],
   ...(['failed', 'cancelled'] as const).map(
     (state): Case => [
       `a key is not kept when the task ${state === 'failed' ? 'failed' : 'was cancelled'}`,

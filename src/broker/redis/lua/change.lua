@@ -259,9 +259,10 @@ local function heldBy(id)
   return #id == ID_LENGTH and '\146\186' .. id .. '\194' or cmsgpack.pack({ id, false })
 end
 
--- For keys that nobody has, by a task that is new.
+-- For keys that nobody has any more, as was looked, by a task that is new.
 local function holdFreeKey(key, id)
   local held = heldBy(id)
+  if keysHeld[key] then standForPrune(key, keysHeld[key], false) end
   keysHeld[key] = held
   set(puts, 'keys', key, held)
 end

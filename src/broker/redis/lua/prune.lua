@@ -79,8 +79,11 @@ return function()
     if isEmpty(flowId) then set(puts, 'cancelledFlows', flowId, false) end
     set(scores, 'flowWishes', flowId, false)
   end
-  for _, key in ipairs(call('ZRANGEBYSCORE', prefix .. 'keptKeys', '-inf', now, 'LIMIT', 0, BATCH)) do
-    set(puts, 'keys', key, false)
+  local kept = call('ZRANGEBYSCORE', prefix .. 'keptKeys', '-inf', now, 'LIMIT', 0, BATCH)
+  loadKeys(kept)
+  for _, key in ipairs(kept) do
+    -- What an earlier version has stored may name keys here that somebody has taken since.
+    if not holderOf(key) then set(puts, 'keys', key, false) end
     set(scores, 'keptKeys', key, false)
   end
   -- A rate whose tokens are all back says nothing.
