@@ -98,7 +98,6 @@ end
 
 -- Reads the next groups that this claim has not looked at yet; answers the first of them, nil behind the last.
 function groups.nextPage(fair)
-  if fair.isLast then return nil end
   local size = math.min(fair.looked, fair.pageSize, math.max(fair.queue.left, PAGE_MIN))
   fair.hasMore = size <= 0
   if fair.hasMore then return nil end
@@ -117,12 +116,13 @@ end
 -- The line of the group whose turn it is; nil when there is none. Of equal turns the smaller member is first: members begin with the time since
 -- when, and go on with the name.
 function groups.next(fair)
-  local first, other = fair.ring[fair.first], fair.page[fair.at] or groups.nextPage(fair)
+  local first, other = fair.ring[fair.first], fair.page[fair.at]
+  if not other and not fair.isLast then other = groups.nextPage(fair) end
   if other and (not first or other.turn < first.turn or (other.turn == first.turn and other.member < first.member)) then
     fair.at, fair.opened = fair.at + 1, fair.opened + 1
     return other
   end
-  if first then fair.ring[fair.first], fair.first = false, fair.first + 1 end
+  if first then fair.first = fair.first + 1 end
   return first
 end
 

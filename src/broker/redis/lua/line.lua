@@ -31,7 +31,7 @@ end
 
 -- Nothing else of a queue can run when all that is left in it is held back.
 local function endIfHeldBack(queue)
-  if queue.waiting and queue.heldBack >= queue.waiting - (queue.limit - queue.left) then queue.left = 0 end
+  if queue.heldBack >= queue.waiting - (queue.limit - queue.left) then queue.left = 0 end
 end
 
 -- Too many rules to be met by one claim are not counted.

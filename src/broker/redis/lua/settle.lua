@@ -102,12 +102,12 @@ local function endKeys(who, task)
     keys[i] = ownKeys[id] or keyOfTask(id)
   end
   loadKeys(keys)
-  puts.keys = puts.keys or {}
+  local free, n = {}, 0
   for i = 1, #who do
-    local id, key, freed = who[i], keys[i], puts.keys
+    local id, key = who[i], keys[i]
     -- Mostly it is held as it was taken, see `heldBy`.
     if not keyForMs and keysHeld[key] == '\146\186' .. id .. '\194' then
-      keysHeld[key], freed[key] = false, false
+      keysHeld[key], free[n + 1], n = false, key, n + 1
     else
       local held = keyOf(key)
       if held and held[1] == id then
@@ -115,6 +115,9 @@ local function endKeys(who, task)
       end
     end
   end
+  -- Who spawns goes alone: what is spawned may take its key, which then stands in the place of this.
+  if n == 1 then free = free[1] end
+  if n > 0 then set(puts, 'keys', free, false) end
 end
 
 local function apply(who, task, form, results, extra, kind)

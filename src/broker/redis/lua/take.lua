@@ -116,14 +116,14 @@ function stretch.start(queue, own, ids)
   return true
 end
 
--- Whether a task was taken: not when a limit holds it back.
-local function take(id, line, ids)
-  local queue, own = line.queue, rulesOf[id]
+-- Whether a task with `own` rules was taken: not when a limit holds it back.
+local function take(id, own, line, ids)
+  local queue = line.queue
   if (stretch.room == 0 or own ~= stretch.own or queue ~= stretch.queue) and not stretch.start(queue, own, ids) then return false end
   stretch.room = stretch.room - 1
   queue.left, line.page, line.taken = queue.left - 1, line.page + 2, line.taken + 1
   ids[#ids + 1] = id
-  endIfHeldBack(queue)
+  if queue.waiting then endIfHeldBack(queue) end
   return true
 end
 
@@ -133,7 +133,7 @@ local function takeFrom(first, second, most, ids)
   repeat
     local id = own.ids[own.at]
     own.at = own.at + 1
-    if take(id, own, ids) and line.isFair then groups.serve(line, #ids) end
+    if take(id, rulesOf[id], own, ids) and line.isFair then groups.serve(line, #ids) end
     id = own.ids[own.at]
   until line.isFair or own.queue.left == 0 or #ids == most or not id or (second and not comesBefore(own.orders[own.at], id, second))
 end
@@ -153,9 +153,10 @@ local function takeTurns(fair, most, ids)
       if not line then break end
       at = line.at
       id = line.ids[at]
+      own = rulesOf[id]
     end
     line.at = at + 1
-    if take(id, line, ids) then groups.serve(fair, #ids) end
+    if take(id, own, line, ids) then groups.serve(fair, #ids) end
   end
 end
 

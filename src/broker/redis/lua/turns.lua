@@ -187,9 +187,13 @@ function turns.serve(line, since)
   local weight = turns.isAnySet ~= false and group ~= '' and turns.settingsOf(group)[1]
   if weight then price = math.max(1, math.floor(TURN_PRICE / weight + 0.5)) end
   if turn < rounds[queue] then turn = rounds[queue] else rounds[queue] = turn end
-  local entry, member = line.entry, since .. group
-  local before = line.member
+  local entry, before = line.entry, line.member
   turn = turn + price
+  if entry and entry.isMoved then
+    line.turn, entry.turn, entry.delta = turn, turn, entry.delta - 1
+    return turn, before
+  end
+  local member = since .. group
   line.turn, line.member = turn, member
   if entry then
     entry.turn, entry.since, entry.member, entry.isMoved, entry.delta = turn, now, member, true, entry.delta - 1
