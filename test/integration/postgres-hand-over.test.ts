@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { Broker, ClaimRequest, Signal } from '../../src/broker/broker.ts';
+import { createPool } from '../../src/broker/postgres/driver.ts';
 import { createPostgresBroker, type PostgresOptions } from '../../src/broker/postgres/store.ts';
 import { readPostgresUrl } from '../../src/broker/postgres/url.ts';
 import { limits } from '../../src/core/limits.ts';
@@ -238,6 +239,27 @@ await onPostgres(({ url }) => {
     await broker.claim(stands(1));
     expect(await producer.enqueue([newTask(sampleId(1))])).toMatchObject([{ outcome: 'created' }]);
     expect(await stateOf(producer, sampleId(1))).toBe('queued');
+  });
+
+  test('who waits hears of tasks of which the first was claimed before they were told of', async () => {
+    const namespace = aNamespace();
+    const [busy, idle] = [await openProcess(namespace), await openWorker(namespace)];
+    const claimFirst = async () => {
+      while ((await busy.claim(stands(1, { limit: 1 }))).length === 0);
+    };
+    const pool = createPool({ ...readPostgresUrl(url), pool: 1 });
+    onTestFinished(() => pool.end());
+    pool.on('connect', (client) => {
+      const query = client.query.bind(client) as (given: unknown) => Promise<unknown>;
+      client.query = ((given: { name?: string }) =>
+        given.name?.startsWith('notify_queued')
+          ? claimFirst().then(() => query(given))
+          : query(given)) as typeof client.query;
+    });
+    const producer = await openProcess(namespace, { pool });
+    await producer.enqueue([newTask(sampleId(1)), newTask(sampleId(2))]);
+    await vi.waitFor(() => expect(idle.heard).toEqual([{ kind: 'work', queues: ['default'] }]));
+    expect(await stateOf(busy, sampleId(1))).toBe('running');
   });
 
   test('a worker that hears nothing does not stand', async () => {

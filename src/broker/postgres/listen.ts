@@ -98,8 +98,8 @@ export function listen(options: ListenOptions): Listening {
   };
 }
 
-/** Zero is another lock. */
-const memberOf = (own: string): number => (hash(own) >>> 1) + 1;
+/** Zero is another lock, and 2 ** 31 is none. */
+const memberOf = (own: string): number => (hash(own) >>> 2) + 1;
 
 /** A connection whose other end is gone without a word answers nothing: the statement's deadline then ends it. */
 function ping(connection: pg.Client, clock: Clock): Cancel {

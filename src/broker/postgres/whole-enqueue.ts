@@ -108,7 +108,8 @@ export function createWholeEnqueue({ driver, namespace, clock, lastNow, hints, a
     ];
     const signals: readonly Signal[] = [{ kind: 'work', queues: [queue] }];
     const handing = attempts.isDue ? handingOver([first, ...tasks.slice(1)]) : null;
-    const hint = hints.take(signals, handing === null ? null : first.id);
+    // The one that is claimed last: while it is queued there is something to tell.
+    const hint = hints.take(signals, handing === null ? null : (ids.toSorted().at(-1) ?? null));
     // Where hundreds come in a second nobody is idle.
     const one: WholeStatement =
       handing === null || hint === null
