@@ -14,7 +14,7 @@ test('while little comes there is a look every hundred milliseconds', async () =
   const pace = createRecorderPace(clock);
   pace.found();
   await clock.advance(2);
-  pace.stored({ behindMs: 0, hasMore: false });
+  pace.stored({ wanted: 1_000, behindMs: 0, hasMore: false });
   expect(pace.leftMs()).toBe(limits.recordPaceMs - 2);
   await clock.advance(limits.recordPaceMs);
   expect(pace.leftMs()).toBeLessThanOrEqual(0);
@@ -22,18 +22,30 @@ test('while little comes there is a look every hundred milliseconds', async () =
 
 test('the more its work took the longer it rests, and less the further behind it is', () => {
   const half = limits.recordBehindMs / 2;
-  expect(restMs(50, 0)).toBe(450);
-  expect(restMs(100, 0)).toBe(900);
-  expect(restMs(100, half)).toBe(450);
-  expect(restMs(100, limits.recordBehindMs)).toBe(0);
-  expect(restMs(100, 60_000)).toBe(0);
+  expect(restMs(50, 0, 1_000)).toBe(450);
+  expect(restMs(100, 0, 1_000)).toBe(900);
+  expect(restMs(100, half, 1_000)).toBe(450);
+  expect(restMs(100, limits.recordBehindMs, 1_000)).toBe(0);
+  expect(restMs(100, 60_000, 1_000)).toBe(0);
   // A clock that went back.
-  expect(restMs(100, -60_000)).toBe(900);
+  expect(restMs(100, -60_000, 1_000)).toBe(900);
+});
+
+test('what a slow database takes for a few tasks is no work to rest from', async () => {
+  const clock = createManualClock(0);
+  const pace = createRecorderPace(clock);
+  pace.found();
+  await clock.advance(60);
+  pace.stored({ wanted: 3, behindMs: 60, hasMore: false });
+  expect(pace.leftMs()).toBe(limits.recordPaceMs - 60);
+  expect(restMs(60, 0, 3)).toBeLessThan(2);
+  expect(restMs(60, 0, 500)).toBe(270);
+  expect(restMs(60, 0, 50_000)).toBe(540);
 });
 
 test('no rest puts the record further behind than it may be', () => {
   for (const behindMs of [0, 500, 1_999]) {
-    expect(restMs(10_000, behindMs)).toBeLessThanOrEqual(limits.recordBehindMs - behindMs);
+    expect(restMs(10_000, behindMs, 1_000)).toBeLessThanOrEqual(limits.recordBehindMs - behindMs);
   }
 });
 
@@ -42,10 +54,10 @@ test('while more waits already only the rest counts', async () => {
   const pace = createRecorderPace(clock);
   pace.found();
   await clock.advance(1);
-  pace.stored({ behindMs: 0, hasMore: true });
+  pace.stored({ wanted: 1_000, behindMs: 0, hasMore: true });
   expect(pace.leftMs()).toBe(9);
   pace.found();
   await clock.advance(40);
-  pace.stored({ behindMs: limits.recordBehindMs, hasMore: true });
+  pace.stored({ wanted: 1_000, behindMs: limits.recordBehindMs, hasMore: true });
   expect(pace.leftMs()).toBe(0);
 });

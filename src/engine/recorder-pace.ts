@@ -6,15 +6,24 @@ import type { Clock } from '../core/time.ts';
 export interface RecorderPace {
   /** Something was found. */
   found(): void;
-  /** What was found is stored; the oldest of it was `behindMs` old then, and `hasMore` says that more waits already. */
-  stored(stored: { readonly behindMs: number; readonly hasMore: boolean }): void;
+  /**
+   * What was found is stored: so many tasks were `wanted` of the live store. The oldest of it was `behindMs` old then, and `hasMore` says that
+   * more waits already.
+   */
+  stored(stored: Stored): void;
   /** Time until the next look. */
   leftMs(): number;
 }
 
+export interface Stored {
+  readonly wanted: number;
+  readonly behindMs: number;
+  readonly hasMore: boolean;
+}
+
 /**
  * While little comes the recorder looks every `limits.recordPaceMs`. What it has stored it rests from, for a multiple of the time that
- * took, less the further behind it is, and not at all from `limits.recordBehindMs` on: on a busy machine a burst is worked off first and
+ * took, less the fewer tasks it was, less the further behind it is, and not at all from `limits.recordBehindMs` on: on a busy machine a burst is worked off first and
  * recorded after, and under a steady stream the recorder is as far behind as it takes to keep up.
  */
 export function createRecorderPace(clock: Clock): RecorderPace {
@@ -25,20 +34,27 @@ export function createRecorderPace(clock: Clock): RecorderPace {
       foundAt = clock.elapsed();
       nextAt = foundAt + limits.recordPaceMs;
     },
-    stored({ behindMs, hasMore }) {
+    stored({ wanted, behindMs, hasMore }) {
       const now = clock.elapsed();
-      const restedAt = now + restMs(now - foundAt, behindMs);
+      const restedAt = now + restMs(now - foundAt, behindMs, wanted);
       nextAt = hasMore ? restedAt : Math.max(nextAt, restedAt);
     },
     leftMs: () => nextAt - clock.elapsed(),
   };
 }
 
-/** Work is counted as time that passed: where it waits for a processor that others use, it rests longer too. */
-export function restMs(workedMs: number, behindMs: number): number {
+/**
+ * Work is counted as time that passed: where it waits for a processor that others use, it rests longer too. For the few tasks of a trickle
+ * it waits for the disk and the network most of all, and takes nothing from anybody.
+ */
+export function restMs(workedMs: number, behindMs: number, tasks: number): number {
   const spareMs = Math.max(0, limits.recordBehindMs - Math.max(0, behindMs));
-  return Math.min(spareMs, (restsMax * workedMs * spareMs) / limits.recordBehindMs);
+  const share = Math.min(1, tasks / manyTasks);
+  return Math.min(spareMs, (restsMax * share * workedMs * spareMs) / limits.recordBehindMs);
 }
+
+/** From so many on work is that of a burst. */
+const manyTasks = 1_000;
 
 /** Up to date, it works a tenth of the time. */
 const restsMax = 9;
