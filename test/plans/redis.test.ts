@@ -108,6 +108,12 @@ await onOwnRedis(({ path }) => {
     expect(own - shared).toBe(1);
   });
 
+  test('where all who wait carry the same limits, a large claim reads them once', async () => {
+    const alike = await readsOfClaim(path, 0);
+    const others = await readsOfClaim(path, 1);
+    expect(others - alike).toBe(1);
+  });
+
   test('where a claim stopped in the line of a group is forgotten with its last task', async () => {
     const look = new Redis({ path });
     await look.flushall();
@@ -170,6 +176,27 @@ async function callsAmong(
   await broker.close();
   look.disconnect();
   return noted;
+}
+
+/** How many lists of fields a claim of a hundred reads among tasks with one limit, and so many with another. */
+async function readsOfClaim(path: string, others: number): Promise<number> {
+  const look = new Redis({ path });
+  await look.flushall();
+  const broker = createRedisBroker({ address: { path }, namespace: 'plans', now: () => startAt });
+  await broker.open();
+  const limits = (name: string) => [{ name, max: 200, rate: null }];
+  await broker.enqueue(Array.from({ length: 100 }, (_none, at) => newTask(sampleId(at), { limits: limits('all') })));
+  for (let at = 0; at < others; at += 1)
+    await broker.enqueue([newTask(sampleId(200 + at), { limits: limits('other') })]);
+  await look.config('RESETSTAT');
+  const claimed = await broker.claim(
+    claimRequest(sampleToken(1), { limit: 100, queues: [{ name: 'default', limit: 100 }] }),
+  );
+  expect(claimed.map(({ task }) => task.limits[0]?.name)).toEqual(Array.from({ length: 100 }, () => 'all'));
+  const { hmget = 0 } = readCalls(await look.info('commandstats'));
+  await broker.close();
+  look.disconnect();
+  return hmget;
 }
 
 /** How many lists of fields are read where two tasks with such limits end. */

@@ -11,6 +11,7 @@ const words = new Set([
   'LIMIT',
   'MINID',
   'WITHSCORES',
+  'WITHVALUES',
   'NX',
   'XX',
   'PUBSUB',

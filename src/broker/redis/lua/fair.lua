@@ -68,7 +68,7 @@ function groups.readHeads(fair)
     end
   end
   if n == 0 then return end
-  if lookFor.rules then loadRules(ids) end
+  if lookFor.rules then loadRules(ids, fair.queue) end
   if not lookFor.deadlines then return end
   local deadlines, place = call('ZMSCORE', prefix .. 'deadlines', unpack(ids)), 0
   for _, line in ipairs(fair.page) do

@@ -9,9 +9,9 @@ function anew.line()
 end
 
 -- A demanded queue: of its `limit` so many are left; `taken` says by rules how many were taken, `closed` which rules hold back for the
--- rest of the call, `waiting` how many tasks were queued before it, `heldBack` how many of them carry such rules.
+-- rest of the call, `rules` those that all of the queue carry, `waiting` how many tasks were queued before it, `heldBack` how many of them carry such rules.
 local function openQueue(name, limit)
-  return { name = name, limit = limit, left = limit, taken = {}, closed = {}, heldBack = 0 }
+  return { name = name, limit = limit, left = limit, taken = {}, closed = {}, heldBack = 0, rules = nil }
 end
 
 -- The queued tasks of a queue, or of one of its groups. What can be taken is read in pages: the first of `page` tasks, the next ones of
@@ -79,7 +79,7 @@ local function lookUp(line, known)
   line.known = nil
   local ids = known == 0 and line.ids or { unpack(line.ids, known + 1) }
   if #ids == 0 then return end
-  if lookFor.rules then loadRules(ids) end
+  if lookFor.rules then loadRules(ids, line.queue) end
   if not lookFor.deadlines then return end
   for i, at in ipairs(call('ZMSCORE', prefix .. 'deadlines', unpack(ids))) do
     if at and tonumber(at) <= now then line.ids[known + i] = false end

@@ -31,9 +31,34 @@ local function readRules(text)
   return rules
 end
 
--- Reads the rules of those of the tasks that have any. Many have the same.
-local function loadRules(ids)
+-- The rules that all tasks carry that wait in a queue, by their counts; false when they do not, or these are about to change. A count may be too
+-- low, and is never too high.
+local function rulesOfAll(name)
+  local key = queueKey(name)
+  local counts = key .. ':rules'
+  if sums[counts] or call('HLEN', prefix .. counts) ~= 1 then return false end
+  local found = call('HRANDFIELD', prefix .. counts, 1, 'WITHVALUES')
+  if tonumber(found[2]) ~= call('ZCARD', prefix .. key) + call('ZCARD', prefix .. key .. ':grouped') then return false end
+  return rulesRead[found[1]] or readRules(found[1])
+end
+
+-- For a claim of so many it pays to ask that first.
+local ASK_ALL_MIN = 100
+
+-- Reads the rules of those of the tasks that have any. Many have the same. A claim says from which `queue` they are.
+local function loadRules(ids, queue)
   if #ids == 0 then return end
+  if queue and queue.limit >= ASK_ALL_MIN then
+    local all = queue.rules
+    if all == nil then
+      all = rulesOfAll(queue.name)
+      queue.rules = all
+    end
+    for i = 1, all and #ids or 0 do
+      rulesOf[ids[i]] = all
+    end
+    if all then return end
+  end
   local last, rules
   for i, text in ipairs(call('HMGET', prefix .. 'rules', unpack(ids))) do
     if text ~= last then
