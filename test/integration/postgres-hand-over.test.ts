@@ -217,14 +217,18 @@ await onPostgres(({ url }) => {
     expect(await queueOf()).toMatchObject({ counts: { succeeded: 2 } });
   });
 
-  test('what is no answer to a claim is a hint to ask again', async () => {
+  test.each([
+    'garbage',
+    '{"tasks":{"tasks":[]}}',
+    '{"token":"t","workerId":"w","leaseMs":"long","now":1,"tasks":{"tasks":[]}}',
+  ])('what is no answer to a claim is a hint to ask again: %s', async (payload) => {
     const namespace = aNamespace();
     const { broker, heard } = await openWorker(namespace);
     await broker.claim(stands(1));
     const { rows } = await admin.query(
       `SELECT channel FROM ${namespace}.standing_claims ORDER BY stood_at DESC LIMIT 1`,
     );
-    await admin.query('SELECT pg_notify($1, $2)', [rows[0].channel, 'garbage']);
+    await admin.query('SELECT pg_notify($1, $2)', [rows[0].channel, payload]);
     await vi.waitFor(() => expect(heard).toContainEqual({ kind: 'work', queues: null }));
   });
 

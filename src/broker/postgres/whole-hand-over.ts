@@ -136,7 +136,9 @@ export function readHandedOver(
   { clock, memory }: Pick<WholeWay, 'clock' | 'memory'>,
 ): { readonly token: string; readonly claimed: readonly ClaimedTask[] } {
   const handed = JSON.parse(decodeText(payload)) as HandedOver;
-  const { token, now, tasks: told } = handed;
+  const { token, now, leaseMs, tasks: told } = handed;
+  if (![now, leaseMs].every(Number.isSafeInteger) || typeof token !== 'string')
+    throw new Error('This hands nothing over');
   const claimed = told.tasks.map(([id, text]) => {
     const task = toTask(rowOf(handed, id, text));
     remember(memory, task, token, told.options, id);
