@@ -259,7 +259,7 @@ local function heldBy(id)
   return #id == ID_LENGTH and '\146\186' .. id .. '\194' or cmsgpack.pack({ id, false })
 end
 
--- For keys that nobody has any more, as was looked, by a task that is new.
+-- For a new task, and a key that was looked up and has no holder, or one whose time is over: that one would be let go by the next prune.
 local function holdFreeKey(key, id)
   local held = heldBy(id)
   if keysHeld[key] then standForPrune(key, keysHeld[key], false) end
