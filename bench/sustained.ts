@@ -21,8 +21,8 @@ const seconds = Number(process.env.BENCH_SECONDS ?? 60);
 /** Tasks a second that are wanted; as many as go when it is more than that. */
 const wantedRate = Number(process.env.BENCH_RATE ?? 40_000);
 /**
- * Nothing more is enqueued while so many are not recorded, somewhat more than the recorder lets come together: what cannot be kept up with
- * shows in the rate, not in a backlog.
+ * Nothing more is enqueued while so many are not recorded, somewhat more than the recorder lets come together at the beginning: what cannot
+ * be kept up with shows in the rate, not in a backlog.
  */
 const aheadMax = wantedRate * 1.25 * (limits.recordBehindMs / 1_000);
 const batch = 500;

@@ -61,3 +61,20 @@ test('while more waits already only the rest counts', async () => {
   pace.stored({ wanted: 1_000, behindMs: limits.recordBehindMs, hasMore: true });
   expect(pace.leftMs()).toBe(0);
 });
+
+test('the rests of a burst are as long together as one may be, whatever it goes on for, until less comes', async () => {
+  const clock = createManualClock(0);
+  const pace = createRecorderPace(clock);
+  const storeMany = async (wanted: number): Promise<number> => {
+    pace.found();
+    await clock.advance(100);
+    pace.stored({ wanted, behindMs: 0, hasMore: wanted > 1_000 });
+    return pace.leftMs();
+  };
+  const rests = [];
+  for (let batch = 0; batch < 5; batch++) rests.push(await storeMany(5_000));
+  expect(rests).toEqual([900, 900, 200, 0, 0]);
+  expect(await storeMany(1_000)).toBe(0);
+  expect(await storeMany(10)).toBeCloseTo(9);
+  expect(await storeMany(5_000)).toBe(900);
+});

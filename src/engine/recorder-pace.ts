@@ -22,13 +22,15 @@ export interface Stored {
 }
 
 /**
- * While little comes the recorder looks every `limits.recordPaceMs`. What it has stored it rests from, for a multiple of the time that
- * took, less the fewer tasks it was, less the further behind it is, and not at all from `limits.recordBehindMs` on: on a busy machine a burst is worked off first and
- * recorded after, and under a steady stream the recorder is as far behind as it takes to keep up.
+ * While little comes the recorder looks every `limits.recordPaceMs`. What it has stored of a burst it rests from, for a multiple of the time that
+ * took, less the fewer tasks it was, less the further behind it is, and not at all from `limits.recordBehindMs` on: on a busy machine a
+ * burst is worked off first and recorded after. One that goes on for longer is a stream, of which nothing is gained by being late: the
+ * rests of a burst are as long together as one may be, and from then on it is recorded as it comes.
  */
 export function createRecorderPace(clock: Clock): RecorderPace {
   let foundAt = -Infinity;
   let nextAt = -Infinity;
+  let restsLeftMs: number = limits.recordBehindMs;
   return {
     found() {
       foundAt = clock.elapsed();
@@ -36,8 +38,11 @@ export function createRecorderPace(clock: Clock): RecorderPace {
     },
     stored({ wanted, behindMs, hasMore }) {
       const now = clock.elapsed();
-      const restedAt = now + restMs(now - foundAt, behindMs, wanted);
-      nextAt = hasMore ? restedAt : Math.max(nextAt, restedAt);
+      const isBurst = hasMore || wanted >= manyTasks;
+      if (!isBurst) restsLeftMs = limits.recordBehindMs;
+      const rest = Math.min(restsLeftMs, restMs(now - foundAt, behindMs, wanted));
+      if (isBurst) restsLeftMs -= rest;
+      nextAt = hasMore ? now + rest : Math.max(nextAt, now + rest);
     },
     leftMs: () => nextAt - clock.elapsed(),
   };
