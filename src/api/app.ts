@@ -2,7 +2,7 @@
 
 import { type Context, Hono } from 'hono';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
-import type { OperationContext } from '../operations/operation.ts';
+import type { Actor, OperationContext } from '../operations/operation.ts';
 import { readForm, readQuery } from './body.ts';
 import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
@@ -30,6 +30,11 @@ export interface Pages {
 
 export interface AppOptions {
   readonly context: OperationContext;
+  /**
+   * Who asks, from what a request brings; throws when that does not say. Absent where everybody who can connect is the actor of
+   * `context`.
+   */
+  readonly authenticate?: (request: Request) => Promise<Actor>;
   readonly pages?: Pages;
   /** Names besides the loopback ones this server is reached by; `any` switches the check off (behind a proxy that checks). */
   readonly hosts?: readonly string[] | 'any';
@@ -47,7 +52,7 @@ export function createApp(options: AppOptions): FetchHandler {
     checkOrigin(c.req.raw);
     await next();
   });
-  mount(app, [...apiRoutes, ...pageRoutes(options.pages)], options.context);
+  mount(app, [...apiRoutes, ...pageRoutes(options.pages)], options);
   app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options));
   app.onError((error, c) => answerError(c, error, options));
   return async (request) => secured(await app.fetch(request));
@@ -69,10 +74,11 @@ function pageRoutes(pages: Pages | undefined): readonly Route[] {
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */
-function mount(app: Hono, routes: readonly Route[], context: OperationContext): void {
+function mount(app: Hono, routes: readonly Route[], options: AppOptions): void {
   const paths = Map.groupBy(routes, (route) => route.path);
   for (const [path, own] of paths) {
-    for (const route of own) app.on(route.method, path, (c) => route.answer(c.req, context));
+    for (const route of own)
+      app.on(route.method, path, async (c) => route.answer(c.req, await contextFor(c.req.raw, options)));
     const allowed = own.flatMap((route) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])).join(', ');
     app.all(path, (c) => {
       if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: allowed } });
@@ -80,6 +86,10 @@ function mount(app: Hono, routes: readonly Route[], context: OperationContext): 
       return problemResponse(error, { allow: allowed });
     });
   }
+}
+
+async function contextFor(request: Request, { context, authenticate }: AppOptions): Promise<OperationContext> {
+  return authenticate === undefined ? context : { ...context, actor: await authenticate(request) };
 }
 
 function answerError(c: Context, thrown: unknown, options: AppOptions): Response | Promise<Response> {

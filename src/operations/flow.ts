@@ -49,6 +49,9 @@ export const flowList: Operation<ListFlowsInput, FlowListDocument> = {
   name: 'flow.list',
   summary: 'List the flows, newest first',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/flows' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).listFlowsInput,
   async run({ store }, { limit = listDefault, after = null }) {
     const { flowIds, next } = await store.history.flows({ after, limit });
@@ -62,6 +65,9 @@ export const flowGet: Operation<TaskInput, FlowDocument> = {
   name: 'flow.get',
   summary: 'Show a flow with its tasks, and what each of them waits for',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/flows/:id' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run(context, { id }) {
     const flow = await find(context, parseId(id));
@@ -94,6 +100,9 @@ export const flowCancel: Operation<CancelInput, CancelDocument> = {
   name: 'flow.cancel',
   summary: 'Cancel a flow with everything in it',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/flows/:id/cancel' },
+  audit: 'cancelled flow {id}',
   schema: async () => (await import('./schemas.ts')).cancelInput,
   async run(context, { id, reason }) {
     const flow = await find(context, parseId(id));

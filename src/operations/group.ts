@@ -25,6 +25,9 @@ export const groupList: Operation<NamesInput, GroupListDocument> = {
   name: 'group.list',
   summary: 'List the groups that were weighed or paused',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/groups' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).namesInput,
   async run({ store }, input) {
     const { records, next } = await pageOf(input, (from, limit) => store.broker.getGroups(from, limit));
@@ -36,6 +39,9 @@ export const groupWeight: Operation<WeightInput, GroupDocument> = {
   name: 'group.weight',
   summary: 'Say how often the turn of a group comes, beside the 1 of the others',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/groups/:name/weight' },
+  audit: 'weighed group {name}',
   schema: async () => (await import('./schemas.ts')).weightInput,
   async run(context, { name, weight }) {
     await context.store.broker.configure('group', name, { weight });
@@ -47,6 +53,9 @@ export const groupPause: Operation<PauseKeyInput, GroupDocument> = {
   name: 'group.pause',
   summary: 'Stop starting tasks of a group in every queue; what runs goes on',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/groups/:name/pause' },
+  audit: 'paused group {name}',
   schema: async () => (await import('./schemas.ts')).pauseKeyInput,
   async run(context, { name, reason }) {
     await context.store.broker.configure('group', name, { pause: { by: context.actor.name, reason: reason ?? null } });
@@ -58,6 +67,9 @@ export const groupResume: Operation<KeyInput, GroupDocument> = {
   name: 'group.resume',
   summary: 'Start tasks of a paused group again',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/groups/:name/resume' },
+  audit: 'resumed group {name}',
   schema: async () => (await import('./schemas.ts')).keyInput,
   async run(context, { name }) {
     await context.store.broker.configure('group', name, { pause: null });

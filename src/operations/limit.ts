@@ -31,6 +31,9 @@ export const limitList: Operation<NamesInput, LimitListDocument> = {
   name: 'limit.list',
   summary: 'List the limits that were set or paused, or that running tasks carry',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/limits' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).namesInput,
   async run({ store }, input) {
     const { records, next } = await pageOf(input, (from, limit) => store.broker.getLimits(from, limit));
@@ -42,6 +45,9 @@ export const limitSet: Operation<LimitInput, LimitDocument> = {
   name: 'limit.set',
   summary: 'Say how many tasks with a limit run at once or start in a time, whatever they say themselves',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/limits/:name/set' },
+  audit: 'set limit {name}',
   schema: async () => (await import('./schemas.ts')).limitInput,
   async run(context, input) {
     await context.store.broker.configure('limit', input.name, limitSettings(input));
@@ -53,6 +59,9 @@ export const limitPause: Operation<PauseKeyInput, LimitDocument> = {
   name: 'limit.pause',
   summary: 'Stop starting tasks that carry a limit; what runs goes on',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/limits/:name/pause' },
+  audit: 'paused limit {name}',
   schema: async () => (await import('./schemas.ts')).pauseKeyInput,
   async run(context, { name, reason }) {
     await context.store.broker.configure('limit', name, { pause: { by: context.actor.name, reason: reason ?? null } });
@@ -64,6 +73,9 @@ export const limitResume: Operation<KeyInput, LimitDocument> = {
   name: 'limit.resume',
   summary: 'Start tasks that carry a paused limit again',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/limits/:name/resume' },
+  audit: 'resumed limit {name}',
   schema: async () => (await import('./schemas.ts')).keyInput,
   async run(context, { name }) {
     await context.store.broker.configure('limit', name, { pause: null });

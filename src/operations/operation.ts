@@ -11,6 +11,10 @@ import type { Definitions } from './definitions.ts';
 export const roles = ['viewer', 'operator', 'admin'] as const;
 export type Role = (typeof roles)[number];
 
+/** What a key of a program may be for. Each operation needs one of them; `admin` is all of them together. */
+export const scopes = ['read', 'enqueue', 'operate', 'schedule', 'work', 'admin'] as const;
+export type Scope = (typeof scopes)[number];
+
 /** Who asks. The name is kept with what was done: who paused a queue, who cancelled a task. */
 export interface Actor {
   readonly name: string;
@@ -27,6 +31,12 @@ export interface OperationContext {
   readonly actor: Actor;
 }
 
+/** One method on one path. The input of a GET is its query, that of all others their body. */
+export interface RestAddress {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly path: string;
+}
+
 /**
  * One operation of the registry. Surfaces never call `run` with what somebody sent: they call {@link perform}, which
  * checks the role and the input first.
@@ -38,6 +48,12 @@ export interface Operation<Input, Output> {
   readonly summary: string;
   /** The least role that may ask for it. */
   readonly role: Role;
+  /** What a key has to be for to ask for it. */
+  readonly scope: Scope;
+  /** Where it is below `/api/v1`, in Hono's pattern language: what the path names is part of the input. */
+  readonly rest: RestAddress;
+  /** What was done, in the past tense, with fields of the input in braces: `paused queue {name}`. `null` for what only reads. */
+  readonly audit: string | null;
   /** The schema of the input. Loaded when it is needed: zod costs 50 ms at start, which `--help` must not pay. */
   schema(): Promise<ZodType<Input>>;
   run(context: OperationContext, input: Input): Promise<Output>;

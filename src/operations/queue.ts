@@ -34,6 +34,9 @@ export const queueList: Operation<Nothing, { readonly queues: readonly QueueDocu
   name: 'queue.list',
   summary: 'List the queues with what waits in them and who listens',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/queues' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
   run: async (context) => ({ queues: await listQueues(context) }),
 };
@@ -42,6 +45,9 @@ export const queuePause: Operation<PauseInput, QueueDocument> = {
   name: 'queue.pause',
   summary: 'Stop starting tasks of a queue; what runs goes on',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/queues/:name/pause' },
+  audit: 'paused queue {name}',
   schema: async () => (await import('./schemas.ts')).pauseInput,
   async run(context, { name, reason }) {
     await findQueue(context, name);
@@ -54,6 +60,9 @@ export const queueResume: Operation<QueueInput, QueueDocument> = {
   name: 'queue.resume',
   summary: 'Start tasks of a paused queue again',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/queues/:name/resume' },
+  audit: 'resumed queue {name}',
   schema: async () => (await import('./schemas.ts')).queueInput,
   async run(context, { name }) {
     await findQueue(context, name);
@@ -66,6 +75,9 @@ export const queueLimit: Operation<QueueLimitInput, QueueDocument> = {
   name: 'queue.limit',
   summary: 'Say how many tasks of a queue run at once or start in a time, in all workers together',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/queues/:name/limit' },
+  audit: 'limited queue {name}',
   schema: async () => (await import('./schemas.ts')).queueLimitInput,
   async run(context, input) {
     await findQueue(context, input.name);

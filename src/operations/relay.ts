@@ -28,6 +28,9 @@ export const relayList: Operation<Nothing, RelayDocument> = {
   name: 'relay.list',
   summary: 'List the tasks of transactions that the broker does not take',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/relay' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
   async run({ store: { relay } }) {
     if (relay === undefined) return nothingThere;
@@ -40,6 +43,9 @@ export const relayRetry: Operation<TaskInput, { readonly id: string; readonly ou
   name: 'relay.retry',
   summary: 'Push a task that was set aside to the broker once more',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/relay/:id/retry' },
+  audit: 'pushed {id} again',
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store: { relay } }, { id }) {
     const taskId = parseId(id);
@@ -55,6 +61,9 @@ export const relayDrop: Operation<TaskInput, { readonly id: string; readonly out
   name: 'relay.drop',
   summary: 'Forget a task that was set aside: it is never run',
   role: 'admin',
+  scope: 'admin',
+  rest: { method: 'DELETE', path: '/relay/:id' },
+  audit: 'dropped {id} of the relay',
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store: { relay } }, { id }) {
     const taskId = parseId(id);

@@ -61,6 +61,9 @@ export const scheduleList: Operation<ScheduleListInput, SchedulePage> = {
   name: 'schedule.list',
   summary: 'List the schedules with their next and last runs',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/schedules' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).scheduleListInput,
   async run({ store: { broker } }, { after = null, limit = listDefault }) {
     const [found, { now }, workers] = await Promise.all([
@@ -78,6 +81,9 @@ export const scheduleGet: Operation<ScheduleInput, ScheduleDocument> = {
   name: 'schedule.get',
   summary: 'Show one schedule with its next times and what became of its last ones',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/schedules/:name' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).scheduleInput,
   run: (context, { name }) => documentOf(context, name),
 };
@@ -86,6 +92,9 @@ export const scheduleNext: Operation<NextInput, { readonly times: readonly Sched
   name: 'schedule.next',
   summary: 'Show the next times of a schedule, also where clocks change',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/schedules/:name/next' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).nextInput,
   async run(context, { name, count = nextDefault }) {
     const { next, definition } = await find(context, name);
@@ -99,6 +108,9 @@ export const scheduleRun: Operation<ScheduleRunInput, AskedFiringDocument> = {
   name: 'schedule.run',
   summary: 'Run the task of a schedule now, whatever its time, pause or overlap',
   role: 'operator',
+  scope: 'schedule',
+  rest: { method: 'POST', path: '/schedules/:name/run' },
+  audit: 'ran schedule {name}',
   schema: async () => (await import('./schemas.ts')).scheduleRunInput,
   async run(context, { name, at }) {
     const schedule = await find(context, name);
@@ -116,6 +128,9 @@ export const schedulePause: Operation<PauseInput, ScheduleDocument> = {
   name: 'schedule.pause',
   summary: 'Leave out the times of a schedule until it is resumed',
   role: 'operator',
+  scope: 'schedule',
+  rest: { method: 'POST', path: '/schedules/:name/pause' },
+  audit: 'paused schedule {name}',
   schema: async () => (await import('./schemas.ts')).pauseInput,
   async run(context, { name, reason }) {
     await find(context, name);
@@ -128,6 +143,9 @@ export const scheduleResume: Operation<ScheduleInput, ScheduleDocument> = {
   name: 'schedule.resume',
   summary: 'Fire a paused schedule again, from its next time on',
   role: 'operator',
+  scope: 'schedule',
+  rest: { method: 'POST', path: '/schedules/:name/resume' },
+  audit: 'resumed schedule {name}',
   schema: async () => (await import('./schemas.ts')).scheduleInput,
   async run(context, { name }) {
     await find(context, name);
@@ -140,6 +158,9 @@ export const scheduleDelete: Operation<ScheduleInput, { readonly name: string; r
   name: 'schedule.delete',
   summary: 'Delete a schedule; its tasks stay, and code that still has it stores it again when it starts',
   role: 'operator',
+  scope: 'schedule',
+  rest: { method: 'DELETE', path: '/schedules/:name' },
+  audit: 'deleted schedule {name}',
   schema: async () => (await import('./schemas.ts')).scheduleInput,
   async run(context, { name }) {
     await find(context, name);
@@ -152,6 +173,9 @@ export const scheduleBackfill: Operation<BackfillInput, BackfillDocument> = {
   name: 'schedule.backfill',
   summary: 'Run the task of a schedule for its times of a past stretch, each once',
   role: 'operator',
+  scope: 'schedule',
+  rest: { method: 'POST', path: '/schedules/:name/backfill' },
+  audit: 'backfilled schedule {name}',
   schema: async () => (await import('./schemas.ts')).backfillInput,
   async run(context, { name, from, until, dryRun = false }) {
     const schedule = await find(context, name);

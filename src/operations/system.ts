@@ -66,6 +66,9 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
   name: 'system.health',
   summary: 'Say whether the store answers, and what it is',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/health' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
   async run({ store, clock }) {
     const [info, workers, lagMs, beside] = await Promise.all([
@@ -129,6 +132,9 @@ export const systemCounts: Operation<Nothing, CountsDocument> = {
   name: 'system.counts',
   summary: 'Count the tasks by state, queue and name',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/counts' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
   async run({ store }) {
     const { views, queues, names } = await store.history.facets();
@@ -141,6 +147,9 @@ export const systemActivity: Operation<ActivityInput, { readonly minutes: readon
   name: 'system.activity',
   summary: 'Say how many tasks ended in each of the last minutes',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/activity' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).activityInput,
   async run({ store }, { minutes = 60 }) {
     const { now } = await store.broker.info();

@@ -30,6 +30,9 @@ export const taskEnqueue: Operation<EnqueueInput, EnqueueDocument> = {
   name: 'task.enqueue',
   summary: 'Enqueue a task by its name',
   role: 'operator',
+  scope: 'enqueue',
+  rest: { method: 'POST', path: '/tasks' },
+  audit: 'enqueued {name}',
   schema: async () => (await import('./schemas.ts')).enqueueInput,
   run: enqueueByName,
 };
@@ -51,6 +54,9 @@ export const taskList: Operation<ListInput, TaskListDocument> = {
   name: 'task.list',
   summary: 'List tasks, newest first, by a filter',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/tasks' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).listInput,
   async run({ store }, { q = '', limit = pageDefault, after }) {
     const { tasks, next, scanned } = await store.history.search(parseFilter(q), { after: after ?? null, limit });
@@ -63,6 +69,9 @@ export const taskGet: Operation<TaskInput, TaskRecordDocument> = {
   name: 'task.get',
   summary: 'Show one task with its runs and timeline',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/tasks/:id' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
@@ -90,6 +99,9 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
   name: 'task.cancel',
   summary: 'Cancel a task that has not finished',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/tasks/:id/cancel' },
+  audit: 'cancelled {id}',
   schema: async () => (await import('./schemas.ts')).cancelInput,
   async run({ store, actor, definitions }, { id, reason }) {
     const taskId = parseId(id);
@@ -121,6 +133,9 @@ export const taskRetry: Operation<TaskInput, RetryDocument> = {
   name: 'task.retry',
   summary: 'Run a finished task again, with all of its attempts',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/tasks/:id/retry' },
+  audit: 'retried {id}',
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
@@ -146,6 +161,9 @@ export const taskRemove: Operation<TaskInput, { readonly id: string; readonly ou
   name: 'task.remove',
   summary: 'Remove a finished task with its logs and result',
   role: 'admin',
+  scope: 'admin',
+  rest: { method: 'DELETE', path: '/tasks/:id' },
+  audit: 'removed {id}',
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
@@ -163,6 +181,9 @@ export const taskLogs: Operation<LogsInput, { readonly id: string; readonly logs
   name: 'task.logs',
   summary: 'Show what a task logged',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/tasks/:id/logs' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).logsInput,
   async run({ store }, { id, level = 'debug' }) {
     const taskId = parseId(id);
@@ -196,6 +217,9 @@ export const taskExplain: Operation<TaskInput, ExplanationDocument> = {
   name: 'task.explain',
   summary: 'Say why a task waits, or how it came to its end',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/tasks/:id/explain' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).taskInput,
   async run({ store }, { id }) {
     const taskId = parseId(id);

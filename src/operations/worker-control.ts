@@ -20,12 +20,17 @@ export const workerGet: Operation<WorkerInput, WorkerRecordDocument> = {
   name: 'worker.get',
   summary: 'Show one worker, what waits to be heard by it, and its last stacks',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/workers/:id' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).workerInput,
   async run(context, { id }) {
     const { records, now } = await readWorkers(context);
     return recordDocument(findWorker(records, id), now);
   },
 };
+
+const told = { drain: 'drained', resume: 'resumed', stack: 'took the stacks of', restart: 'restarted' } as const;
 
 export const workerDrain = telling(
   'drain',
@@ -39,6 +44,9 @@ export const workerScale: Operation<ScaleInput, WorkerRecordDocument> = {
   name: 'worker.scale',
   summary: 'Change the number of slots of a worker until it restarts',
   role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/workers/:id/scale' },
+  audit: 'scaled worker {id}',
   schema: async () => (await import('./schemas.ts')).scaleInput,
   run: (context, { id, concurrency }) => tell(context, id, { kind: 'scale', concurrency }),
 };
@@ -51,6 +59,9 @@ function telling(
     name: `worker.${kind}`,
     summary,
     role: 'operator',
+    scope: 'operate',
+    rest: { method: 'POST', path: `/workers/:id/${kind}` },
+    audit: `${told[kind]} worker {id}`,
     schema: async () => (await import('./schemas.ts')).workerInput,
     run: (context, { id }) => tell(context, id, { kind }),
   };

@@ -42,6 +42,9 @@ export const workerList: Operation<Nothing, { readonly workers: readonly WorkerD
   name: 'worker.list',
   summary: 'List the workers and servers with their slots',
   role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/workers' },
+  audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
   async run({ store }) {
     const [info, records] = await Promise.all([store.broker.info(), store.broker.getWorkers()]);
