@@ -53,6 +53,7 @@ export const flowList: Operation<ListFlowsInput, FlowListDocument> = {
   rest: { method: 'GET', path: '/flows' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).listFlowsInput,
+  output: async () => (await import('./flow-output.ts')).flowListOutput,
   async run({ store }, { limit = listDefault, after = null }) {
     const { flowIds, next } = await store.history.flows({ after, limit });
     const tasks = await store.broker.getTasks(flowIds);
@@ -69,6 +70,7 @@ export const flowGet: Operation<TaskInput, FlowDocument> = {
   rest: { method: 'GET', path: '/flows/:id' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).taskInput,
+  output: async () => (await import('./flow-output.ts')).flowOutput,
   async run(context, { id }) {
     const flow = await find(context, parseId(id));
     const page = { after: null, limit: limits.pageMax };
@@ -104,6 +106,7 @@ export const flowCancel: Operation<CancelInput, CancelDocument> = {
   rest: { method: 'POST', path: '/flows/:id/cancel' },
   audit: 'cancelled flow {id}',
   schema: async () => (await import('./schemas.ts')).cancelInput,
+  output: async () => (await import('./task-output.ts')).cancelOutput,
   async run(context, { id, reason }) {
     const flow = await find(context, parseId(id));
     const { actor, store } = context;

@@ -29,6 +29,7 @@ export const groupList: Operation<NamesInput, GroupListDocument> = {
   rest: { method: 'GET', path: '/groups' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).namesInput,
+  output: async () => (await import('./group-output.ts')).groupListOutput,
   async run({ store }, input) {
     const { records, next } = await pageOf(input, (from, limit) => store.broker.getGroups(from, limit));
     return { groups: records.map(groupDocument), next };
@@ -43,6 +44,7 @@ export const groupWeight: Operation<WeightInput, GroupDocument> = {
   rest: { method: 'POST', path: '/groups/:name/weight' },
   audit: 'weighed group {name}',
   schema: async () => (await import('./schemas.ts')).weightInput,
+  output: async () => (await import('./group-output.ts')).groupOutput,
   async run(context, { name, weight }) {
     await context.store.broker.configure('group', name, { weight });
     return readGroup(context, name);
@@ -57,6 +59,7 @@ export const groupPause: Operation<PauseKeyInput, GroupDocument> = {
   rest: { method: 'POST', path: '/groups/:name/pause' },
   audit: 'paused group {name}',
   schema: async () => (await import('./schemas.ts')).pauseKeyInput,
+  output: async () => (await import('./group-output.ts')).groupOutput,
   async run(context, { name, reason }) {
     await context.store.broker.configure('group', name, { pause: { by: context.actor.name, reason: reason ?? null } });
     return readGroup(context, name);
@@ -71,6 +74,7 @@ export const groupResume: Operation<KeyInput, GroupDocument> = {
   rest: { method: 'POST', path: '/groups/:name/resume' },
   audit: 'resumed group {name}',
   schema: async () => (await import('./schemas.ts')).keyInput,
+  output: async () => (await import('./group-output.ts')).groupOutput,
   async run(context, { name }) {
     await context.store.broker.configure('group', name, { pause: null });
     return readGroup(context, name);

@@ -35,6 +35,7 @@ export const limitList: Operation<NamesInput, LimitListDocument> = {
   rest: { method: 'GET', path: '/limits' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).namesInput,
+  output: async () => (await import('./limit-output.ts')).limitListOutput,
   async run({ store }, input) {
     const { records, next } = await pageOf(input, (from, limit) => store.broker.getLimits(from, limit));
     return { limits: records.map(limitDocument), next };
@@ -49,6 +50,7 @@ export const limitSet: Operation<LimitInput, LimitDocument> = {
   rest: { method: 'POST', path: '/limits/:name/set' },
   audit: 'set limit {name}',
   schema: async () => (await import('./schemas.ts')).limitInput,
+  output: async () => (await import('./limit-output.ts')).limitOutput,
   async run(context, input) {
     await context.store.broker.configure('limit', input.name, limitSettings(input));
     return readLimit(context, input.name);
@@ -63,6 +65,7 @@ export const limitPause: Operation<PauseKeyInput, LimitDocument> = {
   rest: { method: 'POST', path: '/limits/:name/pause' },
   audit: 'paused limit {name}',
   schema: async () => (await import('./schemas.ts')).pauseKeyInput,
+  output: async () => (await import('./limit-output.ts')).limitOutput,
   async run(context, { name, reason }) {
     await context.store.broker.configure('limit', name, { pause: { by: context.actor.name, reason: reason ?? null } });
     return readLimit(context, name);
@@ -77,6 +80,7 @@ export const limitResume: Operation<KeyInput, LimitDocument> = {
   rest: { method: 'POST', path: '/limits/:name/resume' },
   audit: 'resumed limit {name}',
   schema: async () => (await import('./schemas.ts')).keyInput,
+  output: async () => (await import('./limit-output.ts')).limitOutput,
   async run(context, { name }) {
     await context.store.broker.configure('limit', name, { pause: null });
     return readLimit(context, name);

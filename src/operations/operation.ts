@@ -56,6 +56,8 @@ export interface Operation<Input, Output> {
   readonly audit: string | null;
   /** The schema of the input. Loaded when it is needed: zod costs 50 ms at start, which `--help` must not pay. */
   schema(): Promise<ZodType<Input>>;
+  /** The schema of the answer: what this operation says is exactly that, field for field. Loaded like the one above. */
+  output(): Promise<ZodType<Output>>;
   run(context: OperationContext, input: Input): Promise<Output>;
 }
 

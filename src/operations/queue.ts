@@ -30,7 +30,11 @@ export interface QueueDocument {
   readonly slots: number;
 }
 
-export const queueList: Operation<Nothing, { readonly queues: readonly QueueDocument[] }> = {
+export interface QueueListDocument {
+  readonly queues: readonly QueueDocument[];
+}
+
+export const queueList: Operation<Nothing, QueueListDocument> = {
   name: 'queue.list',
   summary: 'List the queues with what waits in them and who listens',
   role: 'viewer',
@@ -38,6 +42,7 @@ export const queueList: Operation<Nothing, { readonly queues: readonly QueueDocu
   rest: { method: 'GET', path: '/queues' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
+  output: async () => (await import('./queue-output.ts')).queueListOutput,
   run: async (context) => ({ queues: await listQueues(context) }),
 };
 
@@ -49,6 +54,7 @@ export const queuePause: Operation<PauseInput, QueueDocument> = {
   rest: { method: 'POST', path: '/queues/:name/pause' },
   audit: 'paused queue {name}',
   schema: async () => (await import('./schemas.ts')).pauseInput,
+  output: async () => (await import('./queue-output.ts')).queueOutput,
   async run(context, { name, reason }) {
     await findQueue(context, name);
     await context.store.broker.configure('queue', name, { pause: { by: context.actor.name, reason: reason ?? null } });
@@ -64,6 +70,7 @@ export const queueResume: Operation<QueueInput, QueueDocument> = {
   rest: { method: 'POST', path: '/queues/:name/resume' },
   audit: 'resumed queue {name}',
   schema: async () => (await import('./schemas.ts')).queueInput,
+  output: async () => (await import('./queue-output.ts')).queueOutput,
   async run(context, { name }) {
     await findQueue(context, name);
     await context.store.broker.configure('queue', name, { pause: null });
@@ -79,6 +86,7 @@ export const queueLimit: Operation<QueueLimitInput, QueueDocument> = {
   rest: { method: 'POST', path: '/queues/:name/limit' },
   audit: 'limited queue {name}',
   schema: async () => (await import('./schemas.ts')).queueLimitInput,
+  output: async () => (await import('./queue-output.ts')).queueOutput,
   async run(context, input) {
     await findQueue(context, input.name);
     await context.store.broker.configure('queue', input.name, limitSettings(input));

@@ -22,6 +22,16 @@ export interface RelayDocument extends RelayStatus {
   readonly tasks: readonly SetAsideDocument[];
 }
 
+export interface RelayPushedDocument {
+  readonly id: string;
+  readonly outcome: 'pushed';
+}
+
+export interface RelayDroppedDocument {
+  readonly id: string;
+  readonly outcome: 'dropped';
+}
+
 const nothingThere: RelayDocument = { waiting: 0, setAside: 0, lagMs: 0, tasks: [] };
 
 export const relayList: Operation<Nothing, RelayDocument> = {
@@ -32,6 +42,7 @@ export const relayList: Operation<Nothing, RelayDocument> = {
   rest: { method: 'GET', path: '/relay' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
+  output: async () => (await import('./relay-output.ts')).relayOutput,
   async run({ store: { relay } }) {
     if (relay === undefined) return nothingThere;
     const [status, tasks] = await Promise.all([relay.status(), relay.setAside(limits.relayAsideMax)]);
@@ -39,7 +50,7 @@ export const relayList: Operation<Nothing, RelayDocument> = {
   },
 };
 
-export const relayRetry: Operation<TaskInput, { readonly id: string; readonly outcome: 'pushed' }> = {
+export const relayRetry: Operation<TaskInput, RelayPushedDocument> = {
   name: 'relay.retry',
   summary: 'Push a task that was set aside to the broker once more',
   role: 'operator',
@@ -47,6 +58,7 @@ export const relayRetry: Operation<TaskInput, { readonly id: string; readonly ou
   rest: { method: 'POST', path: '/relay/:id/retry' },
   audit: 'pushed {id} again',
   schema: async () => (await import('./schemas.ts')).taskInput,
+  output: async () => (await import('./relay-output.ts')).relayPushedOutput,
   async run({ store: { relay } }, { id }) {
     const taskId = parseId(id);
     const [result = { outcome: 'unknown' }] = ((await relay?.retry([taskId])) ?? []) as readonly RelayRetry[];
@@ -57,7 +69,7 @@ export const relayRetry: Operation<TaskInput, { readonly id: string; readonly ou
   },
 };
 
-export const relayDrop: Operation<TaskInput, { readonly id: string; readonly outcome: 'dropped' }> = {
+export const relayDrop: Operation<TaskInput, RelayDroppedDocument> = {
   name: 'relay.drop',
   summary: 'Forget a task that was set aside: it is never run',
   role: 'admin',
@@ -65,6 +77,7 @@ export const relayDrop: Operation<TaskInput, { readonly id: string; readonly out
   rest: { method: 'DELETE', path: '/relay/:id' },
   audit: 'dropped {id} of the relay',
   schema: async () => (await import('./schemas.ts')).taskInput,
+  output: async () => (await import('./relay-output.ts')).relayDroppedOutput,
   async run({ store: { relay } }, { id }) {
     const taskId = parseId(id);
     const [isDropped = false] = (await relay?.drop([taskId])) ?? [];

@@ -54,6 +54,16 @@ export interface BackfillDocument {
   readonly dryRun: boolean;
 }
 
+export interface ScheduleTimesDocument {
+  readonly times: readonly ScheduleTimeDocument[];
+}
+
+export interface DeletedScheduleDocument {
+  readonly name: string;
+  /** Whether it was there until now. */
+  readonly deleted: boolean;
+}
+
 const listDefault = 100;
 const nextDefault = 10;
 
@@ -65,6 +75,7 @@ export const scheduleList: Operation<ScheduleListInput, SchedulePage> = {
   rest: { method: 'GET', path: '/schedules' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).scheduleListInput,
+  output: async () => (await import('./schedule-output.ts')).schedulePageOutput,
   async run({ store: { broker } }, { after = null, limit = listDefault }) {
     const [found, { now }, workers] = await Promise.all([
       broker.schedules.list(after, limit + 1 > limits.batchMax ? limits.batchMax : limit + 1),
@@ -85,10 +96,11 @@ export const scheduleGet: Operation<ScheduleInput, ScheduleDocument> = {
   rest: { method: 'GET', path: '/schedules/:name' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).scheduleInput,
+  output: async () => (await import('./schedule-output.ts')).scheduleOutput,
   run: (context, { name }) => documentOf(context, name),
 };
 
-export const scheduleNext: Operation<NextInput, { readonly times: readonly ScheduleTimeDocument[] }> = {
+export const scheduleNext: Operation<NextInput, ScheduleTimesDocument> = {
   name: 'schedule.next',
   summary: 'Show the next times of a schedule, also where clocks change',
   role: 'viewer',
@@ -96,6 +108,7 @@ export const scheduleNext: Operation<NextInput, { readonly times: readonly Sched
   rest: { method: 'GET', path: '/schedules/:name/next' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).nextInput,
+  output: async () => (await import('./schedule-output.ts')).scheduleTimesOutput,
   async run(context, { name, count = nextDefault }) {
     const { next, definition } = await find(context, name);
     const { timing } = parseSchedule(definition);
@@ -112,6 +125,7 @@ export const scheduleRun: Operation<ScheduleRunInput, AskedFiringDocument> = {
   rest: { method: 'POST', path: '/schedules/:name/run' },
   audit: 'ran schedule {name}',
   schema: async () => (await import('./schemas.ts')).scheduleRunInput,
+  output: async () => (await import('./schedule-output.ts')).askedFiringOutput,
   async run(context, { name, at }) {
     const schedule = await find(context, name);
     const { now } = await context.store.broker.info();
@@ -132,6 +146,7 @@ export const schedulePause: Operation<PauseInput, ScheduleDocument> = {
   rest: { method: 'POST', path: '/schedules/:name/pause' },
   audit: 'paused schedule {name}',
   schema: async () => (await import('./schemas.ts')).pauseInput,
+  output: async () => (await import('./schedule-output.ts')).scheduleOutput,
   async run(context, { name, reason }) {
     await find(context, name);
     await context.store.broker.schedules.pause([name], { by: context.actor.name, reason: reason ?? null });
@@ -147,6 +162,7 @@ export const scheduleResume: Operation<ScheduleInput, ScheduleDocument> = {
   rest: { method: 'POST', path: '/schedules/:name/resume' },
   audit: 'resumed schedule {name}',
   schema: async () => (await import('./schemas.ts')).scheduleInput,
+  output: async () => (await import('./schedule-output.ts')).scheduleOutput,
   async run(context, { name }) {
     await find(context, name);
     await context.store.broker.schedules.pause([name], null);
@@ -154,7 +170,7 @@ export const scheduleResume: Operation<ScheduleInput, ScheduleDocument> = {
   },
 };
 
-export const scheduleDelete: Operation<ScheduleInput, { readonly name: string; readonly deleted: boolean }> = {
+export const scheduleDelete: Operation<ScheduleInput, DeletedScheduleDocument> = {
   name: 'schedule.delete',
   summary: 'Delete a schedule; its tasks stay, and code that still has it stores it again when it starts',
   role: 'operator',
@@ -162,6 +178,7 @@ export const scheduleDelete: Operation<ScheduleInput, { readonly name: string; r
   rest: { method: 'DELETE', path: '/schedules/:name' },
   audit: 'deleted schedule {name}',
   schema: async () => (await import('./schemas.ts')).scheduleInput,
+  output: async () => (await import('./schedule-output.ts')).deletedScheduleOutput,
   async run(context, { name }) {
     await find(context, name);
     const [deleted = false] = await context.store.broker.schedules.delete([name]);
@@ -177,6 +194,7 @@ export const scheduleBackfill: Operation<BackfillInput, BackfillDocument> = {
   rest: { method: 'POST', path: '/schedules/:name/backfill' },
   audit: 'backfilled schedule {name}',
   schema: async () => (await import('./schemas.ts')).backfillInput,
+  output: async () => (await import('./schedule-output.ts')).backfillOutput,
   async run(context, { name, from, until, dryRun = false }) {
     const schedule = await find(context, name);
     const { now } = await context.store.broker.info();

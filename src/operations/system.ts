@@ -62,6 +62,11 @@ export interface MinuteDocument {
   readonly retried: number;
 }
 
+/** Oldest first. */
+export interface ActivityDocument {
+  readonly minutes: readonly MinuteDocument[];
+}
+
 export const systemHealth: Operation<Nothing, HealthDocument> = {
   name: 'system.health',
   summary: 'Say whether the store answers, and what it is',
@@ -70,6 +75,7 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
   rest: { method: 'GET', path: '/health' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
+  output: async () => (await import('./system-output.ts')).healthOutput,
   async run({ store, clock }) {
     const [info, workers, lagMs, beside] = await Promise.all([
       store.broker.info(),
@@ -136,6 +142,7 @@ export const systemCounts: Operation<Nothing, CountsDocument> = {
   rest: { method: 'GET', path: '/counts' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
+  output: async () => (await import('./system-output.ts')).countsOutput,
   async run({ store }) {
     const { views, queues, names } = await store.history.facets();
     return { counts: views, queues, names };
@@ -143,7 +150,7 @@ export const systemCounts: Operation<Nothing, CountsDocument> = {
 };
 
 /** One entry for each of the last minutes, oldest first, the running minute last; minutes without an end are zeros. */
-export const systemActivity: Operation<ActivityInput, { readonly minutes: readonly MinuteDocument[] }> = {
+export const systemActivity: Operation<ActivityInput, ActivityDocument> = {
   name: 'system.activity',
   summary: 'Say how many tasks ended in each of the last minutes',
   role: 'viewer',
@@ -151,6 +158,7 @@ export const systemActivity: Operation<ActivityInput, { readonly minutes: readon
   rest: { method: 'GET', path: '/activity' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).activityInput,
+  output: async () => (await import('./system-output.ts')).activityOutput,
   async run({ store }, { minutes = 60 }) {
     const { now } = await store.broker.info();
     const to = Math.floor(now / 60_000) * 60_000 + 60_000;

@@ -34,6 +34,7 @@ export const taskEnqueue: Operation<EnqueueInput, EnqueueDocument> = {
   rest: { method: 'POST', path: '/tasks' },
   audit: 'enqueued {name}',
   schema: async () => (await import('./schemas.ts')).enqueueInput,
+  output: async () => (await import('./task-output.ts')).enqueueOutput,
   run: enqueueByName,
 };
 
@@ -58,6 +59,7 @@ export const taskList: Operation<ListInput, TaskListDocument> = {
   rest: { method: 'GET', path: '/tasks' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).listInput,
+  output: async () => (await import('./task-output.ts')).taskListOutput,
   async run({ store }, { q = '', limit = pageDefault, after }) {
     const { tasks, next, scanned } = await store.history.search(parseFilter(q), { after: after ?? null, limit });
     return { tasks: tasks.map(listedTaskDocument), next, scanned };
@@ -73,6 +75,7 @@ export const taskGet: Operation<TaskInput, TaskRecordDocument> = {
   rest: { method: 'GET', path: '/tasks/:id' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).taskInput,
+  output: async () => (await import('./task-output.ts')).taskRecordOutput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
     const [[facts], record, workers] = await Promise.all([
@@ -103,6 +106,7 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
   rest: { method: 'POST', path: '/tasks/:id/cancel' },
   audit: 'cancelled {id}',
   schema: async () => (await import('./schemas.ts')).cancelInput,
+  output: async () => (await import('./task-output.ts')).cancelOutput,
   async run({ store, actor, definitions }, { id, reason }) {
     const taskId = parseId(id);
     const words = reason === undefined ? `by ${actor.name}` : `by ${actor.name}: ${reason}`;
@@ -137,6 +141,7 @@ export const taskRetry: Operation<TaskInput, RetryDocument> = {
   rest: { method: 'POST', path: '/tasks/:id/retry' },
   audit: 'retried {id}',
   schema: async () => (await import('./schemas.ts')).taskInput,
+  output: async () => (await import('./task-output.ts')).retryOutput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
     const [result] = await store.broker.retry([taskId]);
@@ -156,8 +161,13 @@ export const taskRetry: Operation<TaskInput, RetryDocument> = {
   },
 };
 
+export interface RemovedDocument {
+  readonly id: string;
+  readonly outcome: 'removed';
+}
+
 /** A task that has not ended is TASK_NOT_FINISHED. */
-export const taskRemove: Operation<TaskInput, { readonly id: string; readonly outcome: 'removed' }> = {
+export const taskRemove: Operation<TaskInput, RemovedDocument> = {
   name: 'task.remove',
   summary: 'Remove a finished task with its logs and result',
   role: 'admin',
@@ -165,6 +175,7 @@ export const taskRemove: Operation<TaskInput, { readonly id: string; readonly ou
   rest: { method: 'DELETE', path: '/tasks/:id' },
   audit: 'removed {id}',
   schema: async () => (await import('./schemas.ts')).taskInput,
+  output: async () => (await import('./task-output.ts')).removeOutput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
     const [result] = await store.broker.remove([taskId]);
@@ -176,8 +187,13 @@ export const taskRemove: Operation<TaskInput, { readonly id: string; readonly ou
 
 const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
+export interface LogsDocument {
+  readonly id: string;
+  readonly logs: readonly LogDocument[];
+}
+
 /** What the handler logged, oldest first; `level` leaves out what is less than it. */
-export const taskLogs: Operation<LogsInput, { readonly id: string; readonly logs: readonly LogDocument[] }> = {
+export const taskLogs: Operation<LogsInput, LogsDocument> = {
   name: 'task.logs',
   summary: 'Show what a task logged',
   role: 'viewer',
@@ -185,6 +201,7 @@ export const taskLogs: Operation<LogsInput, { readonly id: string; readonly logs
   rest: { method: 'GET', path: '/tasks/:id/logs' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).logsInput,
+  output: async () => (await import('./task-output.ts')).logsOutput,
   async run({ store }, { id, level = 'debug' }) {
     const taskId = parseId(id);
     const record = await store.history.task(taskId);
@@ -221,6 +238,7 @@ export const taskExplain: Operation<TaskInput, ExplanationDocument> = {
   rest: { method: 'GET', path: '/tasks/:id/explain' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).taskInput,
+  output: async () => (await import('./task-output.ts')).explainOutput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
     const [[facts], record, workers] = await Promise.all([

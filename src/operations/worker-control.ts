@@ -24,6 +24,7 @@ export const workerGet: Operation<WorkerInput, WorkerRecordDocument> = {
   rest: { method: 'GET', path: '/workers/:id' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).workerInput,
+  output: async () => (await import('./worker-output.ts')).workerRecordOutput,
   async run(context, { id }) {
     const { records, now } = await readWorkers(context);
     return recordDocument(findWorker(records, id), now);
@@ -48,6 +49,7 @@ export const workerScale: Operation<ScaleInput, WorkerRecordDocument> = {
   rest: { method: 'POST', path: '/workers/:id/scale' },
   audit: 'scaled worker {id}',
   schema: async () => (await import('./schemas.ts')).scaleInput,
+  output: async () => (await import('./worker-output.ts')).workerRecordOutput,
   run: (context, { id, concurrency }) => tell(context, id, { kind: 'scale', concurrency }),
 };
 
@@ -63,6 +65,7 @@ function telling(
     rest: { method: 'POST', path: `/workers/:id/${kind}` },
     audit: `${told[kind]} worker {id}`,
     schema: async () => (await import('./schemas.ts')).workerInput,
+    output: async () => (await import('./worker-output.ts')).workerRecordOutput,
     run: (context, { id }) => tell(context, id, { kind }),
   };
 }

@@ -38,7 +38,11 @@ export interface WorkerDocument {
   readonly commands: readonly SentCommand[];
 }
 
-export const workerList: Operation<Nothing, { readonly workers: readonly WorkerDocument[] }> = {
+export interface WorkerListDocument {
+  readonly workers: readonly WorkerDocument[];
+}
+
+export const workerList: Operation<Nothing, WorkerListDocument> = {
   name: 'worker.list',
   summary: 'List the workers and servers with their slots',
   role: 'viewer',
@@ -46,6 +50,7 @@ export const workerList: Operation<Nothing, { readonly workers: readonly WorkerD
   rest: { method: 'GET', path: '/workers' },
   audit: null,
   schema: async () => (await import('./schemas.ts')).nothing,
+  output: async () => (await import('./worker-output.ts')).workerListOutput,
   async run({ store }) {
     const [info, records] = await Promise.all([store.broker.info(), store.broker.getWorkers()]);
     const workers = records.map((record) => workerDocument(record, info.now));

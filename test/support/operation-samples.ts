@@ -1,0 +1,75 @@
+/** Inputs of every operation that its world can answer. A new operation brings its own: the type of the table asks for them. */
+
+import type { InputOf, OperationName } from '../../src/operations/registry.ts';
+import { sampleId } from '../conformance/samples.ts';
+import type { OperationWorld } from './operation-world.ts';
+
+type Samples<Name extends OperationName> = (
+  world: OperationWorld,
+) => readonly InputOf<Name>[] | Promise<readonly InputOf<Name>[]>;
+
+export const operationSamples: { readonly [Name in OperationName]: Samples<Name> } = {
+  'task.enqueue': () => [
+    { name: 'mail.send', input: { to: 'ada' } },
+    { name: 'mail.send', id: sampleId(60), delay: '5s' },
+    { name: 'mail.send', id: sampleId(60), delay: '5s' },
+    { name: 'mail.send', key: 'k' },
+    { name: 'mail.send', key: 'k', ifExists: 'replace' },
+    { name: 'mail.send', key: 'k', ifExists: 'return' },
+  ],
+  'task.list': () => [{}, { limit: 1 }, { q: 'state:failed' }],
+  'task.get': ({ tasks }) => Object.values(tasks).map((id) => ({ id })),
+  'task.cancel': ({ tasks }) => [{ id: tasks.queued }, { id: tasks.running, reason: 'not needed' }],
+  'task.retry': ({ tasks }) => [{ id: tasks.failed }],
+  'task.remove': ({ tasks }) => [{ id: tasks.succeeded }],
+  'task.logs': ({ tasks }) => [{ id: tasks.succeeded }, { id: tasks.succeeded, level: 'error' }],
+  'task.explain': ({ tasks }) => Object.values(tasks).map((id) => ({ id })),
+  'flow.list': () => [{}, { limit: 1 }],
+  'flow.get': ({ tasks }) => [{ id: tasks.flow }],
+  'flow.cancel': ({ tasks }) => [{ id: tasks.flow }],
+  'queue.list': () => [{}],
+  'queue.pause': () => [{ name: 'default' }, { name: 'default', reason: 'too hot' }],
+  'queue.resume': () => [{ name: 'mail' }],
+  'queue.limit': () => [
+    { name: 'mail', max: 3, rate: { limit: 5, per: '1m' } },
+    { name: 'mail', max: null, rate: null },
+  ],
+  'group.list': () => [{}],
+  'group.weight': () => [
+    { name: 'acme', weight: 2 },
+    { name: 'never seen', weight: null },
+  ],
+  'group.pause': () => [{ name: 'acme', reason: 'unpaid' }],
+  'group.resume': () => [{ name: 'acme' }],
+  'limit.list': () => [{}, { limit: 1 }],
+  'limit.set': () => [
+    { name: 'smtp', max: 3, rate: { limit: 5, per: '1m' } },
+    { name: 'smtp', max: null, rate: null },
+  ],
+  'limit.pause': () => [{ name: 'smtp' }],
+  'limit.resume': () => [{ name: 'smtp' }],
+  'schedule.list': () => [{}, { limit: 1 }],
+  'schedule.get': () => [{ name: 'nightly' }, { name: 'often' }],
+  'schedule.next': () => [{ name: 'nightly', count: 3 }, { name: 'often' }],
+  'schedule.run': () => [{ name: 'nightly' }, { name: 'often', at: '10m' }],
+  'schedule.pause': () => [{ name: 'nightly', reason: 'holidays' }],
+  'schedule.resume': () => [{ name: 'often' }],
+  'schedule.delete': () => [{ name: 'often' }],
+  'schedule.backfill': () => [
+    { name: 'nightly', from: '2d', dryRun: true },
+    { name: 'nightly', from: '2d' },
+  ],
+  'relay.list': () => [{}],
+  'relay.retry': () => [{ id: sampleId(90) }],
+  'relay.drop': () => [{ id: sampleId(90) }],
+  'worker.list': () => [{}],
+  'worker.get': () => [{ id: 'worker-1' }, { id: 'ada' }],
+  'worker.drain': () => [{ id: 'ada' }],
+  'worker.resume': () => [{ id: 'ada' }],
+  'worker.scale': () => [{ id: 'ada', concurrency: 5 }],
+  'worker.stack': () => [{ id: 'ada' }],
+  'worker.restart': () => [{ id: 'ada' }],
+  'system.health': () => [{}],
+  'system.counts': () => [{}],
+  'system.activity': () => [{}, { minutes: 3 }],
+};
