@@ -6,6 +6,7 @@ import type { Actor, OperationContext } from '../operations/operation.ts';
 import { readForm, readQuery } from './body.ts';
 import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
+import { requestIdOf } from './request-id.ts';
 import { apiRoutes, type Route } from './routes.ts';
 
 /** A request to a page: read and checked here, so that pages know nothing of HTTP. */
@@ -45,8 +46,13 @@ export interface AppOptions {
 /** A fetch handler. It never throws and never answers with a stack. */
 export type FetchHandler = (request: Request) => Promise<Response>;
 
+/** What is known of a request before anything else is. */
+interface Env {
+  readonly Bindings: { readonly requestId: string };
+}
+
 export function createApp(options: AppOptions): FetchHandler {
-  const app = new Hono({ strict: false });
+  const app = new Hono<Env>({ strict: false });
   app.use(async (c, next) => {
     checkHost(c.req.raw, options.hosts ?? []);
     checkOrigin(c.req.raw);
@@ -55,7 +61,10 @@ export function createApp(options: AppOptions): FetchHandler {
   mount(app, [...apiRoutes, ...pageRoutes(options.pages)], options);
   app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options));
   app.onError((error, c) => answerError(c, error, options));
-  return async (request) => secured(await app.fetch(request));
+  return async (request) => {
+    const requestId = requestIdOf(request, options.context.ids);
+    return finished(await app.fetch(request, { requestId }), requestId);
+  };
 }
 
 function pageRoutes(pages: Pages | undefined): readonly Route[] {
@@ -74,33 +83,38 @@ function pageRoutes(pages: Pages | undefined): readonly Route[] {
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */
-function mount(app: Hono, routes: readonly Route[], options: AppOptions): void {
+function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): void {
   const paths = Map.groupBy(routes, (route) => route.path);
   for (const [path, own] of paths) {
-    for (const route of own)
-      app.on(route.method, path, async (c) => route.answer(c.req, await contextFor(c.req.raw, options)));
+    for (const route of own) app.on(route.method, path, async (c) => route.answer(c.req, await contextFor(c, options)));
     const allowed = own.flatMap((route) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])).join(', ');
     app.all(path, (c) => {
       if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: allowed } });
       const error = taskFlowError('METHOD_NOT_ALLOWED', { method: c.req.method.slice(0, 20), allowed });
-      return problemResponse(error, { allow: allowed });
+      return problemResponse(error, c.env.requestId, { allow: allowed });
     });
   }
 }
 
-async function contextFor(request: Request, { context, authenticate }: AppOptions): Promise<OperationContext> {
-  return authenticate === undefined ? context : { ...context, actor: await authenticate(request) };
+async function contextFor(c: Context<Env>, { context, authenticate }: AppOptions): Promise<OperationContext> {
+  const { requestId } = c.env;
+  if (authenticate === undefined) return { ...context, requestId };
+  return { ...context, requestId, actor: await authenticate(c.req.raw) };
 }
 
-function answerError(c: Context, thrown: unknown, options: AppOptions): Response | Promise<Response> {
-  const error = shownError(thrown, options.report);
+function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Response | Promise<Response> {
+  const { requestId } = c.env;
+  const request = { requestId, method: c.req.method.slice(0, 20), path: shownPath(pathOf(c.req.url)) };
+  const error = shownError(thrown, options.report, request);
   const { pages } = options;
   const forPerson = pages !== undefined && !/^\/(api|health)(\/|$)/.test(c.req.path);
-  return forPerson ? pages.errorPage(error, pathOf(c.req.url), options.context) : problemResponse(error);
+  const context = { ...options.context, requestId };
+  return forPerson ? pages.errorPage(error, pathOf(c.req.url), context) : problemResponse(error, requestId);
 }
 
-function secured(response: Response): Response {
+function finished(response: Response, requestId: string): Response {
   const headers = new Headers(response.headers);
+  headers.set('x-request-id', requestId);
   for (const [name, value] of Object.entries(securityHeaders)) headers.set(name, value);
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
   return new Response(response.body, { status: response.status, headers });

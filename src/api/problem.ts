@@ -17,23 +17,33 @@ export interface Problem {
   readonly hint?: string;
   /** For wrong input: `{ problems: [{ path, message }] }`. */
   readonly details?: unknown;
+  /** Also in the answer as `X-Request-Id`, and in the log of the server. */
+  readonly requestId?: string;
+}
+
+/** In which request an error happened. */
+export interface FailedRequest {
+  readonly requestId: string;
+  readonly method: string;
+  /** Without its query, which may hold what nobody should read in a log. */
+  readonly path: string;
 }
 
 /** Where unexpected errors go: the answer never holds them. */
-export type ReportError = (error: unknown) => void;
+export type ReportError = (error: unknown, request: FailedRequest) => void;
 
 /**
  * Any thrown value as an error that may be shown. What is not a TaskFlowError is a bug: it is reported in full, and
  * the caller learns only that it happened.
  */
-export function shownError(error: unknown, report: ReportError): TaskFlowError {
+export function shownError(error: unknown, report: ReportError, request: FailedRequest): TaskFlowError {
   if (error instanceof TaskFlowError) return error;
-  report(error);
+  report(error, request);
   return taskFlowError('INTERNAL', { problem: 'the log of the server has the details' });
 }
 
 /** The problem document of an error. */
-export function problemOf(error: TaskFlowError): Problem {
+export function problemOf(error: TaskFlowError, requestId?: string): Problem {
   const { code, status, message, hint, details } = error;
   return {
     type: `urn:taskflow:error:${code}`,
@@ -43,12 +53,17 @@ export function problemOf(error: TaskFlowError): Problem {
     code,
     ...(hint === undefined ? {} : { hint }),
     ...(details === undefined ? {} : { details }),
+    ...(requestId === undefined ? {} : { requestId }),
   };
 }
 
 /** The answer for an error; `Retry-After` when the same call may succeed later. */
-export function problemResponse(error: TaskFlowError, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify(problemOf(error)), {
+export function problemResponse(
+  error: TaskFlowError,
+  requestId: string,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(JSON.stringify(problemOf(error, requestId)), {
     status: error.status,
     headers: {
       'content-type': 'application/problem+json',

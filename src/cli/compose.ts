@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { FetchHandler } from '../api/app.ts';
+import type { ReportError } from '../api/problem.ts';
 import type { RunningServer } from '../api/serve.ts';
 import { makeClient } from '../client/client.ts';
 import { replaceDefaultClient } from '../client/default-client.ts';
@@ -139,7 +140,7 @@ export interface ServerParts {
   readonly version: string;
   readonly insecure: boolean;
   /** Hears of errors that are no one's fault but ours. */
-  report(error: unknown): void;
+  readonly report: ReportError;
 }
 
 /** API and pages, listening. Throws PORT_IN_USE, INSECURE_BIND and INVALID_OPTION. */

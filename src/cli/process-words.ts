@@ -1,7 +1,9 @@
 /** What a process that stays says: that it is ready, how runs end, what it was told, and its troubles. */
 
+import type { FailedRequest } from '../api/problem.ts';
 import type { WorkerCommand } from '../core/commands.ts';
 import { formatDuration } from '../core/duration.ts';
+import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { parsePolicy } from '../core/policy.ts';
 import { isoTime, systemClock } from '../core/time.ts';
@@ -11,7 +13,7 @@ import type { Gap } from '../history/recording.ts';
 import { bannerLines } from './banner.ts';
 import type { Call } from './command.ts';
 import type { ComposedWorker } from './compose.ts';
-import { asTaskFlowError } from './problem.ts';
+import { asTaskFlowError, showError } from './problem.ts';
 import { createRunLines, runEnds } from './run-lines.ts';
 
 /** What a process that is ready has to show. */
@@ -142,6 +144,17 @@ export function tellAway(call: Call, { away }: Pick<Store, 'away'>): void {
   if (problem === null) return;
   const hint = problem.hint === undefined ? '' : ` ${problem.hint}`;
   call.output.warn(`The record is away, and tasks run without it until it is back. ${problem.message}.${hint}`);
+}
+
+/** A request met a bug: told in full, with the id its answer names. */
+export function tellFailedRequest(call: Call, thrown: unknown, { requestId, method, path }: FailedRequest): void {
+  const { message } = asTaskFlowError(thrown);
+  const error = taskFlowError(
+    'INTERNAL',
+    { problem: `${method} ${path}: ${message}` },
+    { cause: thrown, hint: `It was request ${requestId}.`, details: { requestId } },
+  );
+  showError(call.stderr, call.output.notes, call.output.format, error, true);
 }
 
 /** The live store was wiped, or went back to what it was before: said loudly, since tasks may be missing. */

@@ -13,7 +13,16 @@ import { composeEngine, composeServer, composeWorker, loadTasks, type ProjectTas
 import type { KeyActions, Keys } from './keys.ts';
 import { readServerRecord, removeServerRecord, serverRecordPath, writeServerRecord } from './pidfile.ts';
 import { showError } from './problem.ts';
-import { farewell, type Ready, showReady, showRuns, tellAway, tellGap, tellTrouble } from './process-words.ts';
+import {
+  farewell,
+  type Ready,
+  showReady,
+  showRuns,
+  tellAway,
+  tellFailedRequest,
+  tellGap,
+  tellTrouble,
+} from './process-words.ts';
 import { createSession, openConfiguredStore, type Session } from './session.ts';
 import { untilStopped } from './signals.ts';
 
@@ -104,7 +113,7 @@ async function startServer(call: Call, running: Running, session: Session): Prom
     session,
     version,
     insecure: call.has('insecure'),
-    report: (error) => void showError(call.stderr, call.output.notes, call.output.format, error, true),
+    report: (error, request) => tellFailedRequest(call, error, request),
   });
   running.engine = composeEngine(session.config, running.store, version, {
     report: (report) => tellTrouble(call, report),

@@ -156,6 +156,8 @@ export const limits = {
   /** A client has this long for its headers, and for the whole request: one that sends a byte a minute holds no connection. */
   requestHeadersMs: 10_000,
   requestMs: 30_000,
+  /** Characters of a request's id that is taken from the caller: it is in the answer and in each line of the log. */
+  requestIdMax: 128,
   /** Bytes of a request's headers. */
   requestHeadersBytes: 16 * 1024,
   /** How long an idle connection waits for its next request. */

@@ -29,6 +29,8 @@ export interface OperationContext {
   readonly clock: Clock;
   readonly definitions: Definitions;
   readonly actor: Actor;
+  /** What a caller finds this call by in the log; absent where it is no request. */
+  readonly requestId?: string;
 }
 
 /** One method on one path. The input of a GET is its query, that of all others their body. */

@@ -2,6 +2,7 @@
 
 import { expect } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
+import type { FailedRequest } from '../../src/api/problem.ts';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { seededChance } from '../../src/core/chance.ts';
 import type { Definition, Presence } from '../../src/core/presence.ts';
@@ -16,6 +17,8 @@ export interface TestServer {
   readonly store: Store;
   /** What was reported as nobody's mistake but ours. */
   readonly reported: unknown[];
+  /** In which requests. */
+  readonly failed: FailedRequest[];
   fetch(request: Request): Promise<Response>;
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Response>;
   /** Sends JSON text as it is, or anything else as JSON. */
@@ -40,16 +43,21 @@ export async function startServer(role: Role = 'admin'): Promise<TestServer> {
   const store: Store = { broker, history: createMemoryHistory(broker.state), close: () => broker.close() };
   await broker.heartbeat({ worker: presence, leaseMs: 30_000, beats: [] });
   const reported: unknown[] = [];
+  const failed: FailedRequest[] = [];
   const context = createContext({ store, clock, chance, actor: { name: 'ada', role } });
   const fetch = createApp({
     context,
     pages: createPages({ version: '0.0.0' }),
-    report: (error) => reported.push(error),
+    report(error, request) {
+      reported.push(error);
+      failed.push(request);
+    },
   });
   const send = (path: string, init: RequestInit) => fetch(new Request(base + path, init));
   return {
     store,
     reported,
+    failed,
     fetch,
     get: (path, headers = {}) => send(path, { headers }),
     post: (path, body, headers = {}) =>
