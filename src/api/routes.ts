@@ -1,12 +1,13 @@
 /** The routes of the REST API: each one an operation of the registry, with where its input comes from. */
 
 import type { HonoRequest } from 'hono';
+import type { ZodType } from 'zod';
 import { taskFlowError } from '../core/errors.ts';
 import { type Operation, type OperationContext, perform, type RestAddress } from '../operations/operation.ts';
 import { operations } from '../operations/registry.ts';
 import { systemHealth } from '../operations/system.ts';
-import { taskEnqueue } from '../operations/task.ts';
 import { readJsonBody, readQuery } from './body.ts';
+import { idempotencyId, preferredWait, withId } from './preferences.ts';
 
 /** One method on one path, in Hono's pattern language. */
 export interface Route {
@@ -37,27 +38,59 @@ function routeOf(operation: Operation<unknown, unknown>): Route {
     method: rest.method,
     path: `${apiRoot}${rest.path}`,
     operation: name,
-    answer: name === taskEnqueue.name ? answerEnqueue : answerWith(operation),
+    answer: answerWith(operation),
   };
-}
-
-async function answerEnqueue(request: HonoRequest, context: OperationContext): Promise<Response> {
-  const document = await perform(taskEnqueue, context, await readJsonBody(request.raw));
-  const location = `${apiRoot}/tasks/${document.id}`;
-  return Response.json(document, { status: document.created ? 201 : 200, headers: { location } });
 }
 
 /** The input of a GET is the query, that of a change the body, which may be left out; to both comes what the path names. */
 function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
+  const { rest, statuses } = operation;
   return async (request, context) => {
-    const given = operation.rest.method === 'GET' ? readQuery(request.url) : await readJsonBody(request.raw);
-    return Response.json(await perform(operation, context, withPath(request, given)));
+    const given = rest.method === 'GET' ? readQuery(request.url) : await readJsonBody(request.raw);
+    const fields = fieldsOf(await operation.schema());
+    const { input, headers } = withHeaders(request.raw.headers, withPath(request, given), fields);
+    const output = await perform(operation, { ...context, gone: () => request.raw.signal }, input);
+    if (rest.method === 'GET') addNextLink(headers, request.url, fields, output);
+    const location = statuses?.locationOf?.(output);
+    if (location !== undefined) headers.location = apiRoot + location;
+    return Response.json(output, { status: statuses?.statusOf(output) ?? 200, headers });
   };
+}
+
+/** What headers say goes into the fields that say the same; what was done of it goes into the answer. */
+function withHeaders(
+  headers: Headers,
+  input: unknown,
+  fields: readonly string[],
+): { readonly input: unknown; readonly headers: Record<string, string> } {
+  if (!isObject(input)) return { input, headers: {} };
+  const id = fields.includes('ifExists') ? idempotencyId(headers) : undefined;
+  const identified = id === undefined ? input : withId(input, id);
+  const wait = fields.includes('wait') && input.wait === undefined ? preferredWait(headers) : null;
+  if (wait === null) return { input: identified, headers: {} };
+  return { input: { ...identified, wait: `${wait}s` }, headers: { 'preference-applied': `wait=${wait}` } };
+}
+
+/** A page that is not the last one says where the next one is (RFC 8288), so that nobody needs to put addresses together. */
+function addNextLink(headers: Record<string, string>, url: string, fields: readonly string[], output: unknown): void {
+  const cursor = ['after', 'from'].find((name) => fields.includes(name));
+  if (cursor === undefined || !isObject(output) || typeof output.next !== 'string') return;
+  const { pathname, searchParams } = new URL(url);
+  searchParams.set(cursor, output.next);
+  headers.link = `<${pathname}?${searchParams}>; rel="next"`;
+}
+
+function fieldsOf(schema: ZodType): readonly string[] {
+  return 'shape' in schema && isObject(schema.shape) ? Object.keys(schema.shape) : [];
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function withPath(request: HonoRequest, given: unknown): unknown {
   const named = request.param();
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
+  if (!isObject(given)) return given;
   const twice = Object.keys(named).find((name) => Object.hasOwn(given, name));
   if (twice !== undefined)
     throw taskFlowError('INVALID_OPTION', { what: twice, problem: 'the address names it already' });

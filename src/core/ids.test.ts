@@ -124,3 +124,15 @@ test('the id that a refusal shows as an example is one', () => {
   const example = /such as (\w+)\./.exec(errorTable.INVALID_ID.hint ?? '')?.[1];
   expect(isId(example ?? '')).toBe(true);
 });
+
+test('a UUIDv7 in hex is the same id in other digits, any other UUID is none', () => {
+  fc.assert(
+    fc.property(fc.uuid({ version: 7 }), (uuid) => {
+      const id = parseId(uuid);
+      expect(isId(id)).toBe(true);
+      expect(bitsOf(id)).toBe(BigInt(`0x${uuid.replaceAll('-', '')}`));
+      expect(parseId(uuid.toUpperCase())).toBe(id);
+    }),
+  );
+  expect(() => parseId('7b0e1c2a-5d2f-4d0e-9d53-3a1c0e9f4c11')).toThrow(/not those of a UUIDv7/);
+});

@@ -87,10 +87,12 @@ export function isId(text: string): boolean {
 
 /**
  * Reads an id as people type it: lower case is accepted, `i` and `l` mean 1, `o` means 0, spaces
- * around it are dropped. Returns the canonical form. Throws INVALID_ID with what is wrong.
+ * around it are dropped; and as other programs write a UUIDv7, in hex with four dashes. Returns the canonical form.
+ * Throws INVALID_ID with what is wrong.
  */
 export function parseId(text: string): string {
-  const id = normalizeId(text.trim());
+  const given = text.trim();
+  const id = uuidPattern.test(given) ? idOfUuid(given) : normalizeId(given);
   if (idPattern.test(id)) return id;
   throw taskFlowError('INVALID_ID', { text: shortened(text), problem: whyNotAnId(id) });
 }
@@ -102,6 +104,16 @@ export function normalizeId(text: string): string {
 
 // The eleventh character carries the version (0111x: E or F), the fourteenth the variant (x10xx).
 const idPattern = /^[0-7][0-9A-HJKMNP-TV-Z]{9}[EF][0-9A-HJKMNP-TV-Z]{2}[89ABRSTV][0-9A-HJKMNP-TV-Z]{12}$/;
+
+const uuidPattern = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** The same 128 bits in the digits of an id. */
+function idOfUuid(uuid: string): string {
+  let bits = BigInt(`0x${uuid.replaceAll('-', '')}`);
+  let id = '';
+  for (let place = 0; place < idLength; place++, bits >>= 5n) id = `${alphabet[Number(bits & 31n)]}${id}`;
+  return id;
+}
 
 function whyNotAnId(id: string): string {
   if (id.length !== idLength) return `it has ${id.length} characters, an id has ${idLength}`;

@@ -110,6 +110,10 @@ export const limits = {
   keepMs: 30 * 24 * 3_600_000,
   /** How long `result()` waits when nobody says: longer than people wait, shorter than a process that hangs unnoticed. */
   resultWaitMs: 5 * 60_000,
+  /** How long one request may wait for a result: shorter than proxies wait; who wants more asks again. */
+  resultAskMs: 60_000,
+  /** Requests that wait for results at once: each holds a connection. Those beyond are answered at once with how it stands. */
+  resultAsksMax: 10_000,
   /** First look for a result after its enqueue; the looks then grow apart until `pollMs`. */
   resultPollMinMs: 20,
   /** Tasks of single enqueues that may wait in one process for the call in flight: bounds its memory. */

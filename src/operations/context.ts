@@ -1,6 +1,8 @@
 /** Makes the context operations run in. */
 
 import type { Broker } from '../broker/broker.ts';
+import { createEnqueueBatcher } from '../client/enqueue-batcher.ts';
+import { createWaiter } from '../client/waiter.ts';
 import { type Chance, systemChance } from '../core/chance.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { createIds } from '../core/ids.ts';
@@ -9,6 +11,7 @@ import { type Clock, systemClock } from '../core/time.ts';
 import type { History, Store } from '../history/history.ts';
 import { createDefinitions } from './definitions.ts';
 import type { Actor, OperationContext } from './operation.ts';
+import { boundedWaiter } from './task-result.ts';
 
 export interface ContextOptions {
   readonly store: Store;
@@ -27,10 +30,13 @@ export function createContext({
   clock = systemClock,
   chance = systemChance,
 }: ContextOptions): OperationContext {
+  const open = async () => store.broker;
   return {
     store,
     actor,
     clock,
+    enqueuer: createEnqueueBatcher(open, { isParallel: () => store.isParallel === true }),
+    waiter: boundedWaiter(createWaiter(open, clock)),
     ids: createIds(clock, chance),
     definitions: createDefinitions(store.broker, clock, definitions),
   };

@@ -6,7 +6,7 @@ import type { EnqueueOptions } from '../client/options.ts';
 import { parseCivil } from '../core/civil.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { parseDuration } from '../core/duration.ts';
-import { taskFlowError } from '../core/errors.ts';
+import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { parseId } from '../core/ids.ts';
 import { checkName } from '../core/names.ts';
 import type { TaskState } from '../core/states.ts';
@@ -14,6 +14,7 @@ import type { NewTask } from '../core/task.ts';
 import { unknownDefinition } from './definitions.ts';
 import type { OperationContext } from './operation.ts';
 import type { EnqueueInput } from './schemas.ts';
+import { type ResultDocument, readWait, resultOf } from './task-result.ts';
 
 /** What became of an enqueue. */
 export interface EnqueueDocument {
@@ -31,6 +32,8 @@ export interface EnqueueDocument {
   readonly replaced: string | null;
   /** What the caller should know though the task was accepted: no worker knows the name, for example. */
   readonly note: string | null;
+  /** What came of it, where the caller waited; `null` where nobody did. */
+  readonly result: ResultDocument | null;
 }
 
 /** Throws INVALID_INPUT, INVALID_OPTION, INVALID_ID, PAYLOAD_*, ID_CONFLICT and KEY_CONFLICT; then nothing is stored. */
@@ -38,10 +41,18 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
   const name = checkName(request.name, 'name');
   const definition = await context.definitions.find(name);
   const task = await requestedTask(context, request, definition ?? unknownDefinition(name));
-  const [result] = await context.store.broker.enqueue([task]);
-  if (result === undefined) throw taskFlowError('INTERNAL', { problem: 'the store answered nothing to an enqueue' });
+  const waitMs = readWait(request.wait);
+  const answer = await context.enqueuer.enqueue(task);
   const note = definition === null ? await unknownNote(context, name) : null;
-  return enqueueDocument(context, task, result, note);
+  const document = await enqueueDocument(context, task, answer, note);
+  // The task is stored: whatever its result cannot be told for must not look as if it were not.
+  if (waitMs === 0 || document.state === null) return document;
+  try {
+    return { ...document, result: await resultOf(context, document.id, waitMs) };
+  } catch (error) {
+    if (!(error instanceof TaskFlowError)) throw error;
+    return { ...document, note: `it is stored; its end could not be waited for: ${error.message}` };
+  }
 }
 
 /** `timeout` and a time in text are what surfaces have beyond the options of the TypeScript API. */
@@ -50,7 +61,7 @@ async function requestedTask(
   request: EnqueueInput,
   definition: TaskDefinition,
 ): Promise<NewTask> {
-  const { name: _name, input = {}, id, at, timeout, ...rest } = request;
+  const { name: _name, input = {}, id, at, timeout, wait: _wait, ...rest } = request;
   if (at !== undefined && rest.delay !== undefined)
     throw taskFlowError('INVALID_OPTION', { what: 'at', problem: 'a task has either a delay or a time, not both' });
   const taskId = id === undefined ? context.ids.next() : parseId(id);
@@ -99,6 +110,7 @@ async function enqueueDocument(
         outcome: result.outcome,
         replaced: result.outcome === 'replaced' ? result.of : null,
         note,
+        result: null,
       };
     case 'duplicate': {
       const [holder] = await context.store.broker.getTasks([result.of]);
@@ -111,6 +123,7 @@ async function enqueueDocument(
         outcome: 'duplicate',
         replaced: null,
         note,
+        result: null,
       };
     }
     case 'conflict':

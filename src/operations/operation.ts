@@ -1,6 +1,8 @@
 /** What an operation is: one thing a person or a program may ask of TaskFlow, the same on every surface. */
 
 import type { ZodType } from 'zod';
+import type { EnqueueBatcher } from '../client/enqueue-batcher.ts';
+import type { Waiter } from '../client/waiter.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
 import type { Clock } from '../core/time.ts';
@@ -28,15 +30,30 @@ export interface OperationContext {
   /** For cache ages only: every time an answer shows comes from the store. */
   readonly clock: Clock;
   readonly definitions: Definitions;
+  /** Stores tasks that are enqueued one by one at the same time in one call. */
+  readonly enqueuer: EnqueueBatcher;
+  /** Waits for the end of tasks, for so many callers at most. */
+  readonly waiter: Waiter;
   readonly actor: Actor;
   /** What a caller finds this call by in the log; absent where it is no request. */
   readonly requestId?: string;
+  /** Aborts when nobody waits for the answer any more; absent where that is not known. */
+  readonly gone?: () => AbortSignal;
 }
 
 /** One method on one path. The input of a GET is its query, that of all others their body. */
 export interface RestAddress {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
+}
+
+/** The statuses of good answers over HTTP, where they are not all 200. */
+export interface Statuses<Output> {
+  /** Each with when it is the one. */
+  readonly words: Readonly<Record<number, string>>;
+  statusOf(output: Output): number;
+  /** What the answer is about, below `/api/v1`. */
+  locationOf?(output: Output): string;
 }
 
 /**
@@ -54,6 +71,8 @@ export interface Operation<Input, Output> {
   readonly scope: Scope;
   /** Where it is below `/api/v1`, in Hono's pattern language: what the path names is part of the input. */
   readonly rest: RestAddress;
+  /** Absent where every good answer is a 200. */
+  readonly statuses?: Statuses<Output>;
   /** What was done, in the past tense, with fields of the input in braces: `paused queue {name}`. `null` for what only reads. */
   readonly audit: string | null;
   /** The schema of the input. Loaded when it is needed: zod costs 50 ms at start, which `--help` must not pay. */

@@ -18,6 +18,7 @@ import {
 } from './schedule.ts';
 import { systemActivity, systemCounts, systemHealth } from './system.ts';
 import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
+import { taskResult } from './task-result.ts';
 import { workerList } from './worker.ts';
 import { workerDrain, workerGet, workerRestart, workerResume, workerScale, workerStack } from './worker-control.ts';
 
@@ -30,6 +31,7 @@ export const operations = {
   'task.retry': taskRetry,
   'task.remove': taskRemove,
   'task.logs': taskLogs,
+  'task.result': taskResult,
   'task.explain': taskExplain,
   'flow.list': flowList,
   'flow.get': flowGet,

@@ -26,6 +26,10 @@ const most = z.int().min(1).max(limits.limitSlotsMax);
 const rate = z.strictObject({ limit: z.int().min(1).max(limits.rateCountMax), per: duration });
 const taskLimit = z.strictObject({ name: text(limits.keyMax), max: most.optional(), rate: rate.optional() });
 
+const wait = duration
+  .optional()
+  .describe('Wait this long for the end of the task; over HTTP also `Prefer: wait=10`, in seconds');
+
 export const enqueueInput = z.strictObject({
   name: text(limits.nameMax).describe('Name of the task'),
   input: z.unknown().optional().describe('Its input, any JSON; {} when left out'),
@@ -55,6 +59,7 @@ export const enqueueInput = z.strictObject({
     .describe(
       'Ids of tasks it waits for; { task, onFailure } says what a failure of one means: fail, cancel or ignore',
     ),
+  wait,
 });
 
 const pageAfter = z
@@ -81,6 +86,7 @@ export const listFlowsInput = z.strictObject({
 });
 export const taskInput = z.strictObject({ id: taskId });
 export const cancelInput = z.strictObject({ id: taskId, reason: z.string().max(limits.errorMessageMax).optional() });
+export const resultInput = z.strictObject({ id: taskId, wait });
 export const logsInput = z.strictObject({ id: taskId, level: z.enum(['debug', 'info', 'warn', 'error']).optional() });
 export const queueInput = z.strictObject({ name: text(limits.nameMax) });
 export const scheduleInput = z.strictObject({ name: text(limits.nameMax) });
@@ -136,6 +142,7 @@ export type ListInput = z.output<typeof listInput>;
 export type ListFlowsInput = z.output<typeof listFlowsInput>;
 export type TaskInput = z.output<typeof taskInput>;
 export type CancelInput = z.output<typeof cancelInput>;
+export type ResultInput = z.output<typeof resultInput>;
 export type LogsInput = z.output<typeof logsInput>;
 export type QueueInput = z.output<typeof queueInput>;
 export type PauseInput = z.output<typeof pauseInput>;

@@ -13,6 +13,7 @@ import type {
   TaskListDocument,
 } from './task.ts';
 import type { ListedTaskDocument, LogDocument, RunDocument, TaskRecordDocument } from './task-document.ts';
+import type { ResultDocument } from './task-result.ts';
 
 const id = z.string().describe('Id of a task');
 
@@ -115,6 +116,21 @@ export const taskRecordOutput = documentSchema<TaskRecordDocument>()(
   }),
 );
 
+export const resultOutput = documentSchema<ResultDocument>()(
+  'Result',
+  z.strictObject({
+    id,
+    name: z.string(),
+    state,
+    view,
+    reason: reason.nullable(),
+    finished: z.boolean(),
+    result: z.unknown(),
+    error: taskError.nullable(),
+    finishedAt: time.nullable(),
+  }),
+);
+
 export const enqueueOutput = documentSchema<EnqueueDocument>()(
   'Enqueued',
   z.strictObject({
@@ -126,6 +142,7 @@ export const enqueueOutput = documentSchema<EnqueueDocument>()(
     outcome: z.enum(['created', 'existing', 'duplicate', 'replaced']),
     replaced: z.string().nullable(),
     note: z.string().nullable(),
+    result: resultOutput.nullable(),
   }),
 );
 

@@ -32,6 +32,11 @@ export const taskEnqueue: Operation<EnqueueInput, EnqueueDocument> = {
   role: 'operator',
   scope: 'enqueue',
   rest: { method: 'POST', path: '/tasks' },
+  statuses: {
+    words: { 201: 'The task is stored', 200: 'It was there already' },
+    statusOf: ({ created }) => (created ? 201 : 200),
+    locationOf: ({ id }) => `/tasks/${id}`,
+  },
   audit: 'enqueued {name}',
   schema: async () => (await import('./schemas.ts')).enqueueInput,
   output: async () => (await import('./task-output.ts')).enqueueOutput,

@@ -1,0 +1,102 @@
+/** What came of a task, with a bounded wait for it: `GET /tasks/:id/result`, and the result that comes with an enqueue. */
+
+import type { Waiter } from '../client/waiter.ts';
+import { parseDuration } from '../core/duration.ts';
+import { TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { parseId } from '../core/ids.ts';
+import { limits } from '../core/limits.ts';
+import { isFinished, type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
+import type { Task, TaskError } from '../core/task.ts';
+import { isoTime } from '../core/time.ts';
+import type { Operation, OperationContext } from './operation.ts';
+import type { ResultInput } from './schemas.ts';
+import { readStoredJson } from './stored-json.ts';
+
+export interface ResultDocument {
+  readonly id: string;
+  readonly name: string;
+  readonly state: TaskState;
+  readonly view: TaskView;
+  readonly reason: Reason | null;
+  /** Whether it has ended; before, `result` is null and `error` that of the last run. */
+  readonly finished: boolean;
+  /** What the handler returned. */
+  readonly result: unknown;
+  readonly error: TaskError | null;
+  readonly finishedAt: string | null;
+}
+
+/** A task that has not ended in time is no error: `finished` says so, and over HTTP the status 202. */
+export const taskResult: Operation<ResultInput, ResultDocument> = {
+  name: 'task.result',
+  summary: 'Answer what a task returned, and wait for it where that is asked',
+  role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/tasks/:id/result' },
+  statuses: {
+    words: { 200: 'It has ended', 202: 'It has not ended yet' },
+    statusOf: ({ finished }) => (finished ? 200 : 202),
+  },
+  audit: null,
+  schema: async () => (await import('./schemas.ts')).resultInput,
+  output: async () => (await import('./task-output.ts')).resultOutput,
+  run: (context, { id, wait }) => resultOf(context, parseId(id), readWait(wait)),
+};
+
+/** Milliseconds to wait, 0 where none are asked for. Throws INVALID_OPTION above `limits.resultAskMs`. */
+export function readWait(wait: ResultInput['wait']): number {
+  return wait === undefined ? 0 : parseDuration(wait, 'wait', { max: limits.resultAskMs });
+}
+
+/** How the task stands when it has ended, or after `waitMs`. Throws TASK_NOT_FOUND. */
+export async function resultOf(context: OperationContext, taskId: string, waitMs: number): Promise<ResultDocument> {
+  const task = await find(context, taskId);
+  if (waitMs === 0 || isFinished(task.state)) return resultDocument(task);
+  const gone = context.gone?.();
+  try {
+    return resultDocument(await context.waiter.finished(taskId, waitMs, gone));
+  } catch (error) {
+    // What has left the live store meanwhile is in the record; after its time a task is shown as it stands.
+    const isOver = error instanceof TaskFlowError && ['RESULT_TIMEOUT', 'TASK_NOT_FOUND'].includes(error.code);
+    if (isOver || gone?.aborted === true) return resultDocument(await find(context, taskId));
+    throw error;
+  }
+}
+
+/** A waiter that strangers share: beyond `max` waits a new one is over at once, and its caller comes again. */
+export function boundedWaiter(waiter: Waiter, max: number = limits.resultAsksMax): Waiter {
+  let count = 0;
+  return {
+    async finished(taskId, timeoutMs, signal) {
+      if (count >= max) throw taskFlowError('RESULT_TIMEOUT', { id: taskId, timeout: '0s', state: 'not looked at' });
+      count++;
+      try {
+        return await waiter.finished(taskId, timeoutMs, signal);
+      } finally {
+        count--;
+      }
+    },
+  };
+}
+
+async function find({ store }: OperationContext, taskId: string): Promise<Task> {
+  const [live] = await store.broker.getTasks([taskId]);
+  const task = live ?? (await store.history.task(taskId))?.task;
+  if (task === undefined) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
+  return task;
+}
+
+function resultDocument(task: Task): ResultDocument {
+  const { id, name, state, reason, result, error, finishedAt } = task;
+  return {
+    id,
+    name,
+    state,
+    view: viewOf(task),
+    reason,
+    finished: isFinished(state),
+    result: result === null ? null : readStoredJson(result),
+    error,
+    finishedAt: isoTime(finishedAt),
+  };
+}
