@@ -3,8 +3,11 @@
 import { type Context, Hono } from 'hono';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import type { Actor, OperationContext } from '../operations/operation.ts';
+import type { Answered, OnAnswered } from './answered.ts';
 import { readForm, readQuery } from './body.ts';
 import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
+import { metricsRoute } from './machine.ts';
+import type { Metrics } from './metrics.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
 import { requestIdOf } from './request-id.ts';
 import { apiRoutes, type Route } from './routes.ts';
@@ -37,6 +40,10 @@ export interface AppOptions {
    */
   readonly authenticate?: (request: Request) => Promise<Actor>;
   readonly pages?: Pages;
+  /** Counts requests, and is served at `/metrics`; without it there are none. */
+  readonly metrics?: Metrics;
+  /** Hears of each request when it is answered. */
+  readonly onAnswered?: OnAnswered;
   /** Names besides the loopback ones this server is reached by; `any` switches the check off (behind a proxy that checks). */
   readonly hosts?: readonly string[] | 'any';
   /** Hears of errors that are not the caller's. */
@@ -46,24 +53,42 @@ export interface AppOptions {
 /** A fetch handler. It never throws and never answers with a stack. */
 export type FetchHandler = (request: Request) => Promise<Response>;
 
-/** What is known of a request before anything else is. */
+/** What is known of a request: its id before anything else is, the rest on its way. */
+interface Asked {
+  readonly requestId: string;
+  route: string | null;
+  actor: string | null;
+}
+
 interface Env {
-  readonly Bindings: { readonly requestId: string };
+  readonly Bindings: Asked;
 }
 
 export function createApp(options: AppOptions): FetchHandler {
+  const { metrics, context } = options;
   const app = new Hono<Env>({ strict: false });
   app.use(async (c, next) => {
     checkHost(c.req.raw, options.hosts ?? []);
     checkOrigin(c.req.raw);
     await next();
   });
-  mount(app, [...apiRoutes, ...pageRoutes(options.pages)], options);
+  const routes = [
+    ...apiRoutes,
+    ...(metrics === undefined ? [] : [metricsRoute(metrics)]),
+    ...pageRoutes(options.pages),
+  ];
+  mount(app, routes, options);
   app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options));
   app.onError((error, c) => answerError(c, error, options));
   return async (request) => {
-    const requestId = requestIdOf(request, options.context.ids);
-    return finished(await app.fetch(request, { requestId }), requestId);
+    const asked: Asked = { requestId: requestIdOf(request, context.ids), route: null, actor: null };
+    const began = context.clock.elapsed();
+    const response = finished(await app.fetch(request, asked), asked.requestId);
+    const ms = context.clock.elapsed() - began;
+    const answered: Answered = { ...asked, method: request.method.slice(0, 20), status: response.status, ms };
+    metrics?.answered(answered);
+    options.onAnswered?.(answered);
+    return response;
   };
 }
 
@@ -86,9 +111,15 @@ function pageRoutes(pages: Pages | undefined): readonly Route[] {
 function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): void {
   const paths = Map.groupBy(routes, (route) => route.path);
   for (const [path, own] of paths) {
-    for (const route of own) app.on(route.method, path, async (c) => route.answer(c.req, await contextFor(c, options)));
+    for (const route of own) {
+      app.on(route.method, path, async (c) => {
+        c.env.route = path;
+        return route.answer(c.req, await contextFor(c, route, options));
+      });
+    }
     const allowed = own.flatMap((route) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])).join(', ');
     app.all(path, (c) => {
+      c.env.route = path;
       if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: allowed } });
       const error = taskFlowError('METHOD_NOT_ALLOWED', { method: c.req.method.slice(0, 20), allowed });
       return problemResponse(error, c.env.requestId, { allow: allowed });
@@ -96,10 +127,16 @@ function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): v
   }
 }
 
-async function contextFor(c: Context<Env>, { context, authenticate }: AppOptions): Promise<OperationContext> {
+async function contextFor(
+  c: Context<Env>,
+  { isOpen = false }: Route,
+  { context, authenticate }: AppOptions,
+): Promise<OperationContext> {
   const { requestId } = c.env;
-  if (authenticate === undefined) return { ...context, requestId };
-  return { ...context, requestId, actor: await authenticate(c.req.raw) };
+  if (isOpen) return { ...context, requestId };
+  const actor = (await authenticate?.(c.req.raw)) ?? context.actor;
+  c.env.actor = actor.name;
+  return { ...context, requestId, actor };
 }
 
 function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Response | Promise<Response> {
@@ -107,7 +144,7 @@ function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Res
   const request = { requestId, method: c.req.method.slice(0, 20), path: shownPath(pathOf(c.req.url)) };
   const error = shownError(thrown, options.report, request);
   const { pages } = options;
-  const forPerson = pages !== undefined && !/^\/(api|health)(\/|$)/.test(c.req.path);
+  const forPerson = pages !== undefined && !/^\/(api|healthz?|readyz|metrics)(\/|$)/.test(c.req.path);
   const context = { ...options.context, requestId };
   return forPerson ? pages.errorPage(error, pathOf(c.req.url), context) : problemResponse(error, requestId);
 }

@@ -5,8 +5,8 @@ import type { ZodType } from 'zod';
 import { taskFlowError } from '../core/errors.ts';
 import { type Operation, type OperationContext, perform, type RestAddress } from '../operations/operation.ts';
 import { operations } from '../operations/registry.ts';
-import { systemHealth } from '../operations/system.ts';
 import { readJsonBody, readQuery } from './body.ts';
+import { probeRoutes } from './machine.ts';
 import { idempotencyId, preferredWait, withId } from './preferences.ts';
 
 /** One method on one path, in Hono's pattern language. */
@@ -15,22 +15,19 @@ export interface Route {
   readonly path: string;
   /** The name of the operation it asks for; `null` for pages, which may ask for several. */
   readonly operation: string | null;
+  /** Answers whoever asks, as the server itself: it says whether all is well, and nothing more. */
+  readonly isOpen?: boolean;
   answer(request: HonoRequest, context: OperationContext): Promise<Response>;
 }
 
 /** Where the operations are. */
 export const apiRoot = '/api/v1';
 
-/** Every route of the API. `/health` tells anybody that it answers, and nothing more. */
+/** Every route of the API. */
 export const apiRoutes: readonly Route[] = [
-  { method: 'GET', path: '/health', operation: systemHealth.name, answer: answerHealth },
+  ...probeRoutes,
   ...Object.values(operations as Readonly<Record<string, Operation<unknown, unknown>>>).map(routeOf),
 ];
-
-async function answerHealth(_request: HonoRequest, context: OperationContext): Promise<Response> {
-  const { status } = await perform(systemHealth, context, {});
-  return Response.json({ status });
-}
 
 function routeOf(operation: Operation<unknown, unknown>): Route {
   const { name, rest } = operation;

@@ -145,8 +145,9 @@ export interface ServerParts {
 
 /** API and pages, listening. Throws PORT_IN_USE, INSECURE_BIND and INVALID_OPTION. */
 export async function composeServer({ session, version, insecure, report }: ServerParts): Promise<RunningServer> {
-  const [{ createApp }, { serve }, { createPages }] = await Promise.all([
+  const [{ createApp }, { createMetrics }, { serve }, { createPages }] = await Promise.all([
     import('../api/app.ts'),
+    import('../api/metrics.ts'),
     import('../api/serve.ts'),
     import('../dashboard/pages.tsx'),
   ]);
@@ -155,6 +156,7 @@ export async function composeServer({ session, version, insecure, report }: Serv
   const fetch: FetchHandler = createApp({
     context: session.context,
     pages: createPages({ version, environment: settings.env }),
+    metrics: createMetrics({ version, clock: systemClock }),
     hosts: hosts?.includes('any') === true ? 'any' : (hosts ?? []),
     report,
   });

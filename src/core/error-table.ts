@@ -302,6 +302,13 @@ export const errorTable = {
     'Refusing to listen on {host} without authentication.',
     'Listen on 127.0.0.1, or insist with --insecure.',
   ),
+  NOT_READY: kind(
+    503,
+    6,
+    'The server is not ready: {problem}.',
+    'It says more to who may look: taskflow server status',
+    true,
+  ),
   SERVER_NOT_RUNNING: kind(503, 6, 'No server is running ({where}).', 'taskflow server start'),
   SERVER_RUNNING: kind(409, 7, 'A server is running already (pid {pid}, {url}).', 'taskflow server stop'),
   SERVER_NOT_STARTED: kind(500, 1, 'The server did not start: {problem}'),

@@ -339,6 +339,14 @@ export const limits = {
   recordAskMs: 2_000,
   /** How long a live store that is not the record keeps a finished task: what asks for it meanwhile needs no record. */
   liveKeepMs: 5 * 60_000,
+  /** Queues that have a label of their own in metrics; the others are one: each is some fifteen series of Prometheus. */
+  metricsQueuesMax: 200,
+  /** Metrics are read from the store once in this time, however many scrape. */
+  metricsCacheMs: 1_000,
+  /** Requests that are remembered until the library that counts them is loaded, at the first scrape. */
+  metricsEarlyMax: 10_000,
+  /** How long a probe waits for the store before it says that this server is not ready. */
+  readyAskMs: 2_000,
   /** How long events and minute buckets are kept. */
   eventsKeepMs: 24 * 3_600_000,
   minutesKeepMs: 30 * 24 * 3_600_000,

@@ -101,11 +101,20 @@ export async function listQueues({ store }: Pick<OperationContext, 'store'>): Pr
     store.broker.getQueues(),
     store.broker.getWorkers(),
   ]);
-  const workers = everyone.filter((worker) => isAlive(worker, info.now));
+  return queueDocuments(records, everyone, info.now);
+}
+
+/** The same of what was read already, at `now` of the store's clock. */
+export function queueDocuments(
+  records: readonly QueueRecord[],
+  everyone: readonly WorkerRecord[],
+  now: number,
+): readonly QueueDocument[] {
+  const workers = everyone.filter((worker) => isAlive(worker, now));
   const stored = new Map(records.map((record) => [record.name, record]));
   const listened = workers.flatMap((worker) => Object.keys(worker.queues));
   const names = [...new Set([...stored.keys(), ...listened])].sort();
-  return names.map((name) => queueDocument(stored.get(name) ?? unstored(name), workers, info.now));
+  return names.map((name) => queueDocument(stored.get(name) ?? unstored(name), workers, now));
 }
 
 async function findQueue(context: OperationContext, name: string): Promise<QueueDocument> {

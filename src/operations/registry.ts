@@ -3,8 +3,10 @@
 import { flowCancel, flowGet, flowList } from './flow.ts';
 import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
 import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
+import { systemMetrics } from './metrics.ts';
 import type { Operation } from './operation.ts';
 import { queueLimit, queueList, queuePause, queueResume } from './queue.ts';
+import { systemReady } from './readiness.ts';
 import { relayDrop, relayList, relayRetry } from './relay.ts';
 import {
   scheduleBackfill,
@@ -69,6 +71,8 @@ export const operations = {
   'system.health': systemHealth,
   'system.counts': systemCounts,
   'system.activity': systemActivity,
+  'system.ready': systemReady,
+  'system.metrics': systemMetrics,
 } as const;
 
 export type OperationName = keyof typeof operations;

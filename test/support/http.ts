@@ -2,6 +2,7 @@
 
 import { expect } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
+import { createMetrics } from '../../src/api/metrics.ts';
 import type { FailedRequest } from '../../src/api/problem.ts';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { seededChance } from '../../src/core/chance.ts';
@@ -52,6 +53,7 @@ export async function startServer(role: Role = 'admin'): Promise<TestServer> {
       reported.push(error);
       failed.push(request);
     },
+    metrics: createMetrics({ version: '0.0.0', clock }),
   });
   const send = (path: string, init: RequestInit) => fetch(new Request(base + path, init));
   return {

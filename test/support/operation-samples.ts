@@ -73,4 +73,6 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'system.health': () => [{}],
   'system.counts': () => [{}],
   'system.activity': () => [{}, { minutes: 3 }],
+  'system.ready': () => [{}],
+  'system.metrics': () => [{}, { minutes: 3 }],
 };

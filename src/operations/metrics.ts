@@ -1,0 +1,153 @@
+/** The operation behind `/metrics`: the numbers of the whole, of each queue and of the last minutes, in at most six questions. */
+
+import { isWithoutRecord } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { within } from '../core/patience.ts';
+import { isAlive, type WorkerRecord } from '../core/presence.ts';
+import type { RelayStatus } from '../core/relay.ts';
+import type { TaskView } from '../core/states.ts';
+import { isoTime } from '../core/time.ts';
+import type { Minute } from '../history/history.ts';
+import type { Operation, OperationContext } from './operation.ts';
+import { queueDocuments } from './queue.ts';
+import type { ActivityInput } from './schemas.ts';
+
+/** What waits and runs in one queue. */
+export interface QueueFigures {
+  readonly name: string;
+  readonly paused: boolean;
+  readonly counts: Readonly<Partial<Record<TaskView, number>>>;
+  /** How long the oldest queued task has been due, in milliseconds; `null` when none waits. */
+  readonly oldestWaitMs: number | null;
+  readonly workers: number;
+  readonly slots: number;
+}
+
+/** What ended in one minute in one queue. Sums, so that they can be added. */
+export interface EndedFigures {
+  /** Start of the minute. */
+  readonly at: string;
+  readonly queue: string;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  /** Runs that ended in another attempt. */
+  readonly retried: number;
+  /** Over the finished: from due to claim, and of the last run. */
+  readonly waitMs: number;
+  readonly runMs: number;
+}
+
+export interface MetricsDocument {
+  /** The store's clock. */
+  readonly now: string;
+  readonly queues: readonly QueueFigures[];
+  /** The last minutes, the running one too; `null` while the record cannot be reached. */
+  readonly ended: readonly EndedFigures[] | null;
+  /** Processes that claim, by state. */
+  readonly workers: Readonly<Record<'ready' | 'draining' | 'silent', number>>;
+  /** Living processes that claim nothing and run the services. */
+  readonly servers: number;
+  readonly slots: number;
+  readonly running: number;
+  /** Living workers whose event loop stands, that were given nothing lately, and the worst lag of any. */
+  readonly blocked: number;
+  readonly stalled: number;
+  readonly loopLagMs: number;
+  /** How far the record is behind the live store. */
+  readonly lagMs: number;
+  /** `null` where nothing is relayed, and while the record cannot be reached. */
+  readonly relay: RelayStatus | null;
+}
+
+/** Names are those of queues only: whoever asks once a second must not be given ten thousand ids. */
+export const systemMetrics: Operation<ActivityInput, MetricsDocument> = {
+  name: 'system.metrics',
+  summary: 'Give the numbers of queues, workers and the last minutes',
+  role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/metrics' },
+  audit: null,
+  schema: async () => (await import('./schemas.ts')).activityInput,
+  output: async () => (await import('./metrics-output.ts')).metricsOutput,
+  async run({ store, clock }, { minutes = 5 }) {
+    const { broker } = store;
+    const [info, records, workers, lagMs] = await Promise.all([
+      broker.info(),
+      broker.getQueues(),
+      broker.getWorkers(),
+      store.history.lagMs(),
+    ]);
+    const beside = await recorded({ store, clock }, info.now, minutes);
+    const living = workers.filter((worker) => isAlive(worker, info.now) && worker.state !== 'stopped');
+    const claiming = living.filter(({ concurrency }) => concurrency > 0);
+    return {
+      now: isoTime(info.now),
+      queues: queueDocuments(records, workers, info.now).map(({ state, ...queue }) => ({
+        name: queue.name,
+        paused: state === 'paused',
+        counts: queue.counts,
+        oldestWaitMs: queue.oldestWaitMs,
+        workers: queue.workers,
+        slots: queue.slots,
+      })),
+      workers: {
+        ready: claiming.filter(({ state }) => state === 'ready').length,
+        draining: claiming.filter(({ state }) => state === 'draining').length,
+        silent: workers.filter((worker) => isSilent(worker, info.now)).length,
+      },
+      servers: living.filter(({ server }) => server).length,
+      slots: claiming.reduce((sum, worker) => sum + worker.concurrency, 0),
+      running: claiming.reduce((sum, worker) => sum + worker.running, 0),
+      blocked: claiming.filter(({ blocked }) => blocked !== undefined).length,
+      stalled: claiming.filter(({ stall }) => stall !== undefined).length,
+      loopLagMs: Math.max(0, ...claiming.map(({ loopLagMs = 0 }) => loopLagMs)),
+      lagMs,
+      ...beside,
+    };
+  },
+};
+
+function isSilent(worker: WorkerRecord, now: number): boolean {
+  return worker.state !== 'stopped' && worker.concurrency > 0 && !isAlive(worker, now);
+}
+
+/** What a record beside the live store tells, which may be away while tasks run. */
+async function recorded(
+  { store, clock }: Pick<OperationContext, 'store' | 'clock'>,
+  now: number,
+  minutes: number,
+): Promise<Pick<MetricsDocument, 'ended' | 'relay'>> {
+  const to = Math.floor(now / 60_000) * 60_000 + 60_000;
+  const asked = Promise.all([
+    store.history.minutes({ from: to - minutes * 60_000, to }),
+    store.relay?.status() ?? Promise.resolve(null),
+  ]);
+  try {
+    const [rows, relay] = await (store.recording === undefined ? asked : within(clock, limits.recordAskMs, asked));
+    return { ended: byQueue(rows), relay };
+  } catch (error) {
+    if (store.recording === undefined || !isWithoutRecord(error)) throw error;
+    return { ended: null, relay: null };
+  }
+}
+
+/** The rows of a minute are of a queue and a task name; a thousand names must not make an answer of a thousand lines. */
+function byQueue(rows: readonly Minute[]): readonly EndedFigures[] {
+  const sums = new Map<string, { -readonly [Field in keyof EndedFigures]: EndedFigures[Field] }>();
+  for (const { at, queue, succeeded, failed, cancelled, retried, waitMs, runMs } of rows) {
+    const key = `${at} ${queue}`;
+    const sum = sums.get(key);
+    if (sum === undefined) {
+      sums.set(key, { at: isoTime(at), queue, succeeded, failed, cancelled, retried, waitMs, runMs });
+      continue;
+    }
+    sum.succeeded += succeeded;
+    sum.failed += failed;
+    sum.cancelled += cancelled;
+    sum.retried += retried;
+    sum.waitMs += waitMs;
+    sum.runMs += runMs;
+  }
+  return [...sums.values()];
+}
