@@ -1,5 +1,7 @@
 /** The cluster setup: a live store that is no database, and beside it the record that a recorder keeps. */
 
+import { createAccess } from '../access/access.ts';
+import type { Chance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Clock } from '../core/time.ts';
 import type { History, Store } from '../history/history.ts';
@@ -15,13 +17,14 @@ export interface ClusterStoreOptions {
   readonly broker: Broker & { readonly outbox: Outbox };
   readonly database: RecordDatabase;
   readonly clock: Clock;
+  readonly chance: Chance;
 }
 
 /**
  * Opened by its broker, the record first; closing the store closes both. Without a record that is out of reach it is opened all the
  * same. Somebody has to run a recorder: every engine does.
  */
-export function createClusterStore({ broker, database, clock }: ClusterStoreOptions): Store {
+export function createClusterStore({ broker, database, clock, chance }: ClusterStoreOptions): Store {
   const { driver, join } = database;
   const recording = createSqlRecording(driver);
   const recorded = createSqlHistory(driver, clock);
@@ -51,6 +54,7 @@ export function createClusterStore({ broker, database, clock }: ClusterStoreOpti
     },
     history: createRecordedHistory({ history: recorded, recording, broker, outbox: broker.outbox, clock }),
     recording,
+    access: createAccess({ driver, clock, chance }),
     away: database.away,
     relay,
     isParallel: true,

@@ -1,6 +1,7 @@
 /** From a URL to a store: the one place that knows every adapter. */
 
 import { isAbsolute, resolve } from 'node:path';
+import { createAccess } from '../access/access.ts';
 import { systemChance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { systemClock } from '../core/time.ts';
@@ -58,12 +59,13 @@ export function createPostgresStore(options: PostgresOptions): Store {
     await history.close();
     await broker.close();
   };
-  const { address, namespace, now, clock } = options;
+  const { address, namespace, now, clock, chance = systemChance } = options;
+  const access = createAccess({ driver, clock: clock ?? systemClock, chance });
   const isShared = now === undefined && clock === undefined;
   // Another thread has the URL alone.
   const url = writePostgresUrl(address, namespace);
   const shared = isShared ? { address: { module: postgresThread, url } } : {};
-  return { broker, history, isParallel: true, close, ...shared };
+  return { broker, history, access, isParallel: true, close, ...shared };
 }
 
 /** The database behind a URL alone, not opened: nothing is migrated. Throws as {@link connect}. */
@@ -95,7 +97,7 @@ function openRedis(url: string, { folder = '.', store = null, namespace: given, 
   };
   if (store === null) return { ...createLiveStore(broker), ...shared };
   const database = createRecordDatabase(store, { folder, namespace, clock, chance });
-  return { ...createClusterStore({ broker, database, clock }), ...shared };
+  return { ...createClusterStore({ broker, database, clock, chance }), ...shared };
 }
 
 /** The configured namespace counts where the URL names none. */
@@ -115,11 +117,12 @@ export function createSqliteStore(options: SqliteOptions): Store {
     await history.close();
     await broker.close();
   };
-  const { file, now, clock } = options;
+  const { file, now, clock, chance = systemChance } = options;
   const isShared = file !== ':memory:' && now === undefined && clock === undefined;
   return {
     broker,
     history,
+    access: createAccess({ driver, clock: clock ?? systemClock, chance }),
     close,
     ...(isShared ? { address: { module: sqliteThread, url: `sqlite:${resolve(file)}` } } : {}),
   };

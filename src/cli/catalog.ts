@@ -111,6 +111,14 @@ export const nouns: readonly Noun[] = [
     load: () => import('./commands/relay.ts'),
   },
   {
+    name: 'token',
+    group: 'Other',
+    usage: 'create|list|revoke',
+    alone: false,
+    summary: 'Keys that let people and programs in',
+    load: () => import('./commands/token.ts'),
+  },
+  {
     name: 'config',
     group: 'Other',
     usage: 'list|get|validate',

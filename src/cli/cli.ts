@@ -31,6 +31,10 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
       stdout.write(overview(detectTerminal(stdout, env)));
       return 0;
     }
+    // Keys belong to the server: `server token create` is what some look for.
+    const at = argv.indexOf('server');
+    if (word === 'server' && /^tokens?$/.test(argv[at + 1] ?? ''))
+      return await runCli(argv.toSpliced(at, 1), surroundings);
     const noun = knownNoun(word);
     // Commander is loaded now and not above: the overview does without it.
     const [{ parseWords }, { commands }] = await Promise.all([import('./program.ts'), noun.load()]);

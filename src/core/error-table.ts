@@ -319,6 +319,14 @@ export const errorTable = {
     'kill -9 {pid}   (its running tasks are run again when their lease ends)',
   ),
   USAGE: kind(400, 2, '{problem}'),
+  TOO_MANY_KEYS: kind(
+    409,
+    7,
+    'There are {max} keys already.',
+    'taskflow token list   shows which are of no use any more',
+  ),
+  KEY_NOT_FOUND: kind(404, 4, 'There is no key {id}.', 'taskflow token list'),
+  SESSION_NOT_FOUND: kind(404, 4, 'There is no session {id}.', 'It may have ended.'),
   FORBIDDEN: kind(403, 5, '{operation} needs the role {needed}; {actor} is {role}.'),
   HOST_NOT_ALLOWED: kind(
     403,

@@ -1,6 +1,7 @@
 /** The record: what people search and read. Always SQL, always paged, never counted row by row. */
 
 import type { Broker } from '../broker/broker.ts';
+import type { Access } from '../core/access.ts';
 import type { TaskFlowError } from '../core/errors.ts';
 import type { Attempt, BatchEvent, TimelineEntry } from '../core/events.ts';
 import type { Filter } from '../core/filter.ts';
@@ -130,6 +131,8 @@ export interface Store {
   readonly recording?: Recording;
   /** Present with it: why it could not be reached when the store was opened, `null` when it could. Whoever asks for it tries again. */
   readonly away?: () => TaskFlowError | null;
+  /** Who may do what, and what was done. Absent without a SQL store: a worker's live store alone, and tests. */
+  readonly access?: Access;
   /** Present where two calls at once are done sooner than one after the other: each waits for a network and a disk. */
   readonly isParallel?: true;
   /** Absent where nobody else can open it: in memory, or on a clock of its own. */

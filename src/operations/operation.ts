@@ -3,19 +3,14 @@
 import type { ZodType } from 'zod';
 import type { EnqueueBatcher } from '../client/enqueue-batcher.ts';
 import type { Waiter } from '../client/waiter.ts';
+import { type Role, roles, type Scope, scopes } from '../core/access.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
 import type { Clock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import type { Definitions } from './definitions.ts';
 
-/** From least to most: who may look, who may act, who may change what cannot be undone. */
-export const roles = ['viewer', 'operator', 'admin'] as const;
-export type Role = (typeof roles)[number];
-
-/** What a key of a program may be for. Each operation needs one of them; `admin` is all of them together. */
-export const scopes = ['read', 'enqueue', 'operate', 'schedule', 'work', 'admin'] as const;
-export type Scope = (typeof scopes)[number];
+export { type Role, roles, type Scope, scopes };
 
 /** Who asks. The name is kept with what was done: who paused a queue, who cancelled a task. */
 export interface Actor {

@@ -18,9 +18,11 @@ import {
   scheduleResume,
   scheduleRun,
 } from './schedule.ts';
+import { sessionEnd, sessionList } from './session.ts';
 import { systemActivity, systemCounts, systemHealth } from './system.ts';
 import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
 import { taskResult } from './task-result.ts';
+import { tokenCreate, tokenList, tokenRevoke } from './token.ts';
 import { workerList } from './worker.ts';
 import { workerDrain, workerGet, workerRestart, workerResume, workerScale, workerStack } from './worker-control.ts';
 
@@ -68,6 +70,11 @@ export const operations = {
   'worker.scale': workerScale,
   'worker.stack': workerStack,
   'worker.restart': workerRestart,
+  'token.create': tokenCreate,
+  'token.list': tokenList,
+  'token.revoke': tokenRevoke,
+  'session.list': sessionList,
+  'session.end': sessionEnd,
   'system.health': systemHealth,
   'system.counts': systemCounts,
   'system.activity': systemActivity,

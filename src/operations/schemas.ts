@@ -1,6 +1,7 @@
 /** The schemas of the operations' inputs. Loaded lazily: nothing else in this folder may import zod's values. */
 
 import { z } from 'zod';
+import { keyKinds, roles, scopes } from '../core/access.ts';
 import { isId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 
@@ -134,6 +135,34 @@ export const namesInput = z.strictObject({
   from: key.optional().describe('The `next` of the page before'),
   limit: limitBelow,
 });
+const pattern = z
+  .string()
+  .min(1)
+  .max(limits.nameMax)
+  .describe('A name of a queue, in which * stands for any characters');
+export const newTokenInput = z
+  .strictObject({
+    label: text(limits.nameMax).describe('What it is for: it is shown wherever somebody acts with it'),
+    role: z.enum(roles).optional().describe('For people: what the role may; viewer when nothing is said'),
+    scopes: z.array(z.enum(scopes)).min(1).max(scopes.length).optional().describe('For programs, in place of a role'),
+    queues: z
+      .array(pattern)
+      .min(1)
+      .max(limits.queuePatternsMax)
+      .optional()
+      .describe('Queues it reaches, such as email.*; all when left out'),
+    expiresIn: duration.nullable().optional().describe('How long it is good; null is until it is revoked'),
+    kind: z.enum(keyKinds).optional().describe('The first letters of it; told by what it may when left out'),
+  })
+  .refine(({ role, scopes: given }) => role === undefined || given === undefined, {
+    error: 'name a role or scopes, not both',
+    path: ['scopes'],
+  });
+export const keyIdInput = z.strictObject({ id: z.string().min(1).max(60) });
+export const idPageInput = z.strictObject({
+  after: z.string().max(60).optional().describe('The `next` of the page before'),
+  limit: limitBelow,
+});
 export const nothing = z.strictObject({});
 export const activityInput = z.strictObject({ minutes: z.coerce.number().int().min(1).max(1_440).optional() });
 
@@ -159,5 +188,8 @@ export type KeyInput = z.output<typeof keyInput>;
 export type PauseKeyInput = z.output<typeof pauseKeyInput>;
 export type WeightInput = z.output<typeof weightInput>;
 export type NamesInput = z.output<typeof namesInput>;
+export type NewTokenInput = z.output<typeof newTokenInput>;
+export type KeyIdInput = z.output<typeof keyIdInput>;
+export type IdPageInput = z.output<typeof idPageInput>;
 export type Nothing = z.output<typeof nothing>;
 export type ActivityInput = z.output<typeof activityInput>;

@@ -133,7 +133,7 @@ await onOwnRedis(async (server) => {
       const outboxLimits = { outboxMax: limits.outboxMax, liveKeepMs: limits.liveKeepMs, ...given };
       const broker = createRedisBroker({ address: { path: server.path }, namespace: token(), outboxLimits });
       const database = createRecordDatabase(`sqlite:${file}`, { folder: '.', namespace: 'taskflow' });
-      const store = await opened(createClusterStore({ broker, database, clock: systemClock }));
+      const store = await opened(createClusterStore({ broker, database, clock: systemClock, chance: systemChance }));
       return { store, file, live: broker };
     };
 

@@ -1,5 +1,7 @@
 /** Inputs of every operation that its world can answer. A new operation brings its own: the type of the table asks for them. */
 
+import { accessOf } from '../../src/operations/access-of.ts';
+import type { OperationContext } from '../../src/operations/operation.ts';
 import type { InputOf, OperationName } from '../../src/operations/registry.ts';
 import { sampleId } from '../conformance/samples.ts';
 import type { OperationWorld } from './operation-world.ts';
@@ -70,9 +72,26 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'worker.scale': () => [{ id: 'ada', concurrency: 5 }],
   'worker.stack': () => [{ id: 'ada' }],
   'worker.restart': () => [{ id: 'ada' }],
+  'token.create': () => [
+    { label: 'ada', role: 'admin' },
+    { label: 'shop', scopes: ['enqueue', 'read'], queues: ['mail*'], expiresIn: '90d' },
+  ],
+  'token.list': () => [{}, { limit: 1 }],
+  'token.revoke': async ({ context }) => [{ id: await newKey(context) }],
+  'session.list': () => [{}],
+  'session.end': async ({ context }) => {
+    const session = { keyId: await newKey(context), address: '127.0.0.1', agent: null };
+    return [{ id: (await accessOf(context).sessions.begin(session)).session.id }];
+  },
   'system.health': () => [{}],
   'system.counts': () => [{}],
   'system.activity': () => [{}, { minutes: 3 }],
   'system.ready': () => [{}],
   'system.metrics': () => [{}, { minutes: 3 }],
 };
+
+async function newKey(context: OperationContext): Promise<string> {
+  const given = { kind: 'user', label: 'bob', role: 'viewer', scopes: null, queues: null } as const;
+  const { key } = await accessOf(context).keys.create({ ...given, createdBy: 'ada', expiresInMs: null });
+  return key.id;
+}

@@ -36,7 +36,7 @@ export const layers: readonly Layer[] = [
     of: ['connect', 'cluster-store', 'late-record', 'record-database', 'store-url'].map(
       (name) => `src/broker/${name}.ts`,
     ),
-    from: ['src/core/', 'src/broker/', 'src/history/', 'src/relay/', 'src/config/', 'src/telemetry/'],
+    from: ['src/core/', 'src/broker/', 'src/history/', 'src/relay/', 'src/access/', 'src/config/', 'src/telemetry/'],
   },
   // The record of a SQL store is its own tables: their rows and kept counts are read the same way by both.
   { of: ['src/history/'], from: ['src/core/', seam, sqlFolder] },

@@ -92,6 +92,19 @@ export const movedTables: readonly MovedTable[] = [
     key: ['at', 'queue'],
     columns: columns('queue', 'at waiting running slots workers'),
   },
+  {
+    name: 'access_keys',
+    key: ['id'],
+    columns: columns(
+      'id kind label hash role scopes queues created_by',
+      'created_at expires_at last_used_at revoked_at',
+    ),
+  },
+  {
+    name: 'audit',
+    key: ['id'],
+    columns: columns('id actor key_id address request_id operation line input before_state after_state outcome', 'at'),
+  },
 ];
 
 /** Why the others stay behind. */
@@ -102,6 +115,9 @@ export const leftTables: Readonly<Record<string, string>> = {
   recorder: 'a record is no live store, and is not moved',
   unrecorded: 'of a record',
   gaps: 'of a record',
+  access_sessions: 'people sign in anew',
+  access_links: 'good for minutes',
+  access_tries: 'good for minutes',
   workers: 'whoever works with the other store tells so there',
   meta: 'of the database itself',
   migrations: 'of the database itself',

@@ -1,11 +1,64 @@
 -- What all migrations together make. Regenerate: node scripts/schema.ts > src/broker/sql/schema.sql
 
+CREATE TABLE access_keys (
+  id text NOT NULL PRIMARY KEY,
+  kind text NOT NULL,
+  label text NOT NULL,
+  hash text NOT NULL,
+  role text NOT NULL,
+  scopes text,
+  queues text,
+  created_at bigint NOT NULL,
+  created_by text NOT NULL,
+  expires_at bigint,
+  last_used_at bigint,
+  revoked_at bigint
+);
+
+CREATE TABLE access_links (hash text NOT NULL PRIMARY KEY, key_id text NOT NULL, expires_at bigint NOT NULL);
+
+CREATE TABLE access_sessions (
+  id text NOT NULL PRIMARY KEY,
+  hash text NOT NULL,
+  key_id text NOT NULL,
+  address text,
+  agent text,
+  created_at bigint NOT NULL,
+  seen_at bigint NOT NULL,
+  expires_at bigint NOT NULL
+);
+
+CREATE UNIQUE INDEX access_sessions_hash ON access_sessions (hash);
+
+CREATE TABLE access_tries (name text NOT NULL PRIMARY KEY, failures bigint NOT NULL, at bigint NOT NULL, until_at bigint NOT NULL);
+
 CREATE TABLE attempts (
   seq INTEGER PRIMARY KEY, task_id text NOT NULL, epoch bigint NOT NULL, attempt bigint NOT NULL, worker_id text, claimed_at bigint NOT NULL,
   started_at bigint, ended_at bigint NOT NULL, state text NOT NULL, reason text, error text
 );
 
 CREATE INDEX attempts_task ON attempts (task_id, seq);
+
+CREATE TABLE audit (
+  id text NOT NULL PRIMARY KEY,
+  at bigint NOT NULL,
+  actor text NOT NULL,
+  key_id text,
+  address text,
+  request_id text,
+  operation text NOT NULL,
+  line text NOT NULL,
+  input text NOT NULL,
+  before_state text,
+  after_state text,
+  outcome text
+);
+
+CREATE INDEX audit_actor ON audit (actor, id);
+
+CREATE INDEX audit_at ON audit (at);
+
+CREATE INDEX audit_operation ON audit (operation, id);
 
 CREATE TABLE claims (
   token text NOT NULL PRIMARY KEY,

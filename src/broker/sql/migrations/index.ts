@@ -16,6 +16,7 @@ import * as awaitedParents from './0012_awaited_parents.ts';
 import * as plainLists from './0013_plain_lists.ts';
 import * as recordIndexes from './0014_record_indexes.ts';
 import * as standingClaims from './0015_standing_claims.ts';
+import * as access from './0016_access.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -40,4 +41,5 @@ export const migrations: readonly Migration[] = [
   plainLists,
   recordIndexes,
   standingClaims,
+  access,
 ];
