@@ -207,7 +207,8 @@ function render(
   return template.render(parsed);
 }
 
-function readTags(tags: unknown): readonly string[] {
+/** Each once, in their order. Throws INVALID_OPTION. */
+export function readTags(tags: unknown): readonly string[] {
   if (tags === undefined) return none;
   if (!Array.isArray(tags)) throw invalidOption('tags', 'a list of words is needed');
   const words = [...new Set(tags.map((tag: unknown) => checkName(tag, 'A tag')))];

@@ -120,6 +120,18 @@ export const errorTable = {
     'Schedule {name} cannot be fired here: {problem}.',
     'It holds up no other. A newer version or another machine may know it; else delete it, or store it again from its code.',
   ),
+  TASK_NOT_WAITING: kind(
+    409,
+    7,
+    'Task {id} does not wait ({state}).',
+    'Only what waits can be changed: cancel it, or wait for its next attempt.',
+  ),
+  TASK_CHANGED: kind(
+    409,
+    7,
+    'Task {id} was changed meanwhile: it has version {version} now.',
+    'Look at it again, and send the change with that version.',
+  ),
   TASK_NOT_FINISHED: kind(409, 7, 'Task {id} has not finished ({state}).'),
   DUPLICATE_TASK_NAME: kind(409, 2, 'Two tasks are named "{name}": {files}.', 'Rename one of them.'),
   DUPLICATE_SCHEDULE_NAME: kind(409, 2, 'Two schedules are named "{name}": of {tasks}.', 'Rename one of them.'),

@@ -3,7 +3,6 @@
 import type { EnqueueResult } from '../broker/broker.ts';
 import { conflictError, newTask, prepareInput } from '../client/enqueue.ts';
 import type { EnqueueOptions } from '../client/options.ts';
-import { parseCivil } from '../core/civil.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { parseDuration } from '../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
@@ -15,6 +14,7 @@ import { unknownDefinition } from './definitions.ts';
 import type { OperationContext } from './operation.ts';
 import type { EnqueueInput } from './schemas.ts';
 import { type ResultDocument, readWait, resultOf } from './task-result.ts';
+import { readAt } from './time-text.ts';
 
 /** What became of an enqueue. */
 export interface EnqueueDocument {
@@ -69,20 +69,10 @@ async function requestedTask(
   const task = newTask(definition, await prepareInput(definition, input), rest as EnqueueOptions, taskId);
   return {
     ...task,
-    at: at === undefined ? task.at : readTime(at),
+    at: at === undefined ? task.at : readAt(at),
     timeoutMs:
       timeout === undefined ? task.timeoutMs : timeout === null ? null : parseDuration(timeout, 'timeout', { min: 1 }),
   };
-}
-
-function readTime(text: string): number {
-  const time = parseCivil(text);
-  if (time !== null && time.ms >= 0) return time.ms;
-  throw taskFlowError(
-    'INVALID_OPTION',
-    { what: 'at', problem: `${JSON.stringify(text)} is not a time` },
-    { hint: 'Write it as 2026-11-23T09:30:00Z or 2026-11-23T09:30+01:00.' },
-  );
 }
 
 async function unknownNote(context: OperationContext, name: string): Promise<string> {

@@ -21,6 +21,8 @@ import {
 import { sessionEnd, sessionList } from './session.ts';
 import { systemActivity, systemCounts, systemHealth } from './system.ts';
 import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
+import { taskCancelMany, taskRemoveMany, taskRetryMany, taskUpdateMany } from './task-batch.ts';
+import { taskMove, taskRunNow, taskUpdate } from './task-change.ts';
 import { taskResult } from './task-result.ts';
 import { tokenCreate, tokenList, tokenRevoke } from './token.ts';
 import { workerList } from './worker.ts';
@@ -30,10 +32,18 @@ import { workerDrain, workerGet, workerRestart, workerResume, workerScale, worke
 export const operations = {
   'task.enqueue': taskEnqueue,
   'task.list': taskList,
+  // Before the addresses with an id, which would take the last word of these for one.
+  'task.cancel-many': taskCancelMany,
+  'task.retry-many': taskRetryMany,
+  'task.remove-many': taskRemoveMany,
+  'task.update-many': taskUpdateMany,
   'task.get': taskGet,
   'task.cancel': taskCancel,
   'task.retry': taskRetry,
   'task.remove': taskRemove,
+  'task.update': taskUpdate,
+  'task.move': taskMove,
+  'task.run-now': taskRunNow,
   'task.logs': taskLogs,
   'task.result': taskResult,
   'task.explain': taskExplain,

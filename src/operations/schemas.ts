@@ -5,11 +5,11 @@ import { keyKinds, roles, scopes } from '../core/access.ts';
 import { isId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 
-const text = (max: number) => z.string().min(1).max(max);
-const duration = z.union([z.string().max(40), z.number()], {
+export const text = (max: number) => z.string().min(1).max(max);
+export const duration = z.union([z.string().max(40), z.number()], {
   error: "must be a duration such as '30s' or milliseconds",
 });
-const taskId = z.string().max(100);
+export const taskId = z.string().max(100);
 
 const retry = z.union([
   z.int().min(1).max(limits.attemptsMax),
@@ -25,7 +25,11 @@ const retry = z.union([
 
 const most = z.int().min(1).max(limits.limitSlotsMax);
 const rate = z.strictObject({ limit: z.int().min(1).max(limits.rateCountMax), per: duration });
-const taskLimit = z.strictObject({ name: text(limits.keyMax), max: most.optional(), rate: rate.optional() });
+export const taskLimit = z.strictObject({ name: text(limits.keyMax), max: most.optional(), rate: rate.optional() });
+
+export const priority = z
+  .union([z.string().max(20), z.number()])
+  .describe('urgent, high, normal, low, or 0 (first) to 9 (last)');
 
 const wait = duration
   .optional()
@@ -36,10 +40,7 @@ export const enqueueInput = z.strictObject({
   input: z.unknown().optional().describe('Its input, any JSON; {} when left out'),
   id: taskId.optional().describe('Makes the call repeatable: the same id and body is one task'),
   queue: text(limits.nameMax).optional(),
-  priority: z
-    .union([z.string().max(20), z.number()])
-    .optional()
-    .describe('urgent, high, normal, low, or 0 (first) to 9 (last)'),
+  priority: priority.optional(),
   delay: duration.optional().describe('Wait this long before the first run'),
   at: z.string().max(40).optional().describe('Do not run before this time'),
   startWithin: duration.optional().describe('Cancel it as expired when it has not begun this long after it was due'),

@@ -124,8 +124,8 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
   },
 };
 
-/** One that was enqueued before any worker had told that its name is that of a flow does not say so itself; under way it is blocked. */
-async function standsForFlow(task: Task, definitions: Definitions): Promise<boolean> {
+/** Whether its end is that of a flow. One that was enqueued before any worker had told that its name is that of a flow does not say so itself; under way it is blocked. */
+export async function standsForFlow(task: Task, definitions: Definitions): Promise<boolean> {
   if (task.flowId === task.id || task.state === 'blocked') return true;
   return (await definitions.find(task.name))?.isFlow === true;
 }

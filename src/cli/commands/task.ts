@@ -1,9 +1,11 @@
-/** `taskflow task list|get|run|cancel|retry|logs` */
+/** `taskflow task list|get|run|cancel|retry|remove|update|move|run-now|logs` */
 
+import { taskFlowError } from '../../core/errors.ts';
 import { filterFields } from '../../core/filter.ts';
 import { isFinished } from '../../core/states.ts';
 import type { Operation } from '../../operations/operation.ts';
-import { taskCancel, taskExplain, taskGet, taskList, taskLogs, taskRetry } from '../../operations/task.ts';
+import { taskCancel, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from '../../operations/task.ts';
+import { taskRunNow, taskUpdate } from '../../operations/task-change.ts';
 import type { LogDocument, TaskRecordDocument } from '../../operations/task-document.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { askEach } from '../each.ts';
@@ -141,6 +143,84 @@ const retry: CommandSpec = {
     }),
 };
 
+const remove: CommandSpec = {
+  name: 'remove',
+  summary: 'Remove finished tasks with their logs and results',
+  arguments: idArguments,
+  example: 'taskflow task remove 01K8Q2M4ZJ7F0C7Y',
+  run: (call) =>
+    eachTask(call, taskRemove, {
+      view: outcomeView,
+      lines: (document) => [outcomeLine(call, 'cancelled', document.id, 'removed')],
+    }),
+};
+
+const update: CommandSpec = {
+  name: 'update',
+  summary: 'Change the queue, priority, time or tags of tasks that wait',
+  arguments: idArguments,
+  options: [
+    { flags: '--queue <queue>', description: 'Move them to this queue' },
+    { flags: '--priority <priority>', description: 'urgent, high, normal, low, or 0 (first) to 9 (last)' },
+    { flags: '--delay <duration>', description: 'Wait this long from now; 0 is now' },
+    { flags: '--at <time>', description: 'Do not run before this time' },
+    { flags: '--tag <tags>', description: 'Tags in place of those they have; none takes them away' },
+  ],
+  example: 'taskflow task update 01K8Q2M4ZJ7F0C7Y --priority high --delay 10m',
+  run: (call) => changeEach(call, changeOf(call)),
+};
+
+const move: CommandSpec = {
+  name: 'move',
+  summary: 'Move tasks that wait to another queue',
+  arguments: idArguments,
+  options: [{ flags: '--to <queue>', description: 'The queue they move to' }],
+  example: 'taskflow task list --queue email --state queued -o id | taskflow task move - --to email-slow',
+  run(call) {
+    const queue = call.text('to');
+    if (queue === undefined) throw taskFlowError('USAGE', { problem: 'Where to? Say it with --to <queue>.' });
+    return changeEach(call, { queue });
+  },
+};
+
+const runNow: CommandSpec = {
+  name: 'run-now',
+  summary: 'Let tasks that wait for their time, or for their next attempt, run now',
+  arguments: idArguments,
+  example: 'taskflow task run-now 01K8Q2M4ZJ7F0C7Y',
+  run: (call) =>
+    eachTask(call, taskRunNow, {
+      view: outcomeView,
+      lines: (document) => [outcomeLine(call, 'queued', document.id, `is ${document.state}`)],
+    }),
+};
+
+/** What the options say is to change; throws USAGE where they say nothing. */
+function changeOf(call: Call): object {
+  const given = ['queue', 'priority', 'delay', 'at'].flatMap((option) => {
+    const text = call.text(option);
+    const isNumber = (option === 'priority' || option === 'delay') && text !== undefined && /^\d+$/.test(text);
+    return text === undefined ? [] : [[option, isNumber ? Number(text) : text] as const];
+  });
+  const tags = call.list('tag');
+  const change = { ...Object.fromEntries(given), ...(tags.length > 0 && { tags: tags[0] === 'none' ? [] : tags }) };
+  if (Object.keys(change).length === 0)
+    throw taskFlowError(
+      'USAGE',
+      { problem: 'What is to change?' },
+      { hint: 'Say it with --queue, --priority, --delay, --at or --tag.' },
+    );
+  return change;
+}
+
+function changeEach(call: Call, input: object): Promise<number> {
+  return eachTask(call, taskUpdate, {
+    input,
+    view: outcomeView,
+    lines: (document) => [outcomeLine(call, 'queued', document.id, `changed (${document.state})`)],
+  });
+}
+
 const logs: CommandSpec = {
   name: 'logs',
   summary: 'Show what a task logged',
@@ -163,7 +243,7 @@ const logs: CommandSpec = {
     }),
 };
 
-export const commands = [list, get, taskRun, cancel, retry, logs];
+export const commands = [list, get, taskRun, cancel, retry, remove, update, move, runNow, logs];
 
 const levelStyles: Readonly<Record<LogDocument['level'], Style>> = {
   debug: 'muted',

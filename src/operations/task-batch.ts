@@ -1,0 +1,120 @@
+/** Operations on several tasks that a person has chosen: one call, and for each task what came of it. */
+
+import { cancelFlow } from '../client/cancel-flow.ts';
+import { parseId } from '../core/ids.ts';
+import type { TaskState } from '../core/states.ts';
+import type { CancelManyInput, IdsInput, UpdateManyInput } from './change-schemas.ts';
+import type { ManyDocument, ManyOutcome } from './many-document.ts';
+import type { Operation, OperationContext } from './operation.ts';
+import { standsForFlow } from './task.ts';
+import { readChange } from './task-change.ts';
+
+/** Of a task that stands for a flow the others of it are ended, or asked, too. */
+export const taskCancelMany: Operation<CancelManyInput, ManyDocument> = {
+  name: 'task.cancel-many',
+  summary: 'Cancel several tasks, and say of each what came of it',
+  role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/tasks/cancel' },
+  audit: 'cancelled {ids}',
+  schema: async () => (await import('./change-schemas.ts')).cancelManyInput,
+  output: async () => (await import('./change-output.ts')).manyOutput,
+  async run(context, { ids, reason }) {
+    const words = reason === undefined ? `by ${context.actor.name}` : `by ${context.actor.name}: ${reason}`;
+    const taskIds = readIds(ids);
+    return manyDocument(taskIds, await cancelEach(context, taskIds, words), ['cancelled', 'requested']);
+  },
+};
+
+export const taskRetryMany: Operation<IdsInput, ManyDocument> = {
+  name: 'task.retry-many',
+  summary: 'Run several finished tasks again, and say of each what came of it',
+  role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/tasks/retry' },
+  audit: 'retried {ids}',
+  schema: async () => (await import('./change-schemas.ts')).idsInput,
+  output: async () => (await import('./change-output.ts')).manyOutput,
+  async run({ store }, { ids }) {
+    const taskIds = readIds(ids);
+    return manyDocument(taskIds, await store.broker.retry(taskIds), ['queued', 'blocked']);
+  },
+};
+
+export const taskRemoveMany: Operation<IdsInput, ManyDocument> = {
+  name: 'task.remove-many',
+  summary: 'Remove several finished tasks, and say of each what came of it',
+  role: 'admin',
+  scope: 'admin',
+  rest: { method: 'POST', path: '/tasks/remove' },
+  audit: 'removed {ids}',
+  schema: async () => (await import('./change-schemas.ts')).idsInput,
+  output: async () => (await import('./change-output.ts')).manyOutput,
+  async run({ store }, { ids }) {
+    const taskIds = readIds(ids);
+    return manyDocument(taskIds, await store.broker.remove(taskIds), ['removed']);
+  },
+};
+
+export const taskUpdateMany: Operation<UpdateManyInput, ManyDocument> = {
+  name: 'task.update-many',
+  summary: 'Change several tasks that wait in the same way, and say of each what came of it',
+  role: 'operator',
+  scope: 'operate',
+  rest: { method: 'POST', path: '/tasks/update' },
+  audit: 'changed {ids}',
+  schema: async () => (await import('./change-schemas.ts')).updateManyInput,
+  output: async () => (await import('./change-output.ts')).manyOutput,
+  async run(context, { ids, ...change }) {
+    const taskIds = readIds(ids);
+    const patch = await readChange(context, change);
+    const changes = taskIds.map((taskId) => ({ taskId, version: null, patch }));
+    return manyDocument(taskIds, await context.store.broker.update(changes), ['updated']);
+  },
+};
+
+/** Looked at together: each may have a payload of a megabyte. */
+const lookMax = 50;
+
+/** In the order of the ids. Flows one by one, all others in one step. */
+export async function cancelEach(
+  { store, definitions }: Pick<OperationContext, 'store' | 'definitions'>,
+  taskIds: readonly string[],
+  words: string,
+): Promise<readonly AnyResult[]> {
+  const flows = new Set<string>();
+  for (let from = 0; from < taskIds.length; from += lookMax) {
+    const tasks = await store.broker.getTasks(taskIds.slice(from, from + lookMax));
+    for (const task of tasks) if (task !== null && (await standsForFlow(task, definitions))) flows.add(task.id);
+  }
+  const plain = taskIds.filter((taskId) => !flows.has(taskId));
+  const results = plain.length === 0 ? [] : await store.broker.cancel({ taskIds: plain, reason: words });
+  const known = new Map<string, AnyResult>(plain.map((taskId, index) => [taskId, results[index] ?? gone]));
+  for (const flowId of flows) known.set(flowId, (await cancelFlow(store.broker, flowId, words)) ?? gone);
+  return taskIds.map((taskId) => known.get(taskId) ?? gone);
+}
+
+/** What any of the calls of the store says of one task. */
+export interface AnyResult {
+  readonly outcome: string;
+  readonly state?: TaskState;
+}
+
+const gone: AnyResult = { outcome: 'unknown' };
+
+/** Throws INVALID_ID for the first that is none: then nothing is done. */
+function readIds(ids: readonly string[]): readonly string[] {
+  return [...new Set(ids.map(parseId))];
+}
+
+function manyDocument(
+  taskIds: readonly string[],
+  results: readonly AnyResult[],
+  done: readonly ManyOutcome['outcome'][],
+): ManyDocument {
+  const tasks = taskIds.map((id, index) => {
+    const { outcome, state = null } = results[index] ?? gone;
+    return { id, outcome: outcome as ManyOutcome['outcome'], state };
+  });
+  return { tasks, done: tasks.filter(({ outcome }) => done.includes(outcome)).length };
+}
