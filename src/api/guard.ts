@@ -49,10 +49,10 @@ function ownHost(request: Request): string {
   return request.headers.get('host') ?? new URL(request.url).host;
 }
 
-/** On every answer. The pages need nothing but their own style sheet, so everything else is off. */
+/** On every answer. The pages need nothing but their own scripts and style sheets, so everything else is off: nothing inline, nothing from elsewhere. */
 export const securityHeaders: Readonly<Record<string, string>> = {
   'content-security-policy':
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'cross-origin-opener-policy': 'same-origin',

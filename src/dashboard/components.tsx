@@ -3,13 +3,36 @@
 import type { TaskView } from '../core/states.ts';
 import type { MinuteDocument } from '../operations/system.ts';
 import { lookOf, type ShownView, shownViews } from './glyphs.tsx';
-import { ago, count, exactTime } from './words.ts';
+import { ago, count, exactTime, type TimedTask, tookOrWaits } from './words.ts';
+
+/** How a time goes on while the page is open: since it, as a stopwatch, or until it. */
+export type Tick = 'ago' | 'stopwatch' | 'for' | 'waits' | 'in';
 
 /** A time as people say it, with the exact one as its title. */
 export function When({ at, now }: { readonly at: string; readonly now: number }) {
   return (
-    <time datetime={at} title={exactTime(at)}>
+    <time datetime={at} title={exactTime(at)} data-tick="ago">
       {ago(at, now)}
+    </time>
+  );
+}
+
+/** How long a task took, or how it stands with the time: what runs and waits goes on ticking. */
+export function Took({ task, now }: { readonly task: TimedTask; readonly now: number }) {
+  const { view, dueAt } = task;
+  const text = tookOrWaits(task, now);
+  if (view === 'running')
+    return (
+      <time datetime={task.startedAt ?? task.claimedAt ?? dueAt} data-tick="for">
+        {text}
+      </time>
+    );
+  const tick: Tick | null =
+    view === 'queued' || view === 'blocked' ? 'waits' : view === 'scheduled' || view === 'retrying' ? 'in' : null;
+  if (tick === null) return <>{text}</>;
+  return (
+    <time datetime={dueAt} title={exactTime(dueAt)} data-tick={tick}>
+      {text}
     </time>
   );
 }
@@ -57,6 +80,20 @@ export function ProportionBar({ counts }: { readonly counts: Readonly<Partial<Re
   );
 }
 
+/** The last hour of a queue in a few strokes. */
+export function Sparkline({ values, label }: { readonly values: readonly number[]; readonly label: string }) {
+  const top = Math.max(1, ...values);
+  const points = values.map((value, index) => {
+    const x = (index / Math.max(1, values.length - 1)) * 96;
+    return `${x.toFixed(1)},${(18 - (value / top) * 16).toFixed(1)}`;
+  });
+  return (
+    <svg class="spark" width="96" height="20" viewBox="0 0 96 20" role="img" aria-label={label}>
+      <polyline points={points.join(' ')} />
+    </svg>
+  );
+}
+
 /** How far a task is; a dash when it has not said. */
 export function ProgressBar({ done, total }: { readonly done: number; readonly total: number | null }) {
   if (total === null || total <= 0) return <span class="muted">{count(done)}</span>;
@@ -74,44 +111,10 @@ export function ProgressBar({ done, total }: { readonly done: number; readonly t
   );
 }
 
-/** Succeeded as an area, failed stacked in front of it, one step a minute. */
-export function ActivityChart({ minutes }: { readonly minutes: readonly MinuteDocument[] }) {
-  const width = 900;
-  const height = 150;
-  const top = Math.max(4, ...minutes.map((minute) => Math.max(minute.succeeded, minute.failed))) * 1.1;
-  const x = (index: number) => ((index / Math.max(1, minutes.length - 1)) * width).toFixed(1);
-  const y = (value: number) => (height - (value / top) * height).toFixed(1);
-  const points = (read: (minute: MinuteDocument) => number) =>
-    minutes.map((minute, index) => `${x(index)},${y(read(minute))}`).join(' ');
-  const succeeded = points((minute) => minute.succeeded);
-  const failed = points((minute) => minute.failed);
-  return (
-    <svg
-      class="chart"
-      viewBox={`0 -4 ${width} ${height + 6}`}
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={activityWords(minutes)}
-    >
-      {[0.25, 0.5, 0.75].map((part) => (
-        <line class="line" x1="0" x2={width} y1={part * height} y2={part * height} />
-      ))}
-      <polygon class="area fill-succeeded" points={`${succeeded} ${width},${height} 0,${height}`} />
-      <polyline class="edge" points={succeeded} />
-      <polygon class="stack fill-failed" points={`${failed} ${width},${height} 0,${height}`} />
-      <line class="line" x1="0" x2={width} y1={height} y2={height} />
-    </svg>
-  );
-}
-
 /** Sums over the minutes of a chart. */
 export function sumOf(
   minutes: readonly MinuteDocument[],
   field: 'succeeded' | 'failed' | 'cancelled' | 'retried',
 ): number {
   return minutes.reduce((sum, minute) => sum + minute[field], 0);
-}
-
-function activityWords(minutes: readonly MinuteDocument[]): string {
-  return `Finished per minute, last ${minutes.length} minutes: ${count(sumOf(minutes, 'succeeded'))} succeeded and ${count(sumOf(minutes, 'failed'))} failed in all`;
 }

@@ -1,7 +1,7 @@
 /** The frame of every page. */
 
 import type { Child } from 'hono/jsx';
-import { icon, styleSheet } from './assets.ts';
+import { chartLibrary, chartScript, chartStyle, icon, mainScript, styleSheet, themeScript } from './assets.ts';
 import { Mark, Sprite } from './glyphs.tsx';
 
 /** What a page knows of where it is shown. */
@@ -14,10 +14,14 @@ export interface PageFrame {
   readonly version: string;
   /** The store's clock when the page was made, milliseconds. */
   readonly now: number;
-  /** Seconds until the page loads itself again; `null` leaves it alone. */
+  /** Seconds until the page loads itself again without a script; `null` leaves it alone. */
   readonly refresh: number | null;
-  /** The address of this page with live updates the other way round; `null` for pages that do not change. */
+  /** The address of this page with that the other way round; `null` for pages that do not change. */
   readonly liveHref: string | null;
+  /** What the page hears of while it is open. */
+  readonly topics: readonly string[];
+  /** What was just done, as the address tells it: `retry.3`. */
+  readonly done: string | null;
 }
 
 interface LayoutProps {
@@ -26,21 +30,16 @@ interface LayoutProps {
   readonly frame: PageFrame;
   /** What the store is, for the footer. */
   readonly store?: string;
+  /** Whether the page has a chart: only then is what draws it loaded. */
+  readonly hasChart?: boolean;
   readonly children?: Child;
 }
 
-export function Layout({ title, current, frame, store, children }: LayoutProps) {
-  const { root, environment, version, refresh } = frame;
+export function Layout({ title, current, frame, store, hasChart = false, children }: LayoutProps) {
+  const { root, environment, version, now } = frame;
   return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width,initial-scale=1" />
-        {refresh === null ? null : <meta http-equiv="refresh" content={String(refresh)} />}
-        <title>{`${title} · TaskFlow`}</title>
-        <link rel="stylesheet" href={`${root}${styleSheet.path}`} />
-        <link rel="icon" href={`${root}${icon.path}`} type="image/svg+xml" />
-      </head>
+    <html lang="en" data-now={String(now)}>
+      <Head title={title} frame={frame} hasChart={hasChart} />
       <body>
         <a class="skip" href="#main">
           Skip to the content
@@ -52,20 +51,26 @@ export function Layout({ title, current, frame, store, children }: LayoutProps) 
             <span class="hide">TaskFlow</span>
           </a>
           <nav aria-label="Main">
-            <a href={root} aria-current={current === 'overview' ? 'page' : undefined}>
-              Overview
-            </a>
-            <a href={`${root}tasks`} aria-current={current === 'tasks' ? 'page' : undefined}>
-              Tasks
-            </a>
-            <a href={`${root}schedules`} aria-current={current === 'schedules' ? 'page' : undefined}>
-              Schedules
-            </a>
+            {(
+              [
+                ['overview', '', 'Overview'],
+                ['tasks', 'tasks', 'Tasks'],
+                ['schedules', 'schedules', 'Schedules'],
+              ] as const
+            ).map(([page, path, word]) => (
+              <a href={root + path} data-go={page} aria-current={current === page ? 'page' : undefined}>
+                {word}
+              </a>
+            ))}
           </nav>
           {environment === null ? null : (
             <span class={environment === 'production' ? 'environment production' : 'environment'}>{environment}</span>
           )}
           <Live frame={frame} />
+          <button class="theme needs-script" type="button" data-theme-switch aria-label="Theme" />
+          <button class="needs-script hide" type="button" data-help aria-label="Keys">
+            <kbd>?</kbd>
+          </button>
         </header>
         <main id="main">{children}</main>
         <footer class="foot">
@@ -77,18 +82,48 @@ export function Layout({ title, current, frame, store, children }: LayoutProps) 
   );
 }
 
+function Head({
+  title,
+  frame: { root, refresh },
+  hasChart,
+}: {
+  readonly title: string;
+  readonly frame: PageFrame;
+  readonly hasChart: boolean;
+}) {
+  return (
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width,initial-scale=1" />
+      {refresh === null ? null : <meta http-equiv="refresh" content={String(refresh)} />}
+      <title>{`${title} · TaskFlow`}</title>
+      <link rel="stylesheet" href={root + styleSheet.path} />
+      {hasChart ? <link rel="stylesheet" href={root + chartStyle.path} /> : null}
+      <link rel="icon" href={root + icon.path} type="image/svg+xml" />
+      <script src={root + themeScript.path} />
+      {hasChart ? <link rel="modulepreload" href={root + chartLibrary.path} /> : null}
+      <script type="module" src={root + mainScript.path} />
+      {hasChart ? <script type="module" src={root + chartScript.path} /> : null}
+    </head>
+  );
+}
+
 /** Live without a script: the page asks the browser to load it again. */
-function Live({ frame: { refresh, liveHref } }: { readonly frame: PageFrame }) {
+function Live({ frame: { refresh, liveHref, topics } }: { readonly frame: PageFrame }) {
   if (liveHref === null) return null;
-  return refresh === null ? (
-    <a class="live" href={liveHref} title="Load this page again every few seconds">
-      <i />
-      Live
-    </a>
-  ) : (
-    <a class="live on" href={liveHref} title="Stop loading this page again">
-      <i />
-      Live
-    </a>
+  return (
+    <tf-live topics={topics.join(' ')}>
+      {refresh === null ? (
+        <a class="live" href={liveHref} title="Load this page again every few seconds">
+          <i />
+          Live
+        </a>
+      ) : (
+        <a class="live on" href={liveHref} title="Stop loading this page again">
+          <i />
+          Live
+        </a>
+      )}
+    </tf-live>
   );
 }

@@ -1,19 +1,19 @@
 /** One task: why it waits, what happened to it, what went in and what came out. */
 
-import { formatDuration } from '../core/duration.ts';
-import { limits } from '../core/limits.ts';
-import { priorities } from '../core/priority.ts';
 import { isFinished } from '../core/states.ts';
 import type { ExplanationDocument } from '../operations/task.ts';
-import type { LogDocument, RunDocument, TaskRecordDocument, TimelineDocument } from '../operations/task-document.ts';
+import type { LogDocument, TaskRecordDocument, TimelineDocument } from '../operations/task-document.ts';
 import type { WorkerDocument } from '../operations/worker.ts';
-import { ProgressBar, When } from './components.tsx';
+import { FactsCard } from './facts-card.tsx';
 import { Glyph, lookOf, StateWord } from './glyphs.tsx';
 import { JsonCard } from './json-card.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
+import { LifeCard } from './life-card.tsx';
+import { LogCard } from './log-card.tsx';
 import { RelativesCards } from './relatives-card.tsx';
+import { RunsCard } from './runs-card.tsx';
 import { StepsCard } from './steps-card.tsx';
-import { clockTime, count, exactTime, tookOrWaits } from './words.ts';
+import { clockTime, exactTime } from './words.ts';
 
 export interface TaskPageProps {
   readonly frame: PageFrame;
@@ -22,54 +22,87 @@ export interface TaskPageProps {
   /** For their names: a task knows only ids. */
   readonly workers: readonly WorkerDocument[];
   readonly logs: readonly LogDocument[];
+  /** The least level of the lines that are shown. */
+  readonly level: string;
+  /** Whether who asks may change it, and remove it. */
+  readonly may: { readonly operate: boolean; readonly remove: boolean };
 }
 
-export function TaskPage({ frame, task, why, workers, logs }: TaskPageProps) {
+export function TaskPage({ frame, task, why, workers, logs, level, may }: TaskPageProps) {
+  const { root, now } = frame;
   const nameOf = (workerId: string) => workers.find((worker) => worker.id === workerId)?.name ?? workerId.slice(0, 8);
+  const href = `${root}api/v1/tasks/${task.id}`;
   return (
     <Layout title={`${task.name} ${task.id.slice(0, 16)}`} current="tasks" frame={frame}>
-      <Title task={task} root={frame.root} />
+      <Title task={task} root={root} may={may} />
       <Why why={why} />
-      <section class="card" aria-label="Facts">
-        <Life task={task} now={frame.now} />
-        <Facts task={task} worker={task.worker === null ? '–' : nameOf(task.worker)} now={frame.now} />
-      </section>
-      {task.error === null ? null : <ErrorCard error={task.error} />}
-      {task.runs.length === 0 ? null : <Runs runs={task.runs} attempts={task.attempts} nameOf={nameOf} />}
-      <RelativesCards task={task} root={frame.root} />
+      <LifeCard task={task} now={now} />
+      <FactsCard task={task} worker={task.worker === null ? '–' : nameOf(task.worker)} root={root} now={now} />
+      <RunsCard task={task} nameOf={nameOf} />
+      <RelativesCards task={task} root={root} />
       <StepsCard steps={task.steps} />
-      <JsonCard title="Input" value={task.input} href={`${frame.root}api/v1/tasks/${task.id}`} />
-      {task.state === 'succeeded' ? (
-        <JsonCard title="Result" value={task.result} href={`${frame.root}api/v1/tasks/${task.id}`} />
-      ) : null}
-      <Logs logs={logs} />
+      <div class="columns even">
+        <JsonCard title="Input" value={task.input} href={href} />
+        {task.state === 'succeeded' ? <JsonCard title="Output" value={task.result} href={href} /> : null}
+      </div>
+      <LogCard logs={logs} level={level} />
       <Timeline entries={task.timeline} />
+      {may.operate ? <Again task={task} root={root} /> : null}
+      <Raw task={task} href={href} />
     </Layout>
   );
 }
 
-function Title({ task, root }: { readonly task: TaskRecordDocument; readonly root: string }) {
-  const action = (verb: string) => `${root}tasks/${task.id}/${verb}`;
+function Title({ task, root, may }: Pick<TaskPageProps, 'task' | 'may'> & { readonly root: string }) {
   return (
-    <div class="title">
+    <div class="title" data-id={task.id}>
       <StateWord view={task.view} />
       <h1>{task.name}</h1>
       <code class="muted mono">{task.id}</code>
+      <button class="button small needs-script" type="button" data-copy={task.id} title="Copy the id">
+        Copy
+      </button>
       <span class="grow" />
-      {isFinished(task.state) ? (
-        <form method="post" action={action('retry')}>
-          <button class="button first" type="submit">
-            {task.state === 'succeeded' ? 'Run again' : 'Retry'}
-          </button>
-        </form>
-      ) : (
-        <form method="post" action={action('cancel')}>
-          <button class="button danger" type="submit" disabled={task.cancelRequestedAt !== null}>
-            {task.cancelRequestedAt === null ? 'Cancel' : 'Cancel requested'}
-          </button>
-        </form>
-      )}
+      {may.operate ? <Actions task={task} root={root} mayRemove={may.remove} /> : null}
     </div>
+  );
+}
+
+interface ActionsProps {
+  readonly task: TaskRecordDocument;
+  readonly root: string;
+  readonly mayRemove: boolean;
+}
+
+function Actions({ task, root, mayRemove }: ActionsProps) {
+  const action = (verb: string) => `${root}tasks/${task.id}/${verb}`;
+  if (!isFinished(task.state))
+    return (
+      <form method="post" action={action('cancel')}>
+        <button class="button danger" type="submit" disabled={task.cancelRequestedAt !== null} data-key="C">
+          {task.cancelRequestedAt === null ? 'Cancel' : 'Cancel requested'}
+        </button>
+      </form>
+    );
+  return (
+    <>
+      <form method="post" action={action('retry')}>
+        <button class="button first" type="submit" data-key="r">
+          {task.state === 'succeeded' ? 'Run again' : 'Retry'}
+        </button>
+      </form>
+      {mayRemove ? (
+        <form method="post" action={action('remove')}>
+          <button
+            class="button danger"
+            type="submit"
+            data-confirm="Remove this task with its logs and result? That cannot be undone."
+          >
+            Remove
+          </button>
+        </form>
+      ) : null}
+    </>
   );
 }
 
@@ -90,192 +123,10 @@ function Why({ why }: { readonly why: ExplanationDocument }) {
   );
 }
 
-/** The steps the task took, with the time between them. */
-function Life({ task, now }: { readonly task: TaskRecordDocument; readonly now: number }) {
-  const waitedMs = task.claimedAt === null ? null : Math.max(0, Date.parse(task.claimedAt) - Date.parse(task.dueAt));
-  return (
-    <ol class="life">
-      <li>
-        <div>
-          Created
-          <span class="under">
-            <When at={task.createdAt} now={now} />
-          </span>
-        </div>
-      </li>
-      {task.claimedAt === null ? null : (
-        <li>
-          <div>
-            Claimed
-            <span class="under">{waitedMs === null ? '' : `waited ${formatDuration(waitedMs)}`}</span>
-          </div>
-        </li>
-      )}
-      <li>
-        <div>
-          <StateWord view={task.view} />
-          <span class="under">{lifeEnd(task, now)}</span>
-        </div>
-      </li>
-    </ol>
-  );
-}
-
-function lifeEnd(task: TaskRecordDocument, now: number): string {
-  if (task.tookMs !== null) return `ran ${formatDuration(task.tookMs)}`;
-  const words = tookOrWaits(task, now);
-  return task.view === 'running' ? `for ${words}` : words === '–' ? 'never ran' : words;
-}
-
-interface FactsProps {
-  readonly task: TaskRecordDocument;
-  readonly worker: string;
-  readonly now: number;
-}
-
-function Facts({ task, worker, now }: FactsProps) {
-  const { progress, tags } = task;
-  const facts: readonly (readonly [string, unknown])[] = [
-    ['Queue', task.queue],
-    ['Priority', priorityWords(task.priority)],
-    ['Attempt', `${task.attempt} of ${task.attempts}`],
-    ...(task.crashes === 0 ? [] : [['Crashes', `${task.crashes} of ${limits.crashesMax}`] as const]),
-    ['Worker', <span title={task.worker ?? undefined}>{worker}</span>],
-    ['Timeout', task.timeoutMs === null ? 'none' : formatDuration(task.timeoutMs)],
-    ['Due', <When at={task.dueAt} now={now} />],
-    ...(task.finishedAt === null ? [] : [['Finished', <When at={task.finishedAt} now={now} />] as const]),
-    ...(task.reason === null ? [] : [['Reason', task.reason.replaceAll('_', ' ')] as const]),
-    ...(task.cancelReason === null ? [] : [['Cancelled', task.cancelReason] as const]),
-    ...(task.group === null ? [] : [['Group', <code>{task.group}</code>] as const]),
-    ...(task.key === null ? [] : [['Key', <code>{task.key}</code>] as const]),
-    ...(task.generation === 1 ? [] : [['Retried by hand', count(task.generation - 1)] as const]),
-    ...(task.startBy === null ? [] : [['Start by', <When at={task.startBy} now={now} />] as const]),
-    ...(task.expiresAt === null ? [] : [['Expires', <When at={task.expiresAt} now={now} />] as const]),
-    ...(task.pruneAt === null ? [] : [['Removed', <When at={task.pruneAt} now={now} />] as const]),
-    ...(tags.length === 0 ? [] : [['Tags', tags.map((tag) => <span class="tag">{tag}</span>)] as const]),
-    ...(progress === null ? [] : [['Progress', <Progress progress={progress} />] as const]),
-  ];
-  return (
-    <dl class="facts">
-      {facts.map(([name, value]) => (
-        <div>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
-
-/** "2, high". */
-function priorityWords(priority: number): string {
-  const name = Object.entries(priorities).find(([, number]) => number === priority)?.[0];
-  return name === undefined ? String(priority) : `${priority}, ${name}`;
-}
-
-function Progress({ progress }: { readonly progress: NonNullable<TaskRecordDocument['progress']> }) {
-  const { done, total, note } = progress;
-  return (
-    <>
-      <ProgressBar done={done} total={total} />
-      <span class="under">{`${total === null ? count(done) : `${count(done)} of ${count(total)}`}${note === null ? '' : ` · ${note}`}`}</span>
-    </>
-  );
-}
-
-function ErrorCard({ error }: { readonly error: NonNullable<TaskRecordDocument['error']> }) {
-  return (
-    <section class="card">
-      <header>
-        <h2 class="tint-failed">{`${error.name}: ${error.message}`}</h2>
-        <span class="grow" />
-        <span class="mono muted" title="Equal failures share this fingerprint">
-          {error.fingerprint}
-        </span>
-      </header>
-      {error.stack === null ? null : (
-        <div class="body">
-          <pre>{error.stack}</pre>
-        </div>
-      )}
-    </section>
-  );
-}
-
-interface RunsProps {
-  readonly runs: readonly RunDocument[];
-  readonly attempts: number;
-  nameOf(workerId: string): string;
-}
-
-function Runs({ runs, attempts, nameOf }: RunsProps) {
-  return (
-    <section class="card runs">
-      <header>
-        <h2>Ended runs</h2>
-        <span class="muted">{count(runs.length)}</span>
-      </header>
-      {runs.map((run) => (
-        <details>
-          <summary>
-            {`Attempt ${run.attempt} of ${attempts} · ${clockTime(run.endedAt)} · ${runLength(run)} · ${runEnd(run)}`}
-            {run.error === null ? null : <span class="tint-failed">{` · ${run.error.message}`}</span>}
-          </summary>
-          <pre>{`${run.worker === null ? '' : `Worker ${nameOf(run.worker)}\n`}${run.error?.stack ?? run.error?.message ?? 'It ended without an error.'}`}</pre>
-        </details>
-      ))}
-    </section>
-  );
-}
-
-/** Where the task went: `scheduled` after an error is a retry to a person. */
-function runEnd({ to, reason }: RunDocument): string {
-  if (to === 'scheduled' && (reason === null || reason === 'error')) return 'tried again';
-  return reason === null ? to : `${to}, ${reason.replaceAll('_', ' ')}`;
-}
-
-function runLength(run: RunDocument): string {
-  return run.startedAt === null
-    ? 'never began'
-    : `ran ${formatDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt))}`;
-}
-
-/** Lines shown at most; the API has all of them. */
-const linesMax = 500;
-
-function Logs({ logs }: { readonly logs: readonly LogDocument[] }) {
-  if (logs.length === 0) return null;
-  const shown = logs.slice(-linesMax);
-  return (
-    <section class="card">
-      <header>
-        <h2>Logs</h2>
-        <span class="muted">
-          {shown.length < logs.length ? `the last ${count(shown.length)} of ${count(logs.length)}` : count(logs.length)}
-        </span>
-      </header>
-      <div class="log">
-        {shown.map((line) => (
-          <>
-            <time class="muted" datetime={line.at} title={exactTime(line.at)}>
-              {line.at.slice(11, 23)}
-            </time>
-            <span class={`level-${line.level}`}>{line.level}</span>
-            <span>
-              {line.message}
-              {line.fields === null ? null : <span class="muted">{` ${JSON.stringify(line.fields)}`}</span>}
-            </span>
-          </>
-        ))}
-      </div>
-    </section>
-  );
-}
-
 function Timeline({ entries }: { readonly entries: readonly TimelineDocument[] }) {
   if (entries.length === 0) return null;
   return (
-    <section class="card">
+    <section class="card" id="timeline" aria-label="Timeline">
       <header>
         <h2>Timeline</h2>
       </header>
@@ -291,6 +142,55 @@ function Timeline({ entries }: { readonly entries: readonly TimelineDocument[] }
             </li>
           ))}
       </ol>
+    </section>
+  );
+}
+
+/** A longer input is not for a text field. */
+const editMax = 64 * 1024;
+
+/** Another task of the same name, with an input that may be changed first. */
+function Again({ task, root }: { readonly task: TaskRecordDocument; readonly root: string }) {
+  const text = JSON.stringify(task.input, null, 2) ?? 'null';
+  if (text.length > editMax) return null;
+  return (
+    <section class="card" aria-label="Edit and run again">
+      <details>
+        <summary>Edit and run again</summary>
+        <form class="body again" method="post" action={`${root}tasks`}>
+          <input type="hidden" name="name" value={task.name} />
+          <input type="hidden" name="queue" value={task.queue} />
+          <label>
+            Input as JSON
+            <textarea name="input" rows={Math.min(16, text.split('\n').length + 1)} spellcheck={false}>
+              {text}
+            </textarea>
+          </label>
+          <button class="button first" type="submit">
+            Run as a new task
+          </button>
+        </form>
+      </details>
+    </section>
+  );
+}
+
+/** Everything there is, but what has a card of its own. */
+function Raw({ task, href }: { readonly task: TaskRecordDocument; readonly href: string }) {
+  const { input: _input, result: _result, timeline: _timeline, runs: _runs, steps: _steps, ...rest } = task;
+  return (
+    <section class="card" id="raw" aria-label="Raw">
+      <details>
+        <summary>
+          Raw <span class="muted">all fields</span>
+        </summary>
+        <pre>{JSON.stringify(rest, null, 2)}</pre>
+        <div class="pages">
+          <a class="strong" href={href}>
+            The whole document
+          </a>
+        </div>
+      </details>
     </section>
   );
 }

@@ -1,23 +1,37 @@
 /** The list of tasks on its own page. */
 
 import type { CountsDocument } from '../operations/system.ts';
+import { Flash } from './flash.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
-import { StateChips, TaskCard, type TaskQuery } from './task-table.tsx';
+import { FilterBox, StateChips } from './task-filter.tsx';
+import { type TaskQuery, TaskRows } from './task-rows.tsx';
 
 export interface TasksProps {
   readonly frame: PageFrame;
   readonly counts: CountsDocument['counts'];
   readonly query: TaskQuery;
+  readonly may: { readonly operate: boolean; readonly remove: boolean };
 }
 
-export function Tasks({ frame, counts, query }: TasksProps) {
+/** A filter is a mistake or a page; the box keeps what was typed either way. */
+export function Tasks({ frame, counts, query, may }: TasksProps) {
+  const { q, answer } = query;
+  const { root, now } = frame;
   return (
-    <Layout title={query.q === '' ? 'Tasks' : `${query.q} · Tasks`} current="tasks" frame={frame}>
+    <Layout title={q === '' ? 'Tasks' : `${q} · Tasks`} current="tasks" frame={frame}>
       <div class="title">
         <h1>Tasks</h1>
+        <span class="grow" />
+        <nav class="views" aria-label="Views">
+          <a href={`${root}tasks?q=state%3Afailed%2Cquarantined%20since%3A24h`}>Failed today</a>
+          <a href={`${root}tasks?q=took%3A%3E5s`}>Slow</a>
+          <a href={`${root}tasks?q=waited%3A%3E1m`}>Late</a>
+        </nav>
       </div>
-      <StateChips counts={counts} q={query.q} root={frame.root} />
-      <TaskCard query={query} root={frame.root} now={frame.now} title="Tasks" />
+      <Flash done={frame.done} />
+      <StateChips counts={counts} q={q} root={root} />
+      <FilterBox q={q} mistake={'code' in answer ? answer : null} root={root} />
+      {'code' in answer ? null : <TaskRows query={query} page={answer} root={root} now={now} may={may} />}
     </Layout>
   );
 }

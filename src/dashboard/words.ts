@@ -28,17 +28,17 @@ export function clockTime(at: string): string {
   return at.slice(11, 19);
 }
 
+/** As much of a task as its times need. */
+export interface TimedTask {
+  readonly view: TaskView;
+  readonly tookMs: number | null;
+  readonly startedAt: string | null;
+  readonly claimedAt: string | null;
+  readonly dueAt: string;
+}
+
 /** What the number in a list's "took or waits" column says of a task. */
-export function tookOrWaits(
-  task: {
-    readonly view: TaskView;
-    readonly tookMs: number | null;
-    readonly startedAt: string | null;
-    readonly claimedAt: string | null;
-    readonly dueAt: string;
-  },
-  now: number,
-): string {
+export function tookOrWaits(task: TimedTask, now: number): string {
   switch (task.view) {
     case 'running':
       return formatDuration(Math.max(0, now - Date.parse(task.startedAt ?? task.claimedAt ?? task.dueAt)));

@@ -3,6 +3,7 @@
 /** Part of ECMAScript and of Node 22, not yet of TypeScript's library. */
 const exactJson = JSON as unknown as {
   rawJSON(text: string): object;
+  isRawJSON(value: unknown): boolean;
   parse(
     text: string,
     reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
@@ -28,4 +29,9 @@ function losesDigits(value: number, source: string): boolean {
   if (String(value) === source) return false;
   const digits = source.replace(/[eE].*$/, '').replace(/^-?0?\.?0*|\D/g, '');
   return digits.length > exactDigits || !Number.isFinite(value) || (value === 0 && /[1-9]/.test(digits));
+}
+
+/** Whether a value read here is a number kept as it was written, which is an object and no value to compute with. */
+export function isKeptNumber(value: unknown): boolean {
+  return exactJson.isRawJSON(value);
 }

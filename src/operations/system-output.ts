@@ -54,5 +54,9 @@ const minute = documentSchema<MinuteDocument>()(
 
 export const activityOutput = documentSchema<ActivityDocument>()(
   'Activity',
-  z.strictObject({ minutes: z.array(minute) }),
+  z.strictObject({
+    minutes: z.array(minute),
+    queues: z.record(z.string(), z.strictObject({ finished: z.array(count), perMinute: z.number().min(0) })),
+    names: z.record(z.string(), z.strictObject({ succeeded: count, failed: count })),
+  }),
 );

@@ -62,9 +62,19 @@ export interface MinuteDocument {
   readonly retried: number;
 }
 
-/** Oldest first. */
+/** What ended of one queue. */
+export interface QueueActivityDocument {
+  /** In equal parts of the time asked for, oldest first. */
+  readonly finished: readonly number[];
+  /** On the average of the last five whole minutes. */
+  readonly perMinute: number;
+}
+
 export interface ActivityDocument {
   readonly minutes: readonly MinuteDocument[];
+  readonly queues: Readonly<Record<string, QueueActivityDocument>>;
+  /** What succeeded and failed of each task, by its name. */
+  readonly names: Readonly<Record<string, { readonly succeeded: number; readonly failed: number }>>;
 }
 
 export const systemHealth: Operation<Nothing, HealthDocument> = {
@@ -164,7 +174,11 @@ export const systemActivity: Operation<ActivityInput, ActivityDocument> = {
     const to = Math.floor(now / 60_000) * 60_000 + 60_000;
     const from = to - minutes * 60_000;
     const rows = await store.history.minutes({ from, to });
-    return { minutes: sumByMinute(rows, from, minutes) };
+    return {
+      minutes: sumByMinute(rows, from, minutes),
+      queues: Object.fromEntries(sumByQueue(rows, from, minutes)),
+      names: Object.fromEntries(sumByName(rows)),
+    };
   },
 };
 
@@ -184,6 +198,34 @@ function sumByMinute(rows: readonly Minute[], from: number, minutes: number): re
     sum.failed += row.failed;
     sum.cancelled += row.cancelled;
     sum.retried += row.retried;
+  }
+  return sums;
+}
+
+const partsShown = 30;
+const recentMinutes = 5;
+
+function sumByQueue(rows: readonly Minute[], from: number, minutes: number): Map<string, QueueActivityDocument> {
+  const sums = new Map<string, { readonly finished: number[]; perMinute: number }>();
+  // The running minute is not whole.
+  const whole = Math.max(1, Math.min(recentMinutes, minutes - 1));
+  for (const row of rows) {
+    const index = Math.floor((row.at - from) / 60_000);
+    const sum = sums.get(row.queue) ?? { finished: Array.from({ length: partsShown }, () => 0), perMinute: 0 };
+    sums.set(row.queue, sum);
+    const ended = row.succeeded + row.failed + row.cancelled;
+    const part = Math.floor((index * partsShown) / minutes);
+    sum.finished[part] = (sum.finished[part] ?? 0) + ended;
+    if (index < minutes - 1 && index >= minutes - 1 - whole) sum.perMinute += ended / whole;
+  }
+  return sums;
+}
+
+function sumByName(rows: readonly Minute[]): Map<string, { succeeded: number; failed: number }> {
+  const sums = new Map<string, { succeeded: number; failed: number }>();
+  for (const { name, succeeded, failed } of rows) {
+    const sum = sums.get(name) ?? { succeeded: 0, failed: 0 };
+    sums.set(name, { succeeded: sum.succeeded + succeeded, failed: sum.failed + failed });
   }
   return sums;
 }

@@ -1,0 +1,75 @@
+// Takes a newer copy of this page, as the server made it, into the one that is open.
+
+import { morph } from './morph.js';
+
+const ownPath = () => location.pathname.replace(/\/$/, '');
+
+/** Fetches the page anew. Answers its document, or `null` when the server does not give it. */
+export async function fetchPage(address = location.href) {
+  try {
+    const answer = await fetch(address, { headers: { accept: 'text/html' }, cache: 'no-store' });
+    return answer.status >= 500 ? null : parsePage(await answer.text());
+  } catch {
+    return null;
+  }
+}
+
+export const parsePage = (text) => new DOMParser().parseFromString(text, 'text/html');
+
+/** Whether an address is that of this page, whatever its query. */
+export const isHere = (address) => new URL(address, location.href).pathname.replace(/\/$/, '') === ownPath();
+
+/** Takes over what is new. With `hold`, rows of a list that were not there stay away and are only counted. */
+export function takePage(fresh, { hold = false } = {}) {
+  const from = fresh.querySelector('main');
+  const to = document.querySelector('main');
+  if (from === null || to === null) return;
+  if (hold) holdRows(to, from);
+  morph(to, from.innerHTML, { morphStyle: 'innerHTML', ignoreActiveValue: true, callbacks });
+  for (const part of document.querySelectorAll('[data-part]')) {
+    const own = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
+    if (own !== null && own.textContent !== part.textContent) part.textContent = own.textContent;
+  }
+  const now = fresh.documentElement.dataset.now;
+  if (now !== undefined) document.documentElement.dataset.now = now;
+  document.dispatchEvent(new CustomEvent('tf:page'));
+}
+
+const callbacks = {
+  beforeNodeMorphed(old, fresh) {
+    if (!(old instanceof Element)) return true;
+    // What a person typed or ticked is theirs.
+    if (/^(INPUT|SELECT|TEXTAREA)$/.test(old.tagName)) return false;
+    if (old.localName !== 'tf-chart') return true;
+    // It draws itself: only its numbers are taken.
+    old.setAttribute('points', fresh.getAttribute('points') ?? '[]');
+    old.setAttribute('aria-label', fresh.getAttribute('aria-label') ?? '');
+    return false;
+  },
+  // What a person opened stays open, and what is theirs of a row.
+  beforeAttributeUpdated: (name, node) =>
+    !((name === 'open' && /^(DETAILS|DIALOG)$/.test(node.tagName)) || name === 'aria-selected' || name === 'data-at'),
+};
+
+/** A list never moves under the pointer: rows keep their places, those that are new wait to be asked for. */
+function holdRows(page, fresh) {
+  const list = page.querySelector('tbody[data-rows]');
+  const other = fresh.querySelector('tbody[data-rows]');
+  if (list === null || other === null) return;
+  const known = new Map([...other.rows].map((row) => [row.id, row]));
+  const kept = [...list.rows].map((row) => {
+    const newer = known.get(row.id);
+    known.delete(row.id);
+    if (newer !== undefined) return newer;
+    const gone = row.cloneNode(true);
+    gone.classList.add('gone');
+    return gone;
+  });
+  const first = kept[0]?.id ?? '';
+  const arrived = [...known.keys()].filter((id) => id > first).length;
+  other.replaceChildren(...kept);
+  const told = fresh.querySelector('[data-arrived]');
+  if (told === null) return;
+  told.hidden = arrived === 0;
+  told.textContent = `${arrived} new · show`;
+}

@@ -1,0 +1,66 @@
+/** What a page knows of the request it answers, and the two kinds of answers: finished HTML, and a way on to a page. */
+
+import type { HtmlEscapedString } from 'hono/utils/html';
+import type { PageFrame } from './layout.tsx';
+
+/** A request as a page sees it, checked and read by whoever serves it. */
+export interface Visit {
+  /** As the browser asked for it, below the root of the site: `/tasks/01K…`. */
+  readonly path: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  /** The fields of a posted form. */
+  readonly form: Readonly<Record<string, string>>;
+}
+
+export interface PageOptions {
+  readonly version: string;
+  /** Shown in the bar: `staging`, `production`. */
+  readonly environment?: string | null;
+}
+
+/** Seconds between two looks of a page that loads itself again without a script. */
+const refreshSeconds = 3;
+
+/** `now` is the store's clock; `topics` are what the page hears of while it is open. */
+export function frameOf(
+  visit: Visit,
+  { version, environment = null }: PageOptions,
+  now: number,
+  topics: readonly string[] = ['counts'],
+): PageFrame {
+  const { live, done, ...rest } = visit.query;
+  const own = new URLSearchParams(live === undefined ? { ...rest, live: '1' } : rest).toString();
+  return {
+    root: rootOf(visit.path),
+    environment,
+    version,
+    now,
+    refresh: live === undefined ? null : refreshSeconds,
+    liveHref: own === '' ? lastSegment(visit.path) : `?${own}`,
+    topics,
+    done: done ?? null,
+  };
+}
+
+/** `/` → `./`, `/tasks/01K…` → `../`: links that hold behind any prefix. */
+export function rootOf(path: string): string {
+  const depth = path.split('/').length - 2;
+  return depth <= 0 ? './' : '../'.repeat(depth);
+}
+
+/** The page itself, without its query, as a relative link. */
+function lastSegment(path: string): string {
+  return `./${path.slice(path.lastIndexOf('/') + 1)}`;
+}
+
+export function seeOther(visit: Visit, path: string): Response {
+  return new Response(null, { status: 303, headers: { location: rootOf(visit.path) + path } });
+}
+
+export async function html(page: HtmlEscapedString | Promise<HtmlEscapedString>, status = 200): Promise<Response> {
+  return new Response(`<!doctype html>${await page}`, {
+    status,
+    headers: { 'content-type': 'text/html; charset=utf-8' },
+  });
+}
