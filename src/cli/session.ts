@@ -8,6 +8,7 @@ import type { TaskDefinition } from '../core/definition.ts';
 import type { Store } from '../history/history.ts';
 import type { Operation, OperationContext } from '../operations/operation.ts';
 import type { Call } from './command.ts';
+import { settingDocuments } from './setting-documents.ts';
 
 /** An opened store and who asks. */
 export interface Session {
@@ -46,7 +47,13 @@ export async function createSession(
     import('../config/task-defaults.ts'),
   ]);
   setTaskDefaults(taskDefaultsOf(config.settings));
-  const context = createContext({ store, definitions: local, actor: { name: `cli:${userName()}`, role: 'admin' } });
+  const settings = settingDocuments(config);
+  const context = createContext({
+    store,
+    definitions: local,
+    settings,
+    actor: { name: `cli:${userName()}`, role: 'admin' },
+  });
   return { config, store, context, ask: (operation, input) => perform(operation, context, input) };
 }
 

@@ -377,6 +377,9 @@ export const limits = {
   auditTextMax: 4_000,
   /** Rows of the audit that are stored, or forgotten, at once. */
   auditBatchMax: 500,
+  /** Minutes one look back covers: a week. Rows of one answer: some 2 MB, and a reader asks for the next page. */
+  statsMinutesMax: 7 * 24 * 60,
+  statsRowsMax: 10_000,
   /** How long events and minute buckets are kept. */
   eventsKeepMs: 24 * 3_600_000,
   minutesKeepMs: 30 * 24 * 3_600_000,

@@ -9,6 +9,7 @@ import { createIds } from '../core/ids.ts';
 import { once } from '../core/once.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { History, Store } from '../history/history.ts';
+import type { SettingDocument } from './config.ts';
 import { createDefinitions } from './definitions.ts';
 import type { Actor, OperationContext } from './operation.ts';
 import { boundedWaiter } from './task-result.ts';
@@ -18,6 +19,8 @@ export interface ContextOptions {
   readonly actor: Actor;
   /** Definitions of this process; those of living workers are known beside them. */
   readonly definitions?: readonly TaskDefinition[];
+  /** What `config.get` tells, with all that is secret masked. */
+  readonly settings?: readonly SettingDocument[];
   readonly clock?: Clock;
   readonly chance?: Chance;
 }
@@ -27,6 +30,7 @@ export function createContext({
   store,
   actor,
   definitions = [],
+  settings,
   clock = systemClock,
   chance = systemChance,
 }: ContextOptions): OperationContext {
@@ -35,6 +39,7 @@ export function createContext({
     store,
     actor,
     clock,
+    ...(settings !== undefined && { settings }),
     enqueuer: createEnqueueBatcher(open, { isParallel: () => store.isParallel === true }),
     waiter: boundedWaiter(createWaiter(open, clock)),
     ids: createIds(clock, chance),

@@ -8,6 +8,7 @@ import { taskFlowError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
 import type { Clock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
+import type { SettingDocument } from './config.ts';
 import type { Definitions } from './definitions.ts';
 
 export { type Role, roles, type Scope, scopes };
@@ -30,6 +31,8 @@ export interface OperationContext {
   /** Waits for the end of tasks, for so many callers at most. */
   readonly waiter: Waiter;
   readonly actor: Actor;
+  /** The settings of this process, masked; absent where it has none. */
+  readonly settings?: readonly SettingDocument[];
   /** What a caller finds this call by in the log; absent where it is no request. */
   readonly requestId?: string;
   /** Aborts when nobody waits for the answer any more; absent where that is not known. */

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { count, documentSchema, durationMs, pause, rate, viewCounts } from './output.ts';
 import type { QueueDocument, QueueListDocument } from './queue.ts';
+import type { QueueScaleDocument } from './queue-scale.ts';
 
 export const queueOutput = documentSchema<QueueDocument>()(
   'Queue',
@@ -24,4 +25,17 @@ export const queueOutput = documentSchema<QueueDocument>()(
 export const queueListOutput = documentSchema<QueueListDocument>()(
   'QueueList',
   z.strictObject({ queues: z.array(queueOutput) }),
+);
+
+export const queueScaleOutput = documentSchema<QueueScaleDocument>()(
+  'QueueScale',
+  z.strictObject({
+    name: z.string(),
+    waiting: count,
+    running: count,
+    slots: count,
+    workers: count,
+    oldestWaitMs: durationMs.nullable(),
+    wantedWorkers: count,
+  }),
 );

@@ -46,6 +46,19 @@ export const queueList: Operation<Nothing, QueueListDocument> = {
   run: async (context) => ({ queues: await listQueues(context) }),
 };
 
+/** A queue that holds no task, was never configured and has no worker is QUEUE_NOT_FOUND. */
+export const queueGet: Operation<QueueInput, QueueDocument> = {
+  name: 'queue.get',
+  summary: 'Show one queue with what waits in it and who listens',
+  role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/queues/:name' },
+  audit: null,
+  schema: async () => (await import('./schemas.ts')).queueInput,
+  output: async () => (await import('./queue-output.ts')).queueOutput,
+  run: (context, { name }) => findQueue(context, name),
+};
+
 export const queuePause: Operation<PauseInput, QueueDocument> = {
   name: 'queue.pause',
   summary: 'Stop starting tasks of a queue; what runs goes on',

@@ -1,11 +1,14 @@
 /** The registry: every operation there is. Routes, commands, pages and documents derive from this list. */
 
+import { configGet } from './config.ts';
+import { definitionGet, definitionList } from './definition.ts';
 import { flowCancel, flowGet, flowList } from './flow.ts';
 import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
 import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
 import { systemMetrics } from './metrics.ts';
 import type { Operation } from './operation.ts';
-import { queueLimit, queueList, queuePause, queueResume } from './queue.ts';
+import { queueGet, queueLimit, queueList, queuePause, queueResume } from './queue.ts';
+import { queueScale } from './queue-scale.ts';
 import { systemReady } from './readiness.ts';
 import { relayDrop, relayList, relayRetry } from './relay.ts';
 import {
@@ -19,6 +22,7 @@ import {
   scheduleRun,
 } from './schedule.ts';
 import { sessionEnd, sessionList } from './session.ts';
+import { statsDepth, statsTimeline } from './stats.ts';
 import { systemActivity, systemCounts, systemHealth } from './system.ts';
 import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
 import { taskCancelMany, taskRemoveMany, taskRetryMany, taskUpdateMany } from './task-batch.ts';
@@ -51,6 +55,8 @@ export const operations = {
   'flow.get': flowGet,
   'flow.cancel': flowCancel,
   'queue.list': queueList,
+  'queue.get': queueGet,
+  'queue.scale': queueScale,
   'queue.pause': queuePause,
   'queue.resume': queueResume,
   'queue.limit': queueLimit,
@@ -85,6 +91,11 @@ export const operations = {
   'token.revoke': tokenRevoke,
   'session.list': sessionList,
   'session.end': sessionEnd,
+  'definition.list': definitionList,
+  'definition.get': definitionGet,
+  'stats.timeline': statsTimeline,
+  'stats.depth': statsDepth,
+  'config.get': configGet,
   'system.health': systemHealth,
   'system.counts': systemCounts,
   'system.activity': systemActivity,

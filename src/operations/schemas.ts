@@ -165,6 +165,35 @@ export const idPageInput = z.strictObject({
   limit: limitBelow,
 });
 export const nothing = z.strictObject({});
+const minutes = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(limits.statsMinutesMax)
+  .optional()
+  .describe('So many; 60 when left out');
+export const depthInput = z.strictObject({
+  minutes,
+  queue: text(limits.nameMax).optional(),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(limits.statsRowsMax)
+    .optional()
+    .describe('Rows of one page, in whole minutes'),
+  after: time.optional().describe('The `next` of the page before'),
+});
+export const statsInput = depthInput.extend({ name: text(limits.nameMax).optional().describe('Of this task only') });
+export const scaleQueueInput = queueInput.extend({
+  slots: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(limits.concurrencyMax)
+    .optional()
+    .describe('Slots of one worker; those of the workers that listen when left out'),
+});
 export const activityInput = z.strictObject({ minutes: z.coerce.number().int().min(1).max(1_440).optional() });
 
 export type EnqueueInput = z.output<typeof enqueueInput>;
@@ -193,4 +222,6 @@ export type NewTokenInput = z.output<typeof newTokenInput>;
 export type KeyIdInput = z.output<typeof keyIdInput>;
 export type IdPageInput = z.output<typeof idPageInput>;
 export type Nothing = z.output<typeof nothing>;
+export type StatsInput = z.output<typeof statsInput>;
+export type ScaleQueueInput = z.output<typeof scaleQueueInput>;
 export type ActivityInput = z.output<typeof activityInput>;

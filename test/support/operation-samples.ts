@@ -41,6 +41,8 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'flow.get': ({ tasks }) => [{ id: tasks.flow }],
   'flow.cancel': ({ tasks }) => [{ id: tasks.flow }],
   'queue.list': () => [{}],
+  'queue.get': () => [{ name: 'default' }, { name: 'mail' }],
+  'queue.scale': () => [{ name: 'default' }, { name: 'mail', slots: 2 }, { name: 'unseen' }],
   'queue.pause': () => [{ name: 'default' }, { name: 'default', reason: 'too hot' }],
   'queue.resume': () => [{ name: 'mail' }],
   'queue.limit': () => [
@@ -93,6 +95,11 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
     const session = { keyId: await newKey(context), address: '127.0.0.1', agent: null };
     return [{ id: (await accessOf(context).sessions.begin(session)).session.id }];
   },
+  'definition.list': () => [{}, { limit: 1 }],
+  'definition.get': () => [{ name: 'mail.send' }],
+  'stats.timeline': () => [{}, { minutes: 3, queue: 'mail', name: 'mail.send' }],
+  'stats.depth': () => [{}, { queue: 'mail' }],
+  'config.get': () => [{}],
   'system.health': () => [{}],
   'system.counts': () => [{}],
   'system.activity': () => [{}, { minutes: 3 }],

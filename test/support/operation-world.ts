@@ -2,7 +2,7 @@
 
 import type { Broker } from '../../src/broker/broker.ts';
 import { seededChance } from '../../src/core/chance.ts';
-import type { Presence } from '../../src/core/presence.ts';
+import type { Definition, Presence } from '../../src/core/presence.ts';
 import type { Relay } from '../../src/core/relay.ts';
 import { newSchedule } from '../../src/core/schedule.ts';
 import type { NewTask } from '../../src/core/task.ts';
@@ -64,6 +64,7 @@ export async function createOperationWorld(): Promise<OperationWorld> {
   await fill(broker);
   const context = createContext({
     store: { ...store, relay, recording },
+    settings: [{ key: 'server.port', value: 8000, origin: 'default' }],
     actor: { name: 'ada', role: 'admin' },
     clock,
     chance,
@@ -101,6 +102,22 @@ function hastyClock(): Clock {
   };
 }
 
+const definition: Definition = {
+  name: 'mail.send',
+  description: 'Sends one mail',
+  queue: 'mail',
+  inputSchema: null,
+  schemaVersion: 'v1',
+  policy: '{"attempts":3}',
+  timeoutMs: 60_000,
+  key: null,
+  keyForMs: null,
+  ifExists: 'return',
+  group: null,
+  limits: [{ key: null, max: 5, rate: { count: 5, perMs: 1_000 } }],
+  file: 'tasks/mail.ts',
+};
+
 const worker: Presence = presence({
   queues: { default: 10, mail: 2 },
   concurrency: 12,
@@ -108,7 +125,7 @@ const worker: Presence = presence({
   loopLagMs: 3,
   blocked: { forMs: 1_200, handlers: ['mail.send'], at: 'send (mail.ts:3:1)' },
   stall: { forMs: 9_000, waiting: 3, agoMs: 100 },
-  definitions: [],
+  definitions: [definition],
 });
 
 /** Confirms whatever it is told with its next heartbeat, but `restart`, which it leaves unheard. */

@@ -1,21 +1,16 @@
 /** `taskflow config list|get|validate` */
 
-import { type Config, shownValue } from '../../config/load.ts';
-import { originText } from '../../config/origin.ts';
 import { isSettingKey, type SettingKey, settingKeys, settingOf } from '../../config/settings.ts';
 import { durationText } from '../../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
 import type { CommandSpec } from '../command.ts';
 import { jsonText, type View } from '../output.ts';
+import { settingDocument } from '../setting-documents.ts';
 import { mark, paint } from '../terminal.ts';
 
 /** One setting as it is shown. */
-interface SettingDocument {
-  readonly key: SettingKey;
-  readonly value: unknown;
-  readonly origin: string;
-}
+type SettingDocument = ReturnType<typeof settingDocument>;
 
 const view: View<SettingDocument> = {
   id: (row) => row.key,
@@ -93,10 +88,6 @@ const validate: CommandSpec = {
 };
 
 export const commands = [list, get, validate];
-
-function settingDocument(config: Config, key: SettingKey): SettingDocument {
-  return { key, value: shownValue(config, key), origin: originText(config.origins[key]) };
-}
 
 function settingKey(text: string): SettingKey {
   if (isSettingKey(text)) return text;
