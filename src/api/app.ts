@@ -34,6 +34,8 @@ export interface Pages {
 
 export interface AppOptions {
   readonly context: OperationContext;
+  /** Of the program, told in the description of the API. */
+  readonly version?: string;
   /**
    * Who asks, from what a request brings; throws when that does not say. Absent where everybody who can connect is the actor of
    * `context`.
@@ -74,6 +76,7 @@ export function createApp(options: AppOptions): FetchHandler {
   });
   const routes = [
     ...apiRoutes,
+    descriptionRoute(options),
     ...(metrics === undefined ? [] : [metricsRoute(metrics)]),
     ...pageRoutes(options.pages),
   ];
@@ -89,6 +92,19 @@ export function createApp(options: AppOptions): FetchHandler {
     metrics?.answered(answered);
     options.onAnswered?.(answered);
     return response;
+  };
+}
+
+/** Where generators of clients find everything. */
+function descriptionRoute({ version = '0.0.0' }: AppOptions): Route {
+  return {
+    method: 'GET',
+    path: '/openapi.json',
+    operation: null,
+    async answer(request) {
+      const { describeApi } = await import('./openapi.ts');
+      return Response.json(await describeApi({ version, url: new URL('.', request.url).href.replace(/\/$/, '') }));
+    },
   };
 }
 
@@ -144,7 +160,8 @@ function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Res
   const request = { requestId, method: c.req.method.slice(0, 20), path: shownPath(pathOf(c.req.url)) };
   const error = shownError(thrown, options.report, request);
   const { pages } = options;
-  const forPerson = pages !== undefined && !/^\/(api|healthz?|readyz|metrics)(\/|$)/.test(c.req.path);
+  const forPerson =
+    pages !== undefined && !/^\/(api\/|(healthz?|readyz|metrics)(\/|$)|openapi\.json$)/.test(c.req.path);
   const context = { ...options.context, requestId };
   return forPerson ? pages.errorPage(error, pathOf(c.req.url), context) : problemResponse(error, requestId);
 }

@@ -30,3 +30,13 @@ export function withId(input: Readonly<Record<string, unknown>>, id: string): Re
   if (own === undefined || (typeof own === 'string' && parseId(own) === id)) return { ...input, id };
   throw taskFlowError('INVALID_OPTION', { what: 'id', problem: 'it is another than that of Idempotency-Key' });
 }
+
+/** Whether an operation with these fields waits as `Prefer` says. */
+export function takesWait(fields: readonly string[]): boolean {
+  return fields.includes('wait');
+}
+
+/** Whether an operation with these fields makes one task, whose id the header is. */
+export function takesIdempotencyKey(fields: readonly string[]): boolean {
+  return fields.includes('ifExists');
+}

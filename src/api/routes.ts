@@ -7,7 +7,7 @@ import { type Operation, type OperationContext, perform, type RestAddress } from
 import { operations } from '../operations/registry.ts';
 import { readJsonBody, readQuery } from './body.ts';
 import { probeRoutes } from './machine.ts';
-import { idempotencyId, preferredWait, withId } from './preferences.ts';
+import { idempotencyId, preferredWait, takesIdempotencyKey, takesWait, withId } from './preferences.ts';
 
 /** One method on one path, in Hono's pattern language. */
 export interface Route {
@@ -61,9 +61,9 @@ function withHeaders(
   fields: readonly string[],
 ): { readonly input: unknown; readonly headers: Record<string, string> } {
   if (!isObject(input)) return { input, headers: {} };
-  const id = fields.includes('ifExists') ? idempotencyId(headers) : undefined;
+  const id = takesIdempotencyKey(fields) ? idempotencyId(headers) : undefined;
   const identified = id === undefined ? input : withId(input, id);
-  const wait = fields.includes('wait') && input.wait === undefined ? preferredWait(headers) : null;
+  const wait = takesWait(fields) && input.wait === undefined ? preferredWait(headers) : null;
   if (wait === null) return { input: identified, headers: {} };
   return { input: { ...identified, wait: `${wait}s` }, headers: { 'preference-applied': `wait=${wait}` } };
 }

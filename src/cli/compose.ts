@@ -155,6 +155,7 @@ export async function composeServer({ session, version, insecure, report }: Serv
   const hosts = settings['server.hosts'];
   const fetch: FetchHandler = createApp({
     context: session.context,
+    version,
     pages: createPages({ version, environment: settings.env }),
     metrics: createMetrics({ version, clock: systemClock }),
     hosts: hosts?.includes('any') === true ? 'any' : (hosts ?? []),

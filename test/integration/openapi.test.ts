@@ -1,0 +1,56 @@
+/** Tests the description of the API: a strict linter finds nothing, every example is valid, every operation is in it. */
+
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type Contract, readContract } from '../../src/api/contract.ts';
+import { exampleInput, exampleOutput } from '../../src/api/example.ts';
+import { describeApi } from '../../src/api/openapi.ts';
+import { apiRoutes } from '../../src/api/routes.ts';
+import { operations } from '../../src/operations/registry.ts';
+
+interface Described {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>;
+}
+
+let contract: Contract;
+let described: Described;
+beforeAll(async () => {
+  contract = await readContract();
+  described = (await describeApi({ version: '1.2.3', url: 'http://127.0.0.1:8000' })) as unknown as Described;
+});
+
+test('a strict linter has nothing to say', async () => {
+  const config = await createConfig({
+    extends: ['recommended-strict'],
+    rules: {
+      // `/tasks/cancel` beside `/tasks/{id}`: OpenAPI has a concrete path go before a template, and so does the server.
+      'no-ambiguous-paths': 'off',
+      // A server of one's own is there where it is.
+      'no-server-example.com': 'off',
+    },
+  });
+  const problems = await lintFromString({ source: JSON.stringify(described), config });
+  const told = problems.map(({ ruleId, message, location }) => `${ruleId} ${location[0]?.pointer}: ${message}`);
+  expect(told).toEqual([]);
+});
+
+test('every operation is in it under its name, at its address, and nothing else is', () => {
+  const found = Object.entries(described.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId }]) => `${operationId} ${method.toUpperCase()} ${path}`),
+  );
+  const routes = apiRoutes
+    .filter(({ path }) => path.startsWith('/api/'))
+    .map(({ method, path, operation }) => `${operation} ${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
+  expect(found.sort()).toEqual(['health GET /health', ...routes].sort());
+  expect(found).toHaveLength(Object.keys(operations).length + 1);
+});
+
+describe('every operation', () => {
+  test.each(Object.keys(operations))('%s has an example that it takes, and one that it could answer', async (name) => {
+    const endpoint = contract.endpoints.find(({ operation }) => operation.name === name)!;
+    const input = (await endpoint.operation.schema()).safeParse(exampleInput(endpoint));
+    expect(input.error?.issues).toBeUndefined();
+    const output = (await endpoint.operation.output()).safeParse(exampleOutput(endpoint, contract.schemas));
+    expect(output.error?.issues).toBeUndefined();
+  });
+});
