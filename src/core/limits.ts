@@ -35,6 +35,11 @@ export const limits = {
   /** Holders of a limit that are named to a person. */
   holdersMax: 20,
   /**
+   * Plain tasks of one call that stand in line together in Redis, from so many on. A claim of fewer takes such a pack apart, and would
+   * write the rest of it once for each few tasks.
+   */
+  packMin: 20,
+  /**
    * A claim that meets full limits reads on behind them: so many queued tasks are looked through at once, by the store, so
    * many of them come back at most, and so often is it done for one queue: some 10 ms. The next claim goes on from there.
    */

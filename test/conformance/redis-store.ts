@@ -29,7 +29,13 @@ export function redisStores(address: RedisOptions['address']): CreateStore {
     const open = new Set<Broker>();
     return {
       connect: async () => {
-        const own = createRedisBroker({ address, namespace, now, chance, outboxLimits });
+        const own = createRedisBroker({
+          address,
+          namespace,
+          now,
+          chance,
+          outboxLimits: { ...outboxLimits, packMin: 2 },
+        });
         await own.open();
         open.add(own);
         const close = (): Promise<void> => {

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import type { Broker } from '../../src/broker/broker.ts';
 import { createRedisBroker } from '../../src/broker/redis/redis-broker.ts';
+import { limits } from '../../src/core/limits.ts';
 import type { ClaimedTask, NewTask } from '../../src/core/task.ts';
 import {
   beat,
@@ -74,12 +75,12 @@ await onOwnRedis(({ path }) => {
     },
   );
 
-  test('a hundred plain tasks cost as many commands as one, but for the attempts of those that failed', async () => {
-    const one = await callsAmong(path, few, () => ({}), 1);
+  test('a hundred plain tasks cost as many commands as the fewest that stand together, but for the attempts of those that failed', async () => {
+    const fewest = await callsAmong(path, few, () => ({}), limits.packMin);
     const hundred = await callsAmong(path, few, () => ({}));
     const { rpush, ...ofWaiting } = hundred['settle to wait']!;
     expect(rpush).toBe(batch);
-    expect({ ...hundred, 'settle to wait': { rpush: 1, ...ofWaiting } }).toEqual(one);
+    expect({ ...hundred, 'settle to wait': { rpush: limits.packMin, ...ofWaiting } }).toEqual(fewest);
   });
 
   test('few groups are kept as many are, so that no look goes through all of them', async () => {

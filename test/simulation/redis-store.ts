@@ -20,7 +20,13 @@ export function redisWorlds(address: RedisOptions['address']): OutsideStore {
     async open({ clock, chance, timeline }) {
       worlds += 1;
       const namespace = `world:${process.pid}:${worlds}`;
-      const broker = createRedisBroker({ address, namespace, now: clock.now, chance, outboxLimits: unlimited });
+      const broker = createRedisBroker({
+        address,
+        namespace,
+        now: clock.now,
+        chance,
+        outboxLimits: { ...unlimited, packMin: 2 },
+      });
       await broker.open();
       const look = 'url' in address ? new Redis(address.url) : new Redis({ path: address.path });
       return simStore(broker, look, `{${namespace}}:`, timeline);

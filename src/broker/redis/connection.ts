@@ -18,7 +18,9 @@ import { loadScripts, type ScriptName, type Scripts } from './scripts.ts';
 import { type Address, addressOf, createWay } from './way.ts';
 
 /** The version of the protocol: what keys and scripts mean. */
-const protocol = 2;
+const protocol = 3;
+/** The one before it, which has no packs (lua/packs.lua) and nothing else: it is served as it is until nobody is left who knows of none. */
+const protocolBefore = 2;
 
 /** An argument of a script. */
 export type Argument = string | number;
@@ -104,7 +106,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     const [found, version, forbidden] = (await evaluate(on, anybody, 'open', given)) as [Buffer, Buffer, Buffer[]];
     if (forbidden.length > 0) throw new Error(`NOPERM this user may not run ${forbidden.join(', ')} on its keys`);
     if (Number(version) > protocol) throw taskFlowError('STORE_TOO_NEW', { found: String(version), known: protocol });
-    if (Number(version) < protocol) throw taskFlowError('STORE_TOO_OLD', { found: String(version), known: protocol });
+    if (Number(version) < protocolBefore)
+      throw taskFlowError('STORE_TOO_OLD', { found: String(version), known: protocol });
     incarnation = String(found);
     return [incarnation, Number(version)];
   };

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
+import { idLength } from '../../core/ids.ts';
 import { queueOfLimit, rulesWithQueue } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished, viewOf } from '../../core/states.ts';
@@ -154,6 +155,12 @@ async function heldKeys({ look, prefix, tasks }: Stored): Promise<readonly strin
   });
 }
 
+/** The line of a queue or of a group, and the packs of it. */
+const lineName = /^(queue:\w{40}(?::group:\w{40})?)(?::packs)?$/;
+/** Ids with spaces behind them: what tasks have in common is no id, and is of no use here. */
+const idsOfPack = (text: string): readonly string[] => text.match(packedIds)?.[0].trim().split(' ') ?? [];
+const packedIds = new RegExp(`^(?:\\w{${idLength}} )+`);
+
 /** Where tasks are looked for by their states. */
 async function places(stored: Stored): Promise<readonly string[]> {
   const { look, prefix, tasks, keys } = stored;
@@ -164,13 +171,13 @@ async function places(stored: Stored): Promise<readonly string[]> {
     [...tasks.values()].filter(({ state }) => state === 'queued'),
     lineOf,
   );
-  const names = new Set([...lines.keys(), ...keys.filter((key) => /^queue:\w{40}(:group:\w{40})?$/.test(key))]);
+  const names = new Set([...lines.keys(), ...keys.flatMap((key) => lineName.exec(key)?.[1] ?? [])]);
   const found: string[] = [];
   for (const name of names)
     found.push(
       ...compare(
         name,
-        await members(name),
+        [...(await members(name)), ...(await members(`${name}:packs`)).flatMap(idsOfPack)],
         (lines.get(name) ?? []).map(({ id }) => id),
       ),
     );

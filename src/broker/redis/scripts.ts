@@ -12,6 +12,7 @@ const shared = [
   'prelude',
   'edges',
   'turns',
+  'packs',
   'rules',
   'leases',
   'change',
@@ -20,6 +21,7 @@ const shared = [
   'limits',
   'line',
   'fair',
+  'take-packs',
   'standing',
   'take',
   'describe',
@@ -92,10 +94,11 @@ export interface Scripts {
 /** What the names of all libraries begin with. */
 export const libraryPrefix = 'taskflow_';
 
-/** What a store keeps that is not the record: see `limits`. */
+/** What a store keeps that is not the record, and of how many tasks it makes packs: see `limits`. */
 export interface OutboxLimits {
   readonly outboxMax: number;
   readonly liveKeepMs: number;
+  readonly packMin?: number;
 }
 
 /** The limits that scripts keep: the same numbers as everywhere else. */
@@ -121,6 +124,7 @@ const limitNames = [
   'firingsKept',
   'handOverMax',
   'handOverBytesMax',
+  'packMin',
 ] as const;
 
 const made = new Map<string, Scripts>();

@@ -117,8 +117,9 @@ local function leaveLine(who, task, isFound)
   local queue = shapes[task[SHAPE]][QUEUE]
   if not isFound and has(task, 'l') then countRules(queueKey(queue), who, -1) end
   if not has(task, 'g') then
-    if not cuts[prefix .. queueKey(queue)] then set(scores, queueKey(queue), who, false) end
-    return
+    if cuts[prefix .. queueKey(queue)] then return end
+    if not isFound then packs.openAt(queue, orderOf(task)) end
+    return set(scores, queueKey(queue), who, false)
   end
   set(scores, queueKey(queue) .. ':grouped', who, false)
   if not isFound then moveInLines(idsOf(who), queue, false) end

@@ -14,6 +14,8 @@ return function()
       local to = string.format('(%.0f', (priority + 1) * PRIORITY_STEP)
       local first = call('ZRANGEBYSCORE', key, from, to, 'WITHSCORES', 'LIMIT', 0, 1)
       if first[2] then dueAt = earlier(dueAt, tonumber(first[2]) - priority * PRIORITY_STEP) end
+      local packed = call('ZRANGEBYSCORE', key .. ':packs', from, to, 'WITHSCORES', 'LIMIT', 0, 1)
+      if packed[2] then dueAt = earlier(dueAt, tonumber(packed[2]) - priority * PRIORITY_STEP) end
     end
     local grouped = call('ZRANGE', key .. ':grouped', 0, 0, 'WITHSCORES')
     return earlier(dueAt, tonumber(grouped[2]))

@@ -44,7 +44,16 @@ end
 
 local function aheadOf(id, task)
   if task[STATE] ~= 'queued' then return 0 end
-  return call('ZRANK', prefix .. lineKey(shapes[task[SHAPE]][QUEUE], groupOf(id)), id)
+  local queue, group = shapes[task[SHAPE]][QUEUE], groupOf(id)
+  local key = prefix .. lineKey(queue, group)
+  if group or not packs.areIn(queue) then return call('ZRANK', key, id) end
+  local order = orderOf(task)
+  local at = numberText(order)
+  local ahead = call('ZCOUNT', key, '-inf', '(' .. at) + packs.countBefore(queue, order, id)
+  for _, other in ipairs(call('ZRANGEBYSCORE', key, at, at)) do
+    if other < id then ahead = ahead + 1 end
+  end
+  return ahead
 end
 
 -- What is configured, when all tokens are back, how many hold it, and the first holders: id, worker, since when, …
@@ -108,7 +117,7 @@ local function turnFact(id, task)
   ahead = call('ZRANK', line, string.format('%016.0f', own[2]) .. group) or 0
   local name = ahead > 0 and string.sub(leader[1], 17) or ''
   -- Nothing comes before a name.
-  if not isBefore(own, plain) and call('EXISTS', prefix .. queueKey(queue)) == 1 then
+  if not isBefore(own, plain) and call('EXISTS', prefix .. queueKey(queue), prefix .. packs.keyOf(queue)) > 0 then
     ahead = ahead + 1
     if not isBefore({ tonumber(leader[2]), tonumber(string.sub(leader[1], 1, 16)) }, plain) then name = '' end
   end

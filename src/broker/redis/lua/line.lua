@@ -35,7 +35,10 @@ local function endIfHeldBack(queue)
 end
 
 -- Too many rules to be met by one claim are not counted.
-local function waitingIn(key)
+local function waitingIn(queue)
+  local key = queueKey(queue)
+  -- Of packs it is not known how many wait in them.
+  if packs.areIn(queue) then return math.huge end
   if call('HLEN', prefix .. key .. ':rules') > limits.claimScanMax then return math.huge end
   return call('ZCARD', prefix .. key) + call('ZCARD', prefix .. key .. ':grouped')
 end
@@ -47,7 +50,7 @@ local function isHeldBack(queue, rules)
   if queue.closed[text] then return true end
   local key = queueKey(queue.name)
   queue.closed[text] = true
-  queue.waiting = queue.waiting or waitingIn(key)
+  queue.waiting = queue.waiting or waitingIn(queue.name)
   if queue.waiting < math.huge then
     queue.heldBack = queue.heldBack + countOfRules(key, text) - (queue.taken[text] or 0)
     endIfHeldBack(queue)

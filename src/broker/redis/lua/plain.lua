@@ -13,18 +13,27 @@ function plain.areNew(ids)
   return true
 end
 
--- Rows, and members of the line. One list is kept for both, since one that grows costs three times as much: behind it no payload is left in it.
-function plain.put(ids, start, queue, order)
+-- Rows. One list is kept for them, since one that grows costs three times as much: behind it no payload is left in it.
+function plain.putRows(ids, start)
   local list, payloads, n, at = plain.list, ARGV, #ids, 0
   for i = 1, n do
     list[at + 1], list[at + 2] = ids[i], start .. payloads[5 + i]
     at = at + 2
   end
   call('HSET', prefix .. 'tasks', unpack(list, 1, at))
-  for place = 0, at, 2 do
-    list[place] = order
+  for place = 2, at, 2 do
+    list[place] = false
   end
-  call('ZADD', prefix .. queueKey(queue), unpack(list, 0, at - 1))
+end
+
+-- Many stand in line as packs, few each for itself.
+function plain.stand(ids, common, queue, order)
+  if #ids >= limits.packMin and packs.areKnown() then return packs.put(queue, ARGV[3], #ids, common, order) end
+  local list = {}
+  for i = 1, #ids do
+    list[2 * i - 1], list[2 * i] = order, ids[i]
+  end
+  call('ZADD', prefix .. queueKey(queue), unpack(list))
 end
 
 -- As `record` and `writeEvents` would write it. The ids are ids: nothing in their text is to be escaped.
@@ -52,8 +61,9 @@ function plain.store()
   if not id or not plain.areNew(ids) then return nil end
   local shape = readShape(form[1])
   local queue = shape[QUEUE]
-  local start = join(cmsgpack.pack(id, now, now, false, false, ''), arrivals.nothingOwn)
-  plain.put(ids, start, queue, numberText(orderAt(shape, now)))
+  local common = cmsgpack.pack(id, now, now, false, false, '')
+  plain.putRows(ids, join(common, arrivals.nothingOwn))
+  plain.stand(ids, common, queue, numberText(orderAt(shape, now)))
   call('HINCRBY', prefix .. 'shapeUses', id, #ids)
   call('HINCRBY', prefix .. 'counts', countName(shape, 'queued'), #ids)
   plain.tell(shape, #ids)

@@ -36,7 +36,7 @@ end
 local function rulesOfAll(name)
   local key = queueKey(name)
   local counts = key .. ':rules'
-  if sums[counts] or call('HLEN', prefix .. counts) ~= 1 then return false end
+  if sums[counts] or packs.areIn(name) or call('HLEN', prefix .. counts) ~= 1 then return false end
   local found = call('HRANDFIELD', prefix .. counts, 1, 'WITHVALUES')
   if tonumber(found[2]) ~= call('ZCARD', prefix .. key) + call('ZCARD', prefix .. key .. ':grouped') then return false end
   return rulesRead[found[1]] or readRules(found[1])

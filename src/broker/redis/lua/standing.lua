@@ -112,6 +112,6 @@ function standing.first(letters)
     bytes = bytes + #ARGV[i]
   end
   local key = prefix .. queueKey(queue)
-  if bytes > limits.handOverBytesMax or call('EXISTS', key, key .. ':grouped') > 0 then return nil end
+  if bytes > limits.handOverBytesMax or call('EXISTS', key, key .. ':grouped', key .. ':packs') > 0 then return nil end
   return standing.next(queue, #letters)
 end

@@ -163,6 +163,7 @@ end
 -- Goes through what can be claimed, in the order of claims over all queues: each that is taken leaves less for the next.
 local function pick(request)
   local lines, ids = openLines(request), {}
+  packs.meet(lines, ids)
   if #lines == 1 and lines[1].isFair then takeTurns(lines[1], request.limit, ids) end
   while #ids < request.limit do
     local first, second = firstTwo(lines)
@@ -233,8 +234,8 @@ local function claim(request)
     return { ids = ids }
   end
   standing.leave(request)
-  local found = call('HMGET', prefix .. 'tasks', unpack(ids))
-  local crowds = gather(ids, nil, call('HMGET', prefix .. 'heads', unpack(ids)), found)
+  local found = packs.found or call('HMGET', prefix .. 'tasks', unpack(ids))
+  local crowds = gather(ids, nil, packs.heads or call('HMGET', prefix .. 'heads', unpack(ids)), found)
   for _, crowd in ipairs(crowds) do
     lease(crowd.ids, crowd.task, request, true)
   end

@@ -264,7 +264,7 @@ function turns.write()
   end
   for queue in pairs(turns.claimedFrom) do
     local key = prefix .. queueKey(queue)
-    if turns.roundOf(queue) and call('EXISTS', key, key .. ':grouped') == 0 then
+    if turns.roundOf(queue) and call('EXISTS', key, key .. ':grouped', key .. ':packs') == 0 then
       call('HDEL', prefix .. 'rounds', queue)
       call('UNLINK', key .. ':turns')
     end

@@ -187,7 +187,7 @@ do
       set(puts, 'heads', who, headOf(who, task))
     end
     for name, size in pairs(cuts) do
-      call('ZREMRANGEBYRANK', name, '0', FIRST_TO[size] or size - 1)
+      if size > 0 then call('ZREMRANGEBYRANK', name, '0', FIRST_TO[size] or size - 1) end
     end
     writeAll(puts, 'HSET', 'HDEL', true)
     writeAll(scores, 'ZADD', 'ZREM', false)

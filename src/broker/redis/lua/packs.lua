@@ -1,0 +1,123 @@
+-- Plain tasks that came in one call stand in line together, as packs of up to a hundred: `queue:<name>:packs` is a sorted set by the order of claims, whose
+-- members are ids with a space behind each, what the rows of these have in common, and its length in a byte. So they come and go at a hundredth of the
+-- work, and of the memory, of members of their own.
+--
+-- A pack says nothing that the line could not say: at any time it may be taken apart, and its tasks put into the line as they would stand there. So does
+-- whoever wants one of them, or has to look at each: claims of few tasks, from several queues, with groups, or behind full limits.
+local PACK_SIZE = 100
+-- So many packs are read at once.
+local PACKS_PAGE = 11
+local packs = {}
+
+-- By queue whether there are any; rows and heads of what a claim has taken out of packs.
+function anew.packs()
+  packs.isIn, packs.found, packs.heads = fresh(packs.isIn), nil, nil
+end
+
+function packs.keyOf(queue)
+  return queueKey(queue) .. ':packs'
+end
+
+function packs.areIn(queue)
+  local isIn = packs.isIn[queue]
+  if isIn == nil then
+    isIn = call('EXISTS', prefix .. packs.keyOf(queue)) == 1
+    packs.isIn[queue] = isIn
+  end
+  return isIn
+end
+
+-- Of `n` ids in a text with spaces between, of tasks with this part of their rows in common.
+function packs.put(queue, text, n, common, order)
+  local list, size, tail = {}, ID_LENGTH + 1, ' ' .. common .. string.char(#common)
+  for from = 0, n - 1, PACK_SIZE do
+    list[#list + 1], list[#list + 2] = order, string.sub(text, from * size + 1, math.min(from + PACK_SIZE, n) * size - 1) .. tail
+  end
+  call('ZADD', prefix .. packs.keyOf(queue), unpack(list))
+end
+
+-- Whether there may be any: see `open`.
+function packs.areKnown()
+  return call('HGET', prefix .. 'store', 'protocol') == '3'
+end
+
+function packs.sizeOf(text)
+  return (#text - 1 - string.byte(text, -1)) / (ID_LENGTH + 1)
+end
+
+function packs.idsOf(text)
+  local size = packs.sizeOf(text)
+  packs.format = packs.format or string.rep('c' .. ID_LENGTH .. 'x', PACK_SIZE)
+  local ids = { struct.unpack(string.sub(packs.format, 1, 4 * size), text) }
+  ids[size + 1] = nil
+  return ids
+end
+
+-- Without its first tasks.
+function packs.behind(text, count)
+  return string.sub(text, count * (ID_LENGTH + 1) + 1)
+end
+
+-- Whether a task waits as it came. A program of an earlier layout that was connected when the first pack came knows of none, and may have cancelled
+-- one of its tasks.
+function packs.isAsItCame(row, head)
+  if not row then return false end
+  if not head then return true end
+  local task = cmsgpack.unpack((commonOf(head)))
+  return task[STATE] == 'queued' and task[VERSION] == 1
+end
+
+-- Takes packs apart, a list of each and its order. Answers how many tasks were in them.
+function packs.open(queue, found)
+  local key, count = prefix .. queueKey(queue), 0
+  for i = 1, #found, 2 do
+    local ids, list, n = packs.idsOf(found[i]), {}, 0
+    local theirRows, heads = call('HMGET', prefix .. 'tasks', unpack(ids)), call('HMGET', prefix .. 'heads', unpack(ids))
+    for place, id in ipairs(ids) do
+      if packs.isAsItCame(theirRows[place], heads[place]) then
+        list[n + 1], list[n + 2], n = found[i + 1], id, n + 2
+      end
+    end
+    if n > 0 then call('ZADD', key, unpack(list)) end
+    call('ZREM', key .. ':packs', found[i])
+    count = count + #ids
+  end
+  return count
+end
+
+-- All that stand at one place of the order: one of them is about to leave it.
+function packs.openAt(queue, order)
+  if not packs.areIn(queue) then return end
+  local at = string.format('%d', order)
+  packs.open(queue, call('ZRANGEBYSCORE', prefix .. packs.keyOf(queue), at, at, 'WITHSCORES'))
+end
+
+-- So many of the first tasks of a queue, and those that stand between them.
+function packs.openFirst(queue, count)
+  local key, last = prefix .. packs.keyOf(queue), nil
+  while count > 0 do
+    local found = call('ZRANGE', key, 0, math.ceil(count / PACK_SIZE) - 1, 'WITHSCORES')
+    if #found == 0 then return end
+    last, count = found[#found], count - packs.open(queue, found)
+  end
+  if last then packs.open(queue, call('ZRANGEBYSCORE', key, last, last, 'WITHSCORES')) end
+end
+
+-- Of packs before this place in the order of claims: how many tasks, counted up to a bound.
+function packs.countBefore(queue, order, id)
+  local key, at, count, from = prefix .. packs.keyOf(queue), string.format('%d', order), 0, 0
+  while count < limits.aheadMax do
+    local found = call('ZRANGEBYSCORE', key, '-inf', '(' .. at, 'LIMIT', from, PACKS_PAGE)
+    if #found == 0 then break end
+    from = from + #found
+    for _, text in ipairs(found) do
+      count = count + packs.sizeOf(text)
+    end
+  end
+  for _, text in ipairs(call('ZRANGEBYSCORE', key, at, at)) do
+    for _, other in ipairs(packs.idsOf(text)) do
+      if other < id then count = count + 1 end
+    end
+  end
+  return count
+end
