@@ -1,17 +1,25 @@
 /** What may be done with the tasks that are chosen in a list: only what fits the states on the page. */
 
+import { priorities } from '../core/priority.ts';
+
 interface BulkProps {
-  readonly q: string;
-  readonly root: string;
+  /** Whether the list has tasks that have ended, that have not, and that wait. */
   readonly finished: boolean;
   readonly unfinished: boolean;
   readonly waiting: boolean;
   readonly mayRemove: boolean;
+  /** To which tasks may be moved. */
+  readonly queues: readonly string[];
 }
 
-export function BulkBar({ finished, unfinished, mayRemove }: BulkProps) {
+/** Names offered; the command line moves to any. */
+const queuesMax = 100;
+
+export function BulkBar({ finished, unfinished, waiting, mayRemove, queues }: BulkProps) {
   return (
     <div class="bulk" role="toolbar" aria-label="Selected tasks">
+      {/* Enter in a field presses the first button of a form: this one does nothing. */}
+      <button type="submit" disabled hidden />
       <b data-chosen>Selected tasks</b>
       <span class="grow" />
       {finished ? (
@@ -19,6 +27,7 @@ export function BulkBar({ finished, unfinished, mayRemove }: BulkProps) {
           Retry <kbd class="needs-script">r</kbd>
         </button>
       ) : null}
+      {waiting ? <Waiting queues={queues} /> : null}
       {unfinished ? (
         <button
           class="button danger"
@@ -26,7 +35,7 @@ export function BulkBar({ finished, unfinished, mayRemove }: BulkProps) {
           name="action"
           value="cancel"
           data-key="C"
-          data-confirm="Cancel {count} tasks? Those that run are told to stop."
+          data-confirm="Cancel {count}? Those that run are told to stop."
         >
           Cancel <kbd class="needs-script">⇧C</kbd>
         </button>
@@ -37,11 +46,53 @@ export function BulkBar({ finished, unfinished, mayRemove }: BulkProps) {
           type="submit"
           name="action"
           value="remove"
-          data-confirm="Remove {count} finished tasks with their logs and results? That cannot be undone."
+          data-confirm="Remove {count} with logs and results? That cannot be undone."
         >
           Remove
         </button>
       ) : null}
     </div>
+  );
+}
+
+function Waiting({ queues }: Pick<BulkProps, 'queues'>) {
+  return (
+    <>
+      <button class="button" type="submit" name="action" value="run">
+        Run now
+      </button>
+      <details class="menu">
+        <summary class="button">Move…</summary>
+        <div>
+          <label>
+            To queue
+            <select name="queue">
+              {queues.slice(0, queuesMax).map((queue) => (
+                <option value={queue}>{queue}</option>
+              ))}
+            </select>
+          </label>
+          <button class="button" type="submit" name="action" value="move">
+            Move
+          </button>
+        </div>
+      </details>
+      <details class="menu">
+        <summary class="button">Priority…</summary>
+        <div>
+          <label>
+            Priority
+            <select name="priority">
+              {Object.entries(priorities).map(([name, number]) => (
+                <option value={name} selected={name === 'normal'}>{`${name}, ${number}`}</option>
+              ))}
+            </select>
+          </label>
+          <button class="button" type="submit" name="action" value="priority">
+            Change
+          </button>
+        </div>
+      </details>
+    </>
   );
 }

@@ -21,6 +21,7 @@ export function ErrorPage({
           <div>
             <h1>{error.message}</h1>
             {error.hint === undefined ? null : <p class="muted">{error.hint}</p>}
+            {frame.refresh === null ? null : <p class="muted">{`Trying again in ${frame.refresh} s.`}</p>}
             <p class="muted mono">{error.code}</p>
           </div>
         </div>

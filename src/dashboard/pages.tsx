@@ -15,6 +15,7 @@ import {
 } from '../operations/schedule.ts';
 import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
 import { taskCancel, taskList, taskRemove, taskRetry } from '../operations/task.ts';
+import { taskRunNow } from '../operations/task-change.ts';
 import { workerList } from '../operations/worker.ts';
 import { assetResponse, assets } from './assets.ts';
 import { chartSpans } from './chart-card.tsx';
@@ -50,6 +51,7 @@ export function createPages(options: PageOptions): Pages {
         answer: (visit, context) => answerTask(visit, sharedLook(context), options),
       },
       { method: 'POST', path: '/tasks/:id/cancel', answer: action(taskCancel, ({ id }) => `tasks/${id}`) },
+      { method: 'POST', path: '/tasks/:id/run-now', answer: action(taskRunNow, ({ id }) => `tasks/${id}`) },
       { method: 'POST', path: '/tasks/:id/remove', answer: action(taskRemove, () => 'tasks?done=remove.1.0') },
       { method: 'POST', path: '/tasks/:id/retry', answer: action(taskRetry, ({ id }) => `tasks/${id}`) },
       {
@@ -150,13 +152,19 @@ function action<Input, Output>(
   };
 }
 
+/** What may go well in a moment is asked again by itself: the page of a store that is away comes back with the store. */
 async function answerError(
   error: TaskFlowError,
   path: string,
   context: OperationContext,
   options: PageOptions,
 ): Promise<Response> {
-  const frame = { ...frameOf({ path, params: {}, query: {}, form: {} }, options, context.clock.now()), liveHref: null };
+  const visit = { path, params: {}, query: {}, form: {} };
+  const frame = { ...frameOf(visit, options, context.clock.now()), liveHref: null };
+  const retried = error.retryable ? { ...frame, refresh: retrySeconds } : frame;
   const document: ErrorDocument = error.toJSON();
-  return html(<ErrorPage error={document} title={`Error ${error.status}`} frame={frame} />, error.status);
+  return html(<ErrorPage error={document} title={`Error ${error.status}`} frame={retried} />, error.status);
 }
+
+/** Seconds until a page that could not be made is asked for again. */
+const retrySeconds = 3;

@@ -3,18 +3,11 @@
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { decodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
-import { type Operation, type OperationContext, perform, type Role, roles } from '../operations/operation.ts';
+import type { ManyDocument } from '../operations/many-document.ts';
+import { type OperationContext, perform, type Role, roles } from '../operations/operation.ts';
 import { systemCounts, systemHealth } from '../operations/system.ts';
-import {
-  taskCancel,
-  taskEnqueue,
-  taskExplain,
-  taskGet,
-  taskList,
-  taskLogs,
-  taskRemove,
-  taskRetry,
-} from '../operations/task.ts';
+import { taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove } from '../operations/task.ts';
+import { taskCancelMany, taskRemoveMany, taskRetryMany, taskUpdateMany } from '../operations/task-batch.ts';
 import { workerList } from '../operations/worker.ts';
 import { frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
 import { TaskPage } from './task-page.tsx';
@@ -25,7 +18,7 @@ import { Tasks } from './tasks.tsx';
 const listMax = 50;
 
 export async function answerTasks(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
-  const [health, { counts }, query] = await Promise.all([
+  const [health, counts, query] = await Promise.all([
     perform(systemHealth, context, {}),
     perform(systemCounts, context, {}),
     findTasks(visit, context),
@@ -60,39 +53,35 @@ function reaches({ actor }: OperationContext, role: Role): boolean {
   return roles.indexOf(actor.role) >= roles.indexOf(role);
 }
 
-/** What a selection may be sent to: each an operation on one task. */
-const onEach: Readonly<Record<string, Operation<never, unknown> | undefined>> = {
-  retry: taskRetry as Operation<never, unknown>,
-  cancel: taskCancel as Operation<never, unknown>,
-  remove: taskRemove as Operation<never, unknown>,
+type Fields = Readonly<Record<string, string>>;
+
+/** What may be done with a selection, in one step each. */
+const onMany: Readonly<
+  Record<
+    string,
+    ((context: OperationContext, ids: readonly string[], form: Fields) => Promise<ManyDocument>) | undefined
+  >
+> = {
+  retry: (context, ids) => perform(taskRetryMany, context, { ids }),
+  cancel: (context, ids) => perform(taskCancelMany, context, { ids }),
+  remove: (context, ids) => perform(taskRemoveMany, context, { ids }),
+  run: (context, ids) => perform(taskUpdateMany, context, { ids, delay: 0 }),
+  move: (context, ids, { queue }) => perform(taskUpdateMany, context, { ids, queue }),
+  priority: (context, ids, { priority }) => perform(taskUpdateMany, context, { ids, priority }),
 };
 
-/** Each task by itself: one that has gone on meanwhile does not keep the others. */
+/** A task that has gone on meanwhile does not keep the others: it is counted. */
 export async function answerSelected(visit: Visit, context: OperationContext): Promise<Response> {
-  const { action = '', q = '', ...fields } = visit.form;
-  const operation = Object.hasOwn(onEach, action) ? onEach[action] : undefined;
-  if (operation === undefined)
+  const { action = '', q = '', ...form } = visit.form;
+  const run = Object.hasOwn(onMany, action) ? onMany[action] : undefined;
+  if (run === undefined)
     throw taskFlowError('INVALID_OPTION', {
       what: 'action',
-      problem: `it is one of ${Object.keys(onEach).join(', ')}`,
+      problem: `it is one of ${Object.keys(onMany).join(', ')}`,
     });
-  const ids = Object.keys(fields).flatMap((name) => (name.startsWith('task.') ? [name.slice('task.'.length)] : []));
-  if (ids.length > limits.pageMax)
-    throw taskFlowError('INVALID_OPTION', {
-      what: 'The selection',
-      problem: `it has more than ${limits.pageMax} tasks`,
-    });
-  let [did, not] = [0, 0];
-  for (const id of ids) {
-    try {
-      await perform(operation, context, { id });
-      did++;
-    } catch (error) {
-      if (!(error instanceof TaskFlowError) || ![404, 409].includes(error.status)) throw error;
-      not++;
-    }
-  }
-  const query = new URLSearchParams({ ...(q === '' ? {} : { q }), done: `${action}.${did}.${not}` });
+  const ids = Object.keys(form).flatMap((name) => (name.startsWith('task.') ? [name.slice('task.'.length)] : []));
+  const done = ids.length === 0 ? 0 : (await run(context, ids, form)).done;
+  const query = new URLSearchParams({ ...(q === '' ? {} : { q }), done: `${action}.${done}.${ids.length - done}` });
   return seeOther(visit, `tasks?${query}`);
 }
 

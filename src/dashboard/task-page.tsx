@@ -78,11 +78,20 @@ function Actions({ task, root, mayRemove }: ActionsProps) {
   const action = (verb: string) => `${root}tasks/${task.id}/${verb}`;
   if (!isFinished(task.state))
     return (
-      <form method="post" action={action('cancel')}>
-        <button class="button danger" type="submit" disabled={task.cancelRequestedAt !== null} data-key="C">
-          {task.cancelRequestedAt === null ? 'Cancel' : 'Cancel requested'}
-        </button>
-      </form>
+      <>
+        {task.state === 'scheduled' ? (
+          <form method="post" action={action('run-now')}>
+            <button class="button first" type="submit">
+              Run now
+            </button>
+          </form>
+        ) : null}
+        <form method="post" action={action('cancel')}>
+          <button class="button danger" type="submit" disabled={task.cancelRequestedAt !== null} data-key="C">
+            {task.cancelRequestedAt === null ? 'Cancel' : 'Cancel requested'}
+          </button>
+        </form>
+      </>
     );
   return (
     <>

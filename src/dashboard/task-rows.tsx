@@ -24,13 +24,15 @@ export interface TaskQuery {
 interface RowsProps {
   readonly query: TaskQuery;
   readonly page: TaskListDocument;
+  /** The queues there are. */
+  readonly queues: readonly string[];
   readonly root: string;
   readonly now: number;
   /** Whether who asks may change tasks, and remove them. */
   readonly may: { readonly operate: boolean; readonly remove: boolean };
 }
 
-export function TaskRows({ query, page, root, now, may }: RowsProps) {
+export function TaskRows({ query, page, queues, root, now, may }: RowsProps) {
   const { tasks } = page;
   const isEmpty = tasks.length === 0;
   return (
@@ -42,12 +44,11 @@ export function TaskRows({ query, page, root, now, may }: RowsProps) {
           <input type="hidden" name="q" value={query.q} />
           {may.operate ? (
             <BulkBar
-              q={query.q}
-              root={root}
               finished={tasks.some(({ state }) => isFinished(state))}
               unfinished={tasks.some(({ state }) => !isFinished(state))}
               waiting={tasks.some(({ state }) => isWaiting(state))}
               mayRemove={may.remove}
+              queues={queues}
             />
           ) : null}
           <Table tasks={tasks} root={root} now={now} mayChoose={may.operate} />

@@ -8,7 +8,7 @@ import { type TaskQuery, TaskRows } from './task-rows.tsx';
 
 export interface TasksProps {
   readonly frame: PageFrame;
-  readonly counts: CountsDocument['counts'];
+  readonly counts: CountsDocument;
   readonly query: TaskQuery;
   readonly may: { readonly operate: boolean; readonly remove: boolean };
 }
@@ -29,9 +29,18 @@ export function Tasks({ frame, counts, query, may }: TasksProps) {
         </nav>
       </div>
       <Flash done={frame.done} />
-      <StateChips counts={counts} q={q} root={root} />
+      <StateChips counts={counts.counts} q={q} root={root} />
       <FilterBox q={q} mistake={'code' in answer ? answer : null} root={root} />
-      {'code' in answer ? null : <TaskRows query={query} page={answer} root={root} now={now} may={may} />}
+      {'code' in answer ? null : (
+        <TaskRows
+          query={query}
+          page={answer}
+          queues={Object.keys(counts.queues).sort()}
+          root={root}
+          now={now}
+          may={may}
+        />
+      )}
     </Layout>
   );
 }

@@ -119,6 +119,16 @@ describe('forms', () => {
     const html = await page('/tasks?q=name%3Atext.*&done=cancel.1.1');
     expect(html).toContain('Cancelled 1 task. 1 task could not be');
     expect((await server.submit('/tasks/selected', { action: 'explode' })).status).toBe(400);
+    const other = await enqueued();
+    for (const more of [
+      { action: 'run' },
+      { action: 'move', queue: 'email' },
+      { action: 'priority', priority: 'urgent' },
+    ])
+      expect(
+        (await server.submit('/tasks/selected', { ...more, [`task.${other}`]: 'on' })).headers.get('location'),
+      ).toBe(`../tasks?done=${more.action}.1.0`);
+    expect(await page(`/tasks/${other}`)).toContain('0, urgent');
     expect(await page('/tasks?done=<b>.1.1')).not.toContain('class="flash"');
   });
 

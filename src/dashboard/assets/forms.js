@@ -55,7 +55,8 @@ async function isMeant(form, submitter) {
   const question = submitter?.dataset.confirm;
   if (question === undefined) return true;
   const ticked = form.querySelectorAll('td input:checked').length;
-  return await ask(question.replace('{count}', String(ticked)), submitter.textContent, submitter.dataset.type);
+  const words = question.replace('{count}', ticked === 1 ? '1 task' : `${ticked} tasks`);
+  return await ask(words, submitter.firstChild.textContent.trim(), submitter.dataset.type);
 }
 
 function ask(question, verb, number) {
