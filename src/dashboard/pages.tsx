@@ -161,9 +161,17 @@ async function answerError(
 ): Promise<Response> {
   const visit = { path, params: {}, query: {}, form: {} };
   const frame = { ...frameOf(visit, options, context.clock.now()), liveHref: null };
-  const retried = error.retryable ? { ...frame, refresh: retrySeconds } : frame;
+  const retried = error.retryable && isPage(path) ? { ...frame, refresh: retrySeconds } : frame;
   const document: ErrorDocument = error.toJSON();
-  return html(<ErrorPage error={document} title={`Error ${error.status}`} frame={retried} />, error.status);
+  const page = <ErrorPage error={document} title={`Error ${error.status}`} frame={retried} />;
+  const response = await html(page, error.status);
+  if (error.retryable) response.headers.set('retry-after', String(retrySeconds));
+  return response;
+}
+
+/** Whether a browser may ask for it again: where a form was sent to there is nothing to look at. */
+function isPage(path: string): boolean {
+  return /^\/($|tasks(\/[^/]+)?\/?$|schedules(\/[^/]+)?\/?$)/.test(path) && !path.startsWith('/tasks/selected');
 }
 
 /** Seconds until a page that could not be made is asked for again. */

@@ -1,5 +1,6 @@
 /** Tests the pages: what they show, that their forms work without a script, and that nothing a user wrote becomes markup. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { taskFlowError } from '../../src/core/errors.ts';
 import { base, startServer, type TestServer } from '../support/http.ts';
 
 let server: TestServer;
@@ -106,6 +107,23 @@ describe('the page of a task', () => {
     const response = await server.get('/tasks/01M5VJ1JKVEAEA4M5KQDB7PFVC');
     expect([response.status, response.headers.get('content-type')]).toEqual([404, 'text/html; charset=utf-8']);
     expect(await response.text()).toContain('keep.succeeded');
+  });
+});
+
+describe('a store that is away', () => {
+  test('is said on a page that asks again by itself, and not where a form was sent to', async () => {
+    const id = await enqueued();
+    const broker = server.store.broker as { info: unknown; cancel: unknown };
+    const away = async () => {
+      throw taskFlowError('STORE_UNREACHABLE', { problem: 'ECONNREFUSED 127.0.0.1:5432' });
+    };
+    Object.assign(broker, { info: away, cancel: away });
+    const response = await server.get('/tasks');
+    const html = await response.text();
+    expect(response.status).toBe(503);
+    expect(html).toContain('ECONNREFUSED 127.0.0.1:5432');
+    expect(html).toContain('<meta http-equiv="refresh" content="3"/>');
+    expect(await (await server.submit(`/tasks/${id}/cancel`)).text()).not.toContain('http-equiv');
   });
 });
 

@@ -14,7 +14,9 @@ async function send(form, submitter) {
   form.inert = true;
   try {
     const body = new URLSearchParams(new FormData(form, submitter));
-    const answer = await fetch(submitter?.formAction || form.action, { method: 'POST', body });
+    // Not the property: a button of that name would stand before it.
+    const address = submitter?.getAttribute('formaction') ?? form.getAttribute('action');
+    const answer = await fetch(address, { method: 'POST', body });
     await take(answer);
   } catch {
     say('The server did not answer. Nothing was changed that this page knows of; try again.', true);
