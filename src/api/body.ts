@@ -12,21 +12,25 @@ export const bodyBytesMax = limits.payloadBytesMax + limits.bodyOverheadBytes;
  * The JSON body of a request, `{}` when there is none. Numbers a double cannot hold are kept as they were written.
  * Throws PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_JSON, PAYLOAD_TOO_DEEP and PAYLOAD_NOT_JSON.
  */
-export async function readJsonBody(request: Request): Promise<unknown> {
-  const bytes = await readBytes(request);
+export async function readJsonBody(request: Request, bytesMax = bodyBytesMax): Promise<unknown> {
+  const bytes = await readBytes(request, bytesMax);
   if (bytes.length === 0) return {};
   requireMediaType(request, 'application/json');
-  const text = decodeUtf8(bytes);
-  // One level more than a payload: the body is the object around it.
-  checkJson(text, { what: 'The body', bytesMax: bodyBytesMax, depthMax: limits.jsonDepthMax + 1 });
+  return readJsonText(decodeUtf8(bytes, 'The body'), 'The body', bytesMax);
+}
+
+/** JSON text from outside. Throws INVALID_JSON, PAYLOAD_TOO_LARGE, PAYLOAD_TOO_DEEP and PAYLOAD_NOT_JSON, about `what`. */
+export function readJsonText(text: string, what: string, bytesMax = bodyBytesMax): unknown {
+  // More levels than a payload: around it is an object, and in a batch the list and the object around that.
+  checkJson(text, { what, bytesMax, depthMax: limits.jsonDepthMax + 3 });
   return readStoredJson(text);
 }
 
 /** The fields of a posted HTML form; of a name given twice the last value. Throws like {@link readJsonBody}. */
 export async function readForm(request: Request): Promise<Readonly<Record<string, string>>> {
-  const bytes = await readBytes(request);
+  const bytes = await readBytes(request, bodyBytesMax);
   if (bytes.length > 0) requireMediaType(request, 'application/x-www-form-urlencoded');
-  return Object.fromEntries(new URLSearchParams(decodeUtf8(bytes)));
+  return Object.fromEntries(new URLSearchParams(decodeUtf8(bytes, 'The body')));
 }
 
 /** The query as an object. Throws INVALID_OPTION for a name given twice: which one was meant? */
@@ -41,9 +45,9 @@ export function readQuery(url: string): Readonly<Record<string, string>> {
   return query;
 }
 
-async function readBytes(request: Request): Promise<Uint8Array> {
+async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
   const announced = Number(request.headers.get('content-length') ?? 0);
-  if (announced > bodyBytesMax) throw tooLarge();
+  if (announced > bytesMax) throw tooLarge(bytesMax);
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = request.body?.getReader();
@@ -52,9 +56,9 @@ async function readBytes(request: Request): Promise<Uint8Array> {
     const { done, value } = await readChunk(reader);
     if (done) return Buffer.concat(chunks);
     length += value.length;
-    if (length > bodyBytesMax) {
+    if (length > bytesMax) {
       await reader.cancel();
-      throw tooLarge();
+      throw tooLarge(bytesMax);
     }
     chunks.push(value);
   }
@@ -76,14 +80,17 @@ function requireMediaType(request: Request, wanted: string): void {
   throw new TaskFlowError('UNSUPPORTED_MEDIA_TYPE', { wanted, type: type === '' ? 'nothing' : type.slice(0, 100) });
 }
 
-function decodeUtf8(bytes: Uint8Array): string {
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Throws INVALID_JSON, about `what`. */
+export function decodeUtf8(bytes: Uint8Array, what: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return decoder.decode(bytes);
   } catch (cause) {
-    throw taskFlowError('INVALID_JSON', { what: 'The body', problem: 'it is not UTF-8' }, { cause });
+    throw taskFlowError('INVALID_JSON', { what, problem: 'it is not UTF-8' }, { cause });
   }
 }
 
-function tooLarge() {
-  return taskFlowError('PAYLOAD_TOO_LARGE', { what: 'The body', max: formatBytes(bodyBytesMax) });
+function tooLarge(bytesMax: number) {
+  return taskFlowError('PAYLOAD_TOO_LARGE', { what: 'The body', max: formatBytes(bytesMax) });
 }

@@ -162,7 +162,8 @@ function bodyOf(endpoint: Endpoint): Readonly<Record<string, unknown>> {
   const example = Object.fromEntries(
     exampleFields(endpoint).map((field) => [field.name, exampleField(endpoint, field)]),
   );
-  return { required: required.length > 0, content: { 'application/json': { schema, example } } };
+  const content = { 'application/json': { schema, example }, ...linesOf(endpoint) };
+  return { required: required.length > 0, content };
 }
 
 function answersOf(endpoint: Endpoint, schemas: Contract['schemas']): Readonly<Record<string, unknown>> {
@@ -180,9 +181,16 @@ function answersOf(endpoint: Endpoint, schemas: Contract['schemas']): Readonly<R
       example: exampleOutput(endpoint, schemas),
     },
   };
+  const all = { ...content, ...linesOf(endpoint) };
   return Object.fromEntries(
-    Object.entries(words).map(([status, description]) => [status, { description, headers, content }]),
+    Object.entries(words).map(([status, description]) => [status, { description, headers, content: all }]),
   );
+}
+
+/** A stream has no schema of its own: each of its lines is a document. */
+function linesOf({ operation: { rest } }: Endpoint): Readonly<Record<string, unknown>> {
+  if (rest.streamOf === undefined) return {};
+  return { 'application/x-ndjson': { schema: { type: 'string', description: rest.streamOf } } };
 }
 
 /** The refusals an operation can meet, as far as its kind tells; all have one shape. */

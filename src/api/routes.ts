@@ -3,6 +3,7 @@
 import type { HonoRequest } from 'hono';
 import type { ZodType } from 'zod';
 import { taskFlowError } from '../core/errors.ts';
+import { taskEnqueueMany } from '../operations/enqueue-many.ts';
 import { type Operation, type OperationContext, perform, type RestAddress } from '../operations/operation.ts';
 import { operations } from '../operations/registry.ts';
 import { readJsonBody, readQuery } from './body.ts';
@@ -35,7 +36,7 @@ function routeOf(operation: Operation<unknown, unknown>): Route {
     method: rest.method,
     path: `${apiRoot}${rest.path}`,
     operation: name,
-    answer: answerWith(operation),
+    answer: name === taskEnqueueMany.name ? answerMany : answerWith(operation),
   };
 }
 
@@ -43,7 +44,7 @@ function routeOf(operation: Operation<unknown, unknown>): Route {
 function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
   const { rest, statuses } = operation;
   return async (request, context) => {
-    const given = rest.method === 'GET' ? readQuery(request.url) : await readJsonBody(request.raw);
+    const given = rest.method === 'GET' ? readQuery(request.url) : await readJsonBody(request.raw, rest.bodyBytesMax);
     const fields = fieldsOf(await operation.schema());
     const { input, headers } = withHeaders(request.raw.headers, withPath(request, given), fields);
     const output = await perform(operation, { ...context, gone: () => request.raw.signal }, input);
@@ -53,6 +54,21 @@ function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
     return Response.json(output, { status: statuses?.statusOf(output) ?? 200, headers });
   };
 }
+
+/** One body is a batch; a stream of lines is answered by one. `?answers=problems` leaves out the answers to what is well. */
+async function answerMany(request: HonoRequest, context: OperationContext): Promise<Response> {
+  const { isStream, answerStream } = await import('./enqueue-stream.ts');
+  if (!isStream(request.raw)) return answerBatch(request, context);
+  const { answers = 'all', ...others } = readQuery(request.url);
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    throw taskFlowError('INVALID_OPTION', { what: unknown.slice(0, 60), problem: 'unknown field. There is answers.' });
+  if (answers !== 'all' && answers !== 'problems')
+    throw taskFlowError('INVALID_OPTION', { what: 'answers', problem: 'it is all or problems' });
+  return answerStream(request.raw, context, answers === 'problems');
+}
+
+const answerBatch = answerWith(taskEnqueueMany as unknown as Operation<unknown, unknown>);
 
 /** What headers say goes into the fields that say the same; what was done of it goes into the answer. */
 function withHeaders(

@@ -51,6 +51,12 @@ export const errorTable = {
     'Await earlier calls, or use enqueueMany.',
     true,
   ),
+  STREAM_TOO_LONG: kind(
+    413,
+    2,
+    'The stream went on for longer than {max}; {lines} of its lines are answered.',
+    'Send the lines behind the last answered one in another stream.',
+  ),
   INVALID_OUTPUT: kind(422, 1, 'What {name} returned is not valid: {problems}'),
   RESULT_TOO_LARGE: kind(
     422,
@@ -361,3 +367,5 @@ export const errorTable = {
 
 /** A code of {@link errorTable}. */
 export type ErrorCode = keyof typeof errorTable;
+
+export const errorCodes = Object.keys(errorTable) as readonly ErrorCode[];

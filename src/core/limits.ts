@@ -5,6 +5,12 @@ export const limits = {
   batchMax: 1_000,
   /** Bytes of payload in one call of the seam: bounds memory and the time a transaction holds the store. */
   batchBytesMax: 4 * 1024 * 1024,
+  /** Bytes of a batch as a request: its payloads, and for each task what is around it. */
+  batchBodyBytesMax: 5 * 1024 * 1024,
+  /** How long a request that is a stream of tasks goes on: shorter than a request may take; the next one goes on. */
+  streamMs: 25_000,
+  /** Names without a worker that the answer to a batch tells of. */
+  namesToldMax: 20,
   /** Bytes of one payload (UTF-8 JSON). Larger inputs belong in object storage, with their address in the payload. */
   payloadBytesMax: 1024 * 1024,
   /** Bytes of one result. Above, the run fails with RESULT_TOO_LARGE: a result is never cut. */

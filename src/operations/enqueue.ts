@@ -1,7 +1,7 @@
 /** Enqueues a task by its name: with the definition somebody published when there is one, and explained when there is none. */
 
 import type { EnqueueResult } from '../broker/broker.ts';
-import { conflictError, newTask, prepareInput } from '../client/enqueue.ts';
+import { conflictError, newTask, type PreparedInput, prepareInput } from '../client/enqueue.ts';
 import type { EnqueueOptions } from '../client/options.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { parseDuration } from '../core/duration.ts';
@@ -56,26 +56,36 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
 }
 
 /** `timeout` and a time in text are what surfaces have beyond the options of the TypeScript API. */
-async function requestedTask(
-  context: OperationContext,
+export function requestedTask(
+  context: Pick<OperationContext, 'ids'>,
   request: EnqueueInput,
   definition: TaskDefinition,
-): Promise<NewTask> {
+): NewTask | Promise<NewTask> {
   const { name: _name, input = {}, id, at, timeout, wait: _wait, ...rest } = request;
   if (at !== undefined && rest.delay !== undefined)
     throw taskFlowError('INVALID_OPTION', { what: 'at', problem: 'a task has either a delay or a time, not both' });
   const taskId = id === undefined ? context.ids.next() : parseId(id);
-  // The schema lets any text through where the compiler wants a duration or priority: newTask reads and refuses them.
-  const task = newTask(definition, await prepareInput(definition, input), rest as EnqueueOptions, taskId);
-  return {
-    ...task,
-    at: at === undefined ? task.at : readAt(at),
-    timeoutMs:
-      timeout === undefined ? task.timeoutMs : timeout === null ? null : parseDuration(timeout, 'timeout', { min: 1 }),
+  const make = (prepared: PreparedInput): NewTask => {
+    // The schema lets any text through where the compiler wants a duration or priority: newTask reads and refuses them.
+    const task = newTask(definition, prepared, rest as EnqueueOptions, taskId);
+    if (at === undefined && timeout === undefined) return task;
+    return {
+      ...task,
+      at: at === undefined ? task.at : readAt(at),
+      timeoutMs:
+        timeout === undefined
+          ? task.timeoutMs
+          : timeout === null
+            ? null
+            : parseDuration(timeout, 'timeout', { min: 1 }),
+    };
   };
+  const prepared = prepareInput(definition, input);
+  return prepared instanceof Promise ? prepared.then(make) : make(prepared);
 }
 
-async function unknownNote(context: OperationContext, name: string): Promise<string> {
+/** Says that no worker knows a name, and which one is nearest. */
+export async function unknownNote(context: OperationContext, name: string): Promise<string> {
   const near = await context.definitions.nearest(name);
   return `no worker knows "${name}"${near === null ? '' : `; nearest: ${near}`}`;
 }

@@ -43,6 +43,10 @@ export interface OperationContext {
 export interface RestAddress {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
+  /** Where a body may be larger than one payload with its options. */
+  readonly bodyBytesMax?: number;
+  /** Where a body may also be a stream of lines (NDJSON), answered line by line: what a line is. */
+  readonly streamOf?: string;
 }
 
 /** The statuses of good answers over HTTP, where they are not all 200. */

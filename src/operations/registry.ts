@@ -2,6 +2,7 @@
 
 import { configGet } from './config.ts';
 import { definitionGet, definitionList } from './definition.ts';
+import { taskEnqueueMany } from './enqueue-many.ts';
 import { flowCancel, flowGet, flowList } from './flow.ts';
 import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
 import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
@@ -35,6 +36,7 @@ import { workerDrain, workerGet, workerRestart, workerResume, workerScale, worke
 /** By their names. */
 export const operations = {
   'task.enqueue': taskEnqueue,
+  'task.enqueue-many': taskEnqueueMany,
   'task.list': taskList,
   // Before the addresses with an id, which would take the last word of these for one.
   'task.cancel-many': taskCancelMany,

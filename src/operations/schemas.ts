@@ -64,6 +64,18 @@ export const enqueueInput = z.strictObject({
   wait,
 });
 
+/** One of many: nobody waits for a thousand results. */
+export const enqueueItem = enqueueInput.omit({ wait: true });
+export const enqueueManyInput = z.strictObject({
+  tasks: z.array(enqueueItem).min(1).max(limits.batchMax),
+  partial: z
+    .boolean()
+    .optional()
+    .describe(
+      'Store what is well though others are wrong; when it is left out, one that is wrong keeps all from being stored',
+    ),
+});
+
 const pageAfter = z
   .string()
   .refine(isId, 'it is not the `next` of a page')
@@ -197,6 +209,7 @@ export const scaleQueueInput = queueInput.extend({
 export const activityInput = z.strictObject({ minutes: z.coerce.number().int().min(1).max(1_440).optional() });
 
 export type EnqueueInput = z.output<typeof enqueueInput>;
+export type EnqueueManyInput = z.output<typeof enqueueManyInput>;
 export type ListInput = z.output<typeof listInput>;
 export type ListFlowsInput = z.output<typeof listFlowsInput>;
 export type TaskInput = z.output<typeof taskInput>;

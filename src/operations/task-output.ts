@@ -1,8 +1,10 @@
 /** The schemas of what operations on tasks answer. Loaded when they are needed, like those of the inputs. */
 
 import { z } from 'zod';
+import { errorCodes } from '../core/error-table.ts';
 import { gateCodes } from '../core/explain.ts';
 import type { EnqueueDocument } from './enqueue.ts';
+import type { ManyEnqueuedDocument } from './enqueue-many.ts';
 import { count, documentSchema, durationMs, next, rate, reason, state, time, view } from './output.ts';
 import type {
   CancelDocument,
@@ -143,6 +145,21 @@ export const enqueueOutput = documentSchema<EnqueueDocument>()(
     replaced: z.string().nullable(),
     note: z.string().nullable(),
     result: resultOutput.nullable(),
+  }),
+);
+
+export const enqueueManyOutput = documentSchema<ManyEnqueuedDocument>()(
+  'EnqueuedMany',
+  z.strictObject({
+    tasks: z.array(
+      z.strictObject({
+        id: z.string().nullable(),
+        outcome: z.enum(['created', 'existing', 'duplicate', 'replaced', 'conflict', 'refused']),
+        problem: z.strictObject({ code: z.enum(errorCodes), message: z.string() }).nullable(),
+      }),
+    ),
+    created: count,
+    notes: z.array(z.string()),
   }),
 );
 

@@ -19,6 +19,22 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
     { name: 'mail.send', key: 'k', ifExists: 'replace' },
     { name: 'mail.send', key: 'k', ifExists: 'return', wait: '1s' },
   ],
+  'task.enqueue-many': ({ tasks }) => [
+    {
+      tasks: [
+        { name: 'mail.send' },
+        { name: 'mail.send', input: { to: 'ada' }, key: 'k' },
+        { name: 'mail.send', key: 'k' },
+      ],
+    },
+    {
+      tasks: [
+        { name: 'mail.send', id: 'nonsense' },
+        { name: 'mail.send', id: tasks.queued, input: 7 },
+      ],
+      partial: true,
+    },
+  ],
   'task.list': () => [{}, { limit: 1 }, { q: 'state:failed' }],
   'task.get': ({ tasks }) => Object.values(tasks).map((id) => ({ id })),
   'task.cancel': ({ tasks }) => [{ id: tasks.queued }, { id: tasks.running, reason: 'not needed' }],

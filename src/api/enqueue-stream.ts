@@ -1,0 +1,157 @@
+/** Enqueues a stream of tasks, one a line (NDJSON), and answers a line for each as it goes; memory stays bounded however long it is. */
+
+import { type ErrorDocument, TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { formatBytes } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import { taskEnqueueMany } from '../operations/enqueue-many.ts';
+import { type OperationContext, perform } from '../operations/operation.ts';
+import type { EnqueueInput } from '../operations/schemas.ts';
+import { bodyBytesMax, decodeUtf8, readJsonText } from './body.ts';
+import { type Line, readLines } from './lines.ts';
+
+type Problem = Pick<ErrorDocument, 'code' | 'message'>;
+
+/** The answer to one line. */
+interface LineAnswer {
+  readonly line: number;
+  readonly id: string | null;
+  readonly outcome: string;
+  readonly problem: Problem | null;
+}
+
+/** A line that is a task, or says why it is none. */
+interface ReadLine {
+  readonly line: number;
+  readonly request: EnqueueInput | null;
+  readonly problem: Problem | null;
+}
+
+/** The last line. `end` is `done` when every line was answered; else the lines behind the last answered one were not looked at. */
+interface Summary {
+  readonly end: 'done' | 'stopped';
+  readonly lines: number;
+  readonly created: number;
+  readonly refused: number;
+  readonly problem: Problem | null;
+}
+
+const mediaTypes: ReadonlySet<string> = new Set(['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
+
+export function isStream(request: Request): boolean {
+  const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
+  return type !== undefined && mediaTypes.has(type);
+}
+
+/**
+ * Answers while it reads: a line that is wrong is answered with its problem and the others go on; lines are stored in calls of the
+ * store, each wholly or not at all, and answered once they are. An outage ends the stream after the answers to its lines. With `quiet`
+ * only what was not stored as asked is answered, for callers that write everything before they read. Throws what refuses the caller.
+ */
+export async function answerStream(request: Request, context: OperationContext, quiet: boolean): Promise<Response> {
+  const answers = answerLines(request, context, quiet);
+  // Who may not enqueue learns it as a status, and not as the answer to a line.
+  const first = await answers.next();
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      if (first.done !== true) controller.enqueue(encoder.encode(first.value));
+    },
+    async pull(controller) {
+      const { done, value } = await answers.next();
+      if (done === true) controller.close();
+      else controller.enqueue(encoder.encode(value));
+    },
+    cancel: async () => void (await answers.return(undefined)),
+  });
+  return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } });
+}
+
+async function* answerLines(request: Request, context: OperationContext, quiet: boolean): AsyncGenerator<string> {
+  const parse = await lineReader();
+  const totals = { lines: 0, created: 0, refused: 0 };
+  const until = context.clock.elapsed() + limits.streamMs;
+  try {
+    for await (const lines of readLines(request.body, { lineBytesMax: bodyBytesMax, linesMax: limits.batchMax })) {
+      const { answers, problem } = await storeLines(
+        context,
+        lines.map((line) => parse(line, context)),
+      );
+      for (const { outcome } of answers) {
+        totals.lines++;
+        if (outcome === 'created' || outcome === 'replaced') totals.created++;
+        else if (outcome === 'refused' || outcome === 'conflict' || outcome === 'unknown') totals.refused++;
+      }
+      const told = quiet ? answers.filter(({ problem: wrong }) => wrong !== null) : answers;
+      if (told.length > 0) yield `${told.map((answer) => JSON.stringify(answer)).join('\n')}\n`;
+      if (problem !== null) return yield endLine({ end: 'stopped', ...totals, problem });
+      if (context.clock.elapsed() > until)
+        return yield endLine({ end: 'stopped', ...totals, problem: tooLong(totals) });
+    }
+    yield endLine({ end: 'done', ...totals, problem: null });
+  } catch (error) {
+    if (!(error instanceof TaskFlowError) || (totals.lines === 0 && isAboutCaller(error))) throw error;
+    yield endLine({ end: 'stopped', ...totals, problem: shown(error) });
+  }
+}
+
+/** Stores what is well among them, as many calls as its bytes take, in order. */
+async function storeLines(
+  context: OperationContext,
+  lines: readonly ReadLine[],
+): Promise<{ readonly answers: readonly LineAnswer[]; readonly problem: Problem | null }> {
+  const requests = lines.flatMap(({ request }) => (request === null ? [] : [request]));
+  const outcomes: Omit<LineAnswer, 'line'>[] = [];
+  let problem: Problem | null = null;
+  if (requests.length > 0) {
+    try {
+      const { tasks } = await perform(taskEnqueueMany, context, { tasks: requests, partial: true });
+      outcomes.push(...tasks);
+    } catch (error) {
+      if (!(error instanceof TaskFlowError) || isAboutCaller(error)) throw error;
+      // Nobody knows whether they are stored: sent again with these ids they are stored once.
+      problem = shown(error);
+      for (const { id = null } of requests) outcomes.push({ id, outcome: 'unknown', problem });
+    }
+  }
+  let next = 0;
+  const answers = lines.map(({ line, request, problem: wrong }): LineAnswer => {
+    const outcome = request === null ? undefined : outcomes[next++];
+    return { line, ...(outcome ?? { id: null, outcome: 'refused', problem: wrong }) };
+  });
+  return { answers, problem };
+}
+
+/** Reads one line as a task with an id, so that its answer names it whatever becomes of it. */
+async function lineReader(): Promise<(line: Line, context: OperationContext) => ReadLine> {
+  const [{ enqueueItem }, { parseInput }] = await Promise.all([
+    import('../operations/schemas.ts'),
+    import('../operations/input.ts'),
+  ]);
+  return ({ number, bytes }, { ids }) => {
+    try {
+      if (bytes === null)
+        throw taskFlowError('PAYLOAD_TOO_LARGE', { what: 'The line', max: formatBytes(bodyBytesMax) });
+      const request = parseInput(enqueueItem, readJsonText(decodeUtf8(bytes, 'The line'), 'The line'));
+      return { line: number, request: { ...request, id: request.id ?? ids.next() }, problem: null };
+    } catch (error) {
+      if (!(error instanceof TaskFlowError)) throw error;
+      return { line: number, request: null, problem: shown(error) };
+    }
+  };
+}
+
+function isAboutCaller({ status }: TaskFlowError): boolean {
+  return status === 401 || status === 403;
+}
+
+function tooLong({ lines }: { readonly lines: number }): Problem {
+  return shown(taskFlowError('STREAM_TOO_LONG', { max: `${limits.streamMs / 1_000} s`, lines }));
+}
+
+function shown({ code, message }: TaskFlowError): Problem {
+  return { code, message };
+}
+
+function endLine(summary: Summary): string {
+  return `${JSON.stringify(summary)}\n`;
+}

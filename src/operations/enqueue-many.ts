@@ -1,0 +1,167 @@
+/** Enqueues many tasks by their names in one call: all are checked before any is stored, or each stands for itself. */
+
+import type { EnqueueResult } from '../broker/broker.ts';
+import { conflictError } from '../client/enqueue.ts';
+import { bytesOf } from '../client/enqueue-batcher.ts';
+import { numbered } from '../client/enqueue-many.ts';
+import type { TaskDefinition } from '../core/definition.ts';
+import { type ErrorDocument, TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { formatBytes } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import { checkName } from '../core/names.ts';
+import type { NewTask } from '../core/task.ts';
+import { unknownDefinition } from './definitions.ts';
+import { requestedTask, unknownNote } from './enqueue.ts';
+import type { Operation, OperationContext } from './operation.ts';
+import type { EnqueueInput, EnqueueManyInput } from './schemas.ts';
+
+/** What became of one of many, in the order in which they were sent. */
+export interface EnqueuedDocument {
+  /** The task to look at; `null` for one that was refused and had no id of its own. */
+  readonly id: string | null;
+  /** `conflict`: another task has the id, or the key; `refused`: it is wrong, as `problem` says. Neither is stored. */
+  readonly outcome: 'created' | 'existing' | 'duplicate' | 'replaced' | 'conflict' | 'refused';
+  readonly problem: Pick<ErrorDocument, 'code' | 'message'> | null;
+}
+
+export interface ManyEnqueuedDocument {
+  readonly tasks: readonly EnqueuedDocument[];
+  /** How many this call has stored. */
+  readonly created: number;
+  /** What the caller should know though tasks were accepted. */
+  readonly notes: readonly string[];
+}
+
+export const taskEnqueueMany: Operation<EnqueueManyInput, ManyEnqueuedDocument> = {
+  name: 'task.enqueue-many',
+  summary: 'Enqueue many tasks by their names in one call',
+  role: 'operator',
+  scope: 'enqueue',
+  rest: {
+    method: 'POST',
+    path: '/tasks/batch',
+    bodyBytesMax: limits.batchBodyBytesMax,
+    streamOf:
+      'A task a line, as one of `tasks`; each is answered by a line with its number, the last line has the sums',
+  },
+  audit: 'enqueued many tasks',
+  schema: async () => (await import('./schemas.ts')).enqueueManyInput,
+  output: async () => (await import('./task-output.ts')).enqueueManyOutput,
+  run: (context, { tasks, partial = false }) => enqueueMany(context, tasks, partial),
+};
+
+type Prepared = NewTask | TaskFlowError;
+
+/** Throws what is wrong with the first wrong one, with its index, unless `partial`; then nothing is stored. */
+async function enqueueMany(
+  context: OperationContext,
+  requests: readonly EnqueueInput[],
+  partial: boolean,
+): Promise<ManyEnqueuedDocument> {
+  const known = await knownDefinitions(context, requests, partial);
+  const prepared = await Promise.all(requests.map((request) => prepare(context, request, known)));
+  const firstWrong = prepared.findIndex((one) => one instanceof TaskFlowError);
+  if (!partial && firstWrong >= 0) throw refusalOf(firstWrong, prepared[firstWrong]);
+  const tasks = prepared.filter((one): one is NewTask => !(one instanceof TaskFlowError));
+  checkBytes(tasks);
+  const results = tasks.length === 0 ? [] : await context.store.broker.enqueue(tasks);
+  const names = [...known].filter(([, definition]) => definition === null).map(([name]) => name);
+  return {
+    ...documentsOf(prepared, results),
+    notes: await Promise.all(names.slice(0, limits.namesToldMax).map((name) => unknownNote(context, name))),
+  };
+}
+
+/** What is known of each name among them; one look for all of a name. */
+async function knownDefinitions(
+  { definitions }: OperationContext,
+  requests: readonly EnqueueInput[],
+  partial: boolean,
+): Promise<Map<string, TaskDefinition | null>> {
+  const known = new Map<string, TaskDefinition | null>();
+  for (const [index, { name }] of requests.entries()) {
+    if (known.has(name)) continue;
+    try {
+      known.set(name, await definitions.find(checkName(name, 'name')));
+    } catch (error) {
+      // A name that is none: of one task where each stands for itself, else of the call.
+      if (!partial || !isRefusal(error)) throw numberedRefusal(index, error);
+    }
+  }
+  return known;
+}
+
+/** The task, or what is wrong with it. What nobody foresaw is thrown. */
+async function prepare(
+  context: OperationContext,
+  request: EnqueueInput,
+  known: ReadonlyMap<string, TaskDefinition | null>,
+): Promise<Prepared> {
+  try {
+    const { name } = request;
+    if (!known.has(name)) checkName(name, 'name');
+    const task = requestedTask(context, request, known.get(name) ?? unknownDefinition(name));
+    return task instanceof Promise ? await task : task;
+  } catch (error) {
+    if (isRefusal(error)) return error;
+    throw error;
+  }
+}
+
+function isRefusal(error: unknown): error is TaskFlowError {
+  return error instanceof TaskFlowError && !error.retryable && error.status < 500;
+}
+
+function refusalOf(index: number, error: unknown): unknown {
+  return numberedRefusal(index, error);
+}
+
+/** The same error with the index of its task, in words and among its details. */
+function numberedRefusal(index: number, error: unknown): unknown {
+  const told = numbered(index, error);
+  if (!(told instanceof TaskFlowError)) return told;
+  const { details } = told;
+  Object.assign(told, { details: { index, ...(typeof details === 'object' && details !== null ? details : {}) } });
+  return told;
+}
+
+/** One call of the store, so that all or nothing of it is stored. */
+function checkBytes(tasks: readonly NewTask[]): void {
+  const bytes = tasks.reduce((sum, { payload }) => sum + bytesOf(payload, limits), 0);
+  if (bytes > limits.batchBytesMax)
+    throw taskFlowError('BATCH_TOO_LARGE', {
+      max: `${formatBytes(limits.batchBytesMax)} of input`,
+      actual: formatBytes(bytes),
+    });
+}
+
+function documentsOf(
+  prepared: readonly Prepared[],
+  results: readonly EnqueueResult[],
+): Pick<ManyEnqueuedDocument, 'tasks' | 'created'> {
+  let next = 0;
+  let created = 0;
+  const tasks = prepared.map((one): EnqueuedDocument => {
+    if (one instanceof TaskFlowError) return { id: null, outcome: 'refused', problem: problemOf(one) };
+    const result = results[next++];
+    if (result === undefined) throw taskFlowError('INTERNAL', { problem: 'the store answered for fewer tasks' });
+    if (result.outcome === 'created' || result.outcome === 'replaced') created++;
+    return enqueuedDocument(one, result);
+  });
+  return { tasks, created };
+}
+
+function enqueuedDocument(task: NewTask, result: EnqueueResult): EnqueuedDocument {
+  switch (result.outcome) {
+    case 'conflict':
+      return { id: result.of, outcome: 'conflict', problem: problemOf(conflictError(task, result.of)) };
+    case 'duplicate':
+      return { id: result.of, outcome: 'duplicate', problem: null };
+    default:
+      return { id: result.taskId, outcome: result.outcome, problem: null };
+  }
+}
+
+function problemOf({ code, message }: TaskFlowError): Pick<ErrorDocument, 'code' | 'message'> {
+  return { code, message };
+}
