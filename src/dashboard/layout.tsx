@@ -109,10 +109,10 @@ function Head({
 }
 
 /** Live without a script: the page asks the browser to load it again. */
-function Live({ frame: { refresh, liveHref, topics } }: { readonly frame: PageFrame }) {
+function Live({ frame: { root, refresh, liveHref, topics } }: { readonly frame: PageFrame }) {
   if (liveHref === null) return null;
   return (
-    <tf-live topics={topics.join(' ')}>
+    <tf-live topics={topics.join(' ')} events={`${root}api/v1/events`}>
       {refresh === null ? (
         <a class="live" href={liveHref} title="Load this page again every few seconds">
           <i />

@@ -98,7 +98,7 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
     perform(workerList, context, {}),
     context.definitions.find('demo.hello'),
   ]);
-  const frame = frameOf(visit, options, Date.parse(health.now));
+  const frame = frameOf(visit, options, Date.parse(health.now), ['counts', 'worker']);
   const isAway = health.record !== null && health.record.problem !== null;
   if (isAway) return html(<OverviewWithoutRecord frame={frame} health={health} queues={queues} workers={workers} />);
   const [{ counts }, activity, running] = await recorded;

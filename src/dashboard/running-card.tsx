@@ -32,6 +32,11 @@ export function RunningCard({ tasks, total, root, now }: RunningProps) {
         <p class="none">Nothing runs.</p>
       ) : (
         <table>
+          <colgroup>
+            <col />
+            <col class="w-bar" />
+            <col class="w-time" />
+          </colgroup>
           <thead class="unseen">
             <tr>
               <th>Task</th>
@@ -45,14 +50,14 @@ export function RunningCard({ tasks, total, root, now }: RunningProps) {
                 <td title={task.progress?.note ?? undefined}>
                   <a href={`${root}tasks/${task.id}`}>{task.name}</a> <span class="muted">{task.queue}</span>
                 </td>
-                <td class="w-bar">
+                <td>
                   {task.progress === null ? (
                     <span class="muted">–</span>
                   ) : (
                     <ProgressBar done={task.progress.done} total={task.progress.total} />
                   )}
                 </td>
-                <td class="w-time right mono">
+                <td class="right mono">
                   <time datetime={startOf(task)} title={exactTime(startOf(task))} data-tick="stopwatch">
                     {stopwatch(now - Date.parse(startOf(task)))}
                   </time>

@@ -109,7 +109,9 @@ await onChromium((rig) => {
       await fillPages(rig.server);
       const page = await rig.open('/tasks');
       await page.route('**/*', (route) => route.abort());
-      await waitFor(async () => expect(await page.textContent('button.live')).toMatch(/Reconnecting \d+ s/));
+      await waitFor(async () => expect(await page.textContent('button.live')).toMatch(/Reconnecting \d+ s/), {
+        timeout: 40_000,
+      });
       await page.unroute('**/*');
       await waitFor(async () => expect(await page.textContent('button.live')).toBe('Live'), { timeout: 40_000 });
     });

@@ -1,7 +1,7 @@
 // Keeps an open page true: takes what changed, says in the bar how it stands, and lets times go on.
 
 import { openFeed } from './feed.js';
-import { fetchPage, takePage } from './page.js';
+import { fetchPage, takeCounts, takePage } from './page.js';
 import { tick } from './words.js';
 
 /** `<tf-live topics="counts">`: without a script it is a link that lets the page load itself again. */
@@ -41,8 +41,11 @@ class Live extends HTMLElement {
       this.#close = null;
     }
     if (wanted && this.#close === null)
-      this.#close = openFeed((this.getAttribute('topics') ?? '').split(' '), {
+      this.#close = openFeed({
+        address: this.getAttribute('events'),
+        topics: this.getAttribute('topics').split(' '),
         look: () => this.#look(),
+        count: takeCounts,
         lost: (waitMs) => this.#lose(waitMs),
       });
     this.#retryAt = 0;

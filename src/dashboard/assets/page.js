@@ -1,6 +1,7 @@
 // Takes a newer copy of this page, as the server made it, into the one that is open.
 
 import { morph } from './morph.js';
+import { count } from './words.js';
 
 const ownPath = () => location.pathname.replace(/\/$/, '');
 
@@ -26,13 +27,19 @@ export function takePage(fresh, { hold = false } = {}) {
   if (from === null || to === null) return;
   if (hold) holdRows(to, from);
   morph(to, from.innerHTML, { morphStyle: 'innerHTML', ignoreActiveValue: true, callbacks });
-  for (const part of document.querySelectorAll('[data-part]')) {
-    const own = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
-    if (own !== null && own.textContent !== part.textContent) part.textContent = own.textContent;
-  }
   const now = fresh.documentElement.dataset.now;
   if (now !== undefined) document.documentElement.dataset.now = now;
   document.dispatchEvent(new CustomEvent('tf:page'));
+}
+
+/** Numbers change at once, before the page is asked for; what expired counts with the cancelled, as on the server. */
+export function takeCounts(counts) {
+  const sums = {
+    ...counts,
+    failed: (counts.failed ?? 0) + (counts.quarantined ?? 0),
+    cancelled: (counts.cancelled ?? 0) + (counts.expired ?? 0),
+  };
+  for (const cell of document.querySelectorAll('[data-n]')) cell.textContent = count(sums[cell.dataset.n] ?? 0);
 }
 
 const callbacks = {
