@@ -1,11 +1,15 @@
 /** The server's one function from a request to a response: the REST API, and the pages handed in. */
 
 import { type Context, Hono } from 'hono';
+import type { Access } from '../core/access.ts';
+import { invariant } from '../core/assert.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
-import type { Actor, OperationContext } from '../operations/operation.ts';
+import { type OperationContext, type Role, roles } from '../operations/operation.ts';
 import type { Answered, OnAnswered } from './answered.ts';
+import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
 import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
+import { type LoginPage, loginRoutes } from './login.ts';
 import { metricsRoute } from './machine.ts';
 import type { Metrics } from './metrics.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
@@ -26,21 +30,23 @@ export interface Pages {
   readonly routes: readonly {
     readonly method: 'GET' | 'POST';
     readonly path: string;
+    /** The least role that may ask; `anyone` for what has no secret in it. */
+    readonly role: Role | 'anyone';
     answer(visit: Visit, context: OperationContext): Promise<Response>;
   }[];
   /** The answer to a person when a page failed. */
   errorPage(error: TaskFlowError, path: string, context: OperationContext): Promise<Response>;
+  readonly loginPage: LoginPage;
 }
 
 export interface AppOptions {
   readonly context: OperationContext;
   /** Of the program, told in the description of the API. */
   readonly version?: string;
-  /**
-   * Who asks, from what a request brings; throws when that does not say. Absent where everybody who can connect is the actor of
-   * `context`.
-   */
-  readonly authenticate?: (request: Request) => Promise<Actor>;
+  /** Absent where everybody who can connect is the actor of `context`. */
+  readonly authenticate?: Authenticate;
+  /** Where people sign in, with pages; absent where they do so elsewhere, or need not. */
+  readonly access?: Access;
   readonly pages?: Pages;
   /** Counts requests, and is served at `/metrics`; without it there are none. */
   readonly metrics?: Metrics;
@@ -52,12 +58,18 @@ export interface AppOptions {
   readonly report: ReportError;
 }
 
+/** Where a request came from, as far as the one who took it knows. */
+export interface Peer {
+  readonly address?: string | undefined;
+}
+
 /** A fetch handler. It never throws and never answers with a stack. */
-export type FetchHandler = (request: Request) => Promise<Response>;
+export type FetchHandler = (request: Request, peer?: Peer) => Promise<Response>;
 
 /** What is known of a request: its id before anything else is, the rest on its way. */
 interface Asked {
   readonly requestId: string;
+  readonly address: string | undefined;
   route: string | null;
   actor: string | null;
 }
@@ -79,12 +91,15 @@ export function createApp(options: AppOptions): FetchHandler {
     descriptionRoute(options),
     ...(metrics === undefined ? [] : [metricsRoute(metrics)]),
     ...pageRoutes(options.pages),
+    ...signInRoutes(options),
   ];
+  for (const { method, path, isOpen = false, role } of routes)
+    invariant(isOpen || role !== undefined, `${method} ${path} says which role may ask for it`);
   mount(app, routes, options);
   app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options));
   app.onError((error, c) => answerError(c, error, options));
-  return async (request) => {
-    const asked: Asked = { requestId: requestIdOf(request, context.ids), route: null, actor: null };
+  return async (request, { address } = {}) => {
+    const asked: Asked = { requestId: requestIdOf(request, context.ids), address, route: null, actor: null };
     const began = context.clock.elapsed();
     const response = finished(await app.fetch(request, asked), asked.requestId);
     const ms = context.clock.elapsed() - began;
@@ -101,6 +116,7 @@ function descriptionRoute({ version = '0.0.0' }: AppOptions): Route {
     method: 'GET',
     path: '/openapi.json',
     operation: null,
+    role: 'viewer',
     async answer(request) {
       const { describeApi } = await import('./openapi.ts');
       return Response.json(await describeApi({ version, url: new URL('.', request.url).href.replace(/\/$/, '') }));
@@ -109,10 +125,11 @@ function descriptionRoute({ version = '0.0.0' }: AppOptions): Route {
 }
 
 function pageRoutes(pages: Pages | undefined): readonly Route[] {
-  return (pages?.routes ?? []).map(({ method, path, answer }) => ({
+  return (pages?.routes ?? []).map(({ method, path, role, answer }) => ({
     method,
     path,
     operation: null,
+    ...(role === 'anyone' ? { isOpen: true } : { role }),
     async answer(request, context) {
       const form = method === 'POST' ? await readForm(request.raw) : {};
       return answer(
@@ -121,6 +138,10 @@ function pageRoutes(pages: Pages | undefined): readonly Route[] {
       );
     },
   }));
+}
+
+function signInRoutes({ access, pages }: AppOptions): readonly Route[] {
+  return access === undefined || pages === undefined ? [] : loginRoutes(access, pages.loginPage);
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */
@@ -145,14 +166,19 @@ function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): v
 
 async function contextFor(
   c: Context<Env>,
-  { isOpen = false }: Route,
+  { method, path, isOpen = false, role = 'admin' }: Route,
   { context, authenticate }: AppOptions,
 ): Promise<OperationContext> {
-  const { requestId } = c.env;
-  if (isOpen) return { ...context, requestId };
+  const { requestId, address } = c.env;
+  const asked = { ...context, requestId, ...(address === undefined ? {} : { address }) };
+  if (isOpen) return asked;
   const actor = (await authenticate?.(c.req.raw)) ?? context.actor;
   c.env.actor = actor.name;
-  return { ...context, requestId, actor };
+  if (roles.indexOf(actor.role) < roles.indexOf(role)) {
+    const operation = `${method} ${path}`;
+    throw taskFlowError('FORBIDDEN', { operation, needed: role, actor: actor.name, role: actor.role });
+  }
+  return { ...asked, actor };
 }
 
 function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Response | Promise<Response> {
@@ -163,7 +189,22 @@ function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Res
   const forPerson =
     pages !== undefined && !/^\/(api\/|(healthz?|readyz|metrics)(\/|$)|openapi\.json$)/.test(c.req.path);
   const context = { ...options.context, requestId };
+  if (error.code === 'UNAUTHENTICATED' && forPerson && options.access !== undefined) return toLogin(c.req.raw);
   return forPerson ? pages.errorPage(error, pathOf(c.req.url), context) : problemResponse(error, requestId);
+}
+
+/** A person is asked to sign in, and comes back to where they wanted to go. */
+function toLogin(request: Request): Response {
+  const { pathname, search } = new URL(request.url);
+  const next = request.method === 'GET' ? pathname.slice(1) + search : '';
+  const query = next === '' ? '' : `?${new URLSearchParams({ next })}`;
+  return new Response(null, { status: 303, headers: { location: `${rootOf(pathname)}login${query}` } });
+}
+
+/** From a path to the root of the site, so that any mount point works. */
+function rootOf(path: string): string {
+  const depth = path.split('/').length - 2;
+  return depth <= 0 ? './' : '../'.repeat(depth);
 }
 
 function finished(response: Response, requestId: string): Response {

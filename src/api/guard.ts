@@ -1,6 +1,7 @@
 /** Keeps other sites out: of a server that trusts its own machine, every browser tab is a possible attacker. */
 
 import { taskFlowError } from '../core/errors.ts';
+import { isHttps } from './cookies.ts';
 
 /** Names under which a machine reaches only itself. */
 const loopbackNames: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);
@@ -39,6 +40,24 @@ export function checkOrigin(request: Request): void {
   if (site === 'same-origin' || site === 'none') return;
   if (site === null && (origin === null || originHost(origin) === ownHost(request))) return;
   throw taskFlowError('CROSS_ORIGIN', { origin: (origin ?? site ?? '').slice(0, 100) });
+}
+
+/**
+ * Throws CROSS_ORIGIN for a change that comes with the cookie of a session unless one of our own pages asks for it: the browser
+ * says that it is of the same origin, and that origin is ours. Over plain HTTP to another machine browsers say only the second.
+ */
+export function checkOwnPage(request: Request): void {
+  if (safeMethods.has(request.method)) return;
+  const site = request.headers.get('sec-fetch-site');
+  const origin = request.headers.get('origin');
+  const isSaid = site === 'same-origin' || (site === null && !saysSite(request));
+  if (isSaid && origin !== null && originHost(origin) === ownHost(request)) return;
+  throw taskFlowError('CROSS_ORIGIN', { origin: (origin ?? site ?? 'none').slice(0, 100) });
+}
+
+/** Browsers send Sec-Fetch-Site to what nobody in between can read. */
+function saysSite(request: Request): boolean {
+  return isHttps(request) || isLoopback(ownHost(request).replace(/:\d{1,5}$/, ''));
 }
 
 function originHost(origin: string): string | null {

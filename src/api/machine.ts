@@ -31,6 +31,7 @@ export function metricsRoute(metrics: Metrics): Route {
     method: 'GET',
     path: '/metrics',
     operation: systemMetrics.name,
+    role: systemMetrics.role,
     async answer(_request, context) {
       const text = await metrics.text((minutes) => perform(systemMetrics, context, { minutes }));
       return new Response(text, { headers: { 'content-type': metricsType } });

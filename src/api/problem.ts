@@ -67,10 +67,17 @@ export function problemResponse(
     status: error.status,
     headers: {
       'content-type': 'application/problem+json',
-      ...(error.retryable ? { 'retry-after': '1' } : {}),
+      ...(error.retryable ? { 'retry-after': retryAfter(error) } : {}),
+      ...(error.code === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer realm="taskflow"' } : {}),
       ...headers,
     },
   });
+}
+
+/** In seconds, as the error says it; else one. */
+export function retryAfter({ details }: TaskFlowError): string {
+  const given = typeof details === 'object' && details !== null && 'retryAfterMs' in details ? details.retryAfterMs : 0;
+  return String(Math.max(1, Math.ceil(Number(given) / 1_000)));
 }
 
 /** `TASK_NOT_FOUND` → `Task not found`. */

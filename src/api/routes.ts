@@ -4,7 +4,13 @@ import type { HonoRequest } from 'hono';
 import type { ZodType } from 'zod';
 import { taskFlowError } from '../core/errors.ts';
 import { taskEnqueueMany } from '../operations/enqueue-many.ts';
-import { type Operation, type OperationContext, perform, type RestAddress } from '../operations/operation.ts';
+import {
+  type Operation,
+  type OperationContext,
+  perform,
+  type RestAddress,
+  type Role,
+} from '../operations/operation.ts';
 import { operations } from '../operations/registry.ts';
 import { readJsonBody, readQuery } from './body.ts';
 import { probeRoutes } from './machine.ts';
@@ -16,7 +22,9 @@ export interface Route {
   readonly path: string;
   /** The name of the operation it asks for; `null` for pages, which may ask for several. */
   readonly operation: string | null;
-  /** Answers whoever asks, as the server itself: it says whether all is well, and nothing more. */
+  /** The least role that may ask. A route without one that is not open is refused when the server is put together. */
+  readonly role?: Role;
+  /** Answers whoever asks, as the server itself: it says whether all is well, signs in, or is a file without a secret. */
   readonly isOpen?: boolean;
   answer(request: HonoRequest, context: OperationContext): Promise<Response>;
 }
@@ -36,6 +44,7 @@ function routeOf(operation: Operation<unknown, unknown>): Route {
     method: rest.method,
     path: `${apiRoot}${rest.path}`,
     operation: name,
+    role: operation.role,
     answer: name === taskEnqueueMany.name ? answerMany : answerWith(operation),
   };
 }

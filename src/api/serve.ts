@@ -28,13 +28,13 @@ export interface RunningServer {
 }
 
 /**
- * Starts to listen. Throws INSECURE_BIND for a host that is not loopback without `insecure` (there is no
- * authentication yet), PORT_IN_USE, and INVALID_OPTION for a host or port this machine does not give.
+ * Starts to listen. Throws INSECURE_BIND for a host that is not loopback without `insecure` (nobody is
+ * asked for a key), PORT_IN_USE, and INVALID_OPTION for a host or port this machine does not give.
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { host, port, clock } = options;
   if (!options.insecure && !isLoopback(host)) throw taskFlowError('INSECURE_BIND', { host });
-  const server = createAdaptorServer({ fetch: options.fetch, serverOptions: slowClientLimits }) as Server;
+  const server = createAdaptorServer({ fetch: withPeer(options.fetch), serverOptions: slowClientLimits }) as Server;
   // Without a listener Node would end the process for a client that resets its connection at the wrong moment.
   server.on('clientError', (_error, socket) => socket.destroy());
   server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
@@ -51,6 +51,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     port: bound,
     close: (patienceMs = limits.serverPatienceMs) => close(server, clock, patienceMs),
   };
+}
+
+/** As the connection has it: what a header says of an address anybody can write. */
+function withPeer(fetch: FetchHandler) {
+  return (
+    request: Request,
+    { incoming }: { readonly incoming: { readonly socket?: { readonly remoteAddress?: string | undefined } } },
+  ) => fetch(request, { address: incoming.socket?.remoteAddress });
 }
 
 /** A client that sends a byte a minute must not hold a connection for ever. */

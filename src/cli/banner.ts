@@ -18,6 +18,10 @@ export interface BannerFacts {
   readonly info: BrokerInfo;
   /** Where the server is; `null` without one. */
   readonly url: string | null;
+  /** Signs in once; absent where nobody needs to sign in, or is shown how. */
+  readonly login?: string;
+  /** The first key of the store, shown this once. */
+  readonly token?: string;
   /** `null` without a worker. */
   readonly worker: {
     readonly name: string;
@@ -32,7 +36,7 @@ export interface BannerFacts {
 const namesMax = 6;
 
 export function bannerLines(terminal: Terminal, facts: BannerFacts): string[] {
-  const { config, url, worker, tasks, cwd } = facts;
+  const { config, url, login, token, worker, tasks, cwd } = facts;
   const environment =
     config.settings.env === null
       ? ''
@@ -43,6 +47,13 @@ export function bannerLines(terminal: Terminal, facts: BannerFacts): string[] {
       'Dashboard',
       `${paint(terminal, url, 'bold')}${' '.repeat(Math.max(3, 28 - url.length))}${paint(terminal, 'API', 'muted')}  ${url}/api/v1`,
     ]);
+  if (login !== undefined)
+    rows.push([
+      'Sign in',
+      `${paint(terminal, login, 'bold')}   ${paint(terminal, 'once, within 10 minutes', 'muted')}`,
+    ]);
+  if (token !== undefined)
+    rows.push(['Admin key', `${token}   ${paint(terminal, 'shown this once: keep it', 'warning')}`]);
   rows.push(['Store', storeText(config, facts.info, cwd)]);
   if (tasks !== null) rows.push(['Tasks', tasksText(terminal, tasks, config, cwd)]);
   if (worker !== null)

@@ -11,7 +11,7 @@ import type { Config } from '../config/load.ts';
 import { createToken, systemChance } from '../core/chance.ts';
 import type { CodeSchedule } from '../core/code-schedule.ts';
 import type { TaskDefinition } from '../core/definition.ts';
-import type { TaskFlowError } from '../core/errors.ts';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { systemClock } from '../core/time.ts';
 import { createEngine, type Engine, type EngineOptions } from '../engine/engine.ts';
 import type { Store } from '../history/history.ts';
@@ -145,23 +145,36 @@ export interface ServerParts {
 
 /** API and pages, listening. Throws PORT_IN_USE, INSECURE_BIND and INVALID_OPTION. */
 export async function composeServer({ session, version, insecure, report }: ServerParts): Promise<RunningServer> {
-  const [{ createApp }, { createMetrics }, { serve }, { createPages }] = await Promise.all([
+  const [{ createApp }, { createAuthenticate }, { createMetrics }, { serve }, { createPages }] = await Promise.all([
     import('../api/app.ts'),
+    import('../api/authenticate.ts'),
     import('../api/metrics.ts'),
     import('../api/serve.ts'),
     import('../dashboard/pages.tsx'),
   ]);
   const { settings } = session.config;
   const hosts = settings['server.hosts'];
+  const { access } = session.store;
+  const asksForKeys = settings['server.auth'] === 'token';
+  if (asksForKeys && access === undefined)
+    throw taskFlowError('RECORD_MISSING', { what: 'A server that asks for keys' });
+  const entrance = asksForKeys && access !== undefined ? { access, authenticate: createAuthenticate(access) } : {};
   const fetch: FetchHandler = createApp({
     context: session.context,
     version,
+    ...entrance,
     pages: createPages({ version, environment: settings.env }),
     metrics: createMetrics({ version, clock: systemClock }),
     hosts: hosts?.includes('any') === true ? 'any' : (hosts ?? []),
     report,
   });
-  return serve({ fetch, host: settings['server.host'], port: settings['server.port'], insecure, clock: systemClock });
+  return serve({
+    fetch,
+    host: settings['server.host'],
+    port: settings['server.port'],
+    insecure: insecure || asksForKeys,
+    clock: systemClock,
+  });
 }
 
 function isList(queues: QueueSlots): queues is readonly string[] {

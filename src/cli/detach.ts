@@ -3,11 +3,14 @@
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
+import type { Config } from '../config/load.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { sleep, systemClock } from '../core/time.ts';
 import type { Call } from './command.ts';
 import { readServerRecord, type ServerRecord, serverLogPath, serverRecordPath } from './pidfile.ts';
+import { createSession, openConfiguredStore } from './session.ts';
 import { mark, paint } from './terminal.ts';
+import { linkUrl, type Welcome, welcome } from './welcome.ts';
 
 /** A server opens its store and its port; a large migration is the longest of it. */
 const readyMs = 60_000;
@@ -19,16 +22,33 @@ export async function startDetached(call: Call): Promise<number> {
   const path = serverRecordPath(config);
   const other = readServerRecord(path);
   if (other !== null) throw taskFlowError('SERVER_RUNNING', { pid: other.pid, url: other.url });
+  const entrance = await firstEntrance(call, config);
   const log = serverLogPath(config);
   mkdirSync(dirname(log), { recursive: true });
   const record = await launch(call, path, log);
   const { terminal } = call.output;
-  call.output.record({ id: (row) => String(row.pid) }, { started: true, pid: record.pid, url: record.url, log }, () => [
+  const login = entrance?.link == null ? {} : { login: linkUrl(record.url, entrance.link) };
+  const token = entrance?.token == null ? {} : { token: entrance.token };
+  const document = { started: true, pid: record.pid, url: record.url, log, ...login, ...token };
+  call.output.record({ id: (row) => String(row.pid) }, document, () => [
     terminal.isPerson
       ? `${paint(terminal, mark(terminal, 'ok'), 'ok')} The server is at ${record.url} (pid ${record.pid}, log ${relative(call.cwd, log)})`
       : ['started', record.pid, record.url, log].join('\t'),
+    ...Object.values(login).map((link) => `  Sign in    ${link}   once, within 10 minutes`),
+    ...Object.values(token).map((key) => `  Admin key  ${key}   shown this once: keep it`),
   ]);
   return 0;
+}
+
+/** The first key is shown here, where somebody looks: what the server itself says is in a log. */
+async function firstEntrance(call: Call, config: Config): Promise<Welcome | null> {
+  if (config.settings['server.auth'] === 'none') return null;
+  const store = await openConfiguredStore(call, config);
+  try {
+    return await welcome(call, store, (await createSession(config, store)).context.actor.name);
+  } finally {
+    await store.close();
+  }
 }
 
 async function launch(call: Call, recordPath: string, log: string): Promise<ServerRecord> {

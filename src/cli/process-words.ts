@@ -15,22 +15,33 @@ import type { Call } from './command.ts';
 import type { ComposedWorker } from './compose.ts';
 import { asTaskFlowError, showError } from './problem.ts';
 import { createRunLines, runEnds } from './run-lines.ts';
+import { linkUrl, type Welcome } from './welcome.ts';
 
 /** What a process that is ready has to show. */
 export interface Ready {
   readonly version: string;
   readonly url: string | null;
+  /** How to sign in, shown this once; `null` where nobody needs to. */
+  readonly welcome: Welcome | null;
   readonly worker: Pick<ComposedWorker, 'name' | 'queues' | 'isShared'> | null;
   /** Names of the tasks found; `null` where nobody looked for any. */
   readonly tasks: readonly string[] | null;
 }
 
-export async function showReady(call: Call, store: Store, { version, url, worker, tasks }: Ready): Promise<void> {
+export async function showReady(
+  call: Call,
+  store: Store,
+  { version, url, welcome, worker, tasks }: Ready,
+): Promise<void> {
   const [config, info] = await Promise.all([call.config(), store.broker.info()]);
   const names = tasks?.toSorted() ?? null;
   // The clock of a process begins with it: this is the time since the command was typed, less the shell's part.
   const readyMs = Math.round(systemClock.elapsed());
   const { name, queues, isShared } = worker ?? { name: null, queues: {}, isShared: false };
+  const entrance = {
+    ...(url !== null && welcome?.link != null && { login: linkUrl(url, welcome.link) }),
+    ...(welcome?.token != null && { token: welcome.token }),
+  };
   const document = {
     event: 'ready',
     version,
@@ -41,6 +52,7 @@ export async function showReady(call: Call, store: Store, { version, url, worker
     worker: name,
     queues,
     tasks: names ?? [],
+    ...entrance,
   };
   call.output.event(document, () =>
     bannerLines(call.output.terminal, {
@@ -50,6 +62,7 @@ export async function showReady(call: Call, store: Store, { version, url, worker
       cwd: call.cwd,
       info,
       url,
+      ...entrance,
       worker: name === null ? null : { name, queues, isShared },
       tasks: names,
     }),

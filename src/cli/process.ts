@@ -25,6 +25,7 @@ import {
 } from './process-words.ts';
 import { createSession, openConfiguredStore, type Session } from './session.ts';
 import { untilStopped } from './signals.ts';
+import { linkUrl, signInLink, welcome } from './welcome.ts';
 
 /** What the process is made of; at least one of the two. `apart`: the worker is a process of its own, begun anew for new code. */
 export interface Parts {
@@ -67,12 +68,16 @@ export async function runProcess(call: Call, parts: Parts): Promise<number> {
     const tasks = parts.worker === 'here' ? await loadAllTasks(call) : null;
     const session = await createSession(config, store, tasks?.definitions);
     if (parts.server) await startServer(call, running, session);
+    const entrance =
+      parts.server && config.settings['server.auth'] === 'token'
+        ? await welcome(call, store, session.context.actor.name)
+        : null;
     const url = running.server?.url ?? null;
     if (url !== null && other === null) writeServerRecord(recordPath, url);
     shareStore(store, url);
     if (tasks !== null) running.worker = await startHere(call, running, config, tasks);
     if (parts.worker === 'apart') {
-      const apart = await startApart(call, store, url ?? '');
+      const apart = await startApart(call, store, { url: url ?? '', asksForKeys: entrance !== null });
       if (typeof apart === 'number') {
         await stopAll(call, running, 0);
         removeServerRecord(recordPath);
@@ -81,7 +86,7 @@ export async function runProcess(call: Call, parts: Parts): Promise<number> {
       running.worker = apart;
     }
     const ready = running.worker?.ready ?? { worker: null, tasks: null };
-    await showReady(call, store, { version: packageVersion(), url, ...ready });
+    await showReady(call, store, { version: packageVersion(), url, welcome: entrance, ...ready });
     running.worker?.onReady?.();
     const exitCode = await untilStopped(call, {
       clock: systemClock,
@@ -140,18 +145,33 @@ async function startHere(call: Call, running: Running, config: Config, tasks: Pr
   };
 }
 
-async function startApart(call: Call, store: Store, url: string): Promise<WorkerPart | number> {
+interface Entrance {
+  readonly url: string;
+  readonly asksForKeys: boolean;
+}
+
+/** Where a browser on this machine is let in: by a link where keys are asked for. */
+async function entranceUrl({ access }: Store, { url, asksForKeys }: Entrance): Promise<string> {
+  const link = asksForKeys && access !== undefined ? await signInLink(access, null) : null;
+  return link === null ? url : linkUrl(url, link);
+}
+
+async function startApart(call: Call, store: Store, entrance: Entrance): Promise<WorkerPart | number> {
   const [{ startCrew }, { listenToKeys, openInBrowser }] = await Promise.all([
     import('./crew.ts'),
     import('./keys.ts'),
   ]);
-  const crew = await startCrew(call, url);
+  const crew = await startCrew(call, entrance.url);
   if (typeof crew === 'number') return crew;
   const { loaded } = crew;
   let keys: Keys | null = null;
   const actions: KeyActions = {
     quit: () => void process.kill(process.pid, 'SIGTERM'),
-    open: () => openInBrowser(url),
+    open() {
+      entranceUrl(store, entrance)
+        .then(openInBrowser)
+        .catch((error: unknown) => showError(call.stderr, call.output.notes, call.output.format, error, false));
+    },
     reload: () => crew.reload(),
     pause() {
       pauseOrResume(store, crew.loaded?.workerId ?? '').catch((error: unknown) => {

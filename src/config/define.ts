@@ -21,6 +21,8 @@ export interface ConfigFile {
     readonly host?: string | undefined;
     /** Names it may be reached by, beside those of this machine. */
     readonly hosts?: string | readonly string[] | undefined;
+    /** `none` lets everybody of this machine in, and no other. Default: `token`, a key or a session. */
+    readonly auth?: 'token' | 'none' | undefined;
   };
   readonly worker?: {
     /** `['default']`, or slots for each: `{ email: 20, default: 5 }`. */

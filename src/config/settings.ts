@@ -95,6 +95,13 @@ export const settings = {
     example: 'tasks.example.com',
     shape: (z) => shape.list(z),
   },
+  'server.auth': {
+    description: 'Who is let in: those with a key, or everybody of this machine ("none")',
+    flag: '--auth <how>',
+    default: 'token',
+    example: 'none',
+    shape: (z) => shape.word(z, ['token', 'none']),
+  },
   'worker.queues': {
     description: 'Queues to work on, with or without slots for each',
     flag: '--queues <list>',

@@ -319,7 +319,7 @@ export const errorTable = {
     500,
     2,
     'Refusing to listen on {host} without authentication.',
-    'Listen on 127.0.0.1, or insist with --insecure.',
+    'Ask for keys with --auth token, listen on 127.0.0.1, or insist with --insecure.',
   ),
   NOT_READY: kind(
     503,
@@ -338,6 +338,19 @@ export const errorTable = {
     'kill -9 {pid}   (its running tasks are run again when their lease ends)',
   ),
   USAGE: kind(400, 2, '{problem}'),
+  UNAUTHENTICATED: kind(
+    401,
+    5,
+    'Not let in: {problem}.',
+    'Send a key as "Authorization: Bearer tf_…"; taskflow token create makes one.',
+  ),
+  TOO_MANY_TRIES: kind(
+    429,
+    5,
+    'There were too many wrong keys: the next try may be made in {seconds} s.',
+    'Nobody is locked out: wait, and use the right one.',
+    true,
+  ),
   TOO_MANY_KEYS: kind(
     409,
     7,

@@ -3,7 +3,7 @@
 import type { ErrorDocument, TaskFlowError } from '../core/errors.ts';
 import { heard } from '../core/heard.ts';
 import { sharedLook } from '../operations/context.ts';
-import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
+import { type Operation, type OperationContext, perform, type Role } from '../operations/operation.ts';
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
 import {
   scheduleGet,
@@ -21,6 +21,7 @@ import { assetResponse, assets } from './assets.ts';
 import { chartSpans } from './chart-card.tsx';
 import { ErrorPage } from './error-page.tsx';
 import { frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
+import { LoginPage } from './login-page.tsx';
 import { Overview, OverviewWithoutRecord } from './overview.tsx';
 import { SchedulePage } from './schedule-page.tsx';
 import { Schedules } from './schedules.tsx';
@@ -29,6 +30,8 @@ import { answerRun, answerSelected, answerTask, answerTasks } from './task-answe
 export interface PageRoute {
   readonly method: 'GET' | 'POST';
   readonly path: string;
+  /** The least role that may ask; `anyone` for what has no secret in it. */
+  readonly role: Role | 'anyone';
   answer(visit: Visit, context: OperationContext): Promise<Response>;
 }
 
@@ -36,44 +39,80 @@ export interface PageRoute {
 export interface Pages {
   readonly routes: readonly PageRoute[];
   errorPage(error: TaskFlowError, path: string, context: OperationContext): Promise<Response>;
+  /** Where people sign in and out. */
+  loginPage(view: LoginView, path: string, context: OperationContext): Promise<Response>;
 }
 
+/** What the page to sign in shows. */
+export interface LoginView {
+  readonly next: string;
+  readonly error: TaskFlowError | null;
+  readonly actor: string | null;
+}
+
+type Answer = (visit: Visit, context: OperationContext, options: PageOptions) => Promise<Response>;
+
 export function createPages(options: PageOptions): Pages {
+  const look = (path: string, answer: Answer): PageRoute => ({
+    method: 'GET',
+    path,
+    role: 'viewer',
+    answer: (visit, context) => answer(visit, sharedLook(context), options),
+  });
+  const change = (path: string, answer: PageRoute['answer'], role: Role = 'operator'): PageRoute => ({
+    method: 'POST',
+    path,
+    role,
+    answer,
+  });
   return {
     routes: [
-      { method: 'GET', path: '/', answer: (visit, context) => answerOverview(visit, sharedLook(context), options) },
-      { method: 'GET', path: '/tasks', answer: (visit, context) => answerTasks(visit, sharedLook(context), options) },
-      { method: 'POST', path: '/tasks', answer: answerRun },
-      { method: 'POST', path: '/tasks/selected', answer: answerSelected },
-      {
-        method: 'GET',
-        path: '/tasks/:id',
-        answer: (visit, context) => answerTask(visit, sharedLook(context), options),
-      },
-      { method: 'POST', path: '/tasks/:id/cancel', answer: action(taskCancel, ({ id }) => `tasks/${id}`) },
-      { method: 'POST', path: '/tasks/:id/run-now', answer: action(taskRunNow, ({ id }) => `tasks/${id}`) },
-      { method: 'POST', path: '/tasks/:id/remove', answer: action(taskRemove, () => 'tasks?done=remove.1.0') },
-      { method: 'POST', path: '/tasks/:id/retry', answer: action(taskRetry, ({ id }) => `tasks/${id}`) },
-      {
-        method: 'GET',
-        path: '/schedules',
-        answer: (visit, context) => answerSchedules(visit, sharedLook(context), options),
-      },
-      {
-        method: 'GET',
-        path: '/schedules/:name',
-        answer: (visit, context) => answerSchedule(visit, sharedLook(context), options),
-      },
-      { method: 'POST', path: '/schedules/:name/run', answer: action(scheduleRun, schedulePath) },
-      { method: 'POST', path: '/schedules/:name/pause', answer: action(schedulePause, schedulePath) },
-      { method: 'POST', path: '/schedules/:name/resume', answer: action(scheduleResume, schedulePath) },
-      { method: 'POST', path: '/queues/:name/pause', answer: action(queuePause, () => '#queues') },
-      { method: 'POST', path: '/queues/:name/resume', answer: action(queueResume, () => '#queues') },
+      look('/', answerOverview),
+      look('/tasks', answerTasks),
+      change('/tasks', answerRun),
+      change('/tasks/selected', answerSelected),
+      look('/tasks/:id', answerTask),
+      change(
+        '/tasks/:id/cancel',
+        action(taskCancel, ({ id }) => `tasks/${id}`),
+      ),
+      change(
+        '/tasks/:id/run-now',
+        action(taskRunNow, ({ id }) => `tasks/${id}`),
+      ),
+      change(
+        '/tasks/:id/remove',
+        action(taskRemove, () => 'tasks?done=remove.1.0'),
+        'admin',
+      ),
+      change(
+        '/tasks/:id/retry',
+        action(taskRetry, ({ id }) => `tasks/${id}`),
+      ),
+      look('/schedules', answerSchedules),
+      look('/schedules/:name', answerSchedule),
+      change('/schedules/:name/run', action(scheduleRun, schedulePath)),
+      change('/schedules/:name/pause', action(schedulePause, schedulePath)),
+      change('/schedules/:name/resume', action(scheduleResume, schedulePath)),
+      change(
+        '/queues/:name/pause',
+        action(queuePause, () => '#queues'),
+      ),
+      change(
+        '/queues/:name/resume',
+        action(queueResume, () => '#queues'),
+      ),
       ...assets.map(
-        (asset): PageRoute => ({ method: 'GET', path: `/${asset.path}`, answer: async () => assetResponse(asset) }),
+        (asset): PageRoute => ({
+          method: 'GET',
+          path: `/${asset.path}`,
+          role: 'anyone',
+          answer: async () => assetResponse(asset),
+        }),
       ),
     ],
     errorPage: (error, path, context) => answerError(error, path, context, options),
+    loginPage: (view, path, context) => answerLogin(view, path, context, options),
   };
 }
 
@@ -176,3 +215,17 @@ function isPage(path: string): boolean {
 
 /** Seconds until a page that could not be made is asked for again. */
 const retrySeconds = 3;
+
+async function answerLogin(
+  { next, error, actor }: LoginView,
+  path: string,
+  context: OperationContext,
+  options: PageOptions,
+): Promise<Response> {
+  const frame = {
+    ...frameOf({ path, params: {}, query: {}, form: {} }, options, context.clock.now(), []),
+    liveHref: null,
+  };
+  const page = <LoginPage frame={frame} next={next} error={error?.toJSON() ?? null} actor={actor} />;
+  return html(page, error?.status ?? 200);
+}

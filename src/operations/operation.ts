@@ -17,6 +17,16 @@ export { type Role, roles, type Scope, scopes };
 export interface Actor {
   readonly name: string;
   readonly role: Role;
+  /** What the key is for; `null`, or absent, is everything that the role may. */
+  readonly scopes?: readonly Scope[] | null;
+  /** Patterns of the queues it reaches; `null`, or absent, is all. */
+  readonly queues?: readonly string[] | null;
+  /** Absent for who needed none. */
+  readonly keyId?: string;
+  /** Of who is signed in at a browser. */
+  readonly sessionId?: string;
+  /** For who keeps a connection open: to be asked again every few seconds. Absent where it never ends. */
+  readonly isStillAllowed?: () => Promise<boolean>;
 }
 
 /** What every operation works with; one per request, cheap to make. */
@@ -33,6 +43,8 @@ export interface OperationContext {
   readonly actor: Actor;
   /** The settings of this process, masked; absent where it has none. */
   readonly settings?: readonly SettingDocument[];
+  /** Where the request came from; absent where it is none. */
+  readonly address?: string;
   /** What a caller finds this call by in the log; absent where it is no request. */
   readonly requestId?: string;
   /** Aborts when nobody waits for the answer any more; absent where that is not known. */

@@ -62,6 +62,9 @@ export interface Scenario {
   end(): Promise<void>;
 }
 
+/** For servers that tests ask without a key. */
+export const withoutKeys = { TASKFLOW_SERVER_AUTH: 'none' } as const;
+
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
 const commandLine = fileURLToPath(new URL('../../bin/taskflow.js', import.meta.url));
 const running = new Set<ChildProcess>();
@@ -98,7 +101,7 @@ export function createScenario(): Scenario {
         startChild(folder, [commandLine, ...args], {
           cwd: folder,
           ...options,
-          env: { TASKFLOW_BROKER: `sqlite:${file}`, ...options.env },
+          env: { TASKFLOW_BROKER: `sqlite:${file}`, ...withoutKeys, ...options.env },
         }),
       ),
     open: (gate) => writeFileSync(join(folder, `${gate}.gate`), ''),

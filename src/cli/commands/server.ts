@@ -3,8 +3,10 @@
 import { formatDuration, parseDuration } from '../../core/duration.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { sleep, systemClock } from '../../core/time.ts';
+import { type HealthDocument, systemHealth } from '../../operations/system.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { isRunning, readServerRecord, serverRecordPath } from '../pidfile.ts';
+import { withSession } from '../session.ts';
 import { fieldLines } from '../table.ts';
 import { mark, paint } from '../terminal.ts';
 import { relativeTime } from '../times.ts';
@@ -14,9 +16,9 @@ const start: CommandSpec = {
   summary: 'Start the API, the dashboard and the engine’s services, without a worker',
   options: [
     { flags: '--detach', description: 'Go on in the background; taskflow server stop ends it' },
-    { flags: '--insecure', description: 'Listen beyond this machine without authentication' },
+    { flags: '--insecure', description: 'Listen beyond this machine also with --auth none' },
   ],
-  settings: ['server.port', 'server.host', 'server.hosts', 'worker.lease', 'env'],
+  settings: ['server.port', 'server.host', 'server.hosts', 'server.auth', 'worker.lease', 'env'],
   example: 'taskflow server start --port 8001 --detach',
   run: async (call) =>
     call.has('detach')
@@ -73,11 +75,12 @@ const status: CommandSpec = {
     const { settings, ...config } = await call.config();
     const record = readServerRecord(serverRecordPath({ settings, ...config }));
     const url = record?.url ?? `http://${settings['server.host']}:${settings['server.port']}`;
-    const health = await askHealth(url);
-    if (health === null)
+    if (!(await answers(url)))
       throw taskFlowError('SERVER_NOT_RUNNING', {
         where: `nobody answers at ${url}${record === null ? '' : `, though process ${record.pid} is alive`}`,
       });
+    // What it lets nobody read is in its store.
+    const health = await withSession(call, ({ ask }) => ask(systemHealth, {}));
     const document = { running: true, url, pid: record?.pid ?? null, startedAt: record?.startedAt ?? null, health };
     call.output.record({ id: (row) => row.url }, document, () => statusLines(call, document));
     return 0;
@@ -86,14 +89,14 @@ const status: CommandSpec = {
 
 export const commands = [start, stop, status];
 
-/** What the server says about itself; `null` when nobody answers in time or somebody else does. */
-async function askHealth(url: string): Promise<Record<string, unknown> | null> {
+/** Whether a server answers in time, and nobody else does. */
+async function answers(url: string): Promise<boolean> {
   try {
-    const response = await fetch(`${url}/api/v1/health`, { signal: AbortSignal.timeout(3_000) });
+    const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(3_000) });
     const body: unknown = await response.json();
-    return response.ok && typeof body === 'object' && body !== null && 'status' in body ? { ...body } : null;
+    return response.ok && typeof body === 'object' && body !== null && 'status' in body;
   } catch {
-    return null;
+    return false;
   }
 }
 
@@ -101,7 +104,7 @@ interface StatusDocument {
   readonly url: string;
   readonly pid: number | null;
   readonly startedAt: string | null;
-  readonly health: Readonly<Record<string, unknown>>;
+  readonly health: HealthDocument;
 }
 
 function statusLines({ output: { terminal } }: Call, { url, pid, startedAt, health }: StatusDocument): string[] {

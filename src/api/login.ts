@@ -1,0 +1,121 @@
+/** Signing in and out at a browser: a form that works without JavaScript, and a link that works once. */
+
+import type { HonoRequest } from 'hono';
+import type { Access, AccessKey } from '../core/access.ts';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import type { OperationContext } from '../operations/operation.ts';
+import { actorOf } from './authenticate.ts';
+import { readForm } from './body.ts';
+import { cookieHeader, readCookie } from './cookies.ts';
+import { checkOwnPage } from './guard.ts';
+import type { Route } from './routes.ts';
+
+/** What the page shows. */
+export interface LoginView {
+  /** Where to go when signed in, below the root of the site. */
+  readonly next: string;
+  /** Why it did not work; `null` before the first try. */
+  readonly error: TaskFlowError | null;
+  /** Who is signed in already. */
+  readonly actor: string | null;
+}
+
+/** Draws the page. */
+export type LoginPage = (view: LoginView, path: string, context: OperationContext) => Promise<Response>;
+
+/** Characters of a path to return to. */
+const nextMax = 2_000;
+
+export function loginRoutes(access: Access, page: LoginPage): readonly Route[] {
+  /** A new secret each time: what somebody planted before is worth nothing. */
+  const signIn = async (request: HonoRequest, context: OperationContext, key: AccessKey, next: string) => {
+    const before = await signedIn(request);
+    const { secret } = await access.sessions.begin({
+      keyId: key.id,
+      address: context.address ?? null,
+      agent: request.header('user-agent') ?? null,
+    });
+    if (before !== null) await access.sessions.end(before.session.id);
+    return seeOther(next, cookieHeader(request.raw, secret));
+  };
+
+  const signedIn = async (request: HonoRequest) => {
+    const secret = readCookie(request.raw);
+    return secret === null ? null : await access.sessions.find(secret);
+  };
+
+  const show = async (request: HonoRequest, context: OperationContext, error: TaskFlowError | null, next: string) => {
+    const found = error === null ? await signedIn(request) : null;
+    const actor = found === null ? null : actorOf(found.key).name;
+    return page({ next, error, actor }, new URL(request.url).pathname, context);
+  };
+
+  /** Whoever guesses waits, before anything is compared. */
+  const enter = async (request: HonoRequest, context: OperationContext): Promise<Response> => {
+    const form = await readForm(request.raw);
+    const next = nextOf(form.next);
+    const token = (form.token ?? '').trim();
+    const account = `key:${token.split('_', 3)[2]?.slice(0, 26) ?? ''}`;
+    const names = [account, `address:${context.address ?? ''}`];
+    const waitMs = await access.throttle.waitMs(names);
+    if (waitMs > 0) return show(request, context, tooMany(waitMs), next);
+    const key = await access.keys.verify(token);
+    if (key !== null) {
+      await access.throttle.succeeded([account]);
+      return signIn(request, context, key, `./${next}`);
+    }
+    await access.throttle.failed(names);
+    return show(
+      request,
+      context,
+      taskFlowError('UNAUTHENTICATED', { problem: 'this key is unknown, revoked or expired' }),
+      next,
+    );
+  };
+
+  const follow = async (request: HonoRequest, context: OperationContext): Promise<Response> => {
+    // A browser that looks ahead has used it up already, and is signed in.
+    if ((await signedIn(request)) !== null) return seeOther('../');
+    const key = await access.sessions.useLink(request.param('link') ?? '');
+    if (key !== null) return signIn(request, context, key, '../');
+    const error = taskFlowError('UNAUTHENTICATED', { problem: 'this link was used already, or is too old' });
+    return show(request, context, error, '');
+  };
+
+  const leave = async (request: HonoRequest): Promise<Response> => {
+    const found = await signedIn(request);
+    if (found !== null) {
+      checkOwnPage(request.raw);
+      await access.sessions.end(found.session.id);
+    }
+    return seeOther('./login', cookieHeader(request.raw, null));
+  };
+
+  const ask: Route['answer'] = (request, context) => show(request, context, null, nextOf(request.query('next')));
+  const anybody = { operation: null, isOpen: true } as const;
+  return [
+    { ...anybody, method: 'GET', path: '/login', answer: ask },
+    { ...anybody, method: 'POST', path: '/login', answer: enter },
+    { ...anybody, method: 'GET', path: '/login/:link', answer: follow },
+    { ...anybody, method: 'POST', path: '/logout', answer: leave },
+  ];
+}
+
+/** Behind `./` whatever it is stays on this site; what no address has is left out. */
+function nextOf(given: string | undefined): string {
+  return (given ?? '')
+    .slice(0, nextMax)
+    .replace(/[^!-~]|[\\<>"]/g, '')
+    .replace(/^\/+/, '');
+}
+
+function tooMany(waitMs: number): TaskFlowError {
+  const retryAfterMs = Math.ceil(waitMs / 1_000) * 1_000;
+  return taskFlowError('TOO_MANY_TRIES', { seconds: retryAfterMs / 1_000 }, { details: { retryAfterMs } });
+}
+
+function seeOther(location: string, cookie?: string): Response {
+  const headers = new Headers({ location });
+  if (cookie !== undefined) headers.set('set-cookie', cookie);
+  return new Response(null, { status: 303, headers });
+}
