@@ -8,6 +8,7 @@ import type { Config } from './config/load.ts';
 import { checkOptionNames } from './core/option-names.ts';
 import { systemClock } from './core/time.ts';
 import type { Store } from './history/history.ts';
+import { type Dashboard, type DashboardOptions, mountDashboard } from './mount/dashboard.ts';
 import type { Definitions } from './operations/definitions.ts';
 import type { HostedWorker, HostedWorkerOptions } from './worker/hosted.ts';
 
@@ -40,6 +41,8 @@ export type { TaskState } from './core/states.ts';
 export type { IfExists } from './core/task.ts';
 export type { PostgresTransaction, SqliteTransaction, Transaction } from './core/transaction.ts';
 export { fatal, snooze } from './core/verdicts.ts';
+export type { Dashboard, DashboardOptions, Visitor } from './mount/dashboard.ts';
+export type { Role } from './operations/operation.ts';
 export type { RunEvent, TroubleEvent, WorkerEvents } from './worker/events.ts';
 export type { HostedWorker as Worker, HostedWorkerOptions as WorkerOptions } from './worker/hosted.ts';
 
@@ -81,6 +84,29 @@ export function createClient<Module = unknown>(connection: Connection = {}): Typ
 export async function createWorker(options: HostedWorkerOptions): Promise<HostedWorker> {
   const { hostWorker } = await import('./worker/hosted.ts');
   return hostWorker(options, openConfigured);
+}
+
+/**
+ * The dashboard, the REST API and the probes as one function from a request to a response, for a program of your own. Your program says
+ * who may look; without an `authorize` there is none.
+ *
+ * @example
+ * const tf = dashboard({
+ *   basePath: '/admin/tasks',
+ *   authorize: async (request) => (request.headers.get('x-team') === 'ops' ? { name: 'ops', role: 'admin' } : null),
+ * });
+ * const { GET, POST } = tf.next();
+ */
+export function dashboard(options: DashboardOptions): Dashboard {
+  return mountDashboard(options, async (checked) => {
+    const [{ openDashboard }, { packageVersion }, { settings }] = await Promise.all([
+      import('./mount/open.ts'),
+      import('./cli/commands/version.ts'),
+      projectConfig(),
+    ]);
+    const store = await openConfigured(checked.broker ?? null);
+    return openDashboard(checked, { store, version: packageVersion(), environment: checked.env ?? settings.env });
+  });
 }
 
 let configuration: Promise<Config> | null = null;

@@ -54,7 +54,7 @@ import * as zod from 'zod';
 import * as emails from './tasks/email.ts';
 import * as reports from './tasks/reports.ts';
 declare global {
-  var { task, contract, flow, createClient, createWorker, fatal, snooze, defineConfig }: typeof taskflow;
+  var { task, contract, flow, createClient, createWorker, dashboard, fatal, snooze, defineConfig }: typeof taskflow;
   var testKit: typeof testing.testKit;
   var z: typeof zod.z;
   var email: typeof emails;

@@ -1,15 +1,17 @@
 /** The server's one function from a request to a response: the REST API, and the pages handed in. */
 
 import { type Context, Hono } from 'hono';
+import { getPathNoStrict } from 'hono/utils/url';
 import type { Access } from '../core/access.ts';
 import { invariant } from '../core/assert.ts';
+import { type Place, placeOf } from '../core/base-path.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { type OperationContext, type Role, roles } from '../operations/operation.ts';
 import type { Answered, OnAnswered } from './answered.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
 import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
-import { type LoginPage, loginRoutes } from './login.ts';
+import { type LoginView, loginRoutes } from './login.ts';
 import { metricsRoute } from './machine.ts';
 import type { Metrics } from './metrics.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
@@ -20,6 +22,8 @@ import { apiRoutes, type Route } from './routes.ts';
 export interface Visit {
   /** Below the root of the site, as it was asked for. */
   readonly path: string;
+  /** What links are put behind, to lead from the root of the site: right behind any prefix and proxy. */
+  readonly root: string;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
   readonly form: Readonly<Record<string, string>>;
@@ -35,8 +39,8 @@ export interface Pages {
     answer(visit: Visit, context: OperationContext): Promise<Response>;
   }[];
   /** The answer to a person when a page failed. */
-  errorPage(error: TaskFlowError, path: string, context: OperationContext): Promise<Response>;
-  readonly loginPage: LoginPage;
+  errorPage(error: TaskFlowError, path: string, context: OperationContext, root: string): Promise<Response>;
+  loginPage(view: LoginView, path: string, context: OperationContext, root: string): Promise<Response>;
 }
 
 export interface AppOptions {
@@ -47,6 +51,8 @@ export interface AppOptions {
   readonly authenticate?: Authenticate;
   /** Where people sign in, with pages; absent where they do so elsewhere, or need not. */
   readonly access?: Access;
+  /** Where the site is below its host, `/admin/tasks`: as core/base-path.ts reads it. */
+  readonly basePath?: string;
   readonly pages?: Pages;
   /** Counts requests, and is served at `/metrics`; without it there are none. */
   readonly metrics?: Metrics;
@@ -72,6 +78,8 @@ interface Asked {
   readonly address: string | undefined;
   route: string | null;
   actor: string | null;
+  /** Whether the host it is mounted in has answered. */
+  isHosts: boolean;
 }
 
 interface Env {
@@ -79,8 +87,9 @@ interface Env {
 }
 
 export function createApp(options: AppOptions): FetchHandler {
-  const { metrics, context } = options;
-  const app = new Hono<Env>({ strict: false });
+  const { metrics, context, basePath = '' } = options;
+  const getPath = (request: Request): string => placeOf(getPathNoStrict(request), basePath).path;
+  const app = new Hono<Env>({ getPath });
   app.use(async (c, next) => {
     checkHost(c.req.raw, options.hosts ?? []);
     checkOrigin(c.req.raw);
@@ -90,7 +99,7 @@ export function createApp(options: AppOptions): FetchHandler {
     ...apiRoutes,
     descriptionRoute(options),
     ...(metrics === undefined ? [] : [metricsRoute(metrics)]),
-    ...pageRoutes(options.pages),
+    ...pageRoutes(options.pages, basePath),
     ...signInRoutes(options),
   ];
   for (const { method, path, isOpen = false, role } of routes)
@@ -99,9 +108,11 @@ export function createApp(options: AppOptions): FetchHandler {
   app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options));
   app.onError((error, c) => answerError(c, error, options));
   return async (request, { address } = {}) => {
-    const asked: Asked = { requestId: requestIdOf(request, context.ids), address, route: null, actor: null };
+    const requestId = requestIdOf(request, context.ids);
+    const asked: Asked = { requestId, address, route: null, actor: null, isHosts: false };
     const began = context.clock.elapsed();
-    const response = finished(await app.fetch(request, asked), asked.requestId);
+    const given = await app.fetch(request, asked);
+    const response = asked.isHosts ? given : finished(given, asked.requestId, basePath);
     const ms = context.clock.elapsed() - began;
     const answered: Answered = { ...asked, method: request.method.slice(0, 20), status: response.status, ms };
     metrics?.answered(answered);
@@ -111,7 +122,7 @@ export function createApp(options: AppOptions): FetchHandler {
 }
 
 /** Where generators of clients find everything. */
-function descriptionRoute({ version = '0.0.0' }: AppOptions): Route {
+function descriptionRoute({ version = '0.0.0', basePath = '' }: AppOptions): Route {
   return {
     method: 'GET',
     path: '/openapi.json',
@@ -119,12 +130,13 @@ function descriptionRoute({ version = '0.0.0' }: AppOptions): Route {
     role: 'viewer',
     async answer(request) {
       const { describeApi } = await import('./openapi.ts');
-      return Response.json(await describeApi({ version, url: new URL('.', request.url).href.replace(/\/$/, '') }));
+      const url = new URL(placeOf(pathOf(request.url), basePath).root, request.url).href.replace(/\/$/, '');
+      return Response.json(await describeApi({ version, url }));
     },
   };
 }
 
-function pageRoutes(pages: Pages | undefined): readonly Route[] {
+function pageRoutes(pages: Pages | undefined, basePath: string): readonly Route[] {
   return (pages?.routes ?? []).map(({ method, path, role, answer }) => ({
     method,
     path,
@@ -133,15 +145,19 @@ function pageRoutes(pages: Pages | undefined): readonly Route[] {
     async answer(request, context) {
       const form = method === 'POST' ? await readForm(request.raw) : {};
       return answer(
-        { path: pathOf(request.url), params: request.param(), query: readQuery(request.url), form },
+        { ...placeOf(pathOf(request.url), basePath), params: request.param(), query: readQuery(request.url), form },
         context,
       );
     },
   }));
 }
 
-function signInRoutes({ access, pages }: AppOptions): readonly Route[] {
-  return access === undefined || pages === undefined ? [] : loginRoutes(access, pages.loginPage);
+function signInRoutes({ access, pages, basePath = '' }: AppOptions): readonly Route[] {
+  if (access === undefined || pages === undefined) return [];
+  return loginRoutes(access, (view, asked, context) => {
+    const { path, root } = placeOf(asked, basePath);
+    return pages.loginPage(view, path, context, root);
+  });
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */
@@ -151,7 +167,8 @@ function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): v
     for (const route of own) {
       app.on(route.method, path, async (c) => {
         c.env.route = path;
-        return route.answer(c.req, await contextFor(c, route, options));
+        const context = await contextFor(c, route, options);
+        return context instanceof Response ? context : route.answer(c.req, context);
       });
     }
     const allowed = own.flatMap((route) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])).join(', ');
@@ -168,11 +185,13 @@ async function contextFor(
   c: Context<Env>,
   { method, path, isOpen = false, role = 'admin' }: Route,
   { context, authenticate }: AppOptions,
-): Promise<OperationContext> {
+): Promise<OperationContext | Response> {
   const { requestId, address } = c.env;
   const asked = { ...context, requestId, ...(address === undefined ? {} : { address }) };
   if (isOpen) return asked;
   const actor = (await authenticate?.(c.req.raw)) ?? context.actor;
+  c.env.isHosts = actor instanceof Response;
+  if (actor instanceof Response) return actor;
   c.env.actor = actor.name;
   if (roles.indexOf(actor.role) < roles.indexOf(role)) {
     const operation = `${method} ${path}`;
@@ -189,30 +208,34 @@ function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Res
   const forPerson =
     pages !== undefined && !/^\/(api\/|(healthz?|readyz|metrics)(\/|$)|openapi\.json$)/.test(c.req.path);
   const context = { ...options.context, requestId };
-  if (error.code === 'UNAUTHENTICATED' && forPerson && options.access !== undefined) return toLogin(c.req.raw);
-  return forPerson ? pages.errorPage(error, pathOf(c.req.url), context) : problemResponse(error, requestId);
+  if (!forPerson) return problemResponse(error, requestId);
+  const place = placeOf(pathOf(c.req.url), options.basePath ?? '');
+  if (error.code === 'UNAUTHENTICATED' && options.access !== undefined) return toLogin(c.req.raw, place);
+  return pages.errorPage(error, place.path, context, place.root);
 }
 
 /** A person is asked to sign in, and comes back to where they wanted to go. */
-function toLogin(request: Request): Response {
-  const { pathname, search } = new URL(request.url);
-  const next = request.method === 'GET' ? pathname.slice(1) + search : '';
+function toLogin(request: Request, { path, root }: Place): Response {
+  const next = request.method === 'GET' ? path.slice(1) + new URL(request.url).search : '';
   const query = next === '' ? '' : `?${new URLSearchParams({ next })}`;
-  return new Response(null, { status: 303, headers: { location: `${rootOf(pathname)}login${query}` } });
+  return new Response(null, { status: 303, headers: { location: `${root}login${query}` } });
 }
 
-/** From a path to the root of the site, so that any mount point works. */
-function rootOf(path: string): string {
-  const depth = path.split('/').length - 2;
-  return depth <= 0 ? './' : '../'.repeat(depth);
-}
-
-function finished(response: Response, requestId: string): Response {
+function finished(response: Response, requestId: string, basePath: string): Response {
   const headers = new Headers(response.headers);
+  if (basePath !== '') rebase(headers, basePath);
   headers.set('x-request-id', requestId);
   for (const [name, value] of Object.entries(securityHeaders)) headers.set(name, value);
   if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
   return new Response(response.body, { status: response.status, headers });
+}
+
+/** Addresses of the API in headers lead through the base path, also where the host has stripped it from the request. */
+function rebase(headers: Headers, basePath: string): void {
+  for (const name of ['location', 'link'] as const) {
+    const value = headers.get(name);
+    if (value !== null) headers.set(name, value.replace(/^(<?)\/api\//, `$1${basePath}/api/`));
+  }
 }
 
 /** As it was asked for: Hono's own is without a slash at the end, which relative links depend on. */

@@ -8,9 +8,9 @@ import { checkOwnPage } from './guard.ts';
 
 /**
  * Who asks, from what a request brings. Throws UNAUTHENTICATED when that does not say, CROSS_ORIGIN for a change that a browser
- * asks for from elsewhere, and STORE_* when nobody can be told any more.
+ * asks for from elsewhere, and STORE_* when nobody can be told any more. A response is the answer of the program it is mounted in.
  */
-export type Authenticate = (request: Request) => Promise<Actor>;
+export type Authenticate = (request: Request) => Promise<Actor | Response>;
 
 export function createAuthenticate(access: Access): Authenticate {
   return async (request) => {

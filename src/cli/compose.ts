@@ -8,6 +8,7 @@ import type { RunningServer } from '../api/serve.ts';
 import { makeClient } from '../client/client.ts';
 import { replaceDefaultClient } from '../client/default-client.ts';
 import type { Config } from '../config/load.ts';
+import { readBasePath } from '../core/base-path.ts';
 import { createToken, systemChance } from '../core/chance.ts';
 import type { CodeSchedule } from '../core/code-schedule.ts';
 import type { TaskDefinition } from '../core/definition.ts';
@@ -164,6 +165,7 @@ export async function composeServer({ session, version, insecure, report }: Serv
     version,
     ...entrance,
     pages: createPages({ version, environment: settings.env }),
+    basePath: readBasePath(settings['server.basePath']),
     metrics: createMetrics({ version, clock: systemClock }),
     hosts: hosts?.includes('any') === true ? 'any' : (hosts ?? []),
     report,

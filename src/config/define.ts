@@ -23,6 +23,8 @@ export interface ConfigFile {
     readonly hosts?: string | readonly string[] | undefined;
     /** `none` lets everybody of this machine in, and no other. Default: `token`, a key or a session. */
     readonly auth?: 'token' | 'none' | undefined;
+    /** Path below which a proxy shows it, `/ops/tasks`. Default: `/`. */
+    readonly basePath?: string | undefined;
   };
   readonly worker?: {
     /** `['default']`, or slots for each: `{ email: 20, default: 5 }`. */

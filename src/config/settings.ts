@@ -102,6 +102,13 @@ export const settings = {
     example: 'none',
     shape: (z) => shape.word(z, ['token', 'none']),
   },
+  'server.basePath': {
+    description: 'Path below which a proxy shows the server, whether it takes it off or not',
+    flag: '--base-path <path>',
+    default: '/',
+    example: '/ops/tasks',
+    shape: (z) => shape.basePath(z),
+  },
   'worker.queues': {
     description: 'Queues to work on, with or without slots for each',
     flag: '--queues <list>',

@@ -1,6 +1,7 @@
 /** What the values of settings look like: zod schemas that read text (flags, variables) and native values (files) alike. */
 
 import type * as Zod from 'zod';
+import { readBasePath } from '../core/base-path.ts';
 import { parseDuration } from '../core/duration.ts';
 import { TaskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
@@ -82,6 +83,18 @@ export const list = (z: ZodLibrary) =>
       .array(z.string(), { error: (issue) => `must be a list such as a,b${got(issue.input)}` })
       .min(1, 'must name at least one'),
   );
+
+/** A path below the root of a host. */
+export const basePath = (z: ZodLibrary) =>
+  z.unknown().transform((value, context): string => {
+    try {
+      return readBasePath(value) || '/';
+    } catch (error) {
+      if (!(error instanceof TaskFlowError)) throw error;
+      context.addIssue({ code: 'custom', message: 'must be a path that begins with a slash, such as /ops/tasks' });
+      return z.NEVER;
+    }
+  });
 
 /** Queues with or without slots: `default,high`, `email=20,default=5`, `['default']`, `{ email: 20 }`. */
 export const queues = (z: ZodLibrary) =>

@@ -7,6 +7,8 @@ import type { PageFrame } from './layout.tsx';
 export interface Visit {
   /** As the browser asked for it, below the root of the site: `/tasks/01K…`. */
   readonly path: string;
+  /** From this page to the root of the site. */
+  readonly root: string;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
   /** The fields of a posted form. */
@@ -32,30 +34,19 @@ export function frameOf(
   const { live, done, ...rest } = visit.query;
   const own = new URLSearchParams(live === undefined ? { ...rest, live: '1' } : rest).toString();
   return {
-    root: rootOf(visit.path),
+    root: visit.root,
     environment,
     version,
     now,
     refresh: live === undefined ? null : refreshSeconds,
-    liveHref: own === '' ? lastSegment(visit.path) : `?${own}`,
+    liveHref: own === '' ? visit.root + visit.path.slice(1) : `?${own}`,
     topics,
     done: done ?? null,
   };
 }
 
-/** `/` → `./`, `/tasks/01K…` → `../`: links that hold behind any prefix. */
-export function rootOf(path: string): string {
-  const depth = path.split('/').length - 2;
-  return depth <= 0 ? './' : '../'.repeat(depth);
-}
-
-/** The page itself, without its query, as a relative link. */
-function lastSegment(path: string): string {
-  return `./${path.slice(path.lastIndexOf('/') + 1)}`;
-}
-
 export function seeOther(visit: Visit, path: string): Response {
-  return new Response(null, { status: 303, headers: { location: rootOf(visit.path) + path } });
+  return new Response(null, { status: 303, headers: { location: visit.root + path } });
 }
 
 export async function html(page: HtmlEscapedString | Promise<HtmlEscapedString>, status = 200): Promise<Response> {

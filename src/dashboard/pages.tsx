@@ -38,9 +38,9 @@ export interface PageRoute {
 /** The pages, and the page that says what went wrong. */
 export interface Pages {
   readonly routes: readonly PageRoute[];
-  errorPage(error: TaskFlowError, path: string, context: OperationContext): Promise<Response>;
+  errorPage(error: TaskFlowError, path: string, context: OperationContext, root: string): Promise<Response>;
   /** Where people sign in and out. */
-  loginPage(view: LoginView, path: string, context: OperationContext): Promise<Response>;
+  loginPage(view: LoginView, path: string, context: OperationContext, root: string): Promise<Response>;
 }
 
 /** What the page to sign in shows. */
@@ -111,8 +111,8 @@ export function createPages(options: PageOptions): Pages {
         }),
       ),
     ],
-    errorPage: (error, path, context) => answerError(error, path, context, options),
-    loginPage: (view, path, context) => answerLogin(view, path, context, options),
+    errorPage: (error, path, context, root) => answerError(error, visitOf(path, root), context, options),
+    loginPage: (view, path, context, root) => answerLogin(view, visitOf(path, root), context, options),
   };
 }
 
@@ -194,13 +194,12 @@ function action<Input, Output>(
 /** What may go well in a moment is asked again by itself: the page of a store that is away comes back with the store. */
 async function answerError(
   error: TaskFlowError,
-  path: string,
+  visit: Visit,
   context: OperationContext,
   options: PageOptions,
 ): Promise<Response> {
-  const visit = { path, params: {}, query: {}, form: {} };
   const frame = { ...frameOf(visit, options, context.clock.now()), liveHref: null };
-  const retried = error.retryable && isPage(path) ? { ...frame, refresh: retrySeconds } : frame;
+  const retried = error.retryable && isPage(visit.path) ? { ...frame, refresh: retrySeconds } : frame;
   const document: ErrorDocument = error.toJSON();
   const page = <ErrorPage error={document} title={`Error ${error.status}`} frame={retried} />;
   const response = await html(page, error.status);
@@ -216,14 +215,19 @@ function isPage(path: string): boolean {
 /** Seconds until a page that could not be made is asked for again. */
 const retrySeconds = 3;
 
+/** Of a page nobody asked for by its route. */
+function visitOf(path: string, root: string): Visit {
+  return { path, root, params: {}, query: {}, form: {} };
+}
+
 async function answerLogin(
   { next, error, actor }: LoginView,
-  path: string,
+  visit: Visit,
   context: OperationContext,
   options: PageOptions,
 ): Promise<Response> {
   const frame = {
-    ...frameOf({ path, params: {}, query: {}, form: {} }, options, context.clock.now(), []),
+    ...frameOf(visit, options, context.clock.now(), []),
     liveHref: null,
   };
   const page = <LoginPage frame={frame} next={next} error={error?.toJSON() ?? null} actor={actor} />;

@@ -60,6 +60,11 @@ export const layers: readonly Layer[] = [
     typesFrom: [seam, 'src/history/recording.ts'],
   },
   { of: ['src/api/', 'src/dashboard/'], from: ['src/operations/', 'src/core/'] },
+  // A server without a port: the program it is mounted in brings that, and index.ts the store.
+  {
+    of: ['src/mount/'],
+    from: ['src/api/', 'src/dashboard/', 'src/operations/', 'src/history/history.ts', 'src/core/', 'src/telemetry/'],
+  },
   // What they start has no code of ours in it.
   { of: ['src/servers/'], from: ['src/core/'] },
   // It starts whole setups and looks behind every seam.

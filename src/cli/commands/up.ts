@@ -19,6 +19,7 @@ const up: CommandSpec = {
     'server.host',
     'server.hosts',
     'server.auth',
+    'server.basePath',
     'worker.queues',
     'worker.concurrency',
     'worker.drain',

@@ -1,0 +1,8 @@
+/** In Express. Before `express.json()`, which would read the bodies first. */
+
+import express from 'express';
+import { tf } from './dashboard.ts';
+
+export const app = express();
+app.use('/admin/tasks', tf.node());
+app.use(express.json());

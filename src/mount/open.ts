@@ -1,0 +1,48 @@
+/** Puts the server of a mounted dashboard together over an open store. */
+
+import { createApp } from '../api/app.ts';
+import { createMetrics } from '../api/metrics.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { systemClock } from '../core/time.ts';
+import { createPages } from '../dashboard/pages.tsx';
+import type { Store } from '../history/history.ts';
+import { createContext } from '../operations/context.ts';
+import { type Actor, roles } from '../operations/operation.ts';
+import type { DashboardOptions, OpenDashboard } from './dashboard.ts';
+import { tellError } from './tell-error.ts';
+
+export interface OpenParts {
+  readonly store: Store;
+  readonly version: string;
+  readonly environment: string | null;
+}
+
+export function openDashboard(
+  { basePath, authorize, onError }: DashboardOptions & { readonly basePath: string },
+  { store, version, environment }: OpenParts,
+): OpenDashboard {
+  const context = createContext({ store, actor: { name: 'dashboard', role: 'viewer' } });
+  const fetch = createApp({
+    context,
+    version,
+    basePath,
+    pages: createPages({ version, environment }),
+    metrics: createMetrics({ version, clock: systemClock }),
+    // Whoever is let in was recognised by the host, under whatever name it is reached.
+    hosts: 'any',
+    authenticate: async (request) => visitorOf(await authorize(request)),
+    report: (error) => tellError(error, onError),
+  });
+  return { fetch, close: () => store.close() };
+}
+
+/** Throws UNAUTHENTICATED, and TypeError for an answer of the host that is none: a bug of its own. */
+function visitorOf(answer: unknown): Actor | Response {
+  if (answer instanceof Response) return answer;
+  if (answer === null || answer === undefined || answer === false)
+    throw taskFlowError('UNAUTHENTICATED', { problem: 'the program it is part of knows nobody by it' });
+  const { name, role } = answer as Partial<Actor>;
+  if (typeof name !== 'string' || name === '' || role === undefined || !roles.includes(role))
+    throw new TypeError(`authorize answered neither null nor { name, role } with one of ${roles.join(', ')}`);
+  return { name: name.slice(0, 200), role };
+}
