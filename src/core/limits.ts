@@ -40,11 +40,10 @@ export const limits = {
   ratePeriodMaxMs: 366 * 24 * 3_600_000,
   /** Holders of a limit that are named to a person. */
   holdersMax: 20,
-  /**
-   * Plain tasks of one call that stand in line together in Redis, from so many on. A claim of fewer takes such a pack apart, and would
-   * write the rest of it once for each few tasks.
-   */
+  /** Plain tasks of a call that stand in line together in Redis, and the smallest claim that leaves them so: below, the rest would be written too often. */
   packMin: 20,
+  /** A claim of so many of them leaves their rows to a read of its own: that way there and back costs once what it saves on each. */
+  bareMin: 100,
   /**
    * A claim that meets full limits reads on behind them: so many queued tasks are looked through at once, by the store, so
    * many of them come back at most, and so often is it done for one queue: some 10 ms. The next claim goes on from there.

@@ -34,7 +34,7 @@ export function redisStores(address: RedisOptions['address']): CreateStore {
           namespace,
           now,
           chance,
-          outboxLimits: { ...outboxLimits, packMin: 2 },
+          outboxLimits: { ...outboxLimits, packMin: 2, bareMin: 3 },
         });
         await own.open();
         open.add(own);

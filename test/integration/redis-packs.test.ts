@@ -29,7 +29,7 @@ const queues = ['default', 'other'];
 
 await onOwnRedis(({ path }) => {
   const open = async (namespace: string, given: { now?: () => number; packMin?: number } = {}) => {
-    const outboxLimits = { outboxMax: limits.outboxMax, liveKeepMs: limits.liveKeepMs, packMin };
+    const outboxLimits = { outboxMax: limits.outboxMax, liveKeepMs: limits.liveKeepMs, packMin, bareMin: 4 };
     const broker = createRedisBroker({ address: { path }, namespace, now: () => startAt, outboxLimits, ...given });
     await broker.open();
     return broker;
@@ -97,6 +97,22 @@ await onOwnRedis(({ path }) => {
     await broker.enqueue(tasksOf(1, 300));
     await broker.claim(claimRequest(sampleToken(1), { limit: 2 }));
     expect(await linesOf('apart')).toEqual([299, 0]);
+    await broker.close();
+  });
+
+  test('a claim that left the rows to its caller answers the same when it is sent again, and as the next one of a settlement', async () => {
+    let time = startAt;
+    const broker = await open('bare', { now: () => time++ });
+    await broker.enqueue(tasksOf(0, 1));
+    await broker.enqueue(ids(1, 60).map((id) => newTask(id, { payload: `{"id":"${id}"}` })));
+    const request = claimRequest(sampleToken(1), { limit: 30 });
+    await broker.claim(claimRequest(sampleToken(9), { limit: 1 }));
+    const claimed = await broker.claim(request);
+    expect(claimed.map(({ task }) => task.payload)).toEqual(ids(1, 30).map((id) => `{"id":"${id}"}`));
+    expect(await broker.claim(request)).toEqual(claimed);
+    const ended = claimed.map(({ lease }) => settlement(lease.taskId, lease, finish('succeeded')));
+    const next = await broker.settle(ended, claimRequest(sampleToken(2), { limit: 100 }));
+    expect(next.claimed.map(({ task }) => task.payload)).toEqual(ids(31, 30).map((id) => `{"id":"${id}"}`));
     await broker.close();
   });
 

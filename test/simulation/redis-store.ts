@@ -25,7 +25,7 @@ export function redisWorlds(address: RedisOptions['address']): OutsideStore {
         namespace,
         now: clock.now,
         chance,
-        outboxLimits: { ...unlimited, packMin: 2 },
+        outboxLimits: { ...unlimited, packMin: 2, bareMin: 3 },
       });
       await broker.open();
       const look = 'url' in address ? new Redis(address.url) : new Redis({ path: address.path });

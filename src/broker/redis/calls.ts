@@ -44,9 +44,9 @@ export function createCalls(scripts: Scripts): Calls {
   };
 }
 
-/** As `callBuffer` does, but for the making of the bytes. */
-function send(on: Redis, given: readonly (string | number)[]): Promise<unknown> {
-  const command = new Command('FCALL');
+/** As `callBuffer` does, but for the making of the bytes. `given` begins with the name of the command. */
+export function send(on: Redis, given: readonly [name: string, ...args: (string | number)[]]): Promise<unknown> {
+  const command = new Command(given[0]);
   const bytes = encodeCommand(given);
   command.toWritable = () => bytes;
   return on.sendCommand(command) as Promise<unknown>;

@@ -9,7 +9,21 @@ import { unpackAnswer } from './packed.ts';
 import { type Described, readTasks } from './rows.ts';
 
 export async function claim(connection: Connection, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
-  return readClaimed(await connection.run<ClaimReply>('claim', [requestText(request, connection)]), request.token);
+  const reply = await connection.run<ClaimReply>('claim', [requestText(request, connection)]);
+  return readClaimed(await withRows(connection, reply), request.token);
+}
+
+/** Rows that the script has left out are read by none. What is gone since then was lost with a server, and its lease as well. */
+export async function withRows(connection: Connection, reply: ClaimReply): Promise<ClaimReply> {
+  const [now, tasks, parents = []] = reply;
+  if (tasks === undefined || tasks[3].length > 0) return reply;
+  const [idText, heads, headOfEach, , ...others] = tasks;
+  const ids = idText.toString('latin1').split(' ');
+  const [rows = []] = await connection.readHashes([['tasks', ids]]);
+  if (rows.every((row) => row !== null)) return [now, [idText, heads, headOfEach, rows, ...others], parents];
+  const isThere = (_text: string, place: number): boolean => rows[place] !== null;
+  const left = (text: Buffer): Buffer => Buffer.from(text.toString('latin1').split(' ').filter(isThere).join(' '));
+  return [now, [left(idText), heads, left(headOfEach), rows.filter((row) => row !== null), ...others], parents];
 }
 
 /** The time of the call, and the tasks when there are any. */

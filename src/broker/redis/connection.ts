@@ -8,7 +8,7 @@ import { type Clock, scheduleDeadline } from '../../core/time.ts';
 import type { BrokerInfo, Signal } from '../broker.ts';
 import type { Durability } from '../durability.ts';
 import { gapMs } from '../notify.ts';
-import { createCalls } from './calls.ts';
+import { createCalls, send } from './calls.ts';
 import { isOutdated, translate } from './errors.ts';
 import { greet, selectDatabase } from './greet.ts';
 import { type Hearing, hear } from './hear.ts';
@@ -207,12 +207,11 @@ async function readHashes(
   incarnation: string,
   wanted: Parameters<Connection['readHashes']>[0],
 ): Promise<readonly Fields[]> {
-  const commands = on.pipeline();
-  for (const [hash, fields] of wanted) commands.hmgetBuffer(`${prefix}${hash}`, ...fields);
-  const answers = (await commands.hget(`${prefix}store`, 'incarnation').exec()) ?? [];
-  for (const [error] of answers) if (error !== null) throw error;
-  if (answers.at(-1)?.[1] !== incarnation) throw taskFlowError('STORE_REPLACED');
-  return answers.slice(0, -1).map(([, found]) => found as Fields);
+  const asked = wanted.map(([hash, fields]) => send(on, ['HMGET', `${prefix}${hash}`, ...fields]));
+  const whose = send(on, ['HGET', `${prefix}store`, 'incarnation']);
+  const [found, owner] = await Promise.all([Promise.all(asked), whose]);
+  if (String(owner) !== incarnation) throw taskFlowError('STORE_REPLACED');
+  return found as readonly Fields[];
 }
 
 /** Whether the script of a call that is sent now tells others itself. Beyond some hundred times a second they are told together. */

@@ -99,6 +99,7 @@ export interface OutboxLimits {
   readonly outboxMax: number;
   readonly liveKeepMs: number;
   readonly packMin?: number;
+  readonly bareMin?: number;
 }
 
 /** The limits that scripts keep: the same numbers as everywhere else. */
@@ -125,6 +126,7 @@ const limitNames = [
   'handOverMax',
   'handOverBytesMax',
   'packMin',
+  'bareMin',
 ] as const;
 
 const made = new Map<string, Scripts>();

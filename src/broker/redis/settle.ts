@@ -10,7 +10,7 @@ import {
   type Refusal,
   refusalError,
 } from './arrivals.ts';
-import { type ClaimReply, readClaimed, requestText } from './claim.ts';
+import { type ClaimReply, readClaimed, requestText, withRows } from './claim.ts';
 import type { Connection } from './connection.ts';
 import { createForms, idText } from './forms.ts';
 import { refuseLargeBatch, refuseTasks } from './refuse.ts';
@@ -32,7 +32,7 @@ export async function settle(
   const reply = await connection.run<Reply>('settle', argumentsOf(settlements, next, arrivals));
   if (reply.length === 2) throw refusalError(arrivals, reply[1]);
   const results = readResults(reply[0]);
-  const claimed = claimNext === undefined ? [] : readClaimed(reply[3], claimNext.token);
+  const claimed = claimNext === undefined ? [] : readClaimed(await withRows(connection, reply[3]), claimNext.token);
   return { answer: { results, claimed }, signals: signalsIn(settlements, results, reply), isTold: reply[2][4] === 1 };
 }
 

@@ -22,7 +22,7 @@ return function()
   local store = call('HMGET', prefix .. 'store', 'incarnation', 'protocol')
   -- What lies in layout 2 lies as well in 3, which has packs beside it: these come once no process is there that may know of none.
   if store[2] == '2' and call('ZCOUNT', prefix .. 'beats', '(' .. string.format('%.0f', now - limits.presenceMs), '+inf') == 0 then
-    call('HSET', prefix .. 'store', 'protocol', ARGV[3])
+    call('HSET', prefix .. 'store', 'protocol', ARGV[3], 'upgradedAt', now)
     store[2] = ARGV[3]
   end
   return { store[1], store[2], forbidden }

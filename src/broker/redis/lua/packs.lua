@@ -9,9 +9,11 @@ local PACK_SIZE = 100
 local PACKS_PAGE = 11
 local packs = {}
 
--- By queue whether there are any; rows and heads of what a claim has taken out of packs.
+-- By queue whether there are any; rows and heads of what a claim has taken out of packs, or the crowds of it where nobody has read its rows, as whoever claims
+-- has said that he may.
 function anew.packs()
   packs.isIn, packs.found, packs.heads = fresh(packs.isIn), nil, nil
+  packs.crowds, packs.mayBeBare = nil, false
 end
 
 function packs.keyOf(queue)
@@ -41,8 +43,18 @@ function packs.areKnown()
   return call('HGET', prefix .. 'store', 'protocol') == '3'
 end
 
+-- Whether no program of an earlier layout can ever have seen a task of this namespace: then the row of each that stands in a pack is there.
+function packs.areOwn()
+  return call('HEXISTS', prefix .. 'store', 'upgradedAt') == 0
+end
+
 function packs.sizeOf(text)
   return (#text - 1 - string.byte(text, -1)) / (ID_LENGTH + 1)
+end
+
+-- What the rows of its tasks have in common.
+function packs.commonOf(text)
+  return string.sub(text, -1 - string.byte(text, -1), -2)
 end
 
 function packs.idsOf(text)

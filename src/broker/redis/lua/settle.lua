@@ -272,6 +272,7 @@ return function()
   if ARGV[6] ~= '' then
     -- The claim looks for tasks where these settlements have just put them.
     writeTasks()
+    packs.mayBeBare = true
     claimed = claim(cjson.decode(ARGV[6]))
   end
   write()

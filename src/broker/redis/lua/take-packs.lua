@@ -42,6 +42,47 @@ function packs.before(line, first)
   return call('ZCOUNT', line.key, '-inf', '(' .. first.order)
 end
 
+-- The crowds of packs that give all of these tasks. Their text is put together from those of the packs.
+function packs.gather(ids, packAt)
+  local crowds, texts, n, place, crowd, last = {}, {}, 0, 0, nil, nil
+  while n < #ids do
+    place = place + 1
+    local text = packAt(place).text
+    local common, count = packs.commonOf(text), math.min(packs.sizeOf(text), #ids - n)
+    if common ~= last then
+      crowd, last = { task = taskOf(common, nil), ids = {}, places = {} }, common
+      crowds[#crowds + 1] = crowd
+      loadShapes({ crowd.task[SHAPE] })
+    end
+    local own, places, m = crowd.ids, crowd.places, #crowd.ids
+    for i = 1, count do
+      own[m + i], places[m + i] = ids[n + i], n + i
+    end
+    texts[place], n = string.sub(text, 1, count * (ID_LENGTH + 1) - 1), n + count
+  end
+  if #crowds == 1 then crowd.places = nil end
+  idTexts[ids] = table.concat(texts, ' ')
+  return crowds
+end
+
+-- Looks at tasks of which the first `before` stood in the line. Whether all others wait as they came.
+function packs.look(list, before, packAt)
+  local heads, isAnyTouched = call('HMGET', prefix .. 'heads', unpack(list)), before > 0
+  for i = before + 1, #list do
+    isAnyTouched = isAnyTouched or heads[i]
+  end
+  if packs.mayBeBare and not isAnyTouched and #list >= limits.bareMin and packs.areOwn() then
+    packs.crowds = packs.gather(list, packAt)
+    return true
+  end
+  local found = call('HMGET', prefix .. 'tasks', unpack(list))
+  for i = before + 1, #list do
+    if (heads[i] or not found[i]) and not packs.isAsItCame(found[i], heads[i]) then return false end
+  end
+  packs.found, packs.heads = found, heads
+  return true
+end
+
 -- Adds the first tasks of a queue to `ids` as they stand: `before` of its line, and of the packs behind these as many as a claim wants. Answers whether it has;
 -- nothing is changed where it has not.
 function packs.take(line, packAt, before, ids)
@@ -53,14 +94,12 @@ function packs.take(line, packAt, before, ids)
   if not count then return false end
   -- Others of the line stand between the packs, or behind all of them and are wanted too.
   if call('ZCOUNT', key, first.order, #list < wanted and '+inf' or last.order) > 0 then return false end
-  local found, heads = call('HMGET', prefix .. 'tasks', unpack(list)), call('HMGET', prefix .. 'heads', unpack(list))
-  for i = before + 1, #list do
-    if (heads[i] or not found[i]) and not packs.isAsItCame(found[i], heads[i]) then return false end
-  end
+  if not packs.look(list, before, packAt) then return false end
   for i = 1, #list do
     ids[i] = list[i]
   end
-  packs.found, packs.heads, cuts[key], cuts[packsKey] = found, heads, before, count
+  idTexts[ids] = idTexts[list]
+  cuts[key], cuts[packsKey] = before, count
   if size < last.size then set(scores, packs.keyOf(queue.name), packs.behind(last.text, size), tonumber(last.order)) end
   queue.left, line.isDone = 0, true
   return true

@@ -224,7 +224,8 @@ local function keepClaim(ids, request, rules)
   add('openClaims', request.token, #ids)
 end
 
--- Answers { ids, crowds, rows, leaseUntil } of the tasks that are leased to the request: the ids and `isRepeated` where it was leased before.
+-- Answers { ids, crowds, rows, leaseUntil } of the tasks that are leased to the request: the ids and `isRepeated` where it was leased before. There are no rows
+-- where whoever asks reads them himself.
 local function claim(request)
   local before = claimedBefore(request.token)
   if before then return { ids = before, isRepeated = true } end
@@ -234,8 +235,13 @@ local function claim(request)
     return { ids = ids }
   end
   standing.leave(request)
-  local found = packs.found or call('HMGET', prefix .. 'tasks', unpack(ids))
-  local crowds = gather(ids, nil, packs.heads or call('HMGET', prefix .. 'heads', unpack(ids)), found)
+  local crowds, found = packs.crowds, nothing
+  if not crowds then
+    found = packs.found or call('HMGET', prefix .. 'tasks', unpack(ids))
+    crowds = gather(ids, nil, packs.heads or call('HMGET', prefix .. 'heads', unpack(ids)), found)
+  elseif #crowds == 1 then
+    crowds[1].ids = ids
+  end
   for _, crowd in ipairs(crowds) do
     lease(crowd.ids, crowd.task, request, true)
   end
