@@ -302,6 +302,8 @@ export interface OutboxState {
 export interface Outbox {
   /** Events after `after`, oldest first, at most `limit`; waits up to `waitMs` for the first. */
   read(after: number, limit: number, waitMs: number): Promise<readonly BatchEvent[]>;
+  /** The same for whoever else looks on: it trims nothing, and what is trimmed before it has looked is gone. Neither waits for the other. */
+  follow(after: number, limit: number, waitMs: number): Promise<readonly BatchEvent[]>;
   /** Forgets the events up to `upTo`; none when the store is by now another than that of `incarnation`, where it is given. */
   trim(upTo: number, incarnation?: string): Promise<void>;
   state(): Promise<OutboxState>;

@@ -83,6 +83,7 @@ function noHistory(): History {
     samples: missing('A look back'),
     facets: missing('A count of tasks'),
     events: missing('A list of events'),
+    eventSpan: missing('A list of events'),
     lagMs: async () => 0,
     // Whoever has the record takes them.
     sample: async () => false,

@@ -93,6 +93,13 @@ export interface Facets {
   readonly names: Readonly<Record<string, number>>;
 }
 
+/** Numbers of events. */
+export interface EventSpan {
+  /** Those after it are all there: the last one that was pruned, 0 where none was. */
+  readonly from: number;
+  readonly last: number;
+}
+
 export interface History {
   search(filter: Filter, page: Page): Promise<TaskPage>;
   /** The ids of flows of which tasks are kept. `limit` is below `limits.pageMax`. */
@@ -107,6 +114,8 @@ export interface History {
   facets(): Promise<Facets>;
   /** Events after `seq`, oldest first. */
   events(after: number, limit: number): Promise<readonly BatchEvent[]>;
+  /** Where the events begin and end: none is missing behind `from`, and none is seen behind `last` whose order is not final. */
+  eventSpan(): Promise<EventSpan>;
   /** How far the record is behind the live store, in milliseconds; 0 when they are one. */
   lagMs(): Promise<number>;
 }

@@ -3,7 +3,7 @@
 import { readCounts, readMinutes } from '../broker/sql/counts.ts';
 import type { SqlDriver, SqlTransaction } from '../broker/sql/driver.ts';
 import { statement } from '../broker/sql/driver.ts';
-import { readFinalEvents } from '../broker/sql/events.ts';
+import { readEventSpan, readFinalEvents } from '../broker/sql/events.ts';
 import { readAttempts, readLogs, readNotes } from '../broker/sql/record.ts';
 import { type TaskRow, taskColumns, toTask } from '../broker/sql/rows.ts';
 import { taskFlowError } from '../core/errors.ts';
@@ -63,6 +63,7 @@ export function createSqlHistory(
     sample: (samples) => guarded(() => driver.transaction((tx) => storeSamples(tx, samples))),
     facets: () => read(readFacets),
     events: (after, limit) => guarded(() => readFinalEvents(driver, after, Math.min(limit, limits.pageMax))),
+    eventSpan: () => guarded(() => readEventSpan(driver)),
     lagMs: () => guarded(async () => 0),
     close: async () => {
       isClosed = true;

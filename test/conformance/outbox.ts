@@ -49,6 +49,18 @@ const outboxCases: readonly Case[] = [
     },
   ],
   [
+    'whoever follows reads the same, and holds up nobody who waits',
+    async (world) => {
+      for (let count = 0; count < 3; count++) await world.put();
+      const { follow, read } = outboxOf(world);
+      const waiting = Promise.all([read(3, 10, 2_000), follow(3, 10, 2_000)]);
+      expect(await follow(1, 10, 0)).toEqual(await read(1, 10, 0));
+      await world.put();
+      const [read4, followed4] = await waiting;
+      expect(followed4).toEqual(read4);
+    },
+  ],
+  [
     'what is trimmed is gone, its number is not',
     async (world) => {
       for (let count = 0; count < 3; count++) await world.put();

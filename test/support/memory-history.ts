@@ -46,6 +46,7 @@ export function createMemoryHistory(state: MemoryState): History {
       return { views, queues: countBy(tasks(), 'queue'), names: countBy(tasks(), 'name') };
     },
     events: async (after, limit) => state.events.filter((event) => event.seq > after).slice(0, limit),
+    eventSpan: async () => ({ from: (state.events[0]?.seq ?? state.lastSeq + 1) - 1, last: state.lastSeq }),
     lagMs: async () => 0,
   };
 }

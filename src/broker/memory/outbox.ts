@@ -10,8 +10,11 @@ import type { Step } from './step.ts';
 
 /** Reads answer at once: `waitMs` is for stores that others write to. */
 export function createOutbox(run: <Answer>(call: (step: Step) => Answer) => Promise<Answer>): Outbox {
+  const read: Outbox['read'] = (after, limit) =>
+    run(({ state }) => state.events.filter(({ seq }) => seq > after).slice(0, limit));
   return {
-    read: (after, limit) => run(({ state }) => state.events.filter(({ seq }) => seq > after).slice(0, limit)),
+    read,
+    follow: read,
     trim: (upTo, incarnation) =>
       run(({ state }) => {
         if (incarnation !== undefined && incarnation !== state.incarnation) return;

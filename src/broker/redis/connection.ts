@@ -32,7 +32,7 @@ export interface Connection {
   /** Fields of hashes as they are stored, those of one hash as of one moment. Rejects with STORE_REPLACED for those of other data. */
   readHashes(wanted: readonly (readonly [hash: string, fields: readonly string[]])[]): Promise<readonly Fields[]>;
   /** Entries of the stream behind number `after`; waits up to `waitMs` for the first, on a connection of its own. */
-  readStream(name: string, after: number, limit: number, waitMs: number): Promise<readonly StreamEntry[]>;
+  readStream(name: string, asked: StreamRequest): Promise<readonly StreamEntry[]>;
   /** Whose data this is now, and how safe. What was wiped is set up anew. */
   identify(): Promise<Omit<BrokerInfo, 'kind'>>;
   /** Tells whoever listens, in any process. */
@@ -48,6 +48,16 @@ export interface Connection {
   /** Gives up the reads that wait: nobody wants their answer. */
   stopWaiting(): void;
   close(): void;
+}
+
+/** Each waits on a connection of its own. */
+export type StreamReader = 'recorder' | 'onlooker';
+
+export interface StreamRequest {
+  readonly reader: StreamReader;
+  readonly after: number;
+  readonly limit: number;
+  readonly waitMs: number;
 }
 
 export type StreamEntry = readonly [id: string, fields: readonly string[]];
@@ -92,8 +102,8 @@ export function createConnection(options: ConnectionOptions): Connection {
     look: (client) => client.ping(),
     ...time,
   });
-  /** For reads that wait: whatever came behind one on the same connection would wait as well. */
-  let waiting: Link | null = null;
+  /** For reads that wait, by their reader: whatever came behind one on the same connection would wait as well. */
+  const waiting = new Map<StreamReader, Link>();
   let hearing: Hearing | null = null;
 
   /** What the prelude of the scripts reads first, but for the time. */
@@ -152,6 +162,18 @@ export function createConnection(options: ConnectionOptions): Connection {
     throw error;
   };
 
+  const waitingLink = (reader: StreamReader): Link => {
+    const made =
+      waiting.get(reader) ?? createLink({ way, greet: (client) => selectDatabase(client, place), look: null, ...time });
+    if (!waiting.has(reader)) made.start();
+    waiting.set(reader, made);
+    return made;
+  };
+
+  const closeWaiting = (): void => {
+    for (const each of waiting.values()) each.close();
+  };
+
   return {
     connect: () => link.open(),
     identify: async () => {
@@ -165,15 +187,11 @@ export function createConnection(options: ConnectionOptions): Connection {
       return (await ask(link, question).catch(meetOthers)) as Reply;
     },
     readHashes: (wanted) => ask(link, (on) => readHashes(on, prefix, incarnation, wanted)).catch(meetOthers),
-    readStream: async (name, after, limit, waitMs) => {
+    readStream: async (name, { reader, after, limit, waitMs }) => {
       const key = `${prefix}${name}`;
       if (waitMs <= 0) return ask(link, (on) => on.xrange(key, `(${after}-0`, '+', 'COUNT', limit));
-      if (waiting === null) {
-        waiting = createLink({ way, greet: (client) => selectDatabase(client, place), look: null, ...time });
-        waiting.start();
-      }
       const found = await ask(
-        waiting,
+        waitingLink(reader),
         (on) => on.xread('COUNT', limit, 'BLOCK', waitMs, 'STREAMS', key, `${after}-0`),
         waitMs,
       );
@@ -190,12 +208,12 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     reconnect: () => {
       if (link.client !== null) link.drop(link.client);
-      if (waiting?.client != null) waiting.drop(waiting.client);
+      for (const each of waiting.values()) if (each.client !== null) each.drop(each.client);
     },
-    stopWaiting: () => waiting?.close(),
+    stopWaiting: () => closeWaiting(),
     close: () => {
       link.close();
-      waiting?.close();
+      closeWaiting();
     },
   };
 }

@@ -5,7 +5,7 @@ import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import type { Outbox } from '../broker.ts';
 import { getBodies, getStands } from './bodies.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, StreamReader } from './connection.ts';
 
 const stream = 'events';
 
@@ -14,12 +14,21 @@ export type Guarded = <Answer>(call: () => Promise<Answer>) => Promise<Answer>;
 
 /** The events until their reader trims them: nobody else does, or the record would have a hole. */
 export function createOutbox(connection: Connection, guarded: Guarded): Outbox {
-  return {
-    read: (after, limit, waitMs) =>
+  const readFor =
+    (reader: StreamReader): Outbox['read'] =>
+    (after, limit, waitMs) =>
       guarded(async () => {
-        const entries = await connection.readStream(stream, after, Math.min(limit, limits.batchMax), waitMs);
+        const entries = await connection.readStream(stream, {
+          reader,
+          after,
+          limit: Math.min(limit, limits.batchMax),
+          waitMs,
+        });
         return entries.map(([id, fields]) => readEvent(id, fields));
-      }),
+      });
+  return {
+    read: readFor('recorder'),
+    follow: readFor('onlooker'),
     trim: (upTo, incarnation = '') => guarded(async () => void (await connection.run('trim', [upTo, incarnation]))),
     state: () =>
       guarded(async () => {

@@ -19,6 +19,20 @@ export async function readFinalEvents(driver: SqlDriver, after: number, limit: n
   return driver.read((tx) => readEvents(tx, after, limit, last));
 }
 
+const eventSpan = statement<[first: number | null, last: number | null]>(
+  'event_span',
+  () => 'SELECT (SELECT min(seq) FROM events), (SELECT max(seq) FROM events)',
+);
+
+/** The last event that is gone, and the last one whose order is final. */
+export async function readEventSpan(driver: SqlDriver): Promise<{ readonly from: number; readonly last: number }> {
+  const final = await driver.finalEvent();
+  const [row] = await driver.readOne(eventSpan);
+  const [first, last] = row ?? [null, null];
+  if (first === null) return { from: final ?? 0, last: final ?? 0 };
+  return { from: first - 1, last: final ?? last ?? 0 };
+}
+
 /** All events after `seq` that are seen now, or those up to `last`, oldest first. */
 export async function readEvents(
   tx: SqlTransaction,
