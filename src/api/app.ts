@@ -6,11 +6,13 @@ import type { Access } from '../core/access.ts';
 import { invariant } from '../core/assert.ts';
 import { type Place, placeOf } from '../core/base-path.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { liveFollow } from '../operations/live.ts';
 import { type OperationContext, type Role, roles } from '../operations/operation.ts';
 import type { Answered, OnAnswered } from './answered.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
 import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
+import type { LiveEndpoint } from './live/endpoint.ts';
 import { type LoginView, loginRoutes } from './login.ts';
 import { metricsRoute } from './machine.ts';
 import type { Metrics } from './metrics.ts';
@@ -58,6 +60,8 @@ export interface AppOptions {
   readonly metrics?: Metrics;
   /** Hears of each request when it is answered. */
   readonly onAnswered?: OnAnswered;
+  /** Where live updates are reached; without it they are not. */
+  readonly live?: LiveEndpoint;
   /** Names besides the loopback ones this server is reached by; `any` switches the check off (behind a proxy that checks). */
   readonly hosts?: readonly string[] | 'any';
   /** Hears of errors that are not the caller's. */
@@ -96,7 +100,7 @@ export function createApp(options: AppOptions): FetchHandler {
     await next();
   });
   const routes = [
-    ...apiRoutes,
+    ...apiRoutes.map((route) => withLive(route, options.live)),
     descriptionRoute(options),
     ...(metrics === undefined ? [] : [metricsRoute(metrics)]),
     ...pageRoutes(options.pages, basePath),
@@ -158,6 +162,18 @@ function signInRoutes({ access, pages, basePath = '' }: AppOptions): readonly Ro
     const { path, root } = placeOf(asked, basePath);
     return pages.loginPage(view, path, context, root);
   });
+}
+
+/** What is followed is no answer that ends. */
+function withLive(route: Route, live: LiveEndpoint | undefined): Route {
+  if (route.operation !== liveFollow.name) return route;
+  return {
+    ...route,
+    answer: async (request, context) => {
+      if (live === undefined) throw taskFlowError('NOT_FOUND', { path: pathOf(request.url) });
+      return live.answer(request.raw, context);
+    },
+  };
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { FetchHandler } from '../api/app.ts';
+import type { LiveEndpoint } from '../api/live/endpoint.ts';
 import type { ReportError } from '../api/problem.ts';
 import type { RunningServer } from '../api/serve.ts';
 import { makeClient } from '../client/client.ts';
@@ -15,6 +16,7 @@ import type { TaskDefinition } from '../core/definition.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { systemClock } from '../core/time.ts';
 import { createEngine, type Engine, type EngineOptions } from '../engine/engine.ts';
+import type { Report } from '../engine/service.ts';
 import type { Store } from '../history/history.ts';
 import type { QueueSlots } from '../worker/pools.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
@@ -142,10 +144,13 @@ export interface ServerParts {
   readonly insecure: boolean;
   /** Hears of errors that are no one's fault but ours. */
   readonly report: ReportError;
+  /** Hears of live updates that fail, and that they are well again. */
+  readonly trouble: Report;
 }
 
 /** API and pages, listening. Throws PORT_IN_USE, INSECURE_BIND and INVALID_OPTION. */
-export async function composeServer({ session, version, insecure, report }: ServerParts): Promise<RunningServer> {
+export async function composeServer(parts: ServerParts): Promise<RunningServer> {
+  const { session, version, insecure, report, trouble } = parts;
   const [{ createApp }, { createAuthenticate }, { createMetrics }, { serve }, { createPages }] = await Promise.all([
     import('../api/app.ts'),
     import('../api/authenticate.ts'),
@@ -160,9 +165,11 @@ export async function composeServer({ session, version, insecure, report }: Serv
   if (asksForKeys && access === undefined)
     throw taskFlowError('RECORD_MISSING', { what: 'A server that asks for keys' });
   const entrance = asksForKeys && access !== undefined ? { access, authenticate: createAuthenticate(access) } : {};
+  const live = await composeLive(session, trouble);
   const fetch: FetchHandler = createApp({
     context: session.context,
     version,
+    live,
     ...entrance,
     pages: createPages({ version, environment: settings.env }),
     basePath: readBasePath(settings['server.basePath']),
@@ -170,13 +177,25 @@ export async function composeServer({ session, version, insecure, report }: Serv
     hosts: hosts?.includes('any') === true ? 'any' : (hosts ?? []),
     report,
   });
-  return serve({
-    fetch,
-    host: settings['server.host'],
-    port: settings['server.port'],
-    insecure: insecure || asksForKeys,
-    clock: systemClock,
-  });
+  const { 'server.host': host, 'server.port': port } = settings;
+  const isOpen = insecure || asksForKeys;
+  const server = await serve({ fetch, host, port, insecure: isOpen, clock: systemClock });
+  return {
+    ...server,
+    async close(patienceMs) {
+      // Those who follow would be waited for until the patience ends.
+      await live.close();
+      await server.close(patienceMs);
+    },
+  };
+}
+
+async function composeLive({ context }: Session, report: Report): Promise<LiveEndpoint> {
+  const [{ createLiveHub }, { createLiveEndpoint }] = await Promise.all([
+    import('../live/hub.ts'),
+    import('../api/live/endpoint.ts'),
+  ]);
+  return createLiveEndpoint({ hub: createLiveHub({ context, report }), clock: systemClock });
 }
 
 function isList(queues: QueueSlots): queues is readonly string[] {

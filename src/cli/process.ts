@@ -119,6 +119,7 @@ async function startServer(call: Call, running: Running, session: Session): Prom
     version,
     insecure: call.has('insecure'),
     report: (error, request) => tellFailedRequest(call, error, request),
+    trouble: (report) => tellTrouble(call, report),
   });
   running.engine = composeEngine(session.config, running.store, version, {
     report: (report) => tellTrouble(call, report),

@@ -359,6 +359,13 @@ export const errorTable = {
   ),
   KEY_NOT_FOUND: kind(404, 4, 'There is no key {id}.', 'taskflow token list'),
   SESSION_NOT_FOUND: kind(404, 4, 'There is no session {id}.', 'It may have ended.'),
+  LIVE_FULL: kind(
+    429,
+    1,
+    '{whose} has {max} live connections, which is as many as it may have.',
+    'Close one, let one connection follow several topics, or ask again and again instead.',
+    true,
+  ),
   FORBIDDEN: kind(403, 5, '{operation} needs the role {needed}; {actor} is {role}.'),
   HOST_NOT_ALLOWED: kind(
     403,

@@ -1,5 +1,8 @@
 /** Every limit of TaskFlow in one place, each with its reason. Tests inject smaller ones. */
 
+import { connectionLimits } from './connection-limits.ts';
+import { liveLimits } from './live-limits.ts';
+
 export const limits = {
   /** Tasks in one call of the seam: bounds the time one transaction holds the store. */
   batchMax: 1_000,
@@ -244,35 +247,7 @@ export const limits = {
   relayAsideMax: 1_000,
   /** What a relay has read is pushed within this time, or read again: whoever stood still longer may push what is long done. */
   relayFreshMs: 60_000,
-  /** Longest call to Redis: a script takes milliseconds, so longer is an outage. */
-  redisCallMs: 5_000,
-  /** Longest try for a connection to Redis, with what is asked on it before it is used, and through all sentinels. */
-  redisConnectMs: 10_000,
-  /** First wait before another connection to Redis is tried; it doubles up to `backoffMaxMs`, and up to half of it is chance. */
-  redisReconnectMs: 50,
-  /** Between two looks whether the other end of a connection to Redis is still there. */
-  redisLookMs: 10_000,
-  /** Longest wait for a connection to Postgres, a new one or one of the pool: longer is an outage. */
-  postgresConnectMs: 10_000,
-  /** Longest statement of Postgres: one of a thousand tasks takes tens of milliseconds, a migration of millions some seconds. */
-  postgresStatementMs: 60_000,
-  /**
-   * Longest wait for an answer of Postgres to anything but a migration, and how long it keeps a transaction of which nothing comes:
-   * longer than anybody may wait for a lock, shorter than a lease.
-   */
-  postgresCallMs: 15_000,
-  /** Longest wait for a row or a name that another transaction holds. */
-  postgresLockMs: 10_000,
-  /** A step that lost a race is done again so many times, each time after a longer wait of up to `postgresRetryMs` more. */
-  postgresTriesMax: 8,
-  postgresRetryMs: 10,
-  /** First wait before another connection that listens is made; it doubles up to `backoffMaxMs`. */
-  postgresReconnectMs: 100,
-  /** Between two looks whether the connection that listens is still there. */
-  postgresPingMs: 20_000,
-  /** Connections of one process: a worker uses two or three, a server a few more. A server allows 100 in all by default. */
-  postgresPool: 8,
-  postgresPoolMax: 100,
+  ...connectionLimits,
   /** So many settlements that wait behind a call are worth one of their own, where calls may overlap. */
   settleAsideMin: 50,
   /** So many tasks that are enqueued one by one at the same time are worth a second call, where calls may overlap. */
@@ -390,6 +365,7 @@ export const limits = {
   /** Minutes one look back covers: a week. Rows of one answer: some 2 MB, and a reader asks for the next page. */
   statsMinutesMax: 7 * 24 * 60,
   statsRowsMax: 10_000,
+  ...liveLimits,
   /** How long events and minute buckets are kept. */
   eventsKeepMs: 24 * 3_600_000,
   minutesKeepMs: 30 * 24 * 3_600_000,

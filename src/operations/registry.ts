@@ -6,6 +6,7 @@ import { taskEnqueueMany } from './enqueue-many.ts';
 import { flowCancel, flowGet, flowList } from './flow.ts';
 import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
 import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
+import { liveFollow } from './live.ts';
 import { systemMetrics } from './metrics.ts';
 import type { Operation } from './operation.ts';
 import { queueGet, queueLimit, queueList, queuePause, queueResume } from './queue.ts';
@@ -98,6 +99,7 @@ export const operations = {
   'stats.timeline': statsTimeline,
   'stats.depth': statsDepth,
   'config.get': configGet,
+  'live.follow': liveFollow,
   'system.health': systemHealth,
   'system.counts': systemCounts,
   'system.activity': systemActivity,

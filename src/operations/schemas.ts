@@ -238,3 +238,13 @@ export type Nothing = z.output<typeof nothing>;
 export type StatsInput = z.output<typeof statsInput>;
 export type ScaleQueueInput = z.output<typeof scaleQueueInput>;
 export type ActivityInput = z.output<typeof activityInput>;
+
+export const liveInput = z.strictObject({
+  topics: z
+    .string()
+    .min(1)
+    .max(limits.liveTopicsMax * (limits.nameMax + 10))
+    .describe('Comma-separated: counts, worker, all, queue:<name>, task:<id>'),
+  after: z.string().max(120).optional().describe('The cursor of the last message that was heard; now when left out'),
+});
+export type LiveInput = z.infer<typeof liveInput>;

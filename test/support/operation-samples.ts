@@ -116,6 +116,7 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'stats.timeline': () => [{}, { minutes: 3, queue: 'mail', name: 'mail.send' }],
   'stats.depth': () => [{}, { queue: 'mail' }],
   'config.get': () => [{}],
+  'live.follow': () => [{ topics: 'counts,queue:mail' }],
   'system.health': () => [{}],
   'system.counts': () => [{}],
   'system.activity': () => [{}, { minutes: 3 }],

@@ -59,7 +59,13 @@ export const layers: readonly Layer[] = [
     // An operation answers with the seam's own records; it reaches the broker only through the layers above.
     typesFrom: [seam, 'src/history/recording.ts'],
   },
-  { of: ['src/api/', 'src/dashboard/'], from: ['src/operations/', 'src/core/'] },
+  // It follows the event log for everybody who looks, and shows what operations answer: the API only carries its messages.
+  {
+    of: ['src/live/'],
+    from: ['src/operations/', 'src/core/', 'src/engine/service.ts'],
+    typesFrom: [seam, 'src/history/history.ts'],
+  },
+  { of: ['src/api/', 'src/dashboard/'], from: ['src/operations/', 'src/live/', 'src/core/'] },
   // A server without a port: the program it is mounted in brings that, and index.ts the store.
   {
     of: ['src/mount/'],

@@ -103,7 +103,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     ...time,
   });
   /** For reads that wait, by their reader: whatever came behind one on the same connection would wait as well. */
-  const waiting = new Map<StreamReader, Link>();
+  const waiting = createWaitingLinks(() =>
+    createLink({ way, greet: (client) => selectDatabase(client, place), look: null, ...time }),
+  );
   let hearing: Hearing | null = null;
 
   /** What the prelude of the scripts reads first, but for the time. */
@@ -162,18 +164,6 @@ export function createConnection(options: ConnectionOptions): Connection {
     throw error;
   };
 
-  const waitingLink = (reader: StreamReader): Link => {
-    const made =
-      waiting.get(reader) ?? createLink({ way, greet: (client) => selectDatabase(client, place), look: null, ...time });
-    if (!waiting.has(reader)) made.start();
-    waiting.set(reader, made);
-    return made;
-  };
-
-  const closeWaiting = (): void => {
-    for (const each of waiting.values()) each.close();
-  };
-
   return {
     connect: () => link.open(),
     identify: async () => {
@@ -191,7 +181,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       const key = `${prefix}${name}`;
       if (waitMs <= 0) return ask(link, (on) => on.xrange(key, `(${after}-0`, '+', 'COUNT', limit));
       const found = await ask(
-        waitingLink(reader),
+        waiting.of(reader),
         (on) => on.xread('COUNT', limit, 'BLOCK', waitMs, 'STREAMS', key, `${after}-0`),
         waitMs,
       );
@@ -208,12 +198,12 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     reconnect: () => {
       if (link.client !== null) link.drop(link.client);
-      for (const each of waiting.values()) if (each.client !== null) each.drop(each.client);
+      waiting.drop();
     },
-    stopWaiting: () => closeWaiting(),
+    stopWaiting: () => waiting.close(),
     close: () => {
       link.close();
-      closeWaiting();
+      waiting.close();
     },
   };
 }
@@ -240,5 +230,26 @@ function createGate(clock: Clock): () => boolean {
     if (now - passedAt < gapMs) return false;
     passedAt = now;
     return true;
+  };
+}
+
+/** Connections for reads that wait, one for each reader, made when it first reads. */
+function createWaitingLinks(make: () => Link) {
+  const links = new Map<StreamReader, Link>();
+  return {
+    of(reader: StreamReader): Link {
+      const known = links.get(reader);
+      if (known !== undefined) return known;
+      const made = make();
+      links.set(reader, made);
+      made.start();
+      return made;
+    },
+    drop(): void {
+      for (const link of links.values()) if (link.client !== null) link.drop(link.client);
+    },
+    close(): void {
+      for (const link of links.values()) link.close();
+    },
   };
 }
