@@ -99,6 +99,7 @@ export const errorTable = {
   RELAY_TASK_NOT_FOUND: kind(404, 4, 'The relay has set no task {id} aside.', 'taskflow relay list'),
   WORKER_NOT_FOUND: kind(404, 4, 'There is no worker "{name}".', 'taskflow worker list'),
   TASK_NOT_DEFINED: kind(404, 4, 'No task file of this project defines "{name}".', 'Name other folders with --tasks.'),
+  OPERATION_NOT_FOUND: kind(404, 4, 'There is no bulk operation {id}.'),
   DEFINITION_NOT_FOUND: kind(404, 4, 'No living worker knows a task "{name}".', 'taskflow worker list'),
   SETTING_NOT_FOUND: kind(404, 4, 'There is no setting "{name}".', 'taskflow config list'),
   NOT_FOUND: kind(404, 4, 'There is nothing at {path}.'),

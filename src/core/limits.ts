@@ -362,6 +362,18 @@ export const limits = {
   auditTextMax: 4_000,
   /** Rows of the audit that are stored, or forgotten, at once. */
   auditBatchMax: 500,
+  /** Tasks of a bulk operation done in one step of the store, so that it holds nobody up; failures of it that are kept. */
+  bulkPageMax: 100,
+  bulkFailuresMax: 100,
+  /** Tasks that are counted before a bulk operation, and the time for it; those that are shown. */
+  bulkCountMax: 10_000,
+  bulkCountMs: 5_000,
+  bulkSampleMax: 10,
+  /** Time in which a bulk operation can be stopped before anything has happened. */
+  bulkUndoMs: 10_000,
+  /** The poll of a server for bulk operations behind the signals; how long after one that names no queue it looks. */
+  operatorMs: 60_000,
+  operatorHintMs: 5_000,
   /** Minutes one look back covers: a week. Rows of one answer: some 2 MB, and a reader asks for the next page. */
   statsMinutesMax: 7 * 24 * 60,
   statsRowsMax: 10_000,

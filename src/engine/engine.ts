@@ -1,6 +1,7 @@
 /** The engine: every service a setup needs to move by itself, over one store. Any number of engines may run at once. */
 
-import type { Unsubscribe } from '../broker/broker.ts';
+import type { Signal, Unsubscribe } from '../broker/broker.ts';
+import { internalQueue } from '../core/bulk.ts';
 import type { Chance } from '../core/chance.ts';
 import { systemChance } from '../core/chance.ts';
 import { limits } from '../core/limits.ts';
@@ -9,6 +10,7 @@ import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import type { Gap } from '../history/recording.ts';
 import { isGone, type ProcessPlace, readPlace } from './host.ts';
+import { createOperator } from './operator.ts';
 import { createPromoter } from './promoter.ts';
 import { createPruner, createRecordPruner } from './pruner.ts';
 import { createReaper } from './reaper.ts';
@@ -70,23 +72,10 @@ export function createEngine(options: EngineOptions): Engine {
     ...recordersOf(store, loop, onGap),
   ];
   const { presence } = options;
-  const serverPresence = (state: Presence['state']): Presence | null =>
-    presence === undefined
-      ? null
-      : {
-          ...presence,
-          ...here,
-          queues: {},
-          concurrency: 0,
-          running: 0,
-          state,
-          services: true,
-          server: true,
-          taskNames: [],
-          definitions: null,
-        };
-
-  if (presence !== undefined) services.push(createPresence(store, loop, () => serverPresence('ready')));
+  const self = presence === undefined ? null : serverPresence(presence, here);
+  const operator = self === null ? null : createOperator({ store, presence: () => self('ready'), ...loop });
+  if (self !== null) services.push(createPresence(store, loop, () => self('ready')));
+  if (operator !== null) services.push(operator);
 
   let unsubscribe: Unsubscribe | null = null;
 
@@ -94,10 +83,11 @@ export function createEngine(options: EngineOptions): Engine {
     unsubscribe?.();
     unsubscribe = null;
     await Promise.all(services.map((service) => service.stop()));
-    const goodbye = serverPresence('stopped');
     // The store forgets a silent server by itself; this only makes it sooner.
-    if (goodbye !== null)
-      await store.broker.heartbeat({ worker: goodbye, leaseMs: limits.leaseMs, beats: [] }).catch(() => undefined);
+    if (self !== null)
+      await store.broker
+        .heartbeat({ worker: self('stopped'), leaseMs: limits.leaseMs, beats: [] })
+        .catch(() => undefined);
   }
 
   return {
@@ -105,11 +95,39 @@ export function createEngine(options: EngineOptions): Engine {
       unsubscribe ??= store.broker.subscribe((signal) => {
         if (signal.kind === 'due') promoter.dueIn(signal.inMs);
         if (signal.kind === 'overdue') reaper.wake();
+        if (operator !== null) tellOperator(operator, signal);
       });
       for (const service of services) service.start();
     },
     stop,
   };
+}
+
+/** Most work is not its own: where nobody says whose it is, one look is enough for much of it. */
+function tellOperator(operator: Service, signal: Signal): void {
+  if (signal.kind === 'cancel') operator.wake();
+  if (signal.kind !== 'work') return;
+  if (signal.queues === null) operator.wakeIn(limits.operatorHintMs);
+  else if (signal.queues.includes(internalQueue)) operator.wake();
+}
+
+/** What a server says of itself: that it runs the services, and claims nothing for people. */
+function serverPresence(
+  presence: Pick<Presence, 'workerId' | 'name' | 'version'>,
+  here: ProcessPlace,
+): (state: Presence['state']) => Presence {
+  return (state) => ({
+    ...presence,
+    ...here,
+    queues: {},
+    concurrency: 0,
+    running: 0,
+    state,
+    services: true,
+    server: true,
+    taskNames: [],
+    definitions: null,
+  });
 }
 
 /** What feeds the record, and what lets go of it what is past its time. */
@@ -119,14 +137,13 @@ function recordersOf({ broker, recording }: Store, loop: Loop, onGap: (gap: Gap)
   return [createRecorder({ broker, outbox, recording, onGap, ...loop }), createRecordPruner(recording, loop)];
 }
 
-function createPresence(store: Store, loop: Loop, presence: () => Presence | null): Service {
+function createPresence(store: Store, loop: Loop, presence: () => Presence): Service {
   return createService({
     name: 'presence',
     periodMs: limits.presenceMs / 3,
     ...loop,
     async tick() {
-      const worker = presence();
-      if (worker !== null) await store.broker.heartbeat({ worker, leaseMs: limits.leaseMs, beats: [] });
+      await store.broker.heartbeat({ worker: presence(), leaseMs: limits.leaseMs, beats: [] });
       return 'done';
     },
   });

@@ -1,6 +1,7 @@
 /** Operations on queues. */
 
 import type { QueueRecord } from '../broker/broker.ts';
+import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Rate } from '../core/limit-rules.ts';
 import { nearest } from '../core/nearest.ts';
@@ -117,7 +118,7 @@ export async function listQueues({ store }: Pick<OperationContext, 'store'>): Pr
   return queueDocuments(records, everyone, info.now);
 }
 
-/** The same of what was read already, at `now` of the store's clock. */
+/** The same of what was read already, without the queue that is TaskFlow's own, at `now` of the store's clock. */
 export function queueDocuments(
   records: readonly QueueRecord[],
   everyone: readonly WorkerRecord[],
@@ -126,7 +127,7 @@ export function queueDocuments(
   const workers = everyone.filter((worker) => isAlive(worker, now));
   const stored = new Map(records.map((record) => [record.name, record]));
   const listened = workers.flatMap((worker) => Object.keys(worker.queues));
-  const names = [...new Set([...stored.keys(), ...listened])].sort();
+  const names = [...new Set([...stored.keys(), ...listened])].filter((name) => name !== internalQueue).sort();
   return names.map((name) => queueDocument(stored.get(name) ?? unstored(name), workers, now));
 }
 

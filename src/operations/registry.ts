@@ -1,5 +1,6 @@
 /** The registry: every operation there is. Routes, commands, pages and documents derive from this list. */
 
+import { operationCreate, operationGet, operationList, operationRemove, operationStop, queuePurge } from './bulk.ts';
 import { configGet } from './config.ts';
 import { definitionGet, definitionList } from './definition.ts';
 import { taskEnqueueMany } from './enqueue-many.ts';
@@ -60,6 +61,7 @@ export const operations = {
   'queue.list': queueList,
   'queue.get': queueGet,
   'queue.scale': queueScale,
+  'queue.purge': queuePurge,
   'queue.pause': queuePause,
   'queue.resume': queueResume,
   'queue.limit': queueLimit,
@@ -94,6 +96,11 @@ export const operations = {
   'token.revoke': tokenRevoke,
   'session.list': sessionList,
   'session.end': sessionEnd,
+  'operation.create': operationCreate,
+  'operation.remove-tasks': operationRemove,
+  'operation.list': operationList,
+  'operation.get': operationGet,
+  'operation.stop': operationStop,
   'definition.list': definitionList,
   'definition.get': definitionGet,
   'stats.timeline': statsTimeline,

@@ -24,7 +24,7 @@ const retry = z.union([
 ]);
 
 const most = z.int().min(1).max(limits.limitSlotsMax);
-const rate = z.strictObject({ limit: z.int().min(1).max(limits.rateCountMax), per: duration });
+export const rate = z.strictObject({ limit: z.int().min(1).max(limits.rateCountMax), per: duration });
 export const taskLimit = z.strictObject({ name: text(limits.keyMax), max: most.optional(), rate: rate.optional() });
 
 export const priority = z

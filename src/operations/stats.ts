@@ -1,5 +1,6 @@
 /** Operations that look back: what ended in each minute, and what waited. From kept numbers, never counted. */
 
+import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { isoTime } from '../core/time.ts';
@@ -119,7 +120,7 @@ function pageOf<Row extends { readonly at: number; readonly queue: string }>(
   read: readonly Row[],
   { queue, limit = limits.statsRowsMax }: Pick<StatsInput, 'queue' | 'limit'>,
 ): { readonly from: string; readonly to: string; readonly rows: readonly Row[]; readonly next: string | null } {
-  const wanted = read.filter((row) => queue === undefined || row.queue === queue);
+  const wanted = read.filter((row) => row.queue !== internalQueue && (queue === undefined || row.queue === queue));
   // The history stops in the middle of a minute when there is too much: that minute belongs to the next page.
   const cutAt = readCount >= limits.pageMax * 100 ? (read.at(-1)?.at ?? null) : null;
   const first = wanted[0]?.at ?? from;

@@ -1,6 +1,7 @@
 /** Operations on the whole: is it well, how much is there, and how did the last minutes go. */
 
 import type { BrokerInfo } from '../broker/broker.ts';
+import { bulkTaskName, internalQueue } from '../core/bulk.ts';
 import { isWithoutRecord } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { within } from '../core/patience.ts';
@@ -155,7 +156,9 @@ export const systemCounts: Operation<Nothing, CountsDocument> = {
   output: async () => (await import('./system-output.ts')).countsOutput,
   async run({ store }) {
     const { views, queues, names } = await store.history.facets();
-    return { counts: views, queues, names };
+    const { [internalQueue]: _queue, ...ownQueues } = queues;
+    const { [bulkTaskName]: _name, ...ownNames } = names;
+    return { counts: views, queues: ownQueues, names: ownNames };
   },
 };
 

@@ -3,8 +3,10 @@
 import type { CancelResult } from '../broker/broker.ts';
 import { cancelFlow } from '../client/cancel-flow.ts';
 import { conflictError } from '../client/enqueue.ts';
+import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { explain, type GateCode } from '../core/explain.ts';
+import type { Filter } from '../core/filter.ts';
 import { parseFilter } from '../core/filter-parse.ts';
 import { parseId } from '../core/ids.ts';
 import type { TaskState, TaskView } from '../core/states.ts';
@@ -66,10 +68,18 @@ export const taskList: Operation<ListInput, TaskListDocument> = {
   schema: async () => (await import('./schemas.ts')).listInput,
   output: async () => (await import('./task-output.ts')).taskListOutput,
   async run({ store }, { q = '', limit = pageDefault, after }) {
-    const { tasks, next, scanned } = await store.history.search(parseFilter(q), { after: after ?? null, limit });
-    return { tasks: tasks.map(listedTaskDocument), next, scanned };
+    const filter = parseFilter(q);
+    const { tasks, next, scanned } = await store.history.search(filter, { after: after ?? null, limit });
+    // A page may be shorter for it; its `next` leads on all the same.
+    const shown = namesOne(filter) ? tasks : tasks.filter(({ queue }) => queue !== internalQueue);
+    return { tasks: shown.map(listedTaskDocument), next, scanned };
   },
 };
+
+/** Whether a filter asks for tasks by who they are: then those that are TaskFlow's own are shown too. */
+function namesOne({ terms }: Filter): boolean {
+  return terms.some(({ field }) => field === 'id' || field === 'text' || field === 'name' || field === 'queue');
+}
 
 /** Throws TASK_NOT_FOUND, like every operation on one task. */
 export const taskGet: Operation<TaskInput, TaskRecordDocument> = {

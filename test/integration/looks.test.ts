@@ -36,7 +36,7 @@ await onEachStore((open) => {
     await beat(rig, 'old', [{ ...mail, schemaVersion: 'v1', inputSchema: null }]);
     await waitFor(async () => {
       const before = await rig.store.broker.info();
-      const [old] = await rig.store.broker.getWorkers();
+      const old = (await rig.store.broker.getWorkers()).find(({ workerId }) => workerId === 'old');
       expect(before.now).toBeGreaterThan(old?.startedAt ?? Infinity);
     });
     await beat(rig, 'new', [mail, { ...mail, name: 'text.stats' }]);

@@ -1,6 +1,7 @@
 /** Inputs of every operation that its world can answer. A new operation brings its own: the type of the table asks for them. */
 
 import { accessOf } from '../../src/operations/access-of.ts';
+import { operationCreate } from '../../src/operations/bulk.ts';
 import type { OperationContext } from '../../src/operations/operation.ts';
 import type { InputOf, OperationName } from '../../src/operations/registry.ts';
 import { sampleId } from '../conformance/samples.ts';
@@ -59,6 +60,10 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'queue.list': () => [{}],
   'queue.get': () => [{ name: 'default' }, { name: 'mail' }],
   'queue.scale': () => [{ name: 'default' }, { name: 'mail', slots: 2 }, { name: 'unseen' }],
+  'queue.purge': () => [
+    { name: 'default', dryRun: true },
+    { name: 'default', reason: 'a mistake' },
+  ],
   'queue.pause': () => [{ name: 'default' }, { name: 'default', reason: 'too hot' }],
   'queue.resume': () => [{ name: 'mail' }],
   'queue.limit': () => [
@@ -111,6 +116,15 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
     const session = { keyId: await newKey(context), address: '127.0.0.1', agent: null };
     return [{ id: (await accessOf(context).sessions.begin(session)).session.id }];
   },
+  'operation.create': () => [
+    { verb: 'cancel', q: 'state:queued', dryRun: true },
+    { verb: 'move', q: 'queue:default', queue: 'slow', rate: { limit: 5, per: '1s' }, reason: 'crowded' },
+    { verb: 'priority', q: 'name:mail.send', priority: 'high' },
+  ],
+  'operation.remove-tasks': () => [{ q: 'state:failed', delay: '1h' }],
+  'operation.list': async (world) => [(await bulk(world)) && {}, { limit: 1 }],
+  'operation.get': async (world) => [await bulk(world)],
+  'operation.stop': async (world) => [await bulk(world)],
   'definition.list': () => [{}, { limit: 1 }],
   'definition.get': () => [{ name: 'mail.send' }],
   'stats.timeline': () => [{}, { minutes: 3, queue: 'mail', name: 'mail.send' }],
@@ -128,4 +142,9 @@ async function newKey(context: OperationContext): Promise<string> {
   const given = { kind: 'user', label: 'bob', role: 'viewer', scopes: null, queues: null } as const;
   const { key } = await accessOf(context).keys.create({ ...given, createdBy: 'ada', expiresInMs: null });
   return key.id;
+}
+
+async function bulk({ context }: OperationWorld): Promise<{ readonly id: string }> {
+  const { operation } = await operationCreate.run(context, { verb: 'retry', q: 'state:failed' });
+  return { id: operation?.id ?? '' };
 }

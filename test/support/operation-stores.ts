@@ -26,6 +26,9 @@ export interface OperationRig {
   /** Claims what waits in these queues, at most `limit`, and ends it so; answers the ids. */
   end(to: 'succeeded' | 'failed', options?: EndOptions): Promise<readonly string[]>;
   claim(limit?: number, queue?: string): ReturnType<Store['broker']['claim']>;
+  /** Stops the services, and starts those of another server. */
+  stopEngine(): Promise<void>;
+  startEngine(): void;
   /** Resolves when the record has all that happened so far. */
   recorded(): Promise<void>;
 }
@@ -61,7 +64,9 @@ function newFolder(): string {
 async function openRig(store: Store): Promise<OperationRig> {
   onTestFinished(() => store.close());
   await store.broker.open();
-  const engine = createEngine({ store });
+  const serve = () =>
+    createEngine({ store, recoveryMs: 0, presence: { workerId: token(), name: 'server', version: '0.0.0' } });
+  let engine = serve();
   engine.start();
   onTestFinished(() => engine.stop());
   const context = createContext({ store, actor: { name: 'ada', role: 'admin' } });
@@ -71,6 +76,11 @@ async function openRig(store: Store): Promise<OperationRig> {
     store,
     context,
     claim,
+    stopEngine: () => engine.stop(),
+    startEngine: () => {
+      engine = serve();
+      engine.start();
+    },
     ask: (operation, input, role = 'admin') => perform(operation, { ...context, actor: { name: 'ada', role } }, input),
     enqueue: async (name, options = {}) => (await enqueueByName(context, { name, ...options })).id,
     end: async (to, { limit, queue, error } = {}) => {

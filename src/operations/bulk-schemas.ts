@@ -1,0 +1,32 @@
+/** The schemas of the inputs of bulk operations. Loaded lazily, as schemas.ts is. */
+
+import { z } from 'zod';
+import { bulkVerbs } from '../core/bulk.ts';
+import { limits } from '../core/limits.ts';
+import { duration, listInput, priority, rate, text } from './schemas.ts';
+
+const asked = {
+  q: z.string().min(1).max(limits.filterMax).describe('A filter: state:failed err:7f3a since:6h'),
+  reason: z.string().max(limits.errorMessageMax).optional(),
+  rate: rate.optional().describe('Tasks in a time; as fast as the store takes it when left out'),
+  delay: duration.optional().describe('Time to undo it before anything happens; 10s when left out'),
+  dryRun: z.boolean().optional().describe('Count the tasks and do nothing'),
+};
+
+export const bulkInput = z.strictObject({
+  verb: z.enum(bulkVerbs).exclude(['remove']),
+  ...asked,
+  queue: text(limits.nameMax).optional().describe('Where they move to, with move'),
+  priority: priority.optional(),
+});
+export const bulkRemoveInput = z.strictObject(asked);
+export const purgeInput = bulkRemoveInput.omit({ q: true }).extend({ name: text(limits.nameMax) });
+/** Each of them is read whole, with up to 100 of its failures. */
+export const bulkListInput = listInput
+  .omit({ q: true })
+  .extend({ limit: z.coerce.number().int().min(1).max(100).optional() });
+
+export type BulkInput = z.output<typeof bulkInput>;
+export type BulkRemoveInput = z.output<typeof bulkRemoveInput>;
+export type BulkListInput = z.output<typeof bulkListInput>;
+export type PurgeInput = z.output<typeof purgeInput>;
