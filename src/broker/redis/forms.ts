@@ -7,6 +7,11 @@ export function idText(ids: readonly string[]): string {
   return ids.every((id) => id.length === idLength) ? ids.join('') : JSON.stringify(ids);
 }
 
+/** Ids as `readIds` of lua/accept.lua reads them: with spaces between, as events have them. */
+export function spacedIds(ids: readonly string[]): string {
+  return ids.every((id) => id.length === idLength) ? ids.join(' ') : JSON.stringify(ids);
+}
+
 /** Collects forms. `isLike` is the cheap question whether two neighbours share theirs. */
 export function createForms<Item>(isLike: (one: Item, other: Item) => boolean, formOf: (item: Item) => string) {
   const numbers = new Map<string, number>();

@@ -12,7 +12,7 @@ import {
 } from './arrivals.ts';
 import { type ClaimReply, readClaimed, requestText, withRows } from './claim.ts';
 import type { Connection } from './connection.ts';
-import { createForms, idText } from './forms.ts';
+import { createForms, idText, spacedIds } from './forms.ts';
 import { refuseLargeBatch, refuseTasks } from './refuse.ts';
 import { type Hints, signalsOf, type Told } from './signals.ts';
 
@@ -51,7 +51,7 @@ function argumentsOf(settlements: readonly Settlement[], next: string, arrivals:
   }
   const [formList, formOfEach] = forms.args();
   const [spawned, payloads] = spawnArguments(settlements, arrivals);
-  const told = [formList, idText(ids), formOfEach, JSON.stringify(extras), next, spawned];
+  const told = [formList, spacedIds(ids), formOfEach, JSON.stringify(extras), next, spawned];
   return [...told, ...resultArguments(results), ...payloads];
 }
 

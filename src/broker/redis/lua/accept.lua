@@ -22,6 +22,7 @@ end
 -- With spaces between, as events have them.
 local spacedFormats
 local function readIds(text)
+  if text == '' then return {} end
   if string.byte(text) == 91 then return cjson.decode(text) end
   spacedFormats = spacedFormats or string.rep('xc' .. ID_LENGTH, IDS_MAX)
   local size = (#text + 1) / (ID_LENGTH + 1)

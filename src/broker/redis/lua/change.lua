@@ -141,9 +141,14 @@ local LINE_SIZE = 100
 local function standToLeave(who, task)
   local at = leavesAt(task)
   if type(who) == 'string' then return set(scores, 'finished', who, at) end
-  if #who <= LINE_SIZE then return set(scores, 'finished', textOfIds(who), at) end
+  local text, size = textOfIds(who), ID_LENGTH + 1
+  if #who <= LINE_SIZE then return set(scores, 'finished', text, at) end
+  -- To cut the text is cheaper than to put its parts together.
+  local isEven = #text == #who * size - 1
   for from = 1, #who, LINE_SIZE do
-    set(scores, 'finished', table.concat(who, ' ', from, math.min(from + LINE_SIZE - 1, #who)), at)
+    local to = math.min(from + LINE_SIZE - 1, #who)
+    local part = isEven and string.sub(text, (from - 1) * size + 1, to * size - 1) or table.concat(who, ' ', from, to)
+    set(scores, 'finished', part, at)
   end
 end
 

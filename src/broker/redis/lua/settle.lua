@@ -2,7 +2,7 @@
 -- settle: ends leases as the verdicts say, each at most once, then claims the next tasks.
 --
 -- ARGV[2] forms, a JSON list of [token, to, reason, charge, keepMs or delayMs, ranMs, epoch]: what verdicts of one batch share
--- ARGV[3] ids, see idList, ARGV[4] the form of each, or nothing when there is one
+-- ARGV[3] ids with spaces between, or as a JSON list, ARGV[4] the form of each, or nothing when there is one
 -- ARGV[5] what only some have, a JSON list of [place, error, progress, logs]
 -- ARGV[6] the next claim as JSON (see claim.lua), or nothing
 -- ARGV[7] what is spawned, a JSON list of [forms, ids, form of each, extras, settlement of each] or nothing (see arrive.lua)
@@ -258,7 +258,8 @@ local function spawn(letters)
 end
 
 return function()
-  forms, ids, formOf, extras = cjson.decode(ARGV[2]), idList(ARGV[3]), words(ARGV[4]), {}
+  forms, ids, formOf, extras = cjson.decode(ARGV[2]), readIds(ARGV[3]), words(ARGV[4]), {}
+  if string.byte(ARGV[3]) ~= 91 then idTexts[ids] = ARGV[3] end
   shared = ARGV[8] == '1' and ARGV[9]
   for _, extra in ipairs(cjson.decode(ARGV[5])) do
     extras[extra[1]] = extra
