@@ -55,6 +55,17 @@ export function checkOwnPage(request: Request): void {
   throw taskFlowError('CROSS_ORIGIN', { origin: (origin ?? site ?? 'none').slice(0, 100) });
 }
 
+/**
+ * Throws CROSS_ORIGIN for a WebSocket that a page of another origin opens: browsers ask nobody before they send the cookies along.
+ * They always say the origin; a program says none, and has no cookie.
+ */
+export function checkSocketOrigin(request: Request): void {
+  const origin = request.headers.get('origin');
+  if (origin === null && request.headers.get('cookie') === null) return;
+  if (origin !== null && originHost(origin) === ownHost(request)) return;
+  throw taskFlowError('CROSS_ORIGIN', { origin: (origin ?? 'none').slice(0, 100) });
+}
+
 /** Browsers send Sec-Fetch-Site to what nobody in between can read. */
 function saysSite(request: Request): boolean {
   return isHttps(request) || isLoopback(ownHost(request).replace(/:\d{1,5}$/, ''));

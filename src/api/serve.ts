@@ -7,9 +7,12 @@ import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import type { FetchHandler } from './app.ts';
 import { isLoopback } from './guard.ts';
+import type { OnUpgrade } from './live/upgrade.ts';
 
 export interface ServeOptions {
   readonly fetch: FetchHandler;
+  /** Takes over connections that are to be something else; without it such requests are answered as others are. */
+  readonly onUpgrade?: OnUpgrade;
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -42,6 +45,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
       if (!server.listening) clock.schedule(0, () => server.closeIdleConnections());
     });
   });
+  if (options.onUpgrade !== undefined) server.on('upgrade', options.onUpgrade);
   await listen(server, host, port);
   const address = server.address();
   const bound = typeof address === 'object' && address !== null ? address.port : port;

@@ -158,8 +158,11 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
     import('../api/serve.ts'),
     import('../dashboard/pages.tsx'),
   ]);
+  const { createUpgrade } = await import('../api/live/upgrade.ts');
   const { settings } = session.config;
-  const hosts = settings['server.hosts'];
+  const named = settings['server.hosts'] ?? [];
+  const hosts = named.includes('any') ? 'any' : named;
+  const basePath = readBasePath(settings['server.basePath']);
   const { access } = session.store;
   const asksForKeys = settings['server.auth'] === 'token';
   if (asksForKeys && access === undefined)
@@ -172,14 +175,15 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
     live,
     ...entrance,
     pages: createPages({ version, environment: settings.env }),
-    basePath: readBasePath(settings['server.basePath']),
+    basePath,
     metrics: createMetrics({ version, clock: systemClock }),
-    hosts: hosts?.includes('any') === true ? 'any' : (hosts ?? []),
+    hosts,
     report,
   });
   const { 'server.host': host, 'server.port': port } = settings;
   const isOpen = insecure || asksForKeys;
-  const server = await serve({ fetch, host, port, insecure: isOpen, clock: systemClock });
+  const onUpgrade = createUpgrade({ live, context: session.context, hosts, basePath, report, ...entrance });
+  const server = await serve({ fetch, onUpgrade, host, port, insecure: isOpen, clock: systemClock });
   return {
     ...server,
     async close(patienceMs) {

@@ -1,5 +1,7 @@
-/** Where live updates are reached: one answer that never ends for server-sent events. */
+/** Where live updates are reached: an answer that never ends for server-sent events, or a WebSocket. */
 
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { reachesQueue } from '../../core/access.ts';
 import { type Chance, systemChance } from '../../core/chance.ts';
 import { type LiveCursor, parseCursor, parseTopic } from '../../core/live.ts';
@@ -11,6 +13,7 @@ import { type Actor, type OperationContext, perform } from '../../operations/ope
 import { readQuery } from '../body.ts';
 import { type ConnectionLimits, createConnections } from './connections.ts';
 import { createEventStream, type EventStream } from './event-stream.ts';
+import { createSockets, type SocketClient } from './socket.ts';
 
 export interface LiveEndpointOptions {
   readonly hub: LiveHub;
@@ -22,6 +25,8 @@ export interface LiveEndpointOptions {
 export interface LiveEndpoint {
   /** Answers a request for events. Throws as the operation does, and LIVE_FULL. */
   answer(request: Request, context: OperationContext): Promise<Response>;
+  /** Makes a WebSocket of a connection whose request was checked. Throws LIVE_FULL. */
+  accept(incoming: IncomingMessage, socket: Duplex, head: Buffer, context: OperationContext): void;
   /** How many are connected. */
   readonly connected: number;
   /** Ends every connection and the hub. */
@@ -31,6 +36,7 @@ export interface LiveEndpoint {
 export function createLiveEndpoint(options: LiveEndpointOptions): LiveEndpoint {
   const { hub, clock, chance = systemChance, connectionLimits } = options;
   const connections = createConnections(clock, connectionLimits);
+  const sockets = createSockets(clock);
 
   function open({ actor }: OperationContext, follow: Omit<FollowRequest, 'sink' | 'mayRead'>): EventStream {
     // Before the connection is counted there is nothing to end.
@@ -59,6 +65,20 @@ export function createLiveEndpoint(options: LiveEndpointOptions): LiveEndpoint {
           'cache-control': 'no-store, no-transform',
           // A proxy that gathers the answer would keep it for ever.
           'x-accel-buffering': 'no',
+        },
+      });
+    },
+    accept(incoming, socket, head, context) {
+      let end: Parameters<SocketClient['onClose']>[0] = () => undefined;
+      const connection = connections.enter(context.actor, (why) => end(why));
+      // Also of one that never becomes a WebSocket.
+      socket.once('close', connection.leave);
+      sockets.accept(incoming, socket, head, {
+        context,
+        connection,
+        follow: (request) => hub.follow({ ...request, ...filterOf(context.actor) }),
+        onClose: (close) => {
+          end = close;
         },
       });
     },

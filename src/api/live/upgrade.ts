@@ -1,0 +1,92 @@
+/** Requests that want to be a WebSocket: checked as any other request is, then handed on; all others are told why not. */
+
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { taskFlowError } from '../../core/errors.ts';
+import type { OperationContext } from '../../operations/operation.ts';
+import type { Authenticate } from '../authenticate.ts';
+import { checkHost, checkSocketOrigin } from '../guard.ts';
+import { problemOf, type ReportError, retryAfter, shownError } from '../problem.ts';
+import { requestIdOf } from '../request-id.ts';
+import type { LiveEndpoint } from './endpoint.ts';
+import { socketPath } from './socket.ts';
+
+export interface UpgradeOptions {
+  readonly live: LiveEndpoint;
+  readonly context: OperationContext;
+  readonly authenticate?: Authenticate | undefined;
+  readonly hosts: readonly string[] | 'any';
+  /** Where the server is mounted; a proxy in front may have taken it off. */
+  readonly basePath?: string;
+  readonly report: ReportError;
+}
+
+/** Takes over the connection of a request. */
+export type OnUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+export function createUpgrade(options: UpgradeOptions): OnUpgrade {
+  return (incoming, socket, head) => {
+    // A client that resets its connection while it is asked who it is must not end the process.
+    const ignore = (): void => undefined;
+    socket.on('error', ignore);
+    letIn(incoming, options).then(
+      (context) => {
+        socket.off('error', ignore);
+        refuseOn(socket, options, () => options.live.accept(incoming, socket, head, context));
+      },
+      (error: unknown) => refuse(socket, error, options),
+    );
+  };
+}
+
+async function letIn(incoming: IncomingMessage, options: UpgradeOptions): Promise<OperationContext> {
+  const { context, authenticate, hosts, basePath = '' } = options;
+  const request = requestOf(incoming);
+  const { pathname } = new URL(request.url);
+  checkHost(request, hosts);
+  checkSocketOrigin(request);
+  if (pathname !== socketPath && pathname !== `${basePath}${socketPath}`)
+    throw taskFlowError('NOT_FOUND', { path: pathname.slice(0, 200) });
+  const requestId = requestIdOf(request, context.ids);
+  if (authenticate === undefined) return { ...context, requestId };
+  const actor = await authenticate(request);
+  // What a program answers instead of a page is for people.
+  if (actor instanceof Response)
+    throw taskFlowError('UNAUTHENTICATED', { problem: 'the program it belongs to refuses it' });
+  return { ...context, requestId, actor };
+}
+
+function requestOf({ url = '/', headers }: IncomingMessage): Request {
+  const known = new Headers();
+  for (const [name, value] of Object.entries(headers)) if (typeof value === 'string') known.set(name, value);
+  const base = `http://${headers.host ?? 'localhost'}`;
+  if (!URL.canParse(url, base)) throw taskFlowError('INVALID_OPTION', { what: 'address', problem: 'it is not one' });
+  return new Request(new URL(url, base), { headers: known });
+}
+
+function refuseOn(socket: Duplex, options: UpgradeOptions, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    refuse(socket, error, options);
+  }
+}
+
+/** The answer is plain HTTP: there is no WebSocket yet. */
+function refuse(socket: Duplex, thrown: unknown, { context, report }: UpgradeOptions): void {
+  const requestId = context.ids.next();
+  const error = shownError(thrown, report, { requestId, method: 'GET', path: socketPath });
+  const body = JSON.stringify(problemOf(error, requestId));
+  socket.on('error', () => undefined);
+  socket.end(
+    [
+      `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}`,
+      'content-type: application/problem+json',
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+      ...(error.retryable ? [`retry-after: ${retryAfter(error)}`] : []),
+      '',
+      body,
+    ].join('\r\n'),
+  );
+}
