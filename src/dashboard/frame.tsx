@@ -24,12 +24,16 @@ export interface PageOptions {
 /** Seconds between two looks of a page that loads itself again without a script. */
 const refreshSeconds = 3;
 
-/** `now` is the store's clock; `topics` are what the page hears of while it is open. */
+/** Without a change ages, curves and progress go on; where something runs, sooner. */
+const idleMs = 15_000;
+export const busyMs = 3_000;
+
+/** `now` is the store's clock. */
 export function frameOf(
   visit: Visit,
   { version, environment = null }: PageOptions,
   now: number,
-  topics: readonly string[] = ['counts'],
+  { topics = ['counts'], everyMs = idleMs }: Partial<Pick<PageFrame, 'topics' | 'everyMs'>> = {},
 ): PageFrame {
   const { live, done, ...rest } = visit.query;
   const own = new URLSearchParams(live === undefined ? { ...rest, live: '1' } : rest).toString();
@@ -41,6 +45,7 @@ export function frameOf(
     refresh: live === undefined ? null : refreshSeconds,
     liveHref: own === '' ? visit.root + visit.path.slice(1) : `?${own}`,
     topics,
+    everyMs,
     done: done ?? null,
   };
 }

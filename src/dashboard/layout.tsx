@@ -20,6 +20,8 @@ export interface PageFrame {
   readonly liveHref: string | null;
   /** What the page hears of while it is open. */
   readonly topics: readonly string[];
+  /** How often it is asked for without being told of a change, in ms: for what goes on without one. */
+  readonly everyMs: number;
   /** What was just done, as the address tells it: `retry.3`. */
   readonly done: string | null;
 }
@@ -109,10 +111,10 @@ function Head({
 }
 
 /** Live without a script: the page asks the browser to load it again. */
-function Live({ frame: { root, refresh, liveHref, topics } }: { readonly frame: PageFrame }) {
+function Live({ frame: { root, refresh, liveHref, topics, everyMs } }: { readonly frame: PageFrame }) {
   if (liveHref === null) return null;
   return (
-    <tf-live topics={topics.join(' ')} events={`${root}api/v1/events`}>
+    <tf-live topics={topics.join(' ')} every={String(everyMs)} events={`${root}api/v1/events`}>
       {refresh === null ? (
         <a class="live" href={liveHref} title="Load this page again every few seconds">
           <i />

@@ -20,7 +20,7 @@ import { workerList } from '../operations/worker.ts';
 import { assetResponse, assets } from './assets.ts';
 import { chartSpans } from './chart-card.tsx';
 import { ErrorPage } from './error-page.tsx';
-import { frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
+import { busyMs, frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
 import { LoginPage } from './login-page.tsx';
 import { Overview, OverviewWithoutRecord } from './overview.tsx';
 import { SchedulePage } from './schedule-page.tsx';
@@ -131,13 +131,15 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
       perform(taskList, context, { q: 'state:running', limit: runningMax }),
     ]),
   );
-  const [health, { queues }, { workers }, hello] = await Promise.all([
+  const [health, { queues }, { workers }] = await Promise.all([
     perform(systemHealth, context, {}),
     perform(queueList, context, {}),
     perform(workerList, context, {}),
-    context.definitions.find('demo.hello'),
   ]);
-  const frame = frameOf(visit, options, Date.parse(health.now), ['counts', 'worker']);
+  const frame = frameOf(visit, options, Date.parse(health.now), {
+    topics: ['counts', 'worker'],
+    ...(health.running > 0 && { everyMs: busyMs }),
+  });
   const isAway = health.record !== null && health.record.problem !== null;
   if (isAway) return html(<OverviewWithoutRecord frame={frame} health={health} queues={queues} workers={workers} />);
   const [{ counts }, activity, running] = await recorded;
@@ -151,7 +153,7 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
       queues={queues}
       workers={workers}
       running={running.tasks}
-      helloKnown={hello !== null && health.workers > 0}
+      helloKnown={workers.some(({ state, tasks }) => state === 'ready' && tasks.includes('demo.hello'))}
     />,
   );
 }

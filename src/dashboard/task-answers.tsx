@@ -9,7 +9,7 @@ import { systemCounts, systemHealth } from '../operations/system.ts';
 import { taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove } from '../operations/task.ts';
 import { taskCancelMany, taskRemoveMany, taskRetryMany, taskUpdateMany } from '../operations/task-batch.ts';
 import { workerList } from '../operations/worker.ts';
-import { frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
+import { busyMs, frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
 import { TaskPage } from './task-page.tsx';
 import { firstPage, type TaskQuery } from './task-rows.tsx';
 import { Tasks } from './tasks.tsx';
@@ -94,9 +94,13 @@ export async function answerTask(visit: Visit, context: OperationContext, option
     perform(taskExplain, context, { id }),
     perform(workerList, context, {}),
   ]);
+  const frame = frameOf(visit, options, Date.parse(health.now), {
+    topics: [`task:${task.id}`],
+    ...(task.state === 'running' && { everyMs: busyMs }),
+  });
   return html(
     <TaskPage
-      frame={frameOf(visit, options, Date.parse(health.now), [`task:${task.id}`])}
+      frame={frame}
       task={task}
       why={why}
       workers={workers}

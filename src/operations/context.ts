@@ -53,10 +53,17 @@ export function createContext({
  */
 export function sharedLook(context: OperationContext): OperationContext {
   const { broker, history } = context.store;
-  const shared: Pick<Broker, 'info' | 'getWorkers' | 'getQueues'> = {
+  const facts = new Map<string, ReturnType<Broker['inspect']>>();
+  const shared: Pick<Broker, 'info' | 'getWorkers' | 'getQueues' | 'inspect'> = {
     info: once(() => broker.info()),
     getWorkers: once(() => broker.getWorkers()),
     getQueues: once(() => broker.getQueues()),
+    inspect(taskIds) {
+      const key = taskIds.join(' ');
+      const known = facts.get(key) ?? broker.inspect(taskIds);
+      facts.set(key, known);
+      return known;
+    },
   };
   const records = new Map<string, ReturnType<History['task']>>();
   const task: History['task'] = (taskId) => {

@@ -229,15 +229,16 @@ describe('every page', () => {
       for (const [name, method] of Object.entries(half)) {
         if (typeof method !== 'function') continue;
         half[name] = (...given: unknown[]) => {
-          asked.push(name);
+          // Known without a question where the store is its own record.
+          if (name !== 'lagMs') asked.push(name);
           return method(...given);
         };
       }
     }
     for (const [path, most] of [
-      ['/', 8],
-      ['/tasks', 5],
-      [`/tasks/${id}`, 7],
+      ['/', 6],
+      ['/tasks', 4],
+      [`/tasks/${id}`, 4],
     ] as const) {
       asked.length = 0;
       await page(path);

@@ -2,17 +2,16 @@
 
 /** Between two looks at the page: at once after a pause, else no more often than this. */
 const gapMs = 1_000;
-/** Without events for this long the page is asked all the same: ages and curves go on. */
-const idleMs = 15_000;
 /** Where there are no live events. */
 const pollMs = 3_000;
 
 /**
- * Calls `look` when what one of the topics is about may have changed: it fetches the page and says whether that went well. Calls `count`
+ * Calls `look` when what one of the topics is about may have changed, and every `everyMs` all the same, since ages, curves and progress
+ * go on: it fetches the page and says whether that went well. Calls `count`
  * with new counts of tasks by their states, and `lost` with the milliseconds until the next try when the server does not
  * answer. Answers how to stop.
  */
-export function openFeed({ address, topics, look, count, lost }) {
+export function openFeed({ address, topics, everyMs, look, count, lost }) {
   let open = true;
   let failures = 0;
   let timer = 0;
@@ -30,7 +29,7 @@ export function openFeed({ address, topics, look, count, lost }) {
     const well = await look();
     isLooking = false;
     failures = well ? 0 : failures + 1;
-    const waitMs = well ? (events === null ? pollMs : idleMs) : Math.min(30_000, pollMs * 2 ** (failures - 1));
+    const waitMs = well ? (events === null ? pollMs : everyMs) : Math.min(30_000, pollMs * 2 ** (failures - 1));
     if (!well && open) lost(waitMs);
     later(waitMs);
   }

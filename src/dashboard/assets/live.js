@@ -44,6 +44,7 @@ class Live extends HTMLElement {
       this.#close = openFeed({
         address: this.getAttribute('events'),
         topics: this.getAttribute('topics').split(' '),
+        everyMs: Number(this.getAttribute('every')),
         look: () => this.#look(),
         count: takeCounts,
         lost: (waitMs) => this.#lose(waitMs),
