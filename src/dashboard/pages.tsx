@@ -229,7 +229,7 @@ async function answerLogin(
   options: PageOptions,
 ): Promise<Response> {
   const frame = {
-    ...frameOf(visit, options, context.clock.now(), []),
+    ...frameOf(visit, options, context.clock.now()),
     liveHref: null,
   };
   const page = <LoginPage frame={frame} next={next} error={error?.toJSON() ?? null} actor={actor} />;

@@ -28,7 +28,7 @@ async function send(form, submitter) {
 async function take(answer) {
   const page = parsePage(await answer.text());
   if (!answer.ok) {
-    const words = page.querySelector('[role=alert] h1')?.textContent ?? `The server answered ${answer.status}`;
+    const words = page.querySelector('[role=alert] :is(h1, h2)')?.textContent ?? `The server answered ${answer.status}`;
     const hint = page.querySelector('[role=alert] p')?.textContent ?? '';
     return say(`${words} ${hint}`, true);
   }

@@ -9,7 +9,9 @@ const ownPath = () => location.pathname.replace(/\/$/, '');
 export async function fetchPage(address = location.href) {
   try {
     const answer = await fetch(address, { headers: { accept: 'text/html' }, cache: 'no-store' });
-    return answer.status >= 500 ? null : parsePage(await answer.text());
+    // The session has ended: whoever signs in comes back here.
+    if (answer.status === 401 || !isHere(answer.url)) location.reload();
+    return answer.status >= 500 || answer.status === 401 ? null : parsePage(await answer.text());
   } catch {
     return null;
   }
