@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import type { OnAnswered } from '../api/answered.ts';
 import type { FetchHandler } from '../api/app.ts';
 import type { LiveEndpoint } from '../api/live/endpoint.ts';
 import type { ReportError } from '../api/problem.ts';
@@ -146,11 +147,13 @@ export interface ServerParts {
   readonly report: ReportError;
   /** Hears of live updates that fail, and that they are well again. */
   readonly trouble: Report;
+  /** Hears of each request when it is answered. */
+  readonly onAnswered?: OnAnswered;
 }
 
 /** API and pages, listening. Throws PORT_IN_USE, INSECURE_BIND and INVALID_OPTION. */
 export async function composeServer(parts: ServerParts): Promise<RunningServer> {
-  const { session, version, insecure, report, trouble } = parts;
+  const { session, version, insecure, report, trouble, ...heard } = parts;
   const [{ createApp }, { createAuthenticate }, { createMetrics }, { serve }, { createPages }] = await Promise.all([
     import('../api/app.ts'),
     import('../api/authenticate.ts'),
@@ -174,6 +177,7 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
     version,
     live,
     ...entrance,
+    ...heard,
     pages: createPages({ version, environment: settings.env }),
     basePath,
     metrics: createMetrics({ version, clock: systemClock }),

@@ -13,6 +13,7 @@ import { composeEngine, composeServer, composeWorker, loadTasks, type ProjectTas
 import type { KeyActions, Keys } from './keys.ts';
 import { readServerRecord, removeServerRecord, serverRecordPath, writeServerRecord } from './pidfile.ts';
 import { showError } from './problem.ts';
+import { type LoggedCall, withLog } from './process-log.ts';
 import {
   farewell,
   type Ready,
@@ -53,7 +54,8 @@ interface Running {
 }
 
 /** Runs until a signal, then puts everything down in order. Resolves to the exit code. */
-export async function runProcess(call: Call, parts: Parts): Promise<number> {
+export async function runProcess(given: Call, parts: Parts): Promise<number> {
+  const { call, ...heard } = await withLog(given);
   const config = await call.config();
   const recordPath = serverRecordPath(config);
   const other = parts.server ? readServerRecord(recordPath) : null;
@@ -67,7 +69,7 @@ export async function runProcess(call: Call, parts: Parts): Promise<number> {
   try {
     const tasks = parts.worker === 'here' ? await loadAllTasks(call) : null;
     const session = await createSession(config, store, tasks?.definitions);
-    if (parts.server) await startServer(call, running, session);
+    if (parts.server) await startServer({ call, ...heard }, running, session);
     const entrance =
       parts.server && config.settings['server.auth'] === 'token'
         ? await welcome(call, store, session.context.actor.name)
@@ -112,7 +114,7 @@ function requireRecord({ broker, recording }: Store): void {
     throw taskFlowError('RECORD_MISSING', { what: 'A server' });
 }
 
-async function startServer(call: Call, running: Running, session: Session): Promise<void> {
+async function startServer({ call, ...heard }: LoggedCall, running: Running, session: Session): Promise<void> {
   const version = packageVersion();
   running.server = await composeServer({
     session,
@@ -120,6 +122,7 @@ async function startServer(call: Call, running: Running, session: Session): Prom
     insecure: call.has('insecure'),
     report: (error, request) => tellFailedRequest(call, error, request),
     trouble: (report) => tellTrouble(call, report),
+    ...heard,
   });
   running.engine = composeEngine(session.config, running.store, version, {
     report: (report) => tellTrouble(call, report),

@@ -13,13 +13,15 @@ import { packageVersion } from './commands/version.ts';
 import { composeWorker, shareStore } from './compose.ts';
 import { showError, uncaught } from './problem.ts';
 import { loadAllTasks, storeSchedules } from './process.ts';
+import { withLog } from './process-log.ts';
 import { showRuns } from './process-words.ts';
 import { createSession, openConfiguredStore } from './session.ts';
 import { type ChildNews, type ChildOrder, workerVariable } from './worker-process.ts';
 
 /** Resolves to the exit code: 0 when it was told to stop, 75 when it was told to restart, 1 after an uncaught error. */
-export async function runUpWorker(call: Call): Promise<number> {
+export async function runUpWorker(given: Call): Promise<number> {
   const orders = listen();
+  const { call } = await withLog(given);
   const imported = noteImports();
   const config = await call.config();
   const store = await openConfiguredStore(call, config);

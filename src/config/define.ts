@@ -51,7 +51,11 @@ export interface ConfigFile {
       readonly failed?: string | number | undefined;
     };
   };
-  readonly log?: { readonly level?: 'debug' | 'info' | 'warn' | 'error' | undefined };
+  readonly log?: {
+    readonly level?: 'debug' | 'info' | 'warn' | 'error' | undefined;
+    /** Default: `auto`, words on a terminal and lines of JSON elsewhere. */
+    readonly format?: 'auto' | 'json' | 'text' | undefined;
+  };
   readonly color?: 'auto' | 'always' | 'never' | undefined;
 }
 

@@ -191,6 +191,13 @@ export const settings = {
     example: 'debug',
     shape: (z) => shape.word(z, ['debug', 'info', 'warn', 'error']),
   },
+  'log.format': {
+    description: 'How servers and workers write to stderr: lines of JSON, or words ("auto": words on a terminal)',
+    flag: '--log-format <format>',
+    default: 'auto',
+    example: 'json',
+    shape: (z) => shape.word(z, ['auto', 'json', 'text']),
+  },
   color: {
     description: 'When to colour the output',
     flag: '--color <when>',

@@ -330,6 +330,8 @@ export const limits = {
   metricsCacheMs: 1_000,
   /** Requests that are remembered until the library that counts them is loaded, at the first scrape. */
   metricsEarlyMax: 10_000,
+  /** Characters of one line of the log of a process: an error may quote what somebody sent. */
+  logMessageMax: 8_000,
   /** How long a probe waits for the store before it says that this server is not ready. */
   readyAskMs: 2_000,
   /** How old what a server knows of a key or a session may be: one that is revoked is refused everywhere within 5 s. */

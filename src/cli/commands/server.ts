@@ -18,7 +18,17 @@ const start: CommandSpec = {
     { flags: '--detach', description: 'Go on in the background; taskflow server stop ends it' },
     { flags: '--insecure', description: 'Listen beyond this machine also with --auth none' },
   ],
-  settings: ['server.port', 'server.host', 'server.hosts', 'server.auth', 'server.basePath', 'worker.lease', 'env'],
+  settings: [
+    'server.port',
+    'server.host',
+    'server.hosts',
+    'server.auth',
+    'server.basePath',
+    'worker.lease',
+    'log.level',
+    'log.format',
+    'env',
+  ],
   example: 'taskflow server start --port 8001 --detach',
   run: async (call) =>
     call.has('detach')

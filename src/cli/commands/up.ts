@@ -24,6 +24,8 @@ const up: CommandSpec = {
     'worker.concurrency',
     'worker.drain',
     'worker.lease',
+    'log.level',
+    'log.format',
     'worker.name',
     'env',
   ],

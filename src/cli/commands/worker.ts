@@ -20,7 +20,17 @@ import { slotsText, workerLines, workerView } from '../worker-view.ts';
 const start: CommandSpec = {
   name: 'start',
   summary: 'Start a worker that runs tasks until it is stopped',
-  settings: ['tasks', 'worker.queues', 'worker.concurrency', 'worker.drain', 'worker.lease', 'worker.name', 'env'],
+  settings: [
+    'tasks',
+    'worker.queues',
+    'worker.concurrency',
+    'worker.drain',
+    'worker.lease',
+    'log.level',
+    'log.format',
+    'worker.name',
+    'env',
+  ],
   example: 'taskflow worker start --queues email=20,default=5',
   run: async (call) => (await import('../process.ts')).runProcess(call, { server: false, worker: 'here' }),
 };
