@@ -41,6 +41,8 @@ export const liveLimits = {
   /** How often a connection is tried, and how long its answer may take: a client that vanished frees its place within this. */
   livePingMs: 20_000,
   livePongMs: 10_000,
+  /** First wait of a program before it connects anew; it doubles up to `backoffMaxMs`. */
+  liveReconnectMs: 250,
   /** How long a client that is closed may take to say that it heard. */
   liveCloseMs: 1_000,
   /** How often it is asked again whether a client may still look. */
