@@ -3,6 +3,9 @@
 import { priorities } from '../core/priority.ts';
 
 interface BulkProps {
+  /** The filter of the list; with one, the same may be done to all that it finds. */
+  readonly q: string;
+  readonly root: string;
   /** Whether the list has tasks that have ended, that have not, and that wait. */
   readonly finished: boolean;
   readonly unfinished: boolean;
@@ -15,12 +18,15 @@ interface BulkProps {
 /** Names offered; the command line moves to any. */
 const queuesMax = 100;
 
-export function BulkBar({ finished, unfinished, waiting, mayRemove, queues }: BulkProps) {
+export function BulkBar({ q, root, finished, unfinished, waiting, mayRemove, queues }: BulkProps) {
   return (
     <div class="bulk" role="toolbar" aria-label="Selected tasks">
       {/* Enter in a field presses the first button of a form: this one does nothing. */}
       <button type="submit" disabled hidden />
       <b data-chosen>Selected tasks</b>
+      {q === '' ? null : (
+        <AllMatching q={q} root={root} finished={finished} unfinished={unfinished} mayRemove={mayRemove} />
+      )}
       <span class="grow" />
       {finished ? (
         <button class="button" type="submit" name="action" value="retry" data-key="r">
@@ -52,6 +58,19 @@ export function BulkBar({ finished, unfinished, waiting, mayRemove, queues }: Bu
         </button>
       ) : null}
     </div>
+  );
+}
+
+/** Links to a question: how many that are is counted first. */
+function AllMatching({ q, root, finished, unfinished, mayRemove }: Omit<BulkProps, 'waiting' | 'queues'>) {
+  const href = (action: string) => `${root}tasks/matching?${new URLSearchParams({ action, q })}`;
+  return (
+    <span class="all-matching">
+      <span class="muted">all that match:</span>
+      {finished ? <a href={href('retry')}>Retry all</a> : null}
+      {unfinished ? <a href={href('cancel')}>Cancel all</a> : null}
+      {finished && mayRemove ? <a href={href('remove')}>Remove all</a> : null}
+    </span>
   );
 }
 

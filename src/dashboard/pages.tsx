@@ -22,6 +22,7 @@ import { chartSpans } from './chart-card.tsx';
 import { ErrorPage } from './error-page.tsx';
 import { busyMs, frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
 import { LoginPage } from './login-page.tsx';
+import { answerAll, answerMatching } from './matching.tsx';
 import { Overview, OverviewWithoutRecord } from './overview.tsx';
 import { SchedulePage } from './schedule-page.tsx';
 import { Schedules } from './schedules.tsx';
@@ -71,6 +72,8 @@ export function createPages(options: PageOptions): Pages {
       look('/tasks', answerTasks),
       change('/tasks', answerRun),
       change('/tasks/selected', answerSelected),
+      look('/tasks/matching', answerMatching),
+      change('/tasks/matching', answerAll),
       look('/tasks/:id', answerTask),
       change(
         '/tasks/:id/cancel',

@@ -44,6 +44,8 @@ export function TaskRows({ query, page, queues, root, now, may }: RowsProps) {
           <input type="hidden" name="q" value={query.q} />
           {may.operate ? (
             <BulkBar
+              q={query.q}
+              root={root}
               finished={tasks.some(({ state }) => isFinished(state))}
               unfinished={tasks.some(({ state }) => !isFinished(state))}
               waiting={tasks.some(({ state }) => isWaiting(state))}

@@ -150,6 +150,19 @@ describe('forms', () => {
     expect(await page('/tasks?done=<b>.1.1')).not.toContain('class="flash"');
   });
 
+  test('do the same to all that a filter finds, once the number is confirmed', async () => {
+    for (let count = 0; count < 101; count++) await enqueued();
+    const asked = await page('/tasks/matching?action=cancel&q=name%3Atext.*');
+    expect(asked).toContain('Cancel 101 tasks?');
+    const fields = { action: 'cancel', q: 'name:text.*', matched: '101' };
+    expect((await server.submit('/tasks/matching', { ...fields, typed: '100' })).status).toBe(400);
+    const response = await server.submit('/tasks/matching', { ...fields, typed: '101' });
+    expect(response.status).toBe(303);
+    const operation = new URL(response.headers.get('location') ?? '', `${base}/tasks/matching`).pathname;
+    expect(await page(operation)).toContain('Scheduled');
+    expect((await server.get('/tasks/matching?action=explode&q=a')).status).toBe(400);
+  });
+
   test('cancel, run again, pause and resume answer with a redirect to a page that is there', async () => {
     const id = await enqueued();
     for (const [path, target] of [
