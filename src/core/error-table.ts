@@ -100,6 +100,7 @@ export const errorTable = {
   WORKER_NOT_FOUND: kind(404, 4, 'There is no worker "{name}".', 'taskflow worker list'),
   TASK_NOT_DEFINED: kind(404, 4, 'No task file of this project defines "{name}".', 'Name other folders with --tasks.'),
   OPERATION_NOT_FOUND: kind(404, 4, 'There is no bulk operation {id}.'),
+  ERROR_NOT_FOUND: kind(404, 4, 'No failed task has an error with the fingerprint {fingerprint}.'),
   DEFINITION_NOT_FOUND: kind(404, 4, 'No living worker knows a task "{name}".', 'taskflow worker list'),
   SETTING_NOT_FOUND: kind(404, 4, 'There is no setting "{name}".', 'taskflow config list'),
   NOT_FOUND: kind(404, 4, 'There is nothing at {path}.'),

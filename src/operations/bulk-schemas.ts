@@ -21,6 +21,10 @@ export const bulkInput = z.strictObject({
 });
 export const bulkRemoveInput = z.strictObject(asked);
 export const purgeInput = bulkRemoveInput.omit({ q: true }).extend({ name: text(limits.nameMax) });
+const fingerprint = z.string().regex(/^\w{1,64}$/, 'it is not the fingerprint of an error');
+export const errorInput = z.strictObject({ fingerprint });
+export const errorRetryInput = bulkRemoveInput.omit({ q: true }).extend({ fingerprint });
+export const errorListInput = z.strictObject({ limit: z.coerce.number().int().min(1).max(limits.pageMax).optional() });
 /** Each of them is read whole, with up to 100 of its failures. */
 export const bulkListInput = listInput
   .omit({ q: true })
@@ -30,3 +34,6 @@ export type BulkInput = z.output<typeof bulkInput>;
 export type BulkRemoveInput = z.output<typeof bulkRemoveInput>;
 export type BulkListInput = z.output<typeof bulkListInput>;
 export type PurgeInput = z.output<typeof purgeInput>;
+export type ErrorInput = z.output<typeof errorInput>;
+export type ErrorRetryInput = z.output<typeof errorRetryInput>;
+export type ErrorListInput = z.output<typeof errorListInput>;

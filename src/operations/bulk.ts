@@ -86,7 +86,7 @@ export const operationCreate: Operation<BulkInput, BulkCreatedDocument> = {
   audit: 'began to {verb} all tasks of {q}',
   schema: async () => (await import('./bulk-schemas.ts')).bulkInput,
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
-  run: create,
+  run: createBulk,
 };
 
 export const operationRemove: Operation<BulkRemoveInput, BulkCreatedDocument> = {
@@ -98,7 +98,7 @@ export const operationRemove: Operation<BulkRemoveInput, BulkCreatedDocument> = 
   audit: 'began to remove all tasks of {q}',
   schema: async () => (await import('./bulk-schemas.ts')).bulkRemoveInput,
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
-  run: (context, input) => create(context, { ...input, verb: 'remove' }),
+  run: (context, input) => createBulk(context, { ...input, verb: 'remove' }),
 };
 
 /** What waits in it is cancelled, what runs goes on. A queue that nobody knows is QUEUE_NOT_FOUND. */
@@ -113,7 +113,7 @@ export const queuePurge: Operation<PurgeInput, BulkCreatedDocument> = {
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
   async run(context, { name, ...rest }) {
     await queueGet.run(context, { name });
-    return create(context, { ...rest, verb: 'cancel', q: `state:queued,scheduled,blocked queue:"${name}"` });
+    return createBulk(context, { ...rest, verb: 'cancel', q: `state:queued,scheduled,blocked queue:"${name}"` });
   },
 };
 
@@ -167,7 +167,8 @@ export const operationStop: Operation<TaskInput, BulkDocument> = {
 
 type Asked = Omit<BulkInput, 'verb'> & { readonly verb: BulkVerb };
 
-async function create(context: OperationContext, asked: Asked): Promise<BulkCreatedDocument> {
+/** Counts, and begins it unless that was all that was asked for. Throws INVALID_FILTER and INVALID_OPTION. */
+export async function createBulk(context: OperationContext, asked: Asked): Promise<BulkCreatedDocument> {
   const filter = parseFilter(asked.q);
   if (filter.terms.length === 0)
     throw invalidOption('q', 'it names every task there is: say which, such as state:failed');

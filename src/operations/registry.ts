@@ -4,6 +4,7 @@ import { operationCreate, operationGet, operationList, operationRemove, operatio
 import { configGet } from './config.ts';
 import { definitionGet, definitionList } from './definition.ts';
 import { taskEnqueueMany } from './enqueue-many.ts';
+import { errorGet, errorList, errorRetry } from './error.ts';
 import { flowCancel, flowGet, flowList } from './flow.ts';
 import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
 import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
@@ -101,6 +102,9 @@ export const operations = {
   'operation.list': operationList,
   'operation.get': operationGet,
   'operation.stop': operationStop,
+  'error.list': errorList,
+  'error.get': errorGet,
+  'error.retry': errorRetry,
   'definition.list': definitionList,
   'definition.get': definitionGet,
   'stats.timeline': statsTimeline,
