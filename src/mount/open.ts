@@ -1,11 +1,13 @@
 /** Puts the server of a mounted dashboard together over an open store. */
 
 import { createApp } from '../api/app.ts';
+import { createLiveEndpoint } from '../api/live/endpoint.ts';
 import { createMetrics } from '../api/metrics.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { systemClock } from '../core/time.ts';
 import { createPages } from '../dashboard/pages.tsx';
 import type { Store } from '../history/history.ts';
+import { createLiveHub } from '../live/hub.ts';
 import { createContext } from '../operations/context.ts';
 import { type Actor, roles } from '../operations/operation.ts';
 import type { DashboardOptions, OpenDashboard } from './dashboard.ts';
@@ -22,9 +24,16 @@ export function openDashboard(
   { store, version, environment }: OpenParts,
 ): OpenDashboard {
   const context = createContext({ store, actor: { name: 'dashboard', role: 'viewer' } });
+  // Told once when it begins: a store that is away must not fill a log.
+  const hub = createLiveHub({
+    context,
+    report: (trouble) => trouble.kind === 'failed' && trouble.failures === 1 && tellError(trouble.error, onError),
+  });
+  const live = createLiveEndpoint({ hub, clock: systemClock });
   const fetch = createApp({
     context,
     version,
+    live,
     basePath,
     pages: createPages({ version, environment }),
     metrics: createMetrics({ version, clock: systemClock }),
@@ -33,7 +42,13 @@ export function openDashboard(
     authenticate: async (request) => visitorOf(await authorize(request)),
     report: (error) => tellError(error, onError),
   });
-  return { fetch, close: () => store.close() };
+  return {
+    fetch,
+    async close() {
+      await live.close();
+      await store.close();
+    },
+  };
 }
 
 /** Throws UNAUTHENTICATED, and TypeError for an answer of the host that is none: a bug of its own. */

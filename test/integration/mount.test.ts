@@ -83,6 +83,27 @@ describe.each(Object.entries(hosts))('in %s', (_name, start) => {
 
   test('tasks come by the API and by forms', () => checkWrites(host.url + base));
 
+  test('events come as they happen, and end with the reader', async () => {
+    const leave = new AbortController();
+    const response = await fetch(`${host.url}${base}/api/v1/events?topics=all`, { signal: leave.signal });
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let heard = '';
+    const until = async (wanted: string) => {
+      while (!heard.includes(wanted)) heard += (await reader.read()).value;
+    };
+    await until('"open"');
+    const made = await fetch(`${host.url}${base}/api/v1/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"name":"mail.send"}',
+    });
+    const { id } = await json(made);
+    await until(String(id));
+    leave.abort();
+    await reader.cancel().catch(() => undefined);
+  });
+
   test('what is beside it is left alone', async () => {
     const response = await fetch(`${host.url}/else`);
     expect([response.status, response.headers.get('content-security-policy')]).toEqual([

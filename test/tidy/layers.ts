@@ -69,7 +69,15 @@ export const layers: readonly Layer[] = [
   // A server without a port: the program it is mounted in brings that, and index.ts the store.
   {
     of: ['src/mount/'],
-    from: ['src/api/', 'src/dashboard/', 'src/operations/', 'src/history/history.ts', 'src/core/', 'src/telemetry/'],
+    from: [
+      'src/api/',
+      'src/dashboard/',
+      'src/live/',
+      'src/operations/',
+      'src/history/history.ts',
+      'src/core/',
+      'src/telemetry/',
+    ],
   },
   // What they start has no code of ours in it.
   { of: ['src/servers/'], from: ['src/core/'] },
