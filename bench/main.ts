@@ -14,6 +14,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promi
   fairness: () => import('./fairness.ts'),
   backlog: () => import('./backlog.ts'),
   pickup: () => import('./pickup.ts'),
+  http: () => import('./http.ts'),
   idle: () => import('./idle.ts'),
   isolate: () => import('./isolate.ts'),
   guard: () => import('./guard.ts'),

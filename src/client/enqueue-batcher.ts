@@ -5,6 +5,7 @@ import { retold, TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { utf8Length } from '../core/json.ts';
 import { type Limits, limits } from '../core/limits.ts';
 import type { NewTask } from '../core/task.ts';
+import { onNextTurn } from '../core/time.ts';
 
 /** Enqueues one task, in the same call as others that were asked for meanwhile. */
 export interface EnqueueBatcher {
@@ -28,22 +29,29 @@ export interface BatcherOptions {
   /** Whether calls may overlap in the store that is open: then two are under way at most, else one. */
   readonly isParallel?: () => boolean;
   readonly bounds?: Bounds;
+  /**
+   * Whether a call waits until everything that is ready now was heard: requests of many connections come one by one, and a store that
+   * works in this thread would be called for each of them alone.
+   */
+  readonly gathersTurn?: boolean;
 }
 
 /** Makes a batcher over the broker that `open` gives; `open` is asked before each call and should remember its answer. */
 export function createEnqueueBatcher(
   open: () => Promise<Pick<Broker, 'enqueue'>>,
-  { isParallel = () => false, bounds = limits }: BatcherOptions = {},
+  { isParallel = () => false, bounds = limits, gathersTurn = false }: BatcherOptions = {},
 ): EnqueueBatcher {
   let waiting: Entry[] = [];
   const sent = new Set<readonly Entry[]>();
   let isAsked = false;
 
-  /** One microtask later, so that enqueues of the same tick already share the first call. */
+  const soon = gathersTurn ? onNextTurn : queueMicrotask;
+
+  /** A microtask later, or a turn, so that enqueues of the same tick already share the first call. */
   function ask(): void {
     if (isAsked) return;
     isAsked = true;
-    void Promise.resolve().then(() => {
+    soon(() => {
       isAsked = false;
       sendNext();
     });
@@ -56,7 +64,7 @@ export function createEnqueueBatcher(
       sent.add(batch);
       void send(open, batch).then(() => {
         sent.delete(batch);
-        if (waiting.length > 0) sendNext();
+        if (waiting.length > 0) (gathersTurn ? ask : sendNext)();
       });
     }
   }

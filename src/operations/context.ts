@@ -40,7 +40,7 @@ export function createContext({
     actor,
     clock,
     ...(settings !== undefined && { settings }),
-    enqueuer: createEnqueueBatcher(open, { isParallel: () => store.isParallel === true }),
+    enqueuer: createEnqueueBatcher(open, { isParallel: () => store.isParallel === true, gathersTurn: true }),
     waiter: boundedWaiter(createWaiter(open, clock)),
     ids: createIds(clock, chance),
     definitions: createDefinitions(store.broker, clock, definitions),

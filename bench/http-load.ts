@@ -1,0 +1,73 @@
+/**
+ * Clients for the bench of HTTP: connections that are kept, each with one request under way. Usage: node http-load.ts KIND PORT SECONDS; prints
+ * what was answered in a second, after a second to warm up.
+ */
+
+import { connect, type Socket } from 'node:net';
+import process from 'node:process';
+import { sleep, systemClock } from '../src/core/time.ts';
+
+const [kind = 'single', port = '0', seconds = '4'] = process.argv.slice(2);
+
+const task = JSON.stringify({ name: 'email.welcome', input: { userId: 'ada-lovelace', text: 'x'.repeat(90) } });
+const perRequest = 1_000;
+const head = (path: string, type: string, length: string) =>
+  `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\ncontent-type: ${type}\r\n${length}\r\n\r\n`;
+const request = (path: string, type: string, body: string) =>
+  Buffer.from(head(path, type, `content-length: ${Buffer.byteLength(body)}`) + body);
+
+const tasks = Array.from({ length: perRequest }, () => task);
+const kinds = {
+  single: { connections: 64, counts: 1, bytes: request('/api/v1/tasks', 'application/json', task) },
+  batch: {
+    connections: 4,
+    counts: perRequest,
+    bytes: request('/api/v1/tasks/batch', 'application/json', `{"tasks":[${tasks.join(',')}]}`),
+  },
+  // Twenty times as long: a stream of many chunks.
+  stream: {
+    connections: 2,
+    counts: perRequest * 20,
+    bytes: request(
+      '/api/v1/tasks/batch?answers=problems',
+      'application/x-ndjson',
+      `${Array.from({ length: 20 }, () => tasks.join('\n')).join('\n')}\n`,
+    ),
+  },
+};
+
+const chosen = kinds[kind as keyof typeof kinds];
+let answered = 0;
+const sockets = Array.from({ length: chosen.connections }, () => drive(connect(Number(port), '127.0.0.1')));
+await sleep(systemClock, 1_000);
+const [began, before] = [systemClock.elapsed(), answered];
+await sleep(systemClock, Number(seconds) * 1_000);
+console.log(((answered - before) * 1_000) / (systemClock.elapsed() - began));
+for (const socket of sockets) socket.destroy();
+
+/** Sends the next request when the answer is there: with its length, or to the last chunk. */
+function drive(socket: Socket): Socket {
+  let text = '';
+  const next = (): void => {
+    text = '';
+    socket.write(chosen.bytes);
+  };
+  socket.setNoDelay();
+  socket.setEncoding('latin1');
+  socket.on('connect', next);
+  socket.on('data', (data: string) => {
+    text += data;
+    if (!isWhole(text)) return;
+    if (!/^HTTP\/1\.1 20[01] /.test(text)) throw new Error(text.slice(0, 300));
+    answered += chosen.counts;
+    next();
+  });
+  return socket;
+}
+
+function isWhole(text: string): boolean {
+  const end = text.indexOf('\r\n\r\n');
+  if (end < 0) return false;
+  const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, end))?.[1];
+  return length === undefined ? text.endsWith('0\r\n\r\n') : text.length >= end + 4 + Number(length);
+}
