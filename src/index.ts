@@ -12,6 +12,12 @@ import { type Dashboard, type DashboardOptions, mountDashboard } from './mount/d
 import type { Definitions } from './operations/definitions.ts';
 import type { HostedWorker, HostedWorkerOptions } from './worker/hosted.ts';
 
+export {
+  type ApiCallOptions,
+  type ApiClient,
+  type ApiClientOptions,
+  createApiClient,
+} from './api/api-client.ts';
 export { type Contract, contract, type Schedule, type TaskRef, task } from './client/define.ts';
 export type { EnqueueItem } from './client/enqueue-many.ts';
 export { type Flow, type FlowFailure, type FlowOptions, flow } from './client/flow.ts';

@@ -127,6 +127,9 @@ export const limits = {
   resultAskMs: 60_000,
   /** Requests that wait for results at once: each holds a connection. Those beyond are answered at once with how it stands. */
   resultAsksMax: 10_000,
+  /** Tries of one call of a client over HTTP, and the pause before the second; each later one is twice as long. */
+  apiTriesMax: 4,
+  apiRetryMs: 200,
   /** First look for a result after its enqueue; the looks then grow apart until `pollMs`. */
   resultPollMinMs: 20,
   /** Tasks of single enqueues that may wait in one process for the call in flight: bounds its memory. */
