@@ -51,6 +51,8 @@ export const taskEnqueueMany: Operation<EnqueueManyInput, ManyEnqueuedDocument> 
 };
 
 type Prepared = NewTask | TaskFlowError;
+/** By name, with the defaults where no worker has it; a name that is none is not there. */
+type Known = ReadonlyMap<string, { readonly definition: TaskDefinition; readonly isKnown: boolean }>;
 
 /** Throws what is wrong with the first wrong one, with its index, unless `partial`; then nothing is stored. */
 async function enqueueMany(
@@ -59,13 +61,13 @@ async function enqueueMany(
   partial: boolean,
 ): Promise<ManyEnqueuedDocument> {
   const known = await knownDefinitions(context, requests, partial);
-  const prepared = await Promise.all(requests.map((request) => prepare(context, request, known)));
+  const prepared = await prepareAll(context, requests, known);
   const firstWrong = prepared.findIndex((one) => one instanceof TaskFlowError);
   if (!partial && firstWrong >= 0) throw refusalOf(firstWrong, prepared[firstWrong]);
   const tasks = prepared.filter((one): one is NewTask => !(one instanceof TaskFlowError));
   checkBytes(tasks);
   const results = tasks.length === 0 ? [] : await context.store.broker.enqueue(tasks);
-  const names = [...known].filter(([, definition]) => definition === null).map(([name]) => name);
+  const names = [...known].filter(([, { isKnown }]) => !isKnown).map(([name]) => name);
   return {
     ...documentsOf(prepared, results),
     notes: await Promise.all(names.slice(0, limits.namesToldMax).map((name) => unknownNote(context, name))),
@@ -77,12 +79,13 @@ async function knownDefinitions(
   { definitions }: OperationContext,
   requests: readonly EnqueueInput[],
   partial: boolean,
-): Promise<Map<string, TaskDefinition | null>> {
-  const known = new Map<string, TaskDefinition | null>();
+): Promise<Known> {
+  const known = new Map<string, { readonly definition: TaskDefinition; readonly isKnown: boolean }>();
   for (const [index, { name }] of requests.entries()) {
     if (known.has(name)) continue;
     try {
-      known.set(name, await definitions.find(checkName(name, 'name')));
+      const definition = await definitions.find(checkName(name, 'name'));
+      known.set(name, { definition: definition ?? unknownDefinition(name), isKnown: definition !== null });
     } catch (error) {
       // A name that is none: of one task where each stands for itself, else of the call.
       if (!partial || !isRefusal(error)) throw numberedRefusal(index, error);
@@ -91,21 +94,28 @@ async function knownDefinitions(
   return known;
 }
 
-/** The task, or what is wrong with it. What nobody foresaw is thrown. */
-async function prepare(
+/** Each as a task, or as what is wrong with it. What nobody foresaw is thrown. */
+async function prepareAll(
   context: OperationContext,
-  request: EnqueueInput,
-  known: ReadonlyMap<string, TaskDefinition | null>,
-): Promise<Prepared> {
-  try {
-    const { name } = request;
-    if (!known.has(name)) checkName(name, 'name');
-    const task = requestedTask(context, request, known.get(name) ?? unknownDefinition(name));
-    return task instanceof Promise ? await task : task;
-  } catch (error) {
-    if (isRefusal(error)) return error;
-    throw error;
-  }
+  requests: readonly EnqueueInput[],
+  known: Known,
+): Promise<readonly Prepared[]> {
+  const prepared = requests.map((request): Prepared | Promise<Prepared> => {
+    try {
+      const definition = known.get(request.name)?.definition ?? unknownDefinition(checkName(request.name, 'name'));
+      const task = requestedTask(context, request, definition);
+      return task instanceof Promise ? task.catch(refused) : task;
+    } catch (error) {
+      return refused(error);
+    }
+  });
+  // Most schemas answer at once: a promise a task would be a third of the whole.
+  return prepared.some((one) => one instanceof Promise) ? Promise.all(prepared) : (prepared as Prepared[]);
+}
+
+function refused(error: unknown): TaskFlowError {
+  if (isRefusal(error)) return error;
+  throw error;
 }
 
 function isRefusal(error: unknown): error is TaskFlowError {
