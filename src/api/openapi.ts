@@ -69,8 +69,9 @@ const securitySchemes = {
   session: {
     type: 'apiKey',
     in: 'cookie',
-    name: 'taskflow_session',
-    description: 'Who is signed in at the dashboard; changes only from its own pages.',
+    name: '__Host-tf',
+    description:
+      'Who is signed in at the dashboard; `tf-PORT` where there is no TLS. Changes are taken from its own pages alone.',
   },
 };
 

@@ -86,6 +86,7 @@ function callOf(parsed: Parsed, surroundings: Surroundings, options: OutputOptio
       name.startsWith('no-')
         ? parsed.options[optionName(name.slice(3))] === false
         : parsed.options[optionName(name)] === true,
+    examples: async () => (await import('./command-examples.ts')).commandExamples(),
     config() {
       config ??= import('../config/load.ts').then(({ loadConfig }) =>
         loadConfig({

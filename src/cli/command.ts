@@ -26,6 +26,8 @@ export interface Call extends Surroundings {
   list(option: string): readonly string[];
   /** Whether a switch was given. */
   has(option: string): boolean;
+  /** The example of every command, by `noun.verb`. */
+  examples(): Promise<Readonly<Record<string, string>>>;
   /** Reads the configuration, once. */
   config(): Promise<Config>;
 }

@@ -143,6 +143,8 @@ export interface ServerParts {
   readonly session: Session;
   readonly version: string;
   readonly insecure: boolean;
+  /** The lines of the command line that the reference of the API shows. */
+  readonly commands: () => Promise<Readonly<Record<string, string>>>;
   /** Hears of errors that are no one's fault but ours. */
   readonly report: ReportError;
   /** Hears of live updates that fail, and that they are well again. */
@@ -153,7 +155,7 @@ export interface ServerParts {
 
 /** API and pages, listening. Throws PORT_IN_USE, INSECURE_BIND and INVALID_OPTION. */
 export async function composeServer(parts: ServerParts): Promise<RunningServer> {
-  const { session, version, insecure, report, trouble, ...heard } = parts;
+  const { session, version, insecure, commands, report, trouble, ...heard } = parts;
   const [{ createApp }, { createAuthenticate }, { createMetrics }, { serve }, { createPages }] = await Promise.all([
     import('../api/app.ts'),
     import('../api/authenticate.ts'),
@@ -178,7 +180,7 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
     live,
     ...entrance,
     ...heard,
-    pages: createPages({ version, environment: settings.env }),
+    pages: createPages({ version, environment: settings.env, commands }),
     basePath,
     metrics: createMetrics({ version, clock: systemClock }),
     hosts,

@@ -120,6 +120,7 @@ async function startServer({ call, ...heard }: LoggedCall, running: Running, ses
     session,
     version,
     insecure: call.has('insecure'),
+    commands: () => call.examples(),
     report: (error, request) => tellFailedRequest(call, error, request),
     trouble: (report) => tellTrouble(call, report),
     ...heard,

@@ -19,6 +19,8 @@ export interface PageOptions {
   readonly version: string;
   /** Shown in the bar: `staging`, `production`. */
   readonly environment?: string | null;
+  /** The line of the command line for each operation that has one; asked for by the reference of the API. */
+  readonly commands?: () => Promise<Readonly<Record<string, string>>>;
 }
 
 /** Seconds between two looks of a page that loads itself again without a script. */

@@ -78,6 +78,8 @@ export function Layout({ title, current, frame, store, hasChart = false, childre
         <footer class="foot">
           {`TaskFlow ${version}`}
           {store === undefined ? null : ` · ${store}`}
+          {' · '}
+          <a href={`${root}api`}>API</a>
         </footer>
       </body>
     </html>

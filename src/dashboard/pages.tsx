@@ -92,6 +92,7 @@ export function createPages(options: PageOptions): Pages {
         '/tasks/:id/retry',
         action(taskRetry, ({ id }) => `tasks/${id}`),
       ),
+      look('/api', answerApi),
       look('/schedules', answerSchedules),
       look('/schedules/:name', answerSchedule),
       change('/schedules/:name/run', action(scheduleRun, schedulePath)),
@@ -180,6 +181,17 @@ async function answerSchedule(visit: Visit, context: OperationContext, options: 
   ]);
   const frame = frameOf(visit, options, Date.parse(health.now));
   return html(<SchedulePage frame={frame} schedule={schedule} times={times} />);
+}
+
+/** Loaded when it is asked for: schemas cost 50 ms. */
+async function answerApi(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
+  const [{ readContract }, { ApiPage }, commands = {}] = await Promise.all([
+    import('../api/contract.ts'),
+    import('./api-page.tsx'),
+    options.commands?.(),
+  ]);
+  const frame = { ...frameOf(visit, options, context.clock.now()), liveHref: null };
+  return html(<ApiPage frame={frame} contract={await readContract()} commands={commands} />);
 }
 
 const schedulePath = ({ name = '' }: Readonly<Record<string, string>>): string =>
