@@ -78,6 +78,7 @@ function valueFor(schema: JsonSchema, name: string, place: Place): unknown {
     readonly properties?: Readonly<Record<string, JsonSchema>>;
     readonly items?: JsonSchema;
   };
+  if (Array.isArray(schema.examples)) return schema.examples[0];
   if ($ref !== undefined) return valueFor(place.schemas[$ref.replace('#/components/schemas/', '')] ?? {}, name, place);
   if (anyOf?.[0] !== undefined) return valueFor(anyOf[0], name, place);
   if (Array.isArray(schema.enum)) return schema.enum[0];

@@ -193,7 +193,8 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
   return {
     ...server,
     async close(patienceMs) {
-      // Those who follow would be waited for until the patience ends.
+      // Those who follow, and claims that wait, would be waited for until the patience ends.
+      session.context.remote.hints.end();
       await live.close();
       await server.close(patienceMs);
     },

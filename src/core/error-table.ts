@@ -57,6 +57,7 @@ export const errorTable = {
     'The stream went on for longer than {max}; {lines} of its lines are answered.',
     'Send the lines behind the last answered one in another stream.',
   ),
+  CLAIMS_OVERLOADED: kind(429, 1, 'More than {max} claims wait at this server.', 'Claim again later.', true),
   INVALID_OUTPUT: kind(422, 1, 'What {name} returned is not valid: {problems}'),
   RESULT_TOO_LARGE: kind(
     422,
@@ -371,6 +372,7 @@ export const errorTable = {
     true,
   ),
   FORBIDDEN: kind(403, 5, '{operation} needs the role {needed}; {actor} is {role}.'),
+  QUEUE_FORBIDDEN: kind(403, 5, 'The key of {actor} is for the queues {queues}, not for "{queue}".'),
   HOST_NOT_ALLOWED: kind(
     403,
     5,

@@ -1,9 +1,11 @@
 /** Every limit of TaskFlow in one place, each with its reason. Tests inject smaller ones. */
 
 import { connectionLimits } from './connection-limits.ts';
+import { httpWorkerLimits } from './http-worker-limits.ts';
 import { liveLimits } from './live-limits.ts';
 
 export const limits = {
+  ...httpWorkerLimits,
   /** Tasks in one call of the seam: bounds the time one transaction holds the store. */
   batchMax: 1_000,
   /** Bytes of payload in one call of the seam: bounds memory and the time a transaction holds the store. */

@@ -1,7 +1,7 @@
 /** A JSON value as text whose parts can be folded, with numbers as they were written, cut where a page would become heavy. */
 
 import { formatBytes } from '../core/json.ts';
-import { isKeptNumber } from '../operations/stored-json.ts';
+import { isKeptNumber } from '../core/stored-json.ts';
 import { count } from './words.ts';
 
 /** Characters shown at once; the rest is one click away. */

@@ -11,8 +11,10 @@ import { type Clock, systemClock } from '../core/time.ts';
 import type { History, Store } from '../history/history.ts';
 import type { SettingDocument } from './config.ts';
 import { createDefinitions } from './definitions.ts';
+import { createHeldTasks } from './held-tasks.ts';
 import type { Actor, OperationContext } from './operation.ts';
 import { boundedWaiter } from './task-result.ts';
+import { createWorkerHints } from './worker-hints.ts';
 
 export interface ContextOptions {
   readonly store: Store;
@@ -44,6 +46,7 @@ export function createContext({
     waiter: boundedWaiter(createWaiter(open, clock)),
     ids: createIds(clock, chance),
     definitions: createDefinitions(store.broker, clock, definitions),
+    remote: { hints: createWorkerHints(store.broker, clock), held: createHeldTasks(store.broker), chance },
   };
 }
 

@@ -4,12 +4,15 @@ import type { ZodType } from 'zod';
 import type { EnqueueBatcher } from '../client/enqueue-batcher.ts';
 import type { Waiter } from '../client/waiter.ts';
 import { type Role, roles, type Scope, scopes } from '../core/access.ts';
+import type { Chance } from '../core/chance.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
 import type { Clock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import type { SettingDocument } from './config.ts';
 import type { Definitions } from './definitions.ts';
+import type { HeldTasks } from './held-tasks.ts';
+import type { WorkerHints } from './worker-hints.ts';
 
 export { type Role, roles, type Scope, scopes };
 
@@ -45,10 +48,19 @@ export interface OperationContext {
   readonly settings?: readonly SettingDocument[];
   /** Where the request came from; absent where it is none. */
   readonly address?: string;
+  readonly remote: RemoteWorkers;
   /** What a caller finds this call by in the log; absent where it is no request. */
   readonly requestId?: string;
   /** Aborts when nobody waits for the answer any more; absent where that is not known. */
   readonly gone?: () => AbortSignal;
+}
+
+/** What a server keeps for workers that reach it over HTTP. Nothing of it is only here. */
+export interface RemoteWorkers {
+  readonly hints: WorkerHints;
+  readonly held: HeldTasks;
+  /** For the jitter of retries. */
+  readonly chance: Pick<Chance, 'float'>;
 }
 
 /** One method on one path. The input of a GET is its query, that of all others their body. */

@@ -22,8 +22,17 @@ describe.each(all)('%s', (name, operation) => {
   });
 });
 
-test('what only reads is a GET without a line in the audit, for viewers or for admins, and nothing else is', () => {
+test('what a worker says is a POST for its keys alone, and its tasks tell of it in place of the audit', () => {
+  const verbs = ['register', 'claim', 'heartbeat', 'listen', 'outcome', 'deregister'];
+  const ofWorkers = all.filter(([, { scope }]) => scope === 'work');
+  expect(ofWorkers.map(([name]) => name)).toEqual(verbs.map((verb) => `worker.${verb}`));
+  for (const [, { role, rest, audit }] of ofWorkers)
+    expect({ role, method: rest.method, audit }).toEqual({ role: 'operator', method: 'POST', audit: null });
+});
+
+test('of all others, what only reads is a GET without a line in the audit, for viewers or for admins, and nothing else is', () => {
   for (const [name, { role, scope, rest, audit }] of all) {
+    if (scope === 'work') continue;
     const isForAdmins = role === 'admin' && scope === 'admin';
     const reads = [
       isForAdmins || role === 'viewer',

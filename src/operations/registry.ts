@@ -7,6 +7,14 @@ import { taskEnqueueMany } from './enqueue-many.ts';
 import { errorGet, errorList, errorRetry } from './error.ts';
 import { flowCancel, flowGet, flowList } from './flow.ts';
 import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
+import {
+  workerClaim,
+  workerDeregister,
+  workerHeartbeat,
+  workerListen,
+  workerOutcome,
+  workerRegister,
+} from './http-worker.ts';
 import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
 import { liveFollow } from './live.ts';
 import { systemMetrics } from './metrics.ts';
@@ -111,6 +119,12 @@ export const operations = {
   'stats.depth': statsDepth,
   'config.get': configGet,
   'live.follow': liveFollow,
+  'worker.register': workerRegister,
+  'worker.claim': workerClaim,
+  'worker.heartbeat': workerHeartbeat,
+  'worker.listen': workerListen,
+  'worker.outcome': workerOutcome,
+  'worker.deregister': workerDeregister,
   'system.health': systemHealth,
   'system.counts': systemCounts,
   'system.activity': systemActivity,

@@ -12,9 +12,9 @@ import {
   type SkipReason,
 } from '../core/schedule.ts';
 import { nextTimes, type Timing } from '../core/schedule-timing.ts';
+import { readStoredJson } from '../core/stored-json.ts';
 import { isoTime } from '../core/time.ts';
 import { clockChange, localTimeText } from '../core/zone.ts';
-import { readStoredJson } from './stored-json.ts';
 
 /** A schedule. Times are ISO 8601 in UTC or `null`, durations milliseconds. */
 export interface ScheduleDocument {

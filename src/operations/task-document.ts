@@ -5,10 +5,10 @@ import type { Facts, RelativeFact } from '../core/facts.ts';
 import { parsePolicy } from '../core/policy.ts';
 import type { WorkerRecord } from '../core/presence.ts';
 import { type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
+import { readStoredJson } from '../core/stored-json.ts';
 import type { LimitRule, LogLevel, LogLine, Progress, Task, TaskError } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type { TaskRecord, TaskSummary } from '../history/history.ts';
-import { readStoredJson } from './stored-json.ts';
 
 /** A task in a list: everything but its input and result. Times are ISO 8601 in UTC or `null`, durations milliseconds. */
 export interface TaskSummaryDocument {

@@ -6,11 +6,11 @@ import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { parseId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { isFinished, type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
+import { readStoredJson } from '../core/stored-json.ts';
 import type { Task, TaskError } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { ResultInput } from './schemas.ts';
-import { readStoredJson } from './stored-json.ts';
 
 export interface ResultDocument {
   readonly id: string;

@@ -5,7 +5,7 @@ import { count, documentSchema, durationMs, time } from './output.ts';
 import type { WorkerDocument, WorkerListDocument } from './worker.ts';
 import type { WorkerRecordDocument } from './worker-control.ts';
 
-const command = z.union([
+export const command = z.union([
   z.strictObject({ kind: z.enum(['drain', 'resume', 'stack', 'restart']) }),
   z.strictObject({ kind: z.literal('scale'), concurrency: count }),
 ]);

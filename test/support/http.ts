@@ -10,12 +10,14 @@ import type { Definition, Presence } from '../../src/core/presence.ts';
 import { createPages } from '../../src/dashboard/pages.tsx';
 import type { Store } from '../../src/history/history.ts';
 import { createContext } from '../../src/operations/context.ts';
-import type { Role } from '../../src/operations/operation.ts';
+import type { OperationContext, Role } from '../../src/operations/operation.ts';
 import { createManualClock } from './manual-clock.ts';
 import { createMemoryHistory } from './memory-history.ts';
 
 export interface TestServer {
   readonly store: Store;
+  /** What its requests work with. */
+  readonly context: OperationContext;
   /** What was reported as nobody's mistake but ours. */
   readonly reported: unknown[];
   /** In which requests. */
@@ -58,6 +60,7 @@ export async function startServer(role: Role = 'admin'): Promise<TestServer> {
   const send = (path: string, init: RequestInit) => fetch(new Request(base + path, init));
   return {
     store,
+    context,
     reported,
     failed,
     fetch,

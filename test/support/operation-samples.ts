@@ -7,6 +7,8 @@ import type { InputOf, OperationName } from '../../src/operations/registry.ts';
 import { sampleId } from '../conformance/samples.ts';
 import type { OperationWorld } from './operation-world.ts';
 
+const httpWorker = { id: 'py-1', queues: { default: 5 } };
+
 type Samples<Name extends OperationName> = (
   world: OperationWorld,
 ) => readonly InputOf<Name>[] | Promise<readonly InputOf<Name>[]>;
@@ -134,6 +136,24 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'stats.depth': () => [{}, { queue: 'mail' }],
   'config.get': () => [{}],
   'live.follow': () => [{ topics: 'counts,queue:mail' }],
+  'worker.register': () => [{ worker: httpWorker, definitions: [{ name: 'py.resize' }] }],
+  'worker.claim': () => [
+    { worker: 'py-1', token: 'claim-1-of-py', queues: { default: 1 } },
+    { worker: 'py-1', token: 'claim-2-of-py', queues: { 'no such queue': 1 }, waitMs: 10 },
+  ],
+  'worker.heartbeat': ({ tasks }) => [
+    { worker: httpWorker },
+    { worker: httpWorker, beats: [{ lease: { id: tasks.running, token: 'claim-1-of-py', epoch: 1 } }] },
+  ],
+  'worker.listen': () => [{ worker: 'py-1', waitMs: 10 }],
+  'worker.outcome': ({ tasks }) => [
+    {
+      worker: 'py-1',
+      outcomes: [{ lease: { id: tasks.running, token: 'claim-1-of-py', epoch: 1 }, outcome: 'done' }],
+      claim: { token: 'claim-3-of-py', queues: { default: 5 } },
+    },
+  ],
+  'worker.deregister': () => [{ worker: httpWorker }],
   'system.health': () => [{}],
   'system.counts': () => [{}],
   'system.activity': () => [{}, { minutes: 3 }],

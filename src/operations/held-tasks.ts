@@ -1,0 +1,93 @@
+/** What a server remembers of tasks that workers over HTTP hold: what a verdict needs, and how much they have said already. */
+
+import type { Broker } from '../broker/broker.ts';
+import type { JudgedTask } from '../core/decide.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { formatBytes, utf8Length } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import type { Checkpoint, ClaimedTask, Lease, LogLine, Task } from '../core/task.ts';
+
+export interface HeldTask {
+  /** As it was claimed: nothing of it changes while the lease is in force. */
+  readonly task: JudgedTask;
+  readonly steps: Map<string, number>;
+  logLines: number;
+}
+
+/** Nothing depends on it: what is forgotten is read from the store again, by any server. */
+export interface HeldTasks {
+  remember(claimed: readonly ClaimedTask[]): void;
+  /** In the order of the leases; `null` for a task that is gone. Of a lease that is not in force the answer is the task as it is now. */
+  find(leases: readonly Lease[]): Promise<readonly (HeldTask | null)[]>;
+  forget(leases: readonly Lease[]): void;
+}
+
+export function createHeldTasks(broker: Pick<Broker, 'getTasks'>): HeldTasks {
+  /** By task and epoch, the oldest first. */
+  const known = new Map<string, HeldTask>();
+
+  function keep(key: string, task: Task): HeldTask {
+    const steps = new Map(task.checkpoints.map((checkpoint) => [checkpoint.name, bytesOf(checkpoint)]));
+    const held = { task: judgedOf(task), steps, logLines: 0 };
+    known.set(key, held);
+    if (known.size > limits.heldTasksMax) known.delete(known.keys().next().value ?? '');
+    return held;
+  }
+
+  async function find(leases: readonly Lease[]): Promise<readonly (HeldTask | null)[]> {
+    const found = new Map<string, HeldTask>();
+    const missing = leases.filter(({ taskId, epoch }) => !known.has(keyOf(taskId, epoch)));
+    for (let at = 0; at < missing.length; at += limits.parentsFetchMax) {
+      const chunk = missing.slice(at, at + limits.parentsFetchMax).map(({ taskId }) => taskId);
+      for (const task of await broker.getTasks(chunk)) {
+        if (task === null) continue;
+        const { epoch } = task;
+        found.set(task.id, known.get(keyOf(task.id, epoch)) ?? keep(keyOf(task.id, epoch), task));
+      }
+    }
+    return leases.map(({ taskId, epoch }) => known.get(keyOf(taskId, epoch)) ?? found.get(taskId) ?? null);
+  }
+
+  return {
+    remember(claimed) {
+      for (const { task } of claimed)
+        if (!known.has(keyOf(task.id, task.epoch))) keep(keyOf(task.id, task.epoch), task);
+    },
+    find,
+    forget(leases) {
+      for (const { taskId, epoch } of leases) known.delete(keyOf(taskId, epoch));
+    },
+  };
+}
+
+/** Throws STEP_TOO_LARGE for more than a task may remember. */
+export function keepSteps({ steps }: HeldTask, added: readonly Checkpoint[]): void {
+  const after = new Map(steps);
+  for (const step of added) after.set(step.name, bytesOf(step));
+  const bytes = [...after.values()].reduce((sum, one) => sum + one, 0);
+  if (after.size > limits.stepsMax)
+    throw taskFlowError('STEP_TOO_LARGE', { what: 'The list of steps', max: `${limits.stepsMax} steps` });
+  if (bytes > limits.stepsBytesMax)
+    throw taskFlowError('STEP_TOO_LARGE', { what: 'All steps together', max: formatBytes(limits.stepsBytesMax) });
+  for (const [name, size] of after) steps.set(name, size);
+}
+
+/** The lines that are kept of these: of a handler that says too much, a word about that. */
+export function keepLogs(held: HeldTask, lines: readonly LogLine[]): readonly LogLine[] {
+  const room = Math.max(0, limits.logLinesMax - held.logLines);
+  const before = held.logLines;
+  held.logLines += lines.length;
+  const first = lines[room];
+  if (first === undefined || before > limits.logLinesMax) return lines.slice(0, room);
+  const message = `Only ${limits.logLinesMax} lines of an attempt are kept; the rest was dropped.`;
+  return [...lines.slice(0, room), { ...first, level: 'warn', message, fields: null }];
+}
+
+const keyOf = (taskId: string, epoch: number): string => `${taskId}:${epoch}`;
+
+const bytesOf = ({ name, value }: Checkpoint): number => utf8Length(name) + utf8Length(value ?? '');
+
+function judgedOf(task: Task): JudgedTask {
+  const { name, state, policy, attempt, crashes, interruptions, snoozes, startedAt, timeoutMs, dependsOn } = task;
+  return { name, state, policy, attempt, crashes, interruptions, snoozes, startedAt, timeoutMs, dependsOn };
+}

@@ -1,0 +1,258 @@
+/**
+ * Operations of workers that reach TaskFlow over HTTP alone. They say how a run ended; what that means is decided here, by the
+ * same rules as in a worker with the code, and stored under the same fences. See docs/guide/http-workers.md.
+ */
+
+import type { Beat, ClaimRequest, SettleAnswer } from '../broker/broker.ts';
+import { invariant } from '../core/assert.ts';
+import { decide } from '../core/decide.ts';
+import { limits } from '../core/limits.ts';
+import type { ClaimedTask, Lease, Settlement } from '../core/task.ts';
+import { isoTime } from '../core/time.ts';
+import type {
+  ClaimAnswer,
+  ClaimMessage,
+  DeregisterAnswer,
+  DeregisterMessage,
+  HeartbeatMessage,
+  HeartbeatReply,
+  ListenAnswer,
+  ListenMessage,
+  OutcomeMessage,
+  OutcomesAnswer,
+  OutcomesMessage,
+  RegisterAnswer,
+  RegisterMessage,
+} from '../core/worker-protocol.ts';
+import { type HeldTask, keepLogs, keepSteps } from './held-tasks.ts';
+import {
+  checkOnce,
+  checkQueues,
+  type Holder,
+  holderOf,
+  readBeat,
+  readClaim,
+  readDefinitions,
+  readHeartbeat,
+  readLease,
+  readLogs,
+  readNewTask,
+  readOutcome,
+  readPresence,
+  readProgress,
+  readRanMs,
+} from './http-worker-reading.ts';
+import { claimedMessage, outcomeResult } from './http-worker-writing.ts';
+import type { Operation, OperationContext } from './operation.ts';
+
+/** Not in the audit: what a worker did is told by its tasks, thousands of times a second. */
+const ofWorkers = { role: 'operator', scope: 'work', audit: null } as const;
+
+const address = (verb: string) =>
+  ({ method: 'POST', path: `/worker/${verb}`, bodyBytesMax: limits.workerBodyBytesMax }) as const;
+
+export const workerRegister: Operation<RegisterMessage, RegisterAnswer> = {
+  name: 'worker.register',
+  summary: 'Make a worker over HTTP and the tasks it can run known',
+  ...ofWorkers,
+  rest: address('register'),
+  schema: async () => (await import('./http-worker-schemas.ts')).registerInput,
+  output: async () => (await import('./http-worker-output.ts')).registerOutput,
+  async run(context, message) {
+    const { now, commands } = await beatAll(context, message, []);
+    return {
+      id: holderOf(context.actor, message.worker.id).workerId,
+      now: isoTime(now),
+      leaseMs: limits.leaseMs,
+      beatMs: Math.round(Math.min(limits.leaseMs, limits.presenceMs) / 3),
+      waitMaxMs: limits.claimWaitMaxMs,
+      commands,
+    };
+  },
+};
+
+export const workerClaim: Operation<ClaimMessage, ClaimAnswer> = {
+  name: 'worker.claim',
+  summary: 'Claim tasks for free slots of a worker over HTTP, and wait for the first',
+  ...ofWorkers,
+  rest: address('claim'),
+  schema: async () => (await import('./http-worker-schemas.ts')).claimInput,
+  output: async () => (await import('./http-worker-output.ts')).claimOutput,
+  async run(context, message) {
+    checkQueues(context.actor, Object.keys(message.queues));
+    const request = readClaim(holderOf(context.actor, message.worker), message);
+    const claimed = await claimWithin(context, request, message.waitMs ?? 0);
+    return { tasks: handOut(context, claimed, message.token) };
+  },
+};
+
+export const workerHeartbeat: Operation<HeartbeatMessage, HeartbeatReply> = {
+  name: 'worker.heartbeat',
+  summary: 'Renew leases of a worker over HTTP, with progress, log lines and steps',
+  ...ofWorkers,
+  rest: address('heartbeat'),
+  schema: async () => (await import('./http-worker-schemas.ts')).heartbeatInput,
+  output: async () => (await import('./http-worker-output.ts')).heartbeatOutput,
+  async run(context, message) {
+    const holder = holderOf(context.actor, message.worker.id);
+    const beats = await readBeats(context, holder, message.beats ?? []);
+    const answer = await beatAll(context, message, beats);
+    return { now: isoTime(answer.now), answers: answer.beats, commands: answer.commands };
+  },
+};
+
+export const workerListen: Operation<ListenMessage, ListenAnswer> = {
+  name: 'worker.listen',
+  summary: 'Wait until a worker over HTTP should send a heartbeat at once',
+  ...ofWorkers,
+  rest: address('listen'),
+  schema: async () => (await import('./http-worker-schemas.ts')).listenInput,
+  output: async () => (await import('./http-worker-output.ts')).listenOutput,
+  async run({ actor, remote, gone }, { worker, waitMs = limits.claimWaitMaxMs }) {
+    const news = remote.hints.news(holderOf(actor, worker).workerId);
+    try {
+      await news.wait(waitMs, gone?.());
+      return news.take();
+    } finally {
+      news.end();
+    }
+  },
+};
+
+export const workerOutcome: Operation<OutcomesMessage, OutcomesAnswer> = {
+  name: 'worker.outcome',
+  summary: 'Tell how runs of a worker over HTTP ended, and claim the next',
+  ...ofWorkers,
+  rest: address('outcome'),
+  schema: async () => (await import('./http-worker-schemas.ts')).outcomesInput,
+  output: async () => (await import('./http-worker-output.ts')).outcomesOutput,
+  async run(context, { worker, outcomes, claim }) {
+    const holder = holderOf(context.actor, worker);
+    checkOnce(
+      outcomes.map(({ lease }) => lease),
+      'outcomes',
+    );
+    const { held } = context.remote;
+    const leases = outcomes.map(({ lease }) => readLease(holder, lease));
+    const found = await held.find(leases);
+    const settlements = found.flatMap((one, index) =>
+      settlementOf(context, one, outcomes[index], leases[index], index),
+    );
+    checkQueues(context.actor, [
+      ...Object.keys(claim?.queues ?? {}),
+      ...settlements.flatMap(({ spawn }) => spawn.map(({ queue }) => queue)),
+    ]);
+    const next = claim === undefined ? undefined : readClaim(holder, claim);
+    const answer = await settle(context, settlements, next);
+    held.forget(settlements.map(({ lease }) => lease));
+    const results = answer.results.values();
+    return {
+      results: leases.map(({ taskId }, index) =>
+        outcomeResult(taskId, (found[index] === null ? undefined : results.next().value) ?? { outcome: 'unknown' }),
+      ),
+      tasks: handOut(context, answer.claimed, claim?.token ?? ''),
+    };
+  },
+};
+
+export const workerDeregister: Operation<DeregisterMessage, DeregisterAnswer> = {
+  name: 'worker.deregister',
+  summary: 'Say that a worker over HTTP has ended',
+  ...ofWorkers,
+  rest: address('deregister'),
+  schema: async () => (await import('./http-worker-schemas.ts')).deregisterInput,
+  output: async () => (await import('./http-worker-output.ts')).deregisterOutput,
+  async run({ actor, store }, { worker }) {
+    const presence = readPresence(holderOf(actor, worker.id), worker, 'stopped', null);
+    const { now } = await store.broker.heartbeat({ worker: presence, leaseMs: limits.leaseMs, beats: [] });
+    return { now: isoTime(now) };
+  },
+};
+
+/** Claims again whenever there may be something, until the time is over or whoever asked is gone. */
+async function claimWithin(
+  { store, clock, remote, gone }: OperationContext,
+  request: ClaimRequest,
+  waitMs: number,
+): Promise<readonly ClaimedTask[]> {
+  const { broker } = store;
+  if (waitMs === 0 || request.limit === 0) return broker.claim(request);
+  const until = clock.elapsed() + waitMs;
+  const signal = gone?.();
+  const work = remote.hints.work(request.queues.map(({ name }) => name));
+  try {
+    for (;;) {
+      const claimed = await broker.claim(request);
+      const leftMs = until - clock.elapsed();
+      if (claimed.length > 0 || leftMs <= 0) return claimed;
+      await work.wait(Math.min(leftMs, limits.claimLookMs), signal);
+      // For nobody nothing is claimed.
+      if (signal?.aborted === true || remote.hints.hasEnded) return [];
+    }
+  } finally {
+    work.end();
+  }
+}
+
+function handOut({ remote }: OperationContext, claimed: readonly ClaimedTask[], token: string): ClaimAnswer['tasks'] {
+  remote.held.remember(claimed);
+  return claimed.map((one) => claimedMessage(one, token));
+}
+
+function beatAll({ actor, store }: OperationContext, message: HeartbeatMessage, beats: readonly Beat[]) {
+  const { worker } = message;
+  const definitions = readDefinitions(message.definitions);
+  checkQueues(actor, [...Object.keys(worker.queues ?? {}), ...(definitions ?? []).map(({ queue }) => queue)]);
+  const presence = readPresence(holderOf(actor, worker.id), worker, worker.state ?? 'ready', definitions);
+  return store.broker.heartbeat({ ...readHeartbeat(message, presence), beats });
+}
+
+async function readBeats(
+  { clock, remote }: OperationContext,
+  holder: Holder,
+  messages: NonNullable<HeartbeatMessage['beats']>,
+): Promise<readonly Beat[]> {
+  checkOnce(
+    messages.map(({ lease }) => lease),
+    'beats',
+  );
+  const beats = messages.map((message) => readBeat(readLease(holder, message.lease), message, clock.now()));
+  const speaking = beats.filter(({ logs, checkpoints }) => logs.length > 0 || checkpoints.length > 0);
+  if (speaking.length === 0) return beats;
+  const found = await remote.held.find(speaking.map(({ lease }) => lease));
+  const heldOf = new Map(speaking.map((beat, index) => [beat, found[index] ?? null]));
+  // All of it is checked before any of it counts.
+  for (const [{ checkpoints }, held] of heldOf) if (held !== null) keepSteps(held, checkpoints);
+  return beats.map((beat) => {
+    const held = heldOf.get(beat) ?? null;
+    return held === null ? beat : { ...beat, logs: keepLogs(held, beat.logs) };
+  });
+}
+
+/** None for a task that is gone. */
+function settlementOf(
+  { clock, remote }: OperationContext,
+  held: HeldTask | null,
+  message: OutcomeMessage | undefined,
+  lease: Lease | undefined,
+  index: number,
+): readonly Settlement[] {
+  if (held === null) return [];
+  invariant(message !== undefined && lease !== undefined, 'Every task that was found has its lease and its outcome.');
+  const ranMs = readRanMs(message.ranMs);
+  const verdict = decide(held.task, { outcome: readOutcome(held.task.name, message), ranMs }, remote.chance);
+  // A run that fails brings nothing along.
+  const brings = verdict.to === 'succeeded' || verdict.to === 'blocked' ? (message.spawn ?? []) : [];
+  const spawn = brings.map((task, at) => readNewTask(task, `outcomes[${index}].spawn[${at}]`));
+  const logs = keepLogs(held, readLogs(message.logs, clock.now()));
+  return [{ lease, verdict, ranMs, progress: readProgress(message.progress), logs, spawn }];
+}
+
+async function settle(
+  { store }: OperationContext,
+  settlements: readonly Settlement[],
+  next: ClaimRequest | undefined,
+): Promise<SettleAnswer> {
+  if (settlements.length > 0) return store.broker.settle(settlements, next);
+  return { results: [], claimed: next === undefined ? [] : await store.broker.claim(next) };
+}
