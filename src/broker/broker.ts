@@ -25,7 +25,7 @@ import type { Signal } from './signal.ts';
 
 /** What the store is and what it keeps, as detected, not as wished. */
 export interface BrokerInfo {
-  readonly kind: 'memory' | 'sqlite' | 'postgres' | 'redis';
+  readonly kind: 'memory' | 'sqlite' | 'postgres' | 'redis' | 'http';
   /** `strict`: survives a power cut. `standard`: loses at most the last seconds. `volatile`: dies with its process. */
   readonly durability: 'strict' | 'standard' | 'volatile' | 'unverified';
   /** In words, with the settings that were read: "WAL, synchronous=FULL". */

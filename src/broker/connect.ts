@@ -8,6 +8,8 @@ import { systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { createSqlHistory } from '../history/sql-history.ts';
 import { createClusterStore, createLiveStore } from './cluster-store.ts';
+import { createHttpBroker } from './http/http-broker.ts';
+import { module as httpThread } from './http/thread.ts';
 import { createPostgresDriver } from './postgres/driver.ts';
 import { createPostgresBroker, type PostgresOptions } from './postgres/store.ts';
 import { module as postgresThread } from './postgres/thread.ts';
@@ -18,7 +20,7 @@ import { withNamespace } from './redis/url.ts';
 import { createSqliteDriver } from './sqlite/driver.ts';
 import { createSqliteBroker, type SqliteOptions } from './sqlite/store.ts';
 import { module as sqliteThread } from './sqlite/thread.ts';
-import { fileOf, isPostgres, isRedis, postgresAddress, redisAddress } from './store-url.ts';
+import { fileOf, isHttp, isPostgres, isRedis, postgresAddress, redisAddress } from './store-url.ts';
 
 /** What a store can be given beside its URL. */
 export interface ConnectOptions extends Omit<SqliteOptions, 'file'> {
@@ -43,12 +45,19 @@ export function connect(url: string, options: ConnectOptions = {}): Store {
   if (store !== null && store !== url && !isRedis(url))
     throw taskFlowError('NOT_SUPPORTED', { what: 'A record apart from the broker' });
   if (isRedis(url)) return openRedis(url, options);
+  if (isHttp(url)) return connectServer(url, shared.clock);
   if (isPostgres(url)) return openPostgres(url, options.namespace ?? null, shared);
   if (namespace !== namespaceDefault) {
     throw taskFlowError('NOT_SUPPORTED', { what: 'A namespace in an SQLite file' }, { hint: 'Use a file for each.' });
   }
   const file = fileOf(url);
   return createSqliteStore({ ...shared, file: file === ':memory:' || isAbsolute(file) ? file : resolve(folder, file) });
+}
+
+/** What a worker needs of a server, over HTTP. Throws STORE_URL_INVALID. */
+function connectServer(url: string, clock = systemClock): Store {
+  const store: Store = { ...createLiveStore(createHttpBroker({ url, clock })), isServer: true };
+  return clock === systemClock ? { ...store, address: { module: httpThread, url } } : store;
 }
 
 /** Broker and record in one schema of a Postgres database. Opened and closed by its broker; closing the store closes both. */

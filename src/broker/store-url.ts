@@ -15,6 +15,11 @@ export function postgresAddress(url: string): PostgresAddress {
   return readAddress(url, readPostgresUrl, 'postgres://user:password@localhost:5432/database');
 }
 
+/** A server in front of the store. */
+export function isHttp(url: string): boolean {
+  return /^https?:/i.test(url);
+}
+
 export function isRedis(url: string): boolean {
   return /^(?:redis|valkey)s?(?:\+[a-z]+)?:/i.test(url);
 }

@@ -68,7 +68,9 @@ export function bannerLines(terminal: Terminal, facts: BannerFacts): string[] {
 
 function storeText(config: Config, info: BrokerInfo, cwd: string): string {
   const file = storeFile(config);
-  const kind = { memory: 'memory', sqlite: 'SQLite', postgres: 'Postgres', redis: 'Redis' }[info.kind];
+  const kind = { memory: 'memory', sqlite: 'SQLite', postgres: 'Postgres', redis: 'Redis', http: 'a server' }[
+    info.kind
+  ];
   const where = file === null ? maskUrl(config.settings.broker) : relative(cwd, file) || file;
   if (info.kind === 'redis') return `${where} (${kind}, ${info.detail})${recordText(config, cwd)}`;
   return `${where} (${kind}, ${info.detail})`;

@@ -109,7 +109,8 @@ export async function runProcess(given: Call, parts: Parts): Promise<number> {
 }
 
 /** What is not recorded is lost to people, and fills the memory of the live store. */
-function requireRecord({ broker, recording }: Store): void {
+function requireRecord({ broker, recording, isServer }: Store): void {
+  if (isServer === true) throw taskFlowError('NOT_SUPPORTED', { what: 'A server in front of a server' });
   if (broker.outbox !== undefined && recording === undefined)
     throw taskFlowError('RECORD_MISSING', { what: 'A server' });
 }
@@ -134,7 +135,8 @@ async function startServer({ call, ...heard }: LoggedCall, running: Running, ses
 
 async function startHere(call: Call, running: Running, config: Config, tasks: ProjectTasks): Promise<WorkerPart> {
   const { store, engine } = running;
-  const services = engine === null ? 'auto' : 'never';
+  // Behind a server there is one that runs them.
+  const services = engine === null && store.isServer !== true ? 'auto' : 'never';
   const composed = composeWorker({ config, store, tasks, version: packageVersion(), services });
   await storeSchedules(call, store, tasks);
   const lines = showRuns(call, store, composed);
@@ -218,6 +220,12 @@ export async function loadAllTasks(call: Call): Promise<ProjectTasks> {
 /** Before the worker starts: what it fires is known to the store from then on. What is wrong is told, and keeps nothing else. */
 export async function storeSchedules(call: Call, store: Store, { schedules }: ProjectTasks): Promise<void> {
   if (schedules.length === 0) return;
+  if (store.isServer === true) {
+    call.output.warn(
+      `The schedules of these files (${schedules.length}) are not stored through a server: start a worker with them at the store itself.`,
+    );
+    return;
+  }
   const { putSchedules } = await import('../client/put-schedules.ts');
   const { failures } = await putSchedules(store.broker, schedules);
   for (const failure of failures) showError(call.stderr, call.output.notes, call.output.format, failure, false);

@@ -12,6 +12,7 @@ const inMemory = 'the store is in the memory of this process, and no connection 
 const reasons: Readonly<Record<BrokerInfo['kind'], string>> = {
   memory: inMemory,
   sqlite: inMemory,
+  http: 'this worker reaches the store through a server, and no connection of yours leads there',
   postgres: 'this store takes no part in transactions',
   redis: 'the broker is Redis, and this process has no record (store) with whose database a transaction could be',
 };

@@ -281,6 +281,8 @@ export interface Settlement {
   readonly progress: Progress | null;
   readonly logs: readonly LogLine[];
   readonly spawn: readonly NewTask[];
+  /** What the run came to: for a server that decides itself. Stores look at the verdict alone. */
+  readonly outcome?: Outcome;
 }
 
 /** The fields of a waiting task a person may change. Absent means unchanged. */

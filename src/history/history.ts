@@ -144,6 +144,8 @@ export interface Store {
   readonly access?: Access;
   /** Present where two calls at once are done sooner than one after the other: each waits for a network and a disk. */
   readonly isParallel?: true;
+  /** Present where a server stands in between: it runs the services, and what is here is what a worker needs. */
+  readonly isServer?: true;
   /** Absent where nobody else can open it: in memory, or on a clock of its own. */
   readonly address?: StoreAddress;
   close(): Promise<void>;

@@ -23,7 +23,7 @@ export const healthOutput = documentSchema<HealthDocument>()(
   z.strictObject({
     status: z.literal('ok'),
     store: z.strictObject({
-      kind: z.enum(['memory', 'sqlite', 'postgres', 'redis']),
+      kind: z.enum(['memory', 'sqlite', 'postgres', 'redis', 'http']),
       ...kept,
       protocol: z.int(),
     }),

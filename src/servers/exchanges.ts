@@ -14,6 +14,11 @@ export interface Request {
   readonly number: number;
 }
 
+/** Of a protocol in which nobody looks for a request. */
+export function followNothing(): Exchanges {
+  return { sent: () => [], answered: () => 0 };
+}
+
 /** Requests are arrays of strings; an answer is one value, whatever is in it. What a subscriber is sent is not counted well. */
 export function followRedis(): Exchanges {
   let requests = 0;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer, type NetConnectOpts, type Socket } from 'node:net';
 import { type Chance, systemChance } from '../core/chance.ts';
 import { type Clock, sleep, systemClock } from '../core/time.ts';
-import { type Exchanges, followPostgres, followRedis } from './exchanges.ts';
+import { type Exchanges, followNothing, followPostgres, followRedis } from './exchanges.ts';
 
 /** What is wrong with the network, from now on, for connections that are there and those to come. */
 export type Fault =
@@ -38,8 +38,8 @@ export interface FaultProxy {
 export interface FaultProxyOptions {
   /** The store. */
   readonly target: NetConnectOpts;
-  /** Its protocol: for `cutAt`. */
-  readonly protocol: 'redis' | 'postgres';
+  /** Its protocol: for `cutAt`, which knows no requests of HTTP. */
+  readonly protocol: 'redis' | 'postgres' | 'http';
   readonly clock?: Clock;
   readonly chance?: Chance;
 }
@@ -94,6 +94,8 @@ interface State {
   readonly chance: Chance;
 }
 
+const followers = { redis: followRedis, postgres: followPostgres, http: followNothing } as const;
+
 type Direction = 'request' | 'reply';
 
 /** A connection through the proxy. */
@@ -109,7 +111,7 @@ interface Link {
 
 function open(state: State, client: Socket, { target, protocol }: FaultProxyOptions): void {
   const store = connect({ noDelay: true, ...target });
-  const exchanges = protocol === 'redis' ? followRedis() : followPostgres();
+  const exchanges = followers[protocol]();
   const link: Link = { client, store, exchanges, repliedBytes: 0, isAbandoned: false, doomed: null };
   state.links.add(link);
   const forget = async (closed: Direction): Promise<void> => {

@@ -4,7 +4,17 @@ import type { Beat } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { utf8Length } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
-import type { ClaimedTask, Lease, LogLine, NewTask, Progress, Settlement, Task, Verdict } from '../core/task.ts';
+import type {
+  ClaimedTask,
+  Lease,
+  LogLine,
+  NewTask,
+  Outcome,
+  Progress,
+  Settlement,
+  Task,
+  Verdict,
+} from '../core/task.ts';
 import type { Pool } from './pools.ts';
 import type { Steps } from './steps.ts';
 import type { StrayKind } from './strays.ts';
@@ -44,6 +54,8 @@ export class Attempt implements Timed {
   startedAt: number | null = null;
   ranMs: number | null = null;
   verdict: Verdict | null = null;
+  /** What the verdict was made of. */
+  outcome: Outcome | null = null;
   /** Why it was told to end, with the error its signal carries; the lost lease outranks every other reason. */
   abortKind: AbortKind | null = null;
   abortReason: unknown = null;
@@ -182,8 +194,11 @@ export class Attempt implements Timed {
 
   /** What to tell the store; only with a verdict. Made anew for each sending, so that it carries the latest news. */
   settlement(verdict: Verdict): Settlement {
-    const { lease, ranMs, progress, logs } = this;
-    return { lease, verdict, ranMs, progress, logs, spawn: this.spawnedWith(verdict) };
+    const { lease, ranMs, progress, logs, outcome } = this;
+    const spawn = this.spawnedWith(verdict);
+    return outcome === null
+      ? { lease, verdict, ranMs, progress, logs, spawn }
+      : { lease, verdict, ranMs, progress, logs, spawn, outcome };
   }
 
   /** A run that fails brings nothing along. */

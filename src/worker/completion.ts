@@ -54,9 +54,11 @@ export async function completeWithin(
   }
 }
 
-/** Where the end of a run leads, as far as its worker knows. */
-export function verdictOf(attempt: Attempt, outcome: Outcome, chance: Pick<Chance, 'float'>): Verdict {
-  return decide(attempt.task, { outcome: honestOutcome(attempt, outcome), ranMs: attempt.ranMs }, chance);
+/** Keeps what a run came to, and where that leads as far as its worker knows. */
+export function conclude(attempt: Attempt, given: Outcome, chance: Pick<Chance, 'float'>): void {
+  const outcome = honestOutcome(attempt, given);
+  attempt.outcome = outcome;
+  attempt.verdict = decide(attempt.task, { outcome, ranMs: attempt.ranMs }, chance);
 }
 
 /** The end that the store has: where the settlement came too late, that of the transaction. */

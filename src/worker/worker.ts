@@ -10,7 +10,7 @@ import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import { createService, type Report, type Service, type ServiceReport, type TickResult } from '../engine/service.ts';
 import { Attempt } from './attempt.ts';
-import { appliedVerdict, transactionsOf, verdictOf } from './completion.ts';
+import { appliedVerdict, conclude, transactionsOf } from './completion.ts';
 import { createEmitter, eventOf, runEvent, strayEvent, type WorkerEventName, type WorkerEvents } from './events.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { isolationOf } from './isolation.ts';
@@ -261,7 +261,7 @@ class LocalWorker implements Worker {
       this.#forget(attempt);
       return;
     }
-    attempt.verdict = verdictOf(attempt, outcome, this.#chance);
+    conclude(attempt, outcome, this.#chance);
     attempt.phase = 'settling';
     this.#settler.add(attempt);
     this.#loop.wake();

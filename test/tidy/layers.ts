@@ -32,6 +32,7 @@ export const layers: readonly Layer[] = [
   { of: ['src/broker/sqlite/'], from: ['src/core/', seam, ...besideSeam, sqlFolder] },
   { of: ['src/broker/postgres/'], from: ['src/core/', seam, ...besideSeam, sqlFolder] },
   { of: ['src/broker/redis/'], from: ['src/core/', seam, ...besideSeam] },
+  { of: ['src/broker/http/'], from: ['src/core/', seam, ...besideSeam] },
   {
     of: ['connect', 'cluster-store', 'late-record', 'record-database', 'store-url'].map(
       (name) => `src/broker/${name}.ts`,

@@ -1,5 +1,7 @@
 /** `taskflow worker start|list|get|drain|resume|scale|stack|restart` */
 
+import { resolve } from 'node:path';
+import process from 'node:process';
 import { taskFlowError } from '../../core/errors.ts';
 import type { Operation } from '../../operations/operation.ts';
 import { workerList } from '../../operations/worker.ts';
@@ -31,9 +33,39 @@ const start: CommandSpec = {
     'worker.name',
     'env',
   ],
+  options: [
+    {
+      flags: '--server <url>',
+      description: 'Reach the store through this server, over HTTP; its key is in TASKFLOW_TOKEN',
+    },
+    { flags: '--token-file <path>', description: 'Read the key of the server from this file' },
+  ],
   example: 'taskflow worker start --queues email=20,default=5',
-  run: async (call) => (await import('../process.ts')).runProcess(call, { server: false, worker: 'here' }),
+  run: async (call) => {
+    const { runProcess } = await import('../process.ts');
+    const server = call.text('server');
+    return runProcess(server === undefined ? call : await throughServer(call, server), {
+      server: false,
+      worker: 'here',
+    });
+  },
 };
+
+/** The same call with the server in the place of the store. */
+async function throughServer(call: Call, url: string): Promise<Call> {
+  const { readServerUrl } = await import('../../broker/http/calls.ts');
+  const server = readServerUrl(url);
+  const file = call.text('token-file');
+  // By the environment: threads and processes of the worker find it there too, and no list of processes shows it.
+  if (file !== undefined) process.env.TASKFLOW_TOKEN_FILE = resolve(call.cwd, file);
+  return {
+    ...call,
+    async config() {
+      const config = await call.config();
+      return { ...config, settings: { ...config.settings, broker: server, store: null } };
+    },
+  };
+}
 
 const list: CommandSpec = {
   name: 'list',
