@@ -18,6 +18,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promi
   idle: () => import('./idle.ts'),
   isolate: () => import('./isolate.ts'),
   guard: () => import('./guard.ts'),
+  live: () => import('./live.ts'),
   'worker-loop': () => import('./worker-loop.ts'),
 };
 
