@@ -373,6 +373,7 @@ export const errorTable = {
   ),
   FORBIDDEN: kind(403, 5, '{operation} needs the role {needed}; {actor} is {role}.'),
   QUEUE_FORBIDDEN: kind(403, 5, 'The key of {actor} is for the queues {queues}, not for "{queue}".'),
+  SCOPE_MISSING: kind(403, 5, '{operation} needs the scope {needed}; the key of {actor} has {given}.'),
   HOST_NOT_ALLOWED: kind(
     403,
     5,

@@ -119,6 +119,15 @@ export async function perform<Input, Output>(
   input: unknown,
 ): Promise<Output> {
   const { actor } = context;
+  const given = actor.scopes ?? null;
+  if (given !== null && !given.includes(operation.scope) && !given.includes('admin')) {
+    throw taskFlowError('SCOPE_MISSING', {
+      operation: operation.name,
+      needed: operation.scope,
+      actor: actor.name,
+      given: given.join(', '),
+    });
+  }
   if (roles.indexOf(actor.role) < roles.indexOf(operation.role)) {
     throw taskFlowError('FORBIDDEN', {
       operation: operation.name,

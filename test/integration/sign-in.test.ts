@@ -78,6 +78,16 @@ describe('with a key', () => {
     await expectProblem(await server.askWith(token, '/api/v1/queues'), 401, 'UNAUTHENTICATED');
   });
 
+  test('a key of a program does what it is for, and nothing else', async () => {
+    const { token } = await server.newKey({ kind: 'api', role: 'operator', scopes: ['read'] });
+    expect((await server.askWith(token, '/api/v1/queues')).status).toBe(200);
+    await expectProblem(
+      await server.askWith(token, '/api/v1/groups/g/pause', { method: 'POST' }),
+      403,
+      'SCOPE_MISSING',
+    );
+  });
+
   test.each(['', 'Basic YTpi', 'Bearer', 'Bearer x', 'Bearer tf_user_01K8Q2M4ZJF0C9YF4V7Z0B2HNX_00', 'tf_user_x'])(
     'what is no key is refused: %j',
     async (authorization) => {
