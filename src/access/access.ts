@@ -21,6 +21,6 @@ export function createAccess({ driver, clock, chance }: AccessOptions): Access {
     keys: createKeys(driver, clock, chance),
     sessions: createSessions(driver, clock, chance),
     throttle: createThrottle(driver),
-    audit: createAudit(driver, chance),
+    audit: createAudit(driver, clock, chance),
   };
 }

@@ -3,8 +3,11 @@
 import { eachStatement, type SqlDriver, type SqlValue, statement } from '../broker/sql/driver.ts';
 import type { Audit, AuditBegin, AuditEnd, AuditQuery, AuditRow } from '../core/access.ts';
 import type { Chance } from '../core/chance.ts';
+import { taskFlowError } from '../core/errors.ts';
 import { createIds } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
+import { within } from '../core/patience.ts';
+import { type Clock, onNextTurn } from '../core/time.ts';
 
 const insertRows = eachStatement(
   'audit_begin',
@@ -61,7 +64,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-export function createAudit(driver: SqlDriver, chance: Chance): Audit {
+export function createAudit(driver: SqlDriver, clock: Clock, chance: Chance): Audit {
   let now = 0;
   const ids = createIds({ now: () => now }, chance);
   let beginning: Waiting[] = [];
@@ -112,12 +115,26 @@ export function createAudit(driver: SqlDriver, chance: Chance): Audit {
   return {
     begin: (entry) =>
       new Promise((resolve, reject) => {
+        if (beginning.length >= limits.auditWaitingMax) {
+          reject(taskFlowError('STORE_UNREACHABLE', { problem: 'too much waits to be noted in the audit' }));
+          return;
+        }
         beginning.push({ entry, resolve, reject });
         void store();
       }),
     end: (id, end) => {
       ending.push([id, end]);
       void store();
+    },
+    settled: () => {
+      const stored = async (): Promise<void> => {
+        do {
+          await store();
+          // Who waited for a beginning tells the end behind it.
+          await new Promise<void>((resolve) => onNextTurn(resolve));
+        } while (beginning.length + ending.length > 0);
+      };
+      return within(clock, limits.auditSettleMs, stored()).catch(() => undefined);
     },
     list: async (query) => {
       await store();

@@ -27,8 +27,29 @@ export type LoginPage = (view: LoginView, path: string, context: OperationContex
 const nextMax = 2_000;
 
 export function loginRoutes(access: Access, page: LoginPage): readonly Route[] {
+  /** Who signs in, and who fails to, is in the audit. */
+  const note = async (
+    context: OperationContext,
+    key: AccessKey | null,
+    text: string,
+    outcome: string,
+  ): Promise<void> => {
+    const id = await access.audit.begin({
+      actor: key === null ? 'unknown' : actorOf(key).name,
+      keyId: key?.id ?? null,
+      address: context.address ?? null,
+      requestId: context.requestId ?? null,
+      operation: 'session.begin',
+      text,
+      input: {},
+      before: null,
+    });
+    access.audit.end(id, { outcome, after: null });
+  };
+
   /** A new secret each time: what somebody planted before is worth nothing. */
   const signIn = async (request: HonoRequest, context: OperationContext, key: AccessKey, next: string) => {
+    await note(context, key, 'signed in', 'done');
     const before = await signedIn(request);
     const { secret } = await access.sessions.begin({
       keyId: key.id,
@@ -65,6 +86,7 @@ export function loginRoutes(access: Access, page: LoginPage): readonly Route[] {
       return signIn(request, context, key, `./${next}`);
     }
     await access.throttle.failed(names);
+    await note(context, null, 'tried to sign in', 'UNAUTHENTICATED');
     return show(
       request,
       context,

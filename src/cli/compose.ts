@@ -136,7 +136,8 @@ export function composeEngine(
 ): Engine {
   const name = `${config.settings['worker.name'] ?? hostname()}-server`;
   const recoveryMs = config.settings['worker.lease'];
-  return createEngine({ store, ...tell, recoveryMs, presence: { workerId: createToken(systemChance), name, version } });
+  const presence = { workerId: createToken(systemChance), name, version };
+  return createEngine({ store, ...tell, recoveryMs, auditKeepMs: config.settings['audit.keep'], presence });
 }
 
 export interface ServerParts {

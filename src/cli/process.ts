@@ -242,5 +242,6 @@ async function stopAll(call: Call, { server, engine, worker, store }: Running, d
   };
   await Promise.all([attempt(() => server?.close()), attempt(() => worker?.stop(drainMs))]);
   await attempt(() => engine?.stop());
+  await attempt(() => store.access?.audit.settled());
   await attempt(() => store.close());
 }

@@ -30,6 +30,7 @@ export async function withSession<Answer>(
   try {
     return await work(await createSession(config, store, local));
   } finally {
+    await store.access?.audit.settled();
     await store.close();
   }
 }

@@ -51,6 +51,10 @@ export interface ConfigFile {
       readonly failed?: string | number | undefined;
     };
   };
+  readonly audit?: {
+    /** How long it is kept who did what. Default: `90d`. */
+    readonly keep?: string | number | undefined;
+  };
   readonly log?: {
     readonly level?: 'debug' | 'info' | 'warn' | 'error' | undefined;
     /** Default: `auto`, words on a terminal and lines of JSON elsewhere. */

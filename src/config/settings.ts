@@ -184,6 +184,13 @@ export const settings = {
     duration: true,
     shape: (z) => shape.duration(z),
   },
+  'audit.keep': {
+    description: 'How long it is kept who did what',
+    default: '90d',
+    example: '365d',
+    duration: true,
+    shape: (z) => shape.duration(z, limits.auditKeepMinMs),
+  },
   'log.level': {
     description: 'Least important line to log',
     flag: '--log-level <level>',

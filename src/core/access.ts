@@ -149,6 +149,8 @@ export interface Audit {
   begin(entry: AuditBegin): Promise<string>;
   /** Stored soon: `list` waits for it. */
   end(id: string, end: AuditEnd): void;
+  /** Resolves when everything that ended is stored, or cannot be soon: to be awaited before the store is closed. */
+  settled(): Promise<void>;
   /** Newest first. */
   list(query: AuditQuery): Promise<readonly AuditRow[]>;
   /** Forgets what is older, a bounded number at a time; answers how many. */

@@ -367,6 +367,14 @@ export const limits = {
   triesKeepMs: 3_600_000,
   /** Characters of an input, and of a state before or after, in a row of the audit: it says what was done, and is no copy of payloads. */
   auditTextMax: 4_000,
+  /** Rows of the audit that wait to be stored, a few kilobytes each: while their database is away no more are kept. */
+  auditWaitingMax: 10_000,
+  /** How long who closes a store waits for the last rows of the audit: a record that is away must not keep a command. */
+  auditSettleMs: 2_000,
+  /** Shortest time rows of the audit are kept: nobody makes what they did be forgotten at once. */
+  auditKeepMinMs: 24 * 3_600_000,
+  /** How often old rows of the audit are looked for: they are kept for months. */
+  auditPruneMs: 10 * 60_000,
   /** Rows of the audit that are stored, or forgotten, at once. */
   auditBatchMax: 500,
   /** Tasks of a bulk operation done in one step of the store, so that it holds nobody up; failures of it that are kept. */

@@ -12,7 +12,7 @@ import type { Gap } from '../history/recording.ts';
 import { isGone, type ProcessPlace, readPlace } from './host.ts';
 import { createOperator } from './operator.ts';
 import { createPromoter } from './promoter.ts';
-import { createPruner, createRecordPruner } from './pruner.ts';
+import { createAuditPruner, createPruner, createRecordPruner } from './pruner.ts';
 import { createReaper } from './reaper.ts';
 import { createRecorder } from './recorder.ts';
 import { createRelayService } from './relay-service.ts';
@@ -34,6 +34,8 @@ export interface EngineOptions {
   readonly isGone?: (place: ProcessPlace) => boolean;
   /** How long the store must have been well before silent workers count as dead: their lease; `limits.leaseMs` when left out. */
   readonly recoveryMs?: number;
+  /** How long rows of the audit are kept; without it none is forgotten. */
+  readonly auditKeepMs?: number;
 }
 
 type Loop = Required<Pick<EngineOptions, 'clock' | 'chance' | 'report'>>;
@@ -70,6 +72,7 @@ export function createEngine(options: EngineOptions): Engine {
     createScheduler(store.broker, loop),
     ...(store.relay === undefined ? [] : [createRelayService(store.relay, loop)]),
     ...recordersOf(store, loop, onGap),
+    ...auditPruners(store, options.auditKeepMs, loop),
   ];
   const { presence } = options;
   const self = presence === undefined ? null : serverPresence(presence, here);
@@ -128,6 +131,11 @@ function serverPresence(
     taskNames: [],
     definitions: null,
   });
+}
+
+/** Only who knows how long rows are to be kept forgets any. */
+function auditPruners({ access }: Store, keepMs: number | undefined, loop: Loop): readonly Service[] {
+  return access === undefined || keepMs === undefined ? [] : [createAuditPruner(access.audit, keepMs, loop)];
 }
 
 /** What feeds the record, and what lets go of it what is past its time. */

@@ -1,6 +1,7 @@
 /** Removes finished tasks past their retention, and what else is past its time. */
 
 import type { Broker } from '../broker/broker.ts';
+import type { Audit } from '../core/access.ts';
 import { limits } from '../core/limits.ts';
 import type { Recording } from '../history/recording.ts';
 import { createService, type Service, type ServiceOptions } from './service.ts';
@@ -11,6 +12,20 @@ export function createPruner(broker: Broker, loop: Pick<ServiceOptions, 'clock' 
     periodMs: limits.pruneMs,
     ...loop,
     tick: async () => ((await broker.prune(limits.tickMax)) >= limits.tickMax ? 'full' : 'done'),
+  });
+}
+
+/** The audit of a store. */
+export function createAuditPruner(
+  audit: Pick<Audit, 'prune'>,
+  keepMs: number,
+  loop: Pick<ServiceOptions, 'clock' | 'chance' | 'report'>,
+): Service {
+  return createService({
+    name: 'audit pruner',
+    periodMs: limits.auditPruneMs,
+    ...loop,
+    tick: async () => ((await audit.prune(keepMs)) >= limits.auditBatchMax ? 'full' : 'done'),
   });
 }
 

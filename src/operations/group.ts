@@ -43,6 +43,7 @@ export const groupWeight: Operation<WeightInput, GroupDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/groups/:name/weight' },
   audit: 'weighed group {name}',
+  state: (context, { name }) => readGroup(context, name),
   schema: async () => (await import('./schemas.ts')).weightInput,
   output: async () => (await import('./group-output.ts')).groupOutput,
   async run(context, { name, weight }) {
@@ -58,6 +59,7 @@ export const groupPause: Operation<PauseKeyInput, GroupDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/groups/:name/pause' },
   audit: 'paused group {name}',
+  state: (context, { name }) => readGroup(context, name),
   schema: async () => (await import('./schemas.ts')).pauseKeyInput,
   output: async () => (await import('./group-output.ts')).groupOutput,
   async run(context, { name, reason }) {
@@ -73,6 +75,7 @@ export const groupResume: Operation<KeyInput, GroupDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/groups/:name/resume' },
   audit: 'resumed group {name}',
+  state: (context, { name }) => readGroup(context, name),
   schema: async () => (await import('./schemas.ts')).keyInput,
   output: async () => (await import('./group-output.ts')).groupOutput,
   async run(context, { name }) {

@@ -49,6 +49,7 @@ export const limitSet: Operation<LimitInput, LimitDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/limits/:name/set' },
   audit: 'set limit {name}',
+  state: (context, { name }) => readLimit(context, name),
   schema: async () => (await import('./schemas.ts')).limitInput,
   output: async () => (await import('./limit-output.ts')).limitOutput,
   async run(context, input) {
@@ -64,6 +65,7 @@ export const limitPause: Operation<PauseKeyInput, LimitDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/limits/:name/pause' },
   audit: 'paused limit {name}',
+  state: (context, { name }) => readLimit(context, name),
   schema: async () => (await import('./schemas.ts')).pauseKeyInput,
   output: async () => (await import('./limit-output.ts')).limitOutput,
   async run(context, { name, reason }) {
@@ -79,6 +81,7 @@ export const limitResume: Operation<KeyInput, LimitDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/limits/:name/resume' },
   audit: 'resumed limit {name}',
+  state: (context, { name }) => readLimit(context, name),
   schema: async () => (await import('./schemas.ts')).keyInput,
   output: async () => (await import('./limit-output.ts')).limitOutput,
   async run(context, { name }) {

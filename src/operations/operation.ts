@@ -5,12 +5,13 @@ import type { EnqueueBatcher } from '../client/enqueue-batcher.ts';
 import type { Waiter } from '../client/waiter.ts';
 import { type Role, roles, type Scope, scopes } from '../core/access.ts';
 import type { Chance } from '../core/chance.ts';
-import { taskFlowError } from '../core/errors.ts';
 import type { Ids } from '../core/ids.ts';
 import type { Clock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
+import { audited } from './audited.ts';
 import type { SettingDocument } from './config.ts';
 import type { Definitions } from './definitions.ts';
+import { checkGrant, checkQueues } from './grant.ts';
 import type { HeldTasks } from './held-tasks.ts';
 import type { WorkerHints } from './worker-hints.ts';
 
@@ -101,6 +102,8 @@ export interface Operation<Input, Output> {
   readonly statuses?: Statuses<Output>;
   /** What was done, in the past tense, with fields of the input in braces: `paused queue {name}`. `null` for what only reads. */
   readonly audit: string | null;
+  /** What it changes, as the audit keeps it from before; afterwards that is the answer. For what is cheap to read. */
+  readonly state?: (context: OperationContext, input: Input) => Promise<unknown>;
   /** The schema of the input. Loaded when it is needed: zod costs 50 ms at start, which `--help` must not pay. */
   schema(): Promise<ZodType<Input>>;
   /** The schema of the answer: what this operation says is exactly that, field for field. Loaded like the one above. */
@@ -109,8 +112,8 @@ export interface Operation<Input, Output> {
 }
 
 /**
- * Runs an operation for the context's actor on an input of unknown origin. Throws FORBIDDEN when the role does not
- * reach, INVALID_OPTION (details: every wrong path with its problem) when the input does not fit, and whatever the
+ * Runs an operation for the context's actor on an input of unknown origin, with a row of the audit where it changes anything.
+ * Throws FORBIDDEN when the role does not reach, SCOPE_MISSING and QUEUE_FORBIDDEN when the key does not, INVALID_OPTION (details: every wrong path with its problem) when the input does not fit, and whatever the
  * operation throws.
  */
 export async function perform<Input, Output>(
@@ -118,24 +121,9 @@ export async function perform<Input, Output>(
   context: OperationContext,
   input: unknown,
 ): Promise<Output> {
-  const { actor } = context;
-  const given = actor.scopes ?? null;
-  if (given !== null && !given.includes(operation.scope) && !given.includes('admin')) {
-    throw taskFlowError('SCOPE_MISSING', {
-      operation: operation.name,
-      needed: operation.scope,
-      actor: actor.name,
-      given: given.join(', '),
-    });
-  }
-  if (roles.indexOf(actor.role) < roles.indexOf(operation.role)) {
-    throw taskFlowError('FORBIDDEN', {
-      operation: operation.name,
-      needed: operation.role,
-      actor: actor.name,
-      role: actor.role,
-    });
-  }
+  checkGrant(operation, context.actor);
   const [schema, { parseInput }] = await Promise.all([operation.schema(), import('./input.ts')]);
-  return operation.run(context, parseInput(schema, input));
+  const parsed = parseInput(schema, input);
+  const narrow = await checkQueues(operation.name, context, parsed);
+  return narrow(await audited(operation, context, parsed));
 }

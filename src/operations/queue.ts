@@ -67,6 +67,7 @@ export const queuePause: Operation<PauseInput, QueueDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/queues/:name/pause' },
   audit: 'paused queue {name}',
+  state: (context, { name }) => findQueue(context, name),
   schema: async () => (await import('./schemas.ts')).pauseInput,
   output: async () => (await import('./queue-output.ts')).queueOutput,
   async run(context, { name, reason }) {
@@ -83,6 +84,7 @@ export const queueResume: Operation<QueueInput, QueueDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/queues/:name/resume' },
   audit: 'resumed queue {name}',
+  state: (context, { name }) => findQueue(context, name),
   schema: async () => (await import('./schemas.ts')).queueInput,
   output: async () => (await import('./queue-output.ts')).queueOutput,
   async run(context, { name }) {
@@ -99,6 +101,7 @@ export const queueLimit: Operation<QueueLimitInput, QueueDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/queues/:name/limit' },
   audit: 'limited queue {name}',
+  state: (context, { name }) => findQueue(context, name),
   schema: async () => (await import('./schemas.ts')).queueLimitInput,
   output: async () => (await import('./queue-output.ts')).queueOutput,
   async run(context, input) {

@@ -1,5 +1,6 @@
 /** The registry: every operation there is. Routes, commands, pages and documents derive from this list. */
 
+import { auditList } from './audit.ts';
 import { operationCreate, operationGet, operationList, operationRemove, operationStop, queuePurge } from './bulk.ts';
 import { configGet } from './config.ts';
 import { definitionGet, definitionList } from './definition.ts';
@@ -105,6 +106,7 @@ export const operations = {
   'token.revoke': tokenRevoke,
   'session.list': sessionList,
   'session.end': sessionEnd,
+  'audit.list': auditList,
   'operation.create': operationCreate,
   'operation.remove-tasks': operationRemove,
   'operation.list': operationList,

@@ -176,6 +176,15 @@ export const idPageInput = z.strictObject({
   after: z.string().max(60).optional().describe('The `next` of the page before'),
   limit: limitBelow,
 });
+const instant = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-26T09:00:00Z' });
+export const auditInput = z.strictObject({
+  who: z.string().min(1).max(limits.nameMax).optional().describe('The name of who did it'),
+  operation: z.string().min(1).max(limits.nameMax).optional().describe('Such as queue.pause'),
+  from: instant.optional().describe('Not before this time'),
+  to: instant.optional().describe('Before this time'),
+  after: z.string().max(60).optional().describe('The `next` of the page before'),
+  limit: limitBelow,
+});
 export const nothing = z.strictObject({});
 const minutes = z.coerce
   .number()
@@ -234,6 +243,7 @@ export type NamesInput = z.output<typeof namesInput>;
 export type NewTokenInput = z.output<typeof newTokenInput>;
 export type KeyIdInput = z.output<typeof keyIdInput>;
 export type IdPageInput = z.output<typeof idPageInput>;
+export type AuditInput = z.output<typeof auditInput>;
 export type Nothing = z.output<typeof nothing>;
 export type StatsInput = z.output<typeof statsInput>;
 export type ScaleQueueInput = z.output<typeof scaleQueueInput>;

@@ -113,6 +113,7 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   ],
   'token.list': () => [{}, { limit: 1 }],
   'token.revoke': async ({ context }) => [{ id: await newKey(context) }],
+  'audit.list': () => [{}, { limit: 1 }, { who: 'ada', operation: 'queue.pause', from: '2026-01-01T00:00:00Z' }],
   'session.list': () => [{}],
   'session.end': async ({ context }) => {
     const session = { keyId: await newKey(context), address: '127.0.0.1', agent: null };

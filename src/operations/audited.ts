@@ -1,0 +1,70 @@
+/** Does what was asked with a row of the audit around it: stored before, and told how it ended. */
+
+import type { AuditBegin } from '../core/access.ts';
+import { TaskFlowError } from '../core/errors.ts';
+import type { Operation, OperationContext } from './operation.ts';
+
+/**
+ * Where the row cannot be stored the thing is not done, but for enqueues: a task tells of itself, and is taken also while a record is
+ * away. Without a SQL store there is no audit.
+ */
+export async function audited<Input, Output>(
+  operation: Operation<Input, Output>,
+  context: OperationContext,
+  input: Input,
+): Promise<Output> {
+  const audit = context.store.access?.audit;
+  if (operation.audit === null || audit === undefined) return operation.run(context, input);
+  const before = (await operation.state?.(context, input)) ?? null;
+  const row = beginOf(operation, operation.audit, context, input, before);
+  // A task that is there tells of its enqueue by itself: to wait for the row would halve the rate, and end it while a record is away.
+  const waits = operation.scope !== 'enqueue';
+  const begun = audit.begin(row);
+  begun.catch(() => undefined); // It may fail before anybody waits for it.
+  const end = (outcome: string, after: unknown): void => {
+    begun.then(
+      (id) => audit.end(id, { outcome, after }),
+      () => undefined, // Told to who waited for it.
+    );
+  };
+  if (waits) await begun;
+  try {
+    const output = await operation.run(context, input);
+    end('done', operation.state === undefined ? null : output);
+    return output;
+  } catch (error) {
+    end(error instanceof TaskFlowError ? error.code : 'INTERNAL', null);
+    throw error;
+  }
+}
+
+function beginOf(
+  { name }: Pick<Operation<never, unknown>, 'name'>,
+  words: string,
+  { actor, address, requestId }: OperationContext,
+  input: unknown,
+  before: unknown,
+): AuditBegin {
+  const shown = withoutPayload(input);
+  return {
+    actor: actor.name,
+    keyId: actor.keyId ?? null,
+    address: address ?? null,
+    requestId: requestId ?? null,
+    operation: name,
+    text: words.replace(/\{(\w+)\}/g, (_whole, field: string) => wordsOf(shown[field])),
+    input: shown,
+    before,
+  };
+}
+
+function wordsOf(value: unknown): string {
+  return value === undefined ? '–' : typeof value === 'string' ? value : (JSON.stringify(value) ?? '–');
+}
+
+/** The audit says what was done, and is no second copy of what tasks work on. */
+function withoutPayload(input: unknown): Readonly<Record<string, unknown>> {
+  if (typeof input !== 'object' || input === null) return {};
+  const { input: _payload, tasks, ...rest } = input as Readonly<Record<string, unknown>>;
+  return Array.isArray(tasks) ? { ...rest, tasks: tasks.length } : rest;
+}

@@ -1,0 +1,118 @@
+/** Whether somebody may do what they ask: by their role, by what their key is for, and by the queues it reaches. */
+
+import { reachesQueue, roles } from '../core/access.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { isId } from '../core/ids.ts';
+import type { Actor, Operation, OperationContext } from './operation.ts';
+
+/** Throws FORBIDDEN where the role does not reach, SCOPE_MISSING where the key is for something else. */
+export function checkGrant(
+  { name, role, scope }: Pick<Operation<never, unknown>, 'name' | 'role' | 'scope'>,
+  actor: Actor,
+): void {
+  const given = actor.scopes ?? null;
+  if (given !== null && !given.includes(scope) && !given.includes('admin'))
+    throw taskFlowError('SCOPE_MISSING', {
+      operation: name,
+      needed: scope,
+      actor: actor.name,
+      given: given.join(', '),
+    });
+  if (roles.indexOf(actor.role) < roles.indexOf(role))
+    throw taskFlowError('FORBIDDEN', { operation: name, needed: role, actor: actor.name, role: actor.role });
+}
+
+/** What an operation touches: queues named by its input or by the task it names, or a list that is narrowed. */
+type Touch =
+  | { readonly queues: (context: OperationContext, input: Fields) => Promise<readonly string[]> }
+  | { readonly narrow: (output: Fields, reaches: (queue: string) => boolean) => Fields };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const named: Touch = { queues: async (_context, { name }) => [String(name)] };
+const ofTask: Touch = { queues: async (context, { id }) => queueOfTask(context, String(id)) };
+/** Where it is, and where it is to be. */
+const ofTaskAndNext: Touch = {
+  queues: async (context, { id, queue }) => [
+    ...(await queueOfTask(context, String(id))),
+    ...(typeof queue === 'string' ? [queue] : []),
+  ],
+};
+
+/** It looks at the queues of the key itself, with what it knows better. */
+const own: Touch = { queues: async () => [] };
+
+/** An operation that is not in this list may not be used with a key that is limited to queues. */
+const touches: Readonly<Record<string, Touch>> = {
+  'task.enqueue': { queues: async (context, input) => [await queueOfRequest(context, input)] },
+  'task.enqueue-many': {
+    queues: (context, { tasks }) =>
+      Promise.all(Array.isArray(tasks) ? tasks.map((one: Fields) => queueOfRequest(context, one)) : []),
+  },
+  'task.list': { narrow: (output, reaches) => narrowed(output, 'tasks', 'queue', reaches) },
+  'task.get': ofTask,
+  'task.cancel': ofTask,
+  'task.retry': ofTask,
+  'task.remove': ofTask,
+  'task.update': ofTaskAndNext,
+  'task.move': ofTaskAndNext,
+  'task.run-now': ofTask,
+  'task.logs': ofTask,
+  'task.result': ofTask,
+  'task.explain': ofTask,
+  'queue.list': { narrow: (output, reaches) => narrowed(output, 'queues', 'name', reaches) },
+  'queue.get': named,
+  'queue.scale': named,
+  'queue.pause': named,
+  'queue.resume': named,
+  'queue.limit': named,
+  'worker.register': own,
+  'worker.claim': own,
+  'worker.heartbeat': own,
+  'worker.listen': own,
+  'worker.outcome': own,
+  'worker.deregister': own,
+};
+
+/**
+ * Checks the queues that an operation touches, and answers how its output is narrowed to those the actor reaches. Throws
+ * QUEUE_FORBIDDEN for any other, and for an operation that does not say which it touches.
+ */
+export async function checkQueues(
+  operation: string,
+  context: OperationContext,
+  input: unknown,
+): Promise<<Output>(output: Output) => Output> {
+  const queues = context.actor.queues ?? null;
+  if (queues === null) return (output) => output;
+  const touch = touches[operation];
+  const refusal = (what: string) =>
+    taskFlowError('QUEUE_FORBIDDEN', { queue: what, actor: context.actor.name, queues: queues.join(', ') });
+  if (touch === undefined) throw refusal(operation);
+  if ('narrow' in touch)
+    return <Output>(output: Output) => touch.narrow(output as Fields, (queue) => reachesQueue(queues, queue)) as Output;
+  const touched = await touch.queues(context, input as Fields);
+  const other = touched.find((queue) => !reachesQueue(queues, queue));
+  if (other !== undefined) throw refusal(other);
+  return (output) => output;
+}
+
+/** Empty where there is no such task: the operation says so itself. */
+async function queueOfTask({ store }: OperationContext, id: string): Promise<readonly string[]> {
+  const taskId = id.toUpperCase();
+  if (!isId(taskId)) return [];
+  const [live] = await store.broker.getTasks([taskId]);
+  const task = live ?? (await store.history.task(taskId))?.task ?? null;
+  return task === null ? [] : [task.queue];
+}
+
+async function queueOfRequest({ definitions }: OperationContext, { name, queue }: Fields): Promise<string> {
+  if (typeof queue === 'string') return queue;
+  return (await definitions.find(String(name)))?.queue ?? 'default';
+}
+
+function narrowed(output: Fields, list: string, field: string, reaches: (queue: string) => boolean): Fields {
+  const items = output[list];
+  if (!Array.isArray(items)) return output;
+  return { ...output, [list]: items.filter((item: Fields) => reaches(String(item[field]))) };
+}
