@@ -66,6 +66,14 @@ const touches: Readonly<Record<string, Touch>> = {
   'queue.pause': named,
   'queue.resume': named,
   'queue.limit': named,
+  // Changes are told by queue, and those of others left out; these two topics tell of all queues together.
+  'live.follow': {
+    queues: async (_context, { topics }) =>
+      String(topics)
+        .split(',')
+        .map((topic) => topic.trim())
+        .filter((topic) => topic === 'counts' || topic === 'worker'),
+  },
   'worker.register': own,
   'worker.claim': own,
   'worker.heartbeat': own,

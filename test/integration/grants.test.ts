@@ -59,6 +59,14 @@ describe('by role and scope', () => {
     }
   });
 
+  test('live.follow with a key of some queues follows what is filtered by queue, and not what tells of all', async () => {
+    const context = { ...world.context, actor: { name: 'x', role: 'viewer', queues: ['mail.*'] } as const };
+    const follow = operationOf('live.follow');
+    await expect(perform(follow, context, { topics: 'all,queue:mail.out' })).resolves.toMatchObject({ after: null });
+    for (const topics of ['counts', 'all, worker'])
+      await expect(perform(follow, context, { topics })).rejects.toMatchObject({ code: 'QUEUE_FORBIDDEN' });
+  });
+
   test.each(inQueues)('%s with a key that reaches all queues by a pattern', async (name) => {
     const context = { ...world.context, actor: { name: 'x', role: 'admin', queues: ['*'] } as const };
     const [input] = await operationSamples[name](world);
