@@ -1,6 +1,6 @@
 /** Planted bugs of those who use the store: workers, servers and producers. */
 
-import type { Broker, ClaimRequest } from '../../src/broker/broker.ts';
+import type { Broker, ClaimRequest, Offer } from '../../src/broker/broker.ts';
 import { createToken } from '../../src/core/chance.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Checkpoint } from '../../src/core/task.ts';
@@ -148,11 +148,31 @@ export const memberMutations: readonly Mutation[] = [
  */
 export function goesStale(broker: Broker, onReconnect: (() => void) | null): Partial<Broker> {
   let claimsLeft = claimsUntilStale;
-  const isStale = (): boolean => claimsLeft-- <= 0;
+  let sent: string | null = null;
+  /** What was sent before goes on: told that it brought nothing, a worker would rightly forget what the store may have done of it. */
+  const isStale = ({ token }: ClaimRequest): boolean => {
+    if (claimsLeft-- <= 0 && token !== sent) return true;
+    sent = token;
+    return false;
+  };
+  /** What an enqueue of its own process was given, too. */
+  const notedBy = (offer: Offer): Offer => ({
+    ...offer,
+    claim: (queues) => {
+      const request = offer.claim(queues);
+      sent = request?.token ?? sent;
+      return request;
+    },
+  });
   return {
-    claim: async (request) => (isStale() ? [] : broker.claim(request)),
+    subscribe: (listener, taker) =>
+      broker.subscribe(listener, () => {
+        const offer = taker?.() ?? null;
+        return offer === null ? null : notedBy(offer);
+      }),
+    claim: async (request) => (isStale(request) ? [] : broker.claim(request)),
     settle: (settlements, claimNext) =>
-      broker.settle(settlements, claimNext === undefined || isStale() ? undefined : claimNext),
+      broker.settle(settlements, claimNext === undefined || isStale(claimNext) ? undefined : claimNext),
     ...(onReconnect !== null && {
       reconnect: () => {
         claimsLeft = claimsUntilStale;
