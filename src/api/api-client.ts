@@ -13,8 +13,8 @@ import type { InputOf, OperationName, OutputOf } from '../operations/registry.ts
 export interface ApiClientOptions {
   /** Of the server, such as `http://127.0.0.1:8000`; what is behind its host is kept. */
   readonly url: string;
-  /** A key of a program. Sent with each call; never part of an error. */
-  readonly token?: string;
+  /** A key of a program, mostly from the environment. Sent with each call; never part of an error. */
+  readonly token?: string | undefined;
   /** Replaces the `fetch` of this process: a proxy, an agent, a test. */
   readonly fetch?: (request: Request) => Promise<Response>;
 }
