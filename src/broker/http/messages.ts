@@ -1,6 +1,6 @@
 /** From what a worker's runtime says to the store to the messages of the protocol, and back from what is answered. */
 
-import { utf8Length } from '../../core/json.ts';
+import { formatBytes, utf8Length } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
 import { parsePolicy } from '../../core/policy.ts';
 import type { Definition, Presence } from '../../core/presence.ts';
@@ -70,7 +70,7 @@ export function outcomeMessage({ lease, outcome, ranMs, progress, logs, spawn }:
   return { ...report, ...endOf(outcome ?? { kind: 'released' }) };
 }
 
-/** Of what was logged while the server was away, the newest. */
+/** Of what was logged while the server was away the newest, and a word in the place of the rest. */
 function newestLogs(logs: readonly LogLine[]): readonly LogLine[] {
   let bytes = 0;
   let from = logs.length;
@@ -79,7 +79,10 @@ function newestLogs(logs: readonly LogLine[]): readonly LogLine[] {
     if (bytes > logBytesMax) break;
     from -= 1;
   }
-  return from === 0 ? logs : logs.slice(from);
+  const last = logs[from - 1];
+  if (last === undefined) return logs;
+  const message = `${from} older log lines are left out: one report carries ${formatBytes(logBytesMax)} of them.`;
+  return [{ at: last.at, level: 'warn', message, fields: null }, ...logs.slice(from)];
 }
 
 /** `Omit` of a union, one by one. */
