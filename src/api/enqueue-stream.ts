@@ -4,7 +4,7 @@ import { type ErrorDocument, TaskFlowError, taskFlowError } from '../core/errors
 import { formatBytes } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { taskEnqueueMany } from '../operations/enqueue-many.ts';
-import { type OperationContext, perform } from '../operations/operation.ts';
+import { type OperationContext, performRead } from '../operations/operation.ts';
 import type { EnqueueInput } from '../operations/schemas.ts';
 import { bodyBytesMax, decodeUtf8, readJsonText } from './body.ts';
 import { type Line, readLines } from './lines.ts';
@@ -104,7 +104,7 @@ async function storeLines(
   let problem: Problem | null = null;
   if (requests.length > 0) {
     try {
-      const { tasks } = await perform(taskEnqueueMany, context, { tasks: requests, partial: true });
+      const { tasks } = await performRead(taskEnqueueMany, context, { tasks: requests, partial: true });
       outcomes.push(...tasks);
     } catch (error) {
       if (!(error instanceof TaskFlowError) || isAboutCaller(error)) throw error;

@@ -121,9 +121,19 @@ export async function perform<Input, Output>(
   context: OperationContext,
   input: unknown,
 ): Promise<Output> {
+  // Before its input is looked at: whoever may not ask learns nothing of it.
   checkGrant(operation, context.actor);
   const [schema, { parseInput }] = await Promise.all([operation.schema(), import('./input.ts')]);
-  const parsed = parseInput(schema, input);
-  const narrow = await checkQueues(operation.name, context, parsed);
-  return narrow(await audited(operation, context, parsed));
+  return performRead(operation, context, parseInput(schema, input));
+}
+
+/** The same on an input that was read by the schema of the operation, or piece by piece by parts of it: to read it again is half of a stream's work. */
+export async function performRead<Input, Output>(
+  operation: Operation<Input, Output>,
+  context: OperationContext,
+  input: Input,
+): Promise<Output> {
+  checkGrant(operation, context.actor);
+  const narrow = await checkQueues(operation.name, context, input);
+  return narrow(await audited(operation, context, input));
 }
