@@ -62,7 +62,7 @@ function bareRoute(): FetchHandler {
 async function server(folder: string): Promise<Served> {
   const store = connect(`sqlite:${join(folder, 'tasks.db')}`);
   await store.broker.open();
-  const context = createContext({ store, actor: { name: 'bench', role: 'admin' } });
+  const context = createContext({ store, actor: { name: 'bench', role: 'admin', keyId: 'bench' } });
   const fetch = createApp({ context, report: (error) => console.error(error) });
   return { fetch, close: () => store.close() };
 }

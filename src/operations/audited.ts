@@ -6,7 +6,7 @@ import type { Operation, OperationContext } from './operation.ts';
 
 /**
  * Where the row cannot be stored the thing is not done, but for enqueues: a task tells of itself, and is taken also while a record is
- * away. Without a SQL store there is no audit.
+ * away. Those of programs leave no row. Without a SQL store there is no audit.
  */
 export async function audited<Input, Output>(
   operation: Operation<Input, Output>,
@@ -14,10 +14,10 @@ export async function audited<Input, Output>(
   input: Input,
 ): Promise<Output> {
   const audit = context.store.access?.audit;
-  if (operation.audit === null || audit === undefined) return operation.run(context, input);
+  if (operation.audit === null || audit === undefined || isTraffic(operation, context))
+    return operation.run(context, input);
   const before = (await operation.state?.(context, input)) ?? null;
   const row = beginOf(operation, operation.audit, context, input, before);
-  // A task that is there tells of its enqueue by itself: to wait for the row would halve the rate, and end it while a record is away.
   const waits = operation.scope !== 'enqueue';
   const begun = audit.begin(row);
   begun.catch(() => undefined); // It may fail before anybody waits for it.
@@ -36,6 +36,14 @@ export async function audited<Input, Output>(
     end(error instanceof TaskFlowError ? error.code : 'INTERNAL', null);
     throw error;
   }
+}
+
+/**
+ * What programs enqueue is what the system is for: rows of it would be a second table of tasks that is kept for longer than the first, and
+ * each cost as many commits as its task.
+ */
+function isTraffic({ scope }: Pick<Operation<never, unknown>, 'scope'>, { actor }: OperationContext): boolean {
+  return scope === 'enqueue' && actor.keyId !== undefined && actor.sessionId === undefined;
 }
 
 function beginOf(
