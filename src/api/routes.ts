@@ -10,6 +10,7 @@ import {
   perform,
   type RestAddress,
   type Role,
+  schemaOf,
 } from '../operations/operation.ts';
 import { operations } from '../operations/registry.ts';
 import { readJsonBody, readQuery } from './body.ts';
@@ -54,7 +55,7 @@ function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
   const { rest, statuses } = operation;
   return async (request, context) => {
     const given = rest.method === 'GET' ? readQuery(request.url) : await readJsonBody(request.raw, rest.bodyBytesMax);
-    const fields = fieldsOf(await operation.schema());
+    const fields = fieldsOf(await schemaOf(operation));
     const { input, headers } = withHeaders(request.raw.headers, withPath(request, given), fields);
     const output = await perform(operation, { ...context, gone: () => request.raw.signal }, input);
     if (rest.method === 'GET') addNextLink(headers, request.url, fields, output);

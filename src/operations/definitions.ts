@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import { taskDefaults } from '../client/task-defaults.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { nearest } from '../core/nearest.ts';
+import { once } from '../core/once.ts';
 import { encodePolicy, parsePolicy } from '../core/policy.ts';
 import { type Definition, isAlive } from '../core/presence.ts';
 import type { Clock } from '../core/time.ts';
@@ -80,6 +81,9 @@ export function unknownDefinition(name: string): TaskDefinition {
   });
 }
 
+/** It loads zod. */
+const jsonSchema = once(() => import('./json-schema.ts'));
+
 /** A published definition in the shape of one from code, so that an enqueue is checked and rendered by the same functions. */
 function fromPublished(definition: Definition): TaskDefinition {
   const { name, description, queue, timeoutMs, policy, key, keyForMs, ifExists, group, inputSchema, schemaVersion } =
@@ -103,7 +107,7 @@ function fromPublished(definition: Definition): TaskDefinition {
     schemaVersion,
     ifExists,
     parseInput: async (input) =>
-      inputSchema === null ? input : (await import('./json-schema.ts')).parseWithJsonSchema(definition, input),
+      inputSchema === null ? input : (await jsonSchema()).parseWithJsonSchema(definition, input),
     parseOutput: async (output) => output,
     retryOn: null,
     ...(definition.isFlow === true && { isFlow: true }),
