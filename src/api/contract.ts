@@ -21,7 +21,7 @@ export interface Endpoint {
   readonly inPath: readonly Field[];
   /** Of a GET in the query, else in the body. */
   readonly fields: readonly Field[];
-  /** The name of its output among the schemas. */
+  /** The name of its output among the schemas; of a stream that of each event. */
   readonly output: string;
 }
 
@@ -45,7 +45,8 @@ async function makeContract(all: readonly Operation<unknown, unknown>[]): Promis
   const endpoints = await Promise.all(
     all.map(async (operation): Promise<Endpoint> => {
       const input = inputFields(z.toJSONSchema(await operation.schema(), { io: 'input' }));
-      const output = z.toJSONSchema(await operation.output(), { reused: 'inline' });
+      const told = await (operation.rest.eventsOf ?? operation.output)();
+      const output = z.toJSONSchema(told, { reused: 'inline' });
       const named = [...operation.rest.path.matchAll(/:(\w+)/g)].map(([, name]) => name);
       for (const [name, schema] of Object.entries(output.$defs ?? {})) schemas[name] = tidy(schema) as JsonSchema;
       return {

@@ -56,7 +56,7 @@ export function exampleField({ operation }: Endpoint, { name, schema }: Field): 
   return valueFor(schema, name, { noun: nounOf(operation.name), schemas: {} });
 }
 
-/** An answer of an operation, every field filled in. */
+/** An answer of an operation, or an event of its stream, every field filled in. */
 export function exampleOutput({ operation, output }: Endpoint, schemas: Schemas): unknown {
   return valueFor({ $ref: `#/components/schemas/${output}` }, '', { noun: nounOf(operation.name), schemas });
 }
@@ -71,16 +71,18 @@ function nounOf(operation: string): string {
 }
 
 function valueFor(schema: JsonSchema, name: string, place: Place): unknown {
-  const { $ref, anyOf, type, properties, items } = schema as {
+  const { $ref, anyOf, oneOf, type, properties, items } = schema as {
     readonly $ref?: string;
     readonly anyOf?: readonly JsonSchema[];
+    readonly oneOf?: readonly JsonSchema[];
     readonly type?: string | readonly string[];
     readonly properties?: Readonly<Record<string, JsonSchema>>;
     readonly items?: JsonSchema;
   };
   if (Array.isArray(schema.examples)) return schema.examples[0];
   if ($ref !== undefined) return valueFor(place.schemas[$ref.replace('#/components/schemas/', '')] ?? {}, name, place);
-  if (anyOf?.[0] !== undefined) return valueFor(anyOf[0], name, place);
+  const [any] = anyOf ?? oneOf ?? [];
+  if (any !== undefined) return valueFor(any, name, place);
   if (Array.isArray(schema.enum)) return schema.enum[0];
   if ('const' in schema) return schema.const;
   const first = Array.isArray(type) ? type[0] : type;

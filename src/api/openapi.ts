@@ -177,7 +177,7 @@ function answersOf(endpoint: Endpoint, schemas: Contract['schemas']): Readonly<R
     ...(operation.statuses?.locationOf === undefined ? {} : { Location: { $ref: '#/components/headers/Location' } }),
   };
   const content = {
-    'application/json': {
+    [operation.rest.eventsOf === undefined ? 'application/json' : 'text/event-stream']: {
       schema: { $ref: `#/components/schemas/${output}` },
       example: exampleOutput(endpoint, schemas),
     },

@@ -19,7 +19,7 @@ export const liveFollow: Operation<LiveInput, LivePlan> = {
   summary: 'Follow what happens, as a stream of events or over a WebSocket',
   role: 'viewer',
   scope: 'read',
-  rest: { method: 'GET', path: '/events' },
+  rest: { method: 'GET', path: '/events', eventsOf: async () => (await import('./live-output.ts')).liveMessageOutput },
   audit: null,
   schema: async () => (await import('./schemas.ts')).liveInput,
   output: async () => (await import('./live-output.ts')).livePlanOutput,

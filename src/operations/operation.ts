@@ -73,6 +73,8 @@ export interface RestAddress {
   readonly bodyBytesMax?: number;
   /** Where a body may also be a stream of lines (NDJSON), answered line by line: what a line is. */
   readonly streamOf?: string;
+  /** Where the answer is a stream of events that does not end: the schema of the data of each. */
+  readonly eventsOf?: () => Promise<ZodType>;
 }
 
 /** The statuses of good answers over HTTP, where they are not all 200. */

@@ -13,6 +13,7 @@ import { systemClock } from '../../src/core/time.ts';
 import type { Store } from '../../src/history/history.ts';
 import { createLiveHub } from '../../src/live/hub.ts';
 import { createContext } from '../../src/operations/context.ts';
+import { liveMessageOutput } from '../../src/operations/live-output.ts';
 import type { Actor } from '../../src/operations/operation.ts';
 import { newTask } from '../conformance/samples.ts';
 import { expectProblem } from '../support/http.ts';
@@ -104,6 +105,7 @@ test('what happens comes as events, whose ids are the cursors of their messages'
     expect(stream.messages.findLast(({ type }) => type === 'state')).toMatchObject({ data: { counts: { queued: 1 } } }),
   );
   expect(stream.ids).toEqual(stream.messages.map(({ cursor }) => cursor));
+  expect(stream.messages.map((message) => liveMessageOutput.parse(message))).toEqual(stream.messages);
 });
 
 test('a browser that comes back hears what it missed, and nothing twice', async () => {

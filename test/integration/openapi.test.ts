@@ -50,7 +50,20 @@ describe('every operation', () => {
     const endpoint = contract.endpoints.find(({ operation }) => operation.name === name)!;
     const input = (await endpoint.operation.schema()).safeParse(exampleInput(endpoint));
     expect(input.error?.issues).toBeUndefined();
-    const output = (await endpoint.operation.output()).safeParse(exampleOutput(endpoint, contract.schemas));
+    const { eventsOf = endpoint.operation.output } = endpoint.operation.rest;
+    const output = (await eventsOf()).safeParse(exampleOutput(endpoint, contract.schemas));
     expect(output.error?.issues).toBeUndefined();
   });
+});
+
+test('what follows events is told as a stream, with the shape of each', () => {
+  const { responses } = described.paths['/api/v1/events']!.get as unknown as {
+    readonly responses: Readonly<Record<string, { readonly content: object }>>;
+  };
+  expect(responses[200]!.content).toMatchObject({
+    'text/event-stream': { schema: { $ref: '#/components/schemas/LiveMessage' }, example: { type: 'open' } },
+  });
+  expect(responses[200]!.content).not.toHaveProperty('application/json');
+  expect(contract.schemas).not.toHaveProperty('LivePlan');
+  expect(contract.schemas.LiveMessage).toHaveProperty('oneOf');
 });
