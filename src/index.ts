@@ -50,6 +50,7 @@ export type { IfExists } from './core/task.ts';
 export type { PostgresTransaction, SqliteTransaction, Transaction } from './core/transaction.ts';
 export { fatal, snooze } from './core/verdicts.ts';
 export type { Dashboard, DashboardOptions, Visitor } from './mount/dashboard.ts';
+export type { UpgradeHandler } from './mount/upgrade.ts';
 export type { Role } from './operations/operation.ts';
 export type { RunEvent, TroubleEvent, WorkerEvents } from './worker/events.ts';
 export type { HostedWorker as Worker, HostedWorkerOptions as WorkerOptions } from './worker/hosted.ts';
@@ -112,7 +113,7 @@ export function dashboard(options: DashboardOptions): Dashboard {
       import('./cli/commands/version.ts'),
       projectConfig(),
     ]);
-    const store = await openConfigured(checked.broker ?? null);
+    const store = await openConfigured(checked.broker ?? null, checked.store);
     return openDashboard(checked, { store, version: packageVersion(), environment: checked.env ?? settings.env });
   });
 }
@@ -140,11 +141,11 @@ async function readConfiguration(): Promise<Config> {
 }
 
 /** The store of a URL, or the configured one, and where its dashboard is. Nothing of this loads before a store is needed. */
-async function openConfigured(broker: string | null): Promise<Store & { readonly url?: string }> {
+async function openConfigured(broker: string | null, record?: string): Promise<Store & { readonly url?: string }> {
   const [{ connect }, { settings, folder }] = await Promise.all([import('./broker/connect.ts'), projectConfig()]);
-  if (broker !== null) return opened(connect(broker));
+  if (broker !== null) return opened(connect(broker, record === undefined ? {} : { store: record }));
   const store = await opened(
-    connect(settings.broker, { folder, store: settings.store, namespace: settings.namespace }),
+    connect(settings.broker, { folder, store: record ?? settings.store, namespace: settings.namespace }),
   );
   const { broker: configured, history } = store;
   const url = dashboardUrl(settings['server.host'], settings['server.port']);

@@ -16,4 +16,6 @@ export async function mountTasks(app: FastifyInstance): Promise<void> {
     scope.all('/admin/tasks/*', answer);
     ready();
   });
+  // WebSockets; without this line live updates come as events.
+  app.server.on('upgrade', tf.upgrade());
 }

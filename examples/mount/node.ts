@@ -9,3 +9,5 @@ export const server = createServer((request, response) => {
   if (request.url?.startsWith('/admin/tasks') === true) return void tasks(request, response);
   response.end('the rest of the program');
 });
+// WebSockets; without this line live updates come as events.
+server.on('upgrade', tf.upgrade());

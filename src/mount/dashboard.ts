@@ -1,9 +1,11 @@
 /** The whole server as a function, to be mounted in a program of one's own: dashboard, REST API and live updates. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { OnUpgrade } from '../api/live/upgrade.ts';
 import { readBasePath } from '../core/base-path.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import type { Role } from '../operations/operation.ts';
+import { createMountUpgrade, type UpgradeHandler } from './upgrade.ts';
 
 /** Who asks, as the program that it is mounted in knows them. */
 export interface Visitor {
@@ -23,6 +25,8 @@ export interface DashboardOptions {
   readonly authorize: (request: Request) => Visitor | Response | null | Promise<Visitor | Response | null>;
   /** URL of the broker; the configured one when not given. */
   readonly broker?: string;
+  /** URL of the record beside a broker that is Redis, as the setting `store`; with another broker it is that one. */
+  readonly store?: string;
   /** Name of this environment, shown on every page; the configured one when not given. */
   readonly env?: string;
   /** Hears of errors that are nobody's mistake but ours; on stderr when not given. */
@@ -37,6 +41,12 @@ export interface Dashboard extends AsyncDisposable {
   readonly fetch: RouteHandler;
   /** For Node's own server, Express, Connect and Nest, and for the raw requests of Fastify. */
   node(): (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
+  /**
+   * For the `upgrade` event of the server of your program, which no function from a request to a response hears of:
+   * `server.on('upgrade', tf.upgrade())`. Without it there are no WebSockets, and live updates come as events. `authorize` is asked as with
+   * each request. The handler answers `false` for what is not below `basePath`, and leaves that alone.
+   */
+  upgrade(): UpgradeHandler;
   /** For a route of Next.js: `export const { GET, POST, PATCH, DELETE } = tf.next()` in `app/admin/tasks/[[...path]]/route.ts`. */
   next(): Readonly<Record<'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS', RouteHandler>>;
   /** Closes its store; requests after that open it anew. */
@@ -46,6 +56,7 @@ export interface Dashboard extends AsyncDisposable {
 /** The server behind it, made when it is first asked. */
 export interface OpenDashboard {
   readonly fetch: RouteHandler;
+  readonly upgrade: OnUpgrade;
   close(): Promise<void>;
 }
 
@@ -55,13 +66,14 @@ const optionNames: Readonly<Record<keyof DashboardOptions, true>> = {
   basePath: true,
   authorize: true,
   broker: true,
+  store: true,
   env: true,
   onError: true,
 };
 
 /** Throws INVALID_OPTION. What it does first, connecting, it does with the first request. */
 export function mountDashboard(options: DashboardOptions, openWith: OpenWith): Dashboard {
-  checkOptionNames(options, Object.keys(optionNames), ['redact', 'store', 'namespace'], 'The options of dashboard');
+  checkOptionNames(options, Object.keys(optionNames), ['redact', 'namespace'], 'The options of dashboard');
   if (typeof options.authorize !== 'function')
     throw invalidOption('authorize', 'say who may look: authorize: (request) => ({ name, role }) or null');
   const basePath = readBasePath(options.basePath ?? '/');
@@ -76,13 +88,17 @@ export function mountDashboard(options: DashboardOptions, openWith: OpenWith): D
     return opening;
   }
 
+  async function closed(error: unknown): Promise<Response> {
+    const { closedResponse } = await import('./closed.ts');
+    return closedResponse(error, options.onError);
+  }
+
   const fetch: RouteHandler = async (request) => {
     let opened: OpenDashboard;
     try {
       opened = await open();
     } catch (error) {
-      const { closedResponse } = await import('./closed.ts');
-      return closedResponse(error, options.onError);
+      return closed(error);
     }
     return opened.fetch(request);
   };
@@ -99,6 +115,7 @@ export function mountDashboard(options: DashboardOptions, openWith: OpenWith): D
       const handler = import('../api/node-handler.ts').then(({ createNodeHandler }) => createNodeHandler(fetch));
       return async (incoming, outgoing) => (await handler)(incoming, outgoing);
     },
+    upgrade: () => createMountUpgrade({ basePath, open, closed }),
     next: () => ({ GET: fetch, HEAD: fetch, POST: fetch, PUT: fetch, PATCH: fetch, DELETE: fetch, OPTIONS: fetch }),
     close,
     [Symbol.asyncDispose]: close,

@@ -2,6 +2,7 @@
 
 import { createApp } from '../api/app.ts';
 import { createLiveEndpoint } from '../api/live/endpoint.ts';
+import { createUpgrade } from '../api/live/upgrade.ts';
 import { createMetrics } from '../api/metrics.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { systemClock } from '../core/time.ts';
@@ -30,20 +31,33 @@ export function openDashboard(
     report: (trouble) => trouble.kind === 'failed' && trouble.failures === 1 && tellError(trouble.error, onError),
   });
   const live = createLiveEndpoint({ hub, clock: systemClock });
-  const fetch = createApp({
+  // Whoever is let in was recognised by the host, under whatever name it is reached.
+  const asked = {
     context,
-    version,
     live,
     basePath,
+    hosts: 'any',
+    authenticate: async (request: Request) => {
+      const visitor = visitorOf(await authorize(request));
+      return visitor instanceof Response ? visitor : { ...visitor, isStillAllowed: () => isStill(visitor, request) };
+    },
+    report: (error: unknown) => tellError(error, onError),
+  } as const;
+  /** Whoever keeps a connection open is asked for again: a session of the host ends there too. */
+  async function isStill({ name }: Actor, request: Request): Promise<boolean> {
+    const now: unknown = await authorize(request);
+    return typeof now === 'object' && now !== null && 'name' in now && now.name === name;
+  }
+
+  const fetch = createApp({
+    ...asked,
+    version,
     pages: createPages({ version, environment }),
     metrics: createMetrics({ version, clock: systemClock }),
-    // Whoever is let in was recognised by the host, under whatever name it is reached.
-    hosts: 'any',
-    authenticate: async (request) => visitorOf(await authorize(request)),
-    report: (error) => tellError(error, onError),
   });
   return {
     fetch,
+    upgrade: createUpgrade(asked),
     async close() {
       await live.close();
       await store.close();

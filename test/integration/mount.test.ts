@@ -1,12 +1,15 @@
 /** Tests the dashboard in other people's programs: links, forms, bodies, who may look, and whatever prefix stands before it. */
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { type Dashboard, type DashboardOptions, dashboard } from '../../src/index.ts';
 import { type Host, hosts, listening, proxyTo } from '../support/hosts.ts';
 import { expectProblem, json } from '../support/http.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'taskflow-mount-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -102,6 +105,25 @@ describe.each(Object.entries(hosts))('in %s', (_name, start) => {
     await until(String(id));
     leave.abort();
     await reader.cancel().catch(() => undefined);
+  });
+
+  test('a WebSocket hears what happens, through the upgrade of the host', async () => {
+    host.server.on('upgrade', tf.upgrade());
+    const socket = new WebSocket(`${host.url.replace('http', 'ws')}${base}/api/v1/ws`);
+    const heard: string[] = [];
+    socket.on('message', (data) => heard.push(String(data)));
+    await once(socket, 'open');
+    socket.send(JSON.stringify({ follow: ['all'] }));
+    await waitFor(() => expect(heard.join('')).toContain('"open"'));
+    const made = await fetch(`${host.url}${base}/api/v1/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"name":"mail.send"}',
+    });
+    const { id } = await json(made);
+    await waitFor(() => expect(heard.join('')).toContain(String(id)));
+    socket.terminate();
+    host.server.removeAllListeners('upgrade');
   });
 
   test('what is beside it is left alone', async () => {
@@ -205,6 +227,77 @@ describe('who may look', () => {
     expect(JSON.stringify(problem)).not.toContain('secret');
     expect(errors).toHaveLength(1);
   });
+});
+
+describe('the upgrade', () => {
+  const running: { close(): Promise<void> }[] = [];
+  afterEach(async () => {
+    for (const one of running.splice(0).reverse()) await one.close();
+  });
+
+  async function start(options: Partial<DashboardOptions>) {
+    const tf = make({ basePath: base, ...options });
+    const server = createServer();
+    server.on('upgrade', (request, socket, head) => {
+      if (!tf.upgrade()(request, socket, head)) socket.end('HTTP/1.1 418 Its own\r\n\r\n');
+    });
+    const host = await listening(server);
+    running.push(tf, host);
+    return host.url.replace('http', 'ws');
+  }
+
+  /** The status of what is refused, or 101. */
+  async function statusOf(url: string, headers: Record<string, string> = {}): Promise<number | undefined> {
+    const socket = new WebSocket(url, { headers });
+    socket.on('error', () => undefined);
+    const status = await Promise.race([
+      once(socket, 'open').then(() => 101),
+      new Promise<number | undefined>((resolve) =>
+        socket.once('unexpected-response', (_request, { statusCode }) => resolve(statusCode)),
+      ),
+    ]);
+    socket.terminate();
+    return status;
+  }
+
+  test('leaves what is elsewhere to the host', async () => {
+    const url = await start({});
+    expect(await statusOf(`${url}/api/v1/ws`)).toBe(418);
+    expect(await statusOf(`${url}${base}s/api/v1/ws`)).toBe(418);
+    expect(await statusOf(`${url}${base}/else`)).toBe(404);
+    expect(await statusOf(`${url}${base}/api/v1/ws`)).toBe(101);
+  });
+
+  test('asks the host who it is, with the cookies, and again while it is open', async () => {
+    let isSignedIn = true;
+    const url = await start({
+      authorize: ({ headers }) =>
+        isSignedIn && headers.get('cookie') === 'sid=1' ? { name: 'ada', role: 'viewer' } : null,
+    });
+    expect(await statusOf(`${url}${base}/api/v1/ws`)).toBe(401);
+    const socket = new WebSocket(`${url}${base}/api/v1/ws`, {
+      headers: { cookie: 'sid=1', origin: url.replace('ws', 'http') },
+    });
+    await once(socket, 'open');
+    isSignedIn = false;
+    expect((await once(socket, 'close'))[0]).toBe(1008);
+  });
+
+  test('refuses pages of other origins', async () => {
+    const url = await start({});
+    expect(await statusOf(`${url}${base}/api/v1/ws`, { origin: 'https://evil.example' })).toBe(403);
+  });
+
+  test('says 503 while the store cannot be opened', async () => {
+    const url = await start({ broker: 'redis://127.0.0.1:1' });
+    expect(await statusOf(`${url}${base}/api/v1/ws`)).toBe(503);
+  });
+});
+
+test('takes the record from the host: one apart from a broker that has its own is refused', async () => {
+  const tf = make({ store: `sqlite:${join(folder, 'record.db')}` });
+  await expectProblem(await tf.fetch(new Request('http://host/')), 503, 'NOT_READY', 'NOT_SUPPORTED');
+  await tf.close();
 });
 
 test('refuses to be mounted without an answer to who may look, and misspelt options', () => {

@@ -10,6 +10,7 @@ import type { Dashboard } from '../../src/index.ts';
 /** A program that listens; `url` has no slash at its end. */
 export interface Host {
   readonly url: string;
+  readonly server: Server;
   close(): Promise<void>;
 }
 
@@ -19,6 +20,7 @@ export async function listening(server: Server): Promise<Host> {
   if (address === null || typeof address === 'string') throw new Error('no port');
   return {
     url: `http://127.0.0.1:${address.port}`,
+    server,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
