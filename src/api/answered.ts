@@ -1,6 +1,6 @@
 /** What is told of each request once it is answered, for metrics and logs. */
 
-/** One request that was answered. Nothing in it is a secret: no address with its query, no header, no body. */
+/** One request that was answered. Nothing in it is a secret: no path with its query, no header, no body. */
 export interface Answered {
   /** Also in the answer, as `X-Request-Id`. */
   readonly requestId: string;
@@ -12,6 +12,8 @@ export interface Answered {
   readonly ms: number;
   /** Who asked, where that is known. */
   readonly actor: string | null;
+  /** Where it came from, as far as proxies that are believed tell. */
+  readonly address: string | undefined;
 }
 
 /** Hears of each request. Must not throw. */

@@ -11,9 +11,10 @@ import { type OperationContext, type Role, roles } from '../operations/operation
 import type { Answered, OnAnswered } from './answered.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
+import { noteHttps } from './caller.ts';
 import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
 import type { LiveEndpoint } from './live/endpoint.ts';
-import { type LoginView, loginRoutes } from './login.ts';
+import { type LoginPage, type LoginView, loginRoutes } from './login.ts';
 import { metricsRoute } from './machine.ts';
 import type { Metrics } from './metrics.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
@@ -66,11 +67,15 @@ export interface AppOptions {
   readonly hosts?: readonly string[] | 'any';
   /** Hears of errors that are not the caller's. */
   readonly report: ReportError;
+  /** Hears of what whoever runs it should change. */
+  readonly warn?: (text: string) => void;
 }
 
 /** Where a request came from, as far as the one who took it knows. */
 export interface Peer {
   readonly address?: string | undefined;
+  /** Whether it came over TLS, also where that ends before us; absent where the address of the request says so. */
+  readonly isHttps?: boolean;
 }
 
 /** A fetch handler. It never throws and never answers with a stack. */
@@ -111,7 +116,8 @@ export function createApp(options: AppOptions): FetchHandler {
   mount(app, routes, options);
   app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options));
   app.onError((error, c) => answerError(c, error, options));
-  return async (request, { address } = {}) => {
+  return async (request, { address, isHttps = false } = {}) => {
+    if (isHttps) noteHttps(request);
     const requestId = requestIdOf(request, context.ids);
     const asked: Asked = { requestId, address, route: null, actor: null, isHosts: false };
     const began = context.clock.elapsed();
@@ -156,12 +162,13 @@ function pageRoutes(pages: Pages | undefined, basePath: string): readonly Route[
   }));
 }
 
-function signInRoutes({ access, pages, basePath = '' }: AppOptions): readonly Route[] {
+function signInRoutes({ access, pages, basePath = '', warn = () => undefined }: AppOptions): readonly Route[] {
   if (access === undefined || pages === undefined) return [];
-  return loginRoutes(access, (view, asked, context) => {
+  const page: LoginPage = (view, asked, context) => {
     const { path, root } = placeOf(asked, basePath);
     return pages.loginPage(view, path, context, root);
-  });
+  };
+  return loginRoutes(access, page, warn);
 }
 
 /** What is followed is no answer that ends. */

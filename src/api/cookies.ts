@@ -1,12 +1,7 @@
 /** The cookie of a session: read from a request, written for an answer. */
 
 import { limits } from '../core/limits.ts';
-
-/** Whether the browser speaks TLS, with us or with a proxy before us. Who lies about it gets a cookie of the other name, and nothing else. */
-export function isHttps(request: Request): boolean {
-  const proto = request.headers.get('x-forwarded-proto')?.split(',', 1)[0]?.trim().toLowerCase();
-  return proto === 'https' || new URL(request.url).protocol === 'https:';
-}
+import { isHttps } from './caller.ts';
 
 /**
  * `__Host-tf` where browsers take it: then it is of this host alone, and sent over TLS alone. Without TLS it is named for the port,

@@ -1,7 +1,7 @@
 /** Keeps other sites out: of a server that trusts its own machine, every browser tab is a possible attacker. */
 
 import { taskFlowError } from '../core/errors.ts';
-import { isHttps } from './cookies.ts';
+import { isHttps } from './caller.ts';
 
 /** Names under which a machine reaches only itself. */
 const loopbackNames: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]', '::1']);

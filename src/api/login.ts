@@ -2,12 +2,14 @@
 
 import type { HonoRequest } from 'hono';
 import type { Access, AccessKey } from '../core/access.ts';
+import { callerOf } from '../core/address.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import type { OperationContext } from '../operations/operation.ts';
 import { actorOf } from './authenticate.ts';
 import { readForm } from './body.ts';
+import { isHttps } from './caller.ts';
 import { cookieHeader, readCookie } from './cookies.ts';
-import { checkOwnPage } from './guard.ts';
+import { checkOwnPage, isLoopback } from './guard.ts';
 import type { Route } from './routes.ts';
 
 /** What the page shows. */
@@ -26,7 +28,18 @@ export type LoginPage = (view: LoginView, path: string, context: OperationContex
 /** Characters of a path to return to. */
 const nextMax = 2_000;
 
-export function loginRoutes(access: Access, page: LoginPage): readonly Route[] {
+/** `warn` hears once that somebody has signed in over a connection that others can read. */
+export function loginRoutes(access: Access, page: LoginPage, warn: (text: string) => void): readonly Route[] {
+  let hasWarned = false;
+  const warnOfPlain = (request: Request): void => {
+    const host = request.headers.get('host') ?? new URL(request.url).host;
+    if (hasWarned || isHttps(request) || isLoopback(host.replace(/:\d{1,5}$/, ''))) return;
+    hasWarned = true;
+    warn(
+      `somebody signed in at ${host.slice(0, 100)} without TLS: whoever listens on the way can act as they. Put a proxy with TLS in front, and name it in server.trustProxy (TASKFLOW_TRUST_PROXY), so that its X-Forwarded-Proto is believed.`,
+    );
+  };
+
   /** Who signs in, and who fails to, is in the audit. */
   const note = async (
     context: OperationContext,
@@ -50,6 +63,7 @@ export function loginRoutes(access: Access, page: LoginPage): readonly Route[] {
   /** A new secret each time: what somebody planted before is worth nothing. */
   const signIn = async (request: HonoRequest, context: OperationContext, key: AccessKey, next: string) => {
     await note(context, key, 'signed in', 'done');
+    warnOfPlain(request.raw);
     const before = await signedIn(request);
     const { secret } = await access.sessions.begin({
       keyId: key.id,
@@ -77,7 +91,7 @@ export function loginRoutes(access: Access, page: LoginPage): readonly Route[] {
     const next = nextOf(form.next);
     const token = (form.token ?? '').trim();
     const account = `key:${token.split('_', 3)[2]?.slice(0, 26) ?? ''}`;
-    const names = [account, `address:${context.address ?? ''}`];
+    const names = [account, `address:${callerOf(context.address ?? '')}`];
     const waitMs = await access.throttle.waitMs(names);
     if (waitMs > 0) return show(request, context, tooMany(waitMs), next);
     const key = await access.keys.verify(token);

@@ -4,8 +4,10 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { Proxies } from '../core/proxies.ts';
 import type { Clock } from '../core/time.ts';
 import type { FetchHandler } from './app.ts';
+import { callerOfIncoming } from './caller.ts';
 import { isLoopback } from './guard.ts';
 import type { OnUpgrade } from './live/upgrade.ts';
 
@@ -19,6 +21,8 @@ export interface ServeOptions {
   /** Allows a host that other machines can reach. */
   readonly insecure: boolean;
   readonly clock: Clock;
+  /** Whose word on callers is taken; nobody's without it. */
+  readonly proxies?: Proxies | null;
 }
 
 export interface RunningServer {
@@ -37,7 +41,10 @@ export interface RunningServer {
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { host, port, clock } = options;
   if (!options.insecure && !isLoopback(host)) throw taskFlowError('INSECURE_BIND', { host });
-  const server = createAdaptorServer({ fetch: withPeer(options.fetch), serverOptions: slowClientLimits }) as Server;
+  const server = createAdaptorServer({
+    fetch: withPeer(options.fetch, options.proxies ?? null),
+    serverOptions: slowClientLimits,
+  }) as Server;
   // Without a listener Node would end the process for a client that resets its connection at the wrong moment.
   server.on('clientError', (_error, socket) => socket.destroy());
   server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
@@ -57,12 +64,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   };
 }
 
-/** As the connection has it: what a header says of an address anybody can write. */
-function withPeer(fetch: FetchHandler) {
-  return (
-    request: Request,
-    { incoming }: { readonly incoming: { readonly socket?: { readonly remoteAddress?: string | undefined } } },
-  ) => fetch(request, { address: incoming.socket?.remoteAddress });
+/** As the connection has it, or a proxy that is believed: anybody can write a header. */
+function withPeer(fetch: FetchHandler, proxies: Proxies | null) {
+  return (request: Request, { incoming }: { readonly incoming: Pick<IncomingMessage, 'socket' | 'headers'> }) =>
+    fetch(request, callerOfIncoming(incoming, proxies));
 }
 
 /** A client that sends a byte a minute must not hold a connection for ever. */

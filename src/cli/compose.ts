@@ -15,6 +15,7 @@ import { createToken, systemChance } from '../core/chance.ts';
 import type { CodeSchedule } from '../core/code-schedule.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { readProxies } from '../core/proxies.ts';
 import { systemClock } from '../core/time.ts';
 import { createEngine, type Engine, type EngineOptions } from '../engine/engine.ts';
 import type { Report } from '../engine/service.ts';
@@ -150,13 +151,14 @@ export interface ServerParts {
   readonly report: ReportError;
   /** Hears of live updates that fail, and that they are well again. */
   readonly trouble: Report;
+  readonly warn: (text: string) => void;
   /** Hears of each request when it is answered. */
   readonly onAnswered?: OnAnswered;
 }
 
 /** API and pages, listening. Throws PORT_IN_USE, INSECURE_BIND and INVALID_OPTION. */
 export async function composeServer(parts: ServerParts): Promise<RunningServer> {
-  const { session, version, insecure, commands, report, trouble, ...heard } = parts;
+  const { session, version, insecure, commands, report, warn, trouble, ...heard } = parts;
   const [{ createApp }, { createAuthenticate }, { createMetrics }, { serve }, { createPages }] = await Promise.all([
     import('../api/app.ts'),
     import('../api/authenticate.ts'),
@@ -186,11 +188,13 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
     metrics: createMetrics({ version, clock: systemClock }),
     hosts,
     report,
+    warn,
   });
-  const { 'server.host': host, 'server.port': port } = settings;
+  const { 'server.host': host, 'server.port': port, 'server.trustProxy': trusted } = settings;
+  const proxies = trusted === null ? null : readProxies(trusted);
   const isOpen = insecure || asksForKeys;
-  const onUpgrade = createUpgrade({ live, context: session.context, hosts, basePath, report, ...entrance });
-  const server = await serve({ fetch, onUpgrade, host, port, insecure: isOpen, clock: systemClock });
+  const onUpgrade = createUpgrade({ live, context: session.context, hosts, basePath, proxies, report, ...entrance });
+  const server = await serve({ fetch, onUpgrade, host, port, proxies, insecure: isOpen, clock: systemClock });
   return {
     ...server,
     async close(patienceMs) {

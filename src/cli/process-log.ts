@@ -38,8 +38,9 @@ export async function withLog(call: Call): Promise<LoggedCall> {
 /** Probes and scrapes come every few seconds and say nothing new. */
 const quiet: ReadonlySet<string | null> = new Set(['/healthz', '/readyz', '/health', '/metrics']);
 
-function tellAnswered(log: Log, { requestId, method, route, status, ms, actor }: Parameters<OnAnswered>[0]): void {
-  const fields = { requestId, method, route, status, ms: Math.round(ms * 10) / 10, actor };
+function tellAnswered(log: Log, { requestId, method, route, status, ms, ...who }: Parameters<OnAnswered>[0]): void {
+  const { actor, address = null } = who;
+  const fields = { requestId, method, route, status, ms: Math.round(ms * 10) / 10, actor, address };
   if (status >= 500) log.error('request', fields);
   else if (quiet.has(route)) log.debug('request', fields);
   else log.info('request', fields);

@@ -123,6 +123,7 @@ async function startServer({ call, ...heard }: LoggedCall, running: Running, ses
     insecure: call.has('insecure'),
     commands: () => call.examples(),
     report: (error, request) => tellFailedRequest(call, error, request),
+    warn: (text) => call.output.warn(text),
     trouble: (report) => tellTrouble(call, report),
     ...heard,
   });

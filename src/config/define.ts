@@ -25,6 +25,8 @@ export interface ConfigFile {
     readonly auth?: 'token' | 'none' | undefined;
     /** Path below which a proxy shows it, `/ops/tasks`. Default: `/`. */
     readonly basePath?: string | undefined;
+    /** Proxies whose word on callers is taken: `['10.0.0.0/8', 'loopback']`, or how many stand in a row. Default: nobody's. */
+    readonly trustProxy?: string | number | readonly string[] | undefined;
   };
   readonly worker?: {
     /** `['default']`, or slots for each: `{ email: 20, default: 5 }`. */

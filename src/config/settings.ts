@@ -109,6 +109,16 @@ export const settings = {
     example: '/ops/tasks',
     shape: (z) => shape.basePath(z),
   },
+  'server.trustProxy': {
+    description:
+      'Proxies whose word on callers is taken: addresses, ranges, "loopback", "private", or how many stand in a row',
+    flag: '--trust-proxy <proxies>',
+    variableAliases: ['TASKFLOW_TRUST_PROXY'],
+    default: null,
+    none: 'nobody’s: callers are whoever connects',
+    example: '10.0.0.0/8,loopback',
+    shape: (z) => shape.proxies(z),
+  },
   'worker.queues': {
     description: 'Queues to work on, with or without slots for each',
     flag: '--queues <list>',

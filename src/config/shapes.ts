@@ -7,6 +7,7 @@ import { TaskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { problemOfName } from '../core/names.ts';
 import { didYouMean } from '../core/nearest.ts';
+import { proxiesMax, readProxies } from '../core/proxies.ts';
 
 /** The library, handed in: it costs 50 ms to load, and `--help` must not wait for it. */
 export type ZodLibrary = typeof Zod;
@@ -94,6 +95,20 @@ export const basePath = (z: ZodLibrary) =>
       context.addIssue({ code: 'custom', message: 'must be a path that begins with a slash, such as /ops/tasks' });
       return z.NEVER;
     }
+  });
+
+/** Addresses and ranges of proxies, or how many there are: as they were written, for core/proxies.ts to read. */
+export const proxies = (z: ZodLibrary) =>
+  z.unknown().transform((value, context): readonly string[] => {
+    const text = Array.isArray(value) ? value.join(',') : String(value);
+    const parts = text.split(',').map((part) => part.trim());
+    const given = parts.filter((part) => part !== '');
+    if (given.length > 0 && readProxies(given) !== null) return given;
+    context.addIssue({
+      code: 'custom',
+      message: `must be addresses and ranges such as 10.0.0.0/8,loopback, or a number from 1 to ${proxiesMax}${got(value)}`,
+    });
+    return z.NEVER;
   });
 
 /** Queues with or without slots: `default,high`, `email=20,default=5`, `['default']`, `{ email: 20 }`. */

@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { type RunningServer, type ServeOptions, serve } from '../../src/api/serve.ts';
+import { readProxies } from '../../src/core/proxies.ts';
 import { systemClock } from '../../src/core/time.ts';
 
 const running: RunningServer[] = [];
@@ -85,6 +86,21 @@ test('does not wait for ever when it closes', async () => {
   await fetch(server.url, { signal: AbortSignal.timeout(100) }).catch(() => {});
   await server.close(50);
   expect(await response).toBe('cut off');
+});
+
+test('takes the word of proxies it was told of on who asks, and of nobody else', async () => {
+  const heard: unknown[] = [];
+  const fetchHandler: ServeOptions['fetch'] = async (_request, peer) => {
+    heard.push(peer);
+    return new Response('ok');
+  };
+  const headers = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' };
+  await fetch((await start({ fetch: fetchHandler })).url, { headers });
+  await fetch((await start({ fetch: fetchHandler, proxies: readProxies(['loopback']) })).url, { headers });
+  expect(heard).toEqual([
+    { address: '127.0.0.1', isHttps: false },
+    { address: '203.0.113.9', isHttps: true },
+  ]);
 });
 
 test('survives clients that speak nonsense or go away', async () => {

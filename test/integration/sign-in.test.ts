@@ -131,14 +131,26 @@ describe('a session', () => {
     expect(plain.headers.get('set-cookie')).toMatch(
       /^tf-8000=[0-9a-f]{64}; Path=\/; Max-Age=43200; HttpOnly; SameSite=Lax$/,
     );
-    const tls = await server.ask('/login', post({ token }, { ...ownPage, 'x-forwarded-proto': 'https' }));
+    const said = await server.ask('/login', post({ token }, { ...ownPage, 'x-forwarded-proto': 'https' }));
+    expect(cookieOf(said)).toMatch(/^tf-8000=/);
+    const overTls = { address: '127.0.0.1', isHttps: true };
+    const tls = await server.ask('/login', post({ token }), overTls);
     const cookie = tls.headers.get('set-cookie') ?? '';
     expect(cookie).toMatch(/^__Host-tf=[0-9a-f]{64}; Path=\/; Max-Age=43200; Secure; HttpOnly; SameSite=Lax$/);
     const value = cookieOf(tls).split('=')[1];
-    const asPlain = await server.ask('/api/v1/queues', {
-      headers: { cookie: `tf-8000=${value}`, 'x-forwarded-proto': 'https' },
-    });
+    const asPlain = await server.ask('/api/v1/queues', { headers: { cookie: `tf-8000=${value}` } }, overTls);
     expect(asPlain.status).toBe(401);
+  });
+
+  test('is told of once where others can read what is sent', async () => {
+    const { token } = await server.newKey();
+    const named = (host: string) =>
+      post({ token }, { 'sec-fetch-site': 'same-origin', origin: `http://${host}`, host });
+    await server.ask('/login', named('127.0.0.1:8000'));
+    await server.ask('/login', named('tasks.test'), { address: '203.0.113.9', isHttps: true });
+    expect(server.warned).toEqual([]);
+    for (let time = 0; time < 2; time++) await server.ask('/login', named('tasks.test'));
+    expect(server.warned).toEqual([expect.stringContaining('signed in at tasks.test without TLS')]);
   });
 
   test.each(['//evil.example', 'https://evil.example/', '/\\evil.example', '\\\\evil.example', 'javascript:alert(1)'])(

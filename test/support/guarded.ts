@@ -20,6 +20,8 @@ export interface GuardedServer {
   readonly context: OperationContext;
   /** What was reported as nobody's mistake but ours. */
   readonly reported: unknown[];
+  /** What whoever runs it was told. */
+  readonly warned: string[];
   /** Asks with these headers; from this address. */
   ask(path: string, init?: RequestInit, peer?: Peer): Promise<Response>;
   /** Asks with a key. */
@@ -43,13 +45,16 @@ export async function startGuarded(): Promise<GuardedServer> {
   const { access } = rig;
   const store: Store = { broker, history: createMemoryHistory(broker.state), access, close: () => broker.close() };
   const reported: unknown[] = [];
+  const warned: string[] = [];
   const context = createContext({ store, clock, chance, actor: { name: 'server', role: 'admin' } });
   const fetch = createApp({
     context,
     access,
     authenticate: createAuthenticate(access),
     pages: createPages({ version: '0.0.0' }),
+    hosts: ['tasks.test'],
     report: (error) => reported.push(error),
+    warn: (text) => warned.push(text),
   });
   const ask = (path: string, init: RequestInit = {}, peer: Peer = { address: '127.0.0.1' }) =>
     fetch(new Request(base + path, init), peer);
@@ -58,6 +63,7 @@ export async function startGuarded(): Promise<GuardedServer> {
     store,
     context,
     reported,
+    warned,
     ask,
     askWith: (token, path, init = {}) =>
       ask(path, { ...init, headers: { authorization: `Bearer ${token}`, ...init.headers } }),

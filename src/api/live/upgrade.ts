@@ -3,8 +3,10 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { taskFlowError } from '../../core/errors.ts';
+import type { Proxies } from '../../core/proxies.ts';
 import type { OperationContext } from '../../operations/operation.ts';
 import type { Authenticate } from '../authenticate.ts';
+import { callerOfIncoming, noteHttps } from '../caller.ts';
 import { checkHost, checkSocketOrigin } from '../guard.ts';
 import { problemOf, type ReportError, retryAfter, shownError } from '../problem.ts';
 import { requestIdOf } from '../request-id.ts';
@@ -18,6 +20,8 @@ export interface UpgradeOptions {
   readonly hosts: readonly string[] | 'any';
   /** Where the server is mounted; a proxy in front may have taken it off. */
   readonly basePath?: string;
+  /** Whose word on callers is taken; nobody's without it. */
+  readonly proxies?: Proxies | null;
   readonly report: ReportError;
 }
 
@@ -40,20 +44,23 @@ export function createUpgrade(options: UpgradeOptions): OnUpgrade {
 }
 
 async function letIn(incoming: IncomingMessage, options: UpgradeOptions): Promise<OperationContext> {
-  const { context, authenticate, hosts, basePath = '' } = options;
+  const { context, authenticate, hosts, basePath = '', proxies = null } = options;
   const request = requestOf(incoming);
+  const { address, isHttps } = callerOfIncoming(incoming, proxies);
+  if (isHttps) noteHttps(request);
   const { pathname } = new URL(request.url);
   checkHost(request, hosts);
   checkSocketOrigin(request);
   if (pathname !== socketPath && pathname !== `${basePath}${socketPath}`)
     throw taskFlowError('NOT_FOUND', { path: pathname.slice(0, 200) });
   const requestId = requestIdOf(request, context.ids);
-  if (authenticate === undefined) return { ...context, requestId };
+  const asked = { ...context, requestId, ...(address !== undefined && { address }) };
+  if (authenticate === undefined) return asked;
   const actor = await authenticate(request);
   // What a program answers instead of a page is for people.
   if (actor instanceof Response)
     throw taskFlowError('UNAUTHENTICATED', { problem: 'the program it belongs to refuses it' });
-  return { ...context, requestId, actor };
+  return { ...asked, actor };
 }
 
 function requestOf({ url = '/', headers }: IncomingMessage): Request {

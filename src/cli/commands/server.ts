@@ -24,6 +24,7 @@ const start: CommandSpec = {
     'server.hosts',
     'server.auth',
     'server.basePath',
+    'server.trustProxy',
     'worker.lease',
     'log.level',
     'log.format',

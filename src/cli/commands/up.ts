@@ -20,6 +20,7 @@ const up: CommandSpec = {
     'server.hosts',
     'server.auth',
     'server.basePath',
+    'server.trustProxy',
     'worker.queues',
     'worker.concurrency',
     'worker.drain',
