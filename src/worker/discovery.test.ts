@@ -142,6 +142,12 @@ test.each(['bad.ts', 'bad.mjs', 'bad.js'])(
   },
 );
 
+test('a package that is missing is named with what installs it', async () => {
+  await write({ 'tasks/needs.mjs': `import 'not-installed-here';\n` });
+  const { failures } = await discover();
+  expect(failures[0]?.message).toContain('needs.mjs. Install it: npm install not-installed-here');
+});
+
 test('a file that throws while it loads says where', async () => {
   await write({
     'tasks/throws.mjs': `const a = 1;\nthrow new Error('no database');\n`,

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { lendOwnPackage } from './own-package.ts';
 
 export type Loaded =
   | { readonly exports: Readonly<Record<string, unknown>> }
@@ -20,6 +21,7 @@ const transformable: ReadonlySet<string> = new Set([
 
 /** Never throws: whatever the module does while it loads becomes a problem in words. */
 export async function loadModule(path: string): Promise<Loaded> {
+  lendOwnPackage();
   try {
     return { exports: (await import(pathToFileURL(path).href)) as Record<string, unknown> };
   } catch (error) {
@@ -63,6 +65,8 @@ async function failure(path: string, error: unknown, place: Place | null): Promi
 
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return `it threw ${String(error)}`;
+  const missing = /^Cannot find package '([^']+)'/.exec(error.message)?.[1];
+  if (missing !== undefined) return `${error.message}. Install it: npm install ${missing}`;
   return error.name === 'Error' ? error.message : `${error.name}: ${error.message}`;
 }
 

@@ -1,7 +1,10 @@
-/** Isolated tasks through the built command line: every kind of task file, the same store, and an end without remains. */
+/**
+ * Isolated tasks through the built command line: every kind of task file, the same store, and an end without remains. The project has
+ * installed nothing: task files import this package and zod as the program brings them.
+ */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,10 +19,7 @@ let worker: ChildProcess | null = null;
 const body = `input: z.object({}), isolate: 'process', run: () => ({ apart: process.env.MARK_OF_TEST === 'worker', pid: process.pid })`;
 
 beforeAll(() => {
-  mkdirSync(join(folder, 'node_modules'));
   mkdirSync(join(folder, 'tasks'));
-  symlinkSync(root, join(folder, 'node_modules/taskflowjs'));
-  symlinkSync(join(root, 'node_modules/zod'), join(folder, 'node_modules/zod'));
   const files = {
     'package.json': '{}',
     'tasks/plain.mjs': `import { task } from 'taskflowjs'; import { z } from 'zod'; export const it = task('mjs', { ${body} });`,
