@@ -1,6 +1,6 @@
 /**
  * Clients for the bench of HTTP: connections that are kept, each with one request under way. Usage: node http-load.ts KIND PORT SECONDS; prints
- * what was answered in a second, after a second to warm up.
+ * `warm` after a second, and in the end how many of those were answered since, and in how many milliseconds.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -40,9 +40,10 @@ const chosen = kinds[kind as keyof typeof kinds];
 let answered = 0;
 const sockets = Array.from({ length: chosen.connections }, () => drive(connect(Number(port), '127.0.0.1')));
 await sleep(systemClock, 1_000);
+console.log('warm');
 const [began, before] = [systemClock.elapsed(), answered];
 await sleep(systemClock, Number(seconds) * 1_000);
-console.log(((answered - before) * 1_000) / (systemClock.elapsed() - began));
+console.log(`${answered - before} ${systemClock.elapsed() - began}`);
 for (const socket of sockets) socket.destroy();
 
 /** Sends the next request when the answer is there: with its length, or to the last chunk. */

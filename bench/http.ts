@@ -1,62 +1,64 @@
 /**
- * What HTTP costs: single `POST /tasks` beside a bare route of the same stack, and batches as JSON and as a stream, on one SQLite file. The
+ * What HTTP costs: single `POST /tasks` beside bare routes of the same stack, and batches as JSON and as a stream, on one SQLite file. The
  * clients are in a process of their own (`http-load.ts`), the same for each.
  */
 
 import { join } from 'node:path';
 import process from 'node:process';
-import { Hono } from 'hono';
 import { createApp, type FetchHandler } from '../src/api/app.ts';
 import { serve } from '../src/api/serve.ts';
 import { connect } from '../src/broker/connect.ts';
 import { systemClock } from '../src/core/time.ts';
 import { createContext } from '../src/operations/context.ts';
-import { inFolder, load, quantile, runScript } from './settings.ts';
+import { bareRoute } from './http-bare.ts';
+import { followScript, inFolder, load, quantile } from './settings.ts';
 
 const seconds = Number(process.env.BENCH_HTTP_SECONDS ?? 4);
 const rounds = Number(process.env.BENCH_HTTP_ROUNDS ?? 3);
 
-interface Rates {
-  readonly bare: number[];
-  readonly single: number[];
-  readonly batch: number[];
-  readonly stream: number[];
-}
-
-/** Prints requests and tasks a second, medians over the rounds, and the share of the bare route. */
-export async function run(): Promise<void> {
-  const rates: Rates = { bare: [], single: [], batch: [], stream: [] };
-  // Taken in turns: what else the machine does then meets all of them alike.
-  for (let round = 0; round < rounds; round++) {
-    rates.bare.push(await measure('single', async () => ({ fetch: bareRoute(), close: async () => {} })));
-    for (const kind of ['single', 'batch', 'stream'] as const)
-      rates[kind].push(await inFolder((f) => measure(kind, () => server(f))));
-  }
-  const [bare, single] = [quantile(rates.bare, 0.5), quantile(rates.single, 0.5)];
-  console.log(`${rounds} rounds of ${seconds} seconds each, 64 connections; a task has an input of 130 bytes.`);
-  console.table({
-    'a bare route, requests/s': Math.round(bare),
-    'POST /tasks, requests/s': Math.round(single),
-    'POST /tasks, of the bare route': Number((single / bare).toFixed(2)),
-    'POST /tasks/batch of 1,000, tasks/s': Math.round(quantile(rates.batch, 0.5)),
-    'POST /tasks/batch as a stream, tasks/s': Math.round(quantile(rates.stream, 0.5)),
-  });
-  console.log(`Load of the machine: ${load()}.`);
-}
-
-interface Served {
+export interface Served {
   readonly fetch: FetchHandler;
   close(): Promise<void>;
 }
 
-/** Reads its body and answers as much as ours does, and nothing else. */
-function bareRoute(): FetchHandler {
-  const app = new Hono();
-  app.post('/api/v1/tasks', async (c) => {
-    const { name } = await c.req.json<{ name: string }>();
-    return c.json({ id: '01K8Q2M4ZJF0C9YF4V7Z0B2HNX', name, queue: 'default', state: 'queued', created: true }, 201);
+/** Of one measurement: answered in a second, and what each cost this process. */
+interface Measured {
+  readonly rate: number;
+  readonly cpuMicros: number;
+}
+
+const kinds = {
+  'a bare route that stores nothing': { load: 'single', open: () => bareRoute('nothing') },
+  'a bare route, a row in a commit of its own': { load: 'single', open: (f: string) => bareRoute('each', f) },
+  'a bare route, a row, commits shared': { load: 'single', open: (f: string) => bareRoute('shared', f) },
+  'POST /tasks': { load: 'single', open: server },
+  'POST /tasks/batch of 1,000': { load: 'batch', open: server },
+  'POST /tasks/batch as a stream': { load: 'stream', open: server },
+} as const satisfies Readonly<Record<string, { load: string; open: (folder: string) => Served | Promise<Served> }>>;
+
+type Kind = keyof typeof kinds;
+
+/** Prints requests and tasks a second and the CPU of the server for each, medians over the rounds, and the shares of the bare routes. */
+export async function run(): Promise<void> {
+  const all = new Map<Kind, Measured[]>();
+  // Taken in turns: what else the machine does then meets all of them alike.
+  for (let round = 0; round < rounds; round++) {
+    for (const kind of Object.keys(kinds) as Kind[])
+      all.set(kind, [...(all.get(kind) ?? []), await inFolder((folder) => measure(kind, folder))]);
+  }
+  const median = (kind: Kind, what: keyof Measured) => quantile(all.get(kind)?.map((one) => one[what]) ?? [], 0.5);
+  const [singleRate, singleMicros] = [median('POST /tasks', 'rate'), median('POST /tasks', 'cpuMicros')];
+  const row = (kind: Kind) => ({
+    'a second': Math.round(median(kind, 'rate')),
+    'CPU µs each': Number(median(kind, 'cpuMicros').toFixed(1)),
+    ...(kind.startsWith('a bare') && {
+      'POST /tasks, of its rate': Number((singleRate / median(kind, 'rate')).toFixed(2)),
+      'by CPU': Number((median(kind, 'cpuMicros') / singleMicros).toFixed(2)),
+    }),
   });
-  return async (request) => app.fetch(request);
+  console.log(`${rounds} rounds of ${seconds} seconds each, 64 connections; a task has an input of 130 bytes.`);
+  console.table(Object.fromEntries((Object.keys(kinds) as Kind[]).map((kind) => [kind, row(kind)])));
+  console.log(`Load of the machine: ${load()}.`);
 }
 
 async function server(folder: string): Promise<Served> {
@@ -67,12 +69,21 @@ async function server(folder: string): Promise<Served> {
   return { fetch, close: () => store.close() };
 }
 
-/** What the load counts in a second: requests, or tasks of them. */
-async function measure(kind: 'single' | 'batch' | 'stream', open: () => Promise<Served>): Promise<number> {
-  const { fetch, close } = await open();
+/** The clients say when they are warm, and then how many of theirs were answered in how many seconds. */
+async function measure(kind: Kind, folder: string): Promise<Measured> {
+  const { fetch, close } = await kinds[kind].open(folder);
   const running = await serve({ fetch, host: '127.0.0.1', port: 0, insecure: false, clock: systemClock });
-  const printed = await runScript('http-load.ts', kind, String(running.port), String(seconds));
+  let [warm, end] = [process.cpuUsage(), process.cpuUsage()];
+  const printed = await followScript(
+    ['http-load.ts', kinds[kind].load, String(running.port), String(seconds)],
+    (line) => {
+      if (line === 'warm') warm = process.cpuUsage();
+      else end = process.cpuUsage();
+    },
+  );
   await running.close(0);
   await close();
-  return Number(printed);
+  const [answered = Number.NaN, tookMs = Number.NaN] = (printed.at(-1) ?? '').split(' ').map(Number);
+  const cpu = end.user + end.system - warm.user - warm.system;
+  return { rate: (answered * 1_000) / tookMs, cpuMicros: cpu / answered };
 }

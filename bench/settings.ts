@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { createInterface } from 'node:readline';
 
 /** The machine in one line. Numbers of two machines do not compare; ratios of one run do. */
 export function listSettings(): string {
@@ -34,18 +35,27 @@ export async function inFolder<Answer>(work: (folder: string) => Promise<Answer>
 }
 
 /** Runs a script of this folder in a process of its own and answers what it printed: each measurement starts alike. */
-export function runScript(script: string, ...args: readonly string[]): Promise<string> {
+export async function runScript(script: string, ...args: readonly string[]): Promise<string> {
+  return (await followScript([script, ...args], () => {})).join('\n');
+}
+
+/** The same for a script whose lines are heard as they are printed. */
+export function followScript(
+  [script = '', ...args]: readonly string[],
+  onLine: (line: string) => void,
+): Promise<readonly string[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
+    const lines: string[] = [];
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      lines.push(line);
+      onLine(line);
     });
     child.on('error', reject);
     child.on('close', (code) =>
-      code === 0 ? resolve(output) : reject(new Error(`${script} ended with code ${code}: ${output}`)),
+      code === 0 ? resolve(lines) : reject(new Error(`${script} ended with code ${code}: ${lines.join('\n')}`)),
     );
   });
 }
