@@ -46,8 +46,9 @@ export function readQuery(url: string): Readonly<Record<string, string>> {
 }
 
 async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array> {
-  const announced = Number(request.headers.get('content-length') ?? 0);
-  if (announced > bytesMax) throw tooLarge(bytesMax);
+  const announced = request.headers.get('content-length');
+  if (Number(announced ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  if (announced !== null && !request.bodyUsed) return await readAnnounced(request, bytesMax);
   const chunks: Uint8Array[] = [];
   let length = 0;
   const reader = request.body?.getReader();
@@ -64,13 +65,24 @@ async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array
   }
 }
 
-/** A client that goes away in the middle of its body made the mistake, not the server. */
+/** A server holds a body to the length that was announced; read as a whole it costs a tenth of what a stream of one chunk does. */
+async function readAnnounced(request: Request, bytesMax: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(await request.arrayBuffer().catch(refuseShort));
+  if (bytes.length > bytesMax) throw tooLarge(bytesMax);
+  return bytes;
+}
+
 async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>) {
   try {
     return await reader.read();
   } catch (cause) {
-    throw taskFlowError('INVALID_JSON', { what: 'The body', problem: 'it ended too early' }, { cause });
+    return refuseShort(cause);
   }
+}
+
+/** A client that goes away in the middle of its body made the mistake, not the server. */
+function refuseShort(cause: unknown): never {
+  throw taskFlowError('INVALID_JSON', { what: 'The body', problem: 'it ended too early' }, { cause });
 }
 
 function requireMediaType(request: Request, wanted: string): void {
