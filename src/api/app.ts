@@ -12,12 +12,13 @@ import type { Answered, OnAnswered } from './answered.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
 import { noteHttps } from './caller.ts';
-import { checkHost, checkOrigin, securityHeaders } from './guard.ts';
+import { checkHost, checkOrigin } from './guard.ts';
 import type { LiveEndpoint } from './live/endpoint.ts';
 import { type LoginPage, type LoginView, loginRoutes } from './login.ts';
 import { metricsRoute } from './machine.ts';
 import type { Metrics } from './metrics.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
+import { finished, replyResponse } from './reply.ts';
 import { requestIdOf } from './request-id.ts';
 import { apiRoutes, type Route } from './routes.ts';
 
@@ -87,8 +88,8 @@ interface Asked {
   readonly address: string | undefined;
   route: string | null;
   actor: string | null;
-  /** Whether the host it is mounted in has answered. */
-  isHosts: boolean;
+  /** Whether the answer stays as it is: it has all headers, or the host it is mounted in has answered. */
+  isWhole: boolean;
 }
 
 interface Env {
@@ -97,7 +98,8 @@ interface Env {
 
 export function createApp(options: AppOptions): FetchHandler {
   const { metrics, context, basePath = '' } = options;
-  const getPath = (request: Request): string => placeOf(getPathNoStrict(request), basePath).path;
+  const getPath =
+    basePath === '' ? getPathNoStrict : (request: Request) => placeOf(getPathNoStrict(request), basePath).path;
   const app = new Hono<Env>({ getPath });
   app.use(async (c, next) => {
     checkHost(c.req.raw, options.hosts ?? []);
@@ -119,10 +121,10 @@ export function createApp(options: AppOptions): FetchHandler {
   return async (request, { address, isHttps = false } = {}) => {
     if (isHttps) noteHttps(request);
     const requestId = requestIdOf(request, context.ids);
-    const asked: Asked = { requestId, address, route: null, actor: null, isHosts: false };
+    const asked: Asked = { requestId, address, route: null, actor: null, isWhole: false };
     const began = context.clock.elapsed();
     const given = await app.fetch(request, asked);
-    const response = asked.isHosts ? given : finished(given, asked.requestId, basePath);
+    const response = asked.isWhole ? given : finished(given, { requestId, basePath });
     const ms = context.clock.elapsed() - began;
     const answered: Answered = { ...asked, method: request.method.slice(0, 20), status: response.status, ms };
     metrics?.answered(answered);
@@ -185,13 +187,19 @@ function withLive(route: Route, live: LiveEndpoint | undefined): Route {
 
 /** Registers each route, and for each path an answer to the methods it does not have. */
 function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): void {
+  const { basePath = '' } = options;
   const paths = Map.groupBy(routes, (route) => route.path);
   for (const [path, own] of paths) {
     for (const route of own) {
       app.on(route.method, path, async (c) => {
         c.env.route = path;
         const context = await contextFor(c, route, options);
-        return context instanceof Response ? context : route.answer(c.req, context);
+        if (context instanceof Response) return context;
+        const answer = await route.answer(c.req, context);
+        if (answer instanceof Response) return answer;
+        const response = replyResponse(answer, { requestId: c.env.requestId, basePath });
+        c.env.isWhole = true;
+        return response;
       });
     }
     const allowed = own.flatMap((route) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])).join(', ');
@@ -213,8 +221,10 @@ async function contextFor(
   const asked = { ...context, requestId, ...(address === undefined ? {} : { address }) };
   if (isOpen) return asked;
   const actor = (await authenticate?.(c.req.raw)) ?? context.actor;
-  c.env.isHosts = actor instanceof Response;
-  if (actor instanceof Response) return actor;
+  if (actor instanceof Response) {
+    c.env.isWhole = true;
+    return actor;
+  }
   c.env.actor = actor.name;
   if (roles.indexOf(actor.role) < roles.indexOf(role)) {
     const operation = `${method} ${path}`;
@@ -242,23 +252,6 @@ function toLogin(request: Request, { path, root }: Place): Response {
   const next = request.method === 'GET' ? path.slice(1) + new URL(request.url).search : '';
   const query = next === '' ? '' : `?${new URLSearchParams({ next })}`;
   return new Response(null, { status: 303, headers: { location: `${root}login${query}` } });
-}
-
-function finished(response: Response, requestId: string, basePath: string): Response {
-  const headers = new Headers(response.headers);
-  if (basePath !== '') rebase(headers, basePath);
-  headers.set('x-request-id', requestId);
-  for (const [name, value] of Object.entries(securityHeaders)) headers.set(name, value);
-  if (!headers.has('cache-control')) headers.set('cache-control', 'no-store');
-  return new Response(response.body, { status: response.status, headers });
-}
-
-/** Addresses of the API in headers lead through the base path, also where the host has stripped it from the request. */
-function rebase(headers: Headers, basePath: string): void {
-  for (const name of ['location', 'link'] as const) {
-    const value = headers.get(name);
-    if (value !== null) headers.set(name, value.replace(/^(<?)\/api\//, `$1${basePath}/api/`));
-  }
 }
 
 /** As it was asked for: Hono's own is without a slash at the end, which relative links depend on. */

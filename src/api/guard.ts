@@ -22,11 +22,11 @@ export function isLoopback(host: string): boolean {
  */
 export function checkHost(request: Request, hosts: readonly string[] | 'any'): void {
   if (hosts === 'any') return;
-  const url = new URL(request.url);
-  const host = request.headers.get('host') ?? url.host;
+  const host = ownHost(request);
   const name = host.replace(/:\d{1,5}$/, '');
   if (isLoopback(name) || hosts.some((allowed) => allowed.toLowerCase() === name.toLowerCase())) return;
-  throw taskFlowError('HOST_NOT_ALLOWED', { host: host.slice(0, 100), port: url.port === '' ? 80 : url.port });
+  const { port } = new URL(request.url);
+  throw taskFlowError('HOST_NOT_ALLOWED', { host: host.slice(0, 100), port: port === '' ? 80 : port });
 }
 
 /**

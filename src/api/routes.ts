@@ -16,6 +16,7 @@ import { operations } from '../operations/registry.ts';
 import { readJsonBody, readQuery } from './body.ts';
 import { probeRoutes } from './machine.ts';
 import { idempotencyId, preferredWait, takesIdempotencyKey, takesWait, withId } from './preferences.ts';
+import type { Reply } from './reply.ts';
 
 /** One method on one path, in Hono's pattern language. */
 export interface Route {
@@ -27,7 +28,7 @@ export interface Route {
   readonly role?: Role;
   /** Answers whoever asks, as the server itself: it says whether all is well, signs in, or is a file without a secret. */
   readonly isOpen?: boolean;
-  answer(request: HonoRequest, context: OperationContext): Promise<Response>;
+  answer(request: HonoRequest, context: OperationContext): Promise<Response | Reply>;
 }
 
 /** Where the operations are. */
@@ -61,12 +62,12 @@ function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
     if (rest.method === 'GET') addNextLink(headers, request.url, fields, output);
     const location = statuses?.locationOf?.(output);
     if (location !== undefined) headers.location = apiRoot + location;
-    return Response.json(output, { status: statuses?.statusOf(output) ?? 200, headers });
+    return { status: statuses?.statusOf(output) ?? 200, body: JSON.stringify(output), headers };
   };
 }
 
 /** One body is a batch; a stream of lines is answered by one. `?answers=problems` leaves out the answers to what is well. */
-async function answerMany(request: HonoRequest, context: OperationContext): Promise<Response> {
+async function answerMany(request: HonoRequest, context: OperationContext): Promise<Response | Reply> {
   const { isStream, answerStream } = await import('./enqueue-stream.ts');
   if (!isStream(request.raw)) return answerBatch(request, context);
   const { answers = 'all', ...others } = readQuery(request.url);
