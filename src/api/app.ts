@@ -6,6 +6,7 @@ import type { Access } from '../core/access.ts';
 import { invariant } from '../core/assert.ts';
 import { type Place, placeOf } from '../core/base-path.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { taskEnqueueMany } from '../operations/enqueue-many.ts';
 import { liveFollow } from '../operations/live.ts';
 import { type OperationContext, type Role, roles } from '../operations/operation.ts';
 import type { Answered, OnAnswered } from './answered.ts';
@@ -20,7 +21,7 @@ import type { Metrics } from './metrics.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
 import { finished, replyResponse } from './reply.ts';
 import { requestIdOf } from './request-id.ts';
-import { apiRoutes, type Route } from './routes.ts';
+import { answerMany, apiRoutes, type Route } from './routes.ts';
 
 /** A request to a page: read and checked here, so that pages know nothing of HTTP. */
 export interface Visit {
@@ -64,6 +65,8 @@ export interface AppOptions {
   readonly onAnswered?: OnAnswered;
   /** Where live updates are reached; without it they are not. */
   readonly live?: LiveEndpoint;
+  /** How long a stream of tasks may go on as long as it brings something; `limits.streamMs` without it. */
+  readonly streamMs?: number;
   /** Names besides the loopback ones this server is reached by; `any` switches the check off (behind a proxy that checks). */
   readonly hosts?: readonly string[] | 'any';
   /** Hears of errors that are not the caller's. */
@@ -107,7 +110,7 @@ export function createApp(options: AppOptions): FetchHandler {
     await next();
   });
   const routes = [
-    ...apiRoutes.map((route) => withLive(route, options.live)),
+    ...apiRoutes.map((route) => withStream(withLive(route, options.live), options.streamMs)),
     descriptionRoute(options),
     ...(metrics === undefined ? [] : [metricsRoute(metrics)]),
     ...pageRoutes(options.pages, basePath),
@@ -183,6 +186,11 @@ function withLive(route: Route, live: LiveEndpoint | undefined): Route {
       return live.answer(request.raw, context);
     },
   };
+}
+
+function withStream(route: Route, streamMs: number | undefined): Route {
+  if (route.operation !== taskEnqueueMany.name || streamMs === undefined) return route;
+  return { ...route, answer: (request, context) => answerMany(request, context, streamMs) };
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */

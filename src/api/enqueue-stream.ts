@@ -1,5 +1,6 @@
 /** Enqueues a stream of tasks, one a line (NDJSON), and answers a line for each as it goes; memory stays bounded however long it is. */
 
+import { durationText } from '../core/duration.ts';
 import { type ErrorDocument, TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { formatBytes } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
@@ -8,6 +9,13 @@ import { type OperationContext, performRead } from '../operations/operation.ts';
 import type { EnqueueInput } from '../operations/schemas.ts';
 import { bodyBytesMax, decodeUtf8, readJsonText } from './body.ts';
 import { type Line, readLines } from './lines.ts';
+
+export interface StreamOptions {
+  /** Only what was not stored as asked is answered, for callers that write everything before they read. */
+  readonly quiet: boolean;
+  /** How long it may go on, as long as it brings something; `limits.streamMs` without it. */
+  readonly streamMs?: number | undefined;
+}
 
 type Problem = Pick<ErrorDocument, 'code' | 'message'>;
 
@@ -35,20 +43,17 @@ interface Summary {
   readonly problem: Problem | null;
 }
 
-const mediaTypes: ReadonlySet<string> = new Set(['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
-
-export function isStream(request: Request): boolean {
-  const type = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
-  return type !== undefined && mediaTypes.has(type);
-}
-
 /**
  * Answers while it reads: a line that is wrong is answered with its problem and the others go on; lines are stored in calls of the
- * store, each wholly or not at all, and answered once they are. An outage ends the stream after the answers to its lines. With `quiet`
- * only what was not stored as asked is answered, for callers that write everything before they read. Throws what refuses the caller.
+ * store, each wholly or not at all, and answered once they are. An outage, a stand-still and the end of its time end the stream after the
+ * answers to its lines. Throws what refuses the caller.
  */
-export async function answerStream(request: Request, context: OperationContext, quiet: boolean): Promise<Response> {
-  const answers = answerLines(request, context, quiet);
+export async function answerStream(
+  request: Request,
+  context: OperationContext,
+  options: StreamOptions,
+): Promise<Response> {
+  const answers = answerLines(request, context, options);
   // Who may not enqueue learns it as a status, and not as the answer to a line.
   const first = await answers.next();
   const encoder = new TextEncoder();
@@ -66,12 +71,18 @@ export async function answerStream(request: Request, context: OperationContext, 
   return new Response(body, { headers: { 'content-type': 'application/x-ndjson' } });
 }
 
-async function* answerLines(request: Request, context: OperationContext, quiet: boolean): AsyncGenerator<string> {
+async function* answerLines(
+  request: Request,
+  context: OperationContext,
+  { quiet, streamMs = limits.streamMs }: StreamOptions,
+): AsyncGenerator<string> {
   const parse = await lineReader();
   const totals = { lines: 0, created: 0, refused: 0 };
-  const until = context.clock.elapsed() + limits.streamMs;
+  const { clock } = context;
+  const until = clock.elapsed() + streamMs;
+  const bounds = { lineBytesMax: bodyBytesMax, linesMax: limits.batchMax, idleMs: limits.streamIdleMs };
   try {
-    for await (const lines of readLines(request.body, { lineBytesMax: bodyBytesMax, linesMax: limits.batchMax })) {
+    for await (const lines of readLines(request.body, bounds, clock)) {
       const { answers, problem } = await storeLines(
         context,
         lines.map((line) => parse(line, context)),
@@ -84,8 +95,8 @@ async function* answerLines(request: Request, context: OperationContext, quiet: 
       const told = quiet ? answers.filter(({ problem: wrong }) => wrong !== null) : answers;
       if (told.length > 0) yield `${told.map((answer) => JSON.stringify(answer)).join('\n')}\n`;
       if (problem !== null) return yield endLine({ end: 'stopped', ...totals, problem });
-      if (context.clock.elapsed() > until)
-        return yield endLine({ end: 'stopped', ...totals, problem: tooLong(totals) });
+      if (clock.elapsed() > until)
+        return yield endLine({ end: 'stopped', ...totals, problem: tooLong(streamMs, totals) });
     }
     yield endLine({ end: 'done', ...totals, problem: null });
   } catch (error) {
@@ -144,8 +155,8 @@ function isAboutCaller({ status }: TaskFlowError): boolean {
   return status === 401 || status === 403;
 }
 
-function tooLong({ lines }: { readonly lines: number }): Problem {
-  return shown(taskFlowError('STREAM_TOO_LONG', { max: `${limits.streamMs / 1_000} s`, lines }));
+function tooLong(streamMs: number, { lines }: { readonly lines: number }): Problem {
+  return shown(taskFlowError('STREAM_TOO_LONG', { max: durationText(streamMs), lines }));
 }
 
 function shown({ code, message }: TaskFlowError): Problem {

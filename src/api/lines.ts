@@ -1,6 +1,8 @@
 /** Cuts a body into lines within bounds: whatever is sent, no more than one line and what came last is held. */
 
 import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Clock } from '../core/time.ts';
 
 /** `bytes` are `null` for a line that is longer than it may be. */
 export interface Line {
@@ -12,30 +14,55 @@ export interface LineBounds {
   readonly lineBytesMax: number;
   /** Lines that come together, with about as many bytes as one line may have. */
   readonly linesMax: number;
+  /** Beyond this without a byte nothing more is waited for. What the caller does with the lines does not count. */
+  readonly idleMs: number;
 }
 
 const newline = 10;
 
+const mediaTypes: ReadonlySet<string> = new Set(['application/x-ndjson', 'application/ndjson', 'application/jsonl']);
+
+/** Whether a body of this type is lines. */
+export function isLines(contentType: string | null | undefined): boolean {
+  const type = contentType?.split(';', 1)[0]?.trim().toLowerCase();
+  return type !== undefined && mediaTypes.has(type);
+}
+
 /**
  * The lines as they come, those that came together in one list; empty ones are counted and left out. Throws INVALID_JSON when
- * the body ends too early. Whoever stops early stops the reading.
+ * the body ends too early, and STREAM_STALLED. Whoever stops early stops the reading, a little later: the end of a connection would
+ * overtake the answer.
  */
 export async function* readLines(
   body: ReadableStream<Uint8Array> | null,
-  { lineBytesMax, linesMax }: LineBounds,
+  { lineBytesMax, linesMax, idleMs }: LineBounds,
+  clock: Clock,
 ): AsyncGenerator<readonly Line[]> {
   if (body === null) return;
   const cutter = createCutter(lineBytesMax);
   const reader = body.getReader();
   try {
     for (;;) {
-      const { done, value } = await readChunk(reader);
+      const { done, value } = await inTime(clock, idleMs, readChunk(reader));
       yield* inBatches(done ? cutter.rest() : cutter.cut(value), { lineBytesMax, linesMax });
       if (done) return;
     }
   } finally {
     // Also when the answer is not wanted any more: then nobody reads the rest.
-    await reader.cancel().catch(() => undefined);
+    clock.schedule(limits.streamLingerMs, () => void reader.cancel().catch(() => undefined));
+  }
+}
+
+async function inTime<Value>(clock: Clock, idleMs: number, reading: Promise<Value>): Promise<Value> {
+  const stalled = Promise.withResolvers<never>();
+  const max = `${idleMs / 1_000} s`;
+  const cancel = clock.schedule(idleMs, () => stalled.reject(taskFlowError('STREAM_STALLED', { max })));
+  // What it comes to after that nobody hears.
+  reading.catch(() => undefined);
+  try {
+    return await Promise.race([reading, stalled.promise]);
+  } finally {
+    cancel();
   }
 }
 
@@ -93,7 +120,10 @@ function isSpace(byte: number): boolean {
   return byte === 32 || byte === 9 || byte === 13;
 }
 
-function* inBatches(lines: readonly Line[], { lineBytesMax, linesMax }: LineBounds): Generator<readonly Line[]> {
+function* inBatches(
+  lines: readonly Line[],
+  { lineBytesMax, linesMax }: Omit<LineBounds, 'idleMs'>,
+): Generator<readonly Line[]> {
   let batch: Line[] = [];
   let bytes = 0;
   for (const line of lines) {

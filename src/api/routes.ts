@@ -14,6 +14,7 @@ import {
 } from '../operations/operation.ts';
 import { operations } from '../operations/registry.ts';
 import { readJsonBody, readQuery } from './body.ts';
+import { isLines } from './lines.ts';
 import { probeRoutes } from './machine.ts';
 import { idempotencyId, preferredWait, takesIdempotencyKey, takesWait, withId } from './preferences.ts';
 import type { Reply } from './reply.ts';
@@ -47,7 +48,7 @@ function routeOf(operation: Operation<unknown, unknown>): Route {
     path: `${apiRoot}${rest.path}`,
     operation: name,
     role: operation.role,
-    answer: name === taskEnqueueMany.name ? answerMany : answerWith(operation),
+    answer: name === taskEnqueueMany.name ? (request, context) => answerMany(request, context) : answerWith(operation),
   };
 }
 
@@ -67,16 +68,20 @@ function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
 }
 
 /** One body is a batch; a stream of lines is answered by one. `?answers=problems` leaves out the answers to what is well. */
-async function answerMany(request: HonoRequest, context: OperationContext): Promise<Response | Reply> {
-  const { isStream, answerStream } = await import('./enqueue-stream.ts');
-  if (!isStream(request.raw)) return answerBatch(request, context);
+export async function answerMany(
+  request: HonoRequest,
+  context: OperationContext,
+  streamMs?: number,
+): Promise<Response | Reply> {
+  if (!isLines(request.raw.headers.get('content-type'))) return answerBatch(request, context);
+  const { answerStream } = await import('./enqueue-stream.ts');
   const { answers = 'all', ...others } = readQuery(request.url);
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
     throw taskFlowError('INVALID_OPTION', { what: unknown.slice(0, 60), problem: 'unknown field. There is answers.' });
   if (answers !== 'all' && answers !== 'problems')
     throw taskFlowError('INVALID_OPTION', { what: 'answers', problem: 'it is all or problems' });
-  return answerStream(request.raw, context, answers === 'problems');
+  return answerStream(request.raw, context, { quiet: answers === 'problems', streamMs });
 }
 
 const answerBatch = answerWith(taskEnqueueMany as unknown as Operation<unknown, unknown>);

@@ -9,6 +9,7 @@ import type { Clock } from '../core/time.ts';
 import type { FetchHandler } from './app.ts';
 import { callerOfIncoming } from './caller.ts';
 import { isLoopback } from './guard.ts';
+import { isLines } from './lines.ts';
 import type { OnUpgrade } from './live/upgrade.ts';
 
 export interface ServeOptions {
@@ -23,6 +24,8 @@ export interface ServeOptions {
   readonly clock: Clock;
   /** Whose word on callers is taken; nobody's without it. */
   readonly proxies?: Proxies | null;
+  /** How long a request that is a stream of lines may take to be sent; `limits.streamMs` without it. All others have `limits.requestMs`. */
+  readonly streamMs?: number;
 }
 
 export interface RunningServer {
@@ -39,15 +42,18 @@ export interface RunningServer {
  * asked for a key), PORT_IN_USE, and INVALID_OPTION for a host or port this machine does not give.
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { host, port, clock } = options;
+  const { host, port, clock, streamMs = limits.streamMs } = options;
   if (!options.insecure && !isLoopback(host)) throw taskFlowError('INSECURE_BIND', { host });
   const server = createAdaptorServer({
     fetch: withPeer(options.fetch, options.proxies ?? null),
-    serverOptions: slowClientLimits,
+    serverOptions: slowClientLimits(streamMs),
   }) as Server;
+  server.timeout = limits.connectionIdleMs;
   // Without a listener Node would end the process for a client that resets its connection at the wrong moment.
   server.on('clientError', (_error, socket) => socket.destroy());
-  server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
+  const unsent = createUnsent(clock);
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    unsent.watch(request, response);
     response.once('close', () => {
       if (!server.listening) clock.schedule(0, () => server.closeIdleConnections());
     });
@@ -70,14 +76,61 @@ function withPeer(fetch: FetchHandler, proxies: Proxies | null) {
     fetch(request, callerOfIncoming(incoming, proxies));
 }
 
-/** A client that sends a byte a minute must not hold a connection for ever. */
-const slowClientLimits = {
-  headersTimeout: limits.requestHeadersMs,
-  requestTimeout: limits.requestMs,
-  keepAliveTimeout: limits.keepAliveMs,
-  connectionsCheckingInterval: 1_000,
-  maxHeaderSize: limits.requestHeadersBytes,
-} as const;
+/**
+ * A client that sends a byte a minute must not hold a connection for ever. Node knows one time for all requests, which is that of the
+ * longest: a stream of lines may take it, and is ended by its reader when nothing comes.
+ */
+const slowClientLimits = (streamMs: number) =>
+  ({
+    headersTimeout: limits.requestHeadersMs,
+    requestTimeout: Math.max(streamMs, limits.requestMs) + limits.streamIdleMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: 1_000,
+    maxHeaderSize: limits.requestHeadersBytes,
+  }) as const;
+
+/** Requests that have not come wholly: cut off after their time. One timer for all of them. */
+function createUnsent(clock: Clock): { watch(request: IncomingMessage, response: ServerResponse): void } {
+  const began = new Map<IncomingMessage, { readonly at: number; readonly response: ServerResponse }>();
+  let isArmed = false;
+
+  function look(): void {
+    const now = clock.elapsed();
+    for (const [request, { at, response }] of began) {
+      if (request.complete || request.destroyed) began.delete(request);
+      else if (now - at >= limits.requestMs && !isStreaming(request, response)) {
+        began.delete(request);
+        request.socket.destroy();
+      }
+    }
+    isArmed = false;
+    arm();
+  }
+
+  function arm(): void {
+    if (isArmed || began.size === 0) return;
+    isArmed = true;
+    clock.schedule(1_000, look);
+  }
+
+  return {
+    watch(request, response) {
+      if (!hasBody(request)) return;
+      began.set(request, { at: clock.elapsed(), response });
+      request.once('close', () => began.delete(request));
+      arm();
+    },
+  };
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
+/** What is answered to the end is not read any more. */
+function isStreaming({ headers }: IncomingMessage, response: ServerResponse): boolean {
+  return isLines(headers['content-type']) && !response.writableEnded;
+}
 
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

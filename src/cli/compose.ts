@@ -177,10 +177,12 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
     throw taskFlowError('RECORD_MISSING', { what: 'A server that asks for keys' });
   const entrance = asksForKeys && access !== undefined ? { access, authenticate: createAuthenticate(access) } : {};
   const live = await composeLive(session, trouble);
+  const streamMs = settings['server.streamMax'];
   const fetch: FetchHandler = createApp({
     context: session.context,
     version,
     live,
+    streamMs,
     ...entrance,
     ...heard,
     pages: createPages({ version, environment: settings.env, commands }),
@@ -194,7 +196,7 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
   const proxies = trusted === null ? null : readProxies(trusted);
   const isOpen = insecure || asksForKeys;
   const onUpgrade = createUpgrade({ live, context: session.context, hosts, basePath, proxies, report, ...entrance });
-  const server = await serve({ fetch, onUpgrade, host, port, proxies, insecure: isOpen, clock: systemClock });
+  const server = await serve({ fetch, onUpgrade, host, port, proxies, insecure: isOpen, clock: systemClock, streamMs });
   return {
     ...server,
     async close(patienceMs) {

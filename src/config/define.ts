@@ -1,5 +1,6 @@
 /** What a `taskflow.config.ts` may say. */
 
+import type { Duration } from '../core/duration.ts';
 import type { RetrySetting } from './shapes.ts';
 
 /** The settings of a config file. All are optional; flags and variables of the same name win over them. */
@@ -27,6 +28,8 @@ export interface ConfigFile {
     readonly basePath?: string | undefined;
     /** Proxies whose word on callers is taken: `['10.0.0.0/8', 'loopback']`, or how many stand in a row. Default: nobody's. */
     readonly trustProxy?: string | number | readonly string[] | undefined;
+    /** Longest stream of tasks in one request, as long as it brings something. Default: 1h. */
+    readonly streamMax?: Duration | undefined;
   };
   readonly worker?: {
     /** `['default']`, or slots for each: `{ email: 20, default: 5 }`. */

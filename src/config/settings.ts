@@ -119,6 +119,14 @@ export const settings = {
     example: '10.0.0.0/8,loopback',
     shape: (z) => shape.proxies(z),
   },
+  'server.streamMax': {
+    description: 'Longest stream of tasks in one request, as long as it brings something',
+    flag: '--stream-max <duration>',
+    default: '1h',
+    example: '6h',
+    duration: true,
+    shape: (z) => shape.duration(z, limits.requestMs),
+  },
   'worker.queues': {
     description: 'Queues to work on, with or without slots for each',
     flag: '--queues <list>',

@@ -57,6 +57,7 @@ export const errorTable = {
     'The stream went on for longer than {max}; {lines} of its lines are answered.',
     'Send the lines behind the last answered one in another stream.',
   ),
+  STREAM_STALLED: kind(408, 2, 'Nothing came of the stream for {max}.', 'Send the lines that were not answered again.'),
   CLAIMS_OVERLOADED: kind(429, 1, 'More than {max} claims wait at this server.', 'Claim again later.', true),
   INVALID_OUTPUT: kind(422, 1, 'What {name} returned is not valid: {problems}'),
   RESULT_TOO_LARGE: kind(

@@ -13,8 +13,13 @@ export const limits = {
   batchBytesMax: 4 * 1024 * 1024,
   /** Bytes of a batch as a request: its payloads, and for each task what is around it. */
   batchBodyBytesMax: 5 * 1024 * 1024,
-  /** How long a request that is a stream of tasks goes on: shorter than a request may take; the next one goes on. */
-  streamMs: 25_000,
+  /**
+   * How long a stream of tasks may bring nothing, as long as any other request may take in all; how long it goes on as long as it brings
+   * something, unless `server.streamMax` says otherwise; and how long what comes of one that was stopped is still taken, so that its end is read.
+   */
+  streamIdleMs: 30_000,
+  streamMs: 60 * 60_000,
+  streamLingerMs: 2_000,
   /** Names without a worker that the answer to a batch tells of. */
   namesToldMax: 20,
   /** Bytes of one payload (UTF-8 JSON). Larger inputs belong in object storage, with their address in the payload. */
@@ -179,6 +184,8 @@ export const limits = {
   /** A client has this long for its headers, and for the whole request: one that sends a byte a minute holds no connection. */
   requestHeadersMs: 10_000,
   requestMs: 30_000,
+  /** How long a connection may stand still in both directions: longer than any answer waits; who reads no answer for so long is gone. */
+  connectionIdleMs: 120_000,
   /** Characters of a request's id that is taken from the caller: it is in the answer and in each line of the log. */
   requestIdMax: 128,
   /** Bytes of a request's headers. */

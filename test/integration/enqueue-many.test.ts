@@ -6,6 +6,7 @@ import { readLines } from '../../src/api/lines.ts';
 import { taskFlowError } from '../../src/core/errors.ts';
 import { parseFilter } from '../../src/core/filter-parse.ts';
 import { limits } from '../../src/core/limits.ts';
+import { systemClock } from '../../src/core/time.ts';
 import { sampleId } from '../conformance/samples.ts';
 import { base, expectProblem, json, startServer, type TestServer } from '../support/http.ts';
 
@@ -185,13 +186,38 @@ describe('a stream', () => {
     expect(asked).toBe(before);
   });
 
+  /** A line with each pull, as much time before each as is said. */
+  const slowly = (ms: (sent: number) => number) => {
+    let sent = 0;
+    return new ReadableStream({
+      async pull(controller) {
+        await server.move(ms(++sent));
+        if (sent > 10) controller.close();
+        else controller.enqueue(new TextEncoder().encode(`${JSON.stringify(good)}\n`));
+      },
+    });
+  };
+
+  test('takes its time as long as something comes', async () => {
+    const answers = await linesOf(await send(slowly(() => limits.streamIdleMs - 1)));
+    expect(answers.at(-1)).toMatchObject({ end: 'done', lines: 10, created: 10 });
+  });
+
+  test('of which nothing comes is stopped, and what was answered is stored', async () => {
+    const end = (await linesOf(await send(slowly((sent) => (sent === 4 ? limits.streamIdleMs : 0))))).at(-1);
+    expect(end).toMatchObject({ end: 'stopped', lines: 3, problem: { code: 'STREAM_STALLED' } });
+    expect(await stored()).toBe(3);
+  });
+
   test('that goes on for too long is stopped with the line it got to', async () => {
-    const line = new TextEncoder().encode(`${JSON.stringify(good)}\n`);
+    const pauseMs = limits.streamIdleMs - 1;
+    const sends = Math.ceil(limits.streamMs / pauseMs) + 2;
     let sent = 0;
     const slow = new ReadableStream({
       async pull(controller) {
-        if (sent++ === 2) await server.move(limits.streamMs + 1);
-        controller.enqueue(line);
+        await server.move(pauseMs);
+        if (sent++ > sends) controller.close();
+        else controller.enqueue(new TextEncoder().encode(`${JSON.stringify(good)}\n`));
       },
     });
     const end = (await linesOf(await send(slow))).at(-1);
@@ -212,8 +238,12 @@ test('lines are cut alike wherever the pieces end', async () => {
       new TextEncoder().encode(text.slice(n * size, n * size + size)),
     );
     const lines: [number, string | null][] = [];
-    const bounds = { lineBytesMax: 5, linesMax: 2 };
-    for await (const batch of readLines(ReadableStream.from(pieces) as ReadableStream<Uint8Array>, bounds)) {
+    const bounds = { lineBytesMax: 5, linesMax: 2, idleMs: 1_000 };
+    for await (const batch of readLines(
+      ReadableStream.from(pieces) as ReadableStream<Uint8Array>,
+      bounds,
+      systemClock,
+    )) {
       expect(batch.length).toBeLessThanOrEqual(2);
       for (const { number, bytes } of batch) lines.push([number, bytes && new TextDecoder().decode(bytes)]);
     }

@@ -1,9 +1,13 @@
 /** Tests the server on a real port: where it listens, slow clients, and how it closes. */
 import { connect } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { type RunningServer, type ServeOptions, serve } from '../../src/api/serve.ts';
+import { limits } from '../../src/core/limits.ts';
 import { readProxies } from '../../src/core/proxies.ts';
 import { systemClock } from '../../src/core/time.ts';
+import type { Role } from '../../src/operations/operation.ts';
+import { startServer } from '../support/http.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const running: RunningServer[] = [];
 afterEach(async () => {
@@ -120,4 +124,72 @@ test('survives clients that speak nonsense or go away', async () => {
     });
   }
   expect((await fetch(server.url)).status).toBe(200);
+});
+
+describe('a request that does not come to its end', () => {
+  /** Sends a head and what follows, and keeps the connection open. */
+  function send(port: number, type: string, chunk: string) {
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (data) => {
+      answer += String(data);
+    });
+    socket.on('error', () => undefined);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(`POST /api/v1/tasks/batch HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${type}\r\n`);
+    socket.write(`Transfer-Encoding: chunked\r\n\r\n${chunked(chunk)}`);
+    return { socket, closed, answer: () => answer };
+  }
+
+  const chunked = (text: string): string => `${text.length.toString(16)}\r\n${text}\r\n`;
+  const line = `${JSON.stringify({ name: 'text.stats', input: { path: '.' } })}\n`;
+
+  async function startApi(role: Role = 'operator') {
+    const app = await startServer(role);
+    const arrived = Promise.withResolvers<void>();
+    const { clock } = app.context;
+    const server = await start({
+      clock,
+      fetch(request) {
+        arrived.resolve();
+        return app.fetch(request);
+      },
+    });
+    return { app, port: server.port, arrived: arrived.promise };
+  }
+
+  test('is cut off after its time', async () => {
+    const { app, port, arrived } = await startApi();
+    const { closed, answer } = send(port, 'application/json', '{');
+    await arrived;
+    await app.move(limits.requestMs + 1_000);
+    await closed;
+    expect(answer()).toBe('');
+  });
+
+  test('is read on as a stream while something comes, and then told what of it was accepted', async () => {
+    const { app, port, arrived } = await startApi();
+    const { socket, closed, answer } = send(port, 'application/x-ndjson', line);
+    await arrived;
+    for (let sent = 1; sent < 4; sent++) {
+      await waitFor(() => expect(answer()).toContain(`"line":${sent}`));
+      await app.move(limits.streamIdleMs - 1_000);
+      socket.write(chunked(line));
+    }
+    await waitFor(() => expect(answer()).toContain('"line":4'));
+    await app.move(limits.streamIdleMs);
+    // Also the end of the last chunk: whoever reads it knows that nothing was cut off.
+    await waitFor(() => expect(answer()).toMatch(/"end":"stopped","lines":4.*STREAM_STALLED.*\r\n0\r\n\r\n$/s));
+    await app.move(limits.requestMs);
+    await closed;
+  });
+
+  test('has no more time as a stream when it is refused', async () => {
+    const { app, port, arrived } = await startApi('viewer');
+    const { closed, answer } = send(port, 'application/x-ndjson', line);
+    await arrived;
+    await waitFor(() => expect(answer()).toContain('FORBIDDEN'));
+    await app.move(limits.requestMs + 1_000);
+    await closed;
+  });
 });

@@ -25,6 +25,7 @@ const start: CommandSpec = {
     'server.auth',
     'server.basePath',
     'server.trustProxy',
+    'server.streamMax',
     'worker.lease',
     'log.level',
     'log.format',

@@ -21,6 +21,7 @@ const up: CommandSpec = {
     'server.auth',
     'server.basePath',
     'server.trustProxy',
+    'server.streamMax',
     'worker.queues',
     'worker.concurrency',
     'worker.drain',
