@@ -1,9 +1,9 @@
 /** Reads what a request carries, within bounds: a body that is too large is refused before it is in memory. */
 
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
-import { checkJson, formatBytes } from '../core/json.ts';
+import { decodeJson, formatBytes } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
-import { readStoredJson } from '../core/stored-json.ts';
+import { mayLoseDigits, readStoredJson } from '../core/stored-json.ts';
 
 /** The input may fill its limit; the rest is for the options around it and for escapes in the text. */
 export const bodyBytesMax = limits.payloadBytesMax + limits.bodyOverheadBytes;
@@ -22,8 +22,8 @@ export async function readJsonBody(request: Request, bytesMax = bodyBytesMax): P
 /** JSON text from outside. Throws INVALID_JSON, PAYLOAD_TOO_LARGE, PAYLOAD_TOO_DEEP and PAYLOAD_NOT_JSON, about `what`. */
 export function readJsonText(text: string, what: string, bytesMax = bodyBytesMax): unknown {
   // More levels than a payload: around it is an object, and in a batch the list and the object around that.
-  checkJson(text, { what, bytesMax, depthMax: limits.jsonDepthMax + limits.bodyLevels });
-  return readStoredJson(text);
+  const value = decodeJson(text, { what, bytesMax, depthMax: limits.jsonDepthMax + limits.bodyLevels });
+  return mayLoseDigits(text) ? readStoredJson(text) : value;
 }
 
 /** The fields of a posted HTML form; of a name given twice the last value. Throws like {@link readJsonBody}. */

@@ -45,27 +45,23 @@ export function encodeJson(value: unknown, bounds: JsonBounds): string {
 
 /**
  * Reads JSON text that came from outside, with the same refusals as `encodeJson`, and INVALID_JSON for a mistake in
- * the text. The depth is checked before anything recursive touches the value. Of equal keys the last one wins;
+ * the text. The depth is checked before anything else that is recursive touches the value. Of equal keys the last one wins;
  * numbers beyond a double lose digits here, not where only the text is carried on.
  */
 export function decodeJson(text: string, bounds: JsonBounds): unknown {
   if (isLarger(text, bounds.bytesMax)) throw tooLarge(bounds);
   if (!text.isWellFormed())
     throw taskFlowError('INVALID_JSON', { what: bounds.what, problem: 'it contains half of a surrogate pair' });
-  const tooDeep = isDeeper(text, bounds.depthMax);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw taskFlowError('INVALID_JSON', { what: bounds.what, problem: messageOf(cause) }, { cause });
   }
-  if (tooDeep || isSuspicious(text)) checkParsed(value, bounds);
+  // Of the value, which has a few fields where its text has hundreds of characters.
+  const isTooDeep = opensMore(text, bounds.depthMax) && isNested(value, bounds.depthMax);
+  if (isTooDeep || isSuspicious(text)) checkParsed(value, bounds);
   return value;
-}
-
-/** Checks JSON text from outside like `decodeJson`, for callers that carry the text on as it was written. */
-export function checkJson(text: string, bounds: JsonBounds): void {
-  decodeJson(text, bounds);
 }
 
 /** Whether `text` takes more than `bytesMax` bytes in UTF-8; makes no copy, and counts only when the length leaves it open. */
@@ -179,6 +175,19 @@ function isDeeper(text: string, depthMax: number): boolean {
       if (++depth > depthMax) return true;
     } else if (unit === 0x5d || unit === 0x7d) depth--;
   }
+  return false;
+}
+
+/** The same for a value that was parsed; never deeper than that itself. */
+function isNested(value: unknown, depthMax: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depthMax === 0) return true;
+  if (Array.isArray(value)) {
+    for (const item of value) if (isNested(item, depthMax - 1)) return true;
+    return false;
+  }
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const key in fields) if (isNested(fields[key], depthMax - 1)) return true;
   return false;
 }
 

@@ -11,6 +11,14 @@ test.each([
   expect(JSON.stringify(readStoredJson(text))).toBe(text);
 });
 
+test.each([
+  '12345678901234567890',
+  '[ 12345678901234567890,\n\t-12345678901234567890 , 0.12345678901234567890]',
+  '{"id" : 12345678901234567890, "4e5": "4e5-4e5", "e": [[-1e400]]}',
+])('a number in %s is kept wherever it stands', (text) => {
+  expect(JSON.stringify(readStoredJson(text))).toBe(text.replace(/\s/g, ''));
+});
+
 test('what a double holds stays a number', () => {
   expect(readStoredJson('{"a":1.10,"b":0.30000000000000004,"c":9007199254740991,"d":1e3}')).toEqual({
     a: 1.1,

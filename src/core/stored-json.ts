@@ -18,8 +18,16 @@ const exactDigits = 15;
  * object that `JSON.stringify` writes as the digits it came with: such a value is for showing, not for computing.
  */
 export function readStoredJson(text: string): unknown {
-  // A reviver costs several times a plain parse; most payloads have no long number.
-  if (!/\d[\d.]{15}|\d[eE]/.test(text)) return JSON.parse(text);
+  return mayLoseDigits(text) ? readExactly(text) : JSON.parse(text);
+}
+
+/** Whether there may be a number in it that a double cannot hold: a reviver costs several times a plain parse, and hardly any text has one. */
+export function mayLoseDigits(text: string): boolean {
+  // Where a number begins: within a string the digits of a UUID would do.
+  return /(?:^|[\s:,[])-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE])/.test(text);
+}
+
+function readExactly(text: string): unknown {
   return exactJson.parse(text, (_key, value, { source }) =>
     typeof value === 'number' && source !== undefined && losesDigits(value, source) ? exactJson.rawJSON(source) : value,
   );
