@@ -82,7 +82,13 @@ export function unknownDefinition(name: string): TaskDefinition {
 }
 
 /** It loads zod. */
-const jsonSchema = once(() => import('./json-schema.ts'));
+const jsonSchema = once(async () => {
+  const { parseWithJsonSchema } = await import('./json-schema.ts');
+  validate = parseWithJsonSchema;
+  return parseWithJsonSchema;
+});
+/** Known once it is loaded: to wait for what is there already would cost each task of a batch a promise. */
+let validate: ((definition: Definition, input: unknown) => unknown) | null = null;
 
 /** A published definition in the shape of one from code, so that an enqueue is checked and rendered by the same functions. */
 function fromPublished(definition: Definition): TaskDefinition {
@@ -106,8 +112,10 @@ function fromPublished(definition: Definition): TaskDefinition {
     inputSchema,
     schemaVersion,
     ifExists,
-    parseInput: async (input) =>
-      inputSchema === null ? input : (await jsonSchema()).parseWithJsonSchema(definition, input),
+    parseInput: (input) => {
+      if (inputSchema === null) return input;
+      return validate === null ? jsonSchema().then((parse) => parse(definition, input)) : validate(definition, input);
+    },
     parseOutput: async (output) => output,
     retryOn: null,
     ...(definition.isFlow === true && { isFlow: true }),

@@ -61,7 +61,8 @@ export function requestedTask(
   request: EnqueueInput,
   definition: TaskDefinition,
 ): NewTask | Promise<NewTask> {
-  const { name: _name, input = {}, id, at, timeout, wait: _wait, ...rest } = request;
+  const { input = {}, id, at, timeout } = request;
+  const rest = optionsOf(request);
   if (at !== undefined && rest.delay !== undefined)
     throw taskFlowError('INVALID_OPTION', { what: 'at', problem: 'a task has either a delay or a time, not both' });
   const taskId = id === undefined ? context.ids.next() : parseId(id);
@@ -82,6 +83,18 @@ export function requestedTask(
   };
   const prepared = prepareInput(definition, input);
   return prepared instanceof Promise ? prepared.then(make) : make(prepared);
+}
+
+const noOptions: Omit<EnqueueInput, 'name' | 'input' | 'id' | 'at' | 'timeout' | 'wait'> = {};
+
+/** What of a request are options of the TypeScript API too; most have none, and to copy what is left is half of making a task. */
+function optionsOf(request: EnqueueInput): typeof noOptions {
+  for (const field in request) {
+    if (field === 'name' || field === 'input' || field === 'id') continue;
+    const { name: _name, input: _input, id: _id, at: _at, timeout: _timeout, wait: _wait, ...options } = request;
+    return options;
+  }
+  return noOptions;
 }
 
 /** Says that no worker knows a name, and which one is nearest. */
