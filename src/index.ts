@@ -92,7 +92,8 @@ export function createClient<Module = unknown>(connection: Connection = {}): Typ
  */
 export async function createWorker(options: HostedWorkerOptions): Promise<HostedWorker> {
   const { hostWorker } = await import('./worker/hosted.ts');
-  return hostWorker(options, openConfigured);
+  const { settings } = await projectConfig();
+  return hostWorker(options, openConfigured, settings.redact ?? []);
 }
 
 /**
@@ -114,7 +115,11 @@ export function dashboard(options: DashboardOptions): Dashboard {
       projectConfig(),
     ]);
     const store = await openConfigured(checked.broker ?? null, checked.store);
-    return openDashboard(checked, { store, version: packageVersion(), environment: checked.env ?? settings.env });
+    const redact = checked.redact ?? settings.redact ?? [];
+    return openDashboard(
+      { ...checked, redact },
+      { store, version: packageVersion(), environment: checked.env ?? settings.env },
+    );
   });
 }
 

@@ -100,6 +100,7 @@ export function composeWorker({ config, store, tasks, version, services, queues 
     modules: tasks.modules,
     memoryMb: settings['worker.memory'],
     childEnv: childEnvironment(config),
+    redact: settings.redact ?? [],
     queues: slots,
     concurrency,
     name,

@@ -53,6 +53,7 @@ export async function createSession(
     store,
     definitions: local,
     settings,
+    redact: config.settings.redact ?? [],
     actor: { name: `cli:${userName()}`, role: 'admin' },
   });
   return { config, store, context, ask: (operation, input) => perform(operation, context, input) };

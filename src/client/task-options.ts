@@ -85,6 +85,12 @@ export interface TaskOptions<
    */
   readonly rateLimit?: RateLimitOptions<Rate, Out<Input>>;
   readonly keep?: KeepOptions;
+  /**
+   * Paths of values that nobody is shown: not by the API, the pages or the command line, and not in errors and log lines. They
+   * begin with `input`, `result`, `steps`, `logs`, `*` or `**`: `input.card.number`, `**.password`. Handlers get the values; the store
+   * has them. It travels with each task that is enqueued.
+   */
+  readonly redact?: readonly string[];
   /** `strict`: after a request to cancel even a success counts as cancelled; `normal` when not given. */
   readonly cancel?: 'normal' | 'strict';
   /**
@@ -114,14 +120,13 @@ const optionNames: Readonly<Record<keyof TaskOptions<AnySchema, string>, true>> 
   concurrency: true,
   rateLimit: true,
   keep: true,
+  redact: true,
   cancel: true,
   isolate: true,
   memoryMb: true,
   file: true,
 };
 
-/** Named in the design, refused until they work: a limit that is not kept would be a lie. */
-const notYet = ['redact'];
 const descriptionMax = 1_000;
 /** Enough to tell apart the versions of one schema. */
 const schemaVersionLength = 12;
@@ -193,7 +198,7 @@ function aboutTask<Value>(name: string, make: () => Value): Value {
 function readOptions(name: string, options: unknown): LooseTaskOptions {
   if (typeof options !== 'object' || options === null)
     throw invalidOption(`The task ${name}`, 'it needs options with an input schema');
-  checkOptionNames(options, [...Object.keys(optionNames), 'output', 'run'], notYet, `The task ${name}`);
+  checkOptionNames(options, [...Object.keys(optionNames), 'output', 'run'], [], `The task ${name}`);
   return options as LooseTaskOptions;
 }
 
@@ -212,12 +217,12 @@ function readDescription(value: unknown): string | null {
 }
 
 /** What the defaults are part of. */
-function readRules({ retry, keep, cancel, isolate, timeout }: LooseTaskOptions): TaskDefaults {
+function readRules({ retry, keep, cancel, isolate, timeout, redact }: LooseTaskOptions): TaskDefaults {
   if (keep !== undefined && !isObject(keep))
     throw invalidOption('keep', 'an object with succeeded and failed is needed');
   const defaults = taskDefaults();
   return {
-    policy: policyOf({ retry, keep, cancel, isolate } as PolicyOptions, defaults.policy),
+    policy: policyOf({ retry, keep, cancel, isolate, redact } as PolicyOptions, defaults.policy),
     timeoutMs:
       timeout === undefined
         ? defaults.timeoutMs

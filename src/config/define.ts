@@ -60,6 +60,8 @@ export interface ConfigFile {
     /** How long it is kept who did what. Default: `90d`. */
     readonly keep?: string | number | undefined;
   };
+  /** Paths of values that nobody is shown: `['input.card.number', '**.password']`. Default: none. */
+  readonly redact?: string | readonly string[] | undefined;
   readonly log?: {
     readonly level?: 'debug' | 'info' | 'warn' | 'error' | undefined;
     /** Default: `auto`, words on a terminal and lines of JSON elsewhere. */

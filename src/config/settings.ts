@@ -209,6 +209,14 @@ export const settings = {
     duration: true,
     shape: (z) => shape.duration(z, limits.auditKeepMinMs),
   },
+  redact: {
+    description: 'Paths of values in inputs, results, steps and log fields that nobody is shown',
+    flag: '--redact <paths>',
+    default: null,
+    none: 'nothing but what tasks hide themselves',
+    example: 'input.card.number,**.password',
+    shape: (z) => shape.redactPaths(z),
+  },
   'log.level': {
     description: 'Least important line to log',
     flag: '--log-level <level>',

@@ -8,6 +8,7 @@ import { limits } from '../core/limits.ts';
 import { problemOfName } from '../core/names.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { proxiesMax, readProxies } from '../core/proxies.ts';
+import { readRedactPaths } from '../core/redact-paths.ts';
 
 /** The library, handed in: it costs 50 ms to load, and `--help` must not wait for it. */
 export type ZodLibrary = typeof Zod;
@@ -84,6 +85,22 @@ export const list = (z: ZodLibrary) =>
       .array(z.string(), { error: (issue) => `must be a list such as a,b${got(issue.input)}` })
       .min(1, 'must name at least one'),
   );
+
+/** Paths such as `input.card.number`, in their stored form; none for an empty list. */
+export const redactPaths = (z: ZodLibrary) =>
+  z.unknown().transform((value, context): readonly string[] => {
+    const paths = typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
+    try {
+      return readRedactPaths(Array.isArray(paths) ? paths.filter((path) => path !== '') : paths);
+    } catch (error) {
+      if (!(error instanceof TaskFlowError)) throw error;
+      context.addIssue({
+        code: 'custom',
+        message: `is not valid: ${error.message.slice(error.message.indexOf(':') + 2)}`,
+      });
+      return z.NEVER;
+    }
+  });
 
 /** A path below the root of a host. */
 export const basePath = (z: ZodLibrary) =>

@@ -24,6 +24,7 @@ const row: FilterRow = {
   claimedAt: now - 7 * hour,
   startedAt: now - 6 * hour,
   finishedAt: now - 5 * hour,
+  policy: '{}',
   payload: '{"user":{"plan":"pro","age":42,"ok":true,"none":null},"list":[{"sku":"a"}],"bytes":9007199254740993}',
   result: '{"bytes":1000001}',
 };

@@ -1,7 +1,9 @@
 /** Evaluates a filter over one task: the meaning that every store's SQL is compared with. */
 
 import type { Comparison, Filter, FilterTerm, FilterValue, TimePoint } from './filter.ts';
+import { foldCase } from './fold-case.ts';
 import { normalizeId } from './ids.ts';
+import { mayHide } from './redact-paths.ts';
 import { isFinished, type Reason, type TaskState, viewOf } from './states.ts';
 
 /** What a filter looks at; a `Task` is one. Times are ms of the store's clock. */
@@ -23,6 +25,8 @@ export interface FilterRow {
   readonly claimedAt: number | null;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
+  /** As it is stored: what it hides matches nothing. */
+  readonly policy: string;
   /** JSON texts. */
   readonly payload: string;
   readonly result: string | null;
@@ -30,7 +34,14 @@ export interface FilterRow {
 
 /** Whether the task matches all terms, at `nowMs` of the store's clock. */
 export function matches(filter: Filter, row: FilterRow, nowMs: number): boolean {
-  return filter.terms.every((term) => term.values.some((value) => holds(term, value, row, nowMs)) !== term.negated);
+  return filter.terms.every(
+    (term) => !isBlind(term, row) && term.values.some((value) => holds(term, value, row, nowMs)) !== term.negated,
+  );
+}
+
+/** What nobody may see nobody may guess: a task is not found by what it may hide, and not by what that is not. */
+function isBlind({ field, path }: FilterTerm, { policy }: FilterRow): boolean {
+  return (field === 'input' || field === 'output') && mayHide(policy, path);
 }
 
 /** The time `since:` and `until:` look at: when the task finished, or else when it was created. */
@@ -69,11 +80,6 @@ export function timeRange(
     case '<=':
       return { from: Number.NEGATIVE_INFINITY, to };
   }
-}
-
-/** Lower case for A to Z only: what every store's `lower()` agrees on. */
-export function foldCase(text: string): string {
-  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function resolve(point: TimePoint, nowMs: number): { from: number; to: number } {

@@ -32,6 +32,17 @@ export const limits = {
   stepsMax: 500,
   stepBytesMax: 256 * 1024,
   stepsBytesMax: 1024 * 1024,
+  /** Paths of values that nobody is shown, and characters of one: each is followed along every key of what is shown. */
+  redactPathsMax: 100,
+  redactPathMax: 200,
+  /** Nesting up to which hidden values are looked for; deeper text was not stored by us, and all of it is hidden. */
+  redactDepthMax: 200,
+  /** Keys of what is shown of which is remembered whether they lead to a hidden value: those of a hundred shapes of payloads. */
+  redactStepsMax: 2_000,
+  /** Hidden values whose text is looked for in errors and log lines, the shortest of them that is, and the most characters of one: a pin of three digits is in every stack. */
+  secretsMax: 100,
+  secretMin: 4,
+  secretMax: 10_000,
   /** Characters of a task, queue, group or tag name: they are shown in tables and used in indexes. */
   nameMax: 200,
   /** Characters of a rendered key or name of a limit. */

@@ -17,6 +17,7 @@ describe('policyOf', () => {
       keepFailedMs: 2_592_000_000,
       strictCancel: false,
       isolate: 'none',
+      redact: null,
     });
   });
 
@@ -77,6 +78,7 @@ describe('the stored form', () => {
     keepFailedMs: fc.integer({ min: 0, max: limits.durationMaxMs }),
     strictCancel: fc.boolean(),
     isolate: fc.constantFrom('none' as const, 'process' as const),
+    redact: fc.constantFrom(null, ['input.card.number', '~.password']),
   });
 
   test('is empty for the default and names only what differs', () => {

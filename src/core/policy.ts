@@ -4,6 +4,7 @@ import { parseDuration } from './duration.ts';
 import { taskFlowError } from './errors.ts';
 import { limits } from './limits.ts';
 import { didYouMean } from './nearest.ts';
+import { readRedactPaths } from './redact-paths.ts';
 
 /** Whether runs share the worker's process or get their own. */
 export type Isolation = 'none' | 'process';
@@ -18,6 +19,8 @@ export interface Policy extends BackoffPolicy {
   /** Whether a success that arrives after a cancel request is dropped too. */
   readonly strictCancel: boolean;
   readonly isolate: Isolation;
+  /** Paths of values that nobody is shown, in their stored form; `null` is none. */
+  readonly redact: readonly string[] | null;
 }
 
 /**
@@ -33,6 +36,8 @@ export interface PolicyOptions {
   readonly cancel?: unknown;
   /** `none` or `process`. */
   readonly isolate?: unknown;
+  /** Paths such as `input.card.number`. */
+  readonly redact?: unknown;
 }
 
 /**
@@ -50,11 +55,12 @@ export const defaultPolicy: Policy = Object.freeze({
   keepFailedMs: 30 * 86_400_000,
   strictCancel: false,
   isolate: 'none',
+  redact: null,
 });
 
 /** Lays what a person wrote over a base. Throws INVALID_OPTION that names the option (`retry.delay`) and what is wrong. */
 export function policyOf(options: PolicyOptions, base: Policy = defaultPolicy): Policy {
-  const { cancel, isolate } = options;
+  const { cancel, isolate, redact } = options;
   const keep = fieldsOf(options.keep, ['succeeded', 'failed'], 'keep');
   return {
     ...base,
@@ -63,6 +69,7 @@ export function policyOf(options: PolicyOptions, base: Policy = defaultPolicy): 
     keepFailedMs: durationOr(keep.failed, 'keep.failed', base.keepFailedMs),
     strictCancel: cancel === undefined ? base.strictCancel : oneOf(cancel, ['normal', 'strict'], 'cancel') === 'strict',
     isolate: isolate === undefined ? base.isolate : oneOf(isolate, ['none', 'process'], 'isolate'),
+    redact: redact === undefined ? base.redact : listOrNull(readRedactPaths(redact)),
   };
 }
 
@@ -96,6 +103,10 @@ export function runsIsolated(task: { readonly crashes: number; readonly policy: 
 const policyNames = Object.keys(defaultPolicy) as (keyof Policy)[];
 const parsed = new Map<string, Policy>();
 
+function listOrNull(list: readonly string[]): readonly string[] | null {
+  return list.length === 0 ? null : list;
+}
+
 function readPolicy(text: string): Policy {
   let stored: Partial<Record<keyof Policy, unknown>> = {};
   try {
@@ -123,6 +134,9 @@ function readPolicy(text: string): Policy {
     keepFailedMs: number('keepFailedMs', 0, limits.durationMaxMs),
     strictCancel: stored.strictCancel === true,
     isolate: stored.isolate === 'process' ? 'process' : 'none',
+    redact: Array.isArray(stored.redact)
+      ? listOrNull(stored.redact.filter((path) => typeof path === 'string').slice(0, limits.redactPathsMax))
+      : null,
   };
 }
 

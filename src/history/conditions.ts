@@ -2,8 +2,10 @@
 
 import type { Dialect, JsonScalar, SqlValue } from '../broker/sql/driver.ts';
 import type { FilterTerm, FilterValue } from '../core/filter.ts';
-import { foldCase, timeRange } from '../core/filter-match.ts';
+import { timeRange } from '../core/filter-match.ts';
+import { foldCase } from '../core/fold-case.ts';
 import { normalizeId } from '../core/ids.ts';
+import { lastOf, redactMark } from '../core/redact-paths.ts';
 import { type Reason, stateOfView, type TaskState, type TaskView, taskStates, taskViews } from '../core/states.ts';
 
 /** A statement under way: its values so far, and what its conditions depend on. */
@@ -29,7 +31,19 @@ const never = '1 = 0';
  */
 export function conditionOf(term: FilterTerm, draft: Draft): string {
   const values = term.values.map((value) => valueCondition(term, value, draft));
-  return `(${values.length === 0 ? never : values.join(' OR ')}) IS ${term.negated ? 'NOT ' : ''}TRUE`;
+  const condition = `(${values.length === 0 ? never : values.join(' OR ')}) IS ${term.negated ? 'NOT ' : ''}TRUE`;
+  return term.field === 'input' || term.field === 'output' ? `(${condition} AND ${seen(term.path, draft)})` : condition;
+}
+
+/** `mayHide` of core/redact-paths.ts, turned around. */
+function seen(path: readonly string[], draft: Draft): string {
+  const has = (text: string) => `policy LIKE ${parameter(draft, containing(text))} ESCAPE '\\'`;
+  return `NOT (${has(redactMark)} AND (${['*', ...path.map(lastOf)].map(has).join(' OR ')}))`;
+}
+
+/** A pattern of LIKE. */
+function containing(text: string): string {
+  return `%${text.replace(/[\\%_]/g, '\\$&')}%`;
 }
 
 function valueCondition(term: FilterTerm, value: FilterValue, draft: Draft): string {
@@ -121,7 +135,7 @@ function errorCondition(value: FilterValue, draft: Draft): string {
   const message = `lower(${scalar('error', ['message'], draft).string})`;
   const wanted = foldCase(value.text);
   if (value.prefix) return beginsWith(message, wanted, draft);
-  return `${message} LIKE ${parameter(draft, `%${wanted.replace(/[\\%_]/g, '\\$&')}%`)} ESCAPE '\\'`;
+  return `${message} LIKE ${parameter(draft, containing(wanted))} ESCAPE '\\'`;
 }
 
 function timeCondition(expression: string, value: FilterValue, draft: Draft): string {

@@ -5,8 +5,9 @@ import type { Access } from '../core/access.ts';
 import type { TaskFlowError } from '../core/errors.ts';
 import type { Attempt, BatchEvent, TimelineEntry } from '../core/events.ts';
 import type { Filter } from '../core/filter.ts';
+import { preview } from '../core/preview.ts';
 import type { Relay } from '../core/relay.ts';
-import type { TaskView } from '../core/states.ts';
+import { type TaskView, viewOf } from '../core/states.ts';
 import type { LogLine, Task } from '../core/task.ts';
 import type { Recording } from './recording.ts';
 
@@ -16,6 +17,8 @@ export interface Page {
   readonly after: string | null;
   /** 1 … `limits.pageMax`. */
   readonly limit: number;
+  /** What is to be seen of each task that is found, before a line is made of it; all of it where it is not given. */
+  readonly show?: (task: Task) => Task;
 }
 
 /** A task in a list: without its payload and result, which may be large. */
@@ -23,6 +26,12 @@ export interface TaskSummary extends Omit<Task, 'payload' | 'result' | 'checkpoi
   readonly view: TaskView;
   /** First 120 characters of the payload on one line. */
   readonly preview: string;
+}
+
+/** A task as lists have it; `show` is that of the page. */
+export function summaryOf(task: Task, show?: Page['show']): TaskSummary {
+  const { payload, result: _result, checkpoints: _checkpoints, ...rest } = show === undefined ? task : show(task);
+  return { ...rest, view: viewOf(rest), preview: preview(payload) };
 }
 
 export interface TaskPage {

@@ -11,6 +11,7 @@ import { systemChance } from '../core/chance.ts';
 import { matches } from '../core/filter-match.ts';
 import { parseFilter } from '../core/filter-parse.ts';
 import { limits } from '../core/limits.ts';
+import { encodePolicy, policyOf } from '../core/policy.ts';
 import { preview } from '../core/preview.ts';
 import { reasons, taskStates } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
@@ -97,6 +98,11 @@ const task: fc.Arbitrary<Task> = fc
     claimedAt: maybe(time),
     startedAt: maybe(time),
     endAt: time,
+    policy: fc.constantFrom(
+      '{"attempts":5}',
+      encodePolicy(policyOf({ redact: ['input.a', '**.0.b'] })),
+      encodePolicy(policyOf({ redact: ['result.ü', 'input.*x'] })),
+    ),
     payload: document,
     result: maybe(document),
   })

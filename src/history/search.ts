@@ -7,11 +7,9 @@ import type { Filter, FilterTerm } from '../core/filter.ts';
 import { isId } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
-import { preview } from '../core/preview.ts';
-import { viewOf } from '../core/states.ts';
 import { type Clock, onNextTurn } from '../core/time.ts';
 import { conditionOf, type Draft, parameter } from './conditions.ts';
-import type { Page, TaskPage, TaskSummary } from './history.ts';
+import { type Page, summaryOf, type TaskPage, type TaskSummary } from './history.ts';
 import { type Plan, planSearch, type Way } from './ways.ts';
 
 /** What bounds a search; tests give smaller ones. */
@@ -73,7 +71,7 @@ export async function search(
   );
   const taskIds = found.taskIds.slice(0, page.limit);
   const isFull = found.taskIds.length > page.limit;
-  const tasks = await driver.read((tx) => readSummaries(tx, taskIds));
+  const tasks = await driver.read((tx) => readSummaries(tx, taskIds, page.show));
   return {
     tasks,
     next: isFull ? (taskIds.at(-1) ?? null) : found.end,
@@ -242,13 +240,12 @@ export const summariesById = statement<TaskRow>(
 );
 
 /** In the order of the ids; those that are gone by now are left out. */
-async function readSummaries(tx: SqlTransaction, taskIds: readonly string[]): Promise<readonly TaskSummary[]> {
+async function readSummaries(
+  tx: SqlTransaction,
+  taskIds: readonly string[],
+  show: Page['show'],
+): Promise<readonly TaskSummary[]> {
   const rows = await tx.query(summariesById, JSON.stringify(taskIds));
-  const known = new Map(rows.map((row) => [row[0], summaryOf(row)]));
+  const known = new Map(rows.map((row) => [row[0], summaryOf(toTask(row), show)]));
   return taskIds.flatMap((taskId) => known.get(taskId) ?? []);
-}
-
-function summaryOf(row: TaskRow): TaskSummary {
-  const { payload, result: _result, checkpoints: _checkpoints, ...rest } = toTask(row);
-  return { ...rest, view: viewOf(rest), preview: preview(payload) };
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { OnUpgrade } from '../api/live/upgrade.ts';
 import { readBasePath } from '../core/base-path.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
+import { readRedactPaths } from '../core/redact-paths.ts';
 import type { Role } from '../operations/operation.ts';
 import { createMountUpgrade, type UpgradeHandler } from './upgrade.ts';
 
@@ -29,6 +30,8 @@ export interface DashboardOptions {
   readonly store?: string;
   /** Name of this environment, shown on every page; the configured one when not given. */
   readonly env?: string;
+  /** Paths of values that nobody is shown, such as `input.card.number` and `**.password`; the configured ones when not given. */
+  readonly redact?: readonly string[];
   /** Hears of errors that are nobody's mistake but ours; on stderr when not given. */
   readonly onError?: (error: unknown) => void;
 }
@@ -68,14 +71,16 @@ const optionNames: Readonly<Record<keyof DashboardOptions, true>> = {
   broker: true,
   store: true,
   env: true,
+  redact: true,
   onError: true,
 };
 
 /** Throws INVALID_OPTION. What it does first, connecting, it does with the first request. */
 export function mountDashboard(options: DashboardOptions, openWith: OpenWith): Dashboard {
-  checkOptionNames(options, Object.keys(optionNames), ['redact', 'namespace'], 'The options of dashboard');
+  checkOptionNames(options, Object.keys(optionNames), ['namespace'], 'The options of dashboard');
   if (typeof options.authorize !== 'function')
     throw invalidOption('authorize', 'say who may look: authorize: (request) => ({ name, role }) or null');
+  if (options.redact !== undefined) readRedactPaths(options.redact);
   const basePath = readBasePath(options.basePath ?? '/');
   let opening: Promise<OpenDashboard> | null = null;
 

@@ -21,10 +21,10 @@ export interface OpenParts {
 }
 
 export function openDashboard(
-  { basePath, authorize, onError }: DashboardOptions & { readonly basePath: string },
+  { basePath, authorize, onError, redact = [] }: DashboardOptions & { readonly basePath: string },
   { store, version, environment }: OpenParts,
 ): OpenDashboard {
-  const context = createContext({ store, actor: { name: 'dashboard', role: 'viewer' } });
+  const context = createContext({ store, redact, actor: { name: 'dashboard', role: 'viewer' } });
   // Told once when it begins: a store that is away must not fill a log.
   const hub = createLiveHub({
     context,

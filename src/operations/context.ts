@@ -7,12 +7,15 @@ import { type Chance, systemChance } from '../core/chance.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { createIds } from '../core/ids.ts';
 import { once } from '../core/once.ts';
+import { createRedactions } from '../core/redact.ts';
+import { readRedactPaths } from '../core/redact-paths.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { History, Store } from '../history/history.ts';
 import type { SettingDocument } from './config.ts';
 import { createDefinitions } from './definitions.ts';
 import { createHeldTasks } from './held-tasks.ts';
 import type { Actor, OperationContext } from './operation.ts';
+import { redactedStore } from './redacted-store.ts';
 import { boundedWaiter } from './task-result.ts';
 import { createWorkerHints } from './worker-hints.ts';
 
@@ -23,6 +26,8 @@ export interface ContextOptions {
   readonly definitions?: readonly TaskDefinition[];
   /** What `config.get` tells, with all that is secret masked. */
   readonly settings?: readonly SettingDocument[];
+  /** Paths of values that nobody is shown, beside those of the tasks themselves. Throws INVALID_OPTION for what is none. */
+  readonly redact?: readonly string[];
   readonly clock?: Clock;
   readonly chance?: Chance;
 }
@@ -33,12 +38,18 @@ export function createContext({
   actor,
   definitions = [],
   settings,
+  redact = [],
   clock = systemClock,
   chance = systemChance,
 }: ContextOptions): OperationContext {
-  const open = async () => store.broker;
+  const paths = readRedactPaths(redact);
+  const redactionOf = createRedactions(paths);
+  const shown = redactedStore(store, paths, redactionOf);
+  const open = async () => shown.broker;
   return {
-    store,
+    store: shown,
+    unredacted: store,
+    redactionOf,
     actor,
     clock,
     ...(settings !== undefined && { settings }),
@@ -46,7 +57,7 @@ export function createContext({
     waiter: boundedWaiter(createWaiter(open, clock)),
     ids: createIds(clock, chance),
     definitions: createDefinitions(store.broker, clock, definitions),
-    remote: { hints: createWorkerHints(store.broker, clock), held: createHeldTasks(store.broker), chance },
+    remote: { hints: createWorkerHints(store.broker, clock), held: createHeldTasks(store.broker, redactionOf), chance },
   };
 }
 

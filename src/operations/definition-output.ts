@@ -18,6 +18,7 @@ const policy = z
     keepFailedMs: durationMs,
     strictCancel: z.boolean(),
     isolate: z.enum(['none', 'process']),
+    redact: z.array(z.string()).nullable(),
   })
   .meta({ id: 'Policy' });
 

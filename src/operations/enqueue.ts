@@ -57,7 +57,7 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
 
 /** `timeout` and a time in text are what surfaces have beyond the options of the TypeScript API. */
 export function requestedTask(
-  context: Pick<OperationContext, 'ids'>,
+  context: Pick<OperationContext, 'ids' | 'redactionOf'>,
   request: EnqueueInput,
   definition: TaskDefinition,
 ): NewTask | Promise<NewTask> {
@@ -69,6 +69,8 @@ export function requestedTask(
   const make = (prepared: PreparedInput): NewTask => {
     // The schema lets any text through where the compiler wants a duration or priority: newTask reads and refuses them.
     const task = newTask(definition, prepared, rest as EnqueueOptions, taskId);
+    if (context.redactionOf(task.policy)?.holdsMask('input', task.payload) === true)
+      throw taskFlowError('REDACTED_VALUE', { what: `The input of ${definition.name}` });
     if (at === undefined && timeout === undefined) return task;
     return {
       ...task,

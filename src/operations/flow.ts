@@ -6,10 +6,9 @@ import { explain } from '../core/explain.ts';
 import { parseFilter } from '../core/filter-parse.ts';
 import { parseId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
-import { preview } from '../core/preview.ts';
-import { isFinished, isWaiting, type TaskView, viewOf } from '../core/states.ts';
+import { isFinished, isWaiting, type TaskView } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
-import type { TaskSummary } from '../history/history.ts';
+import { summaryOf, type TaskSummary } from '../history/history.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { CancelInput, ListFlowsInput, TaskInput } from './schemas.ts';
 import { type CancelDocument, cancelOutcome } from './task.ts';
@@ -134,9 +133,4 @@ async function waitsOf(
   return new Map(
     facts.flatMap((each) => (each === null ? [] : [[each.task.id, explain(each).gates[0]?.sentence ?? null] as const])),
   );
-}
-
-function summaryOf(task: Task): TaskSummary {
-  const { payload, result: _result, checkpoints: _checkpoints, ...rest } = task;
-  return { ...rest, view: viewOf(task), preview: preview(payload) };
 }

@@ -60,6 +60,7 @@ const touches: Readonly<Record<string, Touch>> = {
   'task.logs': ofTask,
   'task.result': ofTask,
   'task.explain': ofTask,
+  'task.reveal': ofTask,
   'queue.list': { narrow: (output, reaches) => narrowed(output, 'queues', 'name', reaches) },
   'queue.get': named,
   'queue.scale': named,

@@ -5,12 +5,16 @@ import type { JudgedTask } from '../core/decide.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { formatBytes, utf8Length } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import type { RedactionOf } from '../core/redact.ts';
+import { createScrub, type Scrub, scrubLine } from '../core/redact-task.ts';
 import type { Checkpoint, ClaimedTask, Lease, LogLine, Task } from '../core/task.ts';
 
 export interface HeldTask {
   /** As it was claimed: nothing of it changes while the lease is in force. */
   readonly task: JudgedTask;
   readonly steps: Map<string, number>;
+  /** Takes hidden values of its input out of texts; `null` where there are none. */
+  readonly scrub: Scrub | null;
   logLines: number;
 }
 
@@ -22,13 +26,16 @@ export interface HeldTasks {
   forget(leases: readonly Lease[]): void;
 }
 
-export function createHeldTasks(broker: Pick<Broker, 'getTasks'>): HeldTasks {
+/** `broker` gives tasks as they are. */
+export function createHeldTasks(broker: Pick<Broker, 'getTasks'>, redactionOf: RedactionOf): HeldTasks {
   /** By task and epoch, the oldest first. */
   const known = new Map<string, HeldTask>();
 
   function keep(key: string, task: Task): HeldTask {
     const steps = new Map(task.checkpoints.map((checkpoint) => [checkpoint.name, bytesOf(checkpoint)]));
-    const held = { task: judgedOf(task), steps, logLines: 0 };
+    const redaction = redactionOf(task.policy);
+    const scrub = redaction === null ? null : createScrub(redaction, task.payload);
+    const held = { task: judgedOf(task), steps, scrub, logLines: 0 };
     known.set(key, held);
     if (known.size > limits.heldTasksMax) known.delete(known.keys().next().value ?? '');
     return held;
@@ -78,9 +85,11 @@ export function keepLogs(held: HeldTask, lines: readonly LogLine[]): readonly Lo
   const before = held.logLines;
   held.logLines += lines.length;
   const first = lines[room];
-  if (first === undefined || before > limits.logLinesMax) return lines.slice(0, room);
+  const { scrub } = held;
+  const kept = lines.slice(0, room).map((line) => (scrub === null ? line : scrubLine(line, scrub)));
+  if (first === undefined || before > limits.logLinesMax) return kept;
   const message = `Only ${limits.logLinesMax} lines of an attempt are kept; the rest was dropped.`;
-  return [...lines.slice(0, room), { ...first, level: 'warn', message, fields: null }];
+  return [...kept, { ...first, level: 'warn', message, fields: null }];
 }
 
 const keyOf = (taskId: string, epoch: number): string => `${taskId}:${epoch}`;

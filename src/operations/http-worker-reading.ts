@@ -12,6 +12,7 @@ import { checkKey, checkName } from '../core/names.ts';
 import { invalidOption } from '../core/option-names.ts';
 import { defaultPolicy, encodePolicy, type Policy } from '../core/policy.ts';
 import type { Definition, Presence } from '../core/presence.ts';
+import { readRedactPaths } from '../core/redact-paths.ts';
 import type { Checkpoint, Lease, LogLine, NewTask, Outcome, Progress, TaskError } from '../core/task.ts';
 import { compileTemplate } from '../core/template.ts';
 import type {
@@ -157,7 +158,8 @@ function readDefinition(given: DefinitionMessage, index: number): Definition {
 
 function readPolicy(given: PolicyMessage = {}, base: Policy): string {
   const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return encodePolicy({ ...base, ...said });
+  const redact = given.redact == null ? {} : { redact: readRedactPaths(given.redact, 'policy.redact') };
+  return encodePolicy({ ...base, ...said, ...redact });
 }
 
 /** The heartbeat without its beats. */

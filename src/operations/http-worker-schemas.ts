@@ -66,6 +66,7 @@ const policy = z
     keepFailedMs: wholeMs,
     strictCancel: z.boolean(),
     isolate: z.enum(['none', 'process']),
+    redact: z.array(z.string().max(limits.redactPathMax)).max(limits.redactPathsMax).nullable(),
   })
   .partial();
 const rate = z.strictObject({ count: whole(1, limits.rateCountMax), perMs: whole(1, limits.ratePeriodMaxMs) });

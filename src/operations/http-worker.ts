@@ -7,7 +7,8 @@ import type { Beat, ClaimRequest, SettleAnswer } from '../broker/broker.ts';
 import { invariant } from '../core/assert.ts';
 import { decide } from '../core/decide.ts';
 import { limits } from '../core/limits.ts';
-import type { ClaimedTask, Lease, Settlement } from '../core/task.ts';
+import { scrubError, scrubProgress } from '../core/redact-task.ts';
+import type { ClaimedTask, Lease, Outcome, Progress, Settlement } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type {
   ClaimAnswer,
@@ -217,7 +218,9 @@ async function readBeats(
     'beats',
   );
   const beats = messages.map((message) => readBeat(readLease(holder, message.lease), message, clock.now()));
-  const speaking = beats.filter(({ logs, checkpoints }) => logs.length > 0 || checkpoints.length > 0);
+  const speaking = beats.filter(
+    ({ logs, checkpoints, progress }) => logs.length > 0 || checkpoints.length > 0 || progress?.note != null,
+  );
   if (speaking.length === 0) return beats;
   const found = await remote.held.find(speaking.map(({ lease }) => lease));
   const heldOf = new Map(speaking.map((beat, index) => [beat, found[index] ?? null]));
@@ -225,7 +228,7 @@ async function readBeats(
   for (const [{ checkpoints }, held] of heldOf) if (held !== null) keepSteps(held, checkpoints);
   return beats.map((beat) => {
     const held = heldOf.get(beat) ?? null;
-    return held === null ? beat : { ...beat, logs: keepLogs(held, beat.logs) };
+    return held === null ? beat : { ...beat, progress: tellable(held, beat.progress), logs: keepLogs(held, beat.logs) };
   });
 }
 
@@ -240,12 +243,23 @@ function settlementOf(
   if (held === null) return [];
   invariant(message !== undefined && lease !== undefined, 'Every task that was found has its lease and its outcome.');
   const ranMs = readRanMs(message.ranMs);
-  const verdict = decide(held.task, { outcome: readOutcome(held.task.name, message), ranMs }, remote.chance);
+  const outcome = tellableOutcome(held, readOutcome(held.task.name, message));
+  const verdict = decide(held.task, { outcome, ranMs }, remote.chance);
   // A run that fails brings nothing along.
   const brings = verdict.to === 'succeeded' || verdict.to === 'blocked' ? (message.spawn ?? []) : [];
   const spawn = brings.map((task, at) => readNewTask(task, `outcomes[${index}].spawn[${at}]`));
   const logs = keepLogs(held, readLogs(message.logs, clock.now()));
-  return [{ lease, verdict, ranMs, progress: readProgress(message.progress), logs, spawn }];
+  return [{ lease, verdict, ranMs, progress: tellable(held, readProgress(message.progress)), logs, spawn }];
+}
+
+function tellable({ scrub }: HeldTask, progress: Progress | null): Progress | null {
+  return scrub === null || progress === null ? progress : scrubProgress(progress, scrub);
+}
+
+function tellableOutcome({ scrub, task }: HeldTask, outcome: Outcome): Outcome {
+  return scrub === null || !('error' in outcome)
+    ? outcome
+    : { ...outcome, error: scrubError(task.name, outcome.error, scrub) };
 }
 
 async function settle(

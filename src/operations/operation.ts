@@ -7,6 +7,7 @@ import { type Role, roles, type Scope, scopes } from '../core/access.ts';
 import type { Chance } from '../core/chance.ts';
 import type { Ids } from '../core/ids.ts';
 import { once } from '../core/once.ts';
+import type { RedactionOf } from '../core/redact.ts';
 import type { Clock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { audited } from './audited.ts';
@@ -36,7 +37,12 @@ export interface Actor {
 
 /** What every operation works with; one per request, cheap to make. */
 export interface OperationContext {
+  /** Without what nobody is shown: see `redactedStore`. */
   readonly store: Store;
+  /** As it is: only for what is to see hidden values, and says so in the audit. */
+  readonly unredacted: Store;
+  /** What is hidden of tasks. */
+  readonly redactionOf: RedactionOf;
   readonly ids: Ids;
   /** For cache ages only: every time an answer shows comes from the store. */
   readonly clock: Clock;

@@ -41,6 +41,7 @@ import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, task
 import { taskCancelMany, taskRemoveMany, taskRetryMany, taskUpdateMany } from './task-batch.ts';
 import { taskMove, taskRunNow, taskUpdate } from './task-change.ts';
 import { taskResult } from './task-result.ts';
+import { taskReveal } from './task-reveal.ts';
 import { tokenCreate, tokenList, tokenRevoke } from './token.ts';
 import { workerList } from './worker.ts';
 import { workerDrain, workerGet, workerRestart, workerResume, workerScale, workerStack } from './worker-control.ts';
@@ -65,6 +66,7 @@ export const operations = {
   'task.logs': taskLogs,
   'task.result': taskResult,
   'task.explain': taskExplain,
+  'task.reveal': taskReveal,
   'flow.list': flowList,
   'flow.get': flowGet,
   'flow.cancel': flowCancel,

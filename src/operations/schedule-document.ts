@@ -2,6 +2,7 @@
 
 import { durationText, formatDuration } from '../core/duration.ts';
 import { isAlive, type WorkerRecord } from '../core/presence.ts';
+import type { RedactionOf } from '../core/redact.ts';
 import {
   type CatchUp,
   type FiringRecord,
@@ -85,6 +86,7 @@ export async function scheduleDocument(
   schedule: ScheduleRecord,
   now: number,
   workers: readonly WorkerRecord[],
+  redactionOf: RedactionOf,
 ): Promise<ScheduleDocument> {
   const { timing, jitterMs, overlap, catchUp, input, task } = parseSchedule(schedule.definition);
   const { name, next, pause } = schedule;
@@ -102,7 +104,8 @@ export async function scheduleDocument(
     jitterMs,
     overlap,
     catchUp: catchUpText(catchUp),
-    input: input === 'made' ? null : readStoredJson(task.payload),
+    input:
+      input === 'made' ? null : readStoredJson(redactionOf(task.policy)?.json('input', task.payload) ?? task.payload),
     madeInWorker: input === 'made',
     pause: pause && { by: pause.by, reason: pause.reason, at: isoTime(pause.at) },
     next: upcoming.map((at) => isoTime(at)),

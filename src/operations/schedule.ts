@@ -76,14 +76,14 @@ export const scheduleList: Operation<ScheduleListInput, SchedulePage> = {
   audit: null,
   schema: async () => (await import('./schemas.ts')).scheduleListInput,
   output: async () => (await import('./schedule-output.ts')).schedulePageOutput,
-  async run({ store: { broker } }, { after = null, limit = listDefault }) {
+  async run({ store: { broker }, redactionOf }, { after = null, limit = listDefault }) {
     const [found, { now }, workers] = await Promise.all([
       broker.schedules.list(after, limit + 1 > limits.batchMax ? limits.batchMax : limit + 1),
       broker.info(),
       broker.getWorkers(),
     ]);
     const shown = found.slice(0, limit);
-    const schedules = await Promise.all(shown.map((schedule) => scheduleDocument(schedule, now, workers)));
+    const schedules = await Promise.all(shown.map((schedule) => scheduleDocument(schedule, now, workers, redactionOf)));
     return { schedules, next: found.length > limit ? (shown.at(-1)?.name ?? null) : null };
   },
 };
@@ -231,7 +231,7 @@ export const scheduleBackfill: Operation<BackfillInput, BackfillDocument> = {
 async function documentOf(context: OperationContext, name: string): Promise<ScheduleDocument> {
   const { broker } = context.store;
   const [schedule, { now }, workers] = await Promise.all([find(context, name), broker.info(), broker.getWorkers()]);
-  return scheduleDocument(schedule, now, workers);
+  return scheduleDocument(schedule, now, workers, context.redactionOf);
 }
 
 async function find({ store: { broker } }: OperationContext, name: string): Promise<ScheduleRecord> {

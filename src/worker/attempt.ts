@@ -4,6 +4,8 @@ import type { Beat } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { utf8Length } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import type { RedactionOf } from '../core/redact.ts';
+import { createScrub, type Scrub, scrubError, scrubLine, scrubProgress } from '../core/redact-task.ts';
 import type {
   ClaimedTask,
   Lease,
@@ -13,6 +15,7 @@ import type {
   Progress,
   Settlement,
   Task,
+  TaskError,
   Verdict,
 } from '../core/task.ts';
 import type { Pool } from './pools.ts';
@@ -35,6 +38,8 @@ export interface AttemptOwner {
   expire(attempt: Attempt): void;
   /** Its handler, or something that handler left behind, did what nobody caught. */
   stray(attempt: Attempt, kind: StrayKind, thrown: unknown): void;
+  /** What is hidden of tasks. */
+  readonly redactionOf: RedactionOf;
 }
 
 /** Plain fields and no closures: thousands of these are made each second. */
@@ -90,6 +95,8 @@ export class Attempt implements Timed {
   #controller: AbortController | null = null;
   /** Ends the process of an isolated run at once; `null` for a run in this process. */
   kill: (() => void) | null = null;
+  /** Takes hidden values of its input out of texts; made when there is a text to tell. */
+  #scrub: Scrub | null | undefined;
   readonly owner: AttemptOwner;
 
   constructor(
@@ -145,13 +152,34 @@ export class Attempt implements Timed {
     return this.phase === 'running' && this.logLines <= limits.logLinesMax;
   }
 
+  /** `null` where nothing of its input is hidden. */
+  get scrub(): Scrub | null {
+    if (this.#scrub === undefined) {
+      const redaction = this.owner.redactionOf(this.task.policy);
+      this.#scrub = redaction === null ? null : createScrub(redaction, this.task.payload);
+    }
+    return this.#scrub;
+  }
+
+  /** How far it is, as it may be told. */
+  keepProgress(progress: Progress): void {
+    this.progress = this.scrub === null ? progress : scrubProgress(progress, this.scrub);
+    this.progressChanged = true;
+  }
+
+  /** What was thrown, as it may be told: never with a hidden value in its words. */
+  tellable(error: TaskError): TaskError {
+    return this.scrub === null ? error : scrubError(this.task.name, error, this.scrub);
+  }
+
   /** Keeps a log line, or a word in place of the first one too many. */
   keepLog(line: LogLine): void {
     if (!this.takesLogs) return;
     this.logLines += 1;
     const message = `Only ${limits.logLinesMax} lines of an attempt are kept; the rest was dropped.`;
-    this.logs.push(this.logLines > limits.logLinesMax ? { ...line, level: 'warn', message, fields: null } : line);
-    this.lastWords = line.message.slice(0, limits.progressNoteMax).toWellFormed();
+    const told = this.scrub === null ? line : scrubLine(line, this.scrub);
+    this.logs.push(this.logLines > limits.logLinesMax ? { ...line, level: 'warn', message, fields: null } : told);
+    this.lastWords = told.message.slice(0, limits.progressNoteMax).toWellFormed();
   }
 
   /** Throws LEASE_LOST when the handler no longer speaks for the task. */

@@ -94,13 +94,12 @@ class HandlerContext implements Context {
       this.#write('warn', `progress(${done}, ${total}) was ignored: it takes finite numbers`, undefined);
       return;
     }
-    attempt.progress = {
+    attempt.keepProgress({
       done,
       total: total ?? null,
       note: note === undefined ? null : cut(String(note), limits.progressNoteMax),
-    };
-    attempt.progressChanged = true;
-    attempt.lastWords = progressWords(attempt.progress);
+    });
+    attempt.lastWords = attempt.progress === null ? null : progressWords(attempt.progress);
     this.#options.onNews();
   }
 

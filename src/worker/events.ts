@@ -120,5 +120,5 @@ export function runEvent({ task, ranMs, verdict }: Attempt): RunEvent {
 
 /** A run and what it left behind, whatever its own end was. */
 export function strayEvent(attempt: Attempt, thrown: unknown): RunEvent {
-  return { ...runEvent(attempt), error: toTaskError(attempt.task.name, thrown) };
+  return { ...runEvent(attempt), error: attempt.tellable(toTaskError(attempt.task.name, thrown)) };
 }

@@ -69,6 +69,7 @@ const restartExitCode = 75;
 export async function hostWorker(
   options: HostedWorkerOptions,
   open: (broker: string | null) => Promise<Store>,
+  redact: readonly string[] = [],
 ): Promise<HostedWorker> {
   checkOptionNames(options, Object.keys(optionNames), notYet, 'The options of createWorker');
   const definitions = definitionsIn(options.tasks);
@@ -89,6 +90,7 @@ export async function hostWorker(
       modules,
       files,
       childEnv,
+      redact,
       queues,
       drainMs,
       ...given({ concurrency, name, middleware }),

@@ -54,10 +54,7 @@ export function runInChild(
   function takeNews({ progress, logs, checkpoints, lastWords }: Extract<FromChild, { kind: 'news' }>): void {
     if (attempt.abortKind === 'lost') return;
     for (const line of logs) attempt.keepLog(line);
-    if (progress !== null) {
-      attempt.progress = progress;
-      attempt.progressChanged = true;
-    }
+    if (progress !== null) attempt.keepProgress(progress);
     attempt.lastWords = lastWords ?? attempt.lastWords;
     for (const checkpoint of checkpoints) {
       attempt.steps ??= new Steps(task, options.onStep);

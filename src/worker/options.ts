@@ -4,6 +4,7 @@ import { type Chance, createToken } from '../core/chance.ts';
 import type { Middleware, TaskDefinition } from '../core/definition.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { createRedactions } from '../core/redact.ts';
 import type { Clock } from '../core/time.ts';
 import { readPlace } from '../engine/host.ts';
 import type { Store } from '../history/history.ts';
@@ -25,6 +26,8 @@ export interface WorkerOptions {
   readonly modules?: Readonly<Record<string, string>>;
   /** Memory of the process of an isolated task that says nothing, MB; `limits.isolateMemoryMb` when left out. */
   readonly memoryMb?: number;
+  /** Paths of values whose text is kept out of errors, log lines and progress, beside those of the tasks, in their stored form. */
+  readonly redact?: readonly string[];
   /** Added to the environment of such processes. */
   readonly childEnv?: Readonly<Record<string, string>>;
   /** `{ email: 20, default: 5 }` gives each queue its slots; a list shares `concurrency`. `['default']` when left out. */
@@ -87,6 +90,15 @@ export function byName(options: WorkerOptions): ReadonlyMap<string, TaskDefiniti
     known.set(name, definition);
   }
   return known;
+}
+
+/** What runs need of them. Throws DUPLICATE_TASK_NAME. */
+export function runOptionsOf(options: WorkerOptions) {
+  return {
+    definitions: byName(options),
+    graceMs: options.graceMs ?? limits.graceMs,
+    redactionOf: createRedactions(options.redact ?? []),
+  };
 }
 
 /** What the worker publishes of itself for as long as it lives. */

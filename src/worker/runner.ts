@@ -7,6 +7,7 @@ import { toTaskError } from '../core/error-facts.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { encodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import { createRedactions, type RedactionOf } from '../core/redact.ts';
 import type { Outcome } from '../core/task.ts';
 import type { Cancel } from '../core/time.ts';
 import type { Attempt, AttemptOwner } from './attempt.ts';
@@ -37,6 +38,8 @@ export interface RunnerOptions extends RunParts {
   readonly onStuck: (attempt: Attempt) => void;
   /** Fetches what was too much for the claim; `null` where the attempt came with all it may have. */
   readonly getTasks: FetchTasks | null;
+  /** What is hidden of tasks; what they say themselves when left out. */
+  readonly redactionOf?: RedactionOf;
   /** Runs tasks in processes of their own; without it all run here. */
   readonly isolation: Isolation | null;
 }
@@ -181,7 +184,7 @@ export function createRunner(options: RunnerOptions): Runner {
     wheel.clear(attempt);
     if (attempt.phase === 'running') {
       attempt.ranMs = attempt.startedAt === null ? null : Math.max(0, Math.round(clock.elapsed() - attempt.startedAt));
-      options.onOutcome(attempt, outcome);
+      options.onOutcome(attempt, tellable(attempt, outcome));
     }
     options.onEnded(attempt);
   }
@@ -213,7 +216,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const outcome = abortedOutcome(attempt, definition, attempt.abortReason);
     attempt.stuck = true;
     attempt.refuseSteps();
-    options.onOutcome(attempt, outcome);
+    options.onOutcome(attempt, tellable(attempt, outcome));
     options.onStuck(attempt);
   }
 
@@ -239,7 +242,13 @@ export function createRunner(options: RunnerOptions): Runner {
     unwatch();
   }
 
-  return { start, stop, run, abort, expire, stray };
+  return { start, stop, run, abort, expire, stray, redactionOf: options.redactionOf ?? byPolicy };
+}
+
+const byPolicy = createRedactions([]);
+
+function tellable(attempt: Attempt, outcome: Outcome): Outcome {
+  return 'error' in outcome ? { ...outcome, error: attempt.tellable(outcome.error) } : outcome;
 }
 
 function wrapped(

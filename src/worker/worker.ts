@@ -17,7 +17,7 @@ import { isolationOf } from './isolation.ts';
 import { createKeeper, type Keeper, trustShare } from './keeper.ts';
 import { createLeases, type Leases } from './leases.ts';
 import { createMailbox } from './mailbox.ts';
-import { byName, checkedLease, factsOf, type StopOptions, type Worker, type WorkerOptions } from './options.ts';
+import { checkedLease, factsOf, runOptionsOf, type StopOptions, type Worker, type WorkerOptions } from './options.ts';
 import { createPools, type Pool, type Pools } from './pools.ts';
 import { type WorkerFacts, workerPresence } from './presence.ts';
 import { createQuiet } from './quiet.ts';
@@ -175,9 +175,8 @@ class LocalWorker implements Worker {
 
   #createRunner(): Runner {
     const runs = {
-      definitions: byName(this.#options),
+      ...runOptionsOf(this.#options),
       clock: this.#clock,
-      graceMs: this.#options.graceMs ?? limits.graceMs,
       onNews: this.#keeper.news,
       onStep: () => this.#keeper.beatNow(false),
       onStray: (attempt: Attempt, error: unknown) => this.#emitter.emit('stray', () => strayEvent(attempt, error)),

@@ -14,5 +14,9 @@ export function createAttempt(): Attempt {
     boundByLife: false,
     parents: [],
   } as unknown as ClaimedTask;
-  return new Attempt(claimed, createPools(['q'], 1).of('q'), 0, 0, 1_000, { expire() {}, stray() {} });
+  return new Attempt(claimed, createPools(['q'], 1).of('q'), 0, 0, 1_000, {
+    expire() {},
+    stray() {},
+    redactionOf: () => null,
+  });
 }

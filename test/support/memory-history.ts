@@ -2,20 +2,19 @@
 
 import type { MemoryState } from '../../src/broker/memory/state.ts';
 import { matches } from '../../src/core/filter-match.ts';
-import { preview } from '../../src/core/preview.ts';
 import { type TaskView, viewOf } from '../../src/core/states.ts';
 import type { Task } from '../../src/core/task.ts';
-import type { History, TaskSummary } from '../../src/history/history.ts';
+import { type History, summaryOf } from '../../src/history/history.ts';
 import { timelineOf } from '../../src/history/timeline.ts';
 
 export function createMemoryHistory(state: MemoryState): History {
   const tasks = (): readonly Task[] => [...state.rows.values()].map((row) => row.task);
   return {
-    async search(filter, { after, limit }) {
+    async search(filter, { after, limit, show }) {
       const found = tasks()
         .filter((task) => matches(filter, task, state.lastNow) && (after === null || task.id < after))
         .sort((a, b) => (a.id < b.id ? 1 : -1));
-      const page = found.slice(0, limit).map(summaryOf);
+      const page = found.slice(0, limit).map((task) => summaryOf(task, show));
       return { tasks: page, next: found.length > limit ? (page.at(-1)?.id ?? null) : null, scanned: 'all' };
     },
     async flows({ after, limit }) {
@@ -49,11 +48,6 @@ export function createMemoryHistory(state: MemoryState): History {
     eventSpan: async () => ({ from: (state.events[0]?.seq ?? state.lastSeq + 1) - 1, last: state.lastSeq }),
     lagMs: async () => 0,
   };
-}
-
-function summaryOf(task: Task): TaskSummary {
-  const { payload, result: _result, checkpoints: _checkpoints, ...rest } = task;
-  return { ...rest, view: viewOf(task), preview: preview(payload) };
 }
 
 function countBy(tasks: readonly Task[], field: 'queue' | 'name'): Readonly<Record<string, number>> {

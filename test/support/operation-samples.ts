@@ -55,6 +55,7 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'task.update-many': ({ tasks }) => [{ ids: Object.values(tasks), priority: 1 }],
   'task.logs': ({ tasks }) => [{ id: tasks.succeeded }, { id: tasks.succeeded, level: 'error' }],
   'task.explain': ({ tasks }) => Object.values(tasks).map((id) => ({ id })),
+  'task.reveal': ({ tasks }) => [{ id: tasks.running }],
   'task.result': ({ tasks }) => [{ id: tasks.succeeded }, { id: tasks.failed }, { id: tasks.queued, wait: '2s' }],
   'flow.list': () => [{}, { limit: 1 }],
   'flow.get': ({ tasks }) => [{ id: tasks.flow }],

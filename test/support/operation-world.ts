@@ -19,6 +19,7 @@ import {
   heartbeatRequest,
   newTask,
   presence,
+  sampleError,
   sampleId,
   settlement,
   wait,
@@ -55,19 +56,28 @@ const tasks = {
   flow: sampleId(8),
 };
 
-export async function createOperationWorld(): Promise<OperationWorld> {
+export interface OperationWorldOptions {
+  /** Of every task and of the tasks of schedules. */
+  readonly task?: Pick<Partial<NewTask>, 'payload' | 'policy'>;
+  /** Said by handlers: in an error, a log line, the note of a progress. */
+  readonly said?: string;
+  readonly redact?: readonly string[];
+}
+
+export async function createOperationWorld(options: OperationWorldOptions = {}): Promise<OperationWorld> {
   const clock = hastyClock();
   const chance = seededChance(11);
   const store = await openTestStore('memory', clock.now, chance);
   const { broker } = store;
   await obey(broker);
-  await fill(broker);
+  await fill(broker, options);
   const context = createContext({
     store: { ...store, relay, recording },
     settings: [{ key: 'server.port', value: 8000, origin: 'default' }],
     actor: { name: 'ada', role: 'admin' },
     clock,
     chance,
+    redact: options.redact ?? [],
   });
   return {
     context,
@@ -144,9 +154,10 @@ async function obey(broker: Broker): Promise<void> {
   broker.subscribe((signal) => signal.kind === 'command' && void say(0));
 }
 
-async function fill(broker: Broker): Promise<void> {
-  const ended = (number: number, given: Partial<NewTask> = {}) =>
-    newTask(sampleId(number), { queue: 'mail', ...given });
+async function fill(broker: Broker, { said, task = {} }: OperationWorldOptions): Promise<void> {
+  const sample = (id: string, given: Partial<NewTask> = {}) => newTask(id, { ...task, ...given });
+  const ended = (number: number, given: Partial<NewTask> = {}) => sample(sampleId(number), { queue: 'mail', ...given });
+  const failure = said === undefined ? {} : { error: { ...sampleError, message: said, stack: `at ${said}` } };
   const rule = { name: 'smtp', max: 50, rate: { count: 100, perMs: 1_000 } };
   await broker.enqueue([
     ended(1, { key: 'welcome:ada', tags: ['first'], group: 'acme', limits: [rule] }),
@@ -156,35 +167,38 @@ async function fill(broker: Broker): Promise<void> {
   ]);
   const claimed = await broker.claim(claimRequest('a'.repeat(32), { queues: [{ name: 'mail', limit: 10 }] }));
   const leaseOf = (taskId: string) => claimed.find(({ task }) => task.id === taskId)?.lease ?? 'missing';
-  const logs = [{ at: Date.UTC(2026, 10, 23), level: 'info', message: 'sent', fields: '{"to":"ada"}' }] as const;
+  const logs = [
+    { at: Date.UTC(2026, 10, 23), level: 'info', message: said ?? 'sent', fields: '{"to":"ada"}' },
+  ] as const;
   const steps = [{ name: 'render', value: '{"html":12345678901234567890}' }];
   const running = claimed.flatMap(({ lease }) =>
-    beat(lease, { ranMs: 5, progress: { done: 1, total: 2, note: 'half' }, checkpoints: steps }),
+    beat(lease, { ranMs: 5, progress: { done: 1, total: 2, note: said ?? 'half' }, checkpoints: steps }),
   );
   await broker.heartbeat(heartbeatRequest(running, { worker }));
   await broker.settle([
     settlement(tasks.succeeded, leaseOf(tasks.succeeded), finish('succeeded'), { logs }),
-    settlement(tasks.failed, leaseOf(tasks.failed), finish('failed')),
-    settlement(tasks.retrying, leaseOf(tasks.retrying), wait('scheduled')),
+    settlement(tasks.failed, leaseOf(tasks.failed), finish('failed', failure)),
+    settlement(tasks.retrying, leaseOf(tasks.retrying), wait('scheduled', failure)),
   ]);
   await broker.enqueue([
-    newTask(tasks.blocked, { dependsOn: [{ taskId: tasks.running, onFailure: 'fail' }] }),
-    newTask(tasks.scheduled, { delayMs: 60_000, firedBy: { schedule: 'nightly', at: 0, input: 'stored' } }),
-    newTask(tasks.queued, { startWithinMs: 60_000, expiresInMs: 120_000 }),
-    newTask(tasks.flow, { flowId: tasks.flow }),
-    newTask(sampleId(9), { flowId: tasks.flow, dependsOn: [{ taskId: sampleId(10), onFailure: 'cancel' }] }),
-    newTask(sampleId(10), { flowId: tasks.flow }),
+    sample(tasks.blocked, { dependsOn: [{ taskId: tasks.running, onFailure: 'fail' }] }),
+    sample(tasks.scheduled, { delayMs: 60_000, firedBy: { schedule: 'nightly', at: 0, input: 'stored' } }),
+    sample(tasks.queued, { startWithinMs: 60_000, expiresInMs: 120_000 }),
+    sample(tasks.flow, { flowId: tasks.flow }),
+    sample(sampleId(9), { flowId: tasks.flow, dependsOn: [{ taskId: sampleId(10), onFailure: 'cancel' }] }),
+    sample(sampleId(10), { flowId: tasks.flow }),
   ]);
   const pause = { by: 'ada', reason: 'maintenance' };
   await broker.configure('queue', 'mail', { pause, max: 5, rate: { count: 10, perMs: 1_000 } });
   await broker.configure('group', 'acme', { weight: 3, pause });
   await broker.configure('limit', 'smtp', { max: 20, rate: { count: 5, perMs: 1_000 }, pause });
-  await putSchedules(broker);
+  await putSchedules(broker, task);
 }
 
-async function putSchedules(broker: Broker): Promise<void> {
+async function putSchedules(broker: Broker, task: OperationWorldOptions['task']): Promise<void> {
   const { now } = await broker.info();
   const nightly = scheduleDefinition({
+    task: { ...scheduleDefinition().task, ...task },
     timing: { cron: '30 2 * * *', timezone: 'Europe/Berlin' },
     catchUp: { kind: 'all', max: 3, withinMs: 3_600_000 },
   });

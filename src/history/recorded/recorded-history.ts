@@ -5,11 +5,9 @@ import { isWithoutRecord } from '../../core/errors.ts';
 import { heard } from '../../core/heard.ts';
 import { limits } from '../../core/limits.ts';
 import { within } from '../../core/patience.ts';
-import { preview } from '../../core/preview.ts';
-import { isFinished, viewOf } from '../../core/states.ts';
-import type { Task } from '../../core/task.ts';
+import { isFinished } from '../../core/states.ts';
 import type { Clock } from '../../core/time.ts';
-import type { History, TaskRecord, TaskSummary } from '../history.ts';
+import { type History, type Page, summaryOf, type TaskRecord, type TaskSummary } from '../history.ts';
 import type { Recording } from '../recording.ts';
 import { timelineOf } from '../timeline.ts';
 
@@ -32,7 +30,7 @@ export function createRecordedHistory({ history, recording, broker, outbox, cloc
       const found = await history.search(filter, page);
       const moving = found.tasks.filter(({ state }) => !isFinished(state)).map(({ id }) => id);
       if (moving.length === 0) return found;
-      const live = await summariesOf(broker, moving);
+      const live = await summariesOf(broker, moving, page.show);
       return { ...found, tasks: found.tasks.map((task) => live.get(task.id) ?? task) };
     },
     task: async (taskId) => {
@@ -80,18 +78,14 @@ const partSize = 50;
 async function summariesOf(
   broker: Pick<Broker, 'getTasks'>,
   taskIds: readonly string[],
+  show: Page['show'],
 ): Promise<ReadonlyMap<string, TaskSummary>> {
   const summaries = new Map<string, TaskSummary>();
   for (let from = 0; from < taskIds.length; from += partSize) {
     const tasks = await broker.getTasks(taskIds.slice(from, from + partSize));
-    for (const task of tasks) if (task !== null) summaries.set(task.id, summaryOf(task));
+    for (const task of tasks) if (task !== null) summaries.set(task.id, summaryOf(task, show));
   }
   return summaries;
-}
-
-function summaryOf(task: Task): TaskSummary {
-  const { payload, result: _result, checkpoints: _checkpoints, ...rest } = task;
-  return { ...rest, view: viewOf(task), preview: preview(payload) };
 }
 
 /** A task that was brought back has left its former attempts and log lines in the record. */
