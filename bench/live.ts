@@ -23,7 +23,12 @@ import { inFolder, load, quantile } from './settings.ts';
 const seconds = Number(process.env.BENCH_LIVE_SECONDS ?? 5);
 const clients = Number(process.env.BENCH_LIVE_CLIENTS ?? 1_000);
 /** They are one actor here. */
-const everybody = { liveConnectionsMax: clients + 1, livePerActorMax: clients + 1, livePerSessionMax: 5 };
+const everybody = {
+  liveConnectionsMax: clients + 1,
+  livePerActorMax: clients + 1,
+  livePerSessionMax: 5,
+  livePerAddressMax: clients + 1,
+};
 /** Tasks in one step of the driver, and its pace: a thousand in a second. */
 const batch = 20;
 const stepMs = 20;

@@ -18,6 +18,7 @@ import { createIds } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import { createKnown } from './known.ts';
+import { createRoster } from './roster.ts';
 import { createSecret, hashOf, isSameHash, noHash, parseToken, tokenOf } from './token.ts';
 
 /** A key with the hash of its secret. */
@@ -64,6 +65,12 @@ const listKeys = statement<KeyRow>(
   () => `SELECT ${columns} FROM access_keys WHERE id < $1 ORDER BY id DESC LIMIT $2`,
 );
 
+/** Inputs: time, limit. */
+const usableIds = statement<[id: string]>(
+  'access_usable_keys',
+  () => 'SELECT id FROM access_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1) LIMIT $2',
+);
+
 /** Inputs: id, time. */
 const revokeKey = statement(
   'access_revoke_key',
@@ -86,6 +93,11 @@ export function createKeys(driver: SqlDriver, clock: Clock, chance: Chance): Key
   const known = createKnown<StoredKey>(clock, async (id) => {
     const [row] = await driver.readOne(readKey, id);
     return row === undefined ? null : { row: storedKey(row), now: await driver.wallMs() };
+  });
+
+  const roster = createRoster(clock, async () => {
+    const rows = await driver.readOne(usableIds, await driver.wallMs(), limits.keysMax);
+    return rows.map(([id]) => id);
   });
 
   const insert = async (tx: SqlTransaction, given: NewKey): Promise<CreatedKey> => {
@@ -157,6 +169,10 @@ export function createKeys(driver: SqlDriver, clock: Clock, chance: Chance): Key
       if (!isUsable(found.row.key, found.now)) return null;
       await touch(found.row.key, found.now);
       return found.row.key;
+    },
+    mayExist: async (token) => {
+      const parts = parseToken(token);
+      return parts !== null && (await roster.has(parts.id));
     },
     isValid: async (id) => {
       const found = await known.get(id);

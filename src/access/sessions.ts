@@ -9,6 +9,7 @@ import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import { isUsable, readKey, type StoredKey, storedKey } from './keys.ts';
 import { createKnown } from './known.ts';
+import { createRoster } from './roster.ts';
 import { createSecret, hashOf } from './token.ts';
 
 type SessionRow = [
@@ -55,6 +56,9 @@ const touchSession = statement(
   'access_touch_session',
   () => 'UPDATE access_sessions SET seen_at = $2 WHERE id = $1 AND seen_at < $2',
 );
+
+/** Input: limit. */
+const allHashes = statement<[hash: string]>('access_session_hashes', () => 'SELECT hash FROM access_sessions LIMIT $1');
 
 /** Input: id. */
 const deleteSession = statement<[hash: string]>(
@@ -109,6 +113,11 @@ export function createSessions(driver: SqlDriver, clock: Clock, chance: Chance):
     return key === undefined ? null : { row: { session, stored: storedKey(key) }, now: await driver.wallMs() };
   });
 
+  const roster = createRoster(clock, async () => {
+    const rows = await driver.readOne(allHashes, limits.sessionsMax);
+    return rows.map(([hash]) => hash);
+  });
+
   const touch = async ({ id }: AccessSession, at: number): Promise<void> => {
     const last = touchedAt.get(id) ?? Number.NEGATIVE_INFINITY;
     if (clock.elapsed() - last < limits.accessTouchMs) return;
@@ -159,6 +168,7 @@ export function createSessions(driver: SqlDriver, clock: Clock, chance: Chance):
       await touch(found.session, found.now);
       return { session: found.session, key: found.key };
     },
+    mayExist: (secret) => roster.has(hashOf(secret)),
     isValid: async (id) => {
       const [row] = await driver.readOne(hashById, id);
       return row !== undefined && (await usable(row[0])) !== null;

@@ -5,7 +5,7 @@ import { getPathNoStrict } from 'hono/utils/url';
 import type { Access } from '../core/access.ts';
 import { invariant } from '../core/assert.ts';
 import { type Place, placeOf } from '../core/base-path.ts';
-import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { taskEnqueueMany } from '../operations/enqueue-many.ts';
 import { liveFollow } from '../operations/live.ts';
 import { type OperationContext, type Role, roles } from '../operations/operation.ts';
@@ -13,10 +13,12 @@ import type { Answered, OnAnswered } from './answered.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
 import { noteHttps } from './caller.ts';
+import { costOf } from './costs.ts';
+import type { Gate, Passage } from './gate.ts';
 import { checkHost, checkOrigin } from './guard.ts';
 import type { LiveEndpoint } from './live/endpoint.ts';
 import { type LoginPage, type LoginView, loginRoutes } from './login.ts';
-import { metricsRoute } from './machine.ts';
+import { isProbe, metricsRoute } from './machine.ts';
 import type { Metrics } from './metrics.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
 import { finished, replyResponse } from './reply.ts';
@@ -71,6 +73,8 @@ export interface AppOptions {
   readonly hosts?: readonly string[] | 'any';
   /** Hears of errors that are not the caller's. */
   readonly report: ReportError;
+  /** How often callers may ask; absent where somebody else minds that. */
+  readonly gate?: Gate;
   /** Hears of what whoever runs it should change. */
   readonly warn?: (text: string) => void;
 }
@@ -93,6 +97,8 @@ interface Asked {
   actor: string | null;
   /** Whether the answer stays as it is: it has all headers, or the host it is mounted in has answered. */
   isWhole: boolean;
+  /** What the answer says of how much its caller may ask yet. */
+  rate: Passage['headers'] | null;
 }
 
 interface Env {
@@ -124,10 +130,11 @@ export function createApp(options: AppOptions): FetchHandler {
   return async (request, { address, isHttps = false } = {}) => {
     if (isHttps) noteHttps(request);
     const requestId = requestIdOf(request, context.ids);
-    const asked: Asked = { requestId, address, route: null, actor: null, isWhole: false };
+    const asked: Asked = { requestId, address, route: null, actor: null, isWhole: false, rate: null };
     const began = context.clock.elapsed();
     const given = await app.fetch(request, asked);
     const response = asked.isWhole ? given : finished(given, { requestId, basePath });
+    if (asked.rate !== null) for (const name in asked.rate) response.headers.set(name, asked.rate[name] ?? '');
     const ms = context.clock.elapsed() - began;
     const answered: Answered = { ...asked, method: request.method.slice(0, 20), status: response.status, ms };
     metrics?.answered(answered);
@@ -222,23 +229,38 @@ function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): v
 
 async function contextFor(
   c: Context<Env>,
-  { method, path, isOpen = false, role = 'admin' }: Route,
-  { context, authenticate }: AppOptions,
+  { method, path, operation, isOpen = false, role = 'admin' }: Route,
+  { context, authenticate, gate }: AppOptions,
 ): Promise<OperationContext | Response> {
   const { requestId, address } = c.env;
   const asked = { ...context, requestId, ...(address === undefined ? {} : { address }) };
-  if (isOpen) return asked;
-  const actor = (await authenticate?.(c.req.raw)) ?? context.actor;
+  if (isOpen) {
+    if (!isProbe(path)) pass(c.env, gate?.passStranger(address, 1));
+    return asked;
+  }
+  const actor =
+    (await authenticate?.(c.req.raw, address).catch((error: unknown) => {
+      if (error instanceof TaskFlowError && error.status === 401) pass(c.env, gate?.passStranger(address, 1));
+      throw error;
+    })) ?? context.actor;
   if (actor instanceof Response) {
     c.env.isWhole = true;
     return actor;
   }
   c.env.actor = actor.name;
+  pass(c.env, gate?.pass(actor, address, costOf(operation)));
   if (roles.indexOf(actor.role) < roles.indexOf(role)) {
     const operation = `${method} ${path}`;
     throw taskFlowError('FORBIDDEN', { operation, needed: role, actor: actor.name, role: actor.role });
   }
   return { ...asked, actor };
+}
+
+/** Throws RATE_LIMITED where it may not. */
+function pass(asked: Asked, passage: Passage | null | undefined): void {
+  if (passage === null || passage === undefined) return;
+  asked.rate = passage.headers;
+  if (passage.refusal !== null) throw passage.refusal;
 }
 
 function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Response | Promise<Response> {

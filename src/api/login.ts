@@ -5,7 +5,7 @@ import type { Access, AccessKey } from '../core/access.ts';
 import { callerOf } from '../core/address.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import type { OperationContext } from '../operations/operation.ts';
-import { actorOf } from './authenticate.ts';
+import { actorOf, tooManyTries } from './authenticate.ts';
 import { readForm } from './body.ts';
 import { isHttps } from './caller.ts';
 import { cookieHeader, readCookie } from './cookies.ts';
@@ -93,7 +93,7 @@ export function loginRoutes(access: Access, page: LoginPage, warn: (text: string
     const account = `key:${token.split('_', 3)[2]?.slice(0, 26) ?? ''}`;
     const names = [account, `address:${callerOf(context.address ?? '')}`];
     const waitMs = await access.throttle.waitMs(names);
-    if (waitMs > 0) return show(request, context, tooMany(waitMs), next);
+    if (waitMs > 0) return show(request, context, tooManyTries(waitMs), next);
     const key = await access.keys.verify(token);
     if (key !== null) {
       await access.throttle.succeeded([account]);
@@ -143,11 +143,6 @@ function nextOf(given: string | undefined): string {
     .slice(0, nextMax)
     .replace(/[^!-~]|[\\<>"]/g, '')
     .replace(/^\/+/, '');
-}
-
-function tooMany(waitMs: number): TaskFlowError {
-  const retryAfterMs = Math.ceil(waitMs / 1_000) * 1_000;
-  return taskFlowError('TOO_MANY_TRIES', { seconds: retryAfterMs / 1_000 }, { details: { retryAfterMs } });
 }
 
 function seeOther(location: string, cookie?: string): Response {

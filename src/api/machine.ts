@@ -25,6 +25,11 @@ export const probeRoutes: readonly Route[] = [
   { method: 'GET', path: '/health', operation: systemReady.name, isOpen: true, answer: answerHealth },
 ];
 
+/** Whether it is never refused for being asked often: whoever watches over the process must not take it for dead. */
+export function isProbe(path: string): boolean {
+  return path === '/healthz' || path === '/readyz';
+}
+
 /** The route of the metrics, for those who may look. */
 export function metricsRoute(metrics: Metrics): Route {
   return {

@@ -12,6 +12,20 @@ import { createTotals, type Totals } from './totals.ts';
 export interface MetricsOptions {
   readonly version: string;
   readonly clock: Clock;
+  /** What is told of callers and their connections; absent where somebody else minds them. */
+  readonly door?: () => DoorFigures;
+}
+
+/** Who comes, and who is not let in. What ends in `refused` or `stuck` counts since the start. */
+export interface DoorFigures {
+  /** Requests, by why. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Callers of whom it is known how much they have asked. */
+  readonly callers: number;
+  readonly connections: number;
+  readonly connectionsRefused: number;
+  readonly connectionsStuck: number;
+  readonly live: number;
 }
 
 /** The metrics of one server; keep it as long as the server lives, for its totals only grow. */
@@ -31,7 +45,7 @@ export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 /** Prometheus' client takes 60 ms to load, which a server that nobody scrapes, and one that starts, must not pay. */
 const loadLibrary = once(() => import('prom-client'));
 
-export function createMetrics({ version, clock }: MetricsOptions): Metrics {
+export function createMetrics({ version, clock, door }: MetricsOptions): Metrics {
   const totals = createTotals(clock.elapsed);
   const early: Answered[] = [];
   let requests: Histogram | null = null;
@@ -41,6 +55,7 @@ export function createMetrics({ version, clock }: MetricsOptions): Metrics {
     // Its own registry: that of the library belongs to the program we may be mounted in.
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
+    if (door !== undefined) collectDoor(prometheus, registry, door);
     requests = new Histogram({
       name: 'taskflow_http_request_seconds',
       help: 'Requests by the time until the head of their answer',
@@ -70,6 +85,43 @@ export function createMetrics({ version, clock }: MetricsOptions): Metrics {
       return text;
     },
   };
+}
+
+/** Read when they are asked for. */
+function collectDoor(
+  { Counter, Gauge }: Awaited<ReturnType<typeof loadLibrary>>,
+  registry: Registry,
+  door: () => DoorFigures,
+): void {
+  const registers = [registry];
+  const count = (name: string, help: string, label: string, read: () => Readonly<Record<string, number>>) =>
+    new Counter({
+      name: `taskflow_${name}`,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset();
+        for (const [value, times] of Object.entries(read())) this.inc({ [label]: value }, times);
+      },
+    });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `taskflow_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  count('http_refused_total', 'Requests refused because of how many there were', 'why', () => door().refused);
+  count('http_connections_ended_total', 'Connections refused, and cut off because nobody read', 'why', () => {
+    const { connectionsRefused, connectionsStuck } = door();
+    return { refused: connectionsRefused, stuck: connectionsStuck };
+  });
+  gauge('http_connections', 'Open connections', () => door().connections);
+  gauge('http_callers', 'Callers of whom it is known how much they have asked', () => door().callers);
+  gauge('live_connections', 'Clients that follow live updates', () => door().live);
 }
 
 async function render(

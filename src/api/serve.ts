@@ -11,6 +11,7 @@ import { callerOfIncoming } from './caller.ts';
 import { isLoopback } from './guard.ts';
 import { isLines } from './lines.ts';
 import type { OnUpgrade } from './live/upgrade.ts';
+import { type SocketFigures, tooManyHeaders, watchSockets } from './sockets.ts';
 
 export interface ServeOptions {
   readonly fetch: FetchHandler;
@@ -26,6 +27,9 @@ export interface ServeOptions {
   readonly proxies?: Proxies | null;
   /** How long a request that is a stream of lines may take to be sent; `limits.streamMs` without it. All others have `limits.requestMs`. */
   readonly streamMs?: number;
+  /** Connections at the same time, in all and of one address; the limits without it. */
+  readonly connections?: number;
+  readonly connectionsPerAddress?: number;
 }
 
 export interface RunningServer {
@@ -33,6 +37,7 @@ export interface RunningServer {
   readonly url: string;
   readonly host: string;
   readonly port: number;
+  readonly sockets: SocketFigures;
   /** Takes no more requests, waits for those in flight for at most `patienceMs`, then cuts them off. */
   close(patienceMs?: number): Promise<void>;
 }
@@ -42,15 +47,22 @@ export interface RunningServer {
  * asked for a key), PORT_IN_USE, and INVALID_OPTION for a host or port this machine does not give.
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const { host, port, clock, streamMs = limits.streamMs } = options;
+  const { host, port, clock, proxies = null, streamMs = limits.streamMs } = options;
   if (!options.insecure && !isLoopback(host)) throw taskFlowError('INSECURE_BIND', { host });
   const server = createAdaptorServer({
-    fetch: withPeer(options.fetch, options.proxies ?? null),
+    fetch: withPeer(options.fetch, proxies),
     serverOptions: slowClientLimits(streamMs),
   }) as Server;
   server.timeout = limits.connectionIdleMs;
-  // Without a listener Node would end the process for a client that resets its connection at the wrong moment.
-  server.on('clientError', (_error, socket) => socket.destroy());
+  server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
+  // One more than there may be, so that it shows.
+  server.maxHeadersCount = limits.requestHeadersMax + 1;
+  const sockets = watchSockets(server, {
+    clock,
+    proxies,
+    most: options.connections ?? limits.connections,
+    mostPerAddress: options.connectionsPerAddress ?? limits.connectionsPerAddress,
+  });
   const unsent = createUnsent(clock);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     unsent.watch(request, response);
@@ -66,14 +78,20 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     url: `http://${host.includes(':') ? `[${host.replace(/[[\]]/g, '')}]` : host}:${bound}`,
     host,
     port: bound,
+    sockets,
     close: (patienceMs = limits.serverPatienceMs) => close(server, clock, patienceMs),
   };
 }
 
 /** As the connection has it, or a proxy that is believed: anybody can write a header. */
 function withPeer(fetch: FetchHandler, proxies: Proxies | null) {
-  return (request: Request, { incoming }: { readonly incoming: Pick<IncomingMessage, 'socket' | 'headers'> }) =>
-    fetch(request, callerOfIncoming(incoming, proxies));
+  return (
+    request: Request,
+    { incoming }: { readonly incoming: Pick<IncomingMessage, 'socket' | 'headers' | 'rawHeaders'> },
+  ) =>
+    incoming.rawHeaders.length > 2 * limits.requestHeadersMax
+      ? tooManyHeaders()
+      : fetch(request, callerOfIncoming(incoming, proxies));
 }
 
 /**

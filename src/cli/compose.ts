@@ -4,7 +4,9 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { OnAnswered } from '../api/answered.ts';
 import type { FetchHandler } from '../api/app.ts';
+import type { Gate } from '../api/gate.ts';
 import type { LiveEndpoint } from '../api/live/endpoint.ts';
+import type { DoorFigures } from '../api/metrics.ts';
 import type { ReportError } from '../api/problem.ts';
 import type { RunningServer } from '../api/serve.ts';
 import { makeClient } from '../client/client.ts';
@@ -160,23 +162,19 @@ export interface ServerParts {
 /** API and pages, listening. Throws PORT_IN_USE, INSECURE_BIND and INVALID_OPTION. */
 export async function composeServer(parts: ServerParts): Promise<RunningServer> {
   const { session, version, insecure, commands, report, warn, trouble, ...heard } = parts;
-  const [{ createApp }, { createAuthenticate }, { createMetrics }, { serve }, { createPages }] = await Promise.all([
+  const [{ createApp }, { createMetrics }, { serve }, { createPages }, { createUpgrade }] = await Promise.all([
     import('../api/app.ts'),
-    import('../api/authenticate.ts'),
     import('../api/metrics.ts'),
     import('../api/serve.ts'),
     import('../dashboard/pages.tsx'),
+    import('../api/live/upgrade.ts'),
   ]);
-  const { createUpgrade } = await import('../api/live/upgrade.ts');
   const { settings } = session.config;
   const named = settings['server.hosts'] ?? [];
   const hosts = named.includes('any') ? 'any' : named;
   const basePath = readBasePath(settings['server.basePath']);
-  const { access } = session.store;
-  const asksForKeys = settings['server.auth'] === 'token';
-  if (asksForKeys && access === undefined)
-    throw taskFlowError('RECORD_MISSING', { what: 'A server that asks for keys' });
-  const entrance = asksForKeys && access !== undefined ? { access, authenticate: createAuthenticate(access) } : {};
+  const entrance = await composeEntrance(session);
+  const { gate } = entrance;
   const live = await composeLive(session, trouble);
   const streamMs = settings['server.streamMax'];
   const fetch: FetchHandler = createApp({
@@ -188,16 +186,27 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
     ...heard,
     pages: createPages({ version, environment: settings.env, commands }),
     basePath,
-    metrics: createMetrics({ version, clock: systemClock }),
+    metrics: createMetrics({ version, clock: systemClock, door: () => doorFigures(gate, server, live) }),
     hosts,
     report,
     warn,
   });
   const { 'server.host': host, 'server.port': port, 'server.trustProxy': trusted } = settings;
   const proxies = trusted === null ? null : readProxies(trusted);
-  const isOpen = insecure || asksForKeys;
+  const isOpen = insecure || settings['server.auth'] === 'token';
   const onUpgrade = createUpgrade({ live, context: session.context, hosts, basePath, proxies, report, ...entrance });
-  const server = await serve({ fetch, onUpgrade, host, port, proxies, insecure: isOpen, clock: systemClock, streamMs });
+  const server = await serve({
+    fetch,
+    onUpgrade,
+    host,
+    port,
+    proxies,
+    insecure: isOpen,
+    clock: systemClock,
+    streamMs,
+    connections: settings['server.connections.all'],
+    connectionsPerAddress: settings['server.connections.address'],
+  });
   return {
     ...server,
     async close(patienceMs) {
@@ -206,6 +215,33 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
       await live.close();
       await server.close(patienceMs);
     },
+  };
+}
+
+/** Who is let in, and how often they may ask. */
+async function composeEntrance({ config: { settings }, store: { access } }: Session) {
+  const [{ createAuthenticate }, { createGate }] = await Promise.all([
+    import('../api/authenticate.ts'),
+    import('../api/gate.ts'),
+  ]);
+  const gate = createGate({
+    clock: systemClock,
+    perKey: settings['server.rate.key'],
+    perAddress: settings['server.rate.address'],
+  });
+  if (settings['server.auth'] !== 'token') return { gate };
+  if (access === undefined) throw taskFlowError('RECORD_MISSING', { what: 'A server that asks for keys' });
+  return { gate, access, authenticate: createAuthenticate(access, gate) };
+}
+
+function doorFigures(gate: Gate, { sockets }: RunningServer, live: LiveEndpoint): DoorFigures {
+  return {
+    refused: gate.refused,
+    callers: gate.size,
+    connections: sockets.open,
+    connectionsRefused: sockets.refused,
+    connectionsStuck: sockets.stuck,
+    live: live.connected,
   };
 }
 

@@ -30,6 +30,20 @@ export interface ConfigFile {
     readonly trustProxy?: string | number | readonly string[] | undefined;
     /** Longest stream of tasks in one request, as long as it brings something. Default: 1h. */
     readonly streamMax?: Duration | undefined;
+    /** Requests a second, and five times as many at once. */
+    readonly rate?: {
+      /** Of one key. Default: 10000. */
+      readonly key?: number | undefined;
+      /** Without a key, of one address. Default: 200. */
+      readonly address?: number | undefined;
+    };
+    /** Connections at the same time. */
+    readonly connections?: {
+      /** Default: 5000. */
+      readonly all?: number | undefined;
+      /** Of one address that is no proxy. Default: 2000. */
+      readonly address?: number | undefined;
+    };
   };
   readonly worker?: {
     /** `['default']`, or slots for each: `{ email: 20, default: 5 }`. */

@@ -127,6 +127,30 @@ export const settings = {
     duration: true,
     shape: (z) => shape.duration(z, limits.requestMs),
   },
+  'server.rate.key': {
+    description: 'Requests a second of one key, and five times as many at once; searches cost more than one',
+    default: limits.requestsPerKey,
+    example: '500',
+    shape: (z) => shape.whole(z, 1, limits.requestsMax),
+  },
+  'server.rate.address': {
+    description: 'Requests a second without a key from one address, and five times as many at once',
+    default: limits.requestsPerAddress,
+    example: '50',
+    shape: (z) => shape.whole(z, 1, limits.requestsMax),
+  },
+  'server.connections.all': {
+    description: 'Connections at the same time',
+    default: limits.connections,
+    example: '20000',
+    shape: (z) => shape.whole(z, 1, limits.connectionsMax),
+  },
+  'server.connections.address': {
+    description: 'Connections at the same time from one address that is no proxy',
+    default: limits.connectionsPerAddress,
+    example: '100',
+    shape: (z) => shape.whole(z, 1, limits.connectionsMax),
+  },
   'worker.queues': {
     description: 'Queues to work on, with or without slots for each',
     flag: '--queues <list>',

@@ -58,6 +58,8 @@ export interface Keys {
   revoke(id: string): Promise<AccessKey | null>;
   /** The key of a token, while it may be used. Never older than `limits.accessFreshMs`; while the store is away up to `limits.accessStaleMs`. */
   verify(token: string): Promise<AccessKey | null>;
+  /** Whether there is a key of that name, with whatever secret: of keys made a second ago that may be told too late. Costs a query a second at most. */
+  mayExist(token: string): Promise<boolean>;
   /** Whether a key may still be used: as `verify` answers it, for who holds a connection open. */
   isValid(id: string): Promise<boolean>;
 }
@@ -87,6 +89,8 @@ export interface Sessions {
   begin(session: NewSession): Promise<{ readonly session: AccessSession; readonly secret: string }>;
   /** The session of a secret with its key, while both may be used. As fresh as `Keys.verify`. */
   find(secret: string): Promise<{ readonly session: AccessSession; readonly key: AccessKey } | null>;
+  /** Whether there is one: of one that began a second ago that may be told too late. Costs a query a second at most. */
+  mayExist(secret: string): Promise<boolean>;
   isValid(id: string): Promise<boolean>;
   list(after: string | null, limit: number): Promise<readonly AccessSession[]>;
   /** Answers whether there was one. */

@@ -1,25 +1,9 @@
 /** Every error a user can meet: one table of codes with status, exit code and words. The docs page is made from it. */
 
-export interface ErrorKind {
-  /** HTTP status of the answer. */
-  readonly status: number;
-  /** Exit code of the command line: 1 failed, 2 usage, 3 task failed, 4 not found, 5 access, 6 connection, 7 conflict, 8 timeout, 9 checks. */
-  readonly exitCode: number;
-  /** Whether the same call may succeed later without a change. */
-  readonly retryable: boolean;
-  /** What happened and why; `{name}` is filled from the parameters. */
-  readonly message: string;
-  /** The next thing to do. */
-  readonly hint?: string;
-}
+import { doorErrors } from './door-errors.ts';
+import { type ErrorKind, kind } from './error-kind.ts';
 
-const kind = (status: number, exitCode: number, message: string, hint?: string, retryable = false): ErrorKind => ({
-  status,
-  exitCode,
-  retryable,
-  message,
-  ...(hint === undefined ? {} : { hint }),
-});
+export type { ErrorKind } from './error-kind.ts';
 
 /** The table. A code is a promise: it never changes its meaning. */
 export const errorTable = {
@@ -341,46 +325,7 @@ export const errorTable = {
     'kill -9 {pid}   (its running tasks are run again when their lease ends)',
   ),
   USAGE: kind(400, 2, '{problem}'),
-  UNAUTHENTICATED: kind(
-    401,
-    5,
-    'Not let in: {problem}.',
-    'Send a key as "Authorization: Bearer tf_…"; taskflow token create makes one.',
-  ),
-  TOO_MANY_TRIES: kind(
-    429,
-    5,
-    'There were too many wrong keys: the next try may be made in {seconds} s.',
-    'Nobody is locked out: wait, and use the right one.',
-    true,
-  ),
-  TOO_MANY_KEYS: kind(
-    409,
-    7,
-    'There are {max} keys already.',
-    'taskflow token list   shows which are of no use any more',
-  ),
-  KEY_NOT_FOUND: kind(404, 4, 'There is no key {id}.', 'taskflow token list'),
-  SESSION_NOT_FOUND: kind(404, 4, 'There is no session {id}.', 'It may have ended.'),
-  LIVE_FULL: kind(
-    429,
-    1,
-    '{whose} has {max} live connections, which is as many as it may have.',
-    'Close one, let one connection follow several topics, or ask again and again instead.',
-    true,
-  ),
-  FORBIDDEN: kind(403, 5, '{operation} needs the role {needed}; {actor} is {role}.'),
-  QUEUE_FORBIDDEN: kind(403, 5, 'The key of {actor} is for the queues {queues}, not for "{queue}".'),
-  SCOPE_MISSING: kind(403, 5, '{operation} needs the scope {needed}; the key of {actor} has {given}.'),
-  HOST_NOT_ALLOWED: kind(
-    403,
-    5,
-    'This server does not answer for the host "{host}".',
-    'Use http://127.0.0.1:{port}, or name the host in the configuration.',
-  ),
-  CROSS_ORIGIN: kind(403, 5, 'A page of another origin ({origin}) may not change anything here.'),
-  METHOD_NOT_ALLOWED: kind(405, 2, '{method} is not allowed here.', 'Allowed: {allowed}'),
-  UNSUPPORTED_MEDIA_TYPE: kind(415, 2, 'The body must be {wanted}, not {type}.'),
+  ...doorErrors,
   UNCAUGHT: kind(
     500,
     1,

@@ -4,9 +4,11 @@ import { accessLimits } from './access-limits.ts';
 import { connectionLimits } from './connection-limits.ts';
 import { httpWorkerLimits } from './http-worker-limits.ts';
 import { liveLimits } from './live-limits.ts';
+import { requestLimits } from './request-limits.ts';
 
 export const limits = {
   ...httpWorkerLimits,
+  ...requestLimits,
   /** Tasks in one call of the seam: bounds the time one transaction holds the store. */
   batchMax: 1_000,
   /** Bytes of payload in one call of the seam: bounds memory and the time a transaction holds the store. */

@@ -27,10 +27,11 @@ export const liveLimits = {
   liveCatchUpMax: 50,
   /** How long the log is read on when the last client has gone: most that lose a connection come back within it. */
   liveLingerMs: 30_000,
-  /** Live connections of a server, of one actor's programs, and of one browser session; and topics of one connection. */
+  /** Live connections of a server, of one actor's programs, of one browser session and of one address; and topics of one connection. */
   liveConnectionsMax: 2_000,
   livePerActorMax: 1_000,
   livePerSessionMax: 5,
+  livePerAddressMax: 1_000,
   liveTopicsMax: 100,
   /** Bytes that wait for a client that reads slowly, then they are dropped or it is closed; and how long it may not read at all. */
   liveBufferBytesMax: 1024 * 1024,

@@ -146,7 +146,7 @@ test.each([
 });
 
 test('connections that are too many are refused, and free their places', async () => {
-  const most = { liveConnectionsMax: 3, livePerActorMax: 2, livePerSessionMax: 1 };
+  const most = { liveConnectionsMax: 3, livePerActorMax: 2, livePerSessionMax: 1, livePerAddressMax: 3 };
   const authenticate = async ({ headers }: Request): Promise<Actor> => {
     const sessionId = headers.get('cookie');
     return { name: 'ada', role: 'viewer', ...(sessionId === null ? {} : { sessionId }) };
@@ -158,6 +158,17 @@ test('connections that are too many are refused, and free their places', async (
   const page = await follow(server, 'topics=all', { cookie: 'session=1' });
   await expectProblem(await fetch(url, { headers: { cookie: 'session=2' } }), 429, 'LIVE_FULL', 'This server has 3');
   page.stop();
+  for (const stream of streams) stream.stop();
+  await waitFor(() => expect(live.connected).toBe(0));
+  await follow(server, 'topics=all');
+});
+
+test('one address has its share of the connections, whoever is behind it', async () => {
+  const most = { liveConnectionsMax: 9, livePerActorMax: 9, livePerSessionMax: 9, livePerAddressMax: 2 };
+  const { server, live } = await start({ connectionLimits: most });
+  const streams = [await follow(server, 'topics=all'), await follow(server, 'topics=all')];
+  const url = `${server.url}/api/v1/events?topics=all`;
+  await expectProblem(await fetch(url), 429, 'LIVE_FULL', 'This address has 2');
   for (const stream of streams) stream.stop();
   await waitFor(() => expect(live.connected).toBe(0));
   await follow(server, 'topics=all');

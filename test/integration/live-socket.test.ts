@@ -164,7 +164,7 @@ test('who may look no more is cut off with 1008', async () => {
 });
 
 test('a flood is cut off and leaves good clients unharmed', { timeout: 120_000 }, async () => {
-  const most = { liveConnectionsMax: 60, livePerActorMax: 60, livePerSessionMax: 5 };
+  const most = { liveConnectionsMax: 60, livePerActorMax: 60, livePerSessionMax: 5, livePerAddressMax: 60 };
   const { store, url, port, live } = await start({ connectionLimits: most });
   const good = await open(url);
   good.ask({ follow: ['all'] });

@@ -11,6 +11,8 @@ import type { Clock } from '../../src/core/time.ts';
 export interface TestAccess {
   readonly driver: SqlDriver;
   readonly access: Access;
+  /** How often `access` has read. */
+  reads(): number;
   /** What another server of the same store knows. */
   other(): Access;
   close(): void;
@@ -21,9 +23,15 @@ export async function createTestAccess(clock: Clock, seed = 11): Promise<TestAcc
   const driver = createSqliteDriver({ file: ':memory:', now: clock.now, clock, chance });
   await driver.open();
   await migrate(driver, chance);
+  let reads = 0;
+  const readOne: SqlDriver['readOne'] = (...asked) => {
+    reads += 1;
+    return driver.readOne(...asked);
+  };
   return {
     driver,
-    access: createAccess({ driver, clock, chance }),
+    access: createAccess({ driver: { ...driver, readOne }, clock, chance }),
+    reads: () => reads,
     other: () => createAccess({ driver, clock, chance: seededChance(seed + 1) }),
     close: () => driver.close(),
   };

@@ -2,6 +2,7 @@
 
 import { createApp, type Peer } from '../../src/api/app.ts';
 import { createAuthenticate } from '../../src/api/authenticate.ts';
+import { createGate, type Gate, type GateOptions } from '../../src/api/gate.ts';
 import { createMemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import type { Access, CreatedKey, NewKey } from '../../src/core/access.ts';
 import { seededChance } from '../../src/core/chance.ts';
@@ -22,6 +23,9 @@ export interface GuardedServer {
   readonly reported: unknown[];
   /** What whoever runs it was told. */
   readonly warned: string[];
+  readonly gate: Gate;
+  /** How often keys and sessions were read from the store. */
+  lookups(): number;
   /** Asks with these headers; from this address. */
   ask(path: string, init?: RequestInit, peer?: Peer): Promise<Response>;
   /** Asks with a key. */
@@ -36,7 +40,7 @@ export interface GuardedServer {
 /** What a browser sends with a form of our own page. */
 export const ownPage = { 'sec-fetch-site': 'same-origin', origin: base };
 
-export async function startGuarded(): Promise<GuardedServer> {
+export async function startGuarded(rates: Omit<GateOptions, 'clock'> = {}): Promise<GuardedServer> {
   const clock = createManualClock(Date.UTC(2026, 10, 23, 9, 0, 0));
   const chance = seededChance(7);
   const broker = createMemoryBroker({ now: clock.now, chance });
@@ -47,10 +51,12 @@ export async function startGuarded(): Promise<GuardedServer> {
   const reported: unknown[] = [];
   const warned: string[] = [];
   const context = createContext({ store, clock, chance, actor: { name: 'server', role: 'admin' } });
+  const gate = createGate({ clock, ...rates });
   const fetch = createApp({
     context,
     access,
-    authenticate: createAuthenticate(access),
+    authenticate: createAuthenticate(access, gate),
+    gate,
     pages: createPages({ version: '0.0.0' }),
     hosts: ['tasks.test'],
     report: (error) => reported.push(error),
@@ -64,6 +70,8 @@ export async function startGuarded(): Promise<GuardedServer> {
     context,
     reported,
     warned,
+    gate,
+    lookups: rig.reads,
     ask,
     askWith: (token, path, init = {}) =>
       ask(path, { ...init, headers: { authorization: `Bearer ${token}`, ...init.headers } }),

@@ -1,9 +1,10 @@
-/** Who is connected: how many in all, of one actor and of one browser session, and whether each may still look. */
+/** Who is connected: how many in all, of one actor, of one browser session and of one address, and whether each may still look. */
 
+import { callerOf } from '../../core/address.ts';
 import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Cancel, Clock } from '../../core/time.ts';
-import type { Actor } from '../../operations/operation.ts';
+import type { Actor, OperationContext } from '../../operations/operation.ts';
 
 export interface Connection {
   /** It is gone. Calling it again does nothing. */
@@ -13,7 +14,7 @@ export interface Connection {
 export interface Connections {
   readonly count: number;
   /** Throws LIVE_FULL. `close` is called when it may not look any more, and when the server closes. */
-  enter(actor: Actor, close: (why: 'access' | 'closing') => void): Connection;
+  enter(from: Pick<OperationContext, 'actor' | 'address'>, close: (why: 'access' | 'closing') => void): Connection;
   close(): void;
 }
 
@@ -22,39 +23,43 @@ export interface ConnectionLimits {
   readonly liveConnectionsMax: number;
   readonly livePerActorMax: number;
   readonly livePerSessionMax: number;
+  readonly livePerAddressMax: number;
 }
 
 export function createConnections(clock: Clock, most: ConnectionLimits = limits): Connections {
   const open = new Set<() => void>();
   const counts = new Map<string, number>();
 
-  function take(owner: Owner): void {
-    const count = counts.get(owner.key) ?? 0;
+  /** Of all of them, or of none. */
+  function take(owners: readonly Owner[]): void {
     if (open.size >= most.liveConnectionsMax)
       throw taskFlowError('LIVE_FULL', { whose: 'This server', max: most.liveConnectionsMax });
-    if (count >= owner.max) throw taskFlowError('LIVE_FULL', { whose: owner.words, max: owner.max });
-    counts.set(owner.key, count + 1);
+    const full = owners.find(({ key, max }) => (counts.get(key) ?? 0) >= max);
+    if (full !== undefined) throw taskFlowError('LIVE_FULL', { whose: full.words, max: full.max });
+    for (const { key } of owners) counts.set(key, (counts.get(key) ?? 0) + 1);
   }
 
-  function giveBack({ key }: Owner): void {
-    const left = (counts.get(key) ?? 1) - 1;
-    if (left > 0) counts.set(key, left);
-    else counts.delete(key);
+  function giveBack(owners: readonly Owner[]): void {
+    for (const { key } of owners) {
+      const left = (counts.get(key) ?? 1) - 1;
+      if (left > 0) counts.set(key, left);
+      else counts.delete(key);
+    }
   }
 
   return {
     get count() {
       return open.size;
     },
-    enter(actor, close) {
-      const owner = ownerOf(actor, most);
-      take(owner);
+    enter({ actor, address }, close) {
+      const owners = [ownerOf(actor, most), ...(address === undefined ? [] : [ownerAt(address, most)])];
+      take(owners);
       let stopAsking: Cancel = () => {};
       const closeNow = (): void => close('closing');
       const leave = (): void => {
         if (!open.delete(closeNow)) return;
         stopAsking();
-        giveBack(owner);
+        giveBack(owners);
       };
       open.add(closeNow);
       const { isStillAllowed } = actor;
@@ -83,6 +88,10 @@ function ownerOf({ name, keyId, sessionId }: Actor, most: ConnectionLimits): Own
   if (sessionId !== undefined)
     return { key: `browser ${sessionId}`, words: 'This browser', max: most.livePerSessionMax };
   return { key: `actor ${keyId ?? name}`, words: name, max: most.livePerActorMax };
+}
+
+function ownerAt(address: string, { livePerAddressMax }: ConnectionLimits): Owner {
+  return { key: `address ${callerOf(address)}`, words: 'This address', max: livePerAddressMax };
 }
 
 /** Asks again and again until the answer is no. */

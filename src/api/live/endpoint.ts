@@ -38,15 +38,15 @@ export function createLiveEndpoint(options: LiveEndpointOptions): LiveEndpoint {
   const connections = createConnections(clock, connectionLimits);
   const sockets = createSockets(clock);
 
-  function open({ actor }: OperationContext, follow: Omit<FollowRequest, 'sink' | 'mayRead'>): EventStream {
+  function open(context: OperationContext, follow: Omit<FollowRequest, 'sink' | 'mayRead'>): EventStream {
     // Before the connection is counted there is nothing to end.
     let end = (): void => {};
-    const connection = connections.enter(actor, () => end());
+    const connection = connections.enter(context, () => end());
     const stream = createEventStream({
       clock,
       // Spread: thousands that lost the same server must not come back together.
       retryMs: Math.round(1_000 + 2_000 * chance.float()),
-      follow: (sink) => hub.follow({ ...follow, ...filterOf(actor), sink }),
+      follow: (sink) => hub.follow({ ...follow, ...filterOf(context.actor), sink }),
       onEnd: connection.leave,
     });
     end = stream.close;
@@ -70,7 +70,7 @@ export function createLiveEndpoint(options: LiveEndpointOptions): LiveEndpoint {
     },
     accept(incoming, socket, head, context) {
       let end: Parameters<SocketClient['onClose']>[0] = () => undefined;
-      const connection = connections.enter(context.actor, (why) => end(why));
+      const connection = connections.enter(context, (why) => end(why));
       // Also of one that never becomes a WebSocket.
       socket.once('close', connection.leave);
       sockets.accept(incoming, socket, head, {

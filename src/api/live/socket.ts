@@ -110,7 +110,7 @@ function speak(socket: WebSocket, client: SocketClient, clock: Clock): void {
   }
 
   const isFlooding = createRate(clock);
-  const beat = keepAlive(socket, clock);
+  const beat = keepAlive(socket, clock, isFlooding);
   client.onClose((why) =>
     why === 'access' ? close(codes.policy, 'access was withdrawn') : close(codes.goingAway, 'the server closes'),
   );
@@ -144,7 +144,7 @@ function createRate(clock: Clock): () => boolean {
 }
 
 /** Cuts off a client that does not answer a ping. */
-function keepAlive(socket: WebSocket, clock: Clock): { stop(): void } {
+function keepAlive(socket: WebSocket, clock: Clock, isFlooding: () => boolean): { stop(): void } {
   let cancel: Cancel = () => {};
   const pingLater = (): void => {
     cancel = clock.schedule(limits.livePingMs, () => {
@@ -153,6 +153,7 @@ function keepAlive(socket: WebSocket, clock: Clock): { stop(): void } {
     });
   };
   socket.on('pong', () => {
+    if (isFlooding()) return socket.terminate();
     cancel();
     if (socket.readyState === socket.OPEN) pingLater();
   });

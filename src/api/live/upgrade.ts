@@ -2,11 +2,12 @@
 
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { taskFlowError } from '../../core/errors.ts';
+import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import type { Proxies } from '../../core/proxies.ts';
 import type { OperationContext } from '../../operations/operation.ts';
 import type { Authenticate } from '../authenticate.ts';
 import { callerOfIncoming, noteHttps } from '../caller.ts';
+import type { Gate, Passage } from '../gate.ts';
 import { checkHost, checkSocketOrigin } from '../guard.ts';
 import { problemOf, type ReportError, retryAfter, shownError } from '../problem.ts';
 import { requestIdOf } from '../request-id.ts';
@@ -17,6 +18,8 @@ export interface UpgradeOptions {
   readonly live: LiveEndpoint;
   readonly context: OperationContext;
   readonly authenticate?: Authenticate | undefined;
+  /** How often callers may ask; absent where somebody else minds that. */
+  readonly gate?: Gate | undefined;
   readonly hosts: readonly string[] | 'any';
   /** Where the server is mounted; a proxy in front may have taken it off. */
   readonly basePath?: string;
@@ -44,7 +47,7 @@ export function createUpgrade(options: UpgradeOptions): OnUpgrade {
 }
 
 async function letIn(incoming: IncomingMessage, options: UpgradeOptions): Promise<OperationContext> {
-  const { context, authenticate, hosts, basePath = '', proxies = null } = options;
+  const { context, authenticate, gate, hosts, basePath = '', proxies = null } = options;
   const request = requestOf(incoming);
   const { address, isHttps } = callerOfIncoming(incoming, proxies);
   if (isHttps) noteHttps(request);
@@ -55,12 +58,24 @@ async function letIn(incoming: IncomingMessage, options: UpgradeOptions): Promis
     throw taskFlowError('NOT_FOUND', { path: pathname.slice(0, 200) });
   const requestId = requestIdOf(request, context.ids);
   const asked = { ...context, requestId, ...(address !== undefined && { address }) };
-  if (authenticate === undefined) return asked;
-  const actor = await authenticate(request);
+  if (authenticate === undefined) {
+    pass(gate?.pass(context.actor, address, 1));
+    return asked;
+  }
+  const actor = await authenticate(request, address).catch((error: unknown) => {
+    if (error instanceof TaskFlowError && error.status === 401) pass(gate?.passStranger(address, 1));
+    throw error;
+  });
   // What a program answers instead of a page is for people.
   if (actor instanceof Response)
     throw taskFlowError('UNAUTHENTICATED', { problem: 'the program it belongs to refuses it' });
+  pass(gate?.pass(actor, address, 1));
   return { ...asked, actor };
+}
+
+/** Throws RATE_LIMITED where it may not. */
+function pass(passage: Passage | null | undefined): void {
+  if (passage?.refusal != null) throw passage.refusal;
 }
 
 function requestOf({ url = '/', headers }: IncomingMessage): Request {

@@ -1,0 +1,114 @@
+/** Lets requests through as often as their callers may ask, and slows down who sends wrong keys. Counted in this process alone. */
+
+import { callerOf } from '../core/address.ts';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Clock } from '../core/time.ts';
+import type { Actor } from '../operations/operation.ts';
+import { type Buckets, createBuckets } from './buckets.ts';
+
+export interface GateOptions {
+  readonly clock: Clock;
+  /** In a second, of one key, and of one address without a key. */
+  readonly perKey?: number;
+  readonly perAddress?: number;
+}
+
+/** Why something was refused, as the metrics have it. */
+export type Refusal = 'key' | 'address' | 'wrong_keys';
+
+export interface Gate {
+  /** Takes a request of somebody who was let in off the budget of the key, or of the address where everybody is let in. */
+  pass(actor: Actor, address: string | undefined, cost: number): Passage | null;
+  /** The same of who was not let in, or need not be. */
+  passStranger(address: string | undefined, cost: number): Passage | null;
+  /** How long until strangers from there may ask again; 0 is now. */
+  strangerWaitMs(address: string | undefined): number;
+  /** How long wrong keys from there are refused without a look at who has them; 0 when they are looked up. */
+  guessWaitMs(address: string | undefined): number;
+  /** Notes a wrong key. Answers whether it is the one with which that begins, and is to be told. */
+  guessed(address: string | undefined): boolean;
+  /** How often each has refused since the start. */
+  readonly refused: Readonly<Record<Refusal, number>>;
+  /** Callers that are remembered. */
+  readonly size: number;
+}
+
+/** What is said of a request whose caller has used up half of the budget, or all of it. */
+export interface Passage {
+  /** Names and values of draft-ietf-httpapi-ratelimit-headers: what there is, and what of it is left. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** RATE_LIMITED where it may not pass. */
+  readonly refusal: TaskFlowError | null;
+}
+
+/** All together. */
+const everybody = '';
+
+export function createGate(options: GateOptions): Gate {
+  const { clock, perKey = limits.requestsPerKey, perAddress = limits.requestsPerAddress } = options;
+  const budget = (perSecond: number) =>
+    createBuckets({ clock, perSecond, burst: perSecond * limits.requestBurstSeconds });
+  const ofKeys = budget(perKey);
+  const ofStrangers = budget(perAddress);
+  const guesses = createBuckets({
+    clock,
+    perSecond: 1_000 / limits.wrongKeysAddressMs,
+    burst: limits.wrongKeysPerAddress,
+  });
+  const allGuesses = createBuckets({
+    clock,
+    perSecond: 1_000 / limits.wrongKeysOverallMs,
+    burst: limits.wrongKeysOverall,
+  });
+  const told = createBuckets({ clock, perSecond: limits.wrongKeysToldMax / 60, burst: limits.wrongKeysToldMax });
+  const refused: Record<Refusal, number> = { key: 0, address: 0, wrong_keys: 0 };
+
+  function take(buckets: Buckets, caller: string, cost: number, why: Refusal): Passage | null {
+    const { waitMs, left } = buckets.take(caller, cost);
+    if (waitMs === 0) return left * 2 < buckets.burst ? { headers: headersOf(buckets, left), refusal: null } : null;
+    refused[why] += 1;
+    const refusal = taskFlowError(
+      'RATE_LIMITED',
+      { whose: why === 'key' ? 'This key' : 'This address', perSecond: buckets.perSecond },
+      { details: { retryAfterMs: Math.ceil(waitMs) } },
+    );
+    return { headers: headersOf(buckets, left), refusal };
+  }
+
+  return {
+    pass: ({ keyId }, address, cost) =>
+      take(ofKeys, keyId ?? nameOf(address), cost, keyId === undefined ? 'address' : 'key'),
+    passStranger: (address, cost) => take(ofStrangers, nameOf(address), cost, 'address'),
+    strangerWaitMs: (address) => ofStrangers.waitMs(nameOf(address), 1),
+    guessWaitMs(address) {
+      return Math.max(guesses.waitMs(nameOf(address), 1), allGuesses.waitMs(everybody, 1));
+    },
+    guessed(address) {
+      const name = nameOf(address);
+      const wasFree = guesses.waitMs(name, 1) === 0;
+      guesses.take(name, 1);
+      allGuesses.take(everybody, 1);
+      if (!wasFree) refused.wrong_keys += 1;
+      return wasFree && guesses.waitMs(name, 1) > 0 && told.take(everybody, 1).waitMs === 0;
+    },
+    refused,
+    get size() {
+      return ofKeys.size + ofStrangers.size + guesses.size;
+    },
+  };
+}
+
+/** An address that nobody knows is one caller too. */
+function nameOf(address: string | undefined): string {
+  return address === undefined ? 'unknown' : callerOf(address);
+}
+
+/** How full it is is told in seconds until it is full. */
+function headersOf({ perSecond, burst }: Buckets, left: number): Passage['headers'] {
+  const seconds = Math.ceil((burst - left) / perSecond);
+  return {
+    'ratelimit-policy': `"default";q=${burst};w=${Math.ceil(burst / perSecond)}`,
+    ratelimit: `"default";r=${Math.floor(left)};t=${seconds}`,
+  };
+}

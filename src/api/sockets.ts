@@ -1,0 +1,173 @@
+/** The connections of a server: how many there may be, in all and of one address, and the end of those that do not read what they are sent. */
+
+import { type Server, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { callerOf } from '../core/address.ts';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { formatBytes } from '../core/json.ts';
+import { limits } from '../core/limits.ts';
+import { isProxy, type Proxies } from '../core/proxies.ts';
+import type { Cancel, Clock } from '../core/time.ts';
+import { plainAddress } from './caller.ts';
+import { problemOf, retryAfter } from './problem.ts';
+
+export interface SocketOptions {
+  readonly clock: Clock;
+  readonly most: number;
+  /** Of one address that is no proxy: behind a proxy are many. */
+  readonly mostPerAddress: number;
+  readonly proxies: Proxies | null;
+}
+
+/** What a server tells of its connections. */
+export interface SocketFigures {
+  readonly open: number;
+  /** Since the start: refused, and cut off because they did not read. */
+  readonly refused: number;
+  readonly stuck: number;
+}
+
+interface Seen {
+  /** How much it had read when it last came on, and when that was. */
+  read: number;
+  since: number;
+}
+
+/** To be called before it listens. It ends with the server. */
+export function watchSockets(server: Server, options: SocketOptions): SocketFigures {
+  const { clock, most, mostPerAddress, proxies } = options;
+  const open = new Map<Socket, Seen>();
+  const counts = new Map<string, number>();
+  const refusing = new Set<Socket>();
+  const figures = { refused: 0, stuck: 0 };
+
+  /** Answers why there is no room, and `null` when it has taken it. */
+  function enter(socket: Socket): TaskFlowError | null {
+    const address = plainAddress(socket.remoteAddress);
+    const caller = callerOf(address ?? '');
+    const count = counts.get(caller) ?? 0;
+    if (open.size >= most) return taskFlowError('TOO_MANY_CONNECTIONS', { whose: 'This server', max: most });
+    if (count >= mostPerAddress && (proxies === null || !isProxy(proxies, address)))
+      return taskFlowError('TOO_MANY_CONNECTIONS', { whose: 'This address', max: mostPerAddress });
+    counts.set(caller, count + 1);
+    open.set(socket, { read: 0, since: clock.elapsed() });
+    socket.once('close', () => {
+      open.delete(socket);
+      const left = (counts.get(caller) ?? 1) - 1;
+      if (left > 0) counts.set(caller, left);
+      else counts.delete(caller);
+    });
+    return null;
+  }
+
+  /** Says so, and takes what the client sends until it has heard: a connection with something unread is reset, and its answer with it. */
+  function refuse(socket: Socket, error: TaskFlowError): void {
+    figures.refused += 1;
+    if (refusing.size >= limits.refusingMax) return void socket.destroy();
+    refusing.add(socket);
+    const cancel = clock.schedule(limits.refusedMs, () => socket.destroy());
+    socket.once('close', () => {
+      cancel();
+      refusing.delete(socket);
+    });
+    socket.on('error', () => undefined);
+    socket.resume();
+    socket.end(plainAnswer(error));
+  }
+
+  // Node's own listener, which begins to read requests.
+  const own = server.listeners('connection') as ((socket: Socket) => void)[];
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => {
+    const refusal = enter(socket);
+    if (refusal !== null) refuse(socket, refusal);
+    else for (const accept of own) accept.call(server, socket);
+  });
+  // Without a listener Node would end the process for a client that resets its connection at the wrong moment.
+  server.on('clientError', answerNonsense);
+  server.once('listening', () => {
+    const stop = lookAgain(clock, () => {
+      for (const socket of findStuck(open, clock.elapsed())) {
+        figures.stuck += 1;
+        socket.destroy();
+      }
+    });
+    server.once('close', stop);
+  });
+  return {
+    get open() {
+      return open.size;
+    },
+    get refused() {
+      return figures.refused;
+    },
+    get stuck() {
+      return figures.stuck;
+    },
+  };
+}
+
+/** Says what is wrong with what never became a request, where nothing else has been said on that connection. */
+function answerNonsense(error: NodeJS.ErrnoException, stream: Duplex): void {
+  const socket = stream as Socket;
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) return void socket.destroy();
+  socket.end(plainAnswer(nonsenseError(error)), () => socket.destroy());
+}
+
+function nonsenseError({ code = '' }: NodeJS.ErrnoException): TaskFlowError {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return taskFlowError('REQUEST_TOO_SLOW');
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return taskFlowError('HEADERS_TOO_LARGE', { max: formatBytes(limits.requestHeadersBytes) });
+  return taskFlowError('NOT_HTTP', {
+    problem: code.replace(/^HPE_/, '').toLowerCase().replaceAll('_', ' ') || 'unknown',
+  });
+}
+
+/** The answer to a request of which no more headers were read. */
+export function tooManyHeaders(): Response {
+  const error = taskFlowError('HEADERS_TOO_LARGE', { max: `${limits.requestHeadersMax} lines` });
+  const headers = { 'content-type': 'application/problem+json', connection: 'close' };
+  return new Response(JSON.stringify(problemOf(error)), { status: error.status, headers });
+}
+
+/** Those that had something to read all the time, and have hardly read. */
+function findStuck(open: ReadonlyMap<Socket, Seen>, now: number): readonly Socket[] {
+  const stuck: Socket[] = [];
+  for (const [socket, seen] of open) {
+    const waiting = socket.writableLength;
+    const read = socket.bytesWritten - waiting;
+    if (waiting === 0 || read - seen.read >= limits.socketStuckBytes) {
+      seen.read = read;
+      seen.since = now;
+    } else if (now - seen.since >= limits.socketStuckMs) stuck.push(socket);
+  }
+  return stuck;
+}
+
+function lookAgain(clock: Clock, look: () => void): Cancel {
+  let cancel: Cancel = () => {};
+  const arm = (): void => {
+    cancel = clock.schedule(limits.socketLookMs, () => {
+      look();
+      arm();
+    });
+  };
+  arm();
+  return () => cancel();
+}
+
+/** The answer to what never became a request, as text. */
+export function plainAnswer(error: TaskFlowError): string {
+  const body = JSON.stringify(problemOf(error));
+  return [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    'connection: close',
+    ...(error.retryable ? [`retry-after: ${retryAfter(error)}`] : []),
+    '',
+    body,
+  ].join('\r\n');
+}

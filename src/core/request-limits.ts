@@ -1,0 +1,46 @@
+/** The limits of callers and their connections, each with its reason: a part of `limits`, in a file of its own since that has many. */
+
+export const requestLimits = {
+  /**
+   * What a key may ask in a second, and at once: more than one process of ours answers, so that a program that enqueues meets it on no
+   * machine of today, while one that searches without end, which costs more (`api/costs.ts`), leaves room for the others.
+   */
+  requestsPerKey: 10_000,
+  /** The same of an address without a key: people who sign in, and what nobody should answer. A hundred behind one address load a page at once. */
+  requestsPerAddress: 200,
+  /** How many seconds of it may be used at once: a queue that was kept back goes out when its program starts. */
+  requestBurstSeconds: 5,
+  /** Highest budget that may be set. */
+  requestsMax: 10_000_000,
+  /** Callers of whom a server knows how much they have asked, about 150 bytes each; beyond, the longest known gives way. */
+  requestCallersMax: 50_000,
+  /** How often callers with a full budget are forgotten. */
+  requestForgetMs: 5_000,
+  /**
+   * Wrong keys of one address, and of all, before keys that nobody has are not looked up any more; and how long until one more may be. A
+   * right key is never refused.
+   */
+  wrongKeysPerAddress: 10,
+  wrongKeysAddressMs: 6_000,
+  wrongKeysOverall: 500,
+  wrongKeysOverallMs: 20,
+  /** How often who exists is read anew while somebody guesses: then no guess costs a query. */
+  rosterMs: 1_000,
+  /** Rows of the audit about addresses that guess keys, in a minute: a thousand of them must not fill it. */
+  wrongKeysToldMax: 20,
+  /** Connections of a server, some 20 KB each, and of one address: a crowd of programs behind one address has room. */
+  connections: 5_000,
+  connectionsPerAddress: 2_000,
+  connectionsMax: 100_000,
+  /** Requests on one connection: then it is closed in good order, so that a balancer has a say again. */
+  requestsPerConnectionMax: 10_000,
+  /** Lines of headers: browsers and proxies send some twenty. */
+  requestHeadersMax: 100,
+  /** How long a connection that was refused may take to hear of it, and how many may at once: beyond, they are cut off. */
+  refusedMs: 1_000,
+  refusingMax: 1_000,
+  /** How often connections are looked at, whether they read what they are sent; and how much of it they have to read in how long. */
+  socketLookMs: 5_000,
+  socketStuckMs: 60_000,
+  socketStuckBytes: 64 * 1024,
+} as const;

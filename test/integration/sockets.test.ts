@@ -1,0 +1,141 @@
+/** Tests the connections of a server on a real port: caps, what is no request, and clients that do not read. */
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { type RunningServer, type ServeOptions, serve } from '../../src/api/serve.ts';
+import { limits } from '../../src/core/limits.ts';
+import { readProxies } from '../../src/core/proxies.ts';
+import { systemClock } from '../../src/core/time.ts';
+import { createManualClock } from '../support/manual-clock.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const running: RunningServer[] = [];
+const sockets: Socket[] = [];
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const server of running.splice(0)) await server.close(0);
+});
+
+async function start(options: Partial<ServeOptions> = {}): Promise<RunningServer> {
+  const fetch: ServeOptions['fetch'] = async () => new Response('ok');
+  const host = '127.0.0.1';
+  const server = await serve({ fetch, host, port: 0, insecure: false, clock: systemClock, ...options });
+  running.push(server);
+  return server;
+}
+
+/** A connection from an address of this machine, and what was said on it. */
+async function open(server: RunningServer, localAddress = '127.0.0.1', text = '') {
+  const socket = connect({ port: server.port, host: '127.0.0.1', localAddress });
+  sockets.push(socket);
+  const heard: string[] = [];
+  socket.on('data', (data) => heard.push(String(data)));
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  if (text !== '') socket.write(text);
+  return { socket, text: () => heard.join('') };
+}
+
+const request = 'GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n';
+
+test('more connections than there may be are told so and closed, and their places are free again', async () => {
+  const server = await start({ connections: 3 });
+  const held = [await open(server), await open(server), await open(server)];
+  await waitFor(() => expect(server.sockets.open).toBe(3));
+  const late = await open(server, '127.0.0.2', request);
+  await once(late.socket, 'close');
+  expect(late.text()).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n/);
+  expect(late.text()).toMatch(/retry-after: 1\r\n/);
+  expect(late.text()).toContain('"code":"TOO_MANY_CONNECTIONS"');
+  expect(server.sockets).toMatchObject({ open: 3, refused: 1 });
+  held[0]?.socket.destroy();
+  await waitFor(() => expect(server.sockets.open).toBe(2));
+  const next = await open(server, '127.0.0.1', request);
+  await waitFor(() => expect(next.text()).toContain('200 OK'));
+  for (const { socket } of [...held, next]) socket.destroy();
+  await waitFor(() => expect(server.sockets.open).toBe(0));
+});
+
+test('one address has its share, others the rest, and a proxy as many as there are', async () => {
+  const server = await start({ connectionsPerAddress: 2, proxies: readProxies(['127.0.0.3']) });
+  for (let count = 0; count < 2; count++) await open(server);
+  const third = await open(server);
+  await once(third.socket, 'close');
+  expect(third.text()).toContain('This address has 2 connections');
+  const other = await open(server, '127.0.0.2', request);
+  await waitFor(() => expect(other.text()).toContain('200 OK'));
+  for (let count = 0; count < 5; count++) await open(server, '127.0.0.3');
+  await waitFor(() => expect(server.sockets).toMatchObject({ open: 8, refused: 1 }));
+});
+
+test.each([
+  ['nonsense\r\n\r\n', 400, 'NOT_HTTP'],
+  ['GET / HTTP/9.9\r\n\r\n', 400, 'NOT_HTTP'],
+  ['POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n', 400, 'NOT_HTTP'],
+  ['POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nabcd', 400, 'NOT_HTTP'],
+  ['GET / HTTP/1.1\r\nhost: a\r\nx y: 1\r\n\r\n', 400, 'NOT_HTTP'],
+  [`GET / HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
+  [`GET / HTTP/1.1\r\nhost: a\r\n${'x: 1\r\n'.repeat(150)}\r\n`, 431, 'HEADERS_TOO_LARGE'],
+] as const)('what is no request is told so and closed: %j', async (text, status, code) => {
+  const asked: unknown[] = [];
+  const server = await start({
+    fetch: async (one) => {
+      asked.push(one.url);
+      return new Response('ok');
+    },
+  });
+  const { socket, text: heard } = await open(server, '127.0.0.1', text);
+  await once(socket, 'close');
+  expect(heard()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  expect(heard()).toContain(`"code":"${code}"`);
+  expect(asked).toEqual([]);
+});
+
+/** An answer of so many parts, made as they are read. */
+function parts(count: number): Response {
+  let left = count;
+  return new Response(
+    new ReadableStream({
+      pull(controller) {
+        if (left-- > 0) controller.enqueue(new Uint8Array(64 * 1024));
+        else controller.close();
+      },
+    }),
+  );
+}
+
+test('who does not read an answer is cut off, and who reads slowly is not', async () => {
+  const clock = createManualClock();
+  // More than the buffers of the system take.
+  const server = await start({ clock, fetch: async () => parts(1_000) });
+  const never = await open(server, '127.0.0.1', request);
+  never.socket.pause();
+  const slow = await open(server, '127.0.0.2', request);
+  let mayRead = 0;
+  slow.socket.on('data', () => {
+    if (slow.socket.bytesRead >= mayRead) slow.socket.pause();
+  });
+  for (let waited = 0; waited <= limits.socketStuckMs + limits.socketLookMs; waited += limits.socketLookMs) {
+    mayRead += 1024 * 1024;
+    slow.socket.resume();
+    await waitFor(() => expect(slow.socket.bytesRead).toBeGreaterThanOrEqual(mayRead));
+    await clock.advance(limits.socketLookMs);
+  }
+  await waitFor(() => expect(server.sockets).toMatchObject({ open: 1, stuck: 1 }));
+  expect(slow.socket.destroyed).toBe(false);
+});
+
+test('a connection is closed in good order after very many requests', async () => {
+  const server = await start();
+  const one = await open(server);
+  let closes = 0;
+  let answers = 0;
+  one.socket.on('data', (data) => {
+    answers += String(data).split('200 OK').length - 1;
+    closes += String(data).toLowerCase().split('connection: close').length - 1;
+  });
+  one.socket.write(request.repeat(limits.requestsPerConnectionMax));
+  await once(one.socket, 'close');
+  expect([answers, closes]).toEqual([limits.requestsPerConnectionMax, 1]);
+});
