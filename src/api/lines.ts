@@ -1,8 +1,8 @@
-/** Cuts a body into lines within bounds: whatever is sent, no more than one line and what came last is held. */
+/** Cuts a body into lines within bounds: whatever is sent, no more is held than the lines of one call, one that is not whole, and what came last. */
 
-import { taskFlowError } from '../core/errors.ts';
+import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { Clock } from '../core/time.ts';
+import { type Clock, onNextTurn } from '../core/time.ts';
 
 /** `bytes` are `null` for a line that is longer than it may be. */
 export interface Line {
@@ -29,23 +29,31 @@ export function isLines(contentType: string | null | undefined): boolean {
 }
 
 /**
- * The lines as they come, those that came together in one list; empty ones are counted and left out. Throws INVALID_JSON when
- * the body ends too early, and STREAM_STALLED. Whoever stops early stops the reading, a little later: the end of a connection would
- * overtake the answer.
+ * The lines as they come, those that came together in one list, and while the caller does something with them the next are read; empty
+ * ones are counted and left out. Throws INVALID_JSON when the body ends too early, and STREAM_STALLED, after the lines that came before.
+ * Whoever stops early stops the reading, a little later: the end of a connection would overtake the answer.
  */
 export async function* readLines(
   body: ReadableStream<Uint8Array> | null,
-  { lineBytesMax, linesMax, idleMs }: LineBounds,
+  bounds: LineBounds,
   clock: Clock,
 ): AsyncGenerator<readonly Line[]> {
   if (body === null) return;
-  const cutter = createCutter(lineBytesMax);
+  const cutter = createCutter(bounds.lineBytesMax);
+  const gathered = createGathering(bounds);
   const reader = body.getReader();
   try {
-    for (;;) {
-      const { done, value } = await inTime(clock, idleMs, readChunk(reader));
-      yield* inBatches(done ? cutter.rest() : cutter.cut(value), { lineBytesMax, linesMax });
-      if (done) return;
+    for (let next = readPiece(reader); ; ) {
+      const piece = gathered.isEmpty() ? await inTime(clock, bounds.idleMs, next) : await ifReady(next);
+      if (piece?.kind === 'bytes') {
+        next = readPiece(reader);
+        yield* gathered.add(cutter.cut(piece.bytes));
+        if (!gathered.isFull()) continue;
+      }
+      if (piece?.kind === 'end') yield* gathered.add(cutter.rest());
+      if (!gathered.isEmpty()) yield gathered.take();
+      if (piece?.kind === 'end') return;
+      if (piece?.kind === 'error') throw piece.error;
     }
   } finally {
     // Also when the answer is not wanted any more: then nobody reads the rest.
@@ -53,12 +61,10 @@ export async function* readLines(
   }
 }
 
-async function inTime<Value>(clock: Clock, idleMs: number, reading: Promise<Value>): Promise<Value> {
+async function inTime(clock: Clock, idleMs: number, reading: Promise<Piece>): Promise<Piece> {
   const stalled = Promise.withResolvers<never>();
   const max = `${idleMs / 1_000} s`;
   const cancel = clock.schedule(idleMs, () => stalled.reject(taskFlowError('STREAM_STALLED', { max })));
-  // What it comes to after that nobody hears.
-  reading.catch(() => undefined);
   try {
     return await Promise.race([reading, stalled.promise]);
   } finally {
@@ -66,11 +72,24 @@ async function inTime<Value>(clock: Clock, idleMs: number, reading: Promise<Valu
   }
 }
 
-async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>) {
+/** What is there in this turn of the loop: a sender that is fast fills a call of the store, one that is slow waits for nothing. */
+function ifReady(reading: Promise<Piece>): Promise<Piece | null> {
+  return Promise.race([reading, new Promise<null>((resolve) => onNextTurn(() => resolve(null)))]);
+}
+
+type Piece =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'error'; readonly error: TaskFlowError };
+
+/** Never rejects: it may fail before anybody waits for it. */
+async function readPiece(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Piece> {
   try {
-    return await reader.read();
+    const { done, value } = await reader.read();
+    return done ? { kind: 'end' } : { kind: 'bytes', bytes: value };
   } catch (cause) {
-    throw taskFlowError('INVALID_JSON', { what: 'The stream', problem: 'it ended too early' }, { cause });
+    const error = taskFlowError('INVALID_JSON', { what: 'The stream', problem: 'it ended too early' }, { cause });
+    return { kind: 'error', error };
   }
 }
 
@@ -120,21 +139,41 @@ function isSpace(byte: number): boolean {
   return byte === 32 || byte === 9 || byte === 13;
 }
 
-function* inBatches(
-  lines: readonly Line[],
-  { lineBytesMax, linesMax }: Omit<LineBounds, 'idleMs'>,
-): Generator<readonly Line[]> {
+/** Lines that go together, as many as a call may have. */
+interface Gathering {
+  isEmpty(): boolean;
+  /** Whether there came enough pieces for it. */
+  isFull(): boolean;
+  /** Adds those of one piece, and answers what is full before. */
+  add(lines: readonly Line[]): Generator<readonly Line[]>;
+  take(): readonly Line[];
+}
+
+function createGathering({ lineBytesMax, linesMax }: Pick<LineBounds, 'lineBytesMax' | 'linesMax'>): Gathering {
   let batch: Line[] = [];
   let bytes = 0;
-  for (const line of lines) {
-    const size = line.bytes?.length ?? 0;
-    if (batch.length === linesMax || (batch.length > 0 && bytes + size > lineBytesMax)) {
-      yield batch;
-      batch = [];
-      bytes = 0;
-    }
-    batch.push(line);
-    bytes += size;
+  let pieces = 0;
+
+  function take(): readonly Line[] {
+    const taken = batch;
+    batch = [];
+    bytes = 0;
+    pieces = 0;
+    return taken;
   }
-  if (batch.length > 0) yield batch;
+
+  return {
+    isEmpty: () => batch.length === 0,
+    isFull: () => pieces >= limits.streamPiecesMax,
+    take,
+    *add(lines) {
+      for (const line of lines) {
+        const size = line.bytes?.length ?? 0;
+        if (batch.length === linesMax || (batch.length > 0 && bytes + size > lineBytesMax)) yield take();
+        batch.push(line);
+        bytes += size;
+      }
+      pieces++;
+    },
+  };
 }

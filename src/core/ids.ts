@@ -91,6 +91,7 @@ export function isId(text: string): boolean {
  * Throws INVALID_ID with what is wrong.
  */
 export function parseId(text: string): string {
+  if (idPattern.test(text)) return text;
   const given = text.trim();
   const id = uuidPattern.test(given) ? idOfUuid(given) : normalizeId(given);
   if (idPattern.test(id)) return id;

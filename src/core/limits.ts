@@ -22,6 +22,8 @@ export const limits = {
   streamIdleMs: 30_000,
   streamMs: 60 * 60_000,
   streamLingerMs: 2_000,
+  /** Pieces of a stream that go into one call of the store: some 64 KiB each of one that is fast, and a turn of the loop each of one that is not. */
+  streamPiecesMax: 8,
   /** Names without a worker that the answer to a batch tells of. */
   namesToldMax: 20,
   /** Bytes of one payload (UTF-8 JSON). Larger inputs belong in object storage, with their address in the payload. */

@@ -256,3 +256,21 @@ test('lines are cut alike wherever the pieces end', async () => {
     ]);
   }
 });
+
+test('lines that are there go together, of so many pieces at most, and wait for no others', async () => {
+  let [given, arrive] = [0, (): void => {}];
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (given === 10) await new Promise<void>((resolve) => (arrive = resolve));
+      if (given++ === 12) controller.close();
+      else controller.enqueue(new TextEncoder().encode('a\nb\n'));
+    },
+  });
+  const sizes: number[] = [];
+  const bounds = { lineBytesMax: 100, linesMax: 100, idleMs: 1_000 };
+  for await (const batch of readLines(body, bounds, systemClock)) {
+    sizes.push(batch.length);
+    if (sizes.length === 2) arrive();
+  }
+  expect(sizes).toEqual([2 * limits.streamPiecesMax, 4, 4]);
+});
