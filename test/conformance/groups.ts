@@ -25,6 +25,23 @@ export const groupCases: readonly Case[] = [
     },
   ],
   [
+    'a claim of many goes round among those that have any left',
+    async (world) => {
+      const waiting = { a: 6, b: 4, c: 2, d: 1 };
+      for (const [group, count] of Object.entries(waiting)) await putAll(world, ...Array(count).fill({ group }));
+      expect((await claimGroups(world, 9)).join('')).toBe('abcdabcab');
+      expect((await claimGroups(world, 9)).join('')).toBe('abaa');
+    },
+  ],
+  [
+    'a full limit lets the others of a round pass',
+    async (world) => {
+      const limited = { group: 'b', limits: [slots('one', 1)] };
+      await putAll(world, a, a, a, limited, limited, { ...limited, limits: [] }, ...Array(3).fill({ group: 'c' }));
+      expect((await claimGroups(world, 9)).join('')).toBe('abcabcac');
+    },
+  ],
+  [
     'they go on where the last claim stopped',
     async (world) => {
       await putAll(world, a, a, b, b, { group: 'c' }, { group: 'c' });

@@ -7,12 +7,13 @@ local PAGE_MIN, PAGE_MAX = 8, 100
 
 -- `page` has lines of groups in their order, `opened` of which had their turn; those that were served stand in `ring` from `first` to `last`. The line
 -- whose turn it is is `current` until it was served. So many that give nothing are `looked` at: behind full limits and deadlines the next claim goes
--- on. `givers` says by the places of tasks in a claim whose they were.
+-- on. `givers` says by the places of tasks in a claim whose they were, `laps` the same of those that were taken in laps; the next laps are tried for from
+-- the task `lapsFrom` on.
 function groups.open(queue)
   local name, own = queue.name, turns.touch(queue.name, '')
   local fair = {
     queue = queue, isFair = true, rank = 0, page = nothing, at = 1, pageSize = math.min(queue.limit, PAGE_MIN), looked = limits.claimGroupsMax,
-    ring = {}, first = 1, last = 0, current = nil, served = {}, opened = 0, givers = {}, standing = prefix .. queueKey(name) .. ':standing',
+    ring = {}, first = 1, last = 0, current = nil, served = {}, opened = 0, givers = {}, laps = {}, lapsFrom = 0, standing = prefix .. queueKey(name) .. ':standing',
   }
   -- Of many groups each is served once or twice.
   fair.count = call('ZCARD', fair.standing) + 1
@@ -156,6 +157,64 @@ function groups.serve(fair, place)
   ring[at], fair.last, fair.current, fair.givers[place] = line, fair.last + 1, nil, line
 end
 
+-- Whether every group that waits has had its turn in this claim, or stands in the ring for it.
+function groups.areAllOpen(fair)
+  return fair.isLast and not fair.page[fair.at] and not fair.current
+end
+
+-- How many times all groups of the ring can be served one after the other, in the order in which they stand: while all of them were served in this call, weigh
+-- the same, and nobody has its next turn before another one has this turn.
+function groups.lapsOf(fair)
+  local ring, first, last = fair.ring, fair.first, fair.last
+  if last < first or turns.isAnySet ~= false then return 0 end
+  if ring[last].turn >= ring[first].turn + TURN_PRICE or ring[first].turn < turns.rounds[fair.queue.name] then return 0 end
+  local laps = math.huge
+  for at = first, last do
+    local line = ring[at]
+    local entry = line.entry
+    if not entry or not entry.isMoved then return 0 end
+    laps = math.min(laps, (line.known or #line.ids) + 1 - line.at)
+  end
+  return laps
+end
+
+-- Adds up to `most` tasks of the next laps to `ids`: as far as they may run and have these rules. Answers how many.
+function groups.readLaps(fair, most, ids, rules)
+  local ring, first, last, isSure, known = fair.ring, fair.first, fair.last, fair.queue.rules, rulesOf
+  local n, lap, to = #ids, 0, #ids + most
+  local from = n
+  while n < to do
+    for at = first, math.min(last, first + to - n - 1) do
+      local line = ring[at]
+      local id = line.ids[line.at + lap]
+      if not id or (not isSure and known[id] ~= rules) then return n - from end
+      n = n + 1
+      ids[n] = id
+    end
+    lap = lap + 1
+  end
+  return n - from
+end
+
+-- So many tasks behind the first `before` of a claim were taken in laps.
+function groups.serveLaps(fair, taken, before)
+  local ring, first, last = fair.ring, fair.first, fair.last
+  local size = last - first + 1
+  local laps, rest = math.floor(taken / size), taken % size
+  fair.laps[#fair.laps + 1] = { before = before, taken = taken, lines = { unpack(ring, first, last) } }
+  for at = first, last do
+    local line = ring[at]
+    local entry, count = line.entry, at - first < rest and laps + 1 or laps
+    line.at, line.taken, line.page, line.turn = line.at + count, line.taken + count, line.page + 2 * count, line.turn + count * TURN_PRICE
+    entry.turn, entry.delta = line.turn, entry.delta - count
+  end
+  turns.rounds[fair.queue.name] = ring[rest > 0 and first + rest - 1 or last].turn - TURN_PRICE
+  for at = 1, rest do
+    ring[last + at] = ring[first + at - 1]
+  end
+  fair.first, fair.last = first + rest, last + rest
+end
+
 -- Those who gave the first tasks of their lines, and nothing else, let go of them by their ranks. Where those that were served stood first, they
 -- leave these places together.
 function groups.leave(fair, ids)
@@ -169,6 +228,12 @@ function groups.leave(fair, ids)
   if not next(others) then return end
   for place, line in pairs(fair.givers) do
     if others[line] then table.insert(others[line], ids[place]) end
+  end
+  for _, lap in ipairs(fair.laps) do
+    for i = 1, lap.taken do
+      local list = others[lap.lines[(i - 1) % #lap.lines + 1]]
+      if list then list[#list + 1] = ids[lap.before + i] end
+    end
   end
   for line, list in pairs(others) do
     set(scores, string.sub(line.key, #prefix + 1), list, false)

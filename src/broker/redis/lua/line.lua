@@ -9,7 +9,7 @@ function anew.line()
 end
 
 -- A demanded queue: of its `limit` so many are left; `taken` says by rules how many were taken, `closed` which rules hold back for the
--- rest of the call, `rules` those that all of the queue carry, `waiting` how many tasks were queued before it, `heldBack` how many of them carry such rules.
+-- rest of the call, `rules` those that all of the queue carry (nil before anybody has asked, false when they do not), `waiting` how many tasks were queued before it, `heldBack` how many of them carry such rules.
 local function openQueue(name, limit)
   return { name = name, limit = limit, left = limit, taken = {}, closed = {}, heldBack = 0, rules = nil }
 end
@@ -136,7 +136,7 @@ local function advanceLine(line)
         lookUp(line, line.known)
         id = ids[at]
       end
-      if id and not isHeldBack(queue, rulesOf[id]) then break end
+      if id and not isHeldBack(queue, queue.rules or rulesOf[id]) then break end
       at = at + 1
       id = ids[at]
     end

@@ -45,7 +45,8 @@ end
 -- For a claim of so many it pays to ask that first.
 local ASK_ALL_MIN = 100
 
--- Reads the rules of those of the tasks that have any. Many have the same. A claim says from which `queue` they are.
+-- Reads the rules of those of the tasks that have any. Many have the same. A claim says from which `queue` they are: where all of it carry the same,
+-- these stand there, and not with each task.
 local function loadRules(ids, queue)
   if #ids == 0 then return end
   if queue and queue.limit >= ASK_ALL_MIN then
@@ -53,9 +54,6 @@ local function loadRules(ids, queue)
     if all == nil then
       all = rulesOfAll(queue.name)
       queue.rules = all
-    end
-    for i = 1, all and #ids or 0 do
-      rulesOf[ids[i]] = all
     end
     if all then return end
   end

@@ -133,27 +133,44 @@ local function takeFrom(first, second, most, ids)
   repeat
     local id = own.ids[own.at]
     own.at = own.at + 1
-    if take(id, rulesOf[id], own, ids) and line.isFair then groups.serve(line, #ids) end
+    if take(id, own.queue.rules or rulesOf[id], own, ids) and line.isFair then groups.serve(line, #ids) end
     id = own.ids[own.at]
   until line.isFair or own.queue.left == 0 or #ids == most or not id or (second and not comesBefore(own.orders[own.at], id, second))
 end
 
+-- Takes tasks in laps, while groups follow each other in the same order and what comes carries the rules of this stretch. Whether it has taken any.
+function stretch.takeLaps(fair, most, ids)
+  local queue, size = fair.queue, fair.last - fair.first + 1
+  fair.lapsFrom = #ids + size
+  if stretch.queue ~= queue or queue.waiting then return false end
+  local laps = groups.lapsOf(fair)
+  local left = math.min(laps * size, most - #ids, queue.left, stretch.room)
+  if left <= 0 then return false end
+  local taken = groups.readLaps(fair, left, ids, stretch.own)
+  if taken == 0 then return false end
+  groups.serveLaps(fair, taken, #ids - taken)
+  stretch.room, queue.left = stretch.room - taken, queue.left - taken
+  return true
+end
+
 -- Takes the tasks of one queue with groups as these take turns.
 local function takeTurns(fair, most, ids)
-  while #ids < most and fair.queue.left > 0 do
+  local queue = fair.queue
+  while #ids < most and queue.left > 0 do
+    if #ids >= fair.lapsFrom and groups.areAllOpen(fair) and stretch.takeLaps(fair, most, ids) and (#ids >= most or queue.left == 0) then break end
     local line = fair.current or groups.next(fair)
     if not line then break end
     fair.current = line
     local at = line.at
     local id = line.ids[at]
-    local own = rulesOf[id]
+    local own = queue.rules or rulesOf[id]
     -- Mostly the first task of a group may run.
     if not id or at > (line.known or at) or (own and own.isClosed) then
       line = groups.advance(fair)
       if not line then break end
       at = line.at
       id = line.ids[at]
-      own = rulesOf[id]
+      own = queue.rules or rulesOf[id]
     end
     line.at = at + 1
     if take(id, own, line, ids) then groups.serve(fair, #ids) end
@@ -171,6 +188,7 @@ local function pick(request)
     takeFrom(first, second, request.limit, ids)
   end
   stretch.stop(ids, true)
+  if #lines == 1 then stretch.shared = lines[1].queue.rules or stretch.shared end
   for _, line in ipairs(lines) do
     for text, taken in pairs(line.queue.taken) do
       add(queueKey(line.queue.name) .. ':rules', text, -taken)
