@@ -28,6 +28,8 @@ export async function judgeAlone(world: World, { id }: Subject): Promise<string>
   return token;
 }
 
+type Given = Parameters<typeof settlement>;
+
 const fenceCases: readonly Case[] = [
   [
     'the token of an earlier lease is stale once another has settled',
@@ -298,6 +300,40 @@ const fenceCases: readonly Case[] = [
   ],
 ];
 
+const wholeClaimCases: readonly Case[] = [
+  [
+    'of a claim that is settled as a whole each task is judged as it is by then',
+    async (world) => {
+      const ids: string[] = [];
+      for (const key of ['k0', 'k1', 'k2', 'k3']) ids.push(await world.put({ key, group: 'a' }));
+      const token = world.nextToken();
+      await world.broker().claim(claimRequest(token));
+      await world.broker().cancel({ taskIds: [ids[1]!], reason: null });
+      await world.broker().settle([settlement(ids[2]!, token, finish('succeeded'))]);
+      const outcomes = await outcomesOf(world, ...ids.map((id): Given => [id, token, finish('failed')]));
+      expect(outcomes).toEqual(['applied', 'diverted', 'alreadyApplied', 'applied']);
+      const states = await Promise.all(ids.map(async (id) => (await world.task(id)).state));
+      expect(states).toEqual(['failed', 'cancelled', 'succeeded', 'failed']);
+    },
+  ],
+  [
+    'a claim that is settled in parts and out of order frees the key of each task',
+    async (world) => {
+      const keys = ['k0', 'k1', 'k2', 'k3'];
+      const ids: string[] = [];
+      for (const key of keys) ids.push(await world.put({ key, group: `${key.length}` }));
+      const token = world.nextToken();
+      await world.broker().claim(claimRequest(token));
+      const settled = (...places: number[]) =>
+        outcomesOf(world, ...places.map((place): Given => [ids[place]!, token, finish('succeeded')]));
+      expect([...(await settled(3, 1)), ...(await settled(0, 2))]).toEqual(Array(4).fill('applied'));
+      const again: string[] = [];
+      for (const key of keys) again.push(await world.put({ key }));
+      expect(new Set([...ids, ...again]).size).toBe(8);
+    },
+  ],
+];
+
 const claimNextCases: readonly Case[] = [
   [
     'the next claim sees what the settlements did',
@@ -351,4 +387,4 @@ const claimNextCases: readonly Case[] = [
   ],
 ];
 
-export const settleCases: readonly Case[] = [...fenceCases, ...claimNextCases];
+export const settleCases: readonly Case[] = [...fenceCases, ...wholeClaimCases, ...claimNextCases];

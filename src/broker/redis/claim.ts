@@ -6,7 +6,7 @@ import type { ClaimedTask, ParentResult, Task, TaskError } from '../../core/task
 import type { ClaimRequest, Signal } from '../broker.ts';
 import type { Connection } from './connection.ts';
 import { unpackAnswer } from './packed.ts';
-import { type Described, readTasks } from './rows.ts';
+import { type Described, leaveOut, readTasks } from './rows.ts';
 
 export async function claim(connection: Connection, request: ClaimRequest): Promise<readonly ClaimedTask[]> {
   const reply = await connection.run<ClaimReply>('claim', [requestText(request, connection)]);
@@ -20,10 +20,9 @@ export async function withRows(connection: Connection, reply: ClaimReply): Promi
   const [idText, heads, headOfEach, , ...others] = tasks;
   const ids = idText.toString('latin1').split(' ');
   const [rows = []] = await connection.readHashes([['tasks', ids]]);
-  if (rows.every((row) => row !== null)) return [now, [idText, heads, headOfEach, rows, ...others], parents];
-  const isThere = (_text: string, place: number): boolean => rows[place] !== null;
-  const left = (text: Buffer): Buffer => Buffer.from(text.toString('latin1').split(' ').filter(isThere).join(' '));
-  return [now, [left(idText), heads, left(headOfEach), rows.filter((row) => row !== null), ...others], parents];
+  const all = [idText, heads, headOfEach, rows as readonly Buffer[], ...others] as const;
+  const isThere = (place: number): boolean => rows[place] !== null;
+  return [now, rows.every((row) => row !== null) ? all : leaveOut(all, isThere), parents];
 }
 
 /** The time of the call, and the tasks when there are any. */

@@ -16,6 +16,7 @@ export function spacedIds(ids: readonly string[]): string {
 export function createForms<Item>(isLike: (one: Item, other: Item) => boolean, formOf: (item: Item) => string) {
   const numbers = new Map<string, number>();
   const of: number[] = [];
+  const runs: number[] = [];
   let last: Item | undefined;
   let number = 0;
   return {
@@ -27,11 +28,18 @@ export function createForms<Item>(isLike: (one: Item, other: Item) => boolean, f
         last = item;
       }
       of.push(number);
+      if (runs.at(-2) === number) runs.push((runs.pop() ?? 0) + 1);
+      else runs.push(number, 1);
     },
     /** All forms as a JSON list, and the number of each item with spaces between: nothing when there is one form. */
     args: (): readonly [forms: string, of: string] => [
       `[${[...numbers.keys()].join(',')}]`,
       numbers.size > 1 ? of.join(' ') : '',
+    ],
+    /** The same, but a number and how many have it, again and again. */
+    runs: (): readonly [forms: string, of: string] => [
+      `[${[...numbers.keys()].join(',')}]`,
+      numbers.size > 1 ? runs.join(' ') : '',
     ],
   };
 }

@@ -73,7 +73,7 @@ export function moreText({ flowId, traceparent, firedBy }: NewTask | Task): stri
   return JSON.stringify(more);
 }
 
-/** What lua/describe.lua answers. */
+/** What lua/describe.lua answers: the numbers of heads have four digits each, and where there are no places one text stands for all. */
 export type Described = readonly [
   ids: Buffer,
   heads: readonly Buffer[],
@@ -99,13 +99,15 @@ export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, a
     shapes.set(shapeList[i] as number, readShape(shapeList[i + 1] as Buffer));
   const asides = readAsides(asideList, rows.length);
   const heads = headList.map((head) => unpack(head, 1).values[0] as readonly Packed[]);
-  const headNumbers = headOfEach.toString('latin1').split(' ');
+  const headNumbers = headOfEach.toString('latin1');
   const readRow = createRowReader();
   return ids
     .toString('latin1')
     .split(' ')
     .map((id, place) => {
-      const head = heads[heads.length > 1 ? Number(headNumbers[place]) - 1 : 0] ?? [];
+      const head =
+        heads[headNumbers === '' ? 0 : Number(headNumbers.slice(headDigits * place, headDigits * (place + 1))) - 1] ??
+        [];
       const shape = shapes.get(head[1] ?? null);
       if (shape === undefined) throw new Error(`Invariant broken: task ${id} has a shape that is not stored`);
       const [leaseUntil = 0] = leases.length === 1 ? leases : leases.slice(place, place + 1);
@@ -121,12 +123,33 @@ export function readTasks([ids, headList, headOfEach, rows, leases, shapeList, a
     });
 }
 
+/** Of the number of a head in `headOfEach`. */
+const headDigits = 4;
+
+/** What is left of an answer without the tasks that `isThere` denies. */
+export function leaveOut(
+  [ids, heads, headOfEach, rows, ...others]: Described,
+  isThere: (place: number) => boolean,
+): Described {
+  const left = (list: readonly string[], gap: string): Buffer =>
+    Buffer.from(list.filter((_text, place) => isThere(place)).join(gap));
+  const numbers = headOfEach.toString('latin1').match(/.{4}/g) ?? [];
+  return [
+    left(ids.toString('latin1').split(' '), ' '),
+    heads,
+    left(numbers, ''),
+    rows.filter((_row, place) => isThere(place)),
+    ...others,
+  ];
+}
+
 function readAsides(list: Described[6], count: number): Asides {
   const asides: Record<string, readonly (string | undefined)[]> = {};
   for (let i = 0; i < list.length; i += 3) {
     const texts = (list[i + 2] as readonly (Buffer | null)[]).map((text) => text?.toString() ?? undefined);
     const places = String(list[i + 1]);
-    asides[String(list[i])] = places === '' ? texts : spread(texts, places.split(' '), count);
+    if (places !== '') asides[String(list[i])] = spread(texts, places.split(' '), count);
+    else asides[String(list[i])] = texts.length < count ? new Array<string | undefined>(count).fill(texts[0]) : texts;
   }
   return asides;
 }
@@ -221,7 +244,7 @@ export function readTask({ id, head, row, leaseUntil, shape, asides, place, resu
     keepMs: shape[4],
     strictCancel: shape[5],
     group: row.group,
-    limits: asides.l?.[place] === undefined ? none : readRules(asides.l?.[place]),
+    limits: asides.l?.[place] === undefined ? none : rulesOf(asides.l[place]),
     key: row.key,
     keyForMs: shape[7] === false ? null : shape[7],
     ifExists: shape[6],
@@ -256,6 +279,14 @@ export function readTask({ id, head, row, leaseUntil, shape, asides, place, resu
     finishedAt: time(head[16]),
     pruneAt: time(head[17]),
   };
+}
+
+/** Those that were read last: nobody changes what is read, and neighbours mostly have the same. */
+let lastRules: readonly [text: string, rules: readonly LimitRule[]] = ['', none];
+
+function rulesOf(text: string): readonly LimitRule[] {
+  if (lastRules[0] !== text) lastRules = [text, readRules(text)];
+  return lastRules[1];
 }
 
 function readRules(text: string): readonly LimitRule[] {

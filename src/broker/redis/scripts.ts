@@ -10,6 +10,7 @@ import { limits } from '../../core/limits.ts';
 /** What every operation may use, in the order in which these need one another. */
 const shared = [
   'prelude',
+  'crowds',
   'edges',
   'turns',
   'packs',

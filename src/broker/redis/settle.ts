@@ -49,7 +49,7 @@ function argumentsOf(settlements: readonly Settlement[], next: string, arrivals:
     if (verdict.error !== null || progress !== null || logs.length > 0)
       extras.push([ids.length, textOf(verdict.error), textOf(progress), logs.map((line) => JSON.stringify(line))]);
   }
-  const [formList, formOfEach] = forms.args();
+  const [formList, formOfEach] = forms.runs();
   const [spawned, payloads] = spawnArguments(settlements, arrivals);
   const told = [formList, spacedIds(ids), formOfEach, JSON.stringify(extras), next, spawned];
   return [...told, ...resultArguments(results), ...payloads];

@@ -1,6 +1,6 @@
 -- How tasks leave the store: heads and rows as they are kept, and beside them what these tasks need to be read.
 
-local crowdsByTask, describeCrowds, describe
+local crowdsByTask, textOfRuns, describeCrowds, describe
 
 -- A chunk has room for 200 locals: what only this part needs is known here only.
 do
@@ -16,26 +16,35 @@ do
 
   -- Tasks that share one table as crowds, see `gather`; all of them are known.
   function crowdsByTask(ids)
-    local crowds, crowdOf, last, crowd = {}, {}, nil, nil
-    for place, id in ipairs(ids) do
-      local task = tasks[id]
-      if task ~= last then
-        last, crowd = task, crowdOf[task]
-        if not crowd then
-          crowd = { task = task, ids = {}, places = {} }
-          crowds[#crowds + 1], crowdOf[task] = crowd, crowd
-        end
+    local crowds, crowdOf, i = {}, {}, 1
+    while i <= #ids do
+      local task, from = tasks[ids[i]], i
+      repeat
+        i = i + 1
+      until i > #ids or tasks[ids[i]] ~= task
+      local crowd = crowdOf[task]
+      if not crowd then
+        crowd = { task = task, ids = nil, runs = {} }
+        crowds[#crowds + 1], crowdOf[task] = crowd, crowd
       end
-      local n = #crowd.ids + 1
-      crowd.ids[n], crowd.places[n] = id, place
+      addRun(crowd, ids, from, i - 1)
     end
-    if #crowds == 1 then crowds[1].places = nil end
     return crowds
   end
 
+  -- Puts a text for each place together of those at which runs begin, and `hole` for each place where none does.
+  function textOfRuns(texts, size, count, hole)
+    local list, place = {}, 1
+    while place <= count do
+      local text = texts[place] or hole
+      list[#list + 1], place = text, place + #text / size
+    end
+    return table.concat(list)
+  end
+
   -- What heads have in common, each once, and which of them is whose, nothing when there is one; their shapes as id, text, …
-  local function headsOf(crowds)
-    local heads, numbers, headOfEach, seen, list = {}, {}, {}, {}, {}
+  local function headsOf(crowds, count)
+    local heads, numbers, headAt, seen, list = {}, {}, {}, {}, {}
     for _, crowd in ipairs(crowds) do
       local task = crowd.task
       local text = packed[task] or cmsgpack.pack(task)
@@ -46,11 +55,12 @@ do
         seen[shape] = true
         list[#list + 1], list[#list + 2] = shape, shapeTexts[shape]
       end
-      for _, place in ipairs(crowd.places or nothing) do
-        headOfEach[place] = number
+      local runs, own = crowd.runs or nothing, string.format('%04d', number)
+      for at = 1, #runs, 2 do
+        headAt[runs[at]] = string.rep(own, runs[at + 1] - runs[at] + 1)
       end
     end
-    return heads, #heads > 1 and table.concat(headOfEach, ' ') or '', list
+    return heads, #heads > 1 and textOfRuns(headAt, 4, count) or '', list
   end
 
   -- There are few, so that they may stay.
@@ -69,32 +79,36 @@ do
     return list
   end
 
-  -- By letter the ids of those that have it, and their places; no places when all do.
-  local function havingAsides(crowds, count)
-    local having, list = {}, {}
-    if #crowds == 1 and not crowds[1].places then
-      for _, letter in ipairs(lettersOf(crowds[1].task[ASIDE])) do
-        list[letter] = { ids = crowds[1].ids, places = '' }
+  -- The ids of those crowds, and their places.
+  local function partOfIds(crowds)
+    local at, ids, places = {}, {}, {}
+    for _, crowd in ipairs(crowds) do
+      local runs, n = crowd.runs, 0
+      for run = 1, #runs, 2 do
+        for place = runs[run], runs[run + 1] do
+          n = n + 1
+          at[place], places[#places + 1] = crowd.ids[n], place
+        end
       end
-      return list
     end
+    table.sort(places)
+    for i, place in ipairs(places) do
+      ids[i] = at[place]
+    end
+    return { ids = ids, places = table.concat(places, ' ') }
+  end
+
+  -- By letter the ids of those that have it, and their places; no places when all do.
+  local function havingAsides(ids, crowds)
+    local having, list = {}, {}
     for _, crowd in ipairs(crowds) do
       for _, letter in ipairs(lettersOf(crowd.task[ASIDE])) do
-        local at = having[letter] or {}
-        having[letter] = at
-        for i, id in ipairs(crowd.ids) do
-          at[crowd.places and crowd.places[i] or i] = id
-        end
+        local own = having[letter]
+        if own then own[#own + 1] = crowd else having[letter] = { crowd } end
       end
     end
-    for letter, at in pairs(having) do
-      local ids, places = {}, {}
-      for place = 1, count do
-        if at[place] then
-          ids[#ids + 1], places[#places + 1] = at[place], place
-        end
-      end
-      list[letter] = { ids = ids, places = #ids < count and table.concat(places, ' ') or '' }
+    for letter, own in pairs(having) do
+      list[letter] = #own == #crowds and { ids = ids, places = '' } or partOfIds(own)
     end
     return list
   end
@@ -110,17 +124,19 @@ do
     return texts
   end
 
-  -- The texts beside the heads: letter, the places of those that have it, nothing when all do, their texts, … `known` are results that
-  -- were read before.
-  local function asidesOf(crowds, count, known)
+  -- The texts beside the heads: letter, the places of those that have it, nothing when all do, their texts, … One text is that of all. `known` are results that
+  -- were read before, `rules` what all have.
+  local function asidesOf(ids, crowds, known, rules)
     local list = {}
-    for letter, of in pairs(havingAsides(crowds, count)) do
+    for letter, of in pairs(havingAsides(ids, crowds)) do
       local texts
       if letter == 'i' or (letter == 'r' and known) then
         texts = {}
         for i, id in ipairs(of.ids) do
           texts[i] = letter == 'i' and resultOf(id) or known[id]
         end
+      elseif letter == 'l' and rules then
+        texts = { rules.text }
       else
         texts = (letter == 'l' and rulesTexts(of.ids)) or call('HMGET', prefix .. besides[letter], unpack(of.ids))
       end
@@ -129,10 +145,11 @@ do
     return list
   end
 
-  -- Answers { ids, heads, the head of each, rows, leases, shapes, asides }.
-  function describeCrowds(ids, crowds, found, ends, knownResults)
-    local heads, headOfEach, shapeList = headsOf(crowds)
-    return { textOfIds(ids), heads, headOfEach, found, ends, shapeList, asidesOf(crowds, #ids, knownResults) }
+  -- Answers { ids, heads, the head of each, rows, leases, shapes, asides } of what a claim gave, or the like.
+  function describeCrowds(claimed, ends, knownResults)
+    local ids, crowds = claimed.ids, claimed.crowds
+    local heads, headOfEach, shapeList = headsOf(crowds, #ids)
+    return { textOfIds(ids), heads, headOfEach, claimed.rows, ends, shapeList, asidesOf(ids, crowds, knownResults, claimed.rules) }
   end
 
   -- Those that are known, in the order of `ids`. What was changed is written before.
@@ -144,6 +161,6 @@ do
         known[#known + 1], found[#found + 1] = id, rows[id]
       end
     end
-    return describeCrowds(known, crowdsByTask(known), found, leasesOf(known), knownResults)
+    return describeCrowds({ ids = known, crowds = crowdsByTask(known), rows = found }, leasesOf(known), knownResults)
   end
 end

@@ -53,7 +53,8 @@ end
 -- What else is to be known of those tasks of these groups that their turns will mostly come to, in as few commands as it takes.
 function groups.readHeads(fair)
   local ids, n, names, most = {}, 0, {}, fair.taken - 1
-  if not (lookFor.rules or lookFor.deadlines or lookFor.cursors) then return end
+  local isAsked = lookFor.rules and not rulesOfWhole(fair.queue)
+  if not (isAsked or lookFor.deadlines or lookFor.cursors) then return end
   for i, line in ipairs(fair.page) do
     local own = line.ids
     if lookFor.cursors then names[i] = lineName(line) end
@@ -69,7 +70,7 @@ function groups.readHeads(fair)
     end
   end
   if n == 0 then return end
-  if lookFor.rules then loadRules(ids, fair.queue) end
+  if isAsked then loadRules(ids, fair.queue) end
   if not lookFor.deadlines then return end
   local deadlines, place = call('ZMSCORE', prefix .. 'deadlines', unpack(ids)), 0
   for _, line in ipairs(fair.page) do

@@ -60,7 +60,7 @@ do
   function answerOf(claimed)
     local ids, crowds = claimed.ids, claimed.crowds
     if #ids == 0 then return { now } end
-    if crowds then return { now, describeCrowds(ids, crowds, claimed.rows, { claimed.leaseUntil }), parentsOfClaimed(crowds) } end
+    if crowds then return { now, describeCrowds(claimed, { claimed.leaseUntil }), parentsOfClaimed(crowds) } end
     return { now, describe(ids), parentsOfClaimed(crowdsByTask(ids)) }
   end
 end

@@ -289,10 +289,10 @@ local function readHeads(ids, withRows)
     readRows(ids)
     return heads
   end
-  for i = 1, #ids do
+  for i = 1, #heads do
     if not heads[i] then headless[#headless + 1] = ids[i] end
   end
-  readRows(headless)
+  if headless[1] then readRows(headless) end
   return heads
 end
 
@@ -300,119 +300,6 @@ local function taskOf(common, isHead)
   local task = isHead and cmsgpack.unpack(common) or freshTask(common)
   packed[task] = isHead and common
   return task
-end
-
--- Whether it has anything of its own beside its row.
-local function hasOwn(task)
-  return has(task, 'k') or has(task, 'g') or has(task, 'i')
-end
-
-local function keepOwn(id, text, isHead, before)
-  if not isHead then
-    local offset = cmsgpack.unpack_limit(text, 2, before)
-    owns[id] = string.sub(text, before + 1, offset)
-    return
-  end
-  local task = tasks[id]
-  if has(task, 'i') then
-    if has(task, 'k') or has(task, 'g') then
-      local offset = cmsgpack.unpack_limit(text, 2, before)
-      owns[id], before = string.sub(text, before + 1, offset), offset
-    end
-    results[id] = string.sub(text, before + 1)
-  else
-    owns[id] = string.sub(text, before + 1)
-  end
-end
-
--- A crowd that is not all of the ids any more, but those before a place.
-local function limitCrowd(crowd, ids, before)
-  crowd.ids, crowd.places = { unpack(ids, 1, before - 1) }, {}
-  for place = 1, before - 1 do
-    crowd.places[place] = place
-  end
-end
-
--- Answers tasks as crowds { task, ids, places }, in the order in which these begin. Each is in a crowd with its like, but not with those of another
--- bit; false leaves one out. Without bits all are of one. A crowd of all has the same list of ids and no places. `isTwice` says whether a task
--- was named twice. Of each there is a head, or its row in `found`, or nothing.
-local function gather(ids, bits, heads, found)
-  local crowds, likes, shapeIds, isWhole = {}, {}, {}, true
-  -- Neighbours are mostly alike: then the start of a text says it, and that of a head is often all of it.
-  local crowd, crowdBit, start, length, whole, task, isOwning, isShort
-  local part, find, known, own = string.sub, string.find, tasks, owns
-  for i = 1, #ids do
-    local id, head, bit = ids[i], heads[i], not bits or bits[i]
-    local text = head or found[i] or false
-    if text and bit then
-      if known[id] then crowds.isTwice = true end
-      if bit ~= crowdBit or (text ~= whole and find(text, start, 1, true) ~= 1) then
-        local common, before = commonOf(text)
-        local alike = likes[bit] or {}
-        if isWhole and crowd and crowd ~= alike[common] then
-          limitCrowd(crowd, ids, i)
-          isWhole = false
-        end
-        crowd, crowdBit, start, length = alike[common], bit, part(text, 1, before), before
-        if not crowd then
-          crowd = { task = taskOf(common, head), ids = not isWhole and {} or ids, places = not isWhole and {} or nil }
-          crowd.isOwning = hasOwn(crowd.task)
-          crowd.isShort = head and crowd.isOwning and not has(crowd.task, 'i')
-          shapeIds[#shapeIds + 1], crowds[#crowds + 1] = crowd.task[SHAPE], crowd
-          alike[common], likes[bit] = crowd, alike
-        end
-        task, isOwning, isShort = crowd.task, crowd.isOwning, crowd.isShort
-      end
-      whole, known[id] = text, task
-      if not isWhole then
-        local n = #crowd.ids + 1
-        crowd.ids[n], crowd.places[n] = id, i
-      end
-      if isShort then
-        own[id] = part(text, length + 1)
-      elseif isOwning then
-        keepOwn(id, text, head, length)
-      end
-    elseif isWhole then
-      isWhole = false
-      if crowd then limitCrowd(crowd, ids, i) end
-    end
-  end
-  loadShapes(shapeIds)
-  return crowds
-end
-
--- Reads tasks as they are stored, and answers those that are known, see `gather`.
-local function crowdsOf(ids, bits, withRows)
-  local heads, found = readHeads(ids, withRows), {}
-  for i = 1, #ids do
-    if not heads[i] then found[i] = rows[ids[i]] or false end
-  end
-  return gather(ids, bits, heads, found)
-end
-
--- Reads the tasks of these ids that are not known yet, with their shapes; their rows too when they are asked for.
--- Each is for itself: who loads a task may change it.
-local function load(ids, withRows)
-  local missing, shapeIds = {}, {}
-  for _, id in ipairs(ids) do
-    if tasks[id] == nil then
-      tasks[id] = false
-      missing[#missing + 1] = id
-    end
-  end
-  local heads = readHeads(missing, false)
-  for i, id in ipairs(missing) do
-    local text = heads[i] or rows[id]
-    if text then
-      local common, before = commonOf(text)
-      local task = taskOf(common, heads[i])
-      tasks[id], shapeIds[#shapeIds + 1] = task, task[SHAPE]
-      if hasOwn(task) then keepOwn(id, text, heads[i], before) end
-    end
-  end
-  loadShapes(shapeIds)
-  if withRows then readRows(ids) end
 end
 
 -- Of a crowd `text` may be a list, one for each.

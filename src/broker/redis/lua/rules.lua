@@ -4,13 +4,17 @@
 
 -- By the ids of tasks; by texts; names of limits that let nobody run for the rest of the call.
 local rulesOf, rulesRead, closedNames
--- What all tasks of an open claim carry, by its token: { incarnation, claimedAt, rules }. It is kept from one call to the next, as far as a server may
--- lose it without a thought, so that a settlement need not read what never changes while a task runs.
-local ofClaims = { all = {}, count = 0 }
+-- What is known of the tasks of an open claim, by its token: { token, incarnation, claimedAt, rules, ids, text, owns, parts, size }, the rules that all carry, false
+-- when they do not; where it was kept of `size` tasks, their ids in its order and as a text, their keys and groups by ids, and `parts`, each the ids of a crowd and
+-- after each id its head, as they were written. It is kept from one call to the next, as far as a server may lose it without a thought, so that a
+-- settlement need not read what never changes while a task runs, and sees at once what has not changed. `size` is that of all.
+ofClaims = { all = {}, count = 0, size = 0 }
 local CLAIMS_KEPT = 1000
+-- More than so many tasks run nowhere at once but in large clusters: they are four megabytes.
+local OWNS_KEPT = 10000
 
 function anew.rules()
-  if ofClaims.count > CLAIMS_KEPT then ofClaims.all, ofClaims.count = {}, 0 end
+  if ofClaims.count > CLAIMS_KEPT then ofClaims.all, ofClaims.count, ofClaims.size = {}, 0, 0 end
   rulesOf, rulesRead, closedNames = fresh(rulesOf), fresh(rulesRead), fresh(closedNames)
 end
 
@@ -45,18 +49,17 @@ end
 -- For a claim of so many it pays to ask that first.
 local ASK_ALL_MIN = 100
 
+-- The rules that all of a queue carry of which a claim takes so many; false when they do not, or nobody has asked.
+local function rulesOfWhole(queue)
+  if queue.rules == nil and queue.limit >= ASK_ALL_MIN then queue.rules = rulesOfAll(queue.name) end
+  return queue.rules or false
+end
+
 -- Reads the rules of those of the tasks that have any. Many have the same. A claim says from which `queue` they are: where all of it carry the same,
 -- these stand there, and not with each task.
 local function loadRules(ids, queue)
   if #ids == 0 then return end
-  if queue and queue.limit >= ASK_ALL_MIN then
-    local all = queue.rules
-    if all == nil then
-      all = rulesOfAll(queue.name)
-      queue.rules = all
-    end
-    if all then return end
-  end
+  if queue and rulesOfWhole(queue) then return end
   local last, rules
   for i, text in ipairs(call('HMGET', prefix .. 'rules', unpack(ids))) do
     if text ~= last then
@@ -96,17 +99,42 @@ local function countOfRules(key, text)
   return (tonumber(call('HGET', prefix .. name, text)) or 0) + (sums[name] and sums[name][text] or 0)
 end
 
-function ofClaims.keep(token, rules)
-  if not ofClaims.all[token] then ofClaims.count = ofClaims.count + 1 end
-  ofClaims.all[token] = { incarnation, now, rules }
+-- What is known of keys and groups is that of these tasks.
+function ofClaims.keep(token, rules, ids)
+  ofClaims.drop(token)
+  local kept = { token = token, incarnation = incarnation, claimedAt = now, rules = rules or false, ids = nil, text = nil, owns = nil, parts = nil, size = 0 }
+  if next(owns) and ofClaims.size + #ids <= OWNS_KEPT then
+    kept.ids, kept.text, kept.owns, kept.parts, kept.size = ids, textOfIds(ids), owns, {}, #ids
+  end
+  if not rules and not kept.owns then return end
+  ofClaims.all[token], ofClaims.count, ofClaims.size = kept, ofClaims.count + 1, ofClaims.size + kept.size
 end
 
--- The rules of a task that runs, when they are known without a look. A claim that was lost with a server and sent again has another time.
-function ofClaims.rulesOf(task)
+-- These heads were written of tasks of this crowd.
+function ofClaims.keepHeads(task, ids, heads)
+  local kept = task[STATE] == 'running' and ofClaims.of(task)
+  if kept and kept.owns == owns then kept.parts[#kept.parts + 1] = { ids = ids, heads = heads } end
+end
+
+-- The ids of this text, where it names all that a claim gave.
+function ofClaims.idsOf(token, text)
+  local kept = ofClaims.all[token]
+  return kept and kept.text == text and kept.ids or nil
+end
+
+-- Of the claim of a task that runs. One that was lost with a server and sent again has another time.
+function ofClaims.of(task)
   local kept = task[TOKEN] and ofClaims.all[task[TOKEN]]
-  return kept and kept[1] == incarnation and kept[2] == task[CLAIMED_AT] and kept[3]
+  return kept and kept.incarnation == incarnation and kept.claimedAt == task[CLAIMED_AT] and kept or nil
+end
+
+-- The rules of a task that runs, when they are known without a look.
+function ofClaims.rulesOf(task)
+  local kept = ofClaims.of(task)
+  return kept and kept.rules
 end
 
 function ofClaims.drop(token)
-  if ofClaims.all[token] then ofClaims.all[token], ofClaims.count = nil, ofClaims.count - 1 end
+  local kept = ofClaims.all[token]
+  if kept then ofClaims.all[token], ofClaims.count, ofClaims.size = nil, ofClaims.count - 1, ofClaims.size - kept.size end
 end

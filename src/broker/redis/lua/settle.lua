@@ -2,7 +2,7 @@
 -- settle: ends leases as the verdicts say, each at most once, then claims the next tasks.
 --
 -- ARGV[2] forms, a JSON list of [token, to, reason, charge, keepMs or delayMs, ranMs, epoch]: what verdicts of one batch share
--- ARGV[3] ids with spaces between, or as a JSON list, ARGV[4] the form of each, or nothing when there is one
+-- ARGV[3] ids with spaces between, or as a JSON list, ARGV[4] which form how many of them have, again and again, or nothing when there is one
 -- ARGV[5] what only some have, a JSON list of [place, error, progress, logs]
 -- ARGV[6] the next claim as JSON (see claim.lua), or nothing
 -- ARGV[7] what is spawned, a JSON list of [forms, ids, form of each, extras, settlement of each] or nothing (see arrive.lua)
@@ -14,7 +14,8 @@
 local FORM_TOKEN, FORM_TO, FORM_REASON, FORM_CHARGE, FORM_MS, FORM_RAN_MS, FORM_EPOCH = 1, 2, 3, 4, 5, 6, 7
 local counters = { crash = CRASHES, interruption = INTERRUPTIONS, snooze = SNOOZES }
 
-local forms, ids, formOf, extras, shared
+-- `isKept` says that ids are those of one claim, each once.
+local forms, ids, formOf, extras, shared, isKept
 
 local function isDiverted(task, form)
   if not task[CANCEL_AT] or form[FORM_TO] == 'cancelled' then return false end
@@ -93,31 +94,40 @@ local function move(who, task, form, results)
   if form[FORM_RAN_MS] then task[START_BY] = false end
 end
 
+-- The keys of tasks. Mostly a key is short, and its first byte says so.
+local function keysOf(who)
+  local keys, own, byteOf, partOf = {}, owns, string.byte, string.sub
+  for i = 1, #who do
+    local text = own[who[i]]
+    local first = text and byteOf(text) or 0
+    keys[i] = first >= 160 and first < 192 and partOf(text, 2, first - 159) or keyOfTask(who[i])
+  end
+  return keys
+end
+
+-- Lets go of keys that are held as they were taken, see `heldBy`, and answers whether all of them were: then nothing has changed otherwise.
+local function freeAll(who, keys)
+  local held = call('HMGET', prefix .. 'keys', unpack(keys))
+  for i = 1, #who do
+    if held[i] ~= '\146\186' .. who[i] .. '\194' then return false end
+  end
+  set(puts, 'keys', keys, false)
+  return true
+end
+
 -- The end of a task frees its key; a success may keep it for a while.
 local function endKeys(who, task)
   if not has(task, 'k') then return end
-  local keys, keyForMs = {}, task[STATE] == 'succeeded' and shapes[task[SHAPE]][KEY_FOR_MS]
-  for i = 1, #who do
-    local id = who[i]
-    keys[i] = ownKeys[id] or keyOfTask(id)
-  end
+  local keys, keyForMs = keysOf(who), task[STATE] == 'succeeded' and shapes[task[SHAPE]][KEY_FOR_MS]
+  -- What is spawned may take a key, which then stands in the place of this.
+  if not keyForMs and ARGV[7] == '' and not next(keysHeld) and freeAll(who, keys) then return end
   loadKeys(keys)
-  local free, n = {}, 0
-  for i = 1, #who do
-    local id, key = who[i], keys[i]
-    -- Mostly it is held as it was taken, see `heldBy`.
-    if not keyForMs and keysHeld[key] == '\146\186' .. id .. '\194' then
-      keysHeld[key], free[n + 1], n = false, key, n + 1
-    else
-      local held = keyOf(key)
-      if held and held[1] == id then
-        if keyForMs then holdKey(key, id, now + keyForMs) else freeKey(id, task) end
-      end
+  for i, id in ipairs(who) do
+    local held = keyOf(keys[i])
+    if held and held[1] == id then
+      if keyForMs then holdKey(keys[i], id, now + keyForMs) else freeKey(id, task) end
     end
   end
-  -- Who spawns goes alone: what is spawned may take its key, which then stands in the place of this.
-  if n == 1 then free = free[1] end
-  if n > 0 then set(puts, 'keys', free, false) end
 end
 
 local function apply(who, task, form, results, extra, kind)
@@ -142,20 +152,35 @@ local function bitOf(form, result)
   return 4 * form + (result == '' and 0 or #result <= RESULT_MAX and 1 or 2)
 end
 
+-- The form of each.
+local function readRuns(text)
+  local list, n, runs = {}, 0, words(text)
+  for at = 1, #runs, 2 do
+    local form = tonumber(runs[at])
+    for i = n + 1, n + runs[at + 1] do
+      list[i] = form
+    end
+    n = n + runs[at + 1]
+  end
+  return list
+end
+
 -- What all of a crowd have, or a list of what each has; nothing for none.
-local function resultsOf(places, first)
-  if shared or ARGV[8 + first] == '' then return shared ~= '' and shared or nil end
+local function resultsOf(runs)
+  if shared or ARGV[8 + runs[1]] == '' then return shared ~= '' and shared or nil end
   local texts = {}
-  for i, place in ipairs(places or ids) do
-    texts[i] = ARGV[8 + (places and place or i)]
+  for at = 1, #runs, 2 do
+    for place = runs[at], runs[at + 1] do
+      texts[#texts + 1] = ARGV[8 + place]
+    end
   end
   return texts
 end
 
--- Answers the letter of a crowd whose settlements are all like that of the first; without places they are all of the call.
-local function settleCrowd(who, task, places)
-  local first = places and places[1] or 1
-  local form = forms[tonumber(formOf[first] or 1)]
+-- Answers the letter of a crowd whose settlements are all like that of the first.
+local function settleCrowd(who, task, runs)
+  local first = runs[1]
+  local form = forms[formOf[first] or 1]
   local token = form[FORM_TOKEN]
   local isNow = task[EPOCH] == form[FORM_EPOCH]
   local isOwn = isNow and task[TOKEN] == token
@@ -165,7 +190,7 @@ local function settleCrowd(who, task, places)
   end
   local diverts = isDiverted(task, form)
   apply(
-    who, task, diverts and divert(task, form) or form, not diverts and resultsOf(places, first), extras[first],
+    who, task, diverts and divert(task, form) or form, not diverts and resultsOf(runs), extras[first],
     isOwn and 'settle' or 'judge'
   )
   return diverts and 'v' or 'd'
@@ -175,9 +200,11 @@ end
 -- twice, and when others of this call may change it too: what is spawned, or parents that it waits for. Nothing when all may share one.
 local function bitsOf(isAlone)
   if #forms == 1 and shared and not next(extras) and ARGV[7] == '' and not isAlone then return nil end
+  -- Mostly it is their forms alone.
+  if shared and not next(extras) and ARGV[7] == '' and not isAlone then return formOf end
   local bits = {}
   for i = 1, #ids do
-    bits[i] = bitOf(tonumber(formOf[i] or 1), shared or ARGV[8 + i])
+    bits[i] = bitOf(formOf[i] or 1, shared or ARGV[8 + i])
     if extras[i] or ARGV[7] ~= '' or (isAlone and isAlone[ids[i]]) then bits[i] = -i end
   end
   return bits
@@ -185,7 +212,8 @@ end
 
 -- The crowds, and the places of those that were named before in this call.
 local function readCrowds()
-  local crowds = crowdsOf(ids, bitsOf())
+  -- What is spawned may name them.
+  local crowds = crowdsOf(ids, bitsOf(), false, ARGV[7] == '' and isKept)
   if not crowds.isTwice then return crowds, nothing end
   local seen, isAlone, again = {}, {}, {}
   for i, id in ipairs(ids) do
@@ -214,32 +242,23 @@ end
 local function settleAll()
   local crowds, again = readCrowds()
   readLimited(crowds)
-  local only = crowds[1]
-  if only and not only.places and only.task[STATE] ~= 'blocked' then
-    return string.rep(settleCrowd(only.ids, only.task, nil), #ids)
-  end
   local letters = {}
-  for i = 1, #ids do
-    letters[i] = 'u'
-  end
   for _, crowd in ipairs(crowds) do
-    if crowd.task[STATE] == 'blocked' then
-      for i, id in ipairs(crowd.ids) do
-        local place = crowd.places and crowd.places[i] or i
+    local runs = crowd.runs
+    local letter = crowd.task[STATE] ~= 'blocked' and settleCrowd(crowd.ids, crowd.task, runs)
+    for at = 1, #runs, 2 do
+      if letter then letters[runs[at]] = string.rep(letter, runs[at + 1] - runs[at] + 1) end
+      for place = runs[at], letter and 0 or runs[at + 1] do
+        local id = ids[place]
         tasks[id] = { unpack(crowd.task) }
-        letters[place] = settleCrowd({ id }, tasks[id], { place })
-      end
-    else
-      local letter = settleCrowd(crowd.ids, crowd.task, crowd.places)
-      for _, place in ipairs(crowd.places) do
-        letters[place] = letter
+        letters[place] = settleCrowd({ id }, tasks[id], { place, place })
       end
     end
   end
   for _, i in ipairs(again) do
-    if tasks[ids[i]] then letters[i] = settleCrowd({ ids[i] }, tasks[ids[i]], { i }) end
+    if tasks[ids[i]] then letters[i] = settleCrowd({ ids[i] }, tasks[ids[i]], { i, i }) end
   end
-  return table.concat(letters)
+  return textOfRuns(letters, 1, #ids, 'u')
 end
 
 -- What is spawned stands or falls with the settlement of its owner. Answers what is refused.
@@ -258,7 +277,10 @@ local function spawn(letters)
 end
 
 return function()
-  forms, ids, formOf, extras = cjson.decode(ARGV[2]), readIds(ARGV[3]), words(ARGV[4]), {}
+  forms, formOf, extras = cjson.decode(ARGV[2]), readRuns(ARGV[4]), {}
+  ids = #forms > 0 and ofClaims.idsOf(forms[1][FORM_TOKEN], ARGV[3])
+  isKept = ids and true or false
+  ids = ids or readIds(ARGV[3])
   if string.byte(ARGV[3]) ~= 91 then idTexts[ids] = ARGV[3] end
   shared = ARGV[8] == '1' and ARGV[9]
   for _, extra in ipairs(cjson.decode(ARGV[5])) do

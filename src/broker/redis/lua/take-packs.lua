@@ -50,17 +50,13 @@ function packs.gather(ids, packAt)
     local text = packAt(place).text
     local common, count = packs.commonOf(text), math.min(packs.sizeOf(text), #ids - n)
     if common ~= last then
-      crowd, last = { task = taskOf(common, nil), ids = {}, places = {} }, common
+      crowd, last = { task = taskOf(common, nil), ids = nil, runs = {} }, common
       crowds[#crowds + 1] = crowd
       loadShapes({ crowd.task[SHAPE] })
     end
-    local own, places, m = crowd.ids, crowd.places, #crowd.ids
-    for i = 1, count do
-      own[m + i], places[m + i] = ids[n + i], n + i
-    end
+    addRun(crowd, ids, n + 1, n + count)
     texts[place], n = string.sub(text, 1, count * (ID_LENGTH + 1) - 1), n + count
   end
-  if #crowds == 1 then crowd.places = nil end
   idTexts[ids] = table.concat(texts, ' ')
   return crowds
 end

@@ -222,8 +222,7 @@ end
 local function recordTurns(ids, crowds)
   local inTurns = false
   for _, crowd in ipairs(crowds) do
-    local places = crowd.places
-    inTurns = inTurns or (places and places[#places] - places[1] ~= #places - 1)
+    inTurns = inTurns or #crowd.runs > 2
   end
   if not inTurns then return end
   events.claim = nil
@@ -234,7 +233,7 @@ end
 
 -- What a claim gave: by worker too, so that the tasks of a dead one are found, one member a batch, gone when all of it is settled.
 local function keepClaim(ids, request, rules)
-  if rules then ofClaims.keep(request.token, rules) else ofClaims.drop(request.token) end
+  ofClaims.keep(request.token, rules, ids)
   local worker = redis.sha1hex(request.workerId)
   set(members, 'worker:' .. worker, request.token, true)
   set(puts, 'claims', request.token, worker .. ' ' .. textOfIds(ids))
@@ -242,7 +241,7 @@ local function keepClaim(ids, request, rules)
   add('openClaims', request.token, #ids)
 end
 
--- Answers { ids, crowds, rows, leaseUntil } of the tasks that are leased to the request: the ids and `isRepeated` where it was leased before. There are no rows
+-- Answers { ids, crowds, rows, leaseUntil, rules } of the tasks that are leased to the request: the ids and `isRepeated` where it was leased before. There are no rows
 -- where whoever asks reads them himself.
 local function claim(request)
   local before = claimedBefore(request.token)
@@ -253,10 +252,13 @@ local function claim(request)
     return { ids = ids }
   end
   standing.leave(request)
+  -- Those of this claim by themselves, which are kept until it is over: of others nothing is about to be written.
+  if not next(dirty) then owns = {} end
   local crowds, found = packs.crowds, nothing
   if not crowds then
     found = packs.found or call('HMGET', prefix .. 'tasks', unpack(ids))
-    crowds = gather(ids, nil, packs.heads or call('HMGET', prefix .. 'heads', unpack(ids)), found)
+    textOfIds(ids)
+    crowds = gather(ids, nil, packs.heads or call('HMGET', prefix .. 'heads', unpack(ids)), found, true)
   elseif #crowds == 1 then
     crowds[1].ids = ids
   end
@@ -265,5 +267,5 @@ local function claim(request)
   end
   recordTurns(ids, crowds)
   keepClaim(ids, request, stretch.shared)
-  return { ids = ids, crowds = crowds, rows = found, leaseUntil = now + request.leaseMs }
+  return { ids = ids, crowds = crowds, rows = found, leaseUntil = now + request.leaseMs, rules = stretch.shared }
 end

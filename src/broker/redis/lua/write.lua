@@ -34,9 +34,17 @@ do
     return n
   end
 
-  local function addWho(list, who)
+  -- So many of a crowd are worth a command of their own: then their list goes as it is.
+  local ALONE_MIN = 100
+
+  -- `large` has those that go alone.
+  local function addWho(list, who, large)
     if type(who) ~= 'table' then
       list[#list + 1] = who
+      return
+    end
+    if #who >= ALONE_MIN then
+      large[#large + 1] = who
       return
     end
     local m = #list
@@ -58,7 +66,7 @@ do
   local function writeAll(tables, there, gone, isFieldFirst)
     local typeOf = type
     for name, fields in pairs(tables) do
-      local values, lost, n = {}, {}, 0
+      local values, lost, large, n = {}, {}, {}, 0
       local only, shared = next(fields)
       if typeOf(only) == 'table' and not next(fields, only) then
         if not shared then
@@ -74,7 +82,7 @@ do
       end
       for who, value in pairs(fields) do
         if not value then
-          addWho(lost, who)
+          addWho(lost, who, large)
         elseif typeOf(who) == 'table' then
           n = spread(values, n, who, value, isFieldFirst)
         elseif isFieldFirst then
@@ -85,22 +93,31 @@ do
       end
       if n > 0 then variadic(there, name, values) end
       if #lost > 0 then variadic(gone, name, lost) end
+      for i = 1, #large do
+        variadic(gone, name, large[i])
+      end
     end
   end
 
   local function writeMembers()
     for name, fields in pairs(members) do
-      local present, lost = {}, {}
+      local present, lost, largePresent, largeLost = {}, {}, {}, {}
       local only, isIn = next(fields)
       if type(only) == 'table' and not next(fields, only) then
         if isIn then present = only else lost = only end
         fields = {}
       end
       for member, isThere in pairs(fields) do
-        addWho(isThere and present or lost, member)
+        addWho(isThere and present or lost, member, isThere and largePresent or largeLost)
       end
       if #present > 0 then variadic('SADD', name, present) end
       if #lost > 0 then variadic('SREM', name, lost) end
+      for i = 1, #largePresent do
+        variadic('SADD', name, largePresent[i])
+      end
+      for i = 1, #largeLost do
+        variadic('SREM', name, largeLost[i])
+      end
     end
   end
 
@@ -157,34 +174,46 @@ do
     end
   end
 
-  -- Behind what a crowd has in common. Mostly it is the same for all, or nothing.
-  local function headOf(who, task)
+  -- Of a crowd in which each has something of its own behind what all have in common: `texts` are one result for all, or one for each.
+  local function writeOwnHeads(who, task, start, texts)
+    local own, values, n = owns, { unpack(who, #who + 1, #who <= PAIRS_KEPT and 3 * #who or 0) }, 0
+    local isNamed, each = has(task, 'k') or has(task, 'g'), type(texts) == 'table' and texts
+    for i = 1, #who do
+      local id = who[i]
+      if each then
+        values[n + 1], values[n + 2] = id, start .. (isNamed and own[id] or '') .. each[i]
+      else
+        values[n + 1], values[n + 2] = id, start .. own[id] .. texts
+      end
+      n = n + 2
+    end
+    ofClaims.keepHeads(task, who, values)
+    variadic('HSET', 'heads', values)
+  end
+
+  -- Mostly it is the same for all of a crowd, or nothing.
+  local function writeHead(who, task)
     local common = cmsgpack.pack(task)
     packed[task] = common
     local isNamed, hasResult, start = has(task, 'k') or has(task, 'g'), has(task, 'i'), join(common, '')
-    if not isNamed and not hasResult then return start end
-    if type(who) == 'string' then return start .. (isNamed and owns[who] or '') .. (hasResult and resultOf(who) or '') end
-    local texts, heads, last, whole = hasResult and crowdResults[who], {}, nil, nil
-    local shared = not hasResult and '' or type(texts) == 'string' and texts
-    if shared and not isNamed then return start .. shared end
-    for i, id in ipairs(who) do
-      local own = shared or (texts and texts[i] or resultOf(id))
-      if isNamed then
-        heads[i] = start .. owns[id] .. own
-      else
-        if own ~= last then
-          last, whole = own, start .. own
-        end
-        heads[i] = whole
+    if type(who) == 'string' then
+      return set(puts, 'heads', who, start .. (isNamed and owns[who] or '') .. (hasResult and resultOf(who) or ''))
+    end
+    local texts = not hasResult and '' or crowdResults[who]
+    if not texts then
+      texts = {}
+      for i, id in ipairs(who) do
+        texts[i] = resultOf(id)
       end
     end
-    return heads
+    if isNamed or type(texts) == 'table' then return writeOwnHeads(who, task, start, texts) end
+    set(puts, 'heads', who, start .. texts)
   end
 
   -- Writes tasks and where they are found. Called before `write` only when the same script has to see it.
   function writeTasks()
     for who, task in pairs(dirty) do
-      set(puts, 'heads', who, headOf(who, task))
+      writeHead(who, task)
     end
     for name, size in pairs(cuts) do
       if size > 0 then call('ZREMRANGEBYRANK', name, '0', FIRST_TO[size] or size - 1) end
