@@ -15,8 +15,10 @@ export type BulkVerb = (typeof bulkVerbs)[number];
 /** What somebody has asked for: the payload of the task. */
 export interface BulkOrder {
   readonly verb: BulkVerb;
-  /** In the filter language. */
+  /** In the filter language; empty where the tasks are named. */
   readonly filter: string;
+  /** The tasks themselves, where somebody chose them one by one. */
+  readonly taskIds?: readonly string[];
   /** Where they move to; `null` for other verbs, like the next. */
   readonly queue: string | null;
   readonly priority: number | null;
@@ -37,7 +39,7 @@ export interface BulkFailure {
 
 /** How far it is: its checkpoint, and in the end its result. */
 export interface BulkState {
-  /** Where the search goes on; `null` at the start, and at the end. */
+  /** Where the search goes on, of tasks that are named the last one done; `null` at the start, and at the end. */
   readonly after: string | null;
   readonly done: number;
   /** Those that did not fit any more when their turn came. */

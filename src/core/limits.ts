@@ -363,6 +363,16 @@ export const limits = {
   /** How long a probe waits for the store before it says that this server is not ready. */
   readyAskMs: 2_000,
   ...accessLimits,
+  /** A look for signs of trouble serves every page of a server for so long: it is a few searches, and none of them changes in a moment. */
+  signsMs: 5_000,
+  /** Kinds of errors, and schedules, that it looks at. */
+  signsMax: 50,
+  /** How long an error is muted where nobody says. */
+  errorMuteMs: 7 * 86_400_000,
+  /** How long one may be; marks of errors that are looked at, and how far back: the audit keeps them. */
+  errorMuteMsMax: 30 * 86_400_000,
+  errorMarksMax: 500,
+  errorMarksMs: 90 * 86_400_000,
   /** Tasks of a bulk operation done in one step of the store, so that it holds nobody up; failures of it that are kept. */
   bulkPageMax: 100,
   bulkFailuresMax: 100,
@@ -370,6 +380,8 @@ export const limits = {
   bulkCountMax: 10_000,
   bulkCountMs: 5_000,
   bulkSampleMax: 10,
+  /** Tasks named one by one in a bulk operation: twice a page of the list, each list of operations holds them all. */
+  bulkIdsMax: 100,
   /** Time in which a bulk operation can be stopped before anything has happened. */
   bulkUndoMs: 10_000,
   /** The poll of a server for bulk operations behind the signals; how long after one that names no queue it looks. */

@@ -25,10 +25,28 @@ export async function doBulkPage(
   state: BulkState,
   limit: number,
 ): Promise<BulkState> {
+  if (order.taskIds !== undefined) return doNamed(broker, order, order.taskIds, state, limit);
   const page = await history.search(filter, { after: state.after, limit });
   const meant = page.tasks.filter((task) => isMeant(task, filter, askedAt));
   const results = meant.length === 0 ? [] : await act(broker, order, meant);
   return bulkAfter(state, page.next, results);
+}
+
+/** What somebody chose is asked of the live store alone: no record has to have heard of it. */
+async function doNamed(
+  broker: Broker,
+  order: BulkOrder,
+  taskIds: readonly string[],
+  state: BulkState,
+  limit: number,
+): Promise<BulkState> {
+  const from = state.after === null ? 0 : taskIds.indexOf(state.after) + 1;
+  const next = taskIds.slice(from, from + limit);
+  const known = (await broker.getTasks(next)).filter((task) => task !== null);
+  const acted = known.length === 0 ? [] : await act(broker, order, known);
+  const results = new Map(acted.map((result) => [result.taskId, result]));
+  const told = next.map((taskId) => results.get(taskId) ?? { taskId, outcome: 'unknown', isDone: false });
+  return bulkAfter(state, from + next.length < taskIds.length ? (next.at(-1) ?? null) : null, told);
 }
 
 /** Terms about documents were held to the record: a list does not bring them, and they do not change while a task waits. */
@@ -40,7 +58,9 @@ function isMeant(task: TaskSummary, { terms }: Filter, askedAt: number): boolean
 
 type Result = BulkFailure & { readonly isDone: boolean };
 
-async function act(broker: Broker, order: BulkOrder, tasks: readonly TaskSummary[]): Promise<readonly Result[]> {
+type Named = Pick<TaskSummary, 'id' | 'version' | 'name' | 'flowId'>;
+
+async function act(broker: Broker, order: BulkOrder, tasks: readonly Named[]): Promise<readonly Result[]> {
   const taskIds = tasks.map(({ id }) => id);
   const told = (results: readonly { readonly outcome: string }[], done: readonly string[]): readonly Result[] =>
     taskIds.map((taskId, index) => {
@@ -72,11 +92,11 @@ function patchOf({ queue, priority }: BulkOrder): TaskPatch {
 async function cancel(
   broker: Broker,
   { by, reason }: BulkOrder,
-  tasks: readonly TaskSummary[],
+  tasks: readonly Named[],
 ): Promise<readonly { readonly outcome: string }[]> {
   const words = reason === null ? `by ${by}` : `by ${by}: ${reason}`;
   const flowNames = await namesOfFlows(broker);
-  const isFlow = (task: TaskSummary) => task.flowId === task.id || flowNames.has(task.name);
+  const isFlow = (task: Named) => task.flowId === task.id || flowNames.has(task.name);
   const plain = tasks.filter((task) => !isFlow(task)).map(({ id }) => id);
   const results = plain.length === 0 ? [] : await broker.cancel({ taskIds: plain, reason: words });
   const known = new Map<string, { readonly outcome: string } | undefined>(

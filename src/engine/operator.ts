@@ -91,7 +91,7 @@ export function createOperator({ store, presence, clock, chance, report }: Opera
 
   /** Whether the record has what the filter is about. */
   async function isRecorded(run: Held): Promise<boolean> {
-    if (run.isRecorded) return true;
+    if (run.isRecorded || run.order.taskIds !== undefined) return true;
     const [lagMs, { now }] = await Promise.all([history.lagMs(), broker.info()]);
     run.isRecorded = now - lagMs >= run.askedAt;
     return run.isRecorded;

@@ -60,7 +60,10 @@ function beginOf(
     address: address ?? null,
     requestId: requestId ?? null,
     operation: name,
-    text: words.replace(/\{(\w+)\}/g, (_whole, field: string) => wordsOf(shown[field])),
+    // `{q|ids}` is the one of them that was given.
+    text: words.replace(/\{(\w+)(?:\|(\w+))?\}/g, (_whole, field: string, other = field) =>
+      wordsOf(shown[field] ?? shown[other]),
+    ),
     input: shown,
     before,
   };

@@ -14,6 +14,7 @@ export const bulkOutput = documentSchema<BulkDocument>()(
     id: z.string(),
     verb: z.enum(bulkVerbs),
     q: z.string(),
+    ids: z.array(z.string()).nullable(),
     queue: text,
     priority: z.int().nullable(),
     by: z.string(),

@@ -34,8 +34,9 @@ import { type ListedTaskDocument, listedTaskDocument } from './task-document.ts'
 export interface BulkDocument {
   readonly id: string;
   readonly verb: BulkVerb;
-  /** The filter. */
+  /** The filter; empty where the tasks are named. */
   readonly q: string;
+  readonly ids: readonly string[] | null;
   /** Where the tasks move to, and what priority they get; `null` for other verbs. */
   readonly queue: string | null;
   readonly priority: number | null;
@@ -65,7 +66,7 @@ export interface BulkCreatedDocument {
   readonly matched: number;
   /** Whether that is all of them: counting ends at 10,000 tasks, or after 5 s. */
   readonly exact: boolean;
-  /** The newest of them. */
+  /** The newest of them; none where they were named. */
   readonly sample: readonly ListedTaskDocument[];
   /** `null` for a dry run: nothing happens. */
   readonly operation: BulkDocument | null;
@@ -79,11 +80,11 @@ export interface BulkListDocument {
 
 export const operationCreate: Operation<BulkInput, BulkCreatedDocument> = {
   name: 'operation.create',
-  summary: 'Retry, cancel, move or hasten every task that a filter finds, after a time to undo it',
+  summary: 'Retry, cancel, move or hasten every task that a filter finds or that is named, after a time to undo it',
   role: 'operator',
   scope: 'operate',
   rest: { method: 'POST', path: '/operations' },
-  audit: 'began to {verb} all tasks of {q}',
+  audit: 'began to {verb} all tasks of {q|ids}',
   schema: async () => (await import('./bulk-schemas.ts')).bulkInput,
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
   run: createBulk,
@@ -91,11 +92,11 @@ export const operationCreate: Operation<BulkInput, BulkCreatedDocument> = {
 
 export const operationRemove: Operation<BulkRemoveInput, BulkCreatedDocument> = {
   name: 'operation.remove-tasks',
-  summary: 'Remove every finished task that a filter finds, after a time to undo it',
+  summary: 'Remove every finished task that a filter finds or that is named, after a time to undo it',
   role: 'admin',
   scope: 'admin',
   rest: { method: 'POST', path: '/operations/remove-tasks' },
-  audit: 'began to remove all tasks of {q}',
+  audit: 'began to remove all tasks of {q|ids}',
   schema: async () => (await import('./bulk-schemas.ts')).bulkRemoveInput,
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
   run: (context, input) => createBulk(context, { ...input, verb: 'remove' }),
@@ -167,19 +168,26 @@ export const operationStop: Operation<TaskInput, BulkDocument> = {
 
 type Asked = Omit<BulkInput, 'verb'> & { readonly verb: BulkVerb };
 
-/** Counts, and begins it unless that was all that was asked for. Throws INVALID_FILTER and INVALID_OPTION. */
+/** Counts, and begins it unless that was all that was asked for. Throws INVALID_FILTER, INVALID_ID and INVALID_OPTION. */
 export async function createBulk(context: OperationContext, asked: Asked): Promise<BulkCreatedDocument> {
-  const filter = parseFilter(asked.q);
-  if (filter.terms.length === 0)
+  const { q = '', ids, verb, reason = null } = asked;
+  const taskIds = ids === undefined ? undefined : [...new Set(ids.map(parseId))];
+  if ((taskIds === undefined) !== (asked.q !== undefined))
+    throw invalidOption('q', 'tasks are found by a filter in `q`, or named in `ids`: one of them');
+  const filter = parseFilter(q);
+  if (taskIds === undefined && filter.terms.length === 0)
     throw invalidOption('q', 'it names every task there is: say which, such as state:failed');
   const change = changeOf(asked);
   const delayMs = asked.delay === undefined ? limits.bulkUndoMs : parseDuration(asked.delay, 'delay');
   const rate = asked.rate === undefined ? null : readRate(asked.rate, 'rate');
-  const { matched, isExact, sample } = await count(context, filter);
+  const { matched, isExact, sample } =
+    taskIds === undefined ? await count(context, filter) : { matched: taskIds.length, isExact: true, sample: [] };
   const counted = { matched, exact: isExact, sample };
   if (asked.dryRun === true) return { ...counted, operation: null };
-  const { verb, reason = null } = asked;
-  const order: BulkOrder = { verb, filter: asked.q, ...change, by: context.actor.name, reason, rate, matched, isExact };
+  const order: BulkOrder = {
+    ...{ verb, filter: q, ...(taskIds !== undefined && { taskIds }), ...change },
+    ...{ by: context.actor.name, reason, rate, matched, isExact },
+  };
   const taskId = context.ids.next();
   const definition = { ...unknownDefinition(bulkTaskName), queue: internalQueue, timeoutMs: null };
   const input = { payload: JSON.stringify(order), parsed: order };
@@ -239,12 +247,13 @@ async function find({ store }: OperationContext, taskId: string): Promise<Task> 
 }
 
 function bulkDocument(task: Task): BulkDocument {
-  const { verb, filter, queue, priority, by, reason, rate, matched, isExact } = readBulkOrder(task.payload);
+  const { verb, filter, taskIds, queue, priority, by, reason, rate, matched, isExact } = readBulkOrder(task.payload);
   const { done, refused, failures } = readBulkState(task);
   return {
     id: task.id,
     verb,
     q: filter,
+    ids: taskIds ?? null,
     queue,
     priority,
     by,

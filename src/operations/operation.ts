@@ -109,7 +109,7 @@ export interface Operation<Input, Output> {
   readonly rest: RestAddress;
   /** Absent where every good answer is a 200. */
   readonly statuses?: Statuses<Output>;
-  /** What was done, in the past tense, with fields of the input in braces: `paused queue {name}`. `null` for what only reads. */
+  /** What was done, in the past tense, with fields of the input in braces: `paused queue {name}`, `retried {q|ids}`. `null` for what only reads. */
   readonly audit: string | null;
   /** What it changes, as the audit keeps it from before; afterwards that is the answer. For what is cheap to read. */
   readonly state?: (context: OperationContext, input: Input) => Promise<unknown>;

@@ -134,6 +134,23 @@ await onEachStore((open) => {
     expect(await stateOf(rig, ids)).toEqual(['queued', 'queued']);
   });
 
+  test('tasks that are named one by one are asked of the live store, and nothing else is touched', async () => {
+    const rig = await open();
+    const [first = '', second = '', third = ''] = await put(rig, 3);
+    const missing = rig.context.ids.next();
+    const input = { verb: 'cancel', ids: [first, second, missing, first] };
+    expect(await rig.ask(operationCreate, { ...input, dryRun: true })).toMatchObject({ matched: 3, exact: true });
+    const id = await begun(rig, input);
+    expect(await ended(rig, id)).toMatchObject({
+      ...{ q: '', ids: [first, second, missing], state: 'succeeded', done: 2, refused: 1 },
+      failures: [{ id: missing, outcome: 'unknown' }],
+    });
+    expect(await stateOf(rig, [first, second, third])).toEqual(['cancelled', 'cancelled', 'queued']);
+    const again = await begun(rig, { verb: 'retry', ids: [first, third] });
+    expect(await ended(rig, again)).toMatchObject({ done: 1, refused: 1 });
+    expect(await stateOf(rig, [first, second])).toEqual(['queued', 'cancelled']);
+  });
+
   test('one with a rate goes on in steps, and is stopped where it is', async () => {
     const rig = await open();
     const ids = await put(rig, 20);
@@ -202,6 +219,10 @@ await onEachStore((open) => {
     const rig = await open();
     for (const [input, code] of [
       [{ verb: 'cancel', q: ' ' }, 'INVALID_OPTION'],
+      [{ verb: 'cancel' }, 'INVALID_OPTION'],
+      [{ verb: 'cancel', q: 'state:queued', ids: ['01K8Q2M4ZJF0C9YF4V7Z0B2HNX'] }, 'INVALID_OPTION'],
+      [{ verb: 'cancel', ids: ['nonsense'] }, 'INVALID_ID'],
+      [{ verb: 'cancel', ids: [] }, 'INVALID_OPTION'],
       [{ verb: 'cancel', q: 'sate:failed' }, 'INVALID_FILTER'],
       [{ verb: 'move', q: 'state:queued' }, 'INVALID_OPTION'],
       [{ verb: 'retry', q: 'state:failed', priority: 1 }, 'INVALID_OPTION'],
