@@ -108,3 +108,8 @@ export function stateOfView(view: TaskView): TaskState {
   if (view === 'quarantined') return 'failed';
   return view;
 }
+
+/** Whether a task that is shown by this word waits to run. */
+export function isWaitingView(view: string): boolean {
+  return view === 'retrying' || waitingStates.some((state) => state === view);
+}

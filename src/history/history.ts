@@ -96,10 +96,13 @@ export interface Range {
 }
 
 /** Known values with kept counts, for completion and chips. */
+/** Numbers of tasks. Bulk operations, which are tasks too, are in none of them. */
 export interface Facets {
   readonly views: Readonly<Partial<Record<TaskView, number>>>;
   readonly queues: Readonly<Record<string, number>>;
   readonly names: Readonly<Record<string, number>>;
+  /** Of each name those that wait: blocked, scheduled or queued. */
+  readonly waiting: Readonly<Record<string, number>>;
 }
 
 /** Numbers of events. */

@@ -6,8 +6,10 @@ import { statement } from '../broker/sql/driver.ts';
 import { readEventSpan, readFinalEvents } from '../broker/sql/events.ts';
 import { readAttempts, readLogs, readNotes } from '../broker/sql/record.ts';
 import { type TaskRow, taskColumns, toTask } from '../broker/sql/rows.ts';
+import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { isWaitingView } from '../core/states.ts';
 import type { Clock } from '../core/time.ts';
 import { readFlows } from './flows.ts';
 import type { Facets, History, TaskRecord } from './history.ts';
@@ -88,13 +90,21 @@ async function readFacets(tx: SqlTransaction): Promise<Facets> {
   const views = new Map<string, number>();
   const queues = new Map<string, number>();
   const names = new Map<string, number>();
+  const waiting = new Map<string, number>();
   const add = (counts: Map<string, number>, word: string, count: number): void =>
     void counts.set(word, (counts.get(word) ?? 0) + count);
   for (const { queue, name, view, count } of await readCounts(tx)) {
+    if (queue === internalQueue) continue;
     add(views, view, count);
     add(queues, queue, count);
     add(names, name, count);
+    if (isWaitingView(view)) add(waiting, name, count);
   }
   // From entries, so that a queue may have any name.
-  return { views: Object.fromEntries(views), queues: Object.fromEntries(queues), names: Object.fromEntries(names) };
+  return {
+    views: Object.fromEntries(views),
+    queues: Object.fromEntries(queues),
+    names: Object.fromEntries(names),
+    waiting: Object.fromEntries([...waiting].filter(([, count]) => count > 0)),
+  };
 }

@@ -2,10 +2,19 @@
 
 import { z } from 'zod';
 import type { ErrorDocument, ErrorGroupDocument, ErrorListDocument } from './error.ts';
+import type { ErrorMarkedDocument } from './error-mark.ts';
 import { count, documentSchema, time } from './output.ts';
 import { listedTask } from './task-output.ts';
 
-const fields = {
+export const errorMarkFields = {
+  as: z.enum(['muted', 'resolved']),
+  by: z.string(),
+  reason: z.string().nullable(),
+  at: time,
+  until: time.nullable(),
+};
+
+export const errorGroupFields = {
   fingerprint: z.string(),
   task: z.string(),
   errorName: z.string(),
@@ -16,9 +25,10 @@ const fields = {
   firstSeenAt: time,
   lastSeenAt: time,
   newestId: z.string(),
+  mark: z.strictObject(errorMarkFields).nullable(),
 };
 
-const group = documentSchema<ErrorGroupDocument>()('ErrorGroup', z.strictObject(fields));
+const group = documentSchema<ErrorGroupDocument>()('ErrorGroup', z.strictObject(errorGroupFields));
 
 export const errorListOutput = documentSchema<ErrorListDocument>()(
   'ErrorList',
@@ -27,5 +37,10 @@ export const errorListOutput = documentSchema<ErrorListDocument>()(
 
 export const errorOutput = documentSchema<ErrorDocument>()(
   'ErrorRecord',
-  z.strictObject({ ...fields, stack: z.string().nullable(), exact: z.boolean(), tasks: z.array(listedTask) }),
+  z.strictObject({ ...errorGroupFields, stack: z.string().nullable(), exact: z.boolean(), tasks: z.array(listedTask) }),
+);
+
+export const errorMarkOutput = documentSchema<ErrorMarkedDocument>()(
+  'ErrorMark',
+  z.strictObject({ fingerprint: z.string(), mark: z.strictObject(errorMarkFields).nullable() }),
 );

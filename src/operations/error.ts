@@ -7,6 +7,7 @@ import { isoTime } from '../core/time.ts';
 import type { TaskSummary } from '../history/history.ts';
 import { type BulkCreatedDocument, createBulk } from './bulk.ts';
 import type { ErrorInput, ErrorListInput, ErrorRetryInput } from './bulk-schemas.ts';
+import { type ErrorMarkDocument, type ErrorMarks, noMarks, readMarks } from './error-marks.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import { type ListedTaskDocument, listedTaskDocument } from './task-document.ts';
 
@@ -27,6 +28,8 @@ export interface ErrorGroupDocument {
   readonly lastSeenAt: string;
   /** The failed task that was enqueued last. */
   readonly newestId: string;
+  /** What somebody has said of it; `null` for nothing, and when that is over. */
+  readonly mark: ErrorMarkDocument | null;
 }
 
 export interface ErrorListDocument {
@@ -55,15 +58,18 @@ export const errorList: Operation<ErrorListInput, ErrorListDocument> = {
   audit: null,
   schema: async () => (await import('./bulk-schemas.ts')).errorListInput,
   output: async () => (await import('./error-output.ts')).errorListOutput,
-  async run(context, { limit = 50 }) {
-    const { tasks, isExact, now } = await look(context, { terms: [failed] });
-    const groups = Map.groupBy(tasks, ({ error }) => error?.fingerprint ?? '');
-    groups.delete('');
-    const errors = [...groups.values()].flatMap((group) => groupDocument(group, now) ?? []);
-    errors.sort((a, b) => b.lastDay - a.lastDay || b.count - a.count || (a.fingerprint < b.fingerprint ? -1 : 1));
-    return { errors: errors.slice(0, limit), looked: tasks.length, exact: isExact };
-  },
+  run: (context, { limit = 50 }) => listErrors(context, limit),
 };
+
+export async function listErrors(context: OperationContext, limit: number): Promise<ErrorListDocument> {
+  const { tasks, isExact, now } = await look(context, { terms: [failed] });
+  const groups = Map.groupBy(tasks, ({ error }) => error?.fingerprint ?? '');
+  groups.delete('');
+  const marks = groups.size === 0 ? noMarks : await readMarks(context, now);
+  const errors = [...groups.values()].flatMap((group) => groupDocument(group, now, marks) ?? []);
+  errors.sort((a, b) => b.lastDay - a.lastDay || b.count - a.count || (a.fingerprint < b.fingerprint ? -1 : 1));
+  return { errors: errors.slice(0, limit), looked: tasks.length, exact: isExact };
+}
 
 /** A fingerprint without a failed task is ERROR_NOT_FOUND. */
 export const errorGet: Operation<ErrorInput, ErrorDocument> = {
@@ -77,7 +83,7 @@ export const errorGet: Operation<ErrorInput, ErrorDocument> = {
   output: async () => (await import('./error-output.ts')).errorOutput,
   async run(context, { fingerprint }) {
     const { tasks, isExact, now } = await look(context, { terms: [failed, ofKind(fingerprint)] });
-    const group = groupDocument(tasks, now);
+    const group = groupDocument(tasks, now, await readMarks(context, now));
     if (group === null) throw taskFlowError('ERROR_NOT_FOUND', { fingerprint });
     const shown = tasks.slice(0, limits.holdersMax).map(listedTaskDocument);
     return { ...group, stack: tasks[0]?.error?.stack ?? null, exact: isExact, tasks: shown };
@@ -126,7 +132,7 @@ async function look({ store }: OperationContext, filter: Filter, limit: number =
 
 const hourMs = 3_600_000;
 
-function groupDocument(tasks: readonly TaskSummary[], now: number): ErrorGroupDocument | null {
+function groupDocument(tasks: readonly TaskSummary[], now: number, marks: ErrorMarks): ErrorGroupDocument | null {
   const [newest] = tasks;
   if (newest?.error == null) return null;
   const times = tasks.map(({ finishedAt, createdAt }) => finishedAt ?? createdAt);
@@ -141,5 +147,6 @@ function groupDocument(tasks: readonly TaskSummary[], now: number): ErrorGroupDo
     firstSeenAt: isoTime(Math.min(...times)),
     lastSeenAt: isoTime(Math.max(...times)),
     newestId: newest.id,
+    mark: marks.get(newest.error.fingerprint) ?? null,
   };
 }

@@ -6,6 +6,7 @@ import { configGet } from './config.ts';
 import { definitionGet, definitionList } from './definition.ts';
 import { taskEnqueueMany } from './enqueue-many.ts';
 import { errorGet, errorList, errorRetry } from './error.ts';
+import { errorMark } from './error-mark.ts';
 import { flowCancel, flowGet, flowList } from './flow.ts';
 import { groupList, groupPause, groupResume, groupWeight } from './group.ts';
 import {
@@ -35,6 +36,7 @@ import {
   scheduleRun,
 } from './schedule.ts';
 import { sessionEnd, sessionList } from './session.ts';
+import { systemSigns } from './signs.ts';
 import { statsDepth, statsTimeline } from './stats.ts';
 import { systemActivity, systemCounts, systemHealth } from './system.ts';
 import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from './task.ts';
@@ -117,6 +119,7 @@ export const operations = {
   'error.list': errorList,
   'error.get': errorGet,
   'error.retry': errorRetry,
+  'error.mark': errorMark,
   'definition.list': definitionList,
   'definition.get': definitionGet,
   'stats.timeline': statsTimeline,
@@ -132,6 +135,7 @@ export const operations = {
   'system.health': systemHealth,
   'system.counts': systemCounts,
   'system.activity': systemActivity,
+  'system.signs': systemSigns,
   'system.ready': systemReady,
   'system.metrics': systemMetrics,
 } as const;

@@ -44,6 +44,7 @@ export const countsOutput = documentSchema<CountsDocument>()(
     counts: viewCounts,
     queues: z.record(z.string(), count),
     names: z.record(z.string(), count),
+    waiting: z.record(z.string(), count),
   }),
 );
 
@@ -57,6 +58,6 @@ export const activityOutput = documentSchema<ActivityDocument>()(
   z.strictObject({
     minutes: z.array(minute),
     queues: z.record(z.string(), z.strictObject({ finished: z.array(count), perMinute: z.number().min(0) })),
-    names: z.record(z.string(), z.strictObject({ succeeded: count, failed: count })),
+    names: z.record(z.string(), z.strictObject({ succeeded: count, failed: count, meanRunMs: durationMs.nullable() })),
   }),
 );

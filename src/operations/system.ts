@@ -1,7 +1,7 @@
 /** Operations on the whole: is it well, how much is there, and how did the last minutes go. */
 
 import type { BrokerInfo } from '../broker/broker.ts';
-import { bulkTaskName, internalQueue } from '../core/bulk.ts';
+import { internalQueue } from '../core/bulk.ts';
 import { isWithoutRecord } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { within } from '../core/patience.ts';
@@ -52,6 +52,8 @@ export interface CountsDocument {
   readonly counts: Readonly<Partial<Record<TaskView, number>>>;
   readonly queues: Readonly<Record<string, number>>;
   readonly names: Readonly<Record<string, number>>;
+  /** Of each name those that wait: blocked, scheduled or queued. A name that is not there has none. */
+  readonly waiting: Readonly<Record<string, number>>;
 }
 
 /** What ended in one minute, over all queues and tasks. */
@@ -71,11 +73,18 @@ export interface QueueActivityDocument {
   readonly perMinute: number;
 }
 
+export interface NameActivityDocument {
+  readonly succeeded: number;
+  readonly failed: number;
+  /** `null` when none has ended. */
+  readonly meanRunMs: number | null;
+}
+
 export interface ActivityDocument {
   readonly minutes: readonly MinuteDocument[];
   readonly queues: Readonly<Record<string, QueueActivityDocument>>;
-  /** What succeeded and failed of each task, by its name. */
-  readonly names: Readonly<Record<string, { readonly succeeded: number; readonly failed: number }>>;
+  /** What succeeded and failed of each task, by its name, and how long the runs that ended so took on the average. */
+  readonly names: Readonly<Record<string, NameActivityDocument>>;
 }
 
 export const systemHealth: Operation<Nothing, HealthDocument> = {
@@ -155,10 +164,8 @@ export const systemCounts: Operation<Nothing, CountsDocument> = {
   schema: async () => (await import('./schemas.ts')).nothing,
   output: async () => (await import('./system-output.ts')).countsOutput,
   async run({ store }) {
-    const { views, queues, names } = await store.history.facets();
-    const { [internalQueue]: _queue, ...ownQueues } = queues;
-    const { [bulkTaskName]: _name, ...ownNames } = names;
-    return { counts: views, queues: ownQueues, names: ownNames };
+    const { views, ...rest } = await store.history.facets();
+    return { counts: views, ...rest };
   },
 };
 
@@ -224,11 +231,22 @@ function sumByQueue(rows: readonly Minute[], from: number, minutes: number): Map
   return sums;
 }
 
-function sumByName(rows: readonly Minute[]): Map<string, { succeeded: number; failed: number }> {
-  const sums = new Map<string, { succeeded: number; failed: number }>();
-  for (const { name, succeeded, failed } of rows) {
-    const sum = sums.get(name) ?? { succeeded: 0, failed: 0 };
-    sums.set(name, { succeeded: sum.succeeded + succeeded, failed: sum.failed + failed });
+function sumByName(rows: readonly Minute[]): Map<string, NameActivityDocument> {
+  const sums = new Map<string, { succeeded: number; failed: number; ended: number; runMs: number }>();
+  for (const { queue, name, succeeded, failed, cancelled, runMs } of rows) {
+    if (queue === internalQueue) continue;
+    const sum = sums.get(name) ?? { succeeded: 0, failed: 0, ended: 0, runMs: 0 };
+    sums.set(name, {
+      succeeded: sum.succeeded + succeeded,
+      failed: sum.failed + failed,
+      ended: sum.ended + succeeded + failed + cancelled,
+      runMs: sum.runMs + runMs,
+    });
   }
-  return sums;
+  return new Map(
+    [...sums].map(([name, { ended, runMs, ...sum }]) => [
+      name,
+      { ...sum, meanRunMs: ended === 0 ? null : Math.round(runMs / ended) },
+    ]),
+  );
 }

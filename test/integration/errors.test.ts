@@ -1,8 +1,13 @@
 /** Tests failures that are shown together by their kind, on every store. */
 
 import { expect, test } from 'vitest';
+import { auditList } from '../../src/operations/audit.ts';
 import { operationGet } from '../../src/operations/bulk.ts';
+import { createContext } from '../../src/operations/context.ts';
 import { errorGet, errorList, errorRetry } from '../../src/operations/error.ts';
+import { errorMark } from '../../src/operations/error-mark.ts';
+import { perform } from '../../src/operations/operation.ts';
+import { systemSigns } from '../../src/operations/signs.ts';
 import { onEachStore } from '../support/operation-stores.ts';
 import { waitFor } from '../support/wait-for.ts';
 
@@ -38,5 +43,50 @@ await onEachStore((open) => {
       expect(await rig.ask(operationGet, { id: operation?.id })).toMatchObject({ state: 'succeeded', done: 3 }),
     );
     for (const task of await rig.store.broker.getTasks(ids)) expect(task).toMatchObject({ state: 'queued' });
+  });
+
+  test('one is muted, resolved and opened again, with who said so in the audit', async () => {
+    const rig = await open();
+    await rig.enqueue('mail.send');
+    await rig.end('failed', { error: refused });
+    await rig.recorded();
+    const markNow = async () => (await rig.ask(errorGet, { fingerprint: 'aaa1' })).mark;
+    expect(await markNow()).toBeNull();
+    const muted = await rig.ask(
+      errorMark,
+      { fingerprint: 'aaa1', as: 'muted', for: '1h', reason: 'known' },
+      'operator',
+    );
+    expect(muted.mark).toMatchObject({ as: 'muted', by: 'ada', reason: 'known' });
+    expect(await markNow()).toMatchObject({ as: 'muted', by: 'ada', reason: 'known' });
+    await rig.ask(errorMark, { fingerprint: 'aaa1', as: 'resolved' });
+    expect((await rig.ask(errorList, {})).errors).toMatchObject([{ mark: { as: 'resolved', until: null } }]);
+    expect(await rig.ask(errorMark, { fingerprint: 'aaa1', as: 'open' })).toEqual({ fingerprint: 'aaa1', mark: null });
+    expect(await markNow()).toBeNull();
+    for (const [input, code] of [
+      [{ fingerprint: 'none', as: 'muted' }, 'ERROR_NOT_FOUND'],
+      [{ fingerprint: 'aaa1', as: 'muted', for: '60d' }, 'INVALID_OPTION'],
+      [{ fingerprint: 'aaa1', as: 'resolved', for: '1h' }, 'INVALID_OPTION'],
+      [{ fingerprint: 'aaa1', as: 'gone' }, 'INVALID_OPTION'],
+    ] as const)
+      await expect(rig.ask(errorMark, input)).rejects.toMatchObject({ code });
+    await expect(rig.ask(errorMark, { fingerprint: 'aaa1', as: 'muted' }, 'viewer')).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    const { rows } = await rig.ask(auditList, { operation: 'error.mark', limit: 1 });
+    expect(rows).toMatchObject([{ actor: 'ada' }]);
+  });
+
+  test('what is new and often is a sign until somebody has muted it', async () => {
+    const rig = await open();
+    for (let each = 0; each < 3; each += 1) await rig.enqueue('mail.send');
+    await rig.end('failed', { error: refused });
+    await rig.recorded();
+    // Looked at once in a while: each look of the test is another server's.
+    const signs = async () =>
+      (await perform(systemSigns, createContext({ store: rig.store, actor: rig.context.actor }), {})).errors;
+    expect(await signs()).toMatchObject([{ fingerprint: 'aaa1', sign: 'new', lastHour: 3 }]);
+    await rig.ask(errorMark, { fingerprint: 'aaa1', as: 'muted' });
+    expect(await signs()).toEqual([]);
   });
 });

@@ -200,6 +200,7 @@ describe('what is not a task', () => {
       counts: { queued: 1 },
       queues: { default: 1 },
       names: { 'text.stats': 1 },
+      waiting: { 'text.stats': 1 },
     });
     expect((await json(await server.get('/api/v1/activity?minutes=5'))).minutes).toHaveLength(5);
     await server.move(60_000);

@@ -73,6 +73,7 @@ export const grants: { readonly [Name in OperationName]: readonly [role: Role, s
   'error.list': ['viewer', 'read'],
   'error.get': ['viewer', 'read'],
   'error.retry': ['operator', 'operate'],
+  'error.mark': ['operator', 'operate'],
   'definition.list': ['viewer', 'read'],
   'definition.get': ['viewer', 'read'],
   'stats.timeline': ['viewer', 'read'],
@@ -88,6 +89,7 @@ export const grants: { readonly [Name in OperationName]: readonly [role: Role, s
   'system.health': ['viewer', 'read'],
   'system.counts': ['viewer', 'read'],
   'system.activity': ['viewer', 'read'],
+  'system.signs': ['viewer', 'read'],
   'system.ready': ['viewer', 'read'],
   'system.metrics': ['viewer', 'read'],
 };

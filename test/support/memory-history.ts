@@ -1,8 +1,9 @@
 /** A record over the memory store, found by scanning: for tests of what stands on a store. */
 
 import type { MemoryState } from '../../src/broker/memory/state.ts';
+import { internalQueue } from '../../src/core/bulk.ts';
 import { matches } from '../../src/core/filter-match.ts';
-import { type TaskView, viewOf } from '../../src/core/states.ts';
+import { isWaiting, type TaskView, viewOf } from '../../src/core/states.ts';
 import type { Task } from '../../src/core/task.ts';
 import { type History, summaryOf } from '../../src/history/history.ts';
 import { timelineOf } from '../../src/history/timeline.ts';
@@ -41,8 +42,10 @@ export function createMemoryHistory(state: MemoryState): History {
     sample: async () => false,
     async facets() {
       const views: Partial<Record<TaskView, number>> = {};
-      for (const task of tasks()) views[viewOf(task)] = (views[viewOf(task)] ?? 0) + 1;
-      return { views, queues: countBy(tasks(), 'queue'), names: countBy(tasks(), 'name') };
+      const own = tasks().filter(({ queue }) => queue !== internalQueue);
+      for (const task of own) views[viewOf(task)] = (views[viewOf(task)] ?? 0) + 1;
+      const waiting = own.filter(({ state }) => isWaiting(state));
+      return { views, queues: countBy(own, 'queue'), names: countBy(own, 'name'), waiting: countBy(waiting, 'name') };
     },
     events: async (after, limit) => state.events.filter((event) => event.seq > after).slice(0, limit),
     eventSpan: async () => ({ from: (state.events[0]?.seq ?? state.lastSeq + 1) - 1, last: state.lastSeq }),

@@ -131,6 +131,10 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'operation.stop': async (world) => [await bulk(world)],
   'error.list': () => [{}, { limit: 1 }],
   'error.get': () => [{ fingerprint: 'f1' }],
+  'error.mark': () => [
+    { fingerprint: 'f1', as: 'muted', for: '1h', reason: 'known' },
+    { fingerprint: 'f1', as: 'open' },
+  ],
   'error.retry': () => [{ fingerprint: 'f1', dryRun: true }, { fingerprint: 'f1' }],
   'definition.list': () => [{}, { limit: 1 }],
   'definition.get': () => [{ name: 'mail.send' }],
@@ -159,6 +163,7 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'system.health': () => [{}],
   'system.counts': () => [{}],
   'system.activity': () => [{}, { minutes: 3 }],
+  'system.signs': () => [{}],
   'system.ready': () => [{}],
   'system.metrics': () => [{}, { minutes: 3 }],
 };

@@ -1,0 +1,134 @@
+/** The operation that looks for signs of trouble which numbers of this moment do not show: what grows, what fails anew, what was missed. */
+
+import { limits } from '../core/limits.ts';
+import type { ScheduleRecord } from '../core/schedule.ts';
+import { isoTime } from '../core/time.ts';
+import type { Sample } from '../history/history.ts';
+import { type ErrorGroupDocument, listErrors } from './error.ts';
+import type { Operation, OperationContext } from './operation.ts';
+import type { Nothing } from './schemas.ts';
+
+/** A queue in which more waits from minute to minute. */
+export interface GrowthDocument {
+  readonly queue: string;
+  /** Tasks by which it grew, on the average of these minutes. */
+  readonly perMinute: number;
+  readonly minutes: number;
+}
+
+/** A schedule that did not do what it says. */
+export interface ScheduleSignDocument {
+  readonly name: string;
+  /** `missed`: times passed while nothing fired it. `late`: it is due, and nothing fires it. */
+  readonly sign: 'missed' | 'late';
+  /** The first of these times. */
+  readonly at: string;
+  /** `null` when they are too many to count. */
+  readonly count: number | null;
+}
+
+export interface SignsDocument {
+  readonly growing: readonly GrowthDocument[];
+  /** Kinds of failures of the last hour that are new or come faster than they used to, and that nobody has muted or resolved. */
+  readonly errors: readonly ErrorSignDocument[];
+  readonly schedules: readonly ScheduleSignDocument[];
+}
+
+export interface ErrorSignDocument extends ErrorGroupDocument {
+  readonly sign: 'new' | 'regressed' | 'faster';
+  /** Failures of the last hour for each of an hour of the day before; `null` where there were none. */
+  readonly times: number | null;
+}
+
+interface Look {
+  readonly at: number;
+  readonly signs: Promise<SignsDocument>;
+}
+
+/** The last look of each server: what all its clients together ask for is looked at once in a while. */
+const looks = new WeakMap<object, Look>();
+
+export const systemSigns: Operation<Nothing, SignsDocument> = {
+  name: 'system.signs',
+  summary: 'Say which queues grow, which errors are new or more than they were, and which schedules were missed',
+  role: 'viewer',
+  scope: 'read',
+  rest: { method: 'GET', path: '/signs' },
+  audit: null,
+  schema: async () => (await import('./schemas.ts')).nothing,
+  output: async () => (await import('./signs-output.ts')).signsOutput,
+  async run(context) {
+    const { clock, definitions } = context;
+    const known = looks.get(definitions);
+    if (known !== undefined && clock.elapsed() - known.at < limits.signsMs) return known.signs;
+    const signs = lookFor(context);
+    looks.set(definitions, { at: clock.elapsed(), signs });
+    // What went wrong is no answer for the next one.
+    signs.catch(() => looks.delete(definitions));
+    return signs;
+  },
+};
+
+const minuteMs = 60_000;
+
+async function lookFor(context: OperationContext): Promise<SignsDocument> {
+  const { store } = context;
+  const { now } = await store.broker.info();
+  const to = Math.floor(now / minuteMs) * minuteMs + minuteMs;
+  const [samples, { errors }, schedules] = await Promise.all([
+    store.history.samples({ from: to - (growthMinutes + 1) * minuteMs, to }),
+    listErrors(context, limits.signsMax),
+    store.broker.schedules.list(null, limits.signsMax),
+  ]);
+  return {
+    growing: growingOf(samples),
+    errors: errors.flatMap((error) => errorSign(error, now)),
+    schedules: schedules.flatMap((schedule) => scheduleSign(schedule, now)),
+  };
+}
+
+const growthMinutes = 5;
+/** Fewer are noise. */
+const growthShown = 1;
+
+/** It grew from each of the last minutes to the next, or never fell and has more in the end. */
+export function growingOf(samples: readonly Sample[]): readonly GrowthDocument[] {
+  const byQueue = Map.groupBy(samples, ({ queue }) => queue);
+  return [...byQueue].flatMap(([queue, rows]) => {
+    const sorted = rows.toSorted((a, b) => a.at - b.at);
+    const [first, last] = [sorted[0], sorted.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const minutes = Math.round((last.at - first.at) / minuteMs);
+    const grows = sorted.every(({ waiting }, index) => waiting >= (sorted[index - 1]?.waiting ?? 0));
+    const perMinute = (last.waiting - first.waiting) / Math.max(1, minutes);
+    return grows && minutes >= growthMinutes - 1 && perMinute >= growthShown ? [{ queue, perMinute, minutes }] : [];
+  });
+}
+
+const hourMs = 3_600_000;
+/** Fewer failures in an hour are a day like any other. */
+const errorsShown = 3;
+const fasterTimes = 3;
+
+/** What somebody has muted is left alone; what somebody has resolved counts from then on. */
+export function errorSign(error: ErrorGroupDocument, now: number): readonly ErrorSignDocument[] {
+  if (error.lastHour < errorsShown || error.mark?.as === 'muted') return [];
+  const resolved = error.mark?.as === 'resolved';
+  if (resolved && Date.parse(error.lastSeenAt) <= Date.parse(error.mark?.at ?? '')) return [];
+  const before = (error.lastDay - error.lastHour) / 23;
+  const times = before === 0 ? null : error.lastHour / before;
+  if (resolved) return [{ ...error, sign: 'regressed', times }];
+  if (Date.parse(error.firstSeenAt) > now - hourMs) return [{ ...error, sign: 'new', times }];
+  return times !== null && times >= fasterTimes ? [{ ...error, sign: 'faster', times }] : [];
+}
+
+const lateMs = 60_000;
+const missedShownMs = 24 * hourMs;
+
+export function scheduleSign(schedule: ScheduleRecord, now: number): readonly ScheduleSignDocument[] {
+  const { name, next, pause, recent } = schedule;
+  if (pause !== null) return [];
+  if (next !== null && next.dueAt < now - lateMs) return [{ name, sign: 'late', at: isoTime(next.at), count: 1 }];
+  const missed = recent.find(({ skipped, recordedAt }) => skipped === 'missed' && recordedAt > now - missedShownMs);
+  return missed === undefined ? [] : [{ name, sign: 'missed', at: isoTime(missed.at), count: missed.count ?? 1 }];
+}
