@@ -13,6 +13,7 @@ import type { Answered, OnAnswered } from './answered.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
 import { noteHttps } from './caller.ts';
+import { readChoices } from './choices.ts';
 import { costOf } from './costs.ts';
 import type { Gate, Passage } from './gate.ts';
 import { checkHost, checkOrigin } from './guard.ts';
@@ -34,6 +35,8 @@ export interface Visit {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
   readonly form: Readonly<Record<string, string>>;
+  /** What the browser keeps of a person's choices. */
+  readonly choices: Readonly<Record<string, string>>;
 }
 
 /** What is served beside the API, at every path the API leaves alone. */
@@ -166,10 +169,9 @@ function pageRoutes(pages: Pages | undefined, basePath: string): readonly Route[
     ...(role === 'anyone' ? { isOpen: true } : { role }),
     async answer(request, context) {
       const form = method === 'POST' ? await readForm(request.raw) : {};
-      return answer(
-        { ...placeOf(pathOf(request.url), basePath), params: request.param(), query: readQuery(request.url), form },
-        context,
-      );
+      const query = readQuery(request.url);
+      const visit = { params: request.param(), query, form, choices: readChoices(request.raw) };
+      return answer({ ...placeOf(pathOf(request.url), basePath), ...visit }, context);
     },
   }));
 }

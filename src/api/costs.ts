@@ -17,6 +17,7 @@ export const costs: Readonly<Partial<Record<OperationName, number>>> = {
   'task.list': 20,
   'error.list': 50,
   'error.get': 50,
+  'error.mark': 50,
   'error.retry': 200,
   'operation.create': 200,
   'operation.remove-tasks': 200,
@@ -36,6 +37,7 @@ export const costs: Readonly<Partial<Record<OperationName, number>>> = {
   'stats.depth': 10,
   'system.activity': 10,
   'system.metrics': 10,
+  'system.signs': 10,
 };
 
 /** Of a route by its operation; `null` is a page. */

@@ -32,6 +32,9 @@ export const mainScript = asset(
   scriptType,
   [`${library('idiomorph/dist/idiomorph.min.js')}\nconst { morph } = Idiomorph;`, ...mainParts.map(part)].join('\n'),
 );
+/** Loaded when somebody asks for it. */
+export const paletteScript = asset('palette', 'js', scriptType, bare(own('palette.js')));
+
 /** Loaded where there is a chart. */
 export const chartLibrary = asset(
   'uplot',
@@ -48,6 +51,7 @@ export const assets: readonly Asset[] = [
   icon,
   themeScript,
   mainScript,
+  paletteScript,
   chartLibrary,
   chartScript,
   chartStyle,

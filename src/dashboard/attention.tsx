@@ -1,13 +1,18 @@
 /** What a person should look at, in sentences, each with the one thing to do about it. */
 
-import { type Concern, type ConcernAction, findConcerns, type Signs } from './concerns.ts';
+import type { Concern, ConcernAction, Signs } from './concern.ts';
+import { findConcerns } from './concerns.ts';
 import { Glyph } from './glyphs.tsx';
 import { count } from './words.ts';
 
 /** Shown at most; the queues table has the rest. */
 const shownMax = 6;
 
-export function NeedsAttention({ root, ...signs }: Signs & { readonly root: string }) {
+export function NeedsAttention({
+  root,
+  mayOperate,
+  ...signs
+}: Signs & { readonly root: string; readonly mayOperate: boolean }) {
   const concerns = findConcerns(signs);
   return (
     <section class="card" aria-label="Needs attention">
@@ -21,13 +26,21 @@ export function NeedsAttention({ root, ...signs }: Signs & { readonly root: stri
           <div class="muted">Nothing needs attention.</div>
         </div>
       ) : (
-        concerns.slice(0, shownMax).map((concern) => <Sentence concern={concern} root={root} />)
+        concerns.slice(0, shownMax).map((concern) => <Sentence concern={concern} root={root} mayOperate={mayOperate} />)
       )}
     </section>
   );
 }
 
-function Sentence({ concern, root }: { readonly concern: Concern; readonly root: string }) {
+function Sentence({
+  concern,
+  root,
+  mayOperate,
+}: {
+  readonly concern: Concern;
+  readonly root: string;
+  readonly mayOperate: boolean;
+}) {
   const { look, title, more, command, action } = concern;
   return (
     <div class="problem">
@@ -39,23 +52,89 @@ function Sentence({ concern, root }: { readonly concern: Concern; readonly root:
         </div>
       </div>
       <span class="grow" />
-      {action === undefined ? null : <Action action={action} root={root} />}
+      {action === undefined ? null : <Action action={action} root={root} mayOperate={mayOperate} />}
     </div>
   );
 }
 
-function Action({ action, root }: { readonly action: ConcernAction; readonly root: string }) {
+function Action({
+  action,
+  root,
+  mayOperate,
+}: {
+  readonly action: ConcernAction;
+  readonly root: string;
+  readonly mayOperate: boolean;
+}) {
+  if (action.kind === 'page')
+    return (
+      <a class="button" href={root + action.path}>
+        {action.word}
+      </a>
+    );
+  if (action.kind === 'error')
+    return <ErrorActions fingerprint={action.fingerprint} root={root} mayOperate={mayOperate} />;
   if (action.kind === 'tasks')
     return (
       <a class="button" href={`${root}tasks?q=${encodeURIComponent(action.q)}`}>
         {action.word}
       </a>
     );
+  if (!mayOperate) return null;
   return (
     <form method="post" action={`${root}queues/${encodeURIComponent(action.queue)}/resume`}>
       <button class="button" type="submit">
         Resume
       </button>
     </form>
+  );
+}
+
+/** What is known is muted for a time, or resolved: then it is told again when it comes back. */
+function ErrorActions({
+  fingerprint,
+  root,
+  mayOperate,
+}: {
+  readonly fingerprint: string;
+  readonly root: string;
+  readonly mayOperate: boolean;
+}) {
+  return (
+    <div class="row">
+      {mayOperate ? <ErrorMenu fingerprint={fingerprint} root={root} /> : null}
+      <a class="button" href={`${root}tasks?q=${encodeURIComponent(`state:failed err:${fingerprint}`)}`}>
+        Show tasks
+      </a>
+    </div>
+  );
+}
+
+const muteTimes = [
+  ['1h', 'Mute for an hour'],
+  ['24h', 'Mute for a day'],
+  ['7d', 'Mute for a week'],
+] as const;
+
+function ErrorMenu({ fingerprint, root }: { readonly fingerprint: string; readonly root: string }) {
+  return (
+    <details class="menu">
+      <summary class="button">Mute…</summary>
+      <div>
+        {muteTimes.map(([length, word]) => (
+          <form method="post" action={`${root}errors/${fingerprint}/mark`}>
+            <input type="hidden" name="as" value="muted" />
+            <button class="plain" type="submit" name="for" value={length}>
+              {word}
+            </button>
+          </form>
+        ))}
+        <form method="post" action={`${root}errors/${fingerprint}/mark`}>
+          <button class="plain" type="submit" name="as" value="resolved">
+            Resolved: tell me when it is back
+          </button>
+        </form>
+      </div>
+    </details>
   );
 }

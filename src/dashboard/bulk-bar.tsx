@@ -1,11 +1,13 @@
 /** What may be done with the tasks that are chosen in a list: only what fits the states on the page. */
 
 import { priorities } from '../core/priority.ts';
+import { count } from './words.ts';
 
 interface BulkProps {
   /** The filter of the list; with one, the same may be done to all that it finds. */
   readonly q: string;
-  readonly root: string;
+  /** How many that are; `null` where only counting would tell. */
+  readonly matching: number | null;
   /** Whether the list has tasks that have ended, that have not, and that wait. */
   readonly finished: boolean;
   readonly unfinished: boolean;
@@ -18,14 +20,17 @@ interface BulkProps {
 /** Names offered; the command line moves to any. */
 const queuesMax = 100;
 
-export function BulkBar({ q, root, finished, unfinished, waiting, mayRemove, queues }: BulkProps) {
+export function BulkBar({ q, matching, finished, unfinished, waiting, mayRemove, queues }: BulkProps) {
   return (
     <div class="bulk" role="toolbar" aria-label="Selected tasks">
       {/* Enter in a field presses the first button of a form: this one does nothing. */}
       <button type="submit" disabled hidden />
       <b data-chosen>Selected tasks</b>
       {q === '' ? null : (
-        <AllMatching q={q} root={root} finished={finished} unfinished={unfinished} mayRemove={mayRemove} />
+        <label class="all-matching">
+          <input type="checkbox" name="all" value="yes" autocomplete="off" data-all />
+          {matching === null ? 'all that match' : `all ${count(matching)} that match`}
+        </label>
       )}
       <span class="grow" />
       {finished ? (
@@ -52,25 +57,13 @@ export function BulkBar({ q, root, finished, unfinished, waiting, mayRemove, que
           type="submit"
           name="action"
           value="remove"
-          data-confirm="Remove {count} with logs and results? That cannot be undone."
+          data-key="D"
+          data-confirm="Remove {count} with logs and results?"
         >
-          Remove
+          Remove <kbd class="needs-script">⇧D</kbd>
         </button>
       ) : null}
     </div>
-  );
-}
-
-/** Links to a question: how many that are is counted first. */
-function AllMatching({ q, root, finished, unfinished, mayRemove }: Omit<BulkProps, 'waiting' | 'queues'>) {
-  const href = (action: string) => `${root}tasks/matching?${new URLSearchParams({ action, q })}`;
-  return (
-    <span class="all-matching">
-      <span class="muted">all that match:</span>
-      {finished ? <a href={href('retry')}>Retry all</a> : null}
-      {unfinished ? <a href={href('cancel')}>Cancel all</a> : null}
-      {finished && mayRemove ? <a href={href('remove')}>Remove all</a> : null}
-    </span>
   );
 }
 

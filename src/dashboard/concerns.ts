@@ -1,53 +1,31 @@
 /** The rules of what a person should look at: each concern a sentence, why it is one, and the next thing to do. */
 
 import { formatDuration } from '../core/duration.ts';
-import type { QueueDocument } from '../operations/queue.ts';
-import type { ActivityDocument, HealthDocument, QueueActivityDocument } from '../operations/system.ts';
+import type { ActivityDocument, HealthDocument } from '../operations/system.ts';
 import type { WorkerDocument } from '../operations/worker.ts';
+import { type BeyondSigns, type Concern, type Signs, shellWord } from './concern.ts';
+import { concernsBeyond } from './concerns-beyond.ts';
 import { filterWord } from './filter-words.ts';
-import type { ShownView } from './glyphs.tsx';
+import { growthOf, queueConcerns } from './queue-concerns.ts';
 import { count } from './words.ts';
 
-/** What a click does about a concern: shows the tasks of a filter, or lets a queue go on. */
-export type ConcernAction =
-  | { readonly kind: 'tasks'; readonly q: string; readonly word: string }
-  | { readonly kind: 'resume'; readonly queue: string };
-
-export interface Concern {
-  readonly look: ShownView;
-  readonly title: string;
-  readonly more: string;
-  readonly command: string | null;
-  readonly action?: ConcernAction;
-}
-
-export interface Signs {
-  readonly queues: readonly QueueDocument[];
-  readonly workers: readonly WorkerDocument[];
-  readonly health: HealthDocument;
-  /** `null` while the record is away. */
-  readonly activity: ActivityDocument | null;
-}
-
 /** The most severe first. */
-export function findConcerns({ queues, workers, health, activity }: Signs): readonly Concern[] {
+export function findConcerns({ queues, workers, health, activity, beyond }: Signs): readonly Concern[] {
   const listening = workers.filter(({ state, concurrency }) => state !== 'silent' && concurrency > 0).length;
   const found = [
     ...workers.flatMap(vanishedOf),
     ...workers.flatMap(blockOf),
     ...lossesOf(health),
     ...refusedOf(health.relay),
-    ...queues.flatMap((queue) => concernsOf(queue, listening, activity)),
+    ...queues.flatMap((queue) =>
+      queueConcerns({ queue, workers: listening, activity, growth: growthOf(beyond, queue.name) }),
+    ),
+    ...(beyond === undefined ? [] : concernsBeyond(beyond, workers, activity, Date.parse(health.now))),
     ...workers.flatMap(stallOf),
-    ...failingOf(activity),
+    ...failingOf(activity, beyond),
     ...versionsOf(workers),
   ];
   return found.toSorted((a, b) => severity(a) - severity(b));
-}
-
-/** A queue may have any name, also that of a property every object has. */
-export function activityOf(activity: ActivityDocument | null, queue: string): QueueActivityDocument | undefined {
-  return activity !== null && Object.hasOwn(activity.queues, queue) ? activity.queues[queue] : undefined;
 }
 
 const severity = ({ look }: Concern): number => (look === 'failed' ? 0 : 1);
@@ -71,8 +49,10 @@ const failuresShown = 5;
 const failingPart = 0.2;
 
 /** Tasks of which a good part fails for good. */
-function failingOf(activity: ActivityDocument | null): readonly Concern[] {
+function failingOf(activity: ActivityDocument | null, beyond: BeyondSigns | undefined): readonly Concern[] {
+  const told = new Set(beyond?.signs.errors.map(({ task }) => task));
   return Object.entries(activity?.names ?? {})
+    .filter(([name]) => !told.has(name))
     .filter(([, { failed, succeeded }]) => failed >= failuresShown && failed >= failingPart * (failed + succeeded))
     .sort(([, a], [, b]) => b.failed - a.failed)
     .map(([name, { failed, succeeded }]) => ({
@@ -188,65 +168,4 @@ function stallOf({ name, state, stall }: WorkerDocument): readonly Concern[] {
       command: null,
     },
   ];
-}
-
-function concernsOf(queue: QueueDocument, workers: number, activity: ActivityDocument | null): readonly Concern[] {
-  const { name, waiting, pause } = queue;
-  if (waiting === 0) return [];
-  const tasks = waiting === 1 ? '1 waiting task' : `${count(waiting)} waiting tasks`;
-  const show = { kind: 'tasks', q: `state:queued queue:${filterWord(name)}`, word: 'Show tasks' } as const;
-  if (pause !== null) {
-    const why = pause.reason === null ? '' : ` (${pause.reason})`;
-    return [
-      {
-        look: 'retrying',
-        title: `Queue ${name} is paused and has ${tasks}`,
-        more: `Paused by ${pause.by}${why}.`,
-        command: `taskflow queue resume ${shellWord(name)}`,
-        action: { kind: 'resume', queue: name },
-      },
-    ];
-  }
-  if (queue.workers === 0) {
-    const more =
-      workers === 0
-        ? 'No worker runs. Start one:'
-        : `No worker listens on it; ${workers === 1 ? '1 worker listens' : `${count(workers)} workers listen`} on other queues. Start one:`;
-    return [
-      {
-        look: 'failed',
-        title: `Queue ${name} has ${tasks} and no worker`,
-        more,
-        command: `taskflow worker start --queues ${shellWord(name)}`,
-        action: show,
-      },
-    ];
-  }
-  const behindMs = queue.oldestWaitMs ?? 0;
-  if (behindMs < 60_000) return [];
-  const busy =
-    queue.running >= queue.slots
-      ? `All ${count(queue.slots)} slots are busy.`
-      : `${count(queue.running)} of ${count(queue.slots)} slots are busy; open the oldest task to see why it waits.`;
-  return [
-    {
-      look: 'retrying',
-      title: `Queue ${name} is ${formatDuration(behindMs)} behind`,
-      more: `${tasks}. ${busy}${paceWords(activity, name, waiting)}`,
-      command: null,
-      action: show,
-    },
-  ];
-}
-
-/** How long the queue takes at the pace of the last minutes. */
-function paceWords(activity: ActivityDocument | null, name: string, waiting: number): string {
-  const perMinute = activityOf(activity, name)?.perMinute ?? 0;
-  if (perMinute <= 0) return '';
-  return ` At ${count(Math.max(1, Math.round(perMinute)))} a minute what waits now takes ${formatDuration((waiting / perMinute) * 60_000)}.`;
-}
-
-/** A word as a shell takes it. */
-function shellWord(text: string): string {
-  return /^[\w.:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,7 +1,9 @@
 /** What a page knows of the request it answers, and the two kinds of answers: finished HTML, and a way on to a page. */
 
 import type { HtmlEscapedString } from 'hono/utils/html';
+import { type OperationContext, type Role, roles } from '../operations/operation.ts';
 import type { PageFrame } from './layout.tsx';
+import { themes, type Who } from './user-menu.tsx';
 
 /** A request as a page sees it, checked and read by whoever serves it. */
 export interface Visit {
@@ -13,6 +15,10 @@ export interface Visit {
   readonly query: Readonly<Record<string, string>>;
   /** The fields of a posted form. */
   readonly form: Readonly<Record<string, string>>;
+  /** What the browser keeps of a person's choices. */
+  readonly choices: Readonly<Record<string, string>>;
+  /** Absent where nobody was asked. */
+  readonly who?: Who;
 }
 
 export interface PageOptions {
@@ -37,7 +43,9 @@ export function frameOf(
   now: number,
   { topics = ['counts'], everyMs = idleMs }: Partial<Pick<PageFrame, 'topics' | 'everyMs'>> = {},
 ): PageFrame {
-  const { live, done, ...rest } = visit.query;
+  const { live, done, undo, ...rest } = visit.query;
+  const { theme = 'system' } = visit.choices;
+  const here = new URLSearchParams(rest).toString();
   const own = new URLSearchParams(live === undefined ? { ...rest, live: '1' } : rest).toString();
   return {
     root: visit.root,
@@ -49,8 +57,20 @@ export function frameOf(
     topics,
     everyMs,
     done: done ?? null,
+    undo: undo ?? null,
+    here: visit.path.slice(1) + (here === '' ? '' : `?${here}`),
+    who: visit.who ?? null,
+    theme: themes.find((each) => each === theme) ?? 'system',
   };
 }
+
+/** Where a form was sent from, below the root of the site. Behind that whatever it is stays on this site; what no address has is left out. */
+export function backOf({ back = '' }: Visit['form']): string {
+  return back.slice(0, backMax).replaceAll(/[^!-~]|[\\<>"#]/g, '');
+}
+
+/** Characters of a path to return to. */
+const backMax = 4_000;
 
 export function seeOther(visit: Visit, path: string): Response {
   return new Response(null, { status: 303, headers: { location: visit.root + path } });
@@ -61,4 +81,9 @@ export async function html(page: HtmlEscapedString | Promise<HtmlEscapedString>,
     status,
     headers: { 'content-type': 'text/html; charset=utf-8' },
   });
+}
+
+/** Whether who asks may do what needs a role: what one may not do is not shown. */
+export function reaches({ actor }: OperationContext, role: Role): boolean {
+  return roles.indexOf(actor.role) >= roles.indexOf(role);
 }

@@ -1,8 +1,18 @@
 /** The frame of every page. */
 
 import type { Child } from 'hono/jsx';
-import { chartLibrary, chartScript, chartStyle, icon, mainScript, styleSheet, themeScript } from './assets.ts';
+import {
+  chartLibrary,
+  chartScript,
+  chartStyle,
+  icon,
+  mainScript,
+  paletteScript,
+  styleSheet,
+  themeScript,
+} from './assets.ts';
 import { Mark, Sprite } from './glyphs.tsx';
+import { type Theme, UserMenu, type Who } from './user-menu.tsx';
 
 /** What a page knows of where it is shown. */
 export interface PageFrame {
@@ -24,6 +34,13 @@ export interface PageFrame {
   readonly everyMs: number;
   /** What was just done, as the address tells it: `retry.3`. */
   readonly done: string | null;
+  /** The operation that undoes it when it is stopped. */
+  readonly undo: string | null;
+  /** This page below the root of the site, to come back to. */
+  readonly here: string;
+  /** Who looks at it; `null` where nobody was asked. */
+  readonly who: Who | null;
+  readonly theme: Theme;
 }
 
 interface LayoutProps {
@@ -40,7 +57,7 @@ interface LayoutProps {
 export function Layout({ title, current, frame, store, hasChart = false, children }: LayoutProps) {
   const { root, environment, version, now } = frame;
   return (
-    <html lang="en" data-now={String(now)}>
+    <html lang="en" data-now={String(now)} data-theme={frame.theme === 'system' ? undefined : frame.theme}>
       <Head title={title} frame={frame} hasChart={hasChart} />
       <body>
         <a class="skip" href="#main">
@@ -69,17 +86,22 @@ export function Layout({ title, current, frame, store, hasChart = false, childre
             <span class={environment === 'production' ? 'environment production' : 'environment'}>{environment}</span>
           )}
           <Live frame={frame} />
-          <button class="theme needs-script" type="button" data-theme-switch aria-label="Theme" />
-          <button class="needs-script hide" type="button" data-help aria-label="Keys">
-            <kbd>?</kbd>
+          <button
+            class="needs-script"
+            type="button"
+            data-palette={root + paletteScript.path}
+            data-root={root}
+            aria-label="⌘K: go to a page, queue or task, or do something"
+            aria-keyshortcuts="Control+K Meta+K"
+          >
+            <kbd>⌘K</kbd>
           </button>
+          <UserMenu frame={frame} />
         </header>
         <main id="main">{children}</main>
         <footer class="foot">
           {`TaskFlow ${version}`}
           {store === undefined ? null : ` · ${store}`}
-          {' · '}
-          <a href={`${root}api`}>API</a>
         </footer>
       </body>
     </html>
@@ -120,12 +142,12 @@ function Live({ frame: { root, refresh, liveHref, topics, everyMs } }: { readonl
       {refresh === null ? (
         <a class="live" href={liveHref} title="Load this page again every few seconds">
           <i />
-          Live
+          <span>Live</span>
         </a>
       ) : (
         <a class="live on" href={liveHref} title="Stop loading this page again">
           <i />
-          Live
+          <span>Live</span>
         </a>
       )}
     </tf-live>

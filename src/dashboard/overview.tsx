@@ -2,6 +2,7 @@
 
 import { formatDuration } from '../core/duration.ts';
 import type { QueueDocument } from '../operations/queue.ts';
+import type { SignsDocument } from '../operations/signs.ts';
 import type { ActivityDocument, CountsDocument, HealthDocument } from '../operations/system.ts';
 import type { ListedTaskDocument } from '../operations/task-document.ts';
 import type { WorkerDocument } from '../operations/worker.ts';
@@ -21,6 +22,10 @@ export interface OverviewProps {
   readonly span: ChartSpan;
   readonly health: HealthDocument;
   readonly counts: CountsDocument['counts'];
+  readonly kept: CountsDocument;
+  readonly signs: SignsDocument;
+  /** Whether who looks may change things. */
+  readonly mayOperate: boolean;
   readonly activity: ActivityDocument;
   readonly queues: readonly QueueDocument[];
   readonly workers: readonly WorkerDocument[];
@@ -30,7 +35,7 @@ export interface OverviewProps {
 }
 
 export function Overview(props: OverviewProps) {
-  const { frame, span, health, counts, activity, queues, workers, running, helloKnown } = props;
+  const { frame, span, health, counts, activity, queues, workers, running, helloKnown, signs, mayOperate } = props;
   const empty = Object.values(counts).every((number) => number === 0);
   const { root, now } = frame;
   return (
@@ -46,7 +51,10 @@ export function Overview(props: OverviewProps) {
         <FirstSteps root={root} workers={health.workers} helloKnown={helloKnown} />
       ) : (
         <>
-          <NeedsAttention queues={queues} workers={workers} health={health} activity={activity} root={root} />
+          <NeedsAttention
+            {...{ queues, workers, health, activity, root, mayOperate }}
+            beyond={{ signs, counts: props.kept, running }}
+          />
           <div class="columns">
             <ChartCard minutes={activity.minutes} span={span} />
             <RunningCard tasks={running} total={counts.running ?? 0} root={root} now={now} />
@@ -64,13 +72,14 @@ export function OverviewWithoutRecord({
   health,
   queues,
   workers,
-}: Pick<OverviewProps, 'frame' | 'health' | 'queues' | 'workers'>) {
+  mayOperate,
+}: Pick<OverviewProps, 'frame' | 'health' | 'queues' | 'workers' | 'mayOperate'>) {
   return (
     <Layout title="Overview" current="overview" frame={frame} store={storeWords(health)}>
       <div class="title">
         <h1>Overview</h1>
       </div>
-      <NeedsAttention queues={queues} workers={workers} health={health} activity={null} root={frame.root} />
+      <NeedsAttention {...{ queues, workers, health, mayOperate }} activity={null} root={frame.root} />
       <QueueCard queues={queues} activity={null} span="" frame={frame} />
     </Layout>
   );

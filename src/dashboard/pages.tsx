@@ -3,6 +3,7 @@
 import type { ErrorDocument, TaskFlowError } from '../core/errors.ts';
 import { heard } from '../core/heard.ts';
 import { sharedLook } from '../operations/context.ts';
+import { errorMark } from '../operations/error-mark.ts';
 import { type Operation, type OperationContext, perform, type Role } from '../operations/operation.ts';
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
 import {
@@ -13,20 +14,24 @@ import {
   scheduleResume,
   scheduleRun,
 } from '../operations/schedule.ts';
+import { systemSigns } from '../operations/signs.ts';
 import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
-import { taskCancel, taskList, taskRemove, taskRetry } from '../operations/task.ts';
+import { taskGet, taskList } from '../operations/task.ts';
 import { taskRunNow } from '../operations/task-change.ts';
 import { workerList } from '../operations/worker.ts';
 import { assetResponse, assets } from './assets.ts';
 import { chartSpans } from './chart-card.tsx';
 import { ErrorPage } from './error-page.tsx';
-import { busyMs, frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
+import { busyMs, frameOf, html, type PageOptions, reaches, seeOther, type Visit } from './frame.tsx';
 import { LoginPage } from './login-page.tsx';
 import { answerAll, answerMatching } from './matching.tsx';
 import { Overview, OverviewWithoutRecord } from './overview.tsx';
 import { SchedulePage } from './schedule-page.tsx';
 import { Schedules } from './schedules.tsx';
+import { answerSettings } from './settings.ts';
 import { answerRun, answerSelected, answerTask, answerTasks } from './task-answers.tsx';
+import { answerStop, beginUndoable, begunQuery, type UndoableVerb } from './undoable.ts';
+import type { Who } from './user-menu.tsx';
 
 export interface PageRoute {
   readonly method: 'GET' | 'POST';
@@ -58,7 +63,7 @@ export function createPages(options: PageOptions): Pages {
     method: 'GET',
     path,
     role: 'viewer',
-    answer: (visit, context) => answer(visit, sharedLook(context), options),
+    answer: (visit, context) => answer({ ...visit, who: whoOf(context) }, sharedLook(context), options),
   });
   const change = (path: string, answer: PageRoute['answer'], role: Role = 'operator'): PageRoute => ({
     method: 'POST',
@@ -75,24 +80,20 @@ export function createPages(options: PageOptions): Pages {
       look('/tasks/matching', answerMatching),
       change('/tasks/matching', answerAll),
       look('/tasks/:id', answerTask),
-      change(
-        '/tasks/:id/cancel',
-        action(taskCancel, ({ id }) => `tasks/${id}`),
-      ),
+      change('/tasks/:id/cancel', undoable('cancel')),
+      change('/tasks/:id/retry', undoable('retry')),
+      change('/tasks/:id/remove', undoable('remove'), 'admin'),
       change(
         '/tasks/:id/run-now',
-        action(taskRunNow, ({ id }) => `tasks/${id}`),
+        action(taskRunNow, ({ id }) => `tasks/${id}?done=run.1.0`),
       ),
-      change(
-        '/tasks/:id/remove',
-        action(taskRemove, () => 'tasks?done=remove.1.0'),
-        'admin',
-      ),
-      change(
-        '/tasks/:id/retry',
-        action(taskRetry, ({ id }) => `tasks/${id}`),
-      ),
+      change('/operations/:id/stop', answerStop),
       look('/api', answerApi),
+      change(
+        '/errors/:fingerprint/mark',
+        action(errorMark, () => ''),
+      ),
+      { method: 'POST', path: '/settings', role: 'anyone', answer: answerSettings },
       look('/schedules', answerSchedules),
       look('/schedules/:name', answerSchedule),
       change('/schedules/:name/run', action(scheduleRun, schedulePath)),
@@ -120,6 +121,10 @@ export function createPages(options: PageOptions): Pages {
   };
 }
 
+function whoOf({ actor: { name, role, sessionId } }: OperationContext): Who {
+  return { name, role, isSignedIn: sessionId !== undefined };
+}
+
 /** Running tasks looked at for those that run longest, and schedules on a page. */
 const runningMax = 100;
 const schedulesMax = 50;
@@ -133,6 +138,7 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
       perform(systemCounts, context, {}),
       perform(systemActivity, context, { minutes: span[1] }),
       perform(taskList, context, { q: 'state:running', limit: runningMax }),
+      perform(systemSigns, context, {}),
     ]),
   );
   const [health, { queues }, { workers }] = await Promise.all([
@@ -144,15 +150,19 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
     topics: ['counts', 'worker'],
     ...(health.running > 0 && { everyMs: busyMs }),
   });
+  const mayOperate = reaches(context, 'operator');
   const isAway = health.record !== null && health.record.problem !== null;
-  if (isAway) return html(<OverviewWithoutRecord frame={frame} health={health} queues={queues} workers={workers} />);
-  const [{ counts }, activity, running] = await recorded;
+  if (isAway) return html(<OverviewWithoutRecord {...{ frame, health, queues, workers, mayOperate }} />);
+  const [kept, activity, running, signs] = await recorded;
   return html(
     <Overview
       frame={frame}
       span={span}
       health={health}
-      counts={counts}
+      counts={kept.counts}
+      kept={kept}
+      signs={signs}
+      mayOperate={mayOperate}
       activity={activity}
       queues={queues}
       workers={workers}
@@ -197,6 +207,17 @@ async function answerApi(visit: Visit, context: OperationContext, options: PageO
 const schedulePath = ({ name = '' }: Readonly<Record<string, string>>): string =>
   `schedules/${encodeURIComponent(name)}`;
 
+/** The page of a task that is to be removed will not be there: the list is. */
+function undoable(verb: UndoableVerb): PageRoute['answer'] {
+  return async (visit, context) => {
+    const { id = '' } = visit.params;
+    // What is not there is said now, not in ten seconds.
+    await perform(taskGet, context, { id });
+    const query = new URLSearchParams(begunQuery(verb, await beginUndoable(context, verb, [id])));
+    return seeOther(visit, `${verb === 'remove' ? 'tasks' : `tasks/${id}`}?${query}`);
+  };
+}
+
 /** A form whose input is what the path names; afterwards the browser looks at `next`. */
 function action<Input, Output>(
   operation: Operation<Input, Output>,
@@ -234,7 +255,7 @@ const retrySeconds = 3;
 
 /** Of a page nobody asked for by its route. */
 function visitOf(path: string, root: string): Visit {
-  return { path, root, params: {}, query: {}, form: {} };
+  return { path, root, params: {}, query: {}, form: {}, choices: {} };
 }
 
 async function answerLogin(

@@ -5,7 +5,7 @@ import { rateText } from '../core/rate-text.ts';
 import type { QueueDocument } from '../operations/queue.ts';
 import type { ActivityDocument, QueueActivityDocument } from '../operations/system.ts';
 import { ProportionBar, Sparkline } from './components.tsx';
-import { activityOf } from './concerns.ts';
+import { activityOf } from './concern.ts';
 import { filterWord } from './filter-words.ts';
 import type { PageFrame } from './layout.tsx';
 import { count, exactTime } from './words.ts';

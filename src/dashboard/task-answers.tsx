@@ -4,15 +4,17 @@ import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { decodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import type { ManyDocument } from '../operations/many-document.ts';
-import { type OperationContext, perform, type Role, roles } from '../operations/operation.ts';
+import { type OperationContext, perform } from '../operations/operation.ts';
 import { systemCounts, systemHealth } from '../operations/system.ts';
 import { taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove } from '../operations/task.ts';
-import { taskCancelMany, taskRemoveMany, taskRetryMany, taskUpdateMany } from '../operations/task-batch.ts';
+import { taskUpdateMany } from '../operations/task-batch.ts';
 import { workerList } from '../operations/worker.ts';
-import { busyMs, frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
+import { busyMs, frameOf, html, type PageOptions, reaches, seeOther, type Visit } from './frame.tsx';
+import { readColumns } from './task-columns.ts';
 import { TaskPage } from './task-page.tsx';
 import { firstPage, type TaskQuery } from './task-rows.tsx';
 import { Tasks } from './tasks.tsx';
+import { type Begun, beginUndoable, begunQuery, type UndoableVerb } from './undoable.ts';
 
 /** Tasks on a page of the list. */
 const listMax = 50;
@@ -25,7 +27,9 @@ export async function answerTasks(visit: Visit, context: OperationContext, optio
   ]);
   const frame = frameOf(visit, options, Date.parse(health.now));
   const may = { operate: reaches(context, 'operator'), remove: reaches(context, taskRemove.role) };
-  const page = <Tasks frame={frame} counts={counts} query={query} may={may} />;
+  const page = (
+    <Tasks frame={frame} counts={counts} query={query} columns={readColumns(visit.choices.columns)} may={may} />
+  );
   return html(page, 'code' in query.answer ? 400 : 200);
 }
 
@@ -49,40 +53,53 @@ async function findTasks({ query }: Visit, context: OperationContext): Promise<T
   }
 }
 
-function reaches({ actor }: OperationContext, role: Role): boolean {
-  return roles.indexOf(actor.role) >= roles.indexOf(role);
-}
-
 type Fields = Readonly<Record<string, string>>;
 
-/** What may be done with a selection, in one step each. */
-const onMany: Readonly<
+/** What may be done with a selection at once; the rest begins after a time to undo it. */
+const atOnce: Readonly<
   Record<
     string,
     ((context: OperationContext, ids: readonly string[], form: Fields) => Promise<ManyDocument>) | undefined
   >
 > = {
-  retry: (context, ids) => perform(taskRetryMany, context, { ids }),
-  cancel: (context, ids) => perform(taskCancelMany, context, { ids }),
-  remove: (context, ids) => perform(taskRemoveMany, context, { ids }),
   run: (context, ids) => perform(taskUpdateMany, context, { ids, delay: 0 }),
   move: (context, ids, { queue }) => perform(taskUpdateMany, context, { ids, queue }),
   priority: (context, ids, { priority }) => perform(taskUpdateMany, context, { ids, priority }),
 };
+const undoable: ReadonlySet<string> = new Set(['retry', 'cancel', 'remove']);
 
-/** A task that has gone on meanwhile does not keep the others: it is counted. */
+/** A task that has gone on meanwhile does not keep the others: it is counted. With `all` it is about what the filter finds, which is asked first. */
 export async function answerSelected(visit: Visit, context: OperationContext): Promise<Response> {
-  const { action = '', q = '', ...form } = visit.form;
-  const run = Object.hasOwn(onMany, action) ? onMany[action] : undefined;
-  if (run === undefined)
+  const { action = '', q = '', all, ...form } = visit.form;
+  const run = Object.hasOwn(atOnce, action) ? atOnce[action] : undefined;
+  if (run === undefined && !undoable.has(action))
     throw taskFlowError('INVALID_OPTION', {
       what: 'action',
-      problem: `it is one of ${Object.keys(onMany).join(', ')}`,
+      problem: `it is one of ${[...undoable, ...Object.keys(atOnce)].join(', ')}`,
     });
+  if (all === 'yes' && q !== '') return seeOther(visit, `tasks/matching?${matchingQuery(action, q, form)}`);
   const ids = Object.keys(form).flatMap((name) => (name.startsWith('task.') ? [name.slice('task.'.length)] : []));
-  const done = ids.length === 0 ? 0 : (await run(context, ids, form)).done;
-  const query = new URLSearchParams({ ...(q === '' ? {} : { q }), done: `${action}.${done}.${ids.length - done}` });
+  const begun =
+    run === undefined
+      ? await beginUndoable(context, action as UndoableVerb, ids)
+      : await doNow(run, context, ids, form);
+  const query = new URLSearchParams({ ...(q === '' ? {} : { q }), ...begunQuery(action, begun) });
   return seeOther(visit, `tasks?${query}`);
+}
+
+function matchingQuery(action: string, q: string, { queue, priority }: Fields): URLSearchParams {
+  const change = action === 'move' ? { queue: queue ?? '' } : action === 'priority' ? { priority: priority ?? '' } : {};
+  return new URLSearchParams({ action, q, ...change });
+}
+
+async function doNow(
+  run: NonNullable<(typeof atOnce)[string]>,
+  context: OperationContext,
+  ids: readonly string[],
+  form: Fields,
+): Promise<Begun> {
+  const done = ids.length === 0 ? 0 : (await run(context, ids, form)).done;
+  return { done, not: ids.length - done, undo: null };
 }
 
 export async function answerTask(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {

@@ -5,6 +5,7 @@ import type { ExplanationDocument } from '../operations/task.ts';
 import type { LogDocument, TaskRecordDocument, TimelineDocument } from '../operations/task-document.ts';
 import type { WorkerDocument } from '../operations/worker.ts';
 import { FactsCard } from './facts-card.tsx';
+import { Flash } from './flash.tsx';
 import { Glyph, lookOf, StateWord } from './glyphs.tsx';
 import { JsonCard } from './json-card.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
@@ -35,6 +36,7 @@ export function TaskPage({ frame, task, why, workers, logs, level, may }: TaskPa
   return (
     <Layout title={`${task.name} ${task.id.slice(0, 16)}`} current="tasks" frame={frame}>
       <Title task={task} root={root} may={may} />
+      <Flash frame={frame} />
       <Why why={why} />
       <LifeCard task={task} now={now} />
       <FactsCard task={task} worker={task.worker === null ? '–' : nameOf(task.worker)} root={root} now={now} />
@@ -102,11 +104,7 @@ function Actions({ task, root, mayRemove }: ActionsProps) {
       </form>
       {mayRemove ? (
         <form method="post" action={action('remove')}>
-          <button
-            class="button danger"
-            type="submit"
-            data-confirm="Remove this task with its logs and result? That cannot be undone."
-          >
+          <button class="button danger" type="submit" data-key="D">
             Remove
           </button>
         </form>

@@ -1,13 +1,16 @@
 /** The rows of a list of tasks, what may be done with those that are chosen, and the way to newer and older ones. */
 
+import type { Child } from 'hono/jsx';
 import type { ErrorDocument } from '../core/errors.ts';
-import { isFinished, isWaiting } from '../core/states.ts';
+import { isFinished, isWaiting, type TaskView } from '../core/states.ts';
+import type { CountsDocument } from '../operations/system.ts';
 import type { TaskListDocument } from '../operations/task.ts';
 import type { ListedTaskDocument } from '../operations/task-document.ts';
 import { BulkBar } from './bulk-bar.tsx';
 import { Took, When } from './components.tsx';
 import { termsOf, withTerm } from './filter-words.ts';
 import { StateWord } from './glyphs.tsx';
+import { type TaskColumn, taskColumns } from './task-columns.ts';
 import { listHref } from './task-filter.tsx';
 import { count, lastTime } from './words.ts';
 
@@ -24,15 +27,15 @@ export interface TaskQuery {
 interface RowsProps {
   readonly query: TaskQuery;
   readonly page: TaskListDocument;
-  /** The queues there are. */
-  readonly queues: readonly string[];
+  readonly counts: CountsDocument;
+  readonly columns: ReadonlySet<TaskColumn>;
   readonly root: string;
   readonly now: number;
   /** Whether who asks may change tasks, and remove them. */
   readonly may: { readonly operate: boolean; readonly remove: boolean };
 }
 
-export function TaskRows({ query, page, queues, root, now, may }: RowsProps) {
+export function TaskRows({ query, page, counts, columns, root, now, may }: RowsProps) {
   const { tasks } = page;
   const isEmpty = tasks.length === 0;
   return (
@@ -45,15 +48,15 @@ export function TaskRows({ query, page, queues, root, now, may }: RowsProps) {
           {may.operate ? (
             <BulkBar
               q={query.q}
-              root={root}
+              matching={matchingOf(query.q, page, counts)}
               finished={tasks.some(({ state }) => isFinished(state))}
               unfinished={tasks.some(({ state }) => !isFinished(state))}
               waiting={tasks.some(({ state }) => isWaiting(state))}
               mayRemove={may.remove}
-              queues={queues}
+              queues={Object.keys(counts.queues).sort()}
             />
           ) : null}
-          <Table tasks={tasks} root={root} now={now} mayChoose={may.operate} />
+          <Table tasks={tasks} columns={columns} root={root} now={now} mayChoose={may.operate} />
         </form>
       )}
       <Pages query={query} page={page} root={root} />
@@ -63,12 +66,56 @@ export function TaskRows({ query, page, queues, root, now, may }: RowsProps) {
 
 interface TableProps {
   readonly tasks: readonly ListedTaskDocument[];
+  readonly columns: ReadonlySet<TaskColumn>;
   readonly root: string;
   readonly now: number;
   readonly mayChoose: boolean;
 }
 
-function Table({ tasks, root, now, mayChoose }: TableProps) {
+/** How each column that may be chosen stands in the table: its head, its class, and its cell. */
+const cells: Readonly<
+  Record<
+    TaskColumn,
+    { readonly head: string; readonly look: string; cell(task: ListedTaskDocument, now: number): Child }
+  >
+> = {
+  id: { head: 'w-id c-id', look: 'mono muted c-id', cell: ({ id }) => <span title={id}>{id.slice(0, 16)}</span> },
+  queue: { head: 'w-queue hide', look: 'hide', cell: ({ queue }) => <span title={queue}>{queue}</span> },
+  input: {
+    head: 'hide',
+    look: 'mono muted hide',
+    cell: (task) => (isFailing(task) ? <span title={task.error?.message}>{task.error?.message}</span> : task.preview),
+  },
+  priority: { head: 'w-small right hide', look: 'right hide', cell: ({ priority }) => String(priority) },
+  key: {
+    head: 'w-queue hide',
+    look: 'mono muted hide',
+    cell: ({ key }) => <span title={key ?? ''}>{key ?? '–'}</span>,
+  },
+  tags: { head: 'w-queue hide', look: 'muted hide', cell: ({ tags }) => (tags.length === 0 ? '–' : tags.join(', ')) },
+  worker: { head: 'w-queue hide', look: 'mono muted hide', cell: ({ worker }) => worker ?? '–' },
+  attempt: {
+    head: 'w-small right hide',
+    look: 'right hide',
+    cell: ({ attempt, attempts }) => `${attempt}/${attempts}`,
+  },
+  took: { head: 'w-took right hide', look: 'right mono hide', cell: (task, now) => <Took task={task} now={now} /> },
+  created: {
+    head: 'w-when right hide',
+    look: 'right muted hide',
+    cell: ({ createdAt }, now) => <When at={createdAt} now={now} />,
+  },
+  when: { head: 'w-when right', look: 'right muted', cell: (task, now) => <When at={lastTime(task)} now={now} /> },
+};
+
+/** Its word at the head of the table, which is shorter than in the menu. */
+function headOf(column: TaskColumn, tasks: readonly ListedTaskDocument[]): string {
+  if (column === 'input') return tasks.every(isFailing) ? 'Error' : 'Input';
+  if (column === 'took') return 'Took';
+  return column === 'when' ? 'When ↓' : taskColumns[column];
+}
+
+function Table({ tasks, columns, root, now, mayChoose }: TableProps) {
   return (
     <table>
       <thead>
@@ -85,27 +132,29 @@ function Table({ tasks, root, now, mayChoose }: TableProps) {
             </th>
           ) : null}
           <th class="w-state">State</th>
-          <th class="w-task">Task</th>
-          <th class="w-id c-id">ID</th>
-          <th class="w-queue hide">Queue</th>
-          <th class="hide">{tasks.every(isFailing) ? 'Error' : 'Input'}</th>
-          <th class="w-small right hide">Attempt</th>
-          <th class="w-took right hide">Took</th>
-          <th class="w-when right">When ↓</th>
+          <th class={columns.has('input') ? 'w-task' : undefined}>Task</th>
+          {[...columns].map((column) => (
+            <th class={cells[column].head}>{headOf(column, tasks)}</th>
+          ))}
         </tr>
       </thead>
       <tbody data-rows>
         {tasks.map((task) => (
-          <Row task={task} root={root} now={now} mayChoose={mayChoose} />
+          <Row task={task} columns={columns} root={root} now={now} mayChoose={mayChoose} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function Row({ task, root, now, mayChoose }: Omit<TableProps, 'tasks'> & { readonly task: ListedTaskDocument }) {
+function Row({
+  task,
+  columns,
+  root,
+  now,
+  mayChoose,
+}: Omit<TableProps, 'tasks'> & { readonly task: ListedTaskDocument }) {
   const href = `${root}tasks/${task.id}`;
-  const failing = isFailing(task);
   return (
     <tr id={task.id}>
       {mayChoose ? (
@@ -123,23 +172,27 @@ function Row({ task, root, now, mayChoose }: Omit<TableProps, 'tasks'> & { reado
           <Took task={task} now={now} />
         </span>
       </td>
-      <td class="mono muted c-id" title={task.id}>
-        {task.id.slice(0, 16)}
-      </td>
-      <td class="hide">{task.queue}</td>
-      <td class="mono muted hide" title={failing ? task.error?.message : undefined}>
-        {failing ? task.error?.message : task.preview}
-      </td>
-      <td class="right hide">{`${task.attempt}/${task.attempts}`}</td>
-      <td class="right mono hide">
-        <Took task={task} now={now} />
-      </td>
-      <td class="right muted">
-        <When at={lastTime(task)} now={now} />
-      </td>
+      {[...columns].map((column) => (
+        <td class={cells[column].look}>{cells[column].cell(task, now)}</td>
+      ))}
     </tr>
   );
 }
+
+/** How many a filter finds, as far as that is known without a search: all on the page, or the kept counts of states. */
+function matchingOf(q: string, { tasks, next }: TaskListDocument, { counts }: CountsDocument): number | null {
+  if (next === null) return tasks.length;
+  const terms = termsOf(q);
+  const views = /^state:([\w,]+)$/.exec(terms[0]?.text ?? '')?.[1]?.split(',');
+  if (terms.length !== 1 || views === undefined) return null;
+  // `scheduled` as a state has the retrying in it, as `failed` has the quarantined.
+  return views.every((view) => Object.hasOwn(wholeViews, view))
+    ? views.reduce((sum, view) => sum + (counts[view as TaskView] ?? 0), 0)
+    : null;
+}
+
+/** Views that are states of their own. */
+const wholeViews = { blocked: true, queued: true, running: true, retrying: true, succeeded: true, quarantined: true };
 
 /** Whether its last error says more about it than its input: a retry may have succeeded since. */
 function isFailing(task: ListedTaskDocument): boolean {

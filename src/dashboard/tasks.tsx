@@ -1,8 +1,10 @@
 /** The list of tasks on its own page. */
 
 import type { CountsDocument } from '../operations/system.ts';
+import { ColumnsMenu } from './columns-menu.tsx';
 import { Flash } from './flash.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
+import type { TaskColumn } from './task-columns.ts';
 import { FilterBox, StateChips } from './task-filter.tsx';
 import { type TaskQuery, TaskRows } from './task-rows.tsx';
 
@@ -10,11 +12,13 @@ export interface TasksProps {
   readonly frame: PageFrame;
   readonly counts: CountsDocument;
   readonly query: TaskQuery;
+  /** Those that are shown. */
+  readonly columns: ReadonlySet<TaskColumn>;
   readonly may: { readonly operate: boolean; readonly remove: boolean };
 }
 
 /** A filter is a mistake or a page; the box keeps what was typed either way. */
-export function Tasks({ frame, counts, query, may }: TasksProps) {
+export function Tasks({ frame, counts, query, columns, may }: TasksProps) {
   const { q, answer } = query;
   const { root, now } = frame;
   return (
@@ -27,19 +31,13 @@ export function Tasks({ frame, counts, query, may }: TasksProps) {
           <a href={`${root}tasks?q=took%3A%3E5s`}>Slow</a>
           <a href={`${root}tasks?q=waited%3A%3E1m`}>Late</a>
         </nav>
+        <ColumnsMenu columns={columns} frame={frame} />
       </div>
-      <Flash done={frame.done} />
+      <Flash frame={frame} />
       <StateChips counts={counts.counts} q={q} root={root} />
       <FilterBox q={q} mistake={'code' in answer ? answer : null} root={root} />
       {'code' in answer ? null : (
-        <TaskRows
-          query={query}
-          page={answer}
-          queues={Object.keys(counts.queues).sort()}
-          root={root}
-          now={now}
-          may={may}
-        />
+        <TaskRows query={query} page={answer} counts={counts} columns={columns} root={root} now={now} may={may} />
       )}
     </Layout>
   );

@@ -35,9 +35,11 @@ test('shows the command line where there is a command', async () => {
   const route = createPages({ version: '0', commands: async () => commands }).routes.find(
     ({ path }) => path === '/api',
   );
-  const context = { clock: { now: () => 0 }, store: server.store } as Parameters<
-    NonNullable<typeof route>['answer']
-  >[1];
-  const answer = await route?.answer({ path: '/api', root: './', params: {}, query: {}, form: {} }, context);
+  const { store, actor } = server.context;
+  const context = { clock: { now: () => 0 }, store, actor } as Parameters<NonNullable<typeof route>['answer']>[1];
+  const answer = await route?.answer(
+    { path: '/api', root: './', params: {}, query: {}, form: {}, choices: {} },
+    context,
+  );
   expect(await answer?.text()).toContain('taskflow queue pause');
 });

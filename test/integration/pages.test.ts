@@ -1,6 +1,9 @@
 /** Tests the pages: what they show, that their forms work without a script, and that nothing a user wrote becomes markup. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { taskFlowError } from '../../src/core/errors.ts';
+import { beginUndoable } from '../../src/dashboard/undoable.ts';
+import { operationGet } from '../../src/operations/bulk.ts';
+import { perform } from '../../src/operations/operation.ts';
 import { base, startServer, type TestServer } from '../support/http.ts';
 
 let server: TestServer;
@@ -129,15 +132,19 @@ describe('a store that is away', () => {
 
 describe('forms', () => {
   test('do to each task of a selection what fits it, and say how many it fitted', async () => {
-    const [queued, ended] = [await enqueued(), await enqueued()];
-    await server.submit(`/tasks/${ended}/cancel`);
-    const fields = { action: 'cancel', q: 'name:text.*', [`task.${queued}`]: 'on', [`task.${ended}`]: 'on' };
-    const response = await server.submit('/tasks/selected', fields);
-    expect(response.headers.get('location')).toBe('../tasks?q=name%3Atext.*&done=cancel.1.1');
-    const html = await page('/tasks?q=name%3Atext.*&done=cancel.1.1');
-    expect(html).toContain('Cancelled 1 task. 1 task could not be');
+    const [queued, other] = [await enqueued(), await enqueued()];
+    const fields = { action: 'cancel', q: 'name:text.*', [`task.${queued}`]: 'on', [`task.${other}`]: 'on' };
+    const begun = (await server.submit('/tasks/selected', fields)).headers.get('location') ?? '';
+    const undo = /^\.\.\/tasks\?q=name%3Atext\.\*&done=cancel\.2\.0&undo=(\w{26})$/.exec(begun)?.[1] ?? '';
+    const html = await page(begun.slice(2));
+    expect(html).toContain('Cancelling 2 tasks in 10 s.');
+    expect(html).toContain(`action="./operations/${undo}/stop"`);
+    const stopped = await server.submit(`/operations/${undo}/stop`, { back: 'tasks?q=name%3Atext.*' });
+    expect(stopped.headers.get('location')).toBe('../../tasks?q=name%3Atext.*&done=undone');
+    expect(await page('/tasks?done=undone')).toContain('Undone: nothing was changed.');
+    expect((await server.submit(`/operations/${undo}/stop`)).status).toBe(409);
+    expect(await page('/tasks?done=cancel.1.1')).toContain('Cancelled 1 task. 1 task could not be');
     expect((await server.submit('/tasks/selected', { action: 'explode' })).status).toBe(400);
-    const other = await enqueued();
     for (const more of [
       { action: 'run' },
       { action: 'move', queue: 'email' },
@@ -157,10 +164,61 @@ describe('forms', () => {
     const fields = { action: 'cancel', q: 'name:text.*', matched: '101' };
     expect((await server.submit('/tasks/matching', { ...fields, typed: '100' })).status).toBe(400);
     const response = await server.submit('/tasks/matching', { ...fields, typed: '101' });
-    expect(response.status).toBe(303);
-    const operation = new URL(response.headers.get('location') ?? '', `${base}/tasks/matching`).pathname;
-    expect(await page(operation)).toContain('Scheduled');
+    const location = response.headers.get('location') ?? '';
+    expect(location).toMatch(/^\.\.\/tasks\?q=name%3Atext\.\*&done=cancel\.101\.0&undo=\w{26}$/);
+    expect(await page(`/tasks/${location.slice(-26)}`)).toContain('Scheduled');
+    const { searchParams } = new URL(location, `${base}/tasks/`);
+    expect(searchParams.get('q')).toBe('name:text.*');
     expect((await server.get('/tasks/matching?action=explode&q=a')).status).toBe(400);
+  });
+
+  test.each([
+    ['run', {}, 'Run now 2 tasks?'],
+    ['move', { queue: 'email' }, 'Move 2 tasks to queue email?'],
+    ['priority', { priority: 'urgent' }, 'Change the priority of 2 tasks to urgent?'],
+    ['retry', {}, 'Retry 2 tasks?'],
+  ])('%s all that a filter finds, from the list', async (action, change, question) => {
+    const ids = [await enqueued(), await enqueued()];
+    const chosen = { q: 'name:text.*', all: 'yes', [`task.${ids[0]}`]: 'on' };
+    const response = await server.submit('/tasks/selected', { action, ...chosen, ...change });
+    const target = new URL(response.headers.get('location') ?? '', `${base}/tasks/selected`);
+    expect(target.pathname).toBe('/tasks/matching');
+    expect(await page(target.pathname + target.search)).toContain(question);
+    const begun = await server.submit('/tasks/matching', { action, q: 'name:text.*', matched: '2', ...change });
+    const id = begun.headers.get('location')?.slice(-26) ?? '';
+    const { verb, queue, priority } = await perform(operationGet, server.context, { id });
+    expect([verb, queue, priority]).toEqual([
+      action === 'run' ? 'run-now' : action,
+      action === 'move' ? 'email' : null,
+      action === 'priority' ? 0 : null,
+    ]);
+  });
+
+  test('keep the columns and the theme that somebody chose, and lead back', async () => {
+    await enqueued();
+    expect(await page('/tasks')).toMatch(/<th[^>]*>Queue<.*<th[^>]*>Attempt</);
+    const chosen = { 'column.priority': 'on', 'column.state': 'on', 'column.nothing': 'on', back: 'tasks?q=a' };
+    const kept = await server.submit('/settings', chosen);
+    expect([kept.status, kept.headers.get('location')]).toEqual([303, './tasks?q=a']);
+    const [cookie = ''] = (kept.headers.get('set-cookie') ?? '').split(';');
+    expect(cookie).toBe('tf-columns=priority');
+    const html = await (await server.get('/tasks', { cookie: `${cookie}; tf-theme=dark` })).text();
+    expect(html).toContain('data-theme="dark"');
+    expect(html).toMatch(/<th[^>]*>Priority</);
+    expect(html).not.toMatch(/<th[^>]*>Queue</);
+    const theme = await server.submit('/settings', { theme: 'light', back: '//evil.example/x' });
+    expect(theme.headers.get('location')).toBe('.///evil.example/x');
+    expect(theme.headers.get('set-cookie')).toMatch(/^tf-theme=light; Path=\/; Max-Age=31536000; SameSite=Lax$/);
+    expect((await server.submit('/settings', { theme: 'pink' })).status).toBe(400);
+    expect(await page('/')).not.toContain('data-theme');
+  });
+
+  test('the menu says who one is, and who reaches some queues acts at once', async () => {
+    expect(await page('/')).toMatch(/<b>ada<\/b><span class="muted">admin<\/span>/);
+    const id = await enqueued();
+    const actor = { name: 'bo', role: 'operator', queues: ['default'] } as const;
+    expect(await beginUndoable({ ...server.context, actor }, 'cancel', [id])).toEqual({ done: 1, not: 0, undo: null });
+    expect(await beginUndoable({ ...server.context, actor }, 'cancel', [id])).toEqual({ done: 0, not: 1, undo: null });
   });
 
   test('cancel, run again, pause and resume answer with a redirect to a page that is there', async () => {
@@ -168,11 +226,13 @@ describe('forms', () => {
     for (const [path, target] of [
       [`/tasks/${id}/cancel`, `../../tasks/${id}`],
       [`/tasks/${id}/retry`, `../../tasks/${id}`],
+      [`/tasks/${id}/remove`, '../../tasks'],
       ['/queues/default/pause', '../../#queues'],
       ['/queues/default/resume', '../../#queues'],
     ] as const) {
       const response = await server.submit(path);
-      expect([path, response.status, response.headers.get('location')]).toEqual([path, 303, target]);
+      const [location] = (response.headers.get('location') ?? '').split('?');
+      expect([path, response.status, location]).toEqual([path, 303, target]);
       const next = new URL(target, base + path);
       expect((await server.get(next.pathname)).status).toBe(200);
     }
@@ -237,6 +297,8 @@ describe('every page', () => {
 
   test('asks the store a handful of questions, however much it shows', async () => {
     const id = await enqueued();
+    // What is looked at once in a while, for everybody who looks.
+    await page('/');
     const asked: string[] = [];
     for (const half of [server.store.broker, server.store.history] as unknown as Record<string, unknown>[]) {
       for (const [name, method] of Object.entries(half)) {

@@ -63,7 +63,7 @@ await onOwnRedis(({ url: redis }) =>
         const { status, record } = await healthOf(store);
         expect([status, record?.problem?.code]).toEqual(['ok', 'STORE_UNREACHABLE']);
         const overview = await createPages({ version: '0' }).routes[0]?.answer(
-          { path: '/', root: './', params: {}, query: {}, form: {} },
+          { path: '/', root: './', params: {}, query: {}, form: {}, choices: {} },
           createContext({ store, definitions: [], actor: { name: 'ada', role: 'viewer' } }),
         );
         expect(await overview?.text()).toMatch(/The record cannot be reached.*>default</s);

@@ -5,14 +5,12 @@ import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeEach, expect, test } from 'vitest';
-import { serve } from '../../src/api/serve.ts';
-import { systemClock } from '../../src/core/time.ts';
-import { startServer, type TestServer } from './http.ts';
+import { type PageServer, type PageServerOptions, startPageServer } from './page-server.ts';
 import { mayLeaveOut } from './run-servers.ts';
 
 export interface BrowserRig {
   /** Of this test. */
-  readonly server: TestServer;
+  readonly server: PageServer;
   /** Where it listens. */
   readonly url: string;
   /** A new page at a path of the server, in a context of its own. It ends with the test. */
@@ -55,7 +53,10 @@ function isProgram(path: string): boolean {
 }
 
 /** Declares tests in a browser; on a machine without one, a test that says so. */
-export async function onChromium(declare: (rig: BrowserRig) => void): Promise<void> {
+export async function onChromium(
+  declare: (rig: BrowserRig) => void,
+  options: () => Promise<PageServerOptions> = async () => ({}),
+): Promise<void> {
   const executablePath = findChromium();
   if (executablePath === null) {
     test('a machine without Chromium leaves out what is tested in a browser, and is none that must not', () => {
@@ -65,35 +66,31 @@ export async function onChromium(declare: (rig: BrowserRig) => void): Promise<vo
   }
   const browser = await chromium.launch({ executablePath, args: quiet });
   afterAll(() => browser.close());
-  declare(createRig(browser));
+  declare(createRig(browser, options));
 }
 
-function createRig(browser: Browser): BrowserRig {
-  let server: TestServer | null = null;
-  let running: Awaited<ReturnType<typeof serve>> | null = null;
+function createRig(browser: Browser, options: () => Promise<PageServerOptions>): BrowserRig {
+  let server: PageServer | null = null;
   beforeEach(async () => {
-    const made = await startServer();
-    server = made;
-    const { fetch } = made;
-    running = await serve({ fetch, host: '127.0.0.1', port: 0, insecure: false, clock: systemClock });
+    server = await startPageServer(await options());
   });
   afterEach(async () => {
     await Promise.all(browser.contexts().map((context) => context.close()));
-    await running?.close(0);
+    await server?.close();
   });
   return {
     get server() {
       return given(server);
     },
     get url() {
-      return given(running).url;
+      return given(server).url;
     },
     async open(path, options = {}) {
       const context = await browser.newContext({ viewport: { width: 1_400, height: 900 }, ...options });
       context.setDefaultTimeout(30_000);
       const page = await context.newPage();
-      const faults = await watch(page, given(running).url);
-      await page.goto(given(running).url + path);
+      const faults = await watch(page, given(server).url);
+      await page.goto(given(server).url + path);
       return Object.assign(page, { faults });
     },
   };

@@ -1,6 +1,7 @@
 /** A store with something for every part of the pages: tasks in each state, errors with stacks, logs, progress, a long input. */
 
 import type { LogLine, TaskError } from '../../src/core/task.ts';
+import type { Store } from '../../src/history/history.ts';
 import {
   beat,
   claimRequest,
@@ -11,7 +12,6 @@ import {
   settlement,
   wait,
 } from '../conformance/samples.ts';
-import type { TestServer } from './http.ts';
 
 export interface PageWorld {
   readonly succeeded: string;
@@ -29,7 +29,10 @@ const stack = [
 ].join('\n');
 
 /** `text` is written wherever somebody may write. */
-export async function fillPages({ store: { broker } }: TestServer, text = 'plain'): Promise<PageWorld> {
+export async function fillPages(
+  { store: { broker } }: { readonly store: Pick<Store, 'broker'> },
+  text = 'plain',
+): Promise<PageWorld> {
   const ids = [1, 2, 3, 4, 5].map((number) => sampleId(number + 700));
   const [succeeded = '', failed = '', running = '', queued = '', retrying = ''] = ids;
   const payload = JSON.stringify({ [text]: text, list: Array.from({ length: 60 }, (_, index) => ({ index, text })) });

@@ -63,7 +63,7 @@ class Chart extends HTMLElement {
       {
         width: Math.max(1, this.clientWidth),
         height: 190,
-        padding: [8, 2, 0, 0],
+        padding: [8, 16, 0, 0],
         legend: { show: false },
         cursor: { points: { size: 5 }, y: false, drag: { x: false, y: false } },
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(4, high * 1.1)] } },

@@ -4,7 +4,7 @@ import { isHere, parsePage, takePage } from './page.js';
 
 document.addEventListener('submit', (event) => {
   const { target: form, submitter } = event;
-  if (form.method !== 'post' || event.defaultPrevented) return;
+  if (form.getAttribute('method') !== 'post' || event.defaultPrevented) return;
   event.preventDefault();
   void send(form, submitter);
 });
@@ -37,19 +37,32 @@ async function take(answer) {
   done?.remove();
   takePage(page);
   document.dispatchEvent(new CustomEvent('tf:done'));
-  if (done !== null) say(done.textContent, false);
+  if (done !== null) tellDone(done);
 }
 
+/** What was begun can be undone while the toast is there: its button is the form of the page. */
+function tellDone(done) {
+  const form = done.querySelector('form');
+  const toast = say(done.querySelector('span').textContent, false, form === null ? undefined : undoMs);
+  if (form === null) return;
+  toast.append(form);
+  form.addEventListener('submit', () => toast.remove());
+}
+
+/** A little less than the server waits. */
+const undoMs = 9_500;
+
 /** Says something for a while at the lower edge; readers hear it too. */
-export function say(words, isBad) {
+export function say(words, isBad, forMs = isBad ? 12_000 : 6_000) {
   const box = document.querySelector('.toasts') ?? document.body.appendChild(document.createElement('div'));
   box.className = 'toasts';
   const toast = document.createElement('div');
   toast.className = isBad ? 'toast bad' : 'toast';
   toast.setAttribute('role', isBad ? 'alert' : 'status');
-  toast.textContent = words;
+  toast.append(Object.assign(document.createElement('span'), { textContent: words }));
   box.append(toast);
-  setTimeout(() => toast.remove(), isBad ? 12_000 : 6_000);
+  setTimeout(() => toast.remove(), forMs);
+  return toast;
 }
 
 /** A button that cannot be undone asks first, and from a hundred on for the number. */
@@ -57,6 +70,8 @@ async function isMeant(form, submitter) {
   const question = submitter?.dataset.confirm;
   if (question === undefined) return true;
   const ticked = form.querySelectorAll('td input:checked').length;
+  // One alone can be undone; of all that match the server asks itself.
+  if (ticked === 1 || form.elements.all?.checked) return true;
   const words = question.replace('{count}', ticked === 1 ? '1 task' : `${ticked} tasks`);
   return await ask(words, submitter.firstChild.textContent.trim(), submitter.dataset.type);
 }

@@ -28,6 +28,7 @@ function tell() {
 document.addEventListener('change', ({ target }) => {
   if (target.matches('[data-choose-all]')) choose(boxes(), target.checked);
   else if (target.matches('tbody[data-rows] input')) tell();
+  else if (target.closest('[data-columns]')) target.form.requestSubmit();
 });
 
 document.addEventListener('click', (event) => {

@@ -1,8 +1,4 @@
-// The theme a person chose for this browser, before the first paint; without a choice, or without a script, the system's.
-try {
-  const theme = localStorage.getItem('tf.theme');
-  if (theme === 'light' || theme === 'dark') document.documentElement.dataset.theme = theme;
-} catch {
-  // A browser may forbid storage: then the system decides.
-}
+// The theme a person chose for this browser, before the first paint, also where the server did not ask who they are.
+const chosen = /(?:^|; )tf-theme=(light|dark)/.exec(document.cookie)?.[1];
+if (chosen !== undefined) document.documentElement.dataset.theme = chosen;
 document.documentElement.classList.add('js');
