@@ -9,6 +9,7 @@ export const pageCost = 10;
 export const costs: Readonly<Partial<Record<OperationName, number>>> = {
   // Up to a thousand tasks in one call.
   'task.enqueue-many': 10,
+  'worker.enqueue': 10,
   'task.cancel-many': 10,
   'task.retry-many': 10,
   'task.remove-many': 10,

@@ -20,6 +20,7 @@ import type {
   Settlement,
   Task,
   TaskPatch,
+  TaskResult,
 } from '../core/task.ts';
 import type { Signal } from './signal.ts';
 
@@ -379,6 +380,11 @@ export interface Broker {
   control(workerIds: readonly string[], command: WorkerCommand): Promise<readonly ControlResult[]>;
 
   getTasks(taskIds: readonly string[]): Promise<readonly (Task | null)[]>;
+  /**
+   * Results of tasks that the holder of this lease waited for, at most `limits.parentsFetchMax`. Present where `getTasks` is not for
+   * workers. Throws LEASE_LOST.
+   */
+  resultsOf?(lease: Lease, taskIds: readonly string[]): Promise<readonly TaskResult[]>;
   getQueues(): Promise<readonly QueueRecord[]>;
   /** Those from the name `from` on, it included, by name; at most `limit`. */
   getGroups(from: string | null, limit: number): Promise<readonly GroupRecord[]>;

@@ -21,6 +21,11 @@ export const httpWorkerLimits = {
   workerIdMax: 100,
   claimTokenMax: 200,
   claimTokenMin: 8,
+  /**
+   * How long a handler that enqueues, or a run that wants its parents' results, asks a server again that does not answer: through a restart of
+   * it, and no longer than half a lease.
+   */
+  handlerAskMs: 15_000,
   /** Longest call of a worker to its server beside what it waits for there: longer is an outage, and shorter than the patience for a stall. */
   serverCallMs: 15_000,
 } as const;

@@ -180,6 +180,9 @@ export interface ClaimedTask {
   readonly parents: readonly ParentResult[];
 }
 
+/** What came of a task, as far as it has ended and is there. */
+export type TaskResult = Pick<Task, 'result' | 'error'> | null;
+
 /** A parent as its child sees it when it runs. Name and state are `null` when it is gone from the store. */
 export interface ParentResult {
   readonly taskId: string;

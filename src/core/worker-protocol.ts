@@ -209,12 +209,45 @@ export interface OutcomeResult {
   readonly result: 'applied' | 'alreadyApplied' | 'diverted' | 'stale' | 'unknown';
   /** Where it went, when it was diverted. */
   readonly to: TaskState | null;
+  /** Why nothing was stored: the lease is another's by now, or the task is gone. `null` where something was. */
+  readonly code: 'LEASE_LOST' | 'TASK_NOT_FOUND' | null;
 }
 
 export interface OutcomesAnswer {
   /** In the order of the outcomes. */
   readonly results: readonly OutcomeResult[];
   readonly tasks: readonly ClaimedMessage[];
+}
+
+/** Tasks that a handler enqueues while it runs: all of them are stored, or none. */
+export interface EnqueueTasksMessage {
+  readonly worker: string;
+  readonly tasks: readonly NewTaskMessage[];
+}
+
+export interface EnqueueTasksAnswer {
+  /** In the order of the tasks. */
+  readonly results: readonly EnqueuedMessage[];
+}
+
+/** `created`; `existing` when the same task was sent before; `duplicate`, `replaced` and `conflict` name the other task as `of`. */
+export interface EnqueuedMessage {
+  readonly id: string;
+  readonly outcome: 'created' | 'existing' | 'duplicate' | 'replaced' | 'conflict';
+  readonly of: string | null;
+  readonly state: TaskState | null;
+}
+
+/** Asks for results that a claim left out, by the lease of the task that waited for them. */
+export interface ParentsMessage {
+  readonly worker: string;
+  readonly lease: LeaseMessage;
+  readonly ids: readonly string[];
+}
+
+export interface ParentsAnswer {
+  /** In the order of the ids. */
+  readonly parents: readonly ParentMessage[];
 }
 
 export interface DeregisterMessage {
@@ -230,7 +263,7 @@ interface DependencyMessage {
   readonly onFailure: OnFailure;
 }
 
-/** A task that a run brings along, complete: nothing of it is rendered or filled in by the server. */
+/** A task that a run brings along or enqueues, complete: nothing of it is rendered or filled in by the server. */
 export interface NewTaskMessage {
   readonly id: string;
   readonly name: string;

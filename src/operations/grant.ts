@@ -80,6 +80,8 @@ const touches: Readonly<Record<string, Touch>> = {
   'worker.heartbeat': own,
   'worker.listen': own,
   'worker.outcome': own,
+  'worker.enqueue': own,
+  'worker.parents': own,
   'worker.deregister': own,
 };
 

@@ -4,9 +4,11 @@ import { z } from 'zod';
 import type {
   ClaimAnswer,
   DeregisterAnswer,
+  EnqueueTasksAnswer,
   HeartbeatReply,
   ListenAnswer,
   OutcomesAnswer,
+  ParentsAnswer,
   RegisterAnswer,
 } from '../core/worker-protocol.ts';
 import { count, documentSchema, durationMs, rate, state, time } from './output.ts';
@@ -109,10 +111,27 @@ export const outcomesOutput = documentSchema<OutcomesAnswer>()(
         id: z.string(),
         result: z.enum(['applied', 'alreadyApplied', 'diverted', 'stale', 'unknown']),
         to: state.nullable(),
+        code: z.enum(['LEASE_LOST', 'TASK_NOT_FOUND']).nullable().describe('Why nothing of it was stored'),
       }),
     ),
     tasks: z.array(claimedTask),
   }),
 );
+
+export const enqueueTasksOutput = documentSchema<EnqueueTasksAnswer>()(
+  'EnqueuedTasks',
+  z.strictObject({
+    results: z.array(
+      z.strictObject({
+        id: z.string(),
+        outcome: z.enum(['created', 'existing', 'duplicate', 'replaced', 'conflict']),
+        of: z.string().nullable(),
+        state: state.nullable(),
+      }),
+    ),
+  }),
+);
+
+export const parentsOutput = documentSchema<ParentsAnswer>()('Parents', z.strictObject({ parents: z.array(parent) }));
 
 export const deregisterOutput = documentSchema<DeregisterAnswer>()('DeregisteredWorker', z.strictObject({ now: time }));

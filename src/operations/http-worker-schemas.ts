@@ -7,10 +7,12 @@ import type {
   ClaimMessage,
   DefinitionMessage,
   DeregisterMessage,
+  EnqueueTasksMessage,
   HeartbeatMessage,
   ListenMessage,
   OutcomeMessage,
   OutcomesMessage,
+  ParentsMessage,
   RegisterMessage,
 } from '../core/worker-protocol.ts';
 
@@ -254,6 +256,21 @@ export const outcomesInput: ZodType<OutcomesMessage> = z.strictObject({
   worker: workerId,
   outcomes: z.array(outcome).max(limits.batchMax),
   claim: z.strictObject(claim).optional().describe('Claimed once the outcomes are stored'),
+});
+
+export const enqueueTasksInput: ZodType<EnqueueTasksMessage> = z.strictObject({
+  worker: workerId,
+  tasks: z
+    .array(newTask)
+    .min(1)
+    .max(limits.batchMax)
+    .describe('Complete, as for `spawn`; all of them are stored or none'),
+});
+
+export const parentsInput: ZodType<ParentsMessage> = z.strictObject({
+  worker: workerId,
+  lease,
+  ids: z.array(taskId).min(1).max(limits.parentsFetchMax).describe('Tasks that the leased one waited for'),
 });
 
 export const deregisterInput: ZodType<DeregisterMessage> = z.strictObject({ worker });

@@ -1,11 +1,11 @@
 /** From what the seam answers to the messages of workers over HTTP. */
 
-import type { SettleResult } from '../broker/broker.ts';
+import type { EnqueueResult, SettleResult } from '../broker/broker.ts';
 import { parsePolicy } from '../core/policy.ts';
 import { readStoredJson } from '../core/stored-json.ts';
 import type { ClaimedTask, ParentResult } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
-import type { ClaimedMessage, OutcomeResult, ParentMessage } from '../core/worker-protocol.ts';
+import type { ClaimedMessage, EnqueuedMessage, OutcomeResult, ParentMessage } from '../core/worker-protocol.ts';
 
 /** A claimed task; `token` is the claim's as the worker chose it. */
 export function claimedMessage(
@@ -59,7 +59,7 @@ export function claimedMessage(
   };
 }
 
-function parentMessage({ taskId, name, state, result, error, leftOutBytes }: ParentResult): ParentMessage {
+export function parentMessage({ taskId, name, state, result, error, leftOutBytes }: ParentResult): ParentMessage {
   const hasResult = result !== null;
   return {
     id: taskId,
@@ -73,5 +73,17 @@ function parentMessage({ taskId, name, state, result, error, leftOutBytes }: Par
 }
 
 export function outcomeResult(id: string, result: SettleResult): OutcomeResult {
-  return { id, result: result.outcome, to: result.outcome === 'diverted' ? result.to : null };
+  const { outcome } = result;
+  return { id, result: outcome, to: outcome === 'diverted' ? result.to : null, code: refusalOf[outcome] ?? null };
+}
+
+/** Of outcomes that were fenced off. */
+const refusalOf: { readonly [Outcome in SettleResult['outcome']]?: OutcomeResult['code'] } = {
+  stale: 'LEASE_LOST',
+  unknown: 'TASK_NOT_FOUND',
+};
+
+export function enqueuedMessage(result: EnqueueResult): EnqueuedMessage {
+  const { taskId: id, outcome } = result;
+  return { id, outcome, of: 'of' in result ? result.of : null, state: 'state' in result ? result.state : null };
 }

@@ -23,7 +23,7 @@ describe.each(all)('%s', (name, operation) => {
 });
 
 test('what a worker says is a POST for its keys alone, and its tasks tell of it in place of the audit', () => {
-  const verbs = ['register', 'claim', 'heartbeat', 'listen', 'outcome', 'deregister'];
+  const verbs = ['register', 'claim', 'heartbeat', 'listen', 'outcome', 'parents', 'deregister'];
   const ofWorkers = all.filter(([, { scope }]) => scope === 'work');
   expect(ofWorkers.map(([name]) => name)).toEqual(verbs.map((verb) => `worker.${verb}`));
   for (const [, { role, rest, audit }] of ofWorkers)

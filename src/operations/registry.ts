@@ -17,6 +17,7 @@ import {
   workerOutcome,
   workerRegister,
 } from './http-worker.ts';
+import { workerEnqueue, workerParents } from './http-worker-tasks.ts';
 import { limitList, limitPause, limitResume, limitSet } from './limit.ts';
 import { liveFollow } from './live.ts';
 import { systemMetrics } from './metrics.ts';
@@ -131,6 +132,8 @@ export const operations = {
   'worker.heartbeat': workerHeartbeat,
   'worker.listen': workerListen,
   'worker.outcome': workerOutcome,
+  'worker.enqueue': workerEnqueue,
+  'worker.parents': workerParents,
   'worker.deregister': workerDeregister,
   'system.health': systemHealth,
   'system.counts': systemCounts,

@@ -54,7 +54,7 @@ const runner = createRunner({
   wheel: createWheel(systemClock),
   graceMs: birth.graceMs,
   isolation: null,
-  getTasks: null,
+  fetchResults: null,
   transactions: async () => transactionsOf((await openStore()).broker),
   onCompleting: (verdict) => tell({ kind: 'completing', run, verdict }),
   onStarted(attempt) {

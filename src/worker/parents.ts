@@ -1,15 +1,15 @@
 /** The parents of a run whose results were too much for its claim: they are fetched before its handler begins. */
 
-import type { Broker } from '../broker/broker.ts';
 import type { Parent } from '../core/definition.ts';
 import { parentsThatFit } from '../core/dependencies.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { utf8Length } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
-import type { ParentResult } from '../core/task.ts';
+import type { Lease, ParentResult, TaskResult } from '../core/task.ts';
 import type { Attempt } from './attempt.ts';
 
-export type FetchTasks = Broker['getTasks'];
+/** Fetches what came of tasks for the run that waited for them. */
+export type FetchResults = (lease: Lease, taskIds: readonly string[]) => Promise<readonly TaskResult[]>;
 
 /** Whether something of them is not here. Most runs have no parents at all. */
 export function lacksResults(parents: readonly ParentResult[]): boolean {
@@ -20,9 +20,9 @@ export function lacksResults(parents: readonly ParentResult[]): boolean {
  * Fetches what the claim left out, as far as a run may hold it. Answers false when the store is away: nothing has begun yet,
  * and the task may go back for free.
  */
-export async function fetchParents(attempt: Attempt, getTasks: FetchTasks): Promise<boolean> {
+export async function fetchParents(attempt: Attempt, fetchResults: FetchResults): Promise<boolean> {
   try {
-    attempt.parents = await withResults(attempt.parents, getTasks);
+    attempt.parents = await withResults(attempt, fetchResults);
     return true;
   } catch (thrown) {
     if (thrown instanceof TaskFlowError && thrown.code.startsWith('STORE_')) return false;
@@ -30,7 +30,10 @@ export async function fetchParents(attempt: Attempt, getTasks: FetchTasks): Prom
   }
 }
 
-async function withResults(parents: readonly ParentResult[], getTasks: FetchTasks): Promise<readonly ParentResult[]> {
+async function withResults(
+  { lease, parents }: Pick<Attempt, 'lease' | 'parents'>,
+  fetchResults: FetchResults,
+): Promise<readonly ParentResult[]> {
   const sizes = parents.map(({ taskId, leftOutBytes = 0 }) => ({ taskId, bytes: leftOutBytes }));
   const hereBytes = parents.reduce((sum, { result }) => sum + utf8Length(result ?? ''), 0);
   const fitting = parentsThatFit(sizes, limits.parentsBytesMax - hereBytes);
@@ -38,9 +41,12 @@ async function withResults(parents: readonly ParentResult[], getTasks: FetchTask
   const known = new Map<string, ParentResult>();
   for (let start = 0; start < wanted.length; start += limits.parentsFetchMax) {
     const chunk = wanted.slice(start, start + limits.parentsFetchMax);
-    const tasks = await getTasks(chunk.map(({ taskId }) => taskId));
+    const found = await fetchResults(
+      lease,
+      chunk.map(({ taskId }) => taskId),
+    );
     for (const [index, { taskId, name, state }] of chunk.entries()) {
-      const { result = null, error = null } = tasks[index] ?? {};
+      const { result = null, error = null } = found[index] ?? {};
       known.set(taskId, { taskId, name, state, result, error });
     }
   }

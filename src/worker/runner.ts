@@ -16,7 +16,7 @@ import { createContext } from './context.ts';
 import { lacksSchedule, payloadOf, readInput } from './input.ts';
 import type { Isolation, RunParts } from './isolation.ts';
 import { abortedOutcome, errorOutcome, inputOutcome, isFailed, unreadableOutcome } from './outcomes.ts';
-import { type FetchTasks, fetchParents, lacksResults } from './parents.ts';
+import { type FetchResults, fetchParents, lacksResults } from './parents.ts';
 import { callWatched, type StrayKind, watchStrays } from './strays.ts';
 import { createTurn } from './turn.ts';
 import type { Wheel } from './wheel.ts';
@@ -37,7 +37,7 @@ export interface RunnerOptions extends RunParts {
   /** The handler ignored its abort for longer than the grace. */
   readonly onStuck: (attempt: Attempt) => void;
   /** Fetches what was too much for the claim; `null` where the attempt came with all it may have. */
-  readonly getTasks: FetchTasks | null;
+  readonly fetchResults: FetchResults | null;
   /** What is hidden of tasks; what they say themselves when left out. */
   readonly redactionOf?: RedactionOf;
   /** Runs tasks in processes of their own; without it all run here. */
@@ -79,9 +79,9 @@ export function createRunner(options: RunnerOptions): Runner {
     const definition = options.definitions.get(attempt.task.name);
     if (definition === undefined || definition.run === null || lacksSchedule(attempt.task, definition))
       return Promise.resolve({ kind: 'unknownTask' });
-    const { getTasks } = options;
-    if (getTasks === null || !lacksResults(attempt.parents)) return executeWith(attempt, definition);
-    return fetchParents(attempt, getTasks).then((came): Outcome | Promise<Outcome> =>
+    const { fetchResults } = options;
+    if (fetchResults === null || !lacksResults(attempt.parents)) return executeWith(attempt, definition);
+    return fetchParents(attempt, fetchResults).then((came): Outcome | Promise<Outcome> =>
       came ? executeWith(attempt, definition) : { kind: 'released' },
     );
   }

@@ -186,7 +186,7 @@ class LocalWorker implements Worker {
       isolation: isolationOf(this.#options, { ...runs, slots: () => this.#pools.concurrency }),
       middleware: this.#options.middleware ?? [],
       wheel: this.#wheel,
-      getTasks: (taskIds) => this.#broker.getTasks(taskIds),
+      fetchResults: (lease, taskIds) => this.#broker.resultsOf?.(lease, taskIds) ?? this.#broker.getTasks(taskIds),
       transactions: () => transactionsOf(this.#broker),
       onStarted: (attempt) => this.#announce(attempt),
       onOutcome: (attempt, outcome) => this.#judge(attempt, outcome),

@@ -43,8 +43,8 @@ export interface Witness {
 }
 
 type PlainMethod = Extract<Method, keyof Broker>;
-type Given<Name extends PlainMethod> = Parameters<Broker[Name]>;
-type Answer<Name extends PlainMethod> = Awaited<ReturnType<Broker[Name]>>;
+type Given<Name extends PlainMethod> = Parameters<Required<Broker>[Name]>;
+type Answer<Name extends PlainMethod> = Awaited<ReturnType<Required<Broker>[Name]>>;
 
 export interface WitnessOptions {
   readonly store: SimStore;

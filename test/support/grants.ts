@@ -85,6 +85,8 @@ export const grants: { readonly [Name in OperationName]: readonly [role: Role, s
   'worker.heartbeat': ['operator', 'work'],
   'worker.listen': ['operator', 'work'],
   'worker.outcome': ['operator', 'work'],
+  'worker.enqueue': ['operator', 'enqueue'],
+  'worker.parents': ['operator', 'work'],
   'worker.deregister': ['operator', 'work'],
   'system.health': ['viewer', 'read'],
   'system.counts': ['viewer', 'read'],

@@ -1,8 +1,10 @@
 /** Inputs of every operation that its world can answer. A new operation brings its own: the type of the table asks for them. */
 
+import type { LeaseMessage, NewTaskMessage, ParentsMessage } from '../../src/core/worker-protocol.ts';
 import { accessOf } from '../../src/operations/access-of.ts';
 import { operationCreate } from '../../src/operations/bulk.ts';
-import type { OperationContext } from '../../src/operations/operation.ts';
+import { workerClaim, workerOutcome } from '../../src/operations/http-worker.ts';
+import { type OperationContext, perform } from '../../src/operations/operation.ts';
 import type { InputOf, OperationName } from '../../src/operations/registry.ts';
 import { sampleId } from '../conformance/samples.ts';
 import type { OperationWorld } from './operation-world.ts';
@@ -159,6 +161,19 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
       claim: { token: 'claim-3-of-py', queues: { default: 5 } },
     },
   ],
+  'worker.enqueue': ({ tasks }) => [
+    { worker: 'py-1', tasks: [completeTask(sampleId(80)), { ...completeTask(sampleId(81)), key: 'k' }] },
+    {
+      worker: 'py-1',
+      tasks: [
+        completeTask(sampleId(80)),
+        { ...completeTask(sampleId(82)), key: 'k' },
+        { ...completeTask(sampleId(83)), key: 'k', ifExists: 'replace' },
+        completeTask(tasks.queued),
+      ],
+    },
+  ],
+  'worker.parents': async (world) => [await heldChild(world)],
   'worker.deregister': () => [{ worker: httpWorker }],
   'system.health': () => [{}],
   'system.counts': () => [{}],
@@ -167,6 +182,51 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'system.ready': () => [{}],
   'system.metrics': () => [{}, { minutes: 3 }],
 };
+
+/** As the worker of this package sends it. */
+export function completeTask(id: string): NewTaskMessage {
+  return {
+    id,
+    name: 'mail.next',
+    queue: 'next',
+    input: { n: 1 },
+    schemaVersion: null,
+    priority: 5,
+    delayMs: 0,
+    at: null,
+    startWithinMs: null,
+    expiresInMs: null,
+    timeoutMs: 60_000,
+    policy: { attempts: 3 },
+    keepMs: 1_000,
+    strictCancel: false,
+    group: null,
+    limits: [],
+    key: null,
+    keyForMs: null,
+    ifExists: 'return',
+    dependsOn: [],
+    blocks: [],
+    flowId: null,
+    tags: [],
+    traceparent: null,
+  };
+}
+
+/** A task that a worker over HTTP runs, and which waited for another. */
+async function heldChild({ context, enqueue }: OperationWorld): Promise<ParentsMessage> {
+  const claim = async (queue: string): Promise<LeaseMessage> => {
+    const token = `claim of ${queue}`;
+    const { tasks } = await perform(workerClaim, context, { worker: 'py-1', token, queues: { [queue]: 1 } });
+    if (tasks[0] === undefined) throw new Error(`nothing to claim in ${queue}`);
+    return tasks[0].lease;
+  };
+  const parent = await enqueue({ queue: 'parents' });
+  await enqueue({ queue: 'children', dependsOn: [{ taskId: parent, onFailure: 'fail' }] });
+  const outcomes = [{ lease: await claim('parents'), outcome: 'done', ranMs: 1, result: { bytes: 7 } }];
+  await perform(workerOutcome, context, { worker: 'py-1', outcomes });
+  return { worker: 'py-1', lease: await claim('children'), ids: [parent] };
+}
 
 async function newKey(context: OperationContext): Promise<string> {
   const given = { kind: 'user', label: 'bob', role: 'viewer', scopes: null, queues: null } as const;

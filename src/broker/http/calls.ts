@@ -19,6 +19,8 @@ export interface CallOptions {
   /** How long the server itself may take. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
+  /** What the key is not for is refused to a handler; the worker itself waits for another key. */
+  readonly refusesForbidden?: boolean;
 }
 
 /** Throws STORE_URL_INVALID. */
@@ -57,7 +59,7 @@ export function createCalls(server: string, clock: Clock): Calls {
   async function post<Answer>(
     verb: string,
     message: object,
-    { waitMs = 0, signal }: CallOptions = {},
+    { waitMs = 0, signal, refusesForbidden = false }: CallOptions = {},
   ): Promise<Answer> {
     if (closing.signal.aborted) throw taskFlowError('STORE_CLOSED');
     const token = readServerToken();
@@ -77,7 +79,7 @@ export function createCalls(server: string, clock: Clock): Calls {
         signal: AbortSignal.any(signals),
       });
       const text = await response.text();
-      if (!response.ok) throw refusal(server, response.status, text);
+      if (!response.ok) throw refusal(server, response.status, text, refusesForbidden ? withForbidden : refusals);
       return readStoredJson(text) as Answer;
     } catch (error) {
       if (error instanceof TaskFlowError) throw error;
@@ -94,12 +96,13 @@ export function createCalls(server: string, clock: Clock): Calls {
 
 /** Statuses that say that the message was wrong: the same one again would be refused again. */
 const refusals: ReadonlySet<number> = new Set([400, 409, 413, 422]);
+const withForbidden: ReadonlySet<number> = new Set([...refusals, 403]);
 
 /** Whatever else a server answers may be different later: a key that is renewed, a proxy before a server that starts. */
-function refusal(server: string, status: number, text: string): TaskFlowError {
+function refusal(server: string, status: number, text: string, final: ReadonlySet<number>): TaskFlowError {
   const { code, detail, hint } = readProblem(text);
   const told = hint === undefined ? {} : { hint };
-  if (code !== null && (refusals.has(status) || code.startsWith('STORE_'))) {
+  if (code !== null && (final.has(status) || code.startsWith('STORE_'))) {
     const error = taskFlowError(code, {}, told);
     if (detail !== undefined) error.message = detail;
     return error;

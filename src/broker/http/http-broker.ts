@@ -27,6 +27,7 @@ import {
   settleResult,
   workerMessage,
 } from './messages.ts';
+import { createHandlerCalls } from './tasks.ts';
 
 export interface HttpBrokerOptions {
   /** `https://tasks.example.com`, or below a path of it. */
@@ -114,6 +115,7 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
 
   return {
     ...refused,
+    ...createHandlerCalls({ calls, clock, workerId: () => workerId ?? 'enqueues-alone' }),
     keepsClaims: true,
     async open() {
       // Whether there is a server that lets this worker in; nothing is claimed.
@@ -242,13 +244,9 @@ const atTheStore = refuse('This', 'Ask the server for it, or start the worker at
 
 /** What no worker needs while it runs tasks, or what needs the store itself. */
 const refused = {
-  enqueue: refuse(
-    'Enqueueing',
-    'ctx.spawn brings tasks along with the end of a run; POST /api/v1/tasks takes them at any time.',
-  ),
   getTasks: refuse(
-    'Reading results that are too much for one claim',
-    'Let parents return the addresses of large results.',
+    'Reading other tasks',
+    'Ask for them with createApiClient: GET /api/v1/tasks/:id/result waits for an end.',
   ),
   restore: atTheStore,
   promote: atTheStore,

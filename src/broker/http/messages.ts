@@ -11,6 +11,7 @@ import type {
   BeatMessage,
   ClaimedMessage,
   DefinitionMessage,
+  EnqueuedMessage,
   LogMessage,
   NewTaskMessage,
   NextClaimMessage,
@@ -19,7 +20,7 @@ import type {
   ParentMessage,
   WorkerMessage,
 } from '../../core/worker-protocol.ts';
-import type { Beat, ClaimRequest, SettleResult } from '../broker.ts';
+import type { Beat, ClaimRequest, EnqueueResult, SettleResult } from '../broker.ts';
 
 /** Bytes of log lines in one message: the rest of it is for what the task itself made. */
 const logBytesMax = limits.workerBodyBytesMax / 4;
@@ -120,7 +121,7 @@ function errorMessage({ name, message, stack }: Extract<Outcome, { readonly kind
   return { name, message, stack };
 }
 
-function newTaskMessage(task: NewTask): NewTaskMessage {
+export function newTaskMessage(task: NewTask): NewTaskMessage {
   const { payload, policy, at, dependsOn, blocks, firedBy: _firedBy, ...rest } = task;
   return {
     ...rest,
@@ -191,7 +192,7 @@ export function readClaimed(message: ClaimedMessage, workerId: string): ClaimedT
   };
 }
 
-function readParent({ id, name, state, hasResult, result, error, leftOutBytes }: ParentMessage): ParentResult {
+export function readParent({ id, name, state, hasResult, result, error, leftOutBytes }: ParentMessage): ParentResult {
   return {
     taskId: id,
     name,
@@ -204,4 +205,16 @@ function readParent({ id, name, state, hasResult, result, error, leftOutBytes }:
 
 export function settleResult({ result, to }: OutcomeResult): SettleResult {
   return result === 'diverted' ? { outcome: 'diverted', to: to ?? 'cancelled' } : { outcome: result };
+}
+
+export function enqueueResult({ id: taskId, outcome, of, state }: EnqueuedMessage): EnqueueResult {
+  switch (outcome) {
+    case 'created':
+    case 'existing':
+      return { outcome, taskId, state: state ?? 'queued' };
+    case 'replaced':
+      return { outcome, taskId, of: of ?? taskId, state: state ?? 'queued' };
+    default:
+      return { outcome, taskId, of: of ?? taskId };
+  }
 }
