@@ -3,7 +3,7 @@
 import itertools, json, os, secrets, signal, sys, threading, time, traceback, urllib.error, urllib.request
 
 SERVER = (sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000").rstrip("/")
-QUEUE, SLOTS, LEASE_MS = "python", 4, 30_000
+QUEUE, SLOTS, LEASE_MS = "python", 4, int(os.environ.get("LEASE_MS", 30_000))
 stopping = threading.Event()
 runs = set()  # what the heartbeat has to renew
 
@@ -11,7 +11,7 @@ runs = set()  # what the heartbeat has to renew
 def word_count(task_input, run):
     words = task_input["text"].split()
     for done, word in enumerate(words, start=1):
-        run.check()  # ends here when the run was cancelled, or the worker stops
+        run.check()  # ends here when the run was cancelled, its time is over, or the worker stops
         time.sleep(task_input.get("secondsPerWord", 0))
         run.progress = {"done": done, "total": len(words), "note": word[:50]}
     run.log("counted", words=len(words))
@@ -20,36 +20,35 @@ def word_count(task_input, run):
 
 TASKS = {"python.word-count": word_count}
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
-DEFINITIONS = [{"name": "python.word-count", "queue": QUEUE, "inputSchema": SCHEMA, "policy": {"attempts": 3}}]
 WORKER = {"id": secrets.token_hex(16), "name": f"python-{os.getpid()}", "queues": {QUEUE: SLOTS}, "tasks": list(TASKS)}
-ABOUT = {"worker": WORKER, "definitions": DEFINITIONS}
+ABOUT = {"worker": WORKER, "definitions": [{"name": "python.word-count", "queue": QUEUE, "inputSchema": SCHEMA}]}
 
 
-class Stopped(Exception):
-    """The run is to end: it was cancelled, or lost, or the worker stops."""
+class Stopped(Exception): """Ends a run that was cancelled or lost, whose time is over, or whose worker stops: with its outcome."""
 
 
 class Run:
     def __init__(self, task):
         self.lease, self.began, self.progress, self.logs, self.told = task["lease"], time.monotonic(), None, [], "ok"
+        self.ends, self.by_life = self.began + (task["runMs"] or float("inf")) / 1000, task["boundByLife"]
 
     def log(self, message, level="info", **fields):
         self.logs.append({"message": message, "level": level, "fields": fields})
 
     def check(self):
         if self.told != "ok" or stopping.is_set():
-            raise Stopped
+            raise Stopped({"outcome": "aborted" if self.told == "cancel" else "released"})
+        if time.monotonic() > self.ends:
+            raise Stopped({"outcome": "timedOut", "byLife": self.by_life})
 
     def report(self):
-        (logs, self.logs), ran = (self.logs, []), time.monotonic() - self.began
-        return {"lease": self.lease, "ranMs": int(ran * 1000), "progress": self.progress, "logs": logs}
+        (logs, self.logs), ran = (self.logs, []), int((time.monotonic() - self.began) * 1000)
+        return {"lease": self.lease, "ranMs": ran, "progress": self.progress, "logs": logs}
 
 
 def post(verb, message, timeout=10):
     """Sends until the server has answered: every message may be repeated. What it refuses ends the worker."""
-    headers = {"content-type": "application/json"}
-    if os.environ.get("TASKFLOW_TOKEN"):
-        headers["authorization"] = "Bearer " + os.environ["TASKFLOW_TOKEN"]
+    headers = {"content-type": "application/json", "authorization": "Bearer " + os.environ.get("TASKFLOW_TOKEN", "none")}
     request = urllib.request.Request(f"{SERVER}/api/v1/worker/{verb}", json.dumps(message).encode(), headers)
     for attempt in itertools.count():
         try:
@@ -80,11 +79,12 @@ def slot():
             runs.add(run := Run(task))
             try:
                 end = {"outcome": "done", "result": TASKS[task["name"]](task["input"], run)}
-            except Stopped:
-                end = {"outcome": "aborted" if run.told == "cancel" else "released"}
+                json.dumps(end, allow_nan=False)  # what is no JSON fails its run, not the worker
+            except Stopped as why:
+                end = why.args[0]
             except Exception as error:
-                told = {"name": type(error).__name__, "message": str(error), "stack": traceback.format_exc()}
-                end = {"outcome": "error", "error": told}
+                words = {"name": type(error).__name__, "message": str(error), "stack": traceback.format_exc()}
+                end = {"outcome": "error", "error": words}
             post("outcome", {"worker": WORKER["id"], "outcomes": [{**run.report(), **end}]})
             runs.discard(run)
 

@@ -182,6 +182,33 @@ const newTask = z.strictObject({
   traceparent: z.string().max(100).nullable(),
 });
 
+const newTaskExample = {
+  id: leaseExample.id,
+  name: 'image.publish',
+  queue: 'images',
+  input: { file: 'a.png' },
+  schemaVersion: null,
+  priority: 5,
+  delayMs: 0,
+  at: null,
+  startWithinMs: null,
+  expiresInMs: null,
+  timeoutMs: 60_000,
+  policy: { attempts: 5 },
+  keepMs: 259_200_000,
+  strictCancel: false,
+  group: null,
+  limits: [],
+  key: null,
+  keyForMs: null,
+  ifExists: 'return',
+  dependsOn: [],
+  blocks: [],
+  flowId: null,
+  tags: [],
+  traceparent: null,
+};
+
 const error = z.strictObject({
   name: z.string().optional(),
   message: z.string(),
@@ -264,13 +291,19 @@ export const enqueueTasksInput: ZodType<EnqueueTasksMessage> = z.strictObject({
     .array(newTask)
     .min(1)
     .max(limits.batchMax)
-    .describe('Complete, as for `spawn`; all of them are stored or none'),
+    .describe('Complete, as for `spawn`; all of them are stored or none')
+    .meta({ examples: [[newTaskExample]] }),
 });
 
 export const parentsInput: ZodType<ParentsMessage> = z.strictObject({
   worker: workerId,
-  lease,
-  ids: z.array(taskId).min(1).max(limits.parentsFetchMax).describe('Tasks that the leased one waited for'),
+  lease: lease.meta({ examples: [leaseExample] }),
+  ids: z
+    .array(taskId)
+    .min(1)
+    .max(limits.parentsFetchMax)
+    .describe('Tasks that the leased one waited for')
+    .meta({ examples: [[leaseExample.id]] }),
 });
 
 export const deregisterInput: ZodType<DeregisterMessage> = z.strictObject({ worker });
