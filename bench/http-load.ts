@@ -1,6 +1,7 @@
 /**
  * Clients for the bench of HTTP: connections that are kept, each with one request under way. Usage: node http-load.ts KIND PORT SECONDS; prints
- * `warm` after a second, and in the end how many of those were answered since, and in how many milliseconds.
+ * `warm` when the server has answered for a second and often enough to have compiled what it runs, and in the end how many were answered
+ * since, and in how many milliseconds: that many seconds, and more on a machine that is busy, until there were enough to tell.
  */
 
 import { connect, type Socket } from 'node:net';
@@ -18,16 +19,18 @@ const request = (path: string, type: string, body: string) =>
 
 const tasks = Array.from({ length: perRequest }, () => task);
 const kinds = {
-  single: { connections: 64, counts: 1, bytes: request('/api/v1/tasks', 'application/json', task) },
+  single: { connections: 64, counts: 1, enough: 8_000, bytes: request('/api/v1/tasks', 'application/json', task) },
   batch: {
     connections: 4,
     counts: perRequest,
+    enough: 100_000,
     bytes: request('/api/v1/tasks/batch', 'application/json', `{"tasks":[${tasks.join(',')}]}`),
   },
   // Twenty times as long: a stream of many chunks.
   stream: {
     connections: 2,
     counts: perRequest * 20,
+    enough: 100_000,
     bytes: request(
       '/api/v1/tasks/batch?answers=problems',
       'application/x-ndjson',
@@ -39,12 +42,19 @@ const kinds = {
 const chosen = kinds[kind as keyof typeof kinds];
 let answered = 0;
 const sockets = Array.from({ length: chosen.connections }, () => drive(connect(Number(port), '127.0.0.1')));
-await sleep(systemClock, 1_000);
+await passed(1_000, chosen.enough);
 console.log('warm');
 const [began, before] = [systemClock.elapsed(), answered];
-await sleep(systemClock, Number(seconds) * 1_000);
+await passed(Number(seconds) * 1_000, chosen.enough);
 console.log(`${answered - before} ${systemClock.elapsed() - began}`);
 for (const socket of sockets) socket.destroy();
+
+/** Waits so long and for so many answers, but no longer than a minute. */
+async function passed(ms: number, enough: number): Promise<void> {
+  const [from, until] = [answered, systemClock.elapsed() + 60_000];
+  await sleep(systemClock, ms);
+  while (answered - from < enough && systemClock.elapsed() < until) await sleep(systemClock, 5);
+}
 
 /** Sends the next request when the answer is there: with its length, or to the last chunk. */
 function drive(socket: Socket): Socket {
