@@ -17,6 +17,8 @@ export const httpWorkerLimits = {
   definitionsMax: 2_000,
   /** Bytes of the schema of one of them: all that are published are read whenever somebody enqueues by a name. */
   definitionBytesMax: 256 * 1024,
+  /** Parts of such a schema that inputs are checked with: times the parts of an input, it is what one enqueue may cost. */
+  schemaPartsMax: 2_000,
   /** Characters of the id and of a claim token that a worker over HTTP chooses, and the fewest of a token: they must not be guessed. */
   workerIdMax: 100,
   claimTokenMax: 200,

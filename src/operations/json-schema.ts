@@ -3,14 +3,15 @@
 import { type ZodType, z } from 'zod';
 import { parseWith } from '../client/schema.ts';
 import type { Definition } from '../core/presence.ts';
+import { safeSchema } from './foreign-schema.ts';
 
 /** Compiled schemas by task and version; a deployment of a thousand tasks fits, an endless row of versions does not fill memory. */
 const compiled = new Map<string, ZodType>();
 const compiledMax = 2_000;
 
 /**
- * The input with the schema's defaults. Throws INVALID_INPUT that names every wrong path. A schema that cannot
- * be compiled accepts anything: the worker validates again, with the code, before it runs the task.
+ * The input with the schema's defaults. Throws INVALID_INPUT that names every wrong path. Patterns are not run, and a schema that cannot
+ * be compiled, or could take long, accepts anything: the worker validates again, with the code, before it runs the task.
  */
 export function parseWithJsonSchema({ name, schemaVersion, inputSchema }: Definition, input: unknown): unknown {
   return parseWith(
@@ -31,9 +32,10 @@ function remembered(key: string, inputSchema: unknown): ZodType {
 }
 
 function compile(schema: unknown): ZodType {
-  if (typeof schema !== 'object' || schema === null) return z.unknown();
+  const safe = safeSchema(schema);
+  if (safe === null) return z.unknown();
   try {
-    return z.fromJSONSchema(schema as z.core.JSONSchema.JSONSchema);
+    return z.fromJSONSchema(safe as z.core.JSONSchema.JSONSchema);
   } catch {
     // Conditions, dependent fields and the like have no form in zod.
     return z.unknown();
