@@ -29,6 +29,8 @@ export interface BulkOrder {
   /** Tasks that matched when it was asked for; more than that when `isExact` is false. */
   readonly matched: number;
   readonly isExact: boolean;
+  /** Patterns of the queues it is narrowed to, those of the key it was asked for with; `null` is all. */
+  readonly queues: readonly string[] | null;
 }
 
 /** A task to which it could not be done, and what the store said. */
@@ -82,5 +84,6 @@ export function readBulkState(task: {
 }
 
 export function readBulkOrder(payload: string): BulkOrder {
-  return JSON.parse(payload) as BulkOrder;
+  // One of an earlier program is of all queues.
+  return { queues: null, ...(JSON.parse(payload) as Omit<BulkOrder, 'queues'>) };
 }

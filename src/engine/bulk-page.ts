@@ -2,6 +2,7 @@
 
 import type { Broker } from '../broker/broker.ts';
 import { cancelFlow } from '../client/cancel-flow.ts';
+import { reachesQueue } from '../core/access.ts';
 import { type BulkFailure, type BulkOrder, type BulkState, bulkAfter, internalQueue } from '../core/bulk.ts';
 import type { Filter } from '../core/filter.ts';
 import { matches } from '../core/filter-match.ts';
@@ -27,7 +28,7 @@ export async function doBulkPage(
 ): Promise<BulkState> {
   if (order.taskIds !== undefined) return doNamed(broker, order, order.taskIds, state, limit);
   const page = await history.search(filter, { after: state.after, limit });
-  const meant = page.tasks.filter((task) => isMeant(task, filter, askedAt));
+  const meant = page.tasks.filter((task) => isMeant(task, filter, askedAt) && reachesQueue(order.queues, task.queue));
   const results = meant.length === 0 ? [] : await act(broker, order, meant);
   return bulkAfter(state, page.next, results);
 }
@@ -43,8 +44,12 @@ async function doNamed(
   const from = state.after === null ? 0 : taskIds.indexOf(state.after) + 1;
   const next = taskIds.slice(from, from + limit);
   const known = (await broker.getTasks(next)).filter((task) => task !== null);
-  const acted = known.length === 0 ? [] : await act(broker, order, known);
-  const results = new Map(acted.map((result) => [result.taskId, result]));
+  const meant = known.filter(({ queue }) => reachesQueue(order.queues, queue));
+  const acted = meant.length === 0 ? [] : await act(broker, order, meant);
+  const forbidden = known
+    .filter((task) => !meant.includes(task))
+    .map(({ id }) => ({ taskId: id, outcome: 'forbidden', isDone: false }));
+  const results = new Map([...acted, ...forbidden].map((result) => [result.taskId, result]));
   const told = next.map((taskId) => results.get(taskId) ?? { taskId, outcome: 'unknown', isDone: false });
   return bulkAfter(state, from + next.length < taskIds.length ? (next.at(-1) ?? null) : null, told);
 }

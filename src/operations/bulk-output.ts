@@ -7,6 +7,7 @@ import { count, documentSchema, next, rate, state, time, view } from './output.t
 import { listedTask } from './task-output.ts';
 
 const text = z.string().nullable();
+const queues = z.array(z.string()).nullable();
 
 export const bulkOutput = documentSchema<BulkDocument>()(
   'BulkOperation',
@@ -17,6 +18,7 @@ export const bulkOutput = documentSchema<BulkDocument>()(
     ids: z.array(z.string()).nullable(),
     queue: text,
     priority: z.int().nullable(),
+    queues,
     by: z.string(),
     reason: text,
     rate: rate.nullable(),
@@ -40,6 +42,7 @@ export const bulkCreatedOutput = documentSchema<BulkCreatedDocument>()(
   z.strictObject({
     matched: count,
     exact: z.boolean(),
+    queues,
     sample: z.array(listedTask),
     operation: bulkOutput.nullable(),
   }),

@@ -1,6 +1,7 @@
 /** Operations on bulk operations: the same done to every task that a filter finds, with a time to think better of it. */
 
 import { newTask } from '../client/enqueue.ts';
+import { reachesQueue } from '../core/access.ts';
 import {
   type BulkOrder,
   type BulkVerb,
@@ -25,7 +26,7 @@ import type { Task } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type { BulkInput, BulkListInput, BulkRemoveInput, PurgeInput } from './bulk-schemas.ts';
 import { unknownDefinition } from './definitions.ts';
-import type { Operation, OperationContext } from './operation.ts';
+import type { Actor, Operation, OperationContext } from './operation.ts';
 import { queueGet } from './queue.ts';
 import type { TaskInput } from './schemas.ts';
 import { type ListedTaskDocument, listedTaskDocument } from './task-document.ts';
@@ -40,6 +41,8 @@ export interface BulkDocument {
   /** Where the tasks move to, and what priority they get; `null` for other verbs. */
   readonly queue: string | null;
   readonly priority: number | null;
+  /** Patterns of the queues it is narrowed to, since the key of whoever asked reaches no others; `null` is all. */
+  readonly queues: readonly string[] | null;
   readonly by: string;
   readonly reason: string | null;
   readonly rate: Rate | null;
@@ -66,6 +69,8 @@ export interface BulkCreatedDocument {
   readonly matched: number;
   /** Whether that is all of them: counting ends at 10,000 tasks, or after 5 s. */
   readonly exact: boolean;
+  /** Patterns of the queues it is narrowed to, as those of the key are; `null` is all. */
+  readonly queues: readonly string[] | null;
   /** The newest of them; none where they were named. */
   readonly sample: readonly ListedTaskDocument[];
   /** `null` for a dry run: nothing happens. */
@@ -127,10 +132,11 @@ export const operationList: Operation<BulkListInput, BulkListDocument> = {
   audit: null,
   schema: async () => (await import('./bulk-schemas.ts')).bulkListInput,
   output: async () => (await import('./bulk-output.ts')).bulkListOutput,
-  async run({ store }, { limit = 50, after = null }) {
+  async run({ store, actor }, { limit = 50, after = null }) {
     const { tasks, next } = await store.history.search(ofBulk, { after, limit });
     const known = await store.broker.getTasks(tasks.map(({ id }) => id));
-    return { operations: known.flatMap((task) => (task === null ? [] : [bulkDocument(task)])), next };
+    const operations = known.flatMap((task) => (task === null ? [] : [bulkDocument(task)]));
+    return { operations: operations.filter(({ queues }) => isWithin(queues, actor)), next };
   },
 };
 
@@ -177,16 +183,23 @@ export async function createBulk(context: OperationContext, asked: Asked): Promi
   const filter = parseFilter(q);
   if (taskIds === undefined && filter.terms.length === 0)
     throw invalidOption('q', 'it names every task there is: say which, such as state:failed');
+  const { queues = null } = context.actor;
   const change = changeOf(asked);
+  if (change.queue !== null && !reachesQueue(queues, change.queue))
+    throw taskFlowError('QUEUE_FORBIDDEN', {
+      queue: change.queue,
+      actor: context.actor.name,
+      queues: (queues ?? []).join(', '),
+    });
   const delayMs = asked.delay === undefined ? limits.bulkUndoMs : parseDuration(asked.delay, 'delay');
   const rate = asked.rate === undefined ? null : readRate(asked.rate, 'rate');
   const { matched, isExact, sample } =
     taskIds === undefined ? await count(context, filter) : { matched: taskIds.length, isExact: true, sample: [] };
-  const counted = { matched, exact: isExact, sample };
+  const counted = { matched, exact: isExact, queues, sample };
   if (asked.dryRun === true) return { ...counted, operation: null };
   const order: BulkOrder = {
     ...{ verb, filter: q, ...(taskIds !== undefined && { taskIds }), ...change },
-    ...{ by: context.actor.name, reason, rate, matched, isExact },
+    ...{ by: context.actor.name, reason, rate, matched, isExact, queues },
   };
   const taskId = context.ids.next();
   const definition = { ...unknownDefinition(bulkTaskName), queue: internalQueue, timeoutMs: null };
@@ -213,14 +226,16 @@ interface Counted {
 }
 
 /** Page by page, so that nothing is held up; to a bound, which is told. */
-async function count({ store, clock }: OperationContext, filter: Filter): Promise<Counted> {
+async function count({ store, clock, actor }: OperationContext, filter: Filter): Promise<Counted> {
   const until = clock.elapsed() + limits.bulkCountMs;
   const sample: ListedTaskDocument[] = [];
   let matched = 0;
   let after: string | null = null;
   do {
     const page = await store.history.search(filter, { after, limit: limits.pageMax });
-    const meant = page.tasks.filter(({ queue }) => queue !== internalQueue);
+    const meant = page.tasks.filter(
+      ({ queue }) => queue !== internalQueue && reachesQueue(actor.queues ?? null, queue),
+    );
     sample.push(...meant.slice(0, limits.bulkSampleMax - sample.length).map(listedTaskDocument));
     matched += meant.length;
     after = page.next;
@@ -240,14 +255,23 @@ const ofBulk: Filter = {
   ],
 };
 
-async function find({ store }: OperationContext, taskId: string): Promise<Task> {
+/** Of another's queues there is none to who reaches some alone. */
+async function find({ store, actor }: OperationContext, taskId: string): Promise<Task> {
   const [task] = await store.broker.getTasks([taskId]);
-  if (task == null || task.name !== bulkTaskName) throw taskFlowError('OPERATION_NOT_FOUND', { id: taskId });
+  if (task == null || task.name !== bulkTaskName || !isWithin(readBulkOrder(task.payload).queues, actor))
+    throw taskFlowError('OPERATION_NOT_FOUND', { id: taskId });
   return task;
 }
 
+/** Whether somebody reaches all queues that one is narrowed to. */
+function isWithin(queues: readonly string[] | null, { queues: reached = null }: Actor): boolean {
+  return reached === null || queues?.every((pattern) => reached.includes(pattern)) === true;
+}
+
 function bulkDocument(task: Task): BulkDocument {
-  const { verb, filter, taskIds, queue, priority, by, reason, rate, matched, isExact } = readBulkOrder(task.payload);
+  const { verb, filter, taskIds, queue, priority, queues, by, reason, rate, matched, isExact } = readBulkOrder(
+    task.payload,
+  );
   const { done, refused, failures } = readBulkState(task);
   return {
     id: task.id,
@@ -256,6 +280,7 @@ function bulkDocument(task: Task): BulkDocument {
     ids: taskIds ?? null,
     queue,
     priority,
+    queues,
     by,
     reason,
     rate,

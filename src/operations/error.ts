@@ -1,5 +1,6 @@
 /** Operations on errors: failures of one kind together, by their fingerprint. From a bounded look at the newest, never counted. */
 
+import { reachesQueue } from '../core/access.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Filter, FilterTerm } from '../core/filter.ts';
 import { limits } from '../core/limits.ts';
@@ -100,7 +101,7 @@ export const errorRetry: Operation<ErrorRetryInput, BulkCreatedDocument> = {
   schema: async () => (await import('./bulk-schemas.ts')).errorRetryInput,
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
   async run(context, { fingerprint, ...rest }) {
-    const { tasks } = await look(context, { terms: [failed, ofKind(fingerprint)] }, 1);
+    const { tasks } = await look(context, { terms: [failed, ofKind(fingerprint)] });
     if (tasks.length === 0) throw taskFlowError('ERROR_NOT_FOUND', { fingerprint });
     return createBulk(context, { ...rest, verb: 'retry', q: `state:failed err:${fingerprint}` });
   },
@@ -124,10 +125,12 @@ interface Look {
   readonly now: number;
 }
 
-/** One page, as large as pages may be. */
-async function look({ store }: OperationContext, filter: Filter, limit: number = limits.pageMax): Promise<Look> {
-  const [info, page] = await Promise.all([store.broker.info(), store.history.search(filter, { after: null, limit })]);
-  return { tasks: page.tasks, isExact: page.next === null, now: info.now };
+/** One page, as large as pages may be, without what the actor's key does not reach. */
+async function look({ store, actor }: OperationContext, filter: Filter): Promise<Look> {
+  const page = { after: null, limit: limits.pageMax };
+  const [info, { tasks, next }] = await Promise.all([store.broker.info(), store.history.search(filter, page)]);
+  const reached = tasks.filter(({ queue }) => reachesQueue(actor.queues ?? null, queue));
+  return { tasks: reached, isExact: next === null, now: info.now };
 }
 
 const hourMs = 3_600_000;

@@ -61,12 +61,27 @@ const touches: Readonly<Record<string, Touch>> = {
   'task.result': ofTask,
   'task.explain': ofTask,
   'task.reveal': ofTask,
+  // Each id for itself: those in other queues are told as such.
+  'task.cancel-many': own,
+  'task.retry-many': own,
+  'task.remove-many': own,
+  'task.update-many': { queues: async (_context, { queue }) => (typeof queue === 'string' ? [queue] : []) },
+  // Narrowed to the queues of the key, and found by who reaches all of these.
+  'operation.create': own,
+  'operation.remove-tasks': own,
+  'operation.list': own,
+  'operation.get': own,
+  'operation.stop': own,
+  'error.list': own,
+  'error.get': own,
+  'error.retry': own,
   'queue.list': { narrow: (output, reaches) => narrowed(output, 'queues', 'name', reaches) },
   'queue.get': named,
   'queue.scale': named,
   'queue.pause': named,
   'queue.resume': named,
   'queue.limit': named,
+  'queue.purge': named,
   // Changes are told by queue, and those of others left out; these two topics tell of all queues together.
   'live.follow': {
     queues: async (_context, { topics }) =>
@@ -109,7 +124,7 @@ export async function checkQueues(
 }
 
 /** Empty where there is no such task: the operation says so itself. */
-async function queueOfTask({ store }: OperationContext, id: string): Promise<readonly string[]> {
+export async function queueOfTask({ store }: Pick<OperationContext, 'store'>, id: string): Promise<readonly string[]> {
   const taskId = id.toUpperCase();
   if (!isId(taskId)) return [];
   const [live] = await store.broker.getTasks([taskId]);

@@ -13,12 +13,13 @@ export const manyOutcomes = [
   'already',
   'conflict',
   'unknown',
+  'forbidden',
 ] as const;
 
 /** What came of one of several tasks. What could not be done is told here, and is no error of the call. */
 export interface ManyOutcome {
   readonly id: string;
-  /** `already`: its state does not allow it; `unknown`: there is no such task; `conflict`: another task holds its key. */
+  /** `already`: its state does not allow it; `unknown`: there is no such task; `conflict`: another task holds its key; `forbidden`: the key does not reach its queue. */
   readonly outcome: (typeof manyOutcomes)[number];
   /** Where it stands, where that is known. */
   readonly state: TaskState | null;

@@ -1,9 +1,11 @@
 /** Operations on several tasks that a person has chosen: one call, and for each task what came of it. */
 
 import { cancelFlow } from '../client/cancel-flow.ts';
+import { reachesQueue } from '../core/access.ts';
 import { parseId } from '../core/ids.ts';
 import type { TaskState } from '../core/states.ts';
 import type { CancelManyInput, IdsInput, UpdateManyInput } from './change-schemas.ts';
+import { queueOfTask } from './grant.ts';
 import type { ManyDocument, ManyOutcome } from './many-document.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import { standsForFlow } from './task.ts';
@@ -22,7 +24,8 @@ export const taskCancelMany: Operation<CancelManyInput, ManyDocument> = {
   async run(context, { ids, reason }) {
     const words = reason === undefined ? `by ${context.actor.name}` : `by ${context.actor.name}: ${reason}`;
     const taskIds = readIds(ids);
-    return manyDocument(taskIds, await cancelEach(context, taskIds, words), ['cancelled', 'requested']);
+    const results = await ofReached(context, taskIds, (reached) => cancelEach(context, reached, words));
+    return manyDocument(taskIds, results, ['cancelled', 'requested']);
   },
 };
 
@@ -35,9 +38,10 @@ export const taskRetryMany: Operation<IdsInput, ManyDocument> = {
   audit: 'retried {ids}',
   schema: async () => (await import('./change-schemas.ts')).idsInput,
   output: async () => (await import('./change-output.ts')).manyOutput,
-  async run({ store }, { ids }) {
+  async run(context, { ids }) {
     const taskIds = readIds(ids);
-    return manyDocument(taskIds, await store.broker.retry(taskIds), ['queued', 'blocked']);
+    const results = await ofReached(context, taskIds, (reached) => context.store.broker.retry(reached));
+    return manyDocument(taskIds, results, ['queued', 'blocked']);
   },
 };
 
@@ -50,9 +54,10 @@ export const taskRemoveMany: Operation<IdsInput, ManyDocument> = {
   audit: 'removed {ids}',
   schema: async () => (await import('./change-schemas.ts')).idsInput,
   output: async () => (await import('./change-output.ts')).manyOutput,
-  async run({ store }, { ids }) {
+  async run(context, { ids }) {
     const taskIds = readIds(ids);
-    return manyDocument(taskIds, await store.broker.remove(taskIds), ['removed']);
+    const results = await ofReached(context, taskIds, (reached) => context.store.broker.remove(reached));
+    return manyDocument(taskIds, results, ['removed']);
   },
 };
 
@@ -68,8 +73,10 @@ export const taskUpdateMany: Operation<UpdateManyInput, ManyDocument> = {
   async run(context, { ids, ...change }) {
     const taskIds = readIds(ids);
     const patch = await readChange(context, change);
-    const changes = taskIds.map((taskId) => ({ taskId, version: null, patch }));
-    return manyDocument(taskIds, await context.store.broker.update(changes), ['updated']);
+    const results = await ofReached(context, taskIds, (reached) =>
+      context.store.broker.update(reached.map((taskId) => ({ taskId, version: null, patch }))),
+    );
+    return manyDocument(taskIds, results, ['updated']);
   },
 };
 
@@ -101,6 +108,26 @@ export interface AnyResult {
 }
 
 const gone: AnyResult = { outcome: 'unknown' };
+
+const forbidden: AnyResult = { outcome: 'forbidden' };
+
+/** Acts on those in queues that the actor reaches; in the order of the ids, with the others as forbidden. */
+async function ofReached(
+  context: OperationContext,
+  taskIds: readonly string[],
+  act: (reached: readonly string[]) => Promise<readonly AnyResult[]>,
+): Promise<readonly AnyResult[]> {
+  const { queues = null } = context.actor;
+  if (queues === null) return act(taskIds);
+  const reached: string[] = [];
+  for (const taskId of taskIds) {
+    const named = await queueOfTask(context, taskId);
+    if (named.every((queue) => reachesQueue(queues, queue))) reached.push(taskId);
+  }
+  const results = reached.length === 0 ? [] : await act(reached);
+  const known = new Map(reached.map((taskId, index) => [taskId, results[index] ?? gone]));
+  return taskIds.map((taskId) => known.get(taskId) ?? forbidden);
+}
 
 /** Throws INVALID_ID for the first that is none: then nothing is done. */
 function readIds(ids: readonly string[]): readonly string[] {

@@ -118,4 +118,32 @@ export const inQueues: readonly OperationName[] = [
   'queue.pause',
   'queue.resume',
   'queue.limit',
+  'queue.purge',
+  'task.cancel-many',
+  'task.retry-many',
+  'task.remove-many',
+  'task.update-many',
+  'operation.create',
+  'operation.remove-tasks',
+  'operation.list',
+  'error.list',
+  'error.get',
+  'error.retry',
 ];
+
+/** What such a key is answered about what it does not reach: as if it were not there, or for each id. All others are QUEUE_FORBIDDEN. */
+export const outOfReach: Readonly<Partial<Record<OperationName, object>>> = {
+  'task.list': { tasks: [] },
+  'queue.list': { queues: [] },
+  'operation.list': { operations: [] },
+  'error.list': { errors: [] },
+  'task.cancel-many': { done: 0 },
+  'task.retry-many': { done: 0 },
+  'task.remove-many': { done: 0 },
+  'task.update-many': { done: 0 },
+  'operation.remove-tasks': { matched: 0, sample: [] },
+  'operation.get': { code: 'OPERATION_NOT_FOUND' },
+  'operation.stop': { code: 'OPERATION_NOT_FOUND' },
+  'error.get': { code: 'ERROR_NOT_FOUND' },
+  'error.retry': { code: 'ERROR_NOT_FOUND' },
+};
