@@ -7,6 +7,7 @@ import { type Chance, systemChance } from '../core/chance.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { createIds } from '../core/ids.ts';
 import { once } from '../core/once.ts';
+import { overlay } from '../core/overlay.ts';
 import { createRedactions } from '../core/redact.ts';
 import { readRedactPaths } from '../core/redact-paths.ts';
 import { type Clock, systemClock } from '../core/time.ts';
@@ -85,6 +86,6 @@ export function sharedLook(context: OperationContext): OperationContext {
     records.set(taskId, record);
     return record;
   };
-  const store = { ...context.store, broker: { ...broker, ...shared }, history: { ...history, task } };
+  const store = overlay(context.store, { broker: overlay(broker, shared), history: overlay(history, { task }) });
   return { ...context, store };
 }

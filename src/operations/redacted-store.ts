@@ -4,6 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Filter } from '../core/filter.ts';
+import { overlay } from '../core/overlay.ts';
 import { createRedaction, type RedactionOf } from '../core/redact.ts';
 import { createScrub, redactAttempt, redactLine, redactTask } from '../core/redact-task.ts';
 import type { Task } from '../core/task.ts';
@@ -32,7 +33,7 @@ export function redactedStore(store: Store, paths: readonly string[], redactionO
     const record = await history.task(taskId);
     return record && shownRecord(record, redactionOf);
   };
-  return { ...store, broker: { ...broker, ...shown }, history: { ...history, search, task } };
+  return overlay(store, { broker: overlay(broker, shown), history: overlay(history, { search, task }) });
 }
 
 /** What is TaskFlow's own holds no input of anybody. */
