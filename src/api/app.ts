@@ -6,6 +6,7 @@ import type { Access } from '../core/access.ts';
 import { invariant } from '../core/assert.ts';
 import { type Place, placeOf } from '../core/base-path.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { isTraceparent } from '../core/traceparent.ts';
 import { taskEnqueueMany } from '../operations/enqueue-many.ts';
 import { liveFollow } from '../operations/live.ts';
 import { type OperationContext, type Role, roles } from '../operations/operation.ts';
@@ -235,7 +236,14 @@ async function contextFor(
   { context, authenticate, gate }: AppOptions,
 ): Promise<OperationContext | Response> {
   const { requestId, address } = c.env;
-  const asked = { ...context, requestId, ...(address === undefined ? {} : { address }) };
+  const traceparent = c.req.header('traceparent');
+  const asked = {
+    ...context,
+    requestId,
+    ...(address === undefined ? {} : { address }),
+    // One that is malformed is left alone, as the standard wants it.
+    ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
+  };
   if (isOpen) {
     if (!isProbe(path)) pass(c.env, gate?.passStranger(address, 1));
     return asked;

@@ -9,11 +9,13 @@ import { checkOptionNames } from '../core/option-names.ts';
 import type { NewTask } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
+import { isTracing, traceSend } from '../telemetry/tracing.ts';
 import { conflictError, newTask, prepareInput } from './enqueue.ts';
 import { createEnqueueBatcher } from './enqueue-batcher.ts';
-import { allOf, idFor, type Many, numbered, prepareMany, sendMany } from './enqueue-many.ts';
+import { allOf, carryingTrace, idFor, type Many, numbered, prepareMany, sendMany } from './enqueue-many.ts';
 import { createHandle, type Handle, type HandleContext } from './handle.ts';
 import { type EnqueueOptions, type ManyOptions, readTransaction } from './options.ts';
+import { sendTraced } from './send-traced.ts';
 import { sendWithin } from './transaction.ts';
 import { createWaiter } from './waiter.ts';
 
@@ -66,6 +68,13 @@ export function makeClient(options: ClientOptions): Client {
   const batcher = createEnqueueBatcher(store.broker, { isParallel: store.isParallel });
   const context: HandleContext = { open: store.broker, waiter: createWaiter(store.broker, clock), url: store.url };
 
+  async function send(task: NewTask, tx: unknown): Promise<EnqueueResult | undefined> {
+    if (tx !== undefined) return (await sendWithin(await store.broker(), tx, allOf([task])))[0];
+    // Alone: a parent that does not exist would be the refusal of whatever else is in the batch.
+    if (task.dependsOn.length > 0) return (await sendMany(store.broker, allOf([task])))[0];
+    return batcher.enqueue(task);
+  }
+
   return {
     async enqueue(definition, input, enqueueOptions = {}) {
       // Whatever is there is not waited for: each wait of a thousand callers is one more turn.
@@ -74,20 +83,22 @@ export function makeClient(options: ClientOptions): Client {
       if (ready !== undefined) await ready();
       const { tx, rest } = readTransaction(enqueueOptions);
       const task = newTask(definition, prepared, rest, idFor(rest, ids));
-      if (tx !== undefined)
-        return handleOf(context, task, (await sendWithin(await store.broker(), tx, allOf([task])))[0]);
-      // Alone: a parent that does not exist would be the refusal of whatever else is in the batch.
-      if (task.dependsOn.length > 0) return handleOf(context, task, (await sendMany(store.broker, allOf([task])))[0]);
-      return handleOf(context, task, await batcher.enqueue(task));
+      return handleOf(
+        context,
+        task,
+        await (isTracing() ? sendTraced([task], ([sent = task]) => send(sent, tx)) : send(task, tx)),
+      );
     },
     async enqueueMany(definition, items, manyOptions = {}) {
       if (ready !== undefined) await ready();
       checkOptionNames(manyOptions, ['tx'], [], 'The options of enqueueMany');
       const { tx } = manyOptions;
       const many = await prepareMany(definition, items, ids);
-      const results = await (tx === undefined
-        ? sendMany(store.broker, many)
-        : sendWithin(await store.broker(), tx, many));
+      const sent = { name: definition.name, queue: definition.queue, count: many.ids.length };
+      const results = await traceSend(sent, null, async (traceparent) => {
+        const carrying = traceparent === null ? many : carryingTrace(many, traceparent);
+        return tx === undefined ? sendMany(store.broker, carrying) : sendWithin(await store.broker(), tx, carrying);
+      });
       return many.ids.map((_id, index) => handleAt<never>(context, many, index, results[index]));
     },
     handle: (taskId) => createHandle(context, parseId(taskId), false),

@@ -31,6 +31,15 @@ export function allOf(tasks: readonly NewTask[]): Many {
   return { ids: tasks.map(({ id }) => id), task: (index) => tasks[index] as NewTask };
 }
 
+/** The same under one span of all; those that were given another context keep it. */
+export function carryingTrace(many: Many, traceparent: string): Many {
+  const task = (index: number): NewTask => {
+    const made = many.task(index);
+    return made.traceparent === null ? { ...made, traceparent } : made;
+  };
+  return { ids: many.ids, task };
+}
+
 export function idFor(options: ItemOptions, ids: Ids): string {
   return options.id === undefined ? ids.next() : parseId(options.id);
 }

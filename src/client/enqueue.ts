@@ -13,6 +13,7 @@ import { encodePolicy, parsePolicy, policyOf } from '../core/policy.ts';
 import { parsePriority, priorities } from '../core/priority.ts';
 import type { NewTask } from '../core/task.ts';
 import { type CompiledTemplate, compileTemplate } from '../core/template.ts';
+import { isTraceparent } from '../core/traceparent.ts';
 import { readEnqueueLimits, renderLimits } from './limit-options.ts';
 import { checkEnqueueOptions, type ItemOptions, readIfExists } from './options.ts';
 
@@ -30,7 +31,6 @@ const compiledGroups = new WeakMap<TaskDefinition, CompiledTemplate>();
 
 /** Latest time a Date of four-digit years has. */
 const atMaxMs = Date.UTC(9999, 11, 31);
-const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
  * Encodes and validates an input. It is validated in its JSON form, since that is what a worker will see. Throws, or rejects
@@ -219,6 +219,6 @@ export function readTags(tags: unknown): readonly string[] {
 
 function readTraceparent(value: unknown): string | null {
   if (value === undefined) return null;
-  if (typeof value === 'string' && traceparentPattern.test(value)) return value;
+  if (typeof value === 'string' && isTraceparent(value)) return value;
   throw invalidOption('traceparent', 'it is not a W3C trace context such as 00-…-…-01');
 }

@@ -4,6 +4,7 @@ import type { EnqueueResult } from '../broker/broker.ts';
 import { conflictError } from '../client/enqueue.ts';
 import { bytesOf } from '../client/enqueue-batcher.ts';
 import { numbered } from '../client/enqueue-many.ts';
+import { sendTraced } from '../client/send-traced.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { type ErrorDocument, TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { formatBytes } from '../core/json.ts';
@@ -66,7 +67,9 @@ async function enqueueMany(
   if (!partial && firstWrong >= 0) throw refusalOf(firstWrong, prepared[firstWrong]);
   const tasks = prepared.filter((one): one is NewTask => !(one instanceof TaskFlowError));
   checkBytes(tasks);
-  const results = tasks.length === 0 ? [] : await context.store.broker.enqueue(tasks);
+  const results = await sendTraced(tasks, async (sent) =>
+    sent.length === 0 ? [] : context.store.broker.enqueue(sent),
+  );
   const names = [...known].filter(([, { isKnown }]) => !isKnown).map(([name]) => name);
   return {
     ...documentsOf(prepared, results),

@@ -3,6 +3,7 @@
 import type { EnqueueResult } from '../broker/broker.ts';
 import { conflictError, newTask, type PreparedInput, prepareInput } from '../client/enqueue.ts';
 import type { EnqueueOptions } from '../client/options.ts';
+import { sendTraced } from '../client/send-traced.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { parseDuration } from '../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
@@ -42,7 +43,7 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
   const definition = await context.definitions.find(name);
   const task = await requestedTask(context, request, definition ?? unknownDefinition(name));
   const waitMs = readWait(request.wait);
-  const answer = await context.enqueuer.enqueue(task);
+  const answer = await sendTraced([task], ([sent = task]) => context.enqueuer.enqueue(sent));
   const note = definition === null ? await unknownNote(context, name) : null;
   const document = await enqueueDocument(context, task, answer, note);
   // The task is stored: whatever its result cannot be told for must not look as if it were not.
@@ -57,7 +58,7 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
 
 /** `timeout` and a time in text are what surfaces have beyond the options of the TypeScript API. */
 export function requestedTask(
-  context: Pick<OperationContext, 'ids' | 'redactionOf'>,
+  context: Pick<OperationContext, 'ids' | 'redactionOf' | 'traceparent'>,
   request: EnqueueInput,
   definition: TaskDefinition,
 ): NewTask | Promise<NewTask> {
@@ -68,7 +69,9 @@ export function requestedTask(
   const taskId = id === undefined ? context.ids.next() : parseId(id);
   const make = (prepared: PreparedInput): NewTask => {
     // The schema lets any text through where the compiler wants a duration or priority: newTask reads and refuses them.
-    const task = newTask(definition, prepared, rest as EnqueueOptions, taskId);
+    const made = newTask(definition, prepared, rest as EnqueueOptions, taskId);
+    const { traceparent } = context;
+    const task = traceparent === undefined || made.traceparent !== null ? made : { ...made, traceparent };
     if (context.redactionOf(task.policy)?.holdsMask('input', task.payload) === true)
       throw taskFlowError('REDACTED_VALUE', { what: `The input of ${definition.name}` });
     if (at === undefined && timeout === undefined) return task;

@@ -4,6 +4,7 @@ import pino from 'pino';
 import { limits } from '../core/limits.ts';
 import { isoTime } from '../core/time.ts';
 import { scrub } from './scrub.ts';
+import { activeTrace } from './tracing.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -28,6 +29,8 @@ export function createLog({ level, now, pid, write }: LogOptions): Log {
       level,
       base: { pid },
       timestamp: () => `,"time":"${isoTime(now())}"`,
+      // Lines that are written within a span are found from it, and it from them.
+      mixin: () => activeTrace() ?? {},
       formatters: { level: (label) => ({ level: label }) },
     },
     { write: (line: string) => write(`${plain(scrub(line.trimEnd()))}\n`) },

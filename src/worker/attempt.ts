@@ -18,6 +18,7 @@ import type {
   TaskError,
   Verdict,
 } from '../core/task.ts';
+import type { RunTrace } from '../telemetry/tracing.ts';
 import type { Pool } from './pools.ts';
 import type { Steps } from './steps.ts';
 import type { StrayKind } from './strays.ts';
@@ -95,6 +96,8 @@ export class Attempt implements Timed {
   #controller: AbortController | null = null;
   /** Ends the process of an isolated run at once; `null` for a run in this process. */
   kill: (() => void) | null = null;
+  /** The span of its run; `null` where nobody makes spans. */
+  trace: RunTrace | null = null;
   /** Takes hidden values of its input out of texts; made when there is a text to tell. */
   #scrub: Scrub | null | undefined;
   readonly owner: AttemptOwner;
@@ -241,6 +244,11 @@ export class Attempt implements Timed {
     this.spawnedBytes = tasks.reduce((bytes, { payload }) => bytes + utf8Length(payload), 0);
   }
 
+  /** For what its handler brings along: the span of the run, else what the task itself came with. */
+  get traceparent(): string | null {
+    return this.trace?.traceparent ?? this.task.traceparent;
+  }
+
   /** Throws BATCH_TOO_LARGE for more than one settlement may carry. */
   spawn(task: NewTask): void {
     const spawned = this.spawned ?? [];
@@ -249,7 +257,7 @@ export class Attempt implements Timed {
       throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchMax} tasks`, actual: spawned.length + 1 });
     if (bytes > limits.batchBytesMax)
       throw taskFlowError('BATCH_TOO_LARGE', { max: `${limits.batchBytesMax} bytes of payload`, actual: bytes });
-    spawned.push(task);
+    spawned.push(task.traceparent === null ? { ...task, traceparent: this.traceparent } : task);
     this.spawned = spawned;
     this.spawnedBytes = bytes;
   }

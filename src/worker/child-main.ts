@@ -10,6 +10,7 @@ import { limits } from '../core/limits.ts';
 import type { ClaimedTask, Outcome } from '../core/task.ts';
 import { systemClock } from '../core/time.ts';
 import type { StoreAddress, ThreadStore } from '../history/history.ts';
+import { continueRun } from '../telemetry/tracing.ts';
 import { Attempt } from './attempt.ts';
 import { type Birth, endMark, type FromChild, type ToChild } from './child-messages.ts';
 import { transactionsOf } from './completion.ts';
@@ -55,6 +56,8 @@ const runner = createRunner({
   graceMs: birth.graceMs,
   isolation: null,
   fetchResults: null,
+  // The worker has the span.
+  trace: continueRun,
   transactions: async () => transactionsOf((await openStore()).broker),
   onCompleting: (verdict) => tell({ kind: 'completing', run, verdict }),
   onStarted(attempt) {

@@ -113,7 +113,8 @@ export function runInChild(
   attempt.kill = child.kill;
   child.listener = { onMessage, onLine, onExit };
   signal.addEventListener('abort', onAbort);
-  const { id, name, queue, generation, epoch, checkpoints, claimedAt, flowId, traceparent, policy } = task;
+  const { id, name, queue, generation, epoch, checkpoints, claimedAt, flowId, policy } = task;
+  const { traceparent } = attempt;
   const { payload } = options;
   const known = { id, name, queue, attempt: task.attempt, generation, epoch, payload, checkpoints };
   child.send({

@@ -29,6 +29,6 @@ export async function prepareSpawn(
     ...child,
     blocks: readDependencies(blocks, 'blocks'),
     flowId: child.flowId ?? task.flowId,
-    traceparent: task.traceparent,
+    traceparent: child.traceparent ?? attempt.traceparent,
   };
 }

@@ -10,6 +10,7 @@ import { limits } from '../core/limits.ts';
 import { createRedactions, type RedactionOf } from '../core/redact.ts';
 import type { Outcome } from '../core/task.ts';
 import type { Cancel } from '../core/time.ts';
+import { type RunTrace, traceRun } from '../telemetry/tracing.ts';
 import type { Attempt, AttemptOwner } from './attempt.ts';
 import { type CompletionOptions, completeWithin } from './completion.ts';
 import { createContext } from './context.ts';
@@ -40,6 +41,8 @@ export interface RunnerOptions extends RunParts {
   readonly fetchResults: FetchResults | null;
   /** What is hidden of tasks; what they say themselves when left out. */
   readonly redactionOf?: RedactionOf;
+  /** Begins the span of a run; `traceRun` when left out. */
+  readonly trace?: (task: Attempt['task']) => RunTrace | null;
   /** Runs tasks in processes of their own; without it all run here. */
   readonly isolation: Isolation | null;
 }
@@ -60,7 +63,7 @@ export interface Runner extends AttemptOwner {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { clock, wheel } = options;
+  const { clock, wheel, trace = traceRun } = options;
   const turn = createTurn(clock);
   const spoken = { ...options, complete };
   let unwatch: Cancel = () => {};
@@ -69,7 +72,8 @@ export function createRunner(options: RunnerOptions): Runner {
     attempt.phase = 'running';
     if (attempt.runMs !== null)
       wheel.set(attempt, (attempt.boundByLife ? attempt.claimedAt : clock.elapsed()) + attempt.runMs);
-    void execute(attempt)
+    attempt.trace = trace(attempt.task);
+    void (attempt.trace === null ? execute(attempt) : attempt.trace.within(() => execute(attempt)))
       .catch((thrown) => unreadableOutcome(attempt, thrown))
       .then((outcome) => end(attempt, outcome));
   }
@@ -184,9 +188,15 @@ export function createRunner(options: RunnerOptions): Runner {
     wheel.clear(attempt);
     if (attempt.phase === 'running') {
       attempt.ranMs = attempt.startedAt === null ? null : Math.max(0, Math.round(clock.elapsed() - attempt.startedAt));
-      options.onOutcome(attempt, tellable(attempt, outcome));
+      tell(attempt, outcome);
     }
     options.onEnded(attempt);
+  }
+
+  function tell(attempt: Attempt, outcome: Outcome): void {
+    const told = tellable(attempt, outcome);
+    attempt.trace?.end(told);
+    options.onOutcome(attempt, told);
   }
 
   function abort(attempt: Attempt, kind: 'cancel' | 'lost' | 'stopping'): void {
@@ -216,7 +226,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const outcome = abortedOutcome(attempt, definition, attempt.abortReason);
     attempt.stuck = true;
     attempt.refuseSteps();
-    options.onOutcome(attempt, tellable(attempt, outcome));
+    tell(attempt, outcome);
     options.onStuck(attempt);
   }
 
