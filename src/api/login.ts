@@ -82,7 +82,9 @@ export function loginRoutes(access: Access, page: LoginPage, warn: (text: string
   const show = async (request: HonoRequest, context: OperationContext, error: TaskFlowError | null, next: string) => {
     const found = error === null ? await signedIn(request) : null;
     const actor = found === null ? null : actorOf(found.key).name;
-    return page({ next, error, actor }, new URL(request.url).pathname, context);
+    // A page says where it is, and must not repeat the secret of a link.
+    const path = new URL(request.url).pathname.replace(/(\/login)\/[^/]+$/, '$1/link');
+    return page({ next, error, actor }, path, context);
   };
 
   /** Whoever guesses waits, before anything is compared. */

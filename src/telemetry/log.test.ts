@@ -50,6 +50,7 @@ test('a message is cut at its limit', () => {
 test.each([
   ['cannot reach postgres://ada:hunter2@db:5432/x?ssl=1', 'cannot reach postgres://***@db:5432/x?ssl=1'],
   ['redis://:hunter2@h:6379', 'redis://***@h:6379'],
+  ['redis://ada:hunter2@hunter3@h:6379/0', 'redis://***@h:6379/0'],
   ['sent Bearer hunter2', 'sent Bearer ***'],
   ['the key tf_user_01K8Q2M4ZJ_hunter2 is wrong', 'the key tf_*** is wrong'],
   ['/x?password=hunter2&a=1', '/x?password=***&a=1'],

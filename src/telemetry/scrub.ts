@@ -3,7 +3,7 @@
 /** Each leaves JSON as it was around it: none of them takes a quote or a backslash. */
 const secrets: readonly (readonly [RegExp, string])[] = [
   // user:password@ in an address
-  [/([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/@"'\\]+@/gi, '$1***@'],
+  [/([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'\\]+@/gi, '$1***@'],
   // Keys of TaskFlow.
   [/\btf_[A-Za-z0-9_-]{6,}/g, 'tf_***'],
   [/\b(Bearer|Basic)\s+[^\s"'\\,]+/gi, '$1 ***'],

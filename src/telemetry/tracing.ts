@@ -41,7 +41,9 @@ let library: typeof Api | null | undefined;
 /** The library where a program has registered what makes spans; else `null`. */
 function registered(): typeof Api | null {
   const global = (globalThis as { readonly [registry]?: Registered })[registry];
-  return global?.trace === undefined ? null : (library ??= load());
+  if (global?.trace === undefined) return null;
+  library ??= load();
+  return library;
 }
 
 /** Whether anybody makes spans: at most a look at a global. */
