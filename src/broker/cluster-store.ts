@@ -27,7 +27,7 @@ export interface ClusterStoreOptions {
 export function createClusterStore({ broker, database, clock, chance }: ClusterStoreOptions): Store {
   const { driver, join } = database;
   const recording = createSqlRecording(driver);
-  const recorded = createSqlHistory(driver, clock);
+  const recorded = createSqlHistory(driver, clock, { form: 'record' });
   const { broker: relayed, relay } = withRelay({
     broker: recalling({ broker, recording, clock }),
     driver,

@@ -105,15 +105,20 @@ function openRedis(url: string, { folder = '.', store = null, namespace: given, 
     address: { module: import.meta.url, url: withNamespace(address, namespace) },
   };
   if (store === null) return { ...createLiveStore(broker), ...shared };
-  const database = createRecordDatabase(store, { folder, namespace, clock, chance });
+  const database = createRecordDatabase(store, { folder, namespace, clock, chance, onStatement: rest.onStatement });
   return { ...createClusterStore({ broker, database, clock, chance }), ...shared };
 }
 
 /** The configured namespace counts where the URL names none. */
 function openPostgres(url: string, namespace: string | null, options: Omit<PostgresOptions, 'address' | 'namespace'>) {
-  const { chance, clock, now } = options;
+  const { chance, clock, now, onStatement } = options;
   const address = postgresAddress(url);
-  const given = { ...(chance && { chance }), ...(clock && { clock }), ...(now && { now }) };
+  const given = {
+    ...(chance && { chance }),
+    ...(clock && { clock }),
+    ...(now && { now }),
+    ...(onStatement && { onStatement }),
+  };
   return createPostgresStore({ ...given, address, namespace: address.namespace ?? namespace ?? namespaceDefault });
 }
 

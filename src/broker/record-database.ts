@@ -16,6 +16,7 @@ import { stayInForm } from './sql/form-indexes.ts';
 import type { Join } from './sql/join.ts';
 import { migrate } from './sql/migrate.ts';
 import { giveUpMove } from './sql/record-place.ts';
+import type { OnStatement } from './sql/told.ts';
 import { createSqliteDriver } from './sqlite/driver.ts';
 import { isOutage as isSqliteOutage } from './sqlite/errors.ts';
 import { createSqliteJoin } from './sqlite/join.ts';
@@ -32,6 +33,8 @@ export interface RecordDatabaseOptions {
   readonly namespace: string;
   readonly clock?: Clock;
   readonly chance?: Chance;
+  /** For tests and benches: see {@link OnStatement}. */
+  readonly onStatement?: OnStatement | undefined;
 }
 
 /** Not yet opened. Throws as `connect` does, and NOT_SUPPORTED for what cannot be shared by processes. */
@@ -39,10 +42,13 @@ export function createRecordDatabase(url: string, options: RecordDatabaseOptions
   return isPostgres(url) ? onPostgres(url, options) : onSqlite(url, options);
 }
 
-function onPostgres(url: string, { namespace, clock = systemClock, chance = systemChance }: RecordDatabaseOptions) {
+function onPostgres(
+  url: string,
+  { namespace, clock = systemClock, chance = systemChance, onStatement }: RecordDatabaseOptions,
+) {
   const address = postgresAddress(url);
   const schema = address.namespace ?? namespace;
-  const driver = createPostgresDriver({ address, namespace: schema, clock, chance });
+  const driver = createPostgresDriver({ address, namespace: schema, clock, chance, onStatement });
   const open = () => openMigrated(driver, chance, namespace);
   const record = createLateRecord({ driver, open, close: driver.close, isOutage: isPostgresOutage });
   return { ...record, join: createPostgresJoin({ masked: address.masked, namespace: schema, now: null }) };
@@ -50,7 +56,7 @@ function onPostgres(url: string, { namespace, clock = systemClock, chance = syst
 
 function onSqlite(
   url: string,
-  { folder, namespace, clock = systemClock, chance = systemChance }: RecordDatabaseOptions,
+  { folder, namespace, clock = systemClock, chance = systemChance, onStatement }: RecordDatabaseOptions,
 ) {
   const path = fileOf(url);
   if (path === ':memory:') {
@@ -58,7 +64,7 @@ function onSqlite(
     throw taskFlowError('NOT_SUPPORTED', { what: 'A record in the memory of one process' }, { hint });
   }
   const file = isAbsolute(path) ? path : resolve(folder, path);
-  const driver = createSqliteDriver({ file, clock, chance, now: clock.now, pageBytes });
+  const driver = createSqliteDriver({ file, clock, chance, now: clock.now, pageBytes, onStatement });
   const open = () => openMigrated(driver, chance, namespace);
   const record = createLateRecord({ driver, open, close: driver.close, isOutage: isSqliteOutage });
   return { ...record, join: createSqliteJoin({ file, now: clock.now }) };

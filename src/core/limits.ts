@@ -175,16 +175,16 @@ export const limits = {
   pageMax: 1_000,
   /** Tasks ahead are counted up to here, then shown as "1,000+". */
   aheadMax: 1_000,
-  /** Rows a filter without an index looks at, newest first. */
+  /** Rows a filter without an index looks at, and one statement of it; how long that should take: other work of the process runs between two. */
   scanMax: 100_000,
-  /** Rows one statement of such a search looks at, and how long it should take: other work runs between two of them. */
-  scanChunkMax: 2_000,
-  scanChunkMs: 10,
-  /** How long a search goes on before it answers with what it has found: people wait for it. */
-  searchMs: 2_000,
+  scanChunkMax: 25_000,
+  scanChunkMs: 20,
+  /** How long a search goes on before it answers with what it has found, and in how many looks: a page is there within a tenth of a second. */
+  searchMs: 60,
+  searchLooksMax: 3,
   /** Ways into the indexes one search follows at once: names that begin with a word, for one. Beyond, it scans. */
   searchWaysMax: 50,
-  /** Waiting or running tasks a search for a state lists and sorts. Beyond, it scans: then they are not rare. */
+  /** Waiting tasks a search for a state lists and sorts. Beyond, it scans: then they are not rare. */
   searchListMax: 10_000,
   /** Characters and terms of a filter. */
   filterMax: 2_000,

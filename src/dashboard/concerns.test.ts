@@ -62,7 +62,7 @@ function told(
   },
 ) {
   const { signs, waiting = {}, running = [], ...rest } = given;
-  const counts = { counts: {}, queues: {}, names: {}, waiting };
+  const counts = { counts: {}, queues: {}, names: {}, now: '2026-11-26T12:00:00.000Z', waiting };
   const beyond = { signs: { ...noSigns, ...signs }, counts, running: running as readonly ListedTaskDocument[] };
   return findConcerns({ queues: [], workers: [worker], health, activity, beyond, ...rest });
 }

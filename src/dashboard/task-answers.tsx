@@ -20,12 +20,8 @@ import { type Begun, beginUndoable, begunQuery, type UndoableVerb } from './undo
 const listMax = 50;
 
 export async function answerTasks(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
-  const [health, counts, query] = await Promise.all([
-    perform(systemHealth, context, {}),
-    perform(systemCounts, context, {}),
-    findTasks(visit, context),
-  ]);
-  const frame = frameOf(visit, options, Date.parse(health.now));
+  const [counts, query] = await Promise.all([perform(systemCounts, context, {}), findTasks(visit, context)]);
+  const frame = frameOf(visit, options, Date.parse(counts.now));
   const may = { operate: reaches(context, 'operator'), remove: reaches(context, taskRemove.role) };
   const page = (
     <Tasks frame={frame} counts={counts} query={query} columns={readColumns(visit.choices.columns)} may={may} />

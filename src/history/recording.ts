@@ -89,6 +89,12 @@ export interface Unrecorded {
   readonly problem: string;
 }
 
+/** What a record lacks. */
+export interface Losses {
+  readonly gap: Gap | null;
+  readonly unrecorded: readonly Unrecorded[];
+}
+
 export interface Recording {
   cursor(): Promise<RecordCursor>;
   /**
@@ -120,4 +126,6 @@ export interface Recording {
   gaps(limit: number): Promise<readonly Gap[]>;
   /** Those set aside, the newest first, at most `limit`. */
   unrecorded(limit: number): Promise<readonly Unrecorded[]>;
+  /** The newest gap, and those set aside as `unrecorded` tells them, in one look: a page asks for both. */
+  losses(limit: number): Promise<Losses>;
 }

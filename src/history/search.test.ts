@@ -247,6 +247,7 @@ const small: SearchLimits = {
   scanChunkMax: 5,
   scanChunkMs: 10,
   searchMs: 2_000,
+  searchLooksMax: 3,
   searchWaysMax: 3,
   searchListMax: 6,
 };
@@ -264,7 +265,7 @@ describe('search', () => {
           const tasks = rows.map((row, index) => ({ ...row, id: sampleId(index * 7) }));
           await broker.restore(tasks);
           const wide = createSqlHistory(driver, systemClock);
-          const narrow = createSqlHistory(driver, systemClock, small);
+          const narrow = createSqlHistory(driver, systemClock, { searchLimits: small });
           for (const text of filters) {
             const filter = parseFilter(text);
             const wanted = tasks
@@ -295,7 +296,7 @@ describe('search', () => {
       storedTask(sampleId(index), { queue: index === 3 ? 'rare' : 'q' }),
     );
     await broker.restore(rows);
-    const history = createSqlHistory(driver, systemClock, small);
+    const history = createSqlHistory(driver, systemClock, { searchLimits: small });
     const first = await history.search(parseFilter('queue:rare'), { after: null, limit: 5 });
     expect(first).toEqual({ tasks: [], next: sampleId(28), scanned: 'newest' });
     const { tasks, stops } = await searchAll(history, 'queue:rare', 5);
@@ -312,7 +313,9 @@ describe('search', () => {
     await broker.restore(Array.from({ length: 40 }, (_, index) => storedTask(sampleId(index))));
     let elapsed = 0;
     const slow = { elapsed: () => (elapsed += 1_500) };
-    const page = await createSqlHistory(driver, slow, { ...small, scanMax: 1_000 }).search(parseFilter('queue:none'), {
+    const page = await createSqlHistory(driver, slow, {
+      searchLimits: { ...small, scanMax: 1_000, searchLooksMax: 1_000 },
+    }).search(parseFilter('worker:none'), {
       after: null,
       limit: 5,
     });
@@ -326,7 +329,9 @@ describe('search', () => {
     await broker.restore(Array.from({ length: 1_000 }, (_, index) => storedTask(sampleId(index))));
     let turns = 0;
     const timer = setInterval(() => (turns += 1), 0);
-    await createSqlHistory(driver, systemClock, { ...small, scanMax: 100_000 }).search(parseFilter('queue:none'), {
+    await createSqlHistory(driver, systemClock, {
+      searchLimits: { ...small, scanMax: 100_000, searchLooksMax: 1_000 },
+    }).search(parseFilter('worker:none'), {
       after: null,
       limit: 5,
     });

@@ -1,80 +1,61 @@
-/** Searches the tasks newest first: ids from the narrowest way, in bounded statements between which other work runs. */
+/** Searches the tasks newest first, in a few statements that are bounded: a page that does not look at all tasks says how far it looked. */
 
-import type { SqlDriver, SqlTransaction, SqlValue } from '../broker/sql/driver.ts';
-import { statement } from '../broker/sql/driver.ts';
-import { summaryColumns, type TaskRow, toTask } from '../broker/sql/rows.ts';
-import type { Filter, FilterTerm } from '../core/filter.ts';
+import type { SqlDriver } from '../broker/sql/driver.ts';
+import type { TaskRow } from '../broker/sql/rows.ts';
+import { toTask } from '../broker/sql/rows.ts';
+import type { Filter } from '../core/filter.ts';
 import { isId } from '../core/ids.ts';
 import type { Limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
 import { type Clock, onNextTurn } from '../core/time.ts';
-import { conditionOf, type Draft, parameter } from './conditions.ts';
+import type { Draft } from './conditions.ts';
 import { type Page, summaryOf, type TaskPage, type TaskSummary } from './history.ts';
-import { type Plan, planSearch, type Way } from './ways.ts';
+import { type LookRow, lookText } from './look-text.ts';
+import { type Plan, type PlanOptions, planSearch, type Way } from './ways.ts';
 
 /** What bounds a search; tests give smaller ones. */
 export type SearchLimits = Pick<
   Limits,
-  'pageMax' | 'scanMax' | 'scanChunkMax' | 'scanChunkMs' | 'searchMs' | 'searchWaysMax' | 'searchListMax'
+  | 'pageMax'
+  | 'scanMax'
+  | 'scanChunkMax'
+  | 'scanChunkMs'
+  | 'searchMs'
+  | 'searchLooksMax'
+  | 'searchWaysMax'
+  | 'searchListMax'
 >;
 
-/** What one way led to. */
+export interface SearchOptions {
+  readonly driver: SqlDriver;
+  readonly clock: Pick<Clock, 'elapsed'>;
+  readonly limits: SearchLimits;
+  readonly form: PlanOptions['form'];
+}
+
+/** What a look brought. */
 interface Found {
   /** Newest first. */
-  readonly taskIds: readonly string[];
+  readonly tasks: readonly TaskSummary[];
   /** Everything down to this id was looked at; `null` is everything. */
   readonly end: string | null;
 }
 
-interface Search {
-  readonly driver: SqlDriver;
-  readonly clock: Pick<Clock, 'elapsed'>;
-  readonly limits: SearchLimits;
-  readonly rest: readonly FilterTerm[];
-  readonly now: number;
-  /** Tasks wanted, one more than the page shows. */
-  readonly wanted: number;
-  /** Rows one way may look at, and when all of them end. */
-  readonly rowsMax: number;
-  readonly deadline: number;
-}
-
 /**
- * One page of the tasks a filter matches. A search that stops at `limits.scanMax` rows or after `limits.searchMs` says
- * so in `scanned`, and its `next` goes on from there. Throws INVALID_OPTION for a page that cannot be.
+ * One page of the tasks a filter matches, by one statement for its way and at most `limits.searchLooksMax` looks. A search that stops
+ * at `limits.scanMax` rows, after `limits.searchMs` or its last look says so in `scanned`, and its `next` goes on from there. Throws
+ * INVALID_OPTION for a page that cannot be.
  */
-export async function search(
-  driver: SqlDriver,
-  clock: Pick<Clock, 'elapsed'>,
-  limits: SearchLimits,
-  filter: Filter,
-  page: Page,
-): Promise<TaskPage> {
+export async function search(options: SearchOptions, filter: Filter, page: Page): Promise<TaskPage> {
+  const { driver, limits } = options;
   checkPage(page, limits);
-  const { plan, now } = await driver.read(async (tx) => ({
-    plan: await planSearch(tx, filter, { ...limits, named: driver.dialect.named }),
-    now: await readNow(tx),
-  }));
-  const found = await findAll(
-    plan,
-    {
-      driver,
-      clock,
-      limits,
-      now,
-      rest: plan.rest,
-      wanted: page.limit + 1,
-      deadline: clock.elapsed() + limits.searchMs,
-      rowsMax: Math.max(limits.scanChunkMax, Math.floor(limits.scanMax / Math.max(1, plan.ways.length))),
-    },
-    page.after,
-  );
-  const taskIds = found.taskIds.slice(0, page.limit);
-  const isFull = found.taskIds.length > page.limit;
-  const tasks = await driver.read((tx) => readSummaries(tx, taskIds, page.show));
+  const plan = await planSearch(driver, filter, { ...limits, form: options.form });
+  const found = await lookOn(plan, options, page);
+  const tasks = found.tasks.slice(0, page.limit);
+  const isFull = found.tasks.length > page.limit;
   return {
     tasks,
-    next: isFull ? (taskIds.at(-1) ?? null) : found.end,
+    next: isFull ? (tasks.at(-1)?.id ?? null) : found.end,
     scanned: isFull || found.end === null ? 'all' : 'newest',
   };
 }
@@ -87,165 +68,91 @@ function checkPage({ after, limit }: Page, limits: SearchLimits): void {
     throw invalidOption('The cursor', 'it must be the one that came with the page before');
 }
 
-const lastEventAt = statement<[at: number]>(
-  'history_last_event_at',
-  () => 'SELECT at FROM events ORDER BY seq DESC LIMIT 1',
-);
-
-/** The store's clock is never behind its last event. */
-async function readNow(tx: SqlTransaction): Promise<number> {
-  const [last] = await tx.query(lastEventAt);
-  return Math.max(last?.[0] ?? 0, await tx.wallMs());
-}
-
-/** Follows all ways and puts together what they found, as far as all of them looked. */
-async function findAll(plan: Plan, search: Search, after: string | null): Promise<Found> {
-  const taskIds = new Set<string>();
-  let end: string | null = null;
-  for (const way of plan.ways) {
-    const found =
-      way.kind === 'list' ? await followList(way.taskIds, search, after) : await followIndex(way, search, after);
-    for (const taskId of found.taskIds) taskIds.add(taskId);
-    if (found.end !== null && (end === null || found.end > end)) end = found.end;
-  }
-  const looked = end;
-  const known = looked === null ? [...taskIds] : [...taskIds].filter((taskId) => taskId >= looked);
-  return { taskIds: known.sort().reverse(), end };
-}
-
-type IndexWay = Way & { readonly kind: 'index' };
-
-async function followIndex(way: IndexWay, search: Search, after: string | null): Promise<Found> {
-  if (search.rest.length === 0) {
-    const taskIds = await readIds(search, way, after, null, search.wanted);
-    return { taskIds, end: taskIds.length < search.wanted ? null : (taskIds.at(-1) ?? null) };
-  }
-  const taskIds: string[] = [];
-  const pace = createPace(search);
-  let from = after;
-  for (;;) {
+/** Looks further down until the page is full, all is looked at, or the search has had what it may. */
+async function lookOn(plan: Plan, options: SearchOptions, { after, limit, show }: Page): Promise<Found> {
+  const tasks: TaskSummary[] = [];
+  const pace = createPace(options);
+  for (let from = after; plan.ways.length > 0; ) {
     const rows = pace.next();
-    if (rows === null) return { taskIds, end: (await readBoundary(search, way, from, 1)) === null ? null : from };
-    const to = await readBoundary(search, way, from, rows);
-    if (to === null) return { taskIds, end: null };
-    taskIds.push(...(await readIds(search, way, from, to, search.wanted - taskIds.length)));
-    if (taskIds.length >= search.wanted) return { taskIds, end: taskIds.at(-1) ?? null };
-    from = to;
+    if (rows === null) return { tasks, end: from };
+    const wanted = limit + 1 - tasks.length;
+    const found = await look(plan, options, { from, rows, wanted, show });
+    tasks.push(...found.tasks);
+    if (found.end === null || tasks.length > limit) return { tasks, end: found.end };
+    from = found.end;
     await pace.rest();
   }
+  return { tasks, end: null };
 }
 
-async function followList(list: readonly string[], search: Search, after: string | null): Promise<Found> {
-  const taskIds: string[] = [];
-  const pace = createPace(search);
-  const listed = after === null ? list : list.filter((taskId) => taskId < after);
-  for (let at = 0; at < listed.length; ) {
-    const rows = pace.next();
-    if (rows === null) return { taskIds, end: listed[at - 1] ?? null };
-    taskIds.push(...(await readListed(search, listed.slice(at, at + rows))));
-    if (taskIds.length >= search.wanted) return { taskIds, end: taskIds.at(-1) ?? null };
-    at += rows;
-    await pace.rest();
-  }
-  return { taskIds, end: null };
-}
-
-/** Chooses how many rows a statement looks at, so that none holds the process for long; large documents are slow to read. */
-function createPace({ clock, limits, rowsMax, deadline }: Search): { next(): number | null; rest(): Promise<void> } {
-  let size = Math.min(200, limits.scanChunkMax);
+/** Chooses how many rows a look goes over, so that none holds the process for long; large documents are slow to read. */
+function createPace({ clock, limits }: SearchOptions): { next(): number | null; rest(): Promise<void> } {
+  const deadline = clock.elapsed() + limits.searchMs;
+  let size = Math.min(firstRows, limits.scanChunkMax);
   let looked = 0;
+  let looks = 0;
   let startedAt = 0;
   return {
     next: () => {
       startedAt = clock.elapsed();
-      const rows = Math.min(size, rowsMax - looked);
-      // Each way gets one look, however late it is: a page must lead further down than the one before.
-      if (rows <= 0 || (looked > 0 && startedAt >= deadline)) return null;
+      const rows = Math.min(size, limits.scanMax - looked);
+      // There is one look, however late it is: a page must lead further down than the one before.
+      if (rows <= 0 || looks >= limits.searchLooksMax || (looks > 0 && startedAt >= deadline)) return null;
       looked += rows;
+      looks += 1;
       return rows;
     },
     rest: async () => {
       const tookMs = Math.max(clock.elapsed() - startedAt, 0.1);
-      size = Math.min(limits.scanChunkMax, Math.max(10, Math.round(size * Math.min(4, limits.scanChunkMs / tookMs))));
+      size = Math.min(limits.scanChunkMax, Math.max(10, Math.round((size * limits.scanChunkMs) / tookMs)));
       await new Promise<void>((resolve) => onNextTurn(resolve));
     },
   };
 }
 
-/** The id of the last of the next `rows` rows; `null` when there are no more. */
-async function readBoundary(
-  { driver, now }: Search,
-  way: IndexWay,
+/** Rows of the first look: what most filters find a page in, and little enough where each of them is somewhere else on the disk. */
+const firstRows = 500;
+
+interface Stretch {
+  readonly from: string | null;
+  readonly rows: number;
+  readonly wanted: number;
+  readonly show: Page['show'];
+}
+
+async function look(
+  { ways, rest, now }: Plan,
+  { driver }: SearchOptions,
+  { from, rows, wanted, show }: Stretch,
+): Promise<Found> {
+  // Each way gets its part, and at least one row: else it would never end.
+  const own = Math.max(1, Math.floor(rows / ways.length));
+  const lists = ways.flatMap((way) =>
+    way.kind === 'list' ? [sliceOf(way, from, rest.length === 0 ? wanted : own)] : [],
+  );
+  const others = ways.filter((way) => way.kind !== 'list');
+  const draft: Draft = { dialect: driver.dialect, now, values: [] };
+  const text = lookText({ ways: [...others, ...lists.map(({ way }) => way)], rest, from, rows: own, wanted }, draft);
+  const found = await driver.read((tx) => tx.filter<LookRow>(text, ...draft.values));
+  const ends = [found[0]?.[0] ?? null, ...lists.map(({ end }) => end)].filter((end) => end !== null);
+  const end = ends.reduce<string | null>((last, each) => (last === null || each > last ? each : last), null);
+  const known = new Map<string, TaskSummary>();
+  for (const [, ...row] of found)
+    if (row[0] !== null) known.set(row[0], summaryOf(toTask(row as unknown as TaskRow), show));
+  const tasks = [...known.values()].sort((left, right) => (left.id < right.id ? 1 : -1));
+  // Further down one of the ways has not looked yet.
+  return { tasks: end === null ? tasks : tasks.filter(({ id }) => id >= end), end };
+}
+
+type ListWay = Way & { readonly kind: 'list' };
+
+/** The next of a list, and where it ends when there are more. */
+function sliceOf(
+  way: ListWay,
   from: string | null,
   rows: number,
-): Promise<string | null> {
-  const draft: Draft = { dialect: driver.dialect, now, values: [] };
-  const text = boundaryText(way, from, rows, draft);
-  const [row] = await driver.read((tx) => tx.filter<[id: string | null]>(text, ...draft.values));
-  return row?.[0] ?? null;
-}
-
-async function readIds(
-  search: Search,
-  way: IndexWay,
-  from: string | null,
-  to: string | null,
-  limit: number,
-): Promise<readonly string[]> {
-  const draft: Draft = { dialect: search.driver.dialect, now: search.now, values: [] };
-  const text = idsText(way, search.rest, from, to, limit, draft);
-  return await runIds(search, text, draft.values);
-}
-
-async function readListed(search: Search, listed: readonly string[]): Promise<readonly string[]> {
-  const draft: Draft = { dialect: search.driver.dialect, now: search.now, values: [] };
-  const text = listedText(search.rest, listed, draft);
-  return [...(await runIds(search, text, draft.values))].sort().reverse();
-}
-
-async function runIds({ driver }: Search, text: string, values: readonly SqlValue[]): Promise<readonly string[]> {
-  return (await driver.read((tx) => tx.filter<[id: string]>(text, ...values))).map(([id]) => id);
-}
-
-/** Exported for the test of its plan, like the two below: finds where a stretch of an index ends, reading the index only. */
-export function boundaryText(way: IndexWay, from: string | null, rows: number, draft: Draft): string {
-  const before = from === null ? '' : ` AND id < ${parameter(draft, from)}`;
-  return `SELECT min(id) FROM (SELECT id FROM tasks WHERE ${way.condition(draft)}${before} ORDER BY id DESC LIMIT ${rows}) AS stretch`;
-}
-
-export function idsText(
-  way: IndexWay,
-  rest: readonly FilterTerm[],
-  from: string | null,
-  to: string | null,
-  limit: number,
-  draft: Draft,
-): string {
-  const conditions = [way.condition(draft)];
-  if (from !== null) conditions.push(`id < ${parameter(draft, from)}`);
-  if (to !== null) conditions.push(`id >= ${parameter(draft, to)}`);
-  for (const term of rest) conditions.push(conditionOf(term, draft));
-  return `SELECT id FROM tasks WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT ${limit}`;
-}
-
-export function listedText(rest: readonly FilterTerm[], listed: readonly string[], draft: Draft): string {
-  const listedIds = draft.dialect.oneOf(parameter(draft, JSON.stringify(listed)));
-  return `SELECT id FROM tasks WHERE ${[`id ${listedIds}`, ...rest.map((term) => conditionOf(term, draft))].join(' AND ')}`;
-}
-
-/** Input: list of ids. */
-export const summariesById = statement<TaskRow>(
-  'summaries_by_id',
-  (dialect) => `SELECT ${summaryColumns} FROM tasks WHERE id ${dialect.oneOf('$1')}`,
-);
-
-/** In the order of the ids; those that are gone by now are left out. */
-async function readSummaries(
-  tx: SqlTransaction,
-  taskIds: readonly string[],
-  show: Page['show'],
-): Promise<readonly TaskSummary[]> {
-  const rows = await tx.query(summariesById, JSON.stringify(taskIds));
-  const known = new Map(rows.map((row) => [row[0], summaryOf(toTask(row), show)]));
-  return taskIds.flatMap((taskId) => known.get(taskId) ?? []);
+): { readonly way: ListWay; readonly end: string | null } {
+  const left = from === null ? way.taskIds : way.taskIds.filter((taskId) => taskId < from);
+  const taskIds = left.slice(0, rows);
+  return { way: { kind: 'list', taskIds }, end: left.length > rows ? (taskIds.at(-1) ?? null) : null };
 }

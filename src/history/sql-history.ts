@@ -4,7 +4,7 @@ import { readCounts, readMinutes } from '../broker/sql/counts.ts';
 import type { SqlDriver, SqlTransaction } from '../broker/sql/driver.ts';
 import { statement } from '../broker/sql/driver.ts';
 import { readEventSpan, readFinalEvents } from '../broker/sql/events.ts';
-import { readAttempts, readLogs, readNotes } from '../broker/sql/record.ts';
+import { readRemains } from '../broker/sql/record.ts';
 import { type TaskRow, taskColumns, toTask } from '../broker/sql/rows.ts';
 import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
@@ -22,11 +22,18 @@ export interface SqlHistory extends History {
   close(): Promise<void>;
 }
 
+/** How a history is used; a live store with the limits of all without it. */
+export interface SqlHistoryOptions {
+  /** Whether the tasks live in this database or are recorded in it: each is indexed for its own. */
+  readonly form?: 'live' | 'record';
+  readonly searchLimits?: SearchLimits;
+}
+
 /** The driver must be open, and migrated, before the first call. `clock` paces long searches. */
 export function createSqlHistory(
   driver: SqlDriver,
   clock: Pick<Clock, 'elapsed'>,
-  searchLimits: SearchLimits = limits,
+  { form = 'live', searchLimits = limits }: SqlHistoryOptions = {},
 ): SqlHistory {
   const inFlight = new Set<Promise<unknown>>();
   let isClosed = false;
@@ -43,12 +50,12 @@ export function createSqlHistory(
   const read = <Answer>(work: (tx: SqlTransaction) => Promise<Answer>): Promise<Answer> =>
     guarded(() => driver.read(work));
   return {
-    search: (filter, page) => guarded(() => search(driver, clock, searchLimits, filter, page)),
+    search: (filter, page) => guarded(() => search({ driver, clock, limits: searchLimits, form }, filter, page)),
     flows: (page) => read((tx) => readFlows(tx, page)),
     task: (taskId) => read((tx) => readRecord(tx, taskId)),
     minutes: ({ from, to }) =>
-      read(async (tx) => {
-        const rows = await readMinutes(tx, from, to, limits.pageMax * 100);
+      guarded(async () => {
+        const rows = await readMinutes({ query: driver.readOne }, from, to, limits.pageMax * 100);
         return rows.map(([at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs]) => ({
           at,
           queue,
@@ -63,7 +70,7 @@ export function createSqlHistory(
       }),
     samples: (range) => read((tx) => readSamples(tx, range)),
     sample: (samples) => guarded(() => driver.transaction((tx) => storeSamples(tx, samples))),
-    facets: () => read(readFacets),
+    facets: () => guarded(() => readFacets({ query: driver.readOne })),
     events: (after, limit) => guarded(() => readFinalEvents(driver, after, Math.min(limit, limits.pageMax))),
     eventSpan: () => guarded(() => readEventSpan(driver)),
     lagMs: () => guarded(async () => 0),
@@ -81,12 +88,11 @@ async function readRecord(tx: SqlTransaction, taskId: string): Promise<TaskRecor
   const [row] = await tx.query(wholeTask, taskId);
   if (row === undefined) return null;
   const task = toTask(row);
-  const attempts = await readAttempts(tx, taskId);
-  const notes = await readNotes(tx, taskId);
-  return { task, attempts, logs: await readLogs(tx, taskId), notes, timeline: timelineOf(task, attempts, notes) };
+  const remains = await readRemains(tx, taskId);
+  return { task, ...remains, timeline: timelineOf(task, remains.attempts, remains.notes) };
 }
 
-async function readFacets(tx: SqlTransaction): Promise<Facets> {
+async function readFacets(tx: Pick<SqlTransaction, 'query'>): Promise<Facets> {
   const views = new Map<string, number>();
   const queues = new Map<string, number>();
   const names = new Map<string, number>();

@@ -132,7 +132,7 @@ async function look(context: OperationContext, kinds: ReadonlySet<Topic['kind']>
   const byName = new Map(queues?.queues.map((queue) => [queue.name, queue]));
   const lastingWorkers = workers?.workers.map(({ silentMs: _silent, beatAt: _beat, ...rest }) => rest);
   return (topic) => {
-    if (topic.kind === 'counts') return { data: counts, lasting: counts };
+    if (topic.kind === 'counts') return { data: counts, lasting: counts && { ...counts, now: null } };
     if (topic.kind === 'worker') return { data: workers, lasting: lastingWorkers };
     const data = topic.kind === 'queue' ? (byName.get(topic.name) ?? null) : null;
     return { data, lasting: data === null ? null : { ...data, oldestWaitMs: null } };

@@ -45,6 +45,7 @@ export const countsOutput = documentSchema<CountsDocument>()(
     queues: z.record(z.string(), count),
     names: z.record(z.string(), count),
     waiting: z.record(z.string(), count),
+    now: time,
   }),
 );
 

@@ -40,18 +40,21 @@ const kept = { durability: 'strict', detail: 'fsync=on' };
 const answer = async () => [];
 
 /** Health of a store with a record beside it. */
-function health(gaps: () => Promise<readonly unknown[]>, clock = createManualClock(now)) {
+function health(losses: () => Promise<unknown>, clock = createManualClock(now)) {
   const store = {
     broker: { info: async () => info, getWorkers: answer },
     history: { lagMs: async () => 70 },
-    recording: { gaps, unrecorded: answer, durability: () => kept },
+    recording: { losses, durability: () => kept },
     relay: { status: async () => ({ waiting: 1, setAside: 0, lagMs: 5 }) },
   };
   return systemHealth.run({ store, clock } as unknown as OperationContext, {});
 }
 
 test('health is that of the live store while the record cannot be reached, and says so', async () => {
-  expect(await health(answer)).toMatchObject({ record: { problem: null, database: kept }, relay: { waiting: 1 } });
+  expect(await health(async () => ({ gap: null, unrecorded: [] }))).toMatchObject({
+    record: { problem: null, database: kept },
+    relay: { waiting: 1 },
+  });
   const down = taskFlowError('STORE_UNREACHABLE', { problem: 'nobody listens' });
   expect(await health(() => Promise.reject(down))).toMatchObject({
     status: 'ok',

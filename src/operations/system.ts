@@ -54,6 +54,8 @@ export interface CountsDocument {
   readonly names: Readonly<Record<string, number>>;
   /** Of each name those that wait: blocked, scheduled or queued. A name that is not there has none. */
   readonly waiting: Readonly<Record<string, number>>;
+  /** The store's clock. */
+  readonly now: string;
 }
 
 /** What ended in one minute, over all queues and tasks. */
@@ -140,13 +142,13 @@ async function besideOf({ recording, relay }: Store, clock: Clock): Promise<Pick
 }
 
 async function recordOf(recording: Recording): Promise<RecordDocument> {
-  const [[gap], unrecorded] = await Promise.all([recording.gaps(1), recording.unrecorded(unrecordedShown)]);
+  const { gap, unrecorded } = await recording.losses(unrecordedShown);
   const [newest] = unrecorded;
   return {
     problem: null,
     database: recording.durability(),
     gap:
-      gap === undefined
+      gap === null
         ? null
         : { from: gap.from === null ? null : isoTime(gap.from), to: isoTime(gap.to), restored: gap.restored },
     unrecorded: unrecorded.length,
@@ -164,8 +166,8 @@ export const systemCounts: Operation<Nothing, CountsDocument> = {
   schema: async () => (await import('./schemas.ts')).nothing,
   output: async () => (await import('./system-output.ts')).countsOutput,
   async run({ store }) {
-    const { views, ...rest } = await store.history.facets();
-    return { counts: views, ...rest };
+    const [{ views, ...rest }, { now }] = await Promise.all([store.history.facets(), store.broker.info()]);
+    return { counts: views, ...rest, now: isoTime(now) };
   },
 };
 

@@ -82,11 +82,13 @@ export const asideRows = statement<[taskId: string, at: number, task: string, pr
 );
 
 /** Input: how far is counted. */
-const counts = statement<[waiting: number, aside: number, oldestAt: number | null]>(
+const counts = statement<[waiting: number, aside: number, oldestAt: number | null, now: number]>(
   'relay_counts',
-  () => `SELECT (SELECT count(*) FROM (SELECT seq FROM relay WHERE problem IS NULL ORDER BY seq LIMIT $1) AS waiting),
+  (
+    dialect,
+  ) => `SELECT (SELECT count(*) FROM (SELECT seq FROM relay WHERE problem IS NULL ORDER BY seq LIMIT $1) AS waiting),
     (SELECT count(*) FROM (SELECT seq FROM relay WHERE problem IS NOT NULL ORDER BY seq LIMIT $1) AS aside),
-    (SELECT at FROM relay WHERE problem IS NULL ORDER BY seq LIMIT 1)`,
+    (SELECT at FROM relay WHERE problem IS NULL ORDER BY seq LIMIT 1), ${dialect.clock('$2')}`,
 );
 
 /**
@@ -193,9 +195,9 @@ export async function listAside(driver: SqlDriver, limit: number): Promise<reado
 }
 
 export async function readStatus(driver: SqlDriver): Promise<RelayStatus> {
-  const [row] = await driver.readOne(counts, limits.relayAsideMax);
-  const [waiting, setAside, oldestAt] = row ?? [0, 0, null];
-  const lagMs = oldestAt === null ? 0 : Math.max(0, (await driver.wallMs()) - oldestAt);
+  const [row] = await driver.readOne(counts, limits.relayAsideMax, driver.ownMs());
+  const [waiting, setAside, oldestAt, now] = row ?? [0, 0, null, 0];
+  const lagMs = oldestAt === null ? 0 : Math.max(0, now - oldestAt);
   return { waiting, setAside, lagMs };
 }
 

@@ -45,5 +45,6 @@ export const cursorCases: RecordingCases = {
 
     expect(await recording.gaps(10)).toEqual(gaps.toReversed());
     expect(await recording.gaps(1)).toEqual(gaps.slice(1));
+    expect(await recording.losses(10)).toEqual({ gap: gaps[1], unrecorded: [] });
   },
 };

@@ -18,7 +18,7 @@ export const nobody = { incarnation: null, seq: 0, last: null };
 /** A record that follows {@link life} once something is recorded. */
 export function createRecord(driver: SqlDriver) {
   const recording = createSqlRecording(driver);
-  const history = createSqlHistory(driver, systemClock);
+  const history = createSqlHistory(driver, systemClock, { form: 'record' });
   return {
     driver,
     recording,

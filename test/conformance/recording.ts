@@ -107,6 +107,7 @@ const casesOf: RecordingCases = {
 
     expect(await record.ids('')).toHaveLength(good.length);
     const aside = await record.recording.unrecorded(10);
+    expect(await record.recording.losses(10)).toEqual({ gap: null, unrecorded: aside });
     expect(aside.map(({ taskId }) => taskId).sort()).toEqual([sampleId(1), sampleId(2), sampleId(3)]);
     for (const { problem, seq, at } of aside) {
       expect(problem).toMatch(/\w/);

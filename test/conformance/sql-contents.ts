@@ -3,7 +3,7 @@
 import { readCounts } from '../../src/broker/sql/counts.ts';
 import { type SqlDriver, type SqlTransaction, statement } from '../../src/broker/sql/driver.ts';
 import { readEvents } from '../../src/broker/sql/events.ts';
-import { readAttempts, readLogs } from '../../src/broker/sql/record.ts';
+import { readRemains } from '../../src/broker/sql/record.ts';
 import type { EdgeState } from '../../src/core/dependencies.ts';
 import type { Contents, StoreUnderTest } from './store.ts';
 
@@ -41,10 +41,10 @@ export function lookWith(look: () => Promise<SqlDriver>): Pick<StoreUnderTest, '
     contents: async () => (await look()).read(readContents),
     events: async () => (await look()).read((tx) => readEvents(tx, 0, 100_000)),
     record: async (taskId) =>
-      (await look()).read(async (tx) => ({
-        attempts: await readAttempts(tx, taskId),
-        logs: await readLogs(tx, taskId),
-      })),
+      (await look()).read(async (tx) => {
+        const { attempts, logs } = await readRemains(tx, taskId);
+        return { attempts, logs };
+      }),
   };
 }
 

@@ -201,6 +201,7 @@ describe('what is not a task', () => {
       queues: { default: 1 },
       names: { 'text.stats': 1 },
       waiting: { 'text.stats': 1 },
+      now: expect.stringMatching(/^2026-11-23T/),
     });
     expect((await json(await server.get('/api/v1/activity?minutes=5'))).minutes).toHaveLength(5);
     await server.move(60_000);

@@ -104,7 +104,7 @@ async function follow(life: RecordedLife, driver: SqlDriver, chance: Chance) {
 }
 
 async function compare(life: RecordedLife, driver: SqlDriver, pace: Pace): Promise<void> {
-  const record = createSqlHistory(driver, systemClock);
+  const record = createSqlHistory(driver, systemClock, { form: 'record' });
   for (const id of life.taskIds()) {
     const [expected, told] = [await life.history.task(id), await record.task(id)];
     expect({ ...told, notes: null, timeline: null }, id).toEqual({ ...expected, notes: null, timeline: null });

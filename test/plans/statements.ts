@@ -117,6 +117,7 @@ export async function useAll(broker: Broker, clock: HandClock): Promise<void> {
   await broker.prune(10);
   await broker.getQueues();
   await broker.getWorkers();
+  await broker.getTasks([id(1)]);
   await broker.inspect([id(1), id(3), id(5)]);
   await broker.info();
 }
@@ -130,6 +131,7 @@ async function useLimits(broker: Broker, id: (number: number) => string): Promis
   const claimed = await broker.claim(claimRequest('v', { queues }));
   await broker.settle(claimed.map(({ task, lease }) => settlement(task.id, lease.token, finish('failed'))));
   await broker.configure('limit', 'l', { max: 2, rate: null });
+  await broker.configure('queue', 'limited', { max: 5 });
   await broker.inspect([id(22)]);
 }
 

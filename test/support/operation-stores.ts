@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished } from 'vitest';
-import { connect } from '../../src/broker/connect.ts';
+import { type ConnectOptions, connect } from '../../src/broker/connect.ts';
 import { systemChance } from '../../src/core/chance.ts';
 import type { TaskError } from '../../src/core/task.ts';
 import { createEngine } from '../../src/engine/engine.ts';
@@ -20,6 +20,10 @@ import { waitFor } from './wait-for.ts';
 export interface OperationRig {
   readonly store: Store;
   readonly context: OperationContext;
+  /** Every statement of SQL so far, of whoever has this store open: whoever counts them stops the engine first. */
+  readonly statements: string[];
+  /** Where it has one: the socket of its Redis. */
+  readonly redisPath: string | null;
   /** Performs it as ada, an admin unless told otherwise. */
   ask<Input, Output>(operation: Operation<Input, Output>, input: unknown, role?: Role): Promise<Output>;
   enqueue(name: string, options?: object): Promise<string>;
@@ -44,14 +48,14 @@ export const token = (): string => Buffer.from(systemChance.bytes(16)).toString(
 
 /** Declares the same tests on every store. Each test opens one that nobody else has; it is closed with the test. */
 export async function onEachStore(declare: (open: () => Promise<OperationRig>) => void): Promise<void> {
-  describe('SQLite', () => declare(() => openRig(connect(`sqlite:${join(newFolder(), 'taskflow.db')}`, {}))));
+  describe('SQLite', () => declare(() => openRig(`sqlite:${join(newFolder(), 'taskflow.db')}`, {})));
   await onPostgres((postgres) => {
-    describe('Postgres', () => declare(async () => openRig(connect(await postgres.createDatabase(), {}))));
+    describe('Postgres', () => declare(async () => openRig(await postgres.createDatabase(), {})));
   });
   await onOwnRedis((server) => {
-    const openRedis = (store: string) => connect(`${server.url}?durability=any`, { store, namespace: token() });
-    describe('Redis with its record', () =>
-      declare(async () => openRig(openRedis(`sqlite:${join(newFolder(), 'record.db')}`))));
+    const redis = `${server.url}?durability=any`;
+    const record = (): ConnectOptions => ({ store: `sqlite:${join(newFolder(), 'record.db')}`, namespace: token() });
+    describe('Redis with its record', () => declare(() => openRig(redis, record(), server.path)));
   });
 }
 
@@ -61,7 +65,9 @@ function newFolder(): string {
   return folder;
 }
 
-async function openRig(store: Store): Promise<OperationRig> {
+async function openRig(url: string, options: ConnectOptions, redisPath: string | null = null): Promise<OperationRig> {
+  const statements: string[] = [];
+  const store = connect(url, { ...options, onStatement: (text) => void statements.push(text) });
   onTestFinished(() => store.close());
   await store.broker.open();
   const serve = () =>
@@ -75,6 +81,8 @@ async function openRig(store: Store): Promise<OperationRig> {
   return {
     store,
     context,
+    statements,
+    redisPath,
     claim,
     stopEngine: () => engine.stop(),
     startEngine: () => {

@@ -219,7 +219,9 @@ const relay = {
 } as unknown as Relay;
 
 const recording = {
-  gaps: async () => [{ from: null, to: Date.UTC(2026, 10, 23), restored: 4 }],
-  unrecorded: async () => [{ taskId: sampleId(91), problem: 'a row is too wide' }],
+  losses: async () => ({
+    gap: { from: null, to: Date.UTC(2026, 10, 23), restored: 4 },
+    unrecorded: [{ taskId: sampleId(91), seq: 1, at: Date.UTC(2026, 10, 23), problem: 'a row is too wide' }],
+  }),
   durability: () => ({ durability: 'strict', detail: 'fsync=on' }),
 } as unknown as Recording;

@@ -62,7 +62,7 @@ export async function createRig(): Promise<Rig> {
     live: createLive(clock),
     history: (of = recording) =>
       createRecordedHistory({
-        history: createSqlHistory(driver, clock),
+        history: createSqlHistory(driver, clock, { form: 'record' }),
         recording: of,
         broker: rig.live,
         outbox: rig.live.outbox,

@@ -8,6 +8,7 @@ import { limits } from '../../core/limits.ts';
 import { type Clock, sleep } from '../../core/time.ts';
 import type { Durability } from '../durability.ts';
 import { type SqlDriver, type SqlRow, type SqlTransaction, type Statement, statement } from '../sql/driver.ts';
+import type { OnStatement } from '../sql/told.ts';
 import { postgresDialect } from './dialect.ts';
 import { isAfterError, isLost, isOutdated, isRaced, isRefusal, isTooMuch, translate } from './errors.ts';
 import { eventOrderStatements, finalEventOf } from './event-order.ts';
@@ -27,6 +28,8 @@ export interface PostgresDriverOptions {
   readonly now?: () => number;
   /** Connections that outlive the driver, all with the texts of this namespace: a new one costs as much as a hundred statements. */
   readonly pool?: pg.Pool;
+  /** For tests and benches: told of all that is sent but the beginning and the end of transactions; see {@link OnStatement}. */
+  readonly onStatement?: OnStatement | undefined;
 }
 
 export interface PostgresDriver extends SqlDriver {
@@ -57,6 +60,8 @@ export interface WholeStatement {
   readonly values: readonly WholeValue[];
 }
 
+const isFrame = (text: string): boolean => /^(?:BEGIN|COMMIT|ROLLBACK)\b/.test(text);
+
 const begins = {
   write: 'BEGIN',
   read: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
@@ -85,7 +90,11 @@ export function createPostgresDriver(options: PostgresDriverOptions): PostgresDr
     client.on('error', onError);
     try {
       const answering: PgClient = {
-        query: ({ patienceMs, ...asked }) => inTime(clock, client, { answer: client.query(asked), patienceMs }),
+        query: ({ patienceMs, ...asked }) => {
+          if (options.onStatement !== undefined && !isFrame(asked.text))
+            options.onStatement(asked.text, asked.values ?? []);
+          return inTime(clock, client, { answer: client.query(asked), patienceMs });
+        },
       };
       return await work(createSession(answering, settings, texts));
     } catch (error) {

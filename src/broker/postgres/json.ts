@@ -17,6 +17,7 @@ export const postgresJson: JsonDialect = {
   },
   some: (json, field, condition) =>
     `EXISTS (SELECT 1 FROM jsonb_array_elements_text(${parsed(json)} -> '${field}') AS item(value) WHERE ${condition('item.value')})`,
+  items: (column) => `LATERAL jsonb_array_elements_text(${column}::jsonb) AS item(value)`,
 };
 
 /** A jsonb holds neither NUL nor half a pair; nobody can ask for them either. */

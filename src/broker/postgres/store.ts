@@ -30,6 +30,8 @@ export interface PostgresOptions {
   readonly now?: () => number;
   /** See {@link PostgresDriverOptions.pool}. */
   readonly pool?: PostgresDriverOptions['pool'];
+  /** See {@link PostgresDriverOptions.onStatement}. */
+  readonly onStatement?: PostgresDriverOptions['onStatement'];
 }
 
 /**
@@ -47,12 +49,13 @@ const notifyQueued = statement(
 
 /** The broker, and the connections it uses, for the record over the same tables. Nothing is opened before `broker.open()`. */
 export function createPostgresBroker(options: PostgresOptions): Broker & { readonly driver: PostgresDriver } {
-  const { address, namespace, now, pool, clock = systemClock, chance = systemChance } = options;
+  const { address, namespace, now, pool, onStatement, clock = systemClock, chance = systemChance } = options;
   const driver = createPostgresDriver({
     address,
     namespace,
     clock,
     chance,
+    onStatement,
     ...(now && { now }),
     ...(pool && { pool }),
   });

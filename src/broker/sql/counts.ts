@@ -29,52 +29,63 @@ export type MinuteRow = readonly [
 
 const minuteMs = 60_000;
 
-const keptCounts = statement<[queue: string, name: string, view: TaskView, tasks: number]>(
+/** Folded rows, and behind them the differences that are not folded yet. */
+const keptCounts = statement<[queue: string, name: string, view: TaskView, tasks: number, changes: string | null]>(
   'kept_counts',
-  () => 'SELECT queue, name, view, tasks FROM counts',
+  () =>
+    `SELECT queue, name, view, tasks, CAST(NULL AS text) FROM counts UNION ALL SELECT '', '', '', 0, counts FROM deltas`,
 );
-const pendingCounts = statement<[counts: string]>('pending_counts', () => 'SELECT counts FROM deltas');
 
 /** How many tasks there are, by queue, name and view, without zeros. */
-export async function readCounts(tx: SqlTransaction): Promise<readonly CountRecord[]> {
+export async function readCounts(tx: Pick<SqlTransaction, 'query'>): Promise<readonly CountRecord[]> {
   const counts = new Map<string, CountDelta>();
-  for (const row of await tx.query(keptCounts)) addCount(counts, row);
-  for (const [pending] of await tx.query(pendingCounts)) {
-    for (const delta of JSON.parse(pending) as readonly CountDelta[]) addCount(counts, delta);
+  for (const [queue, name, view, tasks, changes] of await tx.query(keptCounts)) {
+    if (changes === null) addCount(counts, [queue, name, view, tasks]);
+    else for (const delta of JSON.parse(changes) as readonly CountDelta[]) addCount(counts, delta);
   }
   return [...counts.values()]
     .filter(([, , , count]) => count !== 0)
     .map(([queue, name, view, count]) => ({ queue, name, view, count }));
 }
 
-/** Inputs: from, to. */
-const keptMinutes = statement<MinuteRow>(
+/** Inputs: from, to, limit. Folded rows, and behind them the differences that are not folded yet, which are few. */
+const keptMinutes = statement<[...MinuteRow, changes: string | null]>(
   'kept_minutes',
-  () =>
-    `SELECT at, queue, name, succeeded, failed, cancelled, retried, wait_ms, run_ms FROM minutes WHERE at >= $1 AND at < $2 ORDER BY at, queue, name LIMIT $3`,
-);
-const pendingMinutes = statement<[at: number, minutes: string]>(
-  'pending_minutes',
-  () => 'SELECT at, minutes FROM deltas WHERE minutes IS NOT NULL',
+  () => `SELECT at, queue, name, succeeded, failed, cancelled, retried, wait_ms, run_ms, CAST(NULL AS text) FROM
+      (SELECT at, queue, name, succeeded, failed, cancelled, retried, wait_ms, run_ms FROM minutes
+        WHERE at >= $1 AND at < $2 ORDER BY at, queue, name LIMIT $3) AS kept
+    UNION ALL SELECT at, '', '', 0, 0, 0, 0, 0, 0, minutes FROM deltas WHERE minutes IS NOT NULL`,
 );
 
 /** The minute buckets that begin within a range, oldest first. */
 export async function readMinutes(
-  tx: SqlTransaction,
+  tx: Pick<SqlTransaction, 'query'>,
   from: number,
   to: number,
   limit: number,
 ): Promise<readonly MinuteRow[]> {
   const minutes = new Map<string, MinuteRow>();
-  for (const row of await tx.query(keptMinutes, from, to, limit)) addMinute(minutes, row);
-  for (const [at, pending] of await tx.query(pendingMinutes)) {
-    const start = minuteOf(at);
-    if (start < from || start >= to) continue;
-    for (const delta of JSON.parse(pending) as readonly MinuteDelta[]) addMinute(minutes, [start, ...delta]);
+  for (const [at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs, changes] of await tx.query(
+    keptMinutes,
+    from,
+    to,
+    limit,
+  )) {
+    if (changes === null) addMinute(minutes, [at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs]);
+    else addChanges(minutes, minuteOf(at), { from, to, changes });
   }
   return [...minutes.values()]
     .sort((left, right) => left[0] - right[0] || compare(left[1], right[1]) || compare(left[2], right[2]))
     .slice(0, limit);
+}
+
+function addChanges(
+  minutes: Map<string, MinuteRow>,
+  at: number,
+  { from, to, changes }: { readonly from: number; readonly to: number; readonly changes: string },
+): void {
+  if (at < from || at >= to) return;
+  for (const delta of JSON.parse(changes) as readonly MinuteDelta[]) addMinute(minutes, [at, ...delta]);
 }
 
 /** Input: limit. Those that another transaction has locked, or not yet committed, are folded later. Locks: the rows. */

@@ -24,6 +24,8 @@ export interface JsonDialect {
   scalar(json: string, path: readonly string[], parameter: (value: string) => string): JsonScalar;
   /** Whether a condition holds for one of the strings in the list that is the field of an object. */
   some(json: string, field: string, condition: (value: string) => string): string;
+  /** Behind a join: the strings of the list in a column of the table before it, as `item.value`. */
+  items(column: string): string;
 }
 
 /** What the dialects say differently. Everything else in the statements is valid in all of them. */

@@ -1,7 +1,6 @@
 /** Edges between tasks: who waits for whom. Tasks without parents and children never come here. */
 
 import { type EdgeState, parentsThatFit, type Waits } from '../../core/dependencies.ts';
-import type { ParentFact, RelativeFact } from '../../core/facts.ts';
 import { limits } from '../../core/limits.ts';
 import type { TaskState } from '../../core/states.ts';
 import type { FailedParent, OnFailure, ParentResult, Task, TaskError } from '../../core/task.ts';
@@ -206,58 +205,6 @@ export async function readParentResults(
 
 function gone(taskId: string): ParentResult {
   return { taskId, name: null, state: null, result: null, error: null };
-}
-
-/** Inputs: child, limit. Those that hold it back are few, or come first anyway. */
-const parentsOfTask = statement<[parentId: string, edge: EdgeState, name: string | null, state: TaskState | null]>(
-  'parents_of_task',
-  () => `SELECT parent_id, edges.state, name, tasks.state FROM edges LEFT JOIN tasks ON id = parent_id
-    WHERE child_id = $1 AND edges.state = $2 ORDER BY parent_id LIMIT $3`,
-);
-/** Input: child. */
-const parentsLeft = statement<[left: number]>(
-  'parents_left',
-  () => `SELECT (SELECT count(*) FROM edges WHERE child_id = $1 AND state = 'open')
-    + (SELECT count(*) FROM edges WHERE child_id = $1 AND state = 'failed')`,
-);
-/** Inputs: parent, limit. */
-const childrenOfTask = statement<[childId: string, name: string | null, state: TaskState | null]>(
-  'children_of_task',
-  () => `SELECT child_id, name, tasks.state FROM edges LEFT JOIN tasks ON id = child_id
-    WHERE parent_id = $1 ORDER BY child_id LIMIT $2`,
-);
-
-/** The relatives of one task, as far as people are told. */
-export async function readRelatives(
-  tx: SqlTransaction,
-  task: Task,
-): Promise<{ parents: readonly ParentFact[]; parentsLeft: number; children: readonly RelativeFact[] }> {
-  const children = await tx.query(childrenOfTask, task.id, limits.relativesMax);
-  const relatives = children.map(([taskId, name, state]) => ({ taskId, name, state }));
-  if (task.dependsOn.length === 0) return { parents: [], parentsLeft: 0, children: relatives };
-  const [left] = await tx.query(parentsLeft, task.id);
-  return { parents: await readParentFacts(tx, task), parentsLeft: left?.[0] ?? 0, children: relatives };
-}
-
-async function readParentFacts(tx: SqlTransaction, task: Task): Promise<readonly ParentFact[]> {
-  const held: ParentFact[] = [];
-  const rest: ParentFact[] = [];
-  for (const edge of ['open', 'failed', 'done'] as const) {
-    const rows = await tx.query(parentsOfTask, task.id, edge, limits.relativesMax);
-    const facts = rows.map(([taskId, , name, state]) => ({ taskId, name, state, edge }));
-    (edge === 'done' ? rest : held).push(...facts);
-  }
-  // A parent that was removed may have left no edge: it holds nothing back.
-  const known = new Set([...held, ...rest].map(({ taskId }) => taskId));
-  for (const { taskId } of task.dependsOn) {
-    if (!known.has(taskId) && known.size < limits.relativesMax)
-      rest.push({ taskId, name: null, state: null, edge: 'done' });
-  }
-  return [...held.sort(byId), ...rest.sort(byId)].slice(0, limits.relativesMax);
-}
-
-function byId(left: RelativeFact, right: RelativeFact): number {
-  return left.taskId < right.taskId ? -1 : 1;
 }
 
 /** Inputs: list of ids. An edge that failed outlives its parent, for the verdict on the child; every edge goes with its child. */

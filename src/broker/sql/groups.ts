@@ -1,8 +1,7 @@
 /** What is configured for groups, and where one stands among the others of its queue. */
 
-import type { Pause, TurnFact } from '../../core/facts.ts';
+import type { Pause } from '../../core/facts.ts';
 import { limits } from '../../core/limits.ts';
-import type { Task } from '../../core/task.ts';
 import type { GroupRecord, Settings } from '../broker.ts';
 import { type SqlTransaction, statement } from './driver.ts';
 import { pauseOfRow } from './limits.ts';
@@ -72,50 +71,4 @@ export async function getGroups(
   limit: number,
 ): Promise<readonly GroupRecord[]> {
   return (await tx.query(groupsFrom, from ?? '', Math.min(limit, limits.pageMax))).map(recordOf);
-}
-
-/** Inputs: queue, group. Nothing where the queue has no groups. */
-const ownTurn = statement<[turn: number, since: number, plainTurn: number, plainSince: number]>(
-  'own_turn',
-  () => `SELECT COALESCE(turns.turn, plain_turn), COALESCE(since, plain_since), plain_turn, plain_since
-    FROM rounds LEFT JOIN turns ON turns.queue = rounds.queue AND grp = $2 WHERE rounds.queue = $1`,
-);
-
-/** Inputs: queue, where the own group stands (turn, since, name), limit. Groups with queued tasks that come before, in order. */
-const turnsBefore = statement<[grp: string, turn: number, since: number]>(
-  'turns_before',
-  () => `SELECT grp, turn, since FROM turns WHERE queue = $1 AND standing = 0 AND (turn, since, grp) < ($2, $3, $4)
-    AND EXISTS (SELECT 1 FROM tasks WHERE tasks.queue = turns.queue AND tasks.grp = turns.grp AND state = 'queued')
-    ORDER BY turn, since, grp LIMIT $5`,
-);
-
-/** Input: queue. */
-const plainWaits = statement<[waits: number]>(
-  'plain_waits',
-  () => "SELECT EXISTS (SELECT 1 FROM tasks WHERE queue = $1 AND state = 'queued' AND grp IS NULL)",
-);
-
-export async function readTurnFact(tx: SqlTransaction, { queue, group, state }: Task): Promise<TurnFact> {
-  const [row] = group === null ? [] : await tx.query(knownGroup, group);
-  const { weight, pause } = row === undefined ? { weight: null, pause: null } : recordOf(row);
-  const fact = { group, weight: weight ?? 1, pause, ahead: 0, first: null };
-  if (state !== 'queued' || pause !== null) return fact;
-  const [own] = await tx.query(ownTurn, queue, group);
-  if (own === undefined) return fact;
-  const [turn, since, plainTurn, plainSince] = own;
-  const before = await tx.query(turnsBefore, queue, turn, since, group ?? '', limits.aheadMax);
-  // The tasks without a group stand beside the table.
-  const isPlainBefore =
-    group !== null &&
-    (plainTurn < turn || (plainTurn === turn && plainSince <= since)) &&
-    Boolean((await tx.query(plainWaits, queue))[0]?.[0]);
-  const [first] = before;
-  const isPlainFirst =
-    isPlainBefore &&
-    (first === undefined || plainTurn < first[1] || (plainTurn === first[1] && plainSince <= first[2]));
-  return {
-    ...fact,
-    ahead: Math.min(before.length + (isPlainBefore ? 1 : 0), limits.aheadMax),
-    first: isPlainFirst ? null : (first?.[0] ?? null),
-  };
 }

@@ -1,6 +1,6 @@
 /** Limits: who holds their slots, when they have tokens, what is configured. Tasks without limits never come here. */
 
-import type { LimitFact, Pause } from '../../core/facts.ts';
+import type { Pause } from '../../core/facts.ts';
 import { inForce, type LimitSettings, noSettings, queueLimitName, takeToken, tokenAt } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
 import type { LimitRule, Task } from '../../core/task.ts';
@@ -322,44 +322,3 @@ export async function getLimits(
 
 /** Behind every name of a limit of a queue, before that of any other. */
 const lastQueueLimit = queueLimitName('\u{10FFFF}'.repeat(2));
-
-/** Inputs: name, limit. */
-const limitHolders = statement<[taskId: string, workerId: string | null, claimedAt: number]>(
-  'limit_holders',
-  () => `SELECT id, worker_id, claimed_at FROM slots JOIN tasks ON id = task_id
-    WHERE slots.name = $1 ORDER BY task_id LIMIT $2`,
-);
-/** Inputs: name, limit. */
-const countSlots = statement<[held: number]>(
-  'count_slots',
-  () => 'SELECT count(*) FROM (SELECT 1 FROM slots WHERE name = $1 LIMIT $2) AS held',
-);
-
-/** What holds the rules of one task back now. */
-export async function readLimitFacts(
-  tx: SqlTransaction,
-  rules: readonly LimitRule[],
-  now: number,
-): Promise<readonly LimitFact[]> {
-  if (rules.length === 0) return [];
-  const rows = await tx.query(limitsByName, JSON.stringify(rules.map(({ name }) => name)));
-  const known = new Map(rows.map((row) => [row[0], entryOfRow(row)]));
-  const facts: LimitFact[] = [];
-  for (const rule of rules) {
-    const { name } = rule;
-    const { settings, tatUs, pause } = known.get(name) ?? { settings: noSettings, tatUs: 0, pause: null };
-    const { max, rate } = inForce(rule, settings);
-    const at = rate === null ? 0 : tokenAt(tatUs, rate);
-    const holders = await tx.query(limitHolders, name, limits.holdersMax);
-    const [held] = await tx.query(countSlots, name, limits.limitSlotsMax);
-    facts.push({
-      name,
-      pause,
-      max,
-      holders: holders.map(([taskId, workerId, sinceAt]) => ({ taskId, workerId, sinceAt })),
-      held: held?.[0] ?? 0,
-      tokenAt: at > now ? at : null,
-    });
-  }
-  return facts;
-}

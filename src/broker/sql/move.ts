@@ -12,7 +12,7 @@ import { fold } from './counts.ts';
 import { eachStatement, type SqlDriver, type SqlRow, type SqlTransaction, type SqlValue, statement } from './driver.ts';
 import { checkStatus, migrate, migrationStatus, readIncarnation } from './migrate.ts';
 import { type MovedTable, movedTables, movePause } from './moved-tables.ts';
-import { getQueues } from './reads.ts';
+import { getQueues } from './queues.ts';
 import { refuseRecord } from './refuse-record.ts';
 import { createStep, endStep } from './step.ts';
 
@@ -131,7 +131,7 @@ async function checkTarget(tx: SqlTransaction, incarnation: string): Promise<boo
 
 /** Nothing new is started: who works with it all the same hears of the pause. */
 export async function pauseAll(from: SqlDriver): Promise<readonly string[]> {
-  const queues = await from.read(getQueues);
+  const queues = await getQueues(from.readOne);
   const names = queues.filter(({ pause }) => pause === null).map(({ name }) => name);
   await from.transaction(async (tx) => {
     const step = createStep(tx, await tx.wallMs());

@@ -6,64 +6,82 @@ import type { Reason, TaskState } from '../../core/states.ts';
 import type { LogLevel, LogLine, TaskError } from '../../core/task.ts';
 import { type SqlTransaction, statement } from './driver.ts';
 
-/** Inputs: task, limit. */
-const attemptsOfTask = statement<
-  [
-    epoch: number,
-    attempt: number,
-    workerId: string | null,
-    claimedAt: number,
-    startedAt: number | null,
-    endedAt: number,
-    to: TaskState,
-    reason: Reason | null,
-    error: string | null,
-  ]
->(
-  'attempts_of_task',
-  () => `SELECT epoch, attempt, worker_id, claimed_at, started_at, ended_at, state, reason, error FROM attempts
-    WHERE task_id = $1 ORDER BY seq LIMIT $2`,
+/** What its columns hold depends on its kind: see {@link remainsOfTask}. */
+type RemainRow = readonly [
+  kind: 'attempt' | 'log' | 'note',
+  seq: number,
+  one: string | null,
+  two: string | null,
+  three: string | null,
+  four: string | null,
+  at: number,
+  a: number | null,
+  b: number | null,
+  c: number | null,
+  d: number | null,
+];
+
+/** Inputs: task, most attempts, most log lines, most notes. The first attempts and notes, and the newest lines. */
+const remainsOfTask = statement<RemainRow>(
+  'remains_of_task',
+  () => `SELECT 'attempt', seq, worker_id, state, reason, error, ended_at, epoch, attempt, claimed_at, started_at FROM
+      (SELECT seq, worker_id, state, reason, error, ended_at, epoch, attempt, claimed_at, started_at FROM attempts
+        WHERE task_id = $1 ORDER BY seq LIMIT $2) AS ended
+    UNION ALL SELECT 'log', seq, level, message, fields, NULL, at, epoch, 0, 0, 0 FROM
+      (SELECT seq, level, message, fields, at, epoch FROM logs WHERE task_id = $1 ORDER BY seq DESC LIMIT $3) AS lines
+    UNION ALL SELECT 'note', seq, kind, text, NULL, NULL, at, 0, 0, 0, 0 FROM
+      (SELECT seq, kind, text, at FROM timeline WHERE task_id = $1 ORDER BY seq LIMIT $4) AS notes`,
 );
 
-/** Oldest first, at most `limits.attemptsMax`. */
-export async function readAttempts(tx: SqlTransaction, taskId: string): Promise<readonly Attempt[]> {
-  const rows = await tx.query(attemptsOfTask, taskId, limits.attemptsMax);
-  return rows.map(([epoch, attempt, workerId, claimedAt, startedAt, endedAt, to, reason, error]) => ({
-    epoch,
-    attempt,
+/** What is kept beside a task, each oldest first. */
+export interface Remains {
+  /** At most `limits.attemptsMax`. */
+  readonly attempts: readonly Attempt[];
+  /** The newest `limits.logLinesMax` of all attempts. */
+  readonly logs: readonly (LogLine & { readonly epoch: number })[];
+  /** What people did to it. */
+  readonly notes: readonly TimelineEntry[];
+}
+
+export async function readRemains(tx: SqlTransaction, taskId: string): Promise<Remains> {
+  const rows = await tx.query(remainsOfTask, taskId, limits.attemptsMax, limits.logLinesMax, limits.pageMax);
+  const of = (kind: RemainRow[0]): readonly RemainRow[] =>
+    rows.filter((row) => row[0] === kind).sort((left, right) => left[1] - right[1]);
+  return {
+    attempts: of('attempt').map(attemptOf),
+    logs: of('log').map(([, , level, message, fields, , at, epoch]) => ({
+      epoch: epoch ?? 0,
+      at,
+      level: level as LogLevel,
+      message: message ?? '',
+      fields,
+    })),
+    notes: of('note').map(([, , kind, text, , , at]) => ({ at, kind: kind ?? '', text: text ?? '' })),
+  };
+}
+
+function attemptOf([
+  ,
+  ,
+  workerId,
+  to,
+  reason,
+  error,
+  endedAt,
+  epoch,
+  attempt,
+  claimedAt,
+  startedAt,
+]: RemainRow): Attempt {
+  return {
+    epoch: epoch ?? 0,
+    attempt: attempt ?? 0,
     workerId,
-    claimedAt,
+    claimedAt: claimedAt ?? 0,
     startedAt,
     endedAt,
-    to,
-    reason,
+    to: to as TaskState,
+    reason: reason as Reason | null,
     error: error === null ? null : (JSON.parse(error) as TaskError),
-  }));
-}
-
-/** Inputs: task, limit. The newest ones; their order is turned around after. */
-const logsOfTask = statement<[epoch: number, at: number, level: LogLevel, message: string, fields: string | null]>(
-  'logs_of_task',
-  () => 'SELECT epoch, at, level, message, fields FROM logs WHERE task_id = $1 ORDER BY seq DESC LIMIT $2',
-);
-
-/** Oldest first: the newest `limits.logLinesMax` lines of all attempts. */
-export async function readLogs(
-  tx: SqlTransaction,
-  taskId: string,
-): Promise<readonly (LogLine & { readonly epoch: number })[]> {
-  const rows = await tx.query(logsOfTask, taskId, limits.logLinesMax);
-  return rows.map(([epoch, at, level, message, fields]) => ({ epoch, at, level, message, fields })).reverse();
-}
-
-/** Inputs: task, limit. */
-const timelineOfTask = statement<[at: number, kind: string, text: string]>(
-  'timeline_of_task',
-  () => 'SELECT at, kind, text FROM timeline WHERE task_id = $1 ORDER BY seq LIMIT $2',
-);
-
-/** What people did to the task, oldest first. */
-export async function readNotes(tx: SqlTransaction, taskId: string): Promise<readonly TimelineEntry[]> {
-  const rows = await tx.query(timelineOfTask, taskId, limits.pageMax);
-  return rows.map(([at, kind, text]) => ({ at, kind, text }));
+  };
 }

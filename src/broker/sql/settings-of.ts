@@ -5,7 +5,7 @@ import { configure } from './configure.ts';
 import type { SqlDriver } from './driver.ts';
 import { getGroups } from './groups.ts';
 import { getLimits } from './limits.ts';
-import { getQueues } from './reads.ts';
+import { getQueues } from './queues.ts';
 import { createSchedules } from './schedules.ts';
 import { type Change, createStep, endStep } from './step.ts';
 
@@ -21,7 +21,7 @@ export function settingsOf(driver: SqlDriver): SettingsOf {
       return answer;
     });
   return {
-    getQueues: () => driver.read(getQueues),
+    getQueues: () => getQueues(driver.readOne),
     getGroups: (from, limit) => driver.read((tx) => getGroups(tx, from, limit)),
     getLimits: (from, limit) => driver.read((tx) => getLimits(tx, from, limit)),
     configure: (scope, name, settings) => change((step) => configure(step, scope, name, settings)),

@@ -15,14 +15,15 @@ import { type SqlDriver, type SqlTransaction, statement } from './driver.ts';
 import { enqueueAndHandOver } from './enqueue.ts';
 import { getGroups } from './groups.ts';
 import { heartbeat } from './heartbeat.ts';
+import { inspect } from './inspect.ts';
 import { createTransactions, type Join } from './join.ts';
 import { getLimits } from './limits.ts';
 import { createLook, lookFirst, type ReadClock } from './looks.ts';
-import { readIncarnation } from './migrate.ts';
 import { claimOverdue } from './overdue.ts';
 import { promote } from './promote.ts';
 import { prune } from './prune.ts';
-import { getQueues, getTasks, getWorkers, inspect } from './reads.ts';
+import { getQueues } from './queues.ts';
+import { getTasks, getWorkers } from './reads.ts';
 import { outdated } from './remembered.ts';
 import { remove } from './remove.ts';
 import { restore } from './restore.ts';
@@ -38,6 +39,12 @@ import { type WholeFirstOptions, type WholeSteps, type WholeWay, wholeFirst } fr
 const storeClock = statement<[lastAt: number | null, wallMs: number]>(
   'store_clock',
   (dialect) => `SELECT (SELECT at FROM events ORDER BY seq DESC LIMIT 1), ${dialect.clock('$1')}`,
+);
+/** The same, and whose data it is. */
+const storeInfo = statement<[incarnation: string | null, lastAt: number | null, wallMs: number]>(
+  'store_info',
+  (dialect) =>
+    `SELECT (SELECT value FROM meta WHERE name = 'incarnation'), (SELECT at FROM events ORDER BY seq DESC LIMIT 1), ${dialect.clock('$1')}`,
 );
 /** Presences carry times without an event. */
 const lastBeatAt = statement<[at: number | null]>('last_beat_at', () => 'SELECT max(beat_at) FROM workers');
@@ -133,13 +140,11 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
       return closing;
     },
     info: () =>
-      read(async (tx) => ({
-        kind: options.kind,
-        ...options.durability(),
-        incarnation: await readIncarnation(tx),
-        protocol,
-        now: await way.readNow(tx),
-      })),
+      guarded(async () => {
+        const [[incarnation, lastAt, wallMs] = [null, null, 0]] = await driver.readOne(storeInfo, driver.ownMs());
+        const now = way.clock(lastAt, wallMs);
+        return { kind: options.kind, ...options.durability(), incarnation: incarnation ?? '', protocol, now };
+      }),
     subscribe: (listener, taker) => {
       const unsubscribe = subscribers.subscribe(listener, taker);
       if (state === 'open') startWatch();
@@ -161,11 +166,11 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     configure: (scope, name, settings) => change((step) => configure(step, scope, name, settings)),
     control: (workerIds, command) => change((step) => control(step, workerIds, command)),
     getTasks: (taskIds) => read((tx) => getTasks(tx, taskIds)),
-    getQueues: () => read(getQueues),
+    getQueues: () => guarded(() => getQueues(driver.readOne)),
     getGroups: (from, limit) => read((tx) => getGroups(tx, from, limit)),
     getLimits: (from, limit) => read((tx) => getLimits(tx, from, limit)),
     getWorkers: () => guarded(() => getWorkers(driver.readOne)),
-    inspect: (taskIds) => read(async (tx) => inspect(tx, taskIds, await way.readNow(tx))),
+    inspect: (taskIds) => read((tx) => inspect(tx, taskIds, way.clock)),
     schedules: createSchedules(change, read, way.readNow),
     ...(options.join && {
       transactions: createTransactions({ ...way, join: options.join, guarded, tell: tellAll }),

@@ -11,6 +11,7 @@ import type {
   SqlValue,
   Statement,
 } from '../sql/driver.ts';
+import { type OnStatement, tellingStatements } from '../sql/told.ts';
 import { sqliteJson } from './json.ts';
 
 /** Lists and rows of values come as JSON through the table-valued json_each; one writer needs no row locks. */
@@ -63,11 +64,21 @@ export interface Connection {
   close(): void;
 }
 
+export interface ConnectionOptions {
+  /** Of the pages of a file that is not there yet. */
+  readonly pageBytes?: number | undefined;
+  /** Told of every statement but the beginning and the end of transactions. */
+  readonly onStatement?: OnStatement | undefined;
+}
+
 /**
- * Opens the file, or a private database in memory for `:memory:`. `pageBytes` is for a file that is not there yet. Throws errors of
- * `node:sqlite`.
+ * Opens the file, or a private database in memory for `:memory:`. Throws errors of `node:sqlite`.
  */
-export function openConnection(file: string, wallMs: () => number, pageBytes?: number): Connection {
+export function openConnection(
+  file: string,
+  wallMs: () => number,
+  { pageBytes, onStatement }: ConnectionOptions = {},
+): Connection {
   const database = new DatabaseSync(file, { enableForeignKeyConstraints: true });
   const prepare = (text: string): StatementSync => {
     const prepared = database.prepare(text);
@@ -89,9 +100,18 @@ export function openConnection(file: string, wallMs: () => number, pageBytes?: n
     // A refused statement has ended it, and whoever sends without waiting goes on: what follows would be stored by itself.
     if (!database.isTransaction) throw new Error('Invariant broken: this transaction is over');
   });
+  const told: Pick<Connection, 'tx' | 'runOne'> =
+    onStatement === undefined
+      ? { tx, runOne }
+      : {
+          tx: tellingStatements(tx, sqliteDialect, onStatement),
+          runOne: (statement, values) => {
+            onStatement(statement.text(sqliteDialect), values);
+            return runOne(statement, values);
+          },
+        };
   return {
-    tx,
-    runOne,
+    ...told,
     begin: (kind) => void begins[kind].run(),
     tryBegin: (kind) => {
       database.exec('PRAGMA busy_timeout = 0');

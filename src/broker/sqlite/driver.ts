@@ -6,6 +6,7 @@ import { taskFlowError } from '../../core/errors.ts';
 import { type Clock, sleep, standstillMs } from '../../core/time.ts';
 import type { Durability } from '../durability.ts';
 import { type SqlDriver, type SqlRow, type SqlValue, type Statement, statement } from '../sql/driver.ts';
+import type { OnStatement } from '../sql/told.ts';
 import { type Connection, findDamage, openConnection, sqliteDialect } from './connection.ts';
 import { isBusy, isRefusal, translate } from './errors.ts';
 import { isInMemory, prepareFolder, refuseNetwork } from './file-system.ts';
@@ -22,6 +23,8 @@ export interface SqliteDriverOptions {
   readonly pageBytes?: number;
   /** How long a call waits for another process's lock before STORE_LOCKED. */
   readonly lockedAfterMs?: number;
+  /** For tests and benches: see {@link OnStatement}. */
+  readonly onStatement?: OnStatement | undefined;
 }
 
 export interface SqliteDriver extends SqlDriver {
@@ -210,10 +213,8 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
         const log = isFile ? sizeOf(`${file}-wal`) : 0;
         if (log > 0 && sizeOf(file) > 0 && sizeOf(file) <= checkedBytesMax)
           await patiently(() => checkFile(file), patience());
-        writer = await patiently(() => openConnection(file, options.now, options.pageBytes), patience());
-        reader = isFile
-          ? await patiently(() => openConnection(file, options.now, options.pageBytes), patience())
-          : writer;
+        writer = await patiently(() => openConnection(file, options.now, options), patience());
+        reader = isFile ? await patiently(() => openConnection(file, options.now, options), patience()) : writer;
         identity = isFile ? identityOf(file) : null;
       } catch (error) {
         close();

@@ -19,6 +19,7 @@ export const sqliteJson: JsonDialect = {
   },
   some: (json, field, condition) =>
     `EXISTS (SELECT 1 FROM json_each(${json}, '$.${field}') AS item WHERE ${condition('item.value')})`,
+  items: (column) => `json_each(${column}) AS item`,
 };
 
 function readings(json: string, path: string): JsonScalar {

@@ -7,6 +7,7 @@ import { migrate } from '../sql/migrate.ts';
 import { readLastSeq, readNotice } from '../sql/notice.ts';
 import { refuseRecord } from '../sql/refuse-record.ts';
 import { createSqlBroker } from '../sql/sql-broker.ts';
+import type { OnStatement } from '../sql/told.ts';
 import { createSqliteDriver, type SqliteDriver } from './driver.ts';
 import { createSqliteJoin } from './join.ts';
 import { watchCommits } from './watch.ts';
@@ -20,16 +21,19 @@ export interface SqliteOptions {
   readonly clock?: Clock;
   /** How long a call waits for another process's lock before STORE_LOCKED; 10 s without it. */
   readonly lockedAfterMs?: number;
+  /** For tests and benches: see {@link OnStatement}. */
+  readonly onStatement?: OnStatement;
 }
 
 /** The broker, and the connections it uses, for the record over the same tables. Nothing is opened before `broker.open()`. */
 export function createSqliteBroker(options: SqliteOptions): Broker & { readonly driver: SqliteDriver } {
-  const { file, clock = systemClock, chance = systemChance, now = clock.now, lockedAfterMs } = options;
+  const { file, clock = systemClock, chance = systemChance, now = clock.now, lockedAfterMs, onStatement } = options;
   const driver = createSqliteDriver({
     file,
     clock,
     chance,
     now,
+    onStatement,
     ...(lockedAfterMs === undefined ? {} : { lockedAfterMs }),
   });
   let stopWatching = (): void => {};

@@ -9,6 +9,7 @@ import type { Task } from '../../core/task.ts';
 import type { Recording } from '../recording.ts';
 import { readCursor, turn } from './cursor.ts';
 import { readGaps } from './gaps.ts';
+import { readLosses } from './losses.ts';
 import { pruneRecord, removeRecorded } from './prune.ts';
 import { recordBatch } from './record-batch.ts';
 import { readSettings } from './settings.ts';
@@ -63,6 +64,7 @@ export function createSqlRecording(driver: SqlDriver): Recording {
     durability: driver.durability,
     gaps: (limit) => readGaps(driver, limit),
     unrecorded: (limit) => readUnrecorded(driver, limit),
+    losses: (limit) => readLosses(driver, limit),
   };
 }
 
