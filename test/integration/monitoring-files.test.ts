@@ -6,7 +6,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { createApp } from '../../src/api/app.ts';
 import { createMetrics } from '../../src/api/metrics.ts';
-import { systemClock } from '../../src/core/time.ts';
+import { limits } from '../../src/core/limits.ts';
+import { createManualClock } from '../support/manual-clock.ts';
 import { createOperationWorld } from '../support/operation-world.ts';
 
 const read = (name: string): string =>
@@ -37,10 +38,13 @@ const asked = [
 const known = new Map<string, ReadonlySet<string>>();
 beforeAll(async () => {
   const world = await createOperationWorld();
-  const metrics = createMetrics({ version: '1.0.0', clock: systemClock });
+  const clock = createManualClock();
+  const metrics = createMetrics({ version: '1.0.0', clock });
   const fetch = createApp({ context: world.context, metrics, onAnswered: () => undefined, report: () => undefined });
   const get = () => fetch(new Request('http://127.0.0.1:8000/metrics'));
   await (await get()).text();
+  // A scrape is kept for a second; the next one tells of the first.
+  await clock.advance(limits.metricsCacheMs + 1);
   const text = await (await get()).text();
   for (const [, name = '', labels = ''] of text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm))
     known.set(
