@@ -27,8 +27,8 @@ describe('a batch', () => {
 
   test('is stored in one call, in order', async () => {
     const calls: number[] = [];
-    const { enqueue } = server.store.broker;
-    Object.assign(server.store.broker, {
+    const { enqueue } = server.context.store.broker;
+    Object.assign(server.context.store.broker, {
       enqueue: (tasks: Parameters<typeof enqueue>[0]) => {
         calls.push(tasks.length);
         return enqueue(tasks);
@@ -152,7 +152,7 @@ describe('a stream', () => {
 
   test('stops at an outage: its lines are answered with ids to send them again by, none is stored', async () => {
     const down = taskFlowError('STORE_UNREACHABLE', { problem: 'away' });
-    Object.assign(server.store.broker, { enqueue: () => Promise.reject(down) });
+    Object.assign(server.context.store.broker, { enqueue: () => Promise.reject(down) });
     const answers = await linesOf(
       await send(`${JSON.stringify({ ...good, id: sampleId(5) })}\n${JSON.stringify(good)}\n`),
     );

@@ -169,7 +169,7 @@ describe('what is refused', () => {
   });
 
   test('an error of ours is reported in full and answered without its words', async () => {
-    Object.assign(server.store.broker, { getQueues: () => Promise.reject(new Error('secret of the store')) });
+    Object.assign(server.context.store.broker, { getQueues: () => Promise.reject(new Error('secret of the store')) });
     const problem = await expectProblem(await server.get('/api/v1/queues'), 500, 'INTERNAL');
     expect(JSON.stringify(problem)).not.toContain('secret');
     expect(server.reported).toMatchObject([{ message: 'secret of the store' }]);
