@@ -19,6 +19,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promi
   isolate: () => import('./isolate.ts'),
   guard: () => import('./guard.ts'),
   live: () => import('./live.ts'),
+  waits: () => import('./waits.ts'),
   'worker-loop': () => import('./worker-loop.ts'),
 };
 

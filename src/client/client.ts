@@ -10,6 +10,7 @@ import type { NewTask } from '../core/task.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { isTracing, traceSend } from '../telemetry/tracing.ts';
+import { createEndLog, type EndLog, type EndLogStore } from './end-log.ts';
 import { conflictError, newTask, prepareInput } from './enqueue.ts';
 import { createEnqueueBatcher } from './enqueue-batcher.ts';
 import { allOf, carryingTrace, idFor, type Many, numbered, prepareMany, sendMany } from './enqueue-many.ts';
@@ -22,12 +23,14 @@ import { createWaiter } from './waiter.ts';
 /** What a client calls of a broker. */
 export type ClientBroker = Pick<
   Broker,
-  'enqueue' | 'getTasks' | 'cancel' | 'subscribe' | 'getWorkers' | 'info' | 'transactions'
+  'enqueue' | 'getTasks' | 'cancel' | 'subscribe' | 'getWorkers' | 'info' | 'transactions' | 'outbox'
 >;
 
 /** What a client needs of a store. */
 export interface ClientStore extends Pick<Store, 'close' | 'isParallel'> {
   readonly broker: ClientBroker;
+  /** Its event log, where handles read who has ended; without it each is looked at. */
+  readonly history?: EndLogStore['history'];
   /** Where its dashboard is, for the handles' `url`. */
   readonly url?: string;
 }
@@ -66,7 +69,8 @@ export function makeClient(options: ClientOptions): Client {
   const store = createStoreOpener(options.open);
   const ids = createIds(clock, chance);
   const batcher = createEnqueueBatcher(store.broker, { isParallel: store.isParallel });
-  const context: HandleContext = { open: store.broker, waiter: createWaiter(store.broker, clock), url: store.url };
+  const waiter = createWaiter(store.broker, clock, async () => endLogOf(await store.open(), clock));
+  const context: HandleContext = { open: store.broker, waiter, url: store.url };
 
   async function send(task: NewTask, tx: unknown): Promise<EnqueueResult | undefined> {
     if (tx !== undefined) return (await sendWithin(await store.broker(), tx, allOf([task])))[0];
@@ -109,6 +113,7 @@ export function makeClient(options: ClientOptions): Client {
 
 /** Opens once for everybody, forgets a failure, stays closed. */
 function createStoreOpener(open: () => Promise<ClientStore>): {
+  open(): Promise<ClientStore>;
   broker(): Promise<ClientBroker>;
   url(): string;
   isParallel(): boolean;
@@ -125,18 +130,21 @@ function createStoreOpener(open: () => Promise<ClientStore>): {
     await store?.close();
   }
 
+  async function openOnce(): Promise<ClientStore> {
+    if (closing !== null) throw taskFlowError('STORE_CLOSED');
+    opened ??= open().catch((error: unknown) => {
+      opened = null;
+      throw error;
+    });
+    const store = await opened;
+    url = store.url?.replace(/\/+$/, '') ?? urlDefault;
+    isParallel = store.isParallel === true;
+    return store;
+  }
+
   return {
-    async broker() {
-      if (closing !== null) throw taskFlowError('STORE_CLOSED');
-      opened ??= open().catch((error: unknown) => {
-        opened = null;
-        throw error;
-      });
-      const store = await opened;
-      url = store.url?.replace(/\/+$/, '') ?? urlDefault;
-      isParallel = store.isParallel === true;
-      return store.broker;
-    },
+    open: openOnce,
+    broker: async () => (await openOnce()).broker,
     url: () => url,
     isParallel: () => isParallel,
     close() {
@@ -144,6 +152,11 @@ function createStoreOpener(open: () => Promise<ClientStore>): {
       return closing;
     },
   };
+}
+
+/** An outbox tells the same by its hints, and keeps nothing for readers. */
+function endLogOf({ broker, history }: ClientStore, clock: Clock): EndLog | null {
+  return history === undefined || broker.outbox !== undefined ? null : createEndLog({ broker, history }, clock);
 }
 
 /** The handle for what became of a task; throws ID_CONFLICT or KEY_CONFLICT. */

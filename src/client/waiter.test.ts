@@ -1,10 +1,11 @@
 /** Checks what waiting for results costs the store: looks are counted, on a clock moved by hand. */
 
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
 import type { Signal } from '../broker/broker.ts';
 import { limits } from '../core/limits.ts';
 import type { Task } from '../core/task.ts';
+import type { EndLog } from './end-log.ts';
 import { createWaiter, type Waiter } from './waiter.ts';
 
 let clock: ManualClock;
@@ -12,6 +13,7 @@ let looks: string[][];
 let listeners: Set<(signal: Signal) => void>;
 let done: Set<string>;
 let waiter: Waiter;
+let log: EndLog | null;
 
 beforeEach(() => {
   clock = createManualClock();
@@ -28,7 +30,12 @@ beforeEach(() => {
       return () => void listeners.delete(listener);
     },
   };
-  waiter = createWaiter(async () => broker, clock);
+  log = null;
+  waiter = createWaiter(
+    async () => broker,
+    clock,
+    async () => log,
+  );
 });
 
 function wait(...ids: readonly string[]): Promise<Task[]> {
@@ -104,4 +111,64 @@ test('when nobody waits any more there is neither a listener nor a look', async 
   looks.length = 0;
   await clock.advance(10_000);
   expect(looks).toEqual([]);
+});
+
+describe('where many wait and there is a log of ends', () => {
+  const ids = Array.from({ length: 1_000 }, (_, index) => `T${index}`);
+  let told: (readonly string[] | null)[];
+  let reads: number;
+
+  beforeEach(async () => {
+    told = [null];
+    reads = 0;
+    log = {
+      async ended() {
+        reads++;
+        return told.length === 0 ? [] : (told.shift() ?? null);
+      },
+    };
+  });
+
+  test('it is read, and nobody else is looked at', async () => {
+    void wait(...ids);
+    await clock.advance(2_000);
+    looks.length = 0;
+    reads = 0;
+    await clock.advance(20_000);
+    expect(looks).toEqual([]);
+    expect(reads).toBeLessThanOrEqual(21);
+    done.add('T7');
+    told = [['T7', 'somebody else']];
+    tell(null);
+    await clock.advance(limits.resultPollMinMs);
+    expect(looks).toEqual([['T7']]);
+  });
+
+  test('one that cannot tell has all looked at, as without it', async () => {
+    const end = wait(...ids);
+    await clock.advance(2_000);
+    done = new Set(ids);
+    told = [null];
+    await clock.advance(limits.pollMs);
+    expect((await end).length).toBe(1_000);
+  });
+
+  test('one that dies in the middle is noticed, and each is looked at', async () => {
+    const end = wait(...ids);
+    await clock.advance(2_000);
+    log!.ended = () => new Promise(() => {});
+    tell(null);
+    await clock.advance(limits.resultPollMinMs);
+    done = new Set(ids);
+    await clock.advance(limits.resultLogLagMs + limits.pollMs);
+    expect((await end).length).toBe(1_000);
+  });
+
+  test('one that forgets an end is found out', async () => {
+    const end = wait(...ids);
+    await clock.advance(2_000);
+    done = new Set(ids);
+    await clock.advance(limits.resultSweepMs + limits.pollMs);
+    expect((await end).length).toBe(1_000);
+  });
 });

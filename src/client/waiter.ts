@@ -1,4 +1,7 @@
-/** Waits for tasks to finish: one look at the store for everybody who waits, hurried by signals, always bounded. */
+/**
+ * Waits for tasks to finish: one look at the store for everybody who waits, hurried by signals, always bounded. Where many wait the event
+ * log says whom to look at.
+ */
 
 import type { Broker, Unsubscribe } from '../broker/broker.ts';
 import { durationText } from '../core/duration.ts';
@@ -7,6 +10,7 @@ import { limits } from '../core/limits.ts';
 import { isFinished } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
 import type { Cancel, Clock } from '../core/time.ts';
+import type { EndLog } from './end-log.ts';
 
 /** Waits until tasks are finished. */
 export interface Waiter {
@@ -32,12 +36,17 @@ interface LastLook {
   error: unknown;
 }
 
+/** The log of a store that has one for this. */
+type OpenLog = () => Promise<EndLog | null>;
+
 type OpenBroker = () => Promise<Pick<Broker, 'getTasks' | 'subscribe'>>;
 
+const noLog: OpenLog = async () => null;
+
 /** Makes a waiter over the broker that `open` gives. While nobody waits it holds no timer and no subscription. */
-export function createWaiter(open: OpenBroker, clock: Clock): Waiter {
+export function createWaiter(open: OpenBroker, clock: Clock, openLog = noLog): Waiter {
   const lastLooks = new WeakMap<Wait, LastLook>();
-  const watch = createWatch(open, clock, look);
+  const watch = createWatch({ open, openLog, clock, look });
 
   async function look(waits: readonly Wait[]): Promise<void> {
     try {
@@ -90,10 +99,20 @@ interface Watch {
   remove(wait: Wait): void;
 }
 
-function createWatch(open: OpenBroker, clock: Clock, look: (waits: readonly Wait[]) => Promise<void>): Watch {
+interface WatchOptions {
+  readonly open: OpenBroker;
+  readonly openLog: OpenLog;
+  readonly clock: Clock;
+  look(waits: readonly Wait[]): Promise<void>;
+}
+
+function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
   const byTask = new Map<string, Set<Wait>>();
   const hurried = new Set<Wait>();
+  const reader = createReader(openLog, clock);
   let looking = false;
+  let reading = false;
+  let readAgain = false;
   let cancelTimer: Cancel = () => {};
   let timerAt = Infinity;
   let lastHurryAt = -Infinity;
@@ -121,9 +140,30 @@ function createWatch(open: OpenBroker, clock: Clock, look: (waits: readonly Wait
     cancelTimer = clock.schedule(Math.max(0, at - clock.elapsed()), onTimer);
   }
 
+  /** Those whom the log names; all where it begins or ceases to tell, since an end before that was in no log. */
+  async function readLog(): Promise<void> {
+    readAgain = true;
+    if (reading) return;
+    reading = true;
+    while (readAgain) {
+      readAgain = false;
+      const { ended, isAll } = await reader.read();
+      if (isAll) for (const wait of all()) hurried.add(wait);
+      for (const taskId of ended) for (const wait of byTask.get(taskId) ?? []) hurried.add(wait);
+      if (hurried.size > 0) void lookAtHurried();
+    }
+    reading = false;
+  }
+
   function onTimer(): void {
     timerAt = Infinity;
     const now = clock.elapsed();
+    if (byTask.size >= limits.resultLogMin && now - reader.readAt >= limits.resultPollMinMs) void readLog();
+    if (isToldByLog()) arm(now + limits.pollMs);
+    else lookAtDue(now);
+  }
+
+  function lookAtDue(now: number): void {
     let nextAt = Infinity;
     for (const wait of all()) {
       if (wait.dueAt <= now) {
@@ -143,10 +183,16 @@ function createWatch(open: OpenBroker, clock: Clock, look: (waits: readonly Wait
     if (hurried.size > 0) void lookAtHurried();
   }
 
+  /** One that does not answer in time is not waited for: each is looked at until it does. */
+  function isToldByLog(): boolean {
+    if (byTask.size < limits.resultLogMin || !reader.isTelling) return false;
+    return !reading || clock.elapsed() - reader.readAt < limits.resultLogLagMs;
+  }
+
   function hurryAll(): void {
     const at = Math.max(clock.elapsed(), lastHurryAt + limits.resultPollMinMs);
     lastHurryAt = at;
-    for (const wait of all()) wait.dueAt = Math.min(wait.dueAt, at);
+    if (!isToldByLog()) for (const wait of all()) wait.dueAt = Math.min(wait.dueAt, at);
     arm(at);
   }
 
@@ -189,8 +235,48 @@ function createWatch(open: OpenBroker, clock: Clock, look: (waits: readonly Wait
       if (byTask.size > 0) return;
       cancelTimer();
       timerAt = Infinity;
+      reader.forget();
       unsubscribe?.();
       unsubscribe = null;
+    },
+  };
+}
+
+/** The log, and whether it tells. */
+interface Reader {
+  /** Then nobody needs to be looked at whom it does not name. */
+  readonly isTelling: boolean;
+  readonly readAt: number;
+  read(): Promise<{ readonly ended: readonly string[]; readonly isAll: boolean }>;
+  forget(): void;
+}
+
+/** All are looked at now and then in any case: whatever it may have missed is found. */
+function createReader(openLog: OpenLog, clock: Clock): Reader {
+  let log: EndLog | null = null;
+  let isTelling = false;
+  let readAt = -Infinity;
+  let sweptAt = -Infinity;
+  return {
+    get isTelling() {
+      return isTelling;
+    },
+    get readAt() {
+      return readAt;
+    },
+    async read() {
+      readAt = clock.elapsed();
+      // A store that cannot be opened is the look's to report.
+      log ??= await openLog().catch(() => null);
+      const ended = (await log?.ended()) ?? null;
+      const isAll = isTelling !== (ended !== null) || (isTelling && readAt - sweptAt >= limits.resultSweepMs);
+      isTelling = ended !== null;
+      if (isAll) sweptAt = readAt;
+      return { ended: ended ?? [], isAll };
+    },
+    forget() {
+      log = null;
+      isTelling = false;
     },
   };
 }

@@ -155,6 +155,14 @@ export const limits = {
   apiRetryMs: 200,
   /** First look for a result after its enqueue; the looks then grow apart until `pollMs`. */
   resultPollMinMs: 20,
+  /**
+   * With so many waits the event log is read instead of each task; after so many reads of it they are looked at after all, and when a read
+   * takes longer than so; and how often that is done in any case.
+   */
+  resultLogMin: 20,
+  resultLogReadsMax: 5,
+  resultLogLagMs: 2_000,
+  resultSweepMs: 30_000,
   /** Tasks of single enqueues that may wait in one process for the call in flight: bounds its memory. */
   enqueueWaitingMax: 100_000,
   /** The poll behind every signal. */

@@ -1,6 +1,7 @@
 /** Makes the context operations run in. */
 
 import type { Broker } from '../broker/broker.ts';
+import { createEndLog } from '../client/end-log.ts';
 import { createEnqueueBatcher } from '../client/enqueue-batcher.ts';
 import { createWaiter } from '../client/waiter.ts';
 import { type Chance, systemChance } from '../core/chance.ts';
@@ -47,6 +48,8 @@ export function createContext({
   const redactionOf = createRedactions(paths);
   const shown = redactedStore(store, paths, redactionOf);
   const open = async () => shown.broker;
+  // An outbox tells the same by its hints, and keeps nothing for readers.
+  const log = store.broker.outbox === undefined ? createEndLog(store, clock) : null;
   return {
     store: shown,
     unredacted: store,
@@ -55,7 +58,7 @@ export function createContext({
     clock,
     ...(settings !== undefined && { settings }),
     enqueuer: createEnqueueBatcher(open, { isParallel: () => store.isParallel === true, gathersTurn: true }),
-    waiter: boundedWaiter(createWaiter(open, clock)),
+    waiter: boundedWaiter(createWaiter(open, clock, async () => log)),
     ids: createIds(clock, chance),
     definitions: createDefinitions(store.broker, clock, definitions),
     remote: { hints: createWorkerHints(store.broker, clock), held: createHeldTasks(store.broker, redactionOf), chance },
