@@ -18,6 +18,7 @@ export {
   type ApiClientOptions,
   createApiClient,
 } from './api/api-client.ts';
+export { pagesOf } from './api/pages-of.ts';
 export { type Contract, contract, type Schedule, type TaskRef, task } from './client/define.ts';
 export type { EnqueueItem } from './client/enqueue-many.ts';
 export { type Flow, type FlowFailure, type FlowOptions, flow } from './client/flow.ts';

@@ -1,14 +1,14 @@
 /** A client for programs that talk HTTP with a server: every operation of the registry as a typed method, made from the registry. */
 
 import { type Chance, systemChance } from '../core/chance.ts';
-import { type ErrorCode, errorTable } from '../core/error-table.ts';
-import { TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { type Duration, parseDuration } from '../core/duration.ts';
 import { createIds, type Ids } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
-import { type Clock, sleep, systemClock } from '../core/time.ts';
+import { type Clock, systemClock } from '../core/time.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { InputOf, OperationName, OutputOf } from '../operations/registry.ts';
+import { type Connection, callOperation, isEnqueue } from './api-call.ts';
 
 export interface ApiClientOptions {
   /** Of the server, such as `http://127.0.0.1:8000`; what is behind its host is kept. */
@@ -17,11 +17,15 @@ export interface ApiClientOptions {
   readonly token?: string | undefined;
   /** Replaces the `fetch` of this process: a proxy, an agent, a test. */
   readonly fetch?: (request: Request) => Promise<Response>;
+  /** How long one try of a call may take, beside what it asks the server to wait; 30 s when not given. */
+  readonly timeout?: Duration;
 }
 
 export interface ApiCallOptions {
   /** Ends the call, and its retries, with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** In the place of the client's. */
+  readonly timeout?: Duration;
 }
 
 type Noun<Name> = Name extends `${infer Word}.${string}` ? Word : never;
@@ -53,14 +57,10 @@ export interface ApiClientParts {
 type AnyOperation = Operation<unknown, unknown>;
 type Input = Readonly<Record<string, unknown>>;
 
-interface Connection extends ApiClientParts, Required<Pick<ApiClientOptions, 'url' | 'fetch'>> {
-  readonly token: string | null;
-  readonly ids: Ids;
-}
-
 /**
  * Makes a client. It connects with the first call. A call that can be made twice without harm (what only reads, and an enqueue, which gets
- * an id here) is tried again when the server cannot be reached or is busy, up to `limits.apiTriesMax` times; any other is made once.
+ * an id here) is tried again when the server cannot be reached or is busy, up to `limits.apiTriesMax` times, after as long as the server asks
+ * for; any other is made once.
  *
  * @example
  * const client = createApiClient({ url: 'http://127.0.0.1:8000', token: process.env.TASKFLOW_TOKEN });
@@ -73,13 +73,31 @@ export function createApiClient(
   const { url, token = null, fetch: send = (request: Request) => fetch(request) } = options;
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw invalidOption('url', 'the address of a server is needed, such as http://127.0.0.1:8000');
-  const connection = { url: url.replace(/\/+$/, ''), token, fetch: send, clock, chance, ids: createIds(clock, chance) };
+  const timeoutMs = parseDuration(options.timeout ?? limits.apiCallMs, 'timeout', { min: 1 });
+  const connection: Connection = { url: url.replace(/\/+$/, ''), token, fetch: send, clock, chance };
+  const ids = createIds(clock, chance);
   return byName((noun) =>
-    byName((verb) => async (input: Input = {}, { signal }: ApiCallOptions = {}) => {
+    byName((verb) => async (input: Input = {}, { signal, timeout }: ApiCallOptions = {}) => {
       const operation = await find(noun, verb);
-      return call(connection, operation, withIds(connection, operation, input), signal);
+      const ownMs = timeout === undefined ? timeoutMs : parseDuration(timeout, 'timeout', { min: 1 });
+      signal?.throwIfAborted();
+      return callOperation(connection, operation, withIds(ids, operation, input), {
+        signal,
+        timeoutMs: ownMs + waitOf(input),
+      });
     }),
   ) as unknown as ApiClient;
+}
+
+/** How long the server itself is asked to wait. What is no duration is for the server to refuse. */
+function waitOf({ wait, waitMs }: Input): number {
+  if (typeof waitMs === 'number' && waitMs > 0) return waitMs;
+  if (typeof wait !== 'string' && typeof wait !== 'number') return 0;
+  try {
+    return parseDuration(wait as Duration, 'wait');
+  } catch {
+    return 0;
+  }
 }
 
 /** An object that makes each property when it is first asked for. `then` is none, so that it may be awaited. */
@@ -104,108 +122,10 @@ async function find(noun: string, verb: string): Promise<AnyOperation> {
   return operation;
 }
 
-const enqueues: ReadonlySet<string> = new Set(['task.enqueue', 'task.enqueue-many']);
-
 /** Enqueues get their ids here, so that sending one again is the same task. */
-function withIds({ ids }: Connection, { name }: AnyOperation, input: Input): Input {
+function withIds(ids: Ids, { name }: AnyOperation, input: Input): Input {
+  if (!isEnqueue(name)) return input;
   if (name === 'task.enqueue') return { ...input, id: input.id ?? ids.next() };
-  if (name !== 'task.enqueue-many' || !Array.isArray(input.tasks)) return input;
+  if (!Array.isArray(input.tasks)) return input;
   return { ...input, tasks: input.tasks.map((task: Input) => ({ ...task, id: task.id ?? ids.next() })) };
-}
-
-async function call(
-  connection: Connection,
-  operation: AnyOperation,
-  input: Input,
-  signal: AbortSignal | undefined,
-): Promise<unknown> {
-  const isRepeatable = operation.rest.method === 'GET' || enqueues.has(operation.name);
-  for (let tries = 1; ; tries++) {
-    try {
-      return await callOnce(connection, operation, input, signal);
-    } catch (error) {
-      signal?.throwIfAborted();
-      const mayPass = error instanceof TaskFlowError && error.retryable && isRepeatable;
-      if (!mayPass || tries >= limits.apiTriesMax) throw error;
-      await sleep(connection.clock, limits.apiRetryMs * 2 ** (tries - 1) * (0.5 + connection.chance.float() / 2));
-    }
-  }
-}
-
-async function callOnce(
-  { url, token, fetch: send }: Connection,
-  operation: AnyOperation,
-  input: Input,
-  signal: AbortSignal | undefined,
-): Promise<unknown> {
-  const { path, rest } = addressOf(operation, input);
-  const isQuery = operation.rest.method === 'GET';
-  const query = isQuery ? queryOf(rest) : '';
-  const request = new Request(`${url}/api/v1${path}${query}`, {
-    method: operation.rest.method,
-    headers: {
-      accept: 'application/json',
-      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      ...(isQuery ? {} : { 'content-type': 'application/json' }),
-    },
-    ...(isQuery ? {} : { body: JSON.stringify(rest) }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  const response = await reach(url, () => send(request));
-  const text = await reach(url, () => response.text());
-  const answer = parsed(text);
-  if (response.ok && answer !== undefined) return answer;
-  throw errorOf(url, response.status, answer);
-}
-
-/** What the path names leaves the input. */
-function addressOf({ rest: { path } }: AnyOperation, input: Input): { readonly path: string; readonly rest: Input } {
-  const rest: Record<string, unknown> = { ...input };
-  const filled = path.replaceAll(/:(\w+)/g, (_whole, name: string) => {
-    const value = rest[name];
-    delete rest[name];
-    // A path without it would be another address.
-    if (typeof value !== 'string' || value === '') throw invalidOption(name, 'it is needed');
-    return encodeURIComponent(value);
-  });
-  return { path: filled, rest };
-}
-
-function queryOf(fields: Input): string {
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null);
-  const query = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
-  return query === '' ? '' : `?${query}`;
-}
-
-async function reach<Value>(url: string, go: () => Promise<Value>): Promise<Value> {
-  try {
-    return await go();
-  } catch (cause) {
-    const { host } = new URL(url);
-    throw taskFlowError('SERVER_UNREACHABLE', { host, problem: reasonOf(cause) }, { cause });
-  }
-}
-
-/** `fetch failed` says nothing; what caused it does. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined; // Said with its status by the caller.
-  }
-}
-
-/** The error of a problem document, as if it had been thrown here. */
-function errorOf(url: string, status: number, answer: unknown): TaskFlowError {
-  const { code, detail, hint, details } = (typeof answer === 'object' && answer !== null ? answer : {}) as Input;
-  if (typeof code !== 'string' || !Object.hasOwn(errorTable, code) || typeof detail !== 'string')
-    return taskFlowError('SERVER_ANSWER_UNKNOWN', { host: new URL(url).host, status });
-  const error = taskFlowError(code as ErrorCode, {}, { details, ...(typeof hint === 'string' ? { hint } : {}) });
-  error.message = detail;
-  return error;
 }

@@ -153,6 +153,9 @@ export const limits = {
   /** Tries of one call of a client over HTTP, and the pause before the second; each later one is twice as long. */
   apiTriesMax: 4,
   apiRetryMs: 200,
+  /** How long one try may take beside what it asks the server to wait; and the longest wait a server may ask for before the next. */
+  apiCallMs: 30_000,
+  apiRetryAfterMaxMs: 30_000,
   /** First look for a result after its enqueue; the looks then grow apart until `pollMs`. */
   resultPollMinMs: 20,
   /**

@@ -3,15 +3,17 @@
 import { beforeEach, describe, expect, expectTypeOf, test } from 'vitest';
 import { type ApiClient, createApiClient } from '../../src/api/api-client.ts';
 import { readContract } from '../../src/api/contract.ts';
+import { pagesOf } from '../../src/api/pages-of.ts';
 import { apiRoutes } from '../../src/api/routes.ts';
 import { seededChance } from '../../src/core/chance.ts';
 import { limits } from '../../src/core/limits.ts';
 import { operations } from '../../src/operations/registry.ts';
 import type { TaskRecordDocument } from '../../src/operations/task-document.ts';
-import { turn } from '../../src/testing/manual-clock.ts';
+import { createManualClock, turn } from '../../src/testing/manual-clock.ts';
 import { sampleId } from '../conformance/samples.ts';
 import { base, startServer, type TestServer } from '../support/http.ts';
 import { startLiveServer } from '../support/live-server.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -23,8 +25,9 @@ const hasty = {
   clock: {
     now: () => Date.UTC(2026, 0, 1),
     elapsed: () => 0,
-    schedule(_ms: number, go: () => void) {
-      void turn().then(go);
+    schedule(ms: number, go: () => void) {
+      // What ends a try is waited for in vain.
+      if (ms < limits.apiCallMs) void turn().then(go);
       return () => {};
     },
   },
@@ -153,4 +156,93 @@ describe('a retry', () => {
     await expect(client.queue.list({}, { signal: controller.signal })).rejects.toThrow('enough');
     expect(requests).toHaveLength(1);
   });
+});
+
+describe('a server that asks for patience', () => {
+  /** A client on a clock that is moved by hand. */
+  function patient(answer: (count: number) => Response | Promise<Response>) {
+    const clock = createManualClock(Date.UTC(2026, 0, 1));
+    let count = 0;
+    const fetch = async ({ signal }: Request) => {
+      const given = answer(++count);
+      if (given instanceof Response) return given;
+      const aborted = new Promise<never>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+      });
+      return Promise.race([given, aborted]);
+    };
+    const client = createApiClient({ url: base, fetch, timeout: '10s' }, { clock, chance: seededChance(3) });
+    return { client, clock, asked: () => count };
+  }
+
+  const away = (retryAfter: string) =>
+    Response.json(
+      { code: 'STORE_UNREACHABLE', detail: 'away' },
+      { status: 503, headers: { 'retry-after': retryAfter } },
+    );
+  const well = () => Response.json({ queues: [], next: null });
+
+  test.each(['7', new Date(Date.UTC(2026, 0, 1, 0, 0, 7)).toUTCString()])(
+    'for %s is asked again after it',
+    async (text) => {
+      const { client, clock, asked } = patient((count) => (count === 1 ? away(text) : well()));
+      const list = client.queue.list();
+      await waitFor(() => expect(clock.timers()).toBe(1));
+      await clock.moveTo(Date.UTC(2026, 0, 1, 0, 0, 6));
+      expect(asked()).toBe(1);
+      await clock.moveTo(Date.UTC(2026, 0, 1, 0, 0, 7));
+      expect(await list).toMatchObject({ queues: [] });
+    },
+  );
+
+  test('for longer than anybody waits is told to the caller', async () => {
+    const { client, asked } = patient(() => away('3600'));
+    await expect(client.queue.list()).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+    expect(asked()).toBe(1);
+  });
+
+  test('through a proxy, in words of its own, is asked again', async () => {
+    const { client, clock, asked } = patient((count) =>
+      count === 1 ? new Response('<html>', { status: 503 }) : well(),
+    );
+    const list = client.queue.list();
+    await waitFor(() => expect(asked()).toBe(1));
+    await clock.moveTo(clock.now() + limits.apiRetryMs);
+    expect(await list).toMatchObject({ queues: [] });
+  });
+
+  test('and does not answer is given up in time, beside what it was asked to wait', async () => {
+    const { client, clock, asked } = patient(() => new Promise<Response>(() => {}));
+    const cancel = client.task.cancel({ id: sampleId(1) }).catch((error: unknown) => error);
+    const result = client.task.result({ id: sampleId(1), wait: '30s' }, { timeout: '5s' }).catch(() => null);
+    await waitFor(() => expect(asked()).toBe(2));
+    await clock.moveTo(clock.now() + 10_000);
+    expect(await cancel).toMatchObject({ code: 'SERVER_UNREACHABLE', message: expect.stringContaining('10s') });
+    await clock.moveTo(clock.now() + 24_000);
+    expect(asked()).toBe(2);
+    await clock.moveTo(clock.now() + 120_000);
+    await result;
+    expect(asked()).toBeGreaterThan(2);
+  });
+
+  test('is not waited for by a caller who has gone', async () => {
+    const { client, clock } = patient(() => away('20'));
+    const gone = new AbortController();
+    const list = client.queue.list({}, { signal: gone.signal }).catch((error: unknown) => error);
+    await waitFor(() => expect(clock.timers()).toBe(1));
+    gone.abort(new Error('enough'));
+    expect(await list).toMatchObject({ message: 'enough' });
+    expect(clock.timers()).toBe(0);
+  });
+});
+
+test('pages come one after the other, as they are wanted', async () => {
+  const { client, requests } = clientOf((request) => server.fetch(request));
+  await client.task.enqueueMany({ tasks: Array.from({ length: 5 }, () => ({ name: 'any' })) });
+  const sizes: number[] = [];
+  for await (const { tasks } of pagesOf(client.task.list, { limit: 2 })) sizes.push(tasks.length);
+  expect(sizes).toEqual([2, 2, 1]);
+  const before = requests.length;
+  for await (const { tasks } of pagesOf(client.task.list, { limit: 2 })) if (tasks.length > 0) break;
+  expect(requests.length).toBe(before + 1);
 });
