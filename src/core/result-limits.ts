@@ -1,0 +1,26 @@
+/** The limits of waiting for results, and of the client over HTTP, each with its reason: a part of `limits`. */
+
+export const resultLimits = {
+  /** How long `result()` waits when nobody says: longer than people wait, shorter than a process that hangs unnoticed. */
+  resultWaitMs: 5 * 60_000,
+  /** How long one request may wait for a result: shorter than proxies wait; who wants more asks again. */
+  resultAskMs: 60_000,
+  /** Requests that wait for results at once: each holds a connection. Those beyond are answered at once with how it stands. */
+  resultAsksMax: 10_000,
+  /** Tries of one call of a client over HTTP, and the pause before the second; each later one is twice as long. */
+  apiTriesMax: 4,
+  apiRetryMs: 200,
+  /** How long one try may take beside what it asks the server to wait; and the longest wait a server may ask for before the next. */
+  apiCallMs: 30_000,
+  apiRetryAfterMaxMs: 30_000,
+  /** First look for a result after its enqueue; the looks then grow apart until `pollMs`. */
+  resultPollMinMs: 20,
+  /**
+   * With so many waits the event log is read instead of each task; after so many reads of it they are looked at after all, and when a read
+   * takes longer than so; and how often that is done in any case.
+   */
+  resultLogMin: 20,
+  resultLogReadsMax: 5,
+  resultLogLagMs: 2_000,
+  resultSweepMs: 30_000,
+} as const;
