@@ -1,8 +1,17 @@
-/** `taskflow queue list|pause|resume|limit` */
+/** `taskflow queue list|get|pause|resume|limit|purge` */
 
 import type { Rate } from '../../core/limit-rules.ts';
 import { rateText } from '../../core/rate-text.ts';
-import { type QueueDocument, queueLimit, queueList, queuePause, queueResume } from '../../operations/queue.ts';
+import { queuePurge } from '../../operations/bulk.ts';
+import {
+  type QueueDocument,
+  queueGet,
+  queueLimit,
+  queueList,
+  queuePause,
+  queueResume,
+} from '../../operations/queue.ts';
+import { askBulk, bulkOptions } from '../bulk-words.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { askEach } from '../each.ts';
 import type { View } from '../output.ts';
@@ -89,7 +98,27 @@ const limit: CommandSpec = {
   },
 };
 
-export const commands = [list, pause, resume, limit];
+const get: CommandSpec = {
+  name: 'get',
+  summary: 'Show how queues stand',
+  arguments: [{ syntax: '<queue...>', description: 'Names of queues' }],
+  example: 'taskflow queue get email',
+  run: (call) => eachQueue(call, (session, name) => session.ask(queueGet, { name })),
+};
+
+const purge: CommandSpec = {
+  name: 'purge',
+  summary: 'Cancel all tasks that wait in a queue',
+  arguments: [{ syntax: '<queue>', description: 'Name of the queue' }],
+  options: bulkOptions,
+  example: 'taskflow queue purge email --dry-run',
+  run: (call) =>
+    withSession(call, (session) =>
+      askBulk(call, session, queuePurge, { input: { name: call.args[0] ?? '' }, words: 'Purge' }),
+    ),
+};
+
+export const commands = [list, get, pause, resume, limit, purge];
 
 /** "20, 100/1m"; empty for a queue without. */
 function limitText(max: number | null, rate: Rate | null): string {

@@ -1,0 +1,75 @@
+/** `taskflow operation list|get|stop` */
+
+import { type BulkDocument, operationGet, operationList, operationStop } from '../../operations/bulk.ts';
+import type { Operation } from '../../operations/operation.ts';
+import type { Call, CommandSpec } from '../command.ts';
+import { askEach } from '../each.ts';
+import { jsonText, type View } from '../output.ts';
+import { given, noteMore, pageOptions } from '../pages.ts';
+import { withSession } from '../session.ts';
+
+const view: View<BulkDocument> = {
+  id: (row) => row.id,
+  columns: [
+    { title: 'Operation', text: (row) => row.id, style: () => 'bold' },
+    { title: 'Does', text: (row) => row.verb },
+    { title: 'State', text: (row) => row.view },
+    { title: 'Done', align: 'right', text: (row) => `${row.done}/${row.matched}${row.exact ? '' : '+'}` },
+    { title: 'Refused', align: 'right', text: (row) => String(row.refused) },
+    { title: 'By', text: (row) => row.by, cutTo: 16 },
+    { title: 'Of', isSpare: true, text: (row) => row.q, cutTo: 20 },
+  ],
+};
+
+const ids = [{ syntax: '<id...>', description: 'Ids as taskflow operation list shows them' }];
+
+const list: CommandSpec = {
+  name: 'list',
+  summary: 'List what was done to many tasks at once, newest first',
+  options: pageOptions,
+  example: 'taskflow operation list',
+  run: (call) =>
+    withSession(call, async (session) => {
+      const { operations, next } = await session.ask(operationList, given(call, 'limit', 'after'));
+      call.output.list(view, operations);
+      noteMore(call, next);
+      return 0;
+    }),
+};
+
+const get: CommandSpec = {
+  name: 'get',
+  summary: 'Show how far operations on many tasks are, and what they could not do',
+  arguments: ids,
+  example: 'taskflow operation get 01K8Q2M4ZJF0C9YF4V7Z0B2HNX',
+  run: (call) => eachOperation(call, operationGet, (document) => [jsonText(document, 2)]),
+};
+
+const stop: CommandSpec = {
+  name: 'stop',
+  summary: 'Stop operations on many tasks: what is done stays, what is not is left alone',
+  arguments: ids,
+  example: 'taskflow operation stop 01K8Q2M4ZJF0C9YF4V7Z0B2HNX',
+  run: (call) =>
+    eachOperation(call, operationStop, ({ id, done, matched }) => [
+      call.output.terminal.isPerson ? `Operation ${id} stops: ${done} of ${matched} are done` : `${id}\tstopped`,
+    ]),
+};
+
+export const commands = [list, get, stop];
+
+function eachOperation<Input>(
+  call: Call,
+  operation: Operation<Input, BulkDocument>,
+  lines: (document: BulkDocument) => readonly string[],
+): Promise<number> {
+  return withSession(call, (session) =>
+    askEach(call, {
+      items: call.args,
+      isOne: call.args.length === 1,
+      ask: (id) => session.ask(operation, { id }),
+      view,
+      lines,
+    }),
+  );
+}

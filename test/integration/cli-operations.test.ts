@@ -1,0 +1,97 @@
+/** Tests commands on errors, definitions, audit, stats and what is done to many tasks, straight on a store of their own. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { connect } from '../../src/broker/connect.ts';
+import { runCli } from '../../src/cli/cli.ts';
+import type { Definition } from '../../src/core/presence.ts';
+import { presence } from '../conformance/samples.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'taskflow-cli-'));
+  writeFileSync(join(folder, 'package.json'), '{}');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+async function run(...words: readonly string[]) {
+  const out: string[] = [];
+  const notes: string[] = [];
+  const sink = (into: string[]) => ({ isTTY: false, columns: 100, write: (text: string) => void into.push(text) });
+  const surroundings = { readStdin: async () => '', env: { LANG: 'C.UTF-8' }, cwd: folder };
+  const code = await runCli([...words], { stdout: sink(out), stderr: sink(notes), ...surroundings });
+  return { code, stdout: out.join(''), stderr: notes.join('') };
+}
+
+async function json<Document>(...words: readonly string[]): Promise<Document> {
+  const { code, stdout, stderr } = await run(...words, '--json');
+  expect([code, stderr.includes('✗')]).toEqual([0, false]);
+  return JSON.parse(stdout) as Document;
+}
+
+async function enqueue(...names: readonly string[]): Promise<void> {
+  for (const name of names) expect((await run('task', 'run', name, '{}', '--queue', 'email')).code).toBe(0);
+}
+
+describe('queue purge', () => {
+  test('counts, and does nothing that nobody has said yes to', async () => {
+    await enqueue('mail.a', 'mail.b');
+    const { code, stderr } = await run('queue', 'purge', 'email');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('Purge 2 tasks?') as unknown]);
+    expect(await json('queue', 'purge', 'email', '--dry-run')).toMatchObject({ matched: 2, operation: null });
+    expect(await json('operation', 'list')).toEqual([]);
+  });
+
+  test('begins with a time to undo it, in which it can be stopped', async () => {
+    await enqueue('mail.a');
+    const { operation } = await json<{ operation: { id: string } }>(
+      'queue',
+      'purge',
+      'email',
+      '--yes',
+      '--reason',
+      'old',
+    );
+    expect(await json('operation', 'get', operation.id)).toMatchObject({ verb: 'cancel', reason: 'old', matched: 1 });
+    await json('operation', 'stop', operation.id);
+    expect(await json('operation', 'list')).toMatchObject([{ id: operation.id, view: 'cancelled' }]);
+    expect(await json('queue', 'get', 'email')).toMatchObject({ name: 'email', waiting: 1 });
+  });
+
+  test('of what is not there is said by its exit code', async () => {
+    expect((await run('queue', 'purge', 'nobody', '--yes')).code).toBe(4);
+    expect((await run('queue', 'get', 'nobody')).code).toBe(4);
+    expect((await run('error', 'mute', 'abc')).code).toBe(4);
+    expect((await run('definition', 'get', 'nothing')).code).toBe(4);
+  });
+});
+
+test('the audit tells of commands, and of one kind alone when that is asked', async () => {
+  await enqueue('mail.a');
+  await run('queue', 'pause', 'email');
+  expect(await json('audit', 'list', '--operation', 'queue.pause')).toMatchObject([
+    { operation: 'queue.pause', outcome: 'done' },
+  ]);
+  const { stdout, stderr } = await run('audit', 'list', '--limit', '1');
+  expect([stdout.trim().split('\n').length, stderr]).toEqual([1, expect.stringContaining('--after') as unknown]);
+});
+
+test('definitions are those that workers have told of', async () => {
+  const store = connect(`sqlite:${join(folder, '.taskflow', 'taskflow.db')}`);
+  expect(await json('definition', 'list')).toEqual([]);
+  await store.broker.open();
+  const known: Definition = {
+    ...{ name: 'mail.send', description: null, queue: 'email', inputSchema: null, schemaVersion: null, policy: '{}' },
+    ...{ timeoutMs: null, key: null, keyForMs: null, ifExists: 'return', group: null, file: null },
+  };
+  await store.broker.heartbeat({ worker: presence({ definitions: [known] }), leaseMs: 30_000, beats: [] });
+  await store.close();
+  expect(await json('definition', 'list')).toMatchObject([{ name: 'mail.send', queue: 'email', workers: 1 }]);
+  expect(await json('definition', 'get', 'mail.send')).toMatchObject({ name: 'mail.send', inputSchema: null });
+});
+
+test('lists that have nothing are empty lists', async () => {
+  for (const words of ['error list', 'stats timeline', 'stats depth', 'operation list', 'definition list'])
+    expect([words, await json(...words.split(' '))]).toEqual([words, []]);
+});
