@@ -14,9 +14,59 @@ export interface Request {
   readonly number: number;
 }
 
-/** Of a protocol in which nobody looks for a request. */
-export function followNothing(): Exchanges {
-  return { sent: () => [], answered: () => 0 };
+/** Requests are told by their first line, `POST /path HTTP/1.1`. One follows the other: nobody sends the next before the answer. */
+export function followHttp(): Exchanges {
+  let requests = 0;
+  let answers = 0;
+  const toServer = createHttpMessages();
+  const fromServer = createHttpMessages();
+  return {
+    sent: (bytes) =>
+      toServer(bytes).map((text) => {
+        requests += 1;
+        return { text, number: requests };
+      }),
+    answered: (bytes) => {
+      answers += fromServer(bytes).length;
+      return answers;
+    },
+  };
+}
+
+/** Answers with the first lines of the messages that bytes complete. */
+function createHttpMessages(): (bytes: Buffer) => readonly string[] {
+  let rest: Buffer = Buffer.alloc(0);
+  return (bytes) => {
+    rest = Buffer.concat([rest, bytes]);
+    const lines: string[] = [];
+    for (let message = readHttp(rest); message !== null; message = readHttp(rest)) {
+      rest = rest.subarray(message.length);
+      lines.push(message.line);
+    }
+    return lines;
+  };
+}
+
+function readHttp(bytes: Buffer): { readonly line: string; readonly length: number } | null {
+  const end = bytes.indexOf('\r\n\r\n');
+  if (end < 0) return null;
+  const head = bytes.toString('latin1', 0, end);
+  const start = end + 4;
+  const bodyEnd = /^transfer-encoding: *chunked/im.test(head)
+    ? endOfChunks(bytes, start)
+    : start + Number(/^content-length: *(\d+)/im.exec(head)?.[1] ?? 0);
+  if (bodyEnd === null || bytes.length < bodyEnd) return null;
+  return { line: head.slice(0, head.indexOf('\r\n')), length: bodyEnd };
+}
+
+function endOfChunks(bytes: Buffer, start: number): number | null {
+  for (let at = start; ; ) {
+    const lineEnd = bytes.indexOf('\r\n', at);
+    if (lineEnd < 0) return null;
+    const size = Number.parseInt(bytes.toString('latin1', at, lineEnd), 16);
+    at = lineEnd + 2 + size + 2;
+    if (size === 0) return at;
+  }
 }
 
 /** Requests are arrays of strings; an answer is one value, whatever is in it. What a subscriber is sent is not counted well. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer, type NetConnectOpts, type Socket } from 'node:net';
 import { type Chance, systemChance } from '../core/chance.ts';
 import { type Clock, sleep, systemClock } from '../core/time.ts';
-import { type Exchanges, followNothing, followPostgres, followRedis } from './exchanges.ts';
+import { type Exchanges, followHttp, followPostgres, followRedis } from './exchanges.ts';
 
 /** What is wrong with the network, from now on, for connections that are there and those to come. */
 export type Fault =
@@ -38,7 +38,7 @@ export interface FaultProxy {
 export interface FaultProxyOptions {
   /** The store. */
   readonly target: NetConnectOpts;
-  /** Its protocol: for `cutAt`, which knows no requests of HTTP. */
+  /** Its protocol: for `cutAt`. */
   readonly protocol: 'redis' | 'postgres' | 'http';
   readonly clock?: Clock;
   readonly chance?: Chance;
@@ -94,7 +94,7 @@ interface State {
   readonly chance: Chance;
 }
 
-const followers = { redis: followRedis, postgres: followPostgres, http: followNothing } as const;
+const followers = { redis: followRedis, postgres: followPostgres, http: followHttp } as const;
 
 type Direction = 'request' | 'reply';
 

@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { seededChance } from '../../src/core/chance.ts';
-import type { FaultProxy } from '../../src/servers/fault-proxy.ts';
+import type { Fault, FaultProxy } from '../../src/servers/fault-proxy.ts';
 import { pass, type Run } from './run.ts';
 
 type ProxiedRun = Run & { readonly proxy: FaultProxy };
@@ -32,11 +32,21 @@ export async function cutCalls(
   const chance = seededChance(7);
   const until = performance.now() + ms;
   for (let cuts = 0; cuts < fewestCuts || performance.now() < until; cuts++) {
-    const hits = proxy.hits();
     const nth = 1 + Math.floor(chance.float() * cutAmong);
-    proxy.inflict({ kind: 'cutAt', request, nth, executed: chance.float() < 0.7 });
-    while (proxy.hits() === hits) await pass(5);
+    await cutOnce(proxy, { kind: 'cutAt', request, nth, executed: chance.float() < 0.7 });
   }
   proxy.inflict({ kind: 'none' });
   await goesOn();
 }
+
+/** Until it has hit: whoever asked may have given up the request that was to be hit, and then it is another one. */
+export async function cutOnce(proxy: FaultProxy, fault: Fault & { readonly kind: 'cutAt' }): Promise<void> {
+  const hits = proxy.hits();
+  for (let waitedMs = 0; proxy.hits() === hits; waitedMs += lookMs) {
+    if (waitedMs % anotherMs === 0) proxy.inflict(fault);
+    await pass(lookMs);
+  }
+}
+
+const lookMs = 5;
+const anotherMs = 2_000;

@@ -15,7 +15,6 @@ import { outages } from './outages.ts';
 import { type Context, expectValid, healthOf, pass, type Run, type RunOptions, startRun } from './run.ts';
 
 interface RedisRun extends Run {
-  readonly server: Run['server'];
   readonly redis: RedisServer;
   readonly admin: Redis;
 }

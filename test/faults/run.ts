@@ -39,10 +39,10 @@ declare module 'vitest' {
 }
 
 export interface RunOptions {
-  /** Where the processes find their store. */
-  readonly place: Place;
+  /** Where the processes find their store; in the folder of the run, where it is a file. */
+  readonly place: Place | ((folder: string) => Place);
   /** The same on a way of the test's own, in which no fault lies. */
-  readonly direct: Place;
+  readonly direct: Place | ((folder: string) => Place);
   /** Tasks a second. */
   readonly rate?: number;
   readonly input?: Omit<WorkInput, 'n'>;
@@ -50,14 +50,27 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** See `JudgeOptions`. */
   readonly overlapMs?: number;
+  /** Starts the server and the first worker, where they do not begin at the store as usual. */
+  readonly begin?: (start: Starter) => Promise<Members>;
+}
+
+/** Starts the command line with the environment of the run. */
+export type Starter = (args: readonly string[], env?: Readonly<Record<string, string>>) => Child;
+
+/** Who takes part now; those that are gone may be replaced. */
+export interface Members {
+  server: Child;
+  /** All that there ever were. */
+  readonly workers: Child[];
+  /** Of the server. */
+  readonly url: string;
 }
 
 export interface Run {
   readonly scenario: Scenario;
   readonly store: Store;
   readonly client: Child;
-  readonly server: Child;
-  readonly worker: Child;
+  readonly members: Members;
   /** Of the server. */
   readonly url: string;
   /** Calls that were answered, and runs that have ended, until now. */
@@ -79,8 +92,8 @@ export interface Counts {
   readonly ended: number;
 }
 
-/** Of the worker. */
-const slots = 20;
+/** Of a worker. */
+export const slots = 20;
 /** So much of both shows that work goes on, and so long may it take: the longest back-off, a lease, and a busy machine. */
 const goesOnWith = 20;
 const goesOnWithinMs = 40_000;
@@ -98,30 +111,31 @@ const build = once(async () => {
 export async function startRun(options: RunOptions, context: Context): Promise<Run> {
   await build();
   const scenario = createScenario();
+  const placed = (place: RunOptions['place']): Place => (typeof place === 'function' ? place(scenario.folder) : place);
+  const [place, direct] = [placed(options.place), placed(options.direct)];
   context.onTestFinished(() => scenario.end());
   writeTask(scenario);
   const file = `sqlite:${scenario.folder}/record.db`;
   const recordOf = ({ broker, record = file }: Place): string | null => (isRedis(broker) ? record : null);
-  const { broker } = options.place;
-  const record = recordOf(options.place);
+  const { broker } = place;
+  const record = recordOf(place);
   const env = {
     TASKFLOW_BROKER: broker,
     ...(record === null ? {} : { TASKFLOW_STORE: record }),
     TASKFLOW_WORKER_LEASE: '5s',
     ...options.env,
   };
-  const store = connect(options.direct.broker, { store: recordOf(options.direct) });
+  const store = connect(direct.broker, { store: recordOf(direct) });
   await store.broker.open();
   context.onTestFinished(() => store.close());
-  const server = scenario.command(['server', 'start', '--json', '--port', '0'], { env });
-  const worker = scenario.command(['worker', 'start', '--json', '--concurrency', `${slots}`], { env });
-  const { url } = (await server.heard('ready')) as unknown as { readonly url: string };
-  await worker.heard('ready');
+  const start: Starter = (args, more = {}) => scenario.command(args, { env: { ...env, ...more } });
+  const members = await (options.begin ?? beginAtStore)(start);
+  const { url } = members;
   const { rate = 40, input = { ms: 10 } } = options;
   const load = { file: broker, count: 1_000_000, first: 0, width: 50, mixedDelayMs: 200, rate, input };
   const client = scenario.start('producer.ts', load);
   await client.heard('ready');
-  const counts = createCounts(scenario, { client, worker });
+  const counts = createCounts(scenario, client, members);
 
   const goesOn = async (): Promise<void> => {
     const { accepted, ended } = counts();
@@ -146,13 +160,16 @@ export async function startRun(options: RunOptions, context: Context): Promise<R
     // After a long outage the client sends all that was due meanwhile, and that may be more than the slots do in a minute.
     const withinMs = 60_000 + (2 * accepted * (input.ms ?? 0)) / slots;
     await until(`all ${accepted} are done and recorded`, isDone, { withinMs, facts: () => last });
-    for (const child of [server, worker]) {
+    const { server, workers } = members;
+    const living = workers.filter((worker) => worker.isRunning());
+    // Who has nothing but a server says good-bye to it.
+    for (const child of options.begin === undefined ? [server, ...living] : [...living, server]) {
       expect(peakMemoryMb(child.pid)).toBeLessThan(memoryMaxMb);
       child.send('SIGTERM');
       expect(await child.exited).toEqual({ code: 0, signal: null });
     }
     context.task.meta.run = counts();
-    return judge(options, scenario, { store, database: recordOf(options.direct) ?? options.direct.broker });
+    return judge(options, scenario, { store, database: recordOf(direct) ?? direct.broker });
   };
 
   const ask = async (...words: readonly string[]) => {
@@ -162,7 +179,7 @@ export async function startRun(options: RunOptions, context: Context): Promise<R
   };
 
   await goesOn();
-  return { scenario, store, client, server, worker, url, counts, goesOn, ask, finish };
+  return { scenario, store, client, members, url, counts, goesOn, ask, finish };
 }
 
 function writeTask({ folder }: Scenario): void {
@@ -172,18 +189,30 @@ function writeTask({ folder }: Scenario): void {
   writeFileSync(join(folder, 'tasks', 'work.mjs'), text);
 }
 
-function createCounts({ folder }: Scenario, { client, worker }: Readonly<Record<'client' | 'worker', Child>>) {
+async function beginAtStore(start: Starter): Promise<Members> {
+  const server = start(['server', 'start', '--json', '--port', '0']);
+  const worker = start(['worker', 'start', '--json', '--concurrency', `${slots}`]);
+  const { url } = (await server.heard('ready')) as unknown as { readonly url: string };
+  await worker.heard('ready');
+  return { server, workers: [worker], url };
+}
+
+function createCounts({ folder }: Scenario, client: Child, { workers }: Members) {
   const asked = createTail(join(folder, `${client.pid}.client`));
-  const done = createTail(join(folder, `${worker.pid}.effects`));
+  const done = new Map<Child, ReturnType<typeof createTail>>();
   let [accepted, refused, ended] = [0, 0, 0];
   return (): Counts => {
     asked.read((line) => {
       accepted += Number(line.includes('"step":"ok"'));
       refused += Number(line.includes('"step":"info"'));
     });
-    done.read((line) => {
-      ended += Number(line.includes('"what":"end"'));
-    });
+    for (const worker of workers) {
+      const tail = done.get(worker) ?? createTail(join(folder, `${worker.pid}.effects`));
+      done.set(worker, tail);
+      tail.read((line) => {
+        ended += Number(line.includes('"what":"end"'));
+      });
+    }
     return { accepted, refused, ended };
   };
 }
