@@ -26,7 +26,8 @@ export default defineConfig({
   test: {
     // Processes, not threads: tests change the environment, open SQLite files and kill children.
     pool: 'forks',
-    maxWorkers: Math.max(2, Math.min(4, availableParallelism())),
+    // One more than processors: in every third file most of the time is spent waiting, for a process, an outage or a lease.
+    maxWorkers: Math.max(3, Math.min(5, availableParallelism() + 1)),
     restoreMocks: true,
     // A second is short where more processes than processors run.
     expect: { poll: { timeout: 20_000 } },
