@@ -8,6 +8,7 @@ import { systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { createSqlHistory } from '../history/sql-history.ts';
 import { createClusterStore, createLiveStore } from './cluster-store.ts';
+import { diskOf } from './disk.ts';
 import { createHttpBroker } from './http/http-broker.ts';
 import { module as httpThread } from './http/thread.ts';
 import { createPostgresDriver } from './postgres/driver.ts';
@@ -106,7 +107,8 @@ function openRedis(url: string, { folder = '.', store = null, namespace: given, 
   };
   if (store === null) return { ...createLiveStore(broker), ...shared };
   const database = createRecordDatabase(store, { folder, namespace, clock, chance, onStatement: rest.onStatement });
-  return { ...createClusterStore({ broker, database, clock, chance }), ...shared };
+  const disk = isPostgres(store) ? {} : { disk: () => diskOf(resolve(folder, fileOf(store))) };
+  return { ...createClusterStore({ broker, database, clock, chance }), ...disk, ...shared };
 }
 
 /** The configured namespace counts where the URL names none. */
@@ -138,6 +140,7 @@ export function createSqliteStore(options: SqliteOptions): Store {
     history,
     access: createAccess({ driver, clock: clock ?? systemClock, chance }),
     close,
+    ...(file === ':memory:' ? {} : { disk: () => diskOf(file) }),
     ...(isShared ? { address: { module: sqliteThread, url: `sqlite:${resolve(file)}` } } : {}),
   };
 }

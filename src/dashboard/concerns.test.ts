@@ -152,3 +152,14 @@ test('a run that lasts many times as long as others is told, and one that is mer
     { title: 'video.encode has run for 20 m, and usually takes 3.8 s', action: { kind: 'page' } },
   ]);
 });
+
+test.each([
+  [79, null],
+  [81, 'retrying'],
+  [96, 'failed'],
+])('a disk that is %d %% full is a concern when it is nearly so', (used, look) => {
+  const disk = { freeBytes: (100 - used) * 1_000_000_000, totalBytes: 100_000_000_000 };
+  const concerns = told({ health: { ...health, disk } });
+  expect(concerns.map((concern) => concern.look)).toEqual(look === null ? [] : [look]);
+  if (look !== null) expect(concerns[0]?.title).toBe(`The disk of the store is ${used} % full`);
+});

@@ -17,6 +17,7 @@ export function findConcerns({ queues, workers, health, activity, beyond }: Sign
     ...workers.flatMap(blockOf),
     ...lossesOf(health),
     ...refusedOf(health.relay),
+    ...diskOf(health),
     ...queues.flatMap((queue) =>
       queueConcerns({ queue, workers: listening, activity, growth: growthOf(beyond, queue.name) }),
     ),
@@ -137,6 +138,31 @@ function refusedOf(relay: HealthDocument['relay']): readonly Concern[] {
 }
 
 const relayShownMs = 30_000;
+
+const diskShown = 0.8;
+const diskFull = 0.95;
+
+/** A store that cannot write takes no tasks. */
+function diskOf({ disk, record }: HealthDocument): readonly Concern[] {
+  if (disk === null) return [];
+  const used = 1 - disk.freeBytes / disk.totalBytes;
+  if (used < diskShown) return [];
+  return [
+    {
+      look: used >= diskFull ? 'failed' : 'retrying',
+      title: `The disk of the ${record === null ? 'store' : 'record'} is ${Math.floor(used * 100)} % full`,
+      more: `${sizeWords(disk.freeBytes)} are left. Make room, or keep finished tasks for a shorter time:`,
+      command: 'taskflow db status',
+    },
+  ];
+}
+
+/** "3.1 GB" */
+function sizeWords(bytes: number): string {
+  const units = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const;
+  const step = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
+  return `${(bytes / 1_000 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step] ?? ''}`;
+}
 
 /** A loop that stands for a second or two is nobody's concern. */
 const blockShownMs = 3_000;

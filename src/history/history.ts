@@ -139,6 +139,12 @@ export interface StoreAddress {
   readonly url: string;
 }
 
+/** The disk under a database in a file. */
+export interface Disk {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+}
+
 /** What another thread has of it. */
 export type ThreadStore = Pick<Store, 'broker' | 'close'>;
 
@@ -154,6 +160,8 @@ export interface Store {
   readonly away?: () => TaskFlowError | null;
   /** Who may do what, and what was done. Absent without a SQL store: a worker's live store alone, and tests. */
   readonly access?: Access;
+  /** Present where it, or its record, is a file of this machine. */
+  readonly disk?: () => Promise<Disk | null>;
   /** Present where two calls at once are done sooner than one after the other: each waits for a network and a disk. */
   readonly isParallel?: true;
   /** Present where a server stands in between: it runs the services, and what is here is what a worker needs. */

@@ -34,6 +34,7 @@ export const healthOutput = documentSchema<HealthDocument>()(
     lagMs: durationMs,
     record: record.nullable(),
     relay: z.strictObject(relayStatus).nullable(),
+    disk: z.strictObject({ freeBytes: count, totalBytes: count }).nullable(),
     now: time,
   }),
 );

@@ -9,7 +9,7 @@ import { isAlive } from '../core/presence.ts';
 import type { RelayStatus } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
 import { type Clock, isoTime } from '../core/time.ts';
-import type { Minute, Store } from '../history/history.ts';
+import type { Disk, Minute, Store } from '../history/history.ts';
 import type { Recording } from '../history/recording.ts';
 import type { Operation } from './operation.ts';
 import type { ActivityInput, Nothing } from './schemas.ts';
@@ -30,6 +30,8 @@ export interface HealthDocument {
   readonly record: RecordDocument | null;
   /** Tasks of transactions on their way to the broker; `null` where they are there with the commit, and while the record cannot be reached. */
   readonly relay: RelayStatus | null;
+  /** The disk that the store or its record is on, where that is a file beside this server. */
+  readonly disk: Disk | null;
   /** The store's clock. */
   readonly now: string;
 }
@@ -99,11 +101,12 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
   schema: async () => (await import('./schemas.ts')).nothing,
   output: async () => (await import('./system-output.ts')).healthOutput,
   async run({ store, clock }) {
-    const [info, workers, lagMs, beside] = await Promise.all([
+    const [info, workers, lagMs, beside, disk = null] = await Promise.all([
       store.broker.info(),
       store.broker.getWorkers(),
       store.history.lagMs(),
       besideOf(store, clock),
+      store.disk?.(),
     ]);
     const { kind, durability, detail, protocol } = info;
     const living = workers.filter((worker) => isAlive(worker, info.now) && worker.concurrency > 0);
@@ -116,6 +119,7 @@ export const systemHealth: Operation<Nothing, HealthDocument> = {
       stalled: living.filter(({ stall }) => stall !== undefined).length,
       lagMs,
       ...beside,
+      disk,
       now: isoTime(info.now),
     };
   },

@@ -34,7 +34,7 @@ export const layers: readonly Layer[] = [
   { of: ['src/broker/redis/'], from: ['src/core/', seam, ...besideSeam] },
   { of: ['src/broker/http/'], from: ['src/core/', seam, ...besideSeam] },
   {
-    of: ['connect', 'cluster-store', 'late-record', 'record-database', 'store-url'].map(
+    of: ['connect', 'cluster-store', 'disk', 'late-record', 'record-database', 'store-url'].map(
       (name) => `src/broker/${name}.ts`,
     ),
     from: ['src/core/', 'src/broker/', 'src/history/', 'src/relay/', 'src/access/', 'src/config/', 'src/telemetry/'],
