@@ -2,6 +2,7 @@
 
 import type { Concern, ConcernAction, Signs } from './concern.ts';
 import { findConcerns } from './concerns.ts';
+import { ErrorMenu } from './error-menu.tsx';
 import { Glyph } from './glyphs.tsx';
 import { count } from './words.ts';
 
@@ -102,39 +103,10 @@ function ErrorActions({
 }) {
   return (
     <div class="row">
-      {mayOperate ? <ErrorMenu fingerprint={fingerprint} root={root} /> : null}
+      {mayOperate ? <ErrorMenu fingerprint={fingerprint} back="" root={root} /> : null}
       <a class="button" href={`${root}tasks?q=${encodeURIComponent(`state:failed err:${fingerprint}`)}`}>
         Show tasks
       </a>
     </div>
-  );
-}
-
-const muteTimes = [
-  ['1h', 'Mute for an hour'],
-  ['24h', 'Mute for a day'],
-  ['7d', 'Mute for a week'],
-] as const;
-
-function ErrorMenu({ fingerprint, root }: { readonly fingerprint: string; readonly root: string }) {
-  return (
-    <details class="menu">
-      <summary class="button">Mute…</summary>
-      <div>
-        {muteTimes.map(([length, word]) => (
-          <form method="post" action={`${root}errors/${fingerprint}/mark`}>
-            <input type="hidden" name="as" value="muted" />
-            <button class="plain" type="submit" name="for" value={length}>
-              {word}
-            </button>
-          </form>
-        ))}
-        <form method="post" action={`${root}errors/${fingerprint}/mark`}>
-          <button class="plain" type="submit" name="as" value="resolved">
-            Resolved: tell me when it is back
-          </button>
-        </form>
-      </div>
-    </details>
   );
 }

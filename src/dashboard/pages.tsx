@@ -3,7 +3,6 @@
 import type { ErrorDocument, TaskFlowError } from '../core/errors.ts';
 import { heard } from '../core/heard.ts';
 import { sharedLook } from '../operations/context.ts';
-import { errorMark } from '../operations/error-mark.ts';
 import { type Operation, type OperationContext, perform, type Role } from '../operations/operation.ts';
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
 import {
@@ -29,7 +28,7 @@ import { Overview, OverviewWithoutRecord } from './overview.tsx';
 import { SchedulePage } from './schedule-page.tsx';
 import { Schedules } from './schedules.tsx';
 import { answerSettings } from './settings.ts';
-import { answerRun, answerSelected, answerTask, answerTasks } from './task-answers.tsx';
+import { answerMark, answerRun, answerSelected, answerTask, answerTasks } from './task-answers.tsx';
 import { answerStop, beginUndoable, begunQuery, type UndoableVerb } from './undoable.ts';
 import type { Who } from './user-menu.tsx';
 
@@ -89,10 +88,7 @@ export function createPages(options: PageOptions): Pages {
       ),
       change('/operations/:id/stop', answerStop),
       look('/api', answerApi),
-      change(
-        '/errors/:fingerprint/mark',
-        action(errorMark, () => ''),
-      ),
+      change('/errors/:fingerprint/mark', answerMark),
       { method: 'POST', path: '/settings', role: 'anyone', answer: answerSettings },
       look('/schedules', answerSchedules),
       look('/schedules/:name', answerSchedule),

@@ -3,13 +3,15 @@
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { decodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
+import { type ErrorDocument, errorGet } from '../operations/error.ts';
+import { errorMark } from '../operations/error-mark.ts';
 import type { ManyDocument } from '../operations/many-document.ts';
 import { type OperationContext, perform } from '../operations/operation.ts';
 import { systemCounts, systemHealth } from '../operations/system.ts';
 import { taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove } from '../operations/task.ts';
 import { taskUpdateMany } from '../operations/task-batch.ts';
 import { workerList } from '../operations/worker.ts';
-import { busyMs, frameOf, html, type PageOptions, reaches, seeOther, type Visit } from './frame.tsx';
+import { backOf, busyMs, frameOf, html, type PageOptions, reaches, seeOther, type Visit } from './frame.tsx';
 import { readColumns } from './task-columns.ts';
 import { TaskPage } from './task-page.tsx';
 import { firstPage, type TaskQuery } from './task-rows.tsx';
@@ -20,13 +22,44 @@ import { type Begun, beginUndoable, begunQuery, type UndoableVerb } from './undo
 const listMax = 50;
 
 export async function answerTasks(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
-  const [counts, query] = await Promise.all([perform(systemCounts, context, {}), findTasks(visit, context)]);
+  const [counts, query, error] = await Promise.all([
+    perform(systemCounts, context, {}),
+    findTasks(visit, context),
+    findError(visit, context),
+  ]);
   const frame = frameOf(visit, options, Date.parse(counts.now));
   const may = { operate: reaches(context, 'operator'), remove: reaches(context, taskRemove.role) };
   const page = (
-    <Tasks frame={frame} counts={counts} query={query} columns={readColumns(visit.choices.columns)} may={may} />
+    <Tasks
+      frame={frame}
+      counts={counts}
+      query={query}
+      error={error}
+      columns={readColumns(visit.choices.columns)}
+      may={may}
+    />
   );
   return html(page, 'code' in query.answer ? 400 : 200);
+}
+
+/** Where the list is of one kind of failures, that. */
+async function findError({ query: { q = '' } }: Visit, context: OperationContext): Promise<ErrorDocument | null> {
+  const fingerprint = /(?:^|\s)err:(\w{1,64})(?:\s|$)/.exec(q)?.[1];
+  if (fingerprint === undefined) return null;
+  try {
+    return await perform(errorGet, context, { fingerprint });
+  } catch (error) {
+    // None of its tasks is there any more, or only the beginning of it was given.
+    if (error instanceof TaskFlowError && error.code === 'ERROR_NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+/** Says of a kind of failures what the form says, and leads back. */
+export async function answerMark(visit: Visit, context: OperationContext): Promise<Response> {
+  const { back: _back, ...said } = visit.form;
+  await perform(errorMark, context, { ...said, ...visit.params });
+  return seeOther(visit, backOf(visit.form));
 }
 
 /** A filter with a mistake is an answer too: the page shows the box with what was typed, and where it is wrong. */

@@ -1,7 +1,9 @@
 /** The list of tasks on its own page. */
 
+import type { ErrorDocument } from '../operations/error.ts';
 import type { CountsDocument } from '../operations/system.ts';
 import { ColumnsMenu } from './columns-menu.tsx';
+import { ErrorCard } from './error-card.tsx';
 import { Flash } from './flash.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
 import type { TaskColumn } from './task-columns.ts';
@@ -12,13 +14,15 @@ export interface TasksProps {
   readonly frame: PageFrame;
   readonly counts: CountsDocument;
   readonly query: TaskQuery;
+  /** The kind of failures that the list is of; `null` for any other list. */
+  readonly error: ErrorDocument | null;
   /** Those that are shown. */
   readonly columns: ReadonlySet<TaskColumn>;
   readonly may: { readonly operate: boolean; readonly remove: boolean };
 }
 
 /** A filter is a mistake or a page; the box keeps what was typed either way. */
-export function Tasks({ frame, counts, query, columns, may }: TasksProps) {
+export function Tasks({ frame, counts, query, error, columns, may }: TasksProps) {
   const { q, answer } = query;
   const { root, now } = frame;
   return (
@@ -36,6 +40,7 @@ export function Tasks({ frame, counts, query, columns, may }: TasksProps) {
       <Flash frame={frame} />
       <StateChips counts={counts.counts} q={q} root={root} />
       <FilterBox q={q} mistake={'code' in answer ? answer : null} root={root} />
+      {error === null ? null : <ErrorCard error={error} frame={frame} mayOperate={may.operate} />}
       {'code' in answer ? null : (
         <TaskRows query={query} page={answer} counts={counts} columns={columns} root={root} now={now} may={may} />
       )}

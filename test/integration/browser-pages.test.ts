@@ -27,6 +27,8 @@ const paths: readonly (readonly [string, (world: PageWorld) => string])[] = [
   ['a task that failed', ({ failed }) => `/tasks/${failed}`],
   ['a task that waits', ({ queued }) => `/tasks/${queued}`],
   ['a page that is not there', () => '/nothing'],
+  ['the page to sign in', () => '/login'],
+  ['the reference of the API', () => '/api'],
   ['what is done to all', () => '/tasks/matching?action=cancel&q=state%3Aqueued'],
 ];
 
@@ -40,7 +42,7 @@ await onChromium((rig) => {
     test.each(paths)('%s has no fault that axe finds, and fits', async (_name, pathOf) => {
       const world = await fillPages(rig.server);
       const page = await rig.open(pathOf(world), { colorScheme, viewport: { width, height: 900 } });
-      await page.waitForSelector('button.live, .problem, .again');
+      await page.waitForSelector('button.live, .problem, .again, .signin, .api-operation');
       expect(await findings(page)).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
       expect(page.faults).toEqual([]);
@@ -61,6 +63,19 @@ await onChromium((rig) => {
       await page.click('text=Undo');
       expect(await page.textContent('.flash')).toBe('Undone: nothing was changed. ');
       expect(page.url()).toBe(`${rig.url}/tasks?q=state%3Afailed&done=undone`);
+    });
+
+    test('an error is muted and opened again from its list', async () => {
+      const { failed } = await fillPages(rig.server);
+      const page = await rig.open('/tasks?q=err%3Af1f2f3', { javaScriptEnabled: false });
+      expect(await page.textContent('[aria-label=Error]')).toContain('Error: plain');
+      await page.click('text=Mute…');
+      await page.click('text=Mute for a day');
+      expect(page.url()).toBe(`${rig.url}/tasks?q=err%3Af1f2f3`);
+      expect(await page.textContent('[aria-label=Error]')).toContain('Muted by ada until');
+      await page.click('text=Open again');
+      expect(await page.locator('text=Mute…').count()).toBe(1);
+      expect(await page.locator(`[id="${failed}"]`).count()).toBe(1);
     });
 
     test('the theme and the columns are chosen in their menus, and kept', async () => {
