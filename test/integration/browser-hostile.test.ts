@@ -1,7 +1,7 @@
 /** Tests that nothing a user or a handler wrote ever becomes markup or script in a browser, wherever the pages show it. */
 
 import { expect, test } from 'vitest';
-import { newTask } from '../conformance/samples.ts';
+import { claimRequest, finish, newTask, settlement } from '../conformance/samples.ts';
 import { onChromium, type WatchedPage } from '../support/browser.ts';
 import { hostileTexts } from '../support/hostile-texts.ts';
 import { fillPages } from '../support/page-world.ts';
@@ -68,6 +68,41 @@ await onChromium((rig) => {
     for (const text of hostileTexts.slice(0, 12)) {
       await page.goto(`${rig.url}/tasks/${encodeURIComponent(text)}`);
       await expectClean(page);
+    }
+  });
+
+  test('each of them as an error that needs attention, a choice, and what the palette finds', async () => {
+    const { broker } = rig.server.store;
+    const { context } = rig.server;
+    const text = hostileTexts.join(' ');
+    const name = 'a"<img src=x onerror=alert(1)>'.slice(0, 60);
+    const ids = context.ids.many(4);
+    await broker.enqueue(ids.map((id) => newTask(id, { name, queue: name })));
+    const claimed = await broker.claim(claimRequest('d'.repeat(32), { queues: [{ name, limit: 3 }] }));
+    const error = { name: text.slice(0, 100), message: text, stack: text, fingerprint: 'f9' };
+    await broker.settle(claimed.map(({ task, lease }) => settlement(task.id, lease, finish('failed', { error }))));
+    const page = await rig.open('/');
+    await expectClean(page);
+    await waitFor(async () => {
+      await page.reload();
+      expect(await page.textContent('[aria-label="Needs attention"]')).toContain(hostileTexts[0]!.slice(0, 20));
+    });
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('onerror');
+    await waitFor(async () => expect(await page.textContent('.palette [role=listbox]')).toContain(name));
+    await expectClean(page);
+    for (const [index, hostile] of hostileTexts.entries()) {
+      const value = encodeURIComponent(hostile);
+      await page.context().addCookies([
+        { name: 'tf-columns', value, url: rig.url },
+        { name: 'tf-theme', value, url: rig.url },
+      ]);
+      if (index % 10 > 0) continue;
+      await page.goto(`${rig.url}/tasks?done=cancel.1.0&undo=${value}`);
+      await expectClean(page);
+      await page.goto(`${rig.url}/tasks/matching?action=move&queue=${value}&q=state%3Aqueued`);
+      expect(page.faults).toEqual([]);
+      expect(await page.locator(intruders).count()).toBe(0);
     }
   });
 });

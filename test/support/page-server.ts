@@ -4,7 +4,6 @@ import { createApp } from '../../src/api/app.ts';
 import { createLiveEndpoint } from '../../src/api/live/endpoint.ts';
 import { type RunningServer, serve } from '../../src/api/serve.ts';
 import { createSqliteStore } from '../../src/broker/connect.ts';
-import type { Access } from '../../src/core/access.ts';
 import { systemClock } from '../../src/core/time.ts';
 import { createPages } from '../../src/dashboard/pages.tsx';
 import { createEngine } from '../../src/engine/engine.ts';
@@ -31,14 +30,13 @@ export interface PageServer {
 export interface PageServerOptions {
   /** In memory unless there is another; it is closed with the server. */
   readonly store?: Store;
-  /** Where people sign in. */
-  readonly access?: Access;
 }
 
 const report = (): void => undefined;
 
 export async function startPageServer(options: PageServerOptions = {}): Promise<PageServer> {
-  const { store = createSqliteStore({ file: ':memory:' }), access } = options;
+  const { store = createSqliteStore({ file: ':memory:' }) } = options;
+  const { access } = store;
   await store.broker.open();
   const presence = { workerId: 'server-1', name: 'server', version: '0.0.0' };
   const engine = createEngine({ store, recoveryMs: 0, presence, report });
