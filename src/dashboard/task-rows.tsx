@@ -211,19 +211,21 @@ function NoTasks({ query: { q }, root }: { readonly query: TaskQuery; readonly r
       </p>
     );
   return (
-    <p class="none">
-      No tasks match <code>{q}</code>.{' '}
-      {termsOf(q).map(({ field, text }) => (
-        <>
-          <a class="strong" href={listHref(root, withTerm(q, field, null))}>
+    <div class="none">
+      <p>
+        No tasks match <code>{q}</code>.
+      </p>
+      <div class="ways">
+        {termsOf(q).map(({ field, text }) => (
+          <a class="button small" href={listHref(root, withTerm(q, field, null))}>
             {`Remove ${text}`}
-          </a>{' '}
-        </>
-      ))}
-      <a class="strong" href={`${root}tasks`}>
-        Show all
-      </a>
-    </p>
+          </a>
+        ))}
+        <a class="button small" href={`${root}tasks`}>
+          Show all
+        </a>
+      </div>
+    </div>
   );
 }
 
