@@ -80,6 +80,7 @@ function noHistory(): History {
     flows: missing('A list of flows'),
     task: missing('The story of a task'),
     minutes: missing('A count of what ended'),
+    activity: missing('A count of what ended'),
     samples: missing('A look back'),
     facets: missing('A count of tasks'),
     events: missing('A list of events'),

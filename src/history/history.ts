@@ -78,6 +78,29 @@ export interface Minute {
   readonly runMs: number;
 }
 
+/** What ended in a time. */
+export interface Ended {
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  /** Runs that ended in another attempt. */
+  readonly retried: number;
+}
+
+export interface Activity {
+  /** Those in which anything ended, in any order; one may be there more than once. */
+  readonly minutes: readonly (Ended & { readonly at: number })[];
+  /** By part, queue and name, in any order; one may be there more than once. `recent`: how many ended within that range. */
+  readonly parts: readonly (Ended & {
+    readonly part: number;
+    readonly queue: string;
+    readonly name: string;
+    readonly recent: number;
+    /** Of the last runs, together. */
+    readonly runMs: number;
+  })[];
+}
+
 /** What waited and ran at one minute, per queue. */
 export interface Sample {
   readonly at: number;
@@ -118,8 +141,10 @@ export interface History {
   flows(page: Page): Promise<FlowPage>;
   /** `null` when there is no such task any more. */
   task(taskId: string): Promise<TaskRecord | null>;
-  /** Minute buckets, oldest first, at most `limits.pageMax` × 100 rows. */
-  minutes(range: Range): Promise<readonly Minute[]>;
+  /** Minute buckets, oldest first, at most `limit`, which is `limits.pageMax` × 100 at most, and that without it. */
+  minutes(range: Range & { readonly limit?: number }): Promise<readonly Minute[]>;
+  /** The same added up, however many they are: `parts` are equal, and their number divides the minutes' milliseconds. */
+  activity(range: Range & { readonly parts: number; readonly recent: Range }): Promise<Activity>;
   samples(range: Range): Promise<readonly Sample[]>;
   /** Stores the samples of one minute; a second call for the same minute changes nothing. Answers whether it was the first. */
   sample(samples: readonly Sample[]): Promise<boolean>;

@@ -1,6 +1,6 @@
 /** History over the tables of the SQL broker: the record is the live store itself, never behind. */
 
-import { readCounts, readMinutes } from '../broker/sql/counts.ts';
+import { readActivity, readCounts, readMinutes } from '../broker/sql/counts.ts';
 import type { SqlDriver, SqlTransaction } from '../broker/sql/driver.ts';
 import { statement } from '../broker/sql/driver.ts';
 import { readEventSpan, readFinalEvents } from '../broker/sql/events.ts';
@@ -12,7 +12,7 @@ import { limits } from '../core/limits.ts';
 import { isWaitingView } from '../core/states.ts';
 import type { Clock } from '../core/time.ts';
 import { readFlows } from './flows.ts';
-import type { Facets, History, TaskRecord } from './history.ts';
+import type { Activity, Facets, History, TaskRecord } from './history.ts';
 import { readSamples, storeSamples } from './samples.ts';
 import { type SearchLimits, search } from './search.ts';
 import { timelineOf } from './timeline.ts';
@@ -53,9 +53,9 @@ export function createSqlHistory(
     search: (filter, page) => guarded(() => search({ driver, clock, limits: searchLimits, form }, filter, page)),
     flows: (page) => read((tx) => readFlows(tx, page)),
     task: (taskId) => read((tx) => readRecord(tx, taskId)),
-    minutes: ({ from, to }) =>
+    minutes: ({ from, to, limit = limits.pageMax * 100 }) =>
       guarded(async () => {
-        const rows = await readMinutes({ query: driver.readOne }, from, to, limits.pageMax * 100);
+        const rows = await readMinutes({ query: driver.readOne }, from, to, Math.min(limit, limits.pageMax * 100));
         return rows.map(([at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs]) => ({
           at,
           queue,
@@ -68,6 +68,7 @@ export function createSqlHistory(
           runMs,
         }));
       }),
+    activity: (range) => guarded(() => activityOf({ query: driver.readOne }, range)),
     samples: (range) => read((tx) => readSamples(tx, range)),
     sample: (samples) => guarded(() => driver.transaction((tx) => storeSamples(tx, samples))),
     facets: () => guarded(() => readFacets({ query: driver.readOne })),
@@ -90,6 +91,21 @@ async function readRecord(tx: SqlTransaction, taskId: string): Promise<TaskRecor
   const task = toTask(row);
   const remains = await readRemains(tx, taskId);
   return { task, ...remains, timeline: timelineOf(task, remains.attempts, remains.notes) };
+}
+
+async function activityOf(
+  tx: Pick<SqlTransaction, 'query'>,
+  { from, to, parts, recent }: Parameters<History['activity']>[0],
+): Promise<Activity> {
+  const rows = await readActivity(tx, { from, to, partMs: (to - from) / parts, recent });
+  return {
+    minutes: rows.flatMap(([kind, at, , , succeeded, failed, cancelled, retried]) =>
+      kind === 'minute' ? [{ at, succeeded, failed, cancelled, retried }] : [],
+    ),
+    parts: rows.flatMap(([kind, part, queue, name, succeeded, failed, cancelled, retried, lately, runMs]) =>
+      kind === 'part' ? [{ part, queue, name, succeeded, failed, cancelled, retried, recent: lately, runMs }] : [],
+    ),
+  };
 }
 
 async function readFacets(tx: Pick<SqlTransaction, 'query'>): Promise<Facets> {

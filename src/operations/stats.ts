@@ -60,9 +60,10 @@ export const statsTimeline: Operation<StatsInput, TimelineStatsDocument> = {
   output: async () => (await import('./stats-output.ts')).timelineStatsOutput,
   async run(context, input) {
     const range = await rangeOf(context, input);
-    const read = await context.store.history.minutes(range);
+    const asked = Math.min(limits.pageMax * 100, (input.limit ?? limits.statsRowsMax) + minuteRowsMax);
+    const read = await context.store.history.minutes({ ...range, limit: asked });
     const wanted = read.filter(({ name }) => input.name === undefined || name === input.name);
-    const { rows, ...page } = pageOf(range, read.length, wanted, input);
+    const { rows, ...page } = pageOf(range, read.length >= asked ? (read.at(-1)?.at ?? null) : null, wanted, input);
     return {
       ...page,
       rows: rows.map((row) => {
@@ -97,7 +98,8 @@ export const statsDepth: Operation<Omit<StatsInput, 'name'>, DepthStatsDocument>
   async run(context, input) {
     const range = await rangeOf(context, input);
     const read = await context.store.history.samples(range);
-    const { rows, ...page } = pageOf(range, read.length, read, input);
+    const cutAt = read.length >= limits.pageMax * 100 ? (read.at(-1)?.at ?? null) : null;
+    const { rows, ...page } = pageOf(range, cutAt, read, input);
     return { ...page, rows: rows.map((row) => ({ ...row, at: isoTime(row.at) })) };
   },
 };
@@ -113,16 +115,20 @@ async function rangeOf({ store }: OperationContext, { minutes = 60, after }: Sta
   throw taskFlowError('INVALID_OPTION', { what: 'after', problem: 'it is not the `next` of a page' });
 }
 
-/** Whole minutes, as many as fit; a minute that alone is more than that is told whole. */
+/** Rows of one minute that is told whole: names in queues, of which there are a few hundred. */
+const minuteRowsMax = 5_000;
+
+/**
+ * Whole minutes, as many as fit; a minute that alone is more than that is told whole. `cutAt`: the minute in whose middle the history
+ * stopped, since there is too much; it belongs to the next page.
+ */
 function pageOf<Row extends { readonly at: number; readonly queue: string }>(
   { from, to }: Range,
-  readCount: number,
+  cutAt: number | null,
   read: readonly Row[],
   { queue, limit = limits.statsRowsMax }: Pick<StatsInput, 'queue' | 'limit'>,
 ): { readonly from: string; readonly to: string; readonly rows: readonly Row[]; readonly next: string | null } {
   const wanted = read.filter((row) => row.queue !== internalQueue && (queue === undefined || row.queue === queue));
-  // The history stops in the middle of a minute when there is too much: that minute belongs to the next page.
-  const cutAt = readCount >= limits.pageMax * 100 ? (read.at(-1)?.at ?? null) : null;
   const first = wanted[0]?.at ?? from;
   const overAt = wanted[limit]?.at ?? null;
   const stop = [cutAt, overAt === null ? null : Math.max(overAt, first + minuteMs)].filter((at) => at !== null);

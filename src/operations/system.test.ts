@@ -3,36 +3,53 @@ import { expect, test } from 'vitest';
 import { createManualClock } from '../../test/support/manual-clock.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { Minute } from '../history/history.ts';
+import type { Activity } from '../history/history.ts';
 import type { OperationContext } from './operation.ts';
 import { systemActivity, systemHealth } from './system.ts';
 
 const minuteMs = 60_000;
 const now = 1_000 * minuteMs + 30_000;
 
-function minute(at: number, succeeded: number, failed = 0): Minute {
-  return { at, queue: 'q', name: 'n', succeeded, failed, cancelled: 0, retried: 1, waitMs: 0, runMs: 0 };
-}
+const ended = (succeeded: number, failed = 0) => ({ succeeded, failed, cancelled: 0, retried: 1 });
+const runMs = 30;
 
-test('adds up queues and names by minute, the running one last, and shows the empty ones', async () => {
+test('adds up minutes, the running one last, and shows the empty ones; queues by part and names by themselves', async () => {
   const asked: unknown[] = [];
-  const rows = [minute(998 * minuteMs, 2), minute(998 * minuteMs, 3, 1), minute(1_000 * minuteMs, 7), minute(5, 99)];
+  const activity: Activity = {
+    minutes: [
+      { at: 998 * minuteMs, ...ended(2) },
+      { at: 998 * minuteMs, ...ended(3, 1) },
+      { at: 1_000 * minuteMs, ...ended(7) },
+      { at: 5, ...ended(99) },
+    ],
+    parts: [
+      { part: 0, queue: 'q', name: 'n', ...ended(5, 1), recent: 4, runMs },
+      { part: 29, queue: 'q', name: 'm', ...ended(7), recent: 0, runMs },
+      { part: 29, queue: 'q', name: 'm', ...ended(1), recent: 0, runMs },
+    ],
+  };
   const store = {
     broker: { info: async () => ({ now }) },
     history: {
-      async minutes(range: unknown) {
+      async activity(range: unknown) {
         asked.push(range);
-        return rows;
+        return activity;
       },
     },
   };
-  const { minutes } = await systemActivity.run({ store } as unknown as OperationContext, { minutes: 3 });
-  expect(asked).toEqual([{ from: 998 * minuteMs, to: 1_001 * minuteMs }]);
+  const { minutes, queues, names } = await systemActivity.run({ store } as unknown as OperationContext, { minutes: 3 });
+  const recent = { from: 998 * minuteMs, to: 1_000 * minuteMs };
+  expect(asked).toEqual([{ from: 998 * minuteMs, to: 1_001 * minuteMs, parts: 30, recent }]);
   expect(minutes).toMatchObject([
     { at: '1970-01-01T16:38:00.000Z', succeeded: 5, failed: 1, retried: 2 },
     { succeeded: 0, failed: 0, retried: 0 },
     { succeeded: 7, failed: 0, retried: 1 },
   ]);
+  expect([queues.q?.finished[0], queues.q?.finished[29], queues.q?.perMinute]).toEqual([6, 8, 2]);
+  expect(names).toEqual({
+    n: { succeeded: 5, failed: 1, meanRunMs: 5 },
+    m: { succeeded: 8, failed: 0, meanRunMs: 8 },
+  });
 });
 
 const info = { kind: 'redis', durability: 'standard', detail: 'aof', protocol: 1, incarnation: 'x', now };

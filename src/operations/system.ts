@@ -9,7 +9,7 @@ import { isAlive } from '../core/presence.ts';
 import type { RelayStatus } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
 import { type Clock, isoTime } from '../core/time.ts';
-import type { Disk, Minute, Store } from '../history/history.ts';
+import type { Activity, Disk, Store } from '../history/history.ts';
 import type { Recording } from '../history/recording.ts';
 import type { Operation } from './operation.ts';
 import type { ActivityInput, Nothing } from './schemas.ts';
@@ -187,28 +187,32 @@ export const systemActivity: Operation<ActivityInput, ActivityDocument> = {
   output: async () => (await import('./system-output.ts')).activityOutput,
   async run({ store }, { minutes = 60 }) {
     const { now } = await store.broker.info();
-    const to = Math.floor(now / 60_000) * 60_000 + 60_000;
-    const from = to - minutes * 60_000;
-    const rows = await store.history.minutes({ from, to });
+    const to = Math.floor(now / minuteMs) * minuteMs + minuteMs;
+    const from = to - minutes * minuteMs;
+    // The running minute is not whole.
+    const whole = Math.max(1, Math.min(recentMinutes, minutes - 1));
+    const recent = { from: to - (whole + 1) * minuteMs, to: to - minuteMs };
+    const activity = await store.history.activity({ from, to, parts: partsShown, recent });
     return {
-      minutes: sumByMinute(rows, from, minutes),
-      queues: Object.fromEntries(sumByQueue(rows, from, minutes)),
-      names: Object.fromEntries(sumByName(rows)),
+      minutes: sumByMinute(activity.minutes, from, minutes),
+      queues: Object.fromEntries(sumByQueue(activity.parts, whole)),
+      names: Object.fromEntries(sumByName(activity.parts)),
     };
   },
 };
 
-/** One pass: an hour of a thousand queues and names has sixty thousand rows. */
-function sumByMinute(rows: readonly Minute[], from: number, minutes: number): readonly MinuteDocument[] {
+const minuteMs = 60_000;
+
+function sumByMinute(rows: Activity['minutes'], from: number, minutes: number): readonly MinuteDocument[] {
   const sums = Array.from({ length: minutes }, (_, index) => ({
-    at: isoTime(from + index * 60_000),
+    at: isoTime(from + index * minuteMs),
     succeeded: 0,
     failed: 0,
     cancelled: 0,
     retried: 0,
   }));
   for (const row of rows) {
-    const sum = sums[Math.floor((row.at - from) / 60_000)];
+    const sum = sums[Math.floor((row.at - from) / minuteMs)];
     if (sum === undefined) continue;
     sum.succeeded += row.succeeded;
     sum.failed += row.failed;
@@ -221,23 +225,18 @@ function sumByMinute(rows: readonly Minute[], from: number, minutes: number): re
 const partsShown = 30;
 const recentMinutes = 5;
 
-function sumByQueue(rows: readonly Minute[], from: number, minutes: number): Map<string, QueueActivityDocument> {
+function sumByQueue(rows: Activity['parts'], whole: number): Map<string, QueueActivityDocument> {
   const sums = new Map<string, { readonly finished: number[]; perMinute: number }>();
-  // The running minute is not whole.
-  const whole = Math.max(1, Math.min(recentMinutes, minutes - 1));
-  for (const row of rows) {
-    const index = Math.floor((row.at - from) / 60_000);
-    const sum = sums.get(row.queue) ?? { finished: Array.from({ length: partsShown }, () => 0), perMinute: 0 };
-    sums.set(row.queue, sum);
-    const ended = row.succeeded + row.failed + row.cancelled;
-    const part = Math.floor((index * partsShown) / minutes);
-    sum.finished[part] = (sum.finished[part] ?? 0) + ended;
-    if (index < minutes - 1 && index >= minutes - 1 - whole) sum.perMinute += ended / whole;
+  for (const { queue, part, succeeded, failed, cancelled, recent } of rows) {
+    const sum = sums.get(queue) ?? { finished: Array.from({ length: partsShown }, () => 0), perMinute: 0 };
+    sums.set(queue, sum);
+    sum.finished[part] = (sum.finished[part] ?? 0) + succeeded + failed + cancelled;
+    sum.perMinute += recent / whole;
   }
   return sums;
 }
 
-function sumByName(rows: readonly Minute[]): Map<string, NameActivityDocument> {
+function sumByName(rows: Activity['parts']): Map<string, NameActivityDocument> {
   const sums = new Map<string, { succeeded: number; failed: number; ended: number; runMs: number }>();
   for (const { queue, name, succeeded, failed, cancelled, runMs } of rows) {
     if (queue === internalQueue) continue;

@@ -38,6 +38,7 @@ export function createMemoryHistory(state: MemoryState): History {
           };
     },
     minutes: async () => [],
+    activity: async () => ({ minutes: [], parts: [] }),
     samples: async () => [],
     sample: async () => false,
     async facets() {

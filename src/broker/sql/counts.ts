@@ -64,21 +64,30 @@ export async function readMinutes(
   to: number,
   limit: number,
 ): Promise<readonly MinuteRow[]> {
-  const minutes = new Map<string, MinuteRow>();
+  const kept: MinuteRow[] = [];
+  const changed = new Map<string, MinuteRow>();
   for (const [at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs, changes] of await tx.query(
     keptMinutes,
     from,
     to,
     limit,
   )) {
-    if (changes === null) addMinute(minutes, [at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs]);
-    else addChanges(minutes, minuteOf(at), { from, to, changes });
+    if (changes === null) kept.push([at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs]);
+    else addChanges(changed, minuteOf(at), { from, to, changes });
   }
-  return [...minutes.values()]
-    .sort((left, right) => left[0] - right[0] || compare(left[1], right[1]) || compare(left[2], right[2]))
+  // Each is there once, in order: only what the differences touch is looked for.
+  if (changed.size === 0) return kept;
+  for (const row of kept) if (changed.has(minuteKey(row))) addMinute(changed, row);
+  return [...kept.filter((row) => !changed.has(minuteKey(row))), ...changed.values()]
+    .sort(inMinuteOrder)
     .slice(0, limit);
 }
 
+function inMinuteOrder(left: MinuteRow, right: MinuteRow): number {
+  return left[0] - right[0] || compare(left[1], right[1]) || compare(left[2], right[2]);
+}
+
+/** The changes of a difference in a minute that is asked for. */
 function addChanges(
   minutes: Map<string, MinuteRow>,
   at: number,
@@ -86,6 +95,85 @@ function addChanges(
 ): void {
   if (at < from || at >= to) return;
   for (const delta of JSON.parse(changes) as readonly MinuteDelta[]) addMinute(minutes, [at, ...delta]);
+}
+
+/** Start of a minute or of a part, and what ended in it; a minute has neither queue nor name. */
+export type ActivityRow = readonly [
+  kind: 'minute' | 'part',
+  at: number,
+  queue: string,
+  name: string,
+  succeeded: number,
+  failed: number,
+  cancelled: number,
+  retried: number,
+  /** Of those that ended, how many within the stretch that was asked for. */
+  recent: number,
+  runMs: number,
+];
+
+/** Inputs: from, to, length of a part, from and to of the recent stretch. As many rows as there are minutes, and parts of each name. */
+const keptActivity = statement<
+  [
+    kind: 'minute' | 'part' | 'changed',
+    ...number: [number, string, string, number, number, number, number, number, number],
+    changes: string | null,
+  ]
+>(
+  'kept_activity',
+  () => `SELECT 'minute', at, '', '', sum(succeeded), sum(failed), sum(cancelled), sum(retried), 0, 0, CAST(NULL AS text) FROM minutes
+      WHERE at >= $1 AND at < $2 GROUP BY at
+    UNION ALL SELECT 'part', CAST((at - $1) / $3 AS bigint), queue, name, sum(succeeded), sum(failed), sum(cancelled), sum(retried),
+      sum(CASE WHEN at >= $4 AND at < $5 THEN succeeded + failed + cancelled ELSE 0 END), sum(run_ms), CAST(NULL AS text) FROM minutes
+      WHERE at >= $1 AND at < $2 GROUP BY 2, 3, 4
+    UNION ALL SELECT 'changed', at, '', '', 0, 0, 0, 0, 0, 0, minutes FROM deltas WHERE minutes IS NOT NULL`,
+);
+
+/** What ended in a range, added up by the database: its minutes alone, and by queue and name in parts of `partMs`. In any order. */
+export async function readActivity(
+  tx: Pick<SqlTransaction, 'query'>,
+  { from, to, partMs, recent }: ActivityRange,
+): Promise<readonly ActivityRow[]> {
+  const rows: ActivityRow[] = [];
+  for (const [kind, at, queue, name, succeeded, failed, cancelled, retried, lately, runMs, changes] of await tx.query(
+    keptActivity,
+    from,
+    to,
+    partMs,
+    recent.from,
+    recent.to,
+  )) {
+    if (kind === 'part') rows.push([kind, at, queue, name, succeeded, failed, cancelled, retried, lately, runMs]);
+    else if (kind === 'minute') rows.push([kind, at, '', '', succeeded, failed, cancelled, retried, 0, 0]);
+    else if (changes !== null) rows.push(...changedActivity(minuteOf(at), changes, { from, to, partMs, recent }));
+  }
+  return rows;
+}
+
+export interface ActivityRange {
+  readonly from: number;
+  readonly to: number;
+  readonly partMs: number;
+  readonly recent: { readonly from: number; readonly to: number };
+}
+
+/** A difference that is not folded yet. */
+function changedActivity(
+  at: number,
+  changes: string,
+  { from, to, partMs, recent }: ActivityRange,
+): readonly ActivityRow[] {
+  if (at < from || at >= to) return [];
+  const part = Math.floor((at - from) / partMs);
+  return (JSON.parse(changes) as readonly MinuteDelta[]).flatMap(
+    ([queue, name, succeeded, failed, cancelled, retried, , runMs]) => {
+      const lately = at >= recent.from && at < recent.to ? succeeded + failed + cancelled : 0;
+      return [
+        ['minute', at, '', '', succeeded, failed, cancelled, retried, 0, 0],
+        ['part', part, queue, name, succeeded, failed, cancelled, retried, lately, runMs],
+      ] as const;
+    },
+  );
 }
 
 /** Input: limit. Those that another transaction has locked, or not yet committed, are folded later. Locks: the rows. */
@@ -156,7 +244,7 @@ function addCount(counts: Map<string, CountDelta>, [queue, name, view, differenc
 
 function addMinute(minutes: Map<string, MinuteRow>, row: MinuteRow): void {
   const [at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs] = row;
-  const key = JSON.stringify([at, queue, name]);
+  const key = minuteKey(row);
   const known = minutes.get(key) ?? [at, queue, name, 0, 0, 0, 0, 0, 0];
   minutes.set(key, [
     at,
@@ -169,6 +257,10 @@ function addMinute(minutes: Map<string, MinuteRow>, row: MinuteRow): void {
     known[7] + waitMs,
     known[8] + runMs,
   ]);
+}
+
+function minuteKey([at, queue, name]: MinuteRow): string {
+  return JSON.stringify([at, queue, name]);
 }
 
 function inOrder<Row>(rows: ReadonlyMap<string, Row>): readonly Row[] {

@@ -1,0 +1,48 @@
+/** What ended, added up by the database, is what its minutes add up to: of differences that are folded, and of those that are not yet. */
+
+import { expect, test } from 'vitest';
+import type { Minute } from '../../src/history/history.ts';
+import { newTask } from '../conformance/samples.ts';
+import { onEachStore } from '../support/operation-stores.ts';
+
+const minuteMs = 60_000;
+const sum = (rows: readonly Pick<Minute, 'succeeded' | 'failed'>[]) =>
+  rows.reduce((all, { succeeded, failed }) => [(all[0] ?? 0) + succeeded, (all[1] ?? 0) + failed], [0, 0]);
+
+await onEachStore((open) => {
+  test('activity adds up to the minutes', { timeout: 60_000 }, async () => {
+    const rig = await open();
+    const { broker, history } = rig.store;
+    for (const [queue, name, to] of [
+      ['a', 'mail', 'succeeded'],
+      ['a', 'mail', 'failed'],
+      ['a', '__proto__', 'succeeded'],
+      ['b', 'mail', 'succeeded'],
+    ] as const) {
+      await broker.enqueue([newTask(rig.context.ids.next(), { queue, name, key: null })]);
+      await rig.end(to, { queue });
+      await rig.recorded();
+    }
+    const { now } = await broker.info();
+    const to = Math.floor(now / minuteMs) * minuteMs + minuteMs;
+    const range = { from: to - 60 * minuteMs, to };
+    const check = async (): Promise<void> => {
+      const minutes = await history.minutes(range);
+      const activity = await history.activity({ ...range, parts: 30, recent: range });
+      expect(sum(activity.minutes)).toEqual([3, 1]);
+      expect(sum(minutes)).toEqual([3, 1]);
+      expect(sum(activity.parts)).toEqual([3, 1]);
+      const ofQueue = activity.parts.filter(({ queue }) => queue === 'a');
+      expect([sum(ofQueue), ofQueue.reduce((all, { recent }) => all + recent, 0)]).toEqual([[2, 1], 3]);
+      expect(activity.parts.filter(({ name }) => name === '__proto__')).toHaveLength(1);
+      expect(activity.parts.every(({ part }) => part === 29 || part === 28)).toBe(true);
+      expect(await history.minutes({ ...range, limit: 1 })).toEqual(minutes.slice(0, 1));
+      const outside = { from: to, to: to + 60 * minuteMs, parts: 30, recent: range };
+      expect(await history.activity(outside)).toEqual({ minutes: [], parts: [] });
+    };
+    await check();
+    await broker.prune(10);
+    await rig.store.recording?.prune(10);
+    await check();
+  });
+});
