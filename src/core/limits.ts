@@ -6,6 +6,7 @@ import { httpWorkerLimits } from './http-worker-limits.ts';
 import { liveLimits } from './live-limits.ts';
 import { requestLimits } from './request-limits.ts';
 import { resultLimits } from './result-limits.ts';
+import { searchLimits } from './search-limits.ts';
 
 export const limits = {
   ...httpWorkerLimits,
@@ -166,17 +167,7 @@ export const limits = {
   pageMax: 1_000,
   /** Tasks ahead are counted up to here, then shown as "1,000+". */
   aheadMax: 1_000,
-  /** Rows a filter without an index looks at, and one statement of it; how long that should take: other work of the process runs between two. */
-  scanMax: 100_000,
-  scanChunkMax: 25_000,
-  scanChunkMs: 20,
-  /** How long a search goes on before it answers with what it has found, and in how many looks: a page is there within a tenth of a second. */
-  searchMs: 60,
-  searchLooksMax: 3,
-  /** Ways into the indexes one search follows at once: names that begin with a word, for one. Beyond, it scans. */
-  searchWaysMax: 50,
-  /** Waiting tasks a search for a state lists and sorts. Beyond, it scans: then they are not rare. */
-  searchListMax: 10_000,
+  ...searchLimits,
   /** Characters and terms of a filter. */
   filterMax: 2_000,
   filterTermsMax: 32,
@@ -185,6 +176,8 @@ export const limits = {
   filterPathMax: 10,
   /** Rows one tick of an engine service touches. */
   tickMax: 1_000,
+  /** Tasks one tick removes: 10 ms of SQLite, in which its process does nothing else; a thousand were 50. */
+  pruneMax: 250,
   /** Bytes a request body may have beyond its payload: options, and escapes in the text. */
   bodyOverheadBytes: 64 * 1024,
   /** A client has this long for its headers, and for the whole request: one that sends a byte a minute holds no connection. */

@@ -11,7 +11,7 @@ export function createPruner(broker: Broker, loop: Pick<ServiceOptions, 'clock' 
     name: 'pruner',
     periodMs: limits.pruneMs,
     ...loop,
-    tick: async () => ((await broker.prune(limits.tickMax)) >= limits.tickMax ? 'full' : 'done'),
+    tick: async () => ((await broker.prune(limits.pruneMax)) >= limits.pruneMax ? 'full' : 'done'),
   });
 }
 
@@ -38,6 +38,6 @@ export function createRecordPruner(
     name: 'record pruner',
     periodMs: limits.pruneMs,
     ...loop,
-    tick: async () => ((await recording.prune(limits.tickMax)) >= limits.tickMax ? 'full' : 'done'),
+    tick: async () => ((await recording.prune(limits.pruneMax)) >= limits.pruneMax ? 'full' : 'done'),
   });
 }

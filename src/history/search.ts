@@ -71,7 +71,7 @@ function checkPage({ after, limit }: Page, limits: SearchLimits): void {
 /** Looks further down until the page is full, all is looked at, or the search has had what it may. */
 async function lookOn(plan: Plan, options: SearchOptions, { after, limit, show }: Page): Promise<Found> {
   const tasks: TaskSummary[] = [];
-  const pace = createPace(options);
+  const pace = createPace(options, limit + 1);
   for (let from = after; plan.ways.length > 0; ) {
     const rows = pace.next();
     if (rows === null) return { tasks, end: from };
@@ -86,9 +86,12 @@ async function lookOn(plan: Plan, options: SearchOptions, { after, limit, show }
 }
 
 /** Chooses how many rows a look goes over, so that none holds the process for long; large documents are slow to read. */
-function createPace({ clock, limits }: SearchOptions): { next(): number | null; rest(): Promise<void> } {
+function createPace(
+  { clock, limits }: SearchOptions,
+  wanted: number,
+): { next(): number | null; rest(): Promise<void> } {
   const deadline = clock.elapsed() + limits.searchMs;
-  let size = Math.min(firstRows, limits.scanChunkMax);
+  let size = Math.min(Math.max(firstRows, 2 * wanted), limits.scanChunkMax);
   let looked = 0;
   let looks = 0;
   let startedAt = 0;
@@ -110,7 +113,7 @@ function createPace({ clock, limits }: SearchOptions): { next(): number | null; 
   };
 }
 
-/** Rows of the first look: what most filters find a page in, and little enough where each of them is somewhere else on the disk. */
+/** Rows of the first look, or twice as many as are wanted: what most filters find a page in, and little enough where each of them is somewhere else on the disk. */
 const firstRows = 500;
 
 interface Stretch {
