@@ -63,7 +63,7 @@ const parts: readonly Part[] = [
   {
     name: 'plans',
     title: 'Plans with a million tasks',
-    says: 'Every hot statement names its index, and the cost of every script for one task is the same from 1,000 tasks to 1,000,000.',
+    says: 'Every hot statement names its index, and the cost of every script for one task is the same from 1,000 tasks to 1,000,000. Among a million finished tasks, on SQLite and Postgres, no page, list or search needs a seventh statement.',
     files: ['test/plans'],
     env: { PLAN_TASKS: '1000000' },
   },
