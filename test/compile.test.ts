@@ -62,6 +62,8 @@ declare global {
   var buildReport: typeof reports.buildReport;
   var userId: string;
   var user: object | null;
+  var server: import('node:http').Server;
+  var tf: ReturnType<typeof taskflow.dashboard>;
   var report: { ready: boolean };
   function signUp(mail: string): Promise<void>;
   function test(name: string, body: () => Promise<void>): void;
