@@ -53,7 +53,8 @@ export async function readLag({
   const [seq, { lastSeq }] = await Promise.all([recordedSeq(recording, outbox, clock), outbox.state()]);
   if (seq >= lastSeq) return 0;
   const [info, [oldest]] = await Promise.all([broker.info(), outbox.read(seq, 1, 0)]);
-  return oldest === undefined ? 0 : Math.max(0, info.now - oldest.at);
+  // Zero says that nothing is missing, which is more than that what is missing is new.
+  return oldest === undefined ? 0 : Math.max(1, info.now - oldest.at);
 }
 
 async function recordedSeq(
