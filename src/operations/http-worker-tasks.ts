@@ -48,14 +48,16 @@ export const workerParents: Operation<ParentsMessage, ParentsAnswer> = {
   audit: null,
   schema: async () => (await import('./http-worker-schemas.ts')).parentsInput,
   output: async () => (await import('./http-worker-output.ts')).parentsOutput,
-  async run({ actor, store }, { worker, lease, ids }) {
-    const [child = null] = await store.broker.getTasks([lease.id]);
+  async run({ actor, unredacted }, { worker, lease, ids }) {
+    // Its handler works on them, as on those that come with a claim.
+    const { broker } = unredacted;
+    const [child = null] = await broker.getTasks([lease.id]);
     if (child === null || !isHeldBy(child, holderOf(actor, worker), lease))
       throw taskFlowError('LEASE_LOST', { id: lease.id });
     const waitedFor = new Set(child.dependsOn.map(({ taskId }) => taskId));
     for (const [index, id] of ids.entries())
       if (!waitedFor.has(id)) throw invalidOption(`ids[${index}]`, `${lease.id} did not wait for ${id}`);
-    const parents = await store.broker.getTasks(ids);
+    const parents = await broker.getTasks(ids);
     return {
       parents: ids.map((taskId, index) => {
         const { name = null, state = null, result = null, error = null } = parents[index] ?? {};

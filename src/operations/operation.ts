@@ -39,7 +39,7 @@ export interface Actor {
 export interface OperationContext {
   /** Without what nobody is shown: see `redactedStore`. */
   readonly store: Store;
-  /** As it is: only for what is to see hidden values, and says so in the audit. */
+  /** As it is: only for what runs tasks, and for who is to see hidden values, which the audit says. */
   readonly unredacted: Store;
   /** What is hidden of tasks. */
   readonly redactionOf: RedactionOf;

@@ -174,3 +174,14 @@ test('what a worker over HTTP says is stored without what is hidden', async () =
   const { payload: _payload, ...rest } = record?.task ?? {};
   expect(JSON.stringify([{ ...record, task: rest }])).not.toContain(canary);
 });
+
+test('a worker over HTTP that asks for a result it waited for gets all of it', async () => {
+  world = await createOperationWorld({ redact: ['result.bytes'] });
+  const { context } = world;
+  const [asked = { worker: '', lease: { id: '', token: '', epoch: 0 }, ids: [] }] =
+    await operationSamples['worker.parents'](world);
+  const { parents } = await perform(operations['worker.parents'], context, asked);
+  expect(parents).toMatchObject([{ state: 'succeeded', result: { bytes: 7 } }]);
+  const [id = ''] = asked.ids;
+  expect(await perform(operations['task.get'], context, { id })).toMatchObject({ result: { bytes: '[redacted]' } });
+});
