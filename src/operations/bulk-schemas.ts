@@ -2,7 +2,9 @@
 
 import { z } from 'zod';
 import { bulkVerbs } from '../core/bulk.ts';
+import { formatDuration } from '../core/duration.ts';
 import { limits } from '../core/limits.ts';
+import { isMuteLength } from './error-marks.ts';
 import { duration, listInput, priority, rate, text } from './schemas.ts';
 
 const asked = {
@@ -32,7 +34,11 @@ export const errorInput = z.strictObject({ fingerprint });
 export const errorMarkInput = z.strictObject({
   fingerprint,
   as: z.enum(['muted', 'resolved', 'open']).describe('`resolved` counts from then on, `open` takes back what was said'),
-  for: duration.optional().describe('How long it is muted; 7d when left out'),
+  // Here and not in the operation: the row of the audit is the mark.
+  for: duration
+    .refine(isMuteLength, `must be a duration of at most ${formatDuration(limits.errorMuteMsMax)}, such as 7d`)
+    .optional()
+    .describe('How long it is muted; 7d when left out'),
   reason: z.string().max(limits.errorMessageMax).optional(),
 });
 export const errorRetryInput = bulkRemoveInput.omit({ q: true, ids: true }).extend({ fingerprint });

@@ -37,3 +37,11 @@ test('one is muted for a week where nobody says, and for a month at most', () =>
   expect(muteMs(undefined)).toBe(7 * 86_400_000);
   expect(() => muteMs('31d')).toThrow('at most');
 });
+
+test('a word that says no length that can be read is none', () => {
+  const before = row(2_000, { fingerprint: 'a', as: 'resolved' });
+  const said = ['junk', '60d', null, {}].map((length) =>
+    row(1_000, { fingerprint: 'a', as: 'muted', for: length }, null),
+  );
+  expect(marksOf([...said, before], now).get('a')).toMatchObject({ as: 'resolved' });
+});

@@ -2,6 +2,7 @@
 
 import type { AuditRow } from '../core/access.ts';
 import { formatDuration, parseDuration } from '../core/duration.ts';
+import { TaskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
 import { isoTime } from '../core/time.ts';
@@ -34,12 +35,13 @@ export async function readMarks({ store }: Pick<OperationContext, 'store'>, now:
   return marksOf(rows, now);
 }
 
-/** Rows newest first. One whose end was not noted was done: what it did is the row itself. */
+/** Rows newest first. One whose end was not noted was done: what it did is the row itself, if its length can be read. */
 export function marksOf(rows: readonly AuditRow[], now: number): ErrorMarks {
   const marks = new Map<string, ErrorMarkDocument | null>();
   for (const { at, actor, input, outcome } of rows) {
     const { fingerprint, as, for: length, reason } = input as Readonly<Record<string, unknown>>;
     if (typeof fingerprint !== 'string' || marks.has(fingerprint) || (outcome !== null && outcome !== 'done')) continue;
+    if (!isMuteLength(length)) continue;
     const said = { by: actor, reason: typeof reason === 'string' ? reason : null, at: isoTime(at) };
     const end = at + muteMs(length);
     if (as === 'resolved') marks.set(fingerprint, { as, ...said, until: null });
@@ -53,4 +55,15 @@ export function muteMs(length: unknown): number {
   const ms = length === undefined ? limits.errorMuteMs : parseDuration(length, 'for');
   if (ms <= limits.errorMuteMsMax) return ms;
   throw invalidOption('for', `an error is muted for at most ${formatDuration(limits.errorMuteMsMax)}`);
+}
+
+/** Whether {@link muteMs} can tell. */
+export function isMuteLength(length: unknown): boolean {
+  try {
+    muteMs(length);
+    return true;
+  } catch (error) {
+    if (error instanceof TaskFlowError) return false;
+    throw error;
+  }
 }

@@ -77,6 +77,19 @@ await onEachStore((open) => {
     expect(rows).toMatchObject([{ actor: 'ada' }]);
   });
 
+  test('a length that cannot be read is refused before it is written down, and one that was written down mutes nothing', async () => {
+    const rig = await open();
+    await rig.enqueue('mail.send');
+    await rig.end('failed', { error: refused });
+    await rig.recorded();
+    const input = { fingerprint: 'aaa1', as: 'muted', for: 'junk' };
+    await expect(rig.ask(errorMark, input)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    expect((await rig.ask(auditList, { operation: 'error.mark' })).rows).toEqual([]);
+    const words = { operation: 'error.mark', text: 'marked error aaa1 as muted', input, before: null };
+    await rig.store.access?.audit.begin({ actor: 'eve', keyId: null, address: null, requestId: null, ...words });
+    expect((await rig.ask(errorList, {})).errors).toMatchObject([{ fingerprint: 'aaa1', mark: null }]);
+  });
+
   test('what is new and often is a sign until somebody has muted it', async () => {
     const rig = await open();
     for (let each = 0; each < 3; each += 1) await rig.enqueue('mail.send');
