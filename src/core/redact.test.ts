@@ -153,6 +153,8 @@ test('a path of a search is hidden with all above and below of it that is', () =
   const redaction = redactionOf('input.card', 'input.items[].token', '**.password');
   const hides = (path: string) => redaction.hides('input', path.split('.'));
   expect(['card', 'card.number', 'items.0.token', 'items.token', 'a.b.password'].filter(hides)).toHaveLength(5);
+  // Postgres reads them as places in a list.
+  expect(['items.-1.token', 'items.+0.token', 'items.007.token'].filter(hides)).toHaveLength(3);
   expect(['cards', 'items.0.a', 'items'].filter(hides)).toEqual([]);
 });
 

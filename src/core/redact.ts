@@ -49,8 +49,8 @@ export function createRedaction(paths: readonly string[]): Redaction | null {
       let reach = from(root);
       for (const key of path) {
         if (isHidden(reach)) return true;
-        // A number may be a place in a list.
-        reach = /^\d+$/.test(key) ? [...follow(reach, key), ...follow(reach, null)] : follow(reach, key);
+        // A number may be a place in a list, in Postgres with a sign too.
+        reach = /^[+-]?\d+$/.test(key) ? [...follow(reach, key), ...follow(reach, null)] : follow(reach, key);
       }
       return isHidden(reach);
     },
