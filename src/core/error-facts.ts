@@ -26,7 +26,7 @@ export function toTaskError(taskName: string, thrown: unknown): TaskError {
   const { name, message, stack, cause } = errorFacts(thrown);
   const lines = stack === null ? [] : stack.split('\n');
   for (let next = cause; next !== null; next = next.cause) {
-    lines.push(`caused by ${next.name}: ${next.message.split('\n', 1)[0] ?? ''}`.slice(0, limits.errorLineMax));
+    lines.push(clean(`caused by ${next.name}: ${next.message.split('\n', 1)[0] ?? ''}`, limits.errorLineMax));
     if (next.stack !== null) lines.push(...next.stack.split('\n'));
   }
   const kept = lines.length === 0 ? null : lines.slice(0, limits.errorFramesMax).join('\n').toWellFormed();

@@ -1,5 +1,6 @@
 /** A task as it is shown: without what its redaction hides, and without the text of that in what is said about it. */
 
+import { withoutCutSecrets } from './cut-secrets.ts';
 import { errorFingerprint } from './error-facts.ts';
 import type { Attempt } from './events.ts';
 import { limits } from './limits.ts';
@@ -18,18 +19,9 @@ export function createScrub(redaction: Redaction, payload: string): Scrub | null
   if (secrets.length === 0) return null;
   return (text) => {
     let scrubbed = text;
-    for (const secret of secrets) {
-      if (scrubbed.includes(secret)) scrubbed = scrubbed.replaceAll(secret, redactedText);
-      else if (scrubbed.endsWith('…')) scrubbed = withoutBeginning(scrubbed, secret);
-    }
-    return scrubbed;
+    for (const secret of secrets) if (scrubbed.includes(secret)) scrubbed = scrubbed.replaceAll(secret, redactedText);
+    return withoutCutSecrets(scrubbed, secrets);
   };
-}
-
-function withoutBeginning(text: string, secret: string): string {
-  const end = text.length - 1;
-  const at = text.lastIndexOf(secret.slice(0, limits.secretMin), end);
-  return at >= 0 && secret.startsWith(text.slice(at, end)) ? `${text.slice(0, at)}${redactedText}…` : text;
 }
 
 /** The longest first: one may be a part of another. */

@@ -1,6 +1,7 @@
 /** Tests what paths hide, what is left of texts, and that nothing hidden is shown whatever it looks like. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { toTaskError } from './error-facts.ts';
 import { encodePolicy, policyOf } from './policy.ts';
 import { createRedaction, createRedactions, type Redaction } from './redact.ts';
 import { mayHide, readRedactPaths, redactWords } from './redact-paths.ts';
@@ -189,6 +190,36 @@ describe('texts about a task', () => {
     ['the line 123 is too short to be looked for', 'the line 123 is too short to be looked for'],
   ])('%s', (text, wanted) => {
     expect(scrub(text)).toBe(wanted);
+  });
+
+  test.each<[secrets: readonly string[], text: string, wanted: string]>([
+    [['4242424242424242'], 'refused 424242424242…', 'refused [redacted]…'],
+    [['sesame-open-door'], 'is sesame-open-door, is sesame-op…', 'is [redacted], is [redacted]…'],
+    [
+      ['sesame-open-door'],
+      'at a (b.ts:1)\nfor sesame-op…\nat c (d.ts:2)',
+      'at a (b.ts:1)\nfor [redacted]…\nat c (d.ts:2)',
+    ],
+    [['abcde-long-long-long', 'xx-abcde-f'], 'it is xx-abcde…', 'it is [redacted]…'],
+    [
+      ['first line\nand second'],
+      'caused by Error: first line\nat c (d.ts:2)',
+      'caused by Error: [redacted]\nat c (d.ts:2)',
+    ],
+    [['first line\nand second'], 'caused by Error: first line', 'caused by Error: [redacted]'],
+    [['first line\nand second'], 'the first li\nis short', 'the first li\nis short'],
+  ])('what is left of %j is not shown: %j', (secrets, text, wanted) => {
+    expect(createScrub(redactionOf('input'), JSON.stringify(secrets))?.(text)).toBe(wanted);
+  });
+
+  test('wherever an error is cut off within a secret, no beginning of that is left', () => {
+    const secret = 'S3CRET-'.repeat(30);
+    const hide = createScrub(redactionOf('input'), JSON.stringify([secret])) ?? ((text: string) => text);
+    for (let before = 850; before < 1_050; before += 7) {
+      const cause = new Error(`${'.'.repeat(before)}${secret}`);
+      const told = scrubError('a', toTaskError('a', new Error(`${secret} `.repeat(9), { cause })), hide);
+      expect(`${told.message}${told.stack}`).not.toContain('S3CR');
+    }
   });
 
   test('errors that differ in a hidden value alone are of one kind', () => {
