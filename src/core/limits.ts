@@ -45,6 +45,8 @@ export const limits = {
   redactDepthMax: 200,
   /** Keys of what is shown of which is remembered whether they lead to a hidden value: those of a hundred shapes of payloads. */
   redactStepsMax: 2_000,
+  /** Policies with paths of their own that are remembered: each may be 20 kB. */
+  redactPoliciesMax: 100,
   /** Hidden values whose text is looked for in errors and log lines, the shortest of them that is, and the most characters of one: a pin of three digits is in every stack. */
   secretsMax: 100,
   secretMin: 4,

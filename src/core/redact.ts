@@ -3,6 +3,7 @@
 import { limits } from './limits.ts';
 import { parsePolicy } from './policy.ts';
 import { follow, isHidden, type Reach, type RedactRoot, reachOf, redactMark } from './redact-paths.ts';
+import { createSteps, type Step } from './redact-steps.ts';
 
 /** Stands where a hidden value is. */
 export const redactedText = '[redacted]';
@@ -21,8 +22,8 @@ export interface Redaction {
   hidden(root: RedactRoot, text: string): readonly string[];
 }
 
-/** `paths` in their stored form; `null` for none. */
-export function createRedaction(paths: readonly string[]): Redaction | null {
+/** `paths` in their stored form; `null` for none. `step` remembers where keys lead, also for others. */
+export function createRedaction(paths: readonly string[], step: Step = createSteps()): Redaction | null {
   if (paths.length === 0) return null;
   const reaches = new Map<RedactRoot, Reach>();
   const from = (root: RedactRoot): Reach => {
@@ -30,7 +31,6 @@ export function createRedaction(paths: readonly string[]): Redaction | null {
     reaches.set(root, known);
     return known;
   };
-  const step = createSteps();
   const ranges = (root: RedactRoot, text: string, enough = Number.POSITIVE_INFINITY) =>
     rangesOf(text, from(root), step, enough);
   return {
@@ -65,34 +65,18 @@ export type RedactionOf = (policy: string) => Redaction | null;
 
 /** `paths` in their stored form. */
 export function createRedactions(paths: readonly string[]): RedactionOf {
-  const always = createRedaction(paths);
+  const step = createSteps();
+  const always = createRedaction(paths, step);
   const known = new Map<string, Redaction | null>();
   return (policy) => {
     if (!policy.includes(redactMark)) return always;
     const found = known.get(policy);
     if (found !== undefined) return found;
-    const made = createRedaction([...new Set([...paths, ...(parsePolicy(policy).redact ?? [])])]);
-    // A namespace has as many policies as it has definitions; a text beyond that is not worth remembering.
-    if (known.size < 1_000) known.set(policy, made);
+    const made = createRedaction([...new Set([...paths, ...(parsePolicy(policy).redact ?? [])])], step);
+    // A namespace has as many policies as it has definitions, but whoever enqueues can send others.
+    if (known.size >= limits.redactPoliciesMax) known.clear();
+    known.set(policy, made);
     return made;
-  };
-}
-
-type Step = typeof follow;
-
-/** The keys of a payload are few, and the same in the next: where they lead is remembered, up to a bound. */
-function createSteps(): Step {
-  const known = new Map<Reach, Map<string | null, Reach>>();
-  let size = 0;
-  return (reach, key) => {
-    const found = known.get(reach)?.get(key);
-    if (found !== undefined) return found;
-    const next = follow(reach, key);
-    if (size >= limits.redactStepsMax || (key?.length ?? 0) > limits.redactPathMax) return next;
-    const steps = known.get(reach) ?? new Map<string | null, Reach>();
-    known.set(reach, steps.set(key, next));
-    size++;
-    return next;
   };
 }
 
