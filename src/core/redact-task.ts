@@ -4,6 +4,7 @@ import { withoutCutSecrets } from './cut-secrets.ts';
 import { errorFingerprint } from './error-facts.ts';
 import type { Attempt } from './events.ts';
 import { limits } from './limits.ts';
+import { previewReadsMax } from './preview.ts';
 import { type Redaction, redactedText } from './redact.ts';
 import type { LogLine, Progress, Task, TaskError } from './task.ts';
 
@@ -80,7 +81,6 @@ export function redactLine<Line extends LogLine>(line: Line, redaction: Redactio
 /** A task with everything of it that is shown without what is hidden. */
 export function redactTask<Shown extends Task>(task: Shown, redaction: Redaction): Shown {
   const scrub = createScrub(redaction, task.payload);
-  const { error, progress } = task;
   return {
     ...task,
     payload: redaction.json('input', task.payload),
@@ -89,10 +89,29 @@ export function redactTask<Shown extends Task>(task: Shown, redaction: Redaction
       name: scrub === null ? name : scrub(name),
       value: stepValue(redaction, name, value),
     })),
-    ...(scrub !== null && {
-      error: error === null ? null : shownError(task, error, scrub),
-      progress: progress === null ? null : scrubProgress(progress, scrub),
-    }),
+    ...(scrub !== null && shownWords(task, scrub)),
+  };
+}
+
+/** A task as a line of a list is made of it: of its payload as much as is read for that, no result and no steps. */
+export function redactListed(task: Task, redaction: Redaction): Task {
+  const { error, progress } = task;
+  const isSilent = error === null && progress === null;
+  // What is hidden is looked for in the whole of the payload.
+  const scrub = isSilent ? null : createScrub(redaction, task.payload);
+  return {
+    ...task,
+    payload: redaction.json('input', task.payload, previewReadsMax),
+    result: null,
+    checkpoints: [],
+    ...(scrub !== null && shownWords(task, scrub)),
+  };
+}
+
+function shownWords({ name, error, progress }: Task, scrub: Scrub): Pick<Task, 'error' | 'progress'> {
+  return {
+    error: error === null ? null : shownError({ name }, error, scrub),
+    progress: progress === null ? null : scrubProgress(progress, scrub),
   };
 }
 

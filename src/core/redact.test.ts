@@ -3,9 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toTaskError } from './error-facts.ts';
 import { encodePolicy, policyOf } from './policy.ts';
+import { preview } from './preview.ts';
 import { createRedaction, createRedactions, type Redaction } from './redact.ts';
 import { mayHide, readRedactPaths, redactWords } from './redact-paths.ts';
-import { createScrub, redactTask, scrubError } from './redact-task.ts';
+import { createScrub, redactListed, redactTask, scrubError } from './redact-task.ts';
 import type { Task } from './task.ts';
 
 function redactionOf(...paths: string[]): Redaction {
@@ -250,5 +251,37 @@ describe('texts about a task', () => {
       progress: { note: '[redacted]' },
       checkpoints: [{ value: '{"number":"[redacted]","ok":true}' }, { value: null }],
     });
+  });
+
+  test('a list has of a task what it has of all that is shown, and looks at nothing that it leaves out', () => {
+    const whole = redactionOf('input.password', 'result.a', 'steps.a');
+    const listing: Redaction = {
+      ...whole,
+      json(root, ...rest) {
+        if (root !== 'input') throw new Error(`a list has no ${root}`);
+        return whole.json(root, ...rest);
+      },
+    };
+    const error = { name: 'Error', message: 'hunter2-x', stack: 'at hunter2-x', fingerprint: 'f' };
+    const progress = { done: 1, total: null, note: 'hunter2-x' };
+    const parts = { name: 'a', result: '{"a":1}', checkpoints: [{ name: 'a', value: '1' }] };
+    for (const said of [
+      { error, progress },
+      { error, progress: null },
+      { error: null, progress },
+      { error: null, progress: null },
+    ])
+      for (const space of [0, 1, 60, 110, 479, 480, 481, 5_000]) {
+        const payload = `{"password":"hunter2-x",${' '.repeat(space)}"b":"${'b'.repeat(space)}"}`;
+        const task = { ...parts, ...said, payload } as unknown as Task;
+        const { payload: shown, error, progress } = redactTask(task, whole);
+        const listed = redactListed(task, listing);
+        expect({ ...listed, payload: preview(listed.payload) }).toMatchObject({
+          payload: preview(shown),
+          error,
+          progress,
+        });
+        expect(listed.payload.length).toBeLessThan(500);
+      }
   });
 });

@@ -17,7 +17,7 @@ export interface Page {
   readonly after: string | null;
   /** 1 … `limits.pageMax`. */
   readonly limit: number;
-  /** What is to be seen of each task that is found, before a line is made of it; all of it where it is not given. */
+  /** What is to be seen of each task that is found, before a line is made of it; all of it where it is not given. Its payload may be cut off behind what `preview` reads. */
   readonly show?: (task: Task) => Task;
 }
 

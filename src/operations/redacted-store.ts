@@ -6,7 +6,7 @@ import { taskFlowError } from '../core/errors.ts';
 import type { Filter } from '../core/filter.ts';
 import { overlay } from '../core/overlay.ts';
 import { createRedaction, type RedactionOf } from '../core/redact.ts';
-import { createScrub, redactAttempt, redactLine, redactTask } from '../core/redact-task.ts';
+import { createScrub, redactAttempt, redactLine, redactListed, redactTask } from '../core/redact-task.ts';
 import type { Task } from '../core/task.ts';
 import type { History, Store, TaskRecord } from '../history/history.ts';
 
@@ -27,7 +27,7 @@ export function redactedStore(store: Store, paths: readonly string[], redactionO
   };
   const search: History['search'] = (filter, page) => {
     checkFilter(filter, paths);
-    return history.search(filter, { ...page, show });
+    return history.search(filter, { ...page, show: (task) => listedTask(task, redactionOf) });
   };
   const task: History['task'] = async (taskId) => {
     const record = await history.task(taskId);
@@ -40,6 +40,11 @@ export function redactedStore(store: Store, paths: readonly string[], redactionO
 function shownTask<Shown extends Task>(task: Shown, redactionOf: RedactionOf): Shown {
   const redaction = task.queue === internalQueue ? null : redactionOf(task.policy);
   return redaction === null ? task : redactTask(task, redaction);
+}
+
+function listedTask(task: Task, redactionOf: RedactionOf): Task {
+  const redaction = task.queue === internalQueue ? null : redactionOf(task.policy);
+  return redaction === null ? task : redactListed(task, redaction);
 }
 
 function shownRecord(record: TaskRecord, redactionOf: RedactionOf): TaskRecord {
