@@ -9,6 +9,7 @@ import { type OperationContext, performRead } from '../operations/operation.ts';
 import type { EnqueueInput } from '../operations/schemas.ts';
 import { bodyBytesMax, decodeUtf8, readJsonText } from './body.ts';
 import { type Line, readLines } from './lines.ts';
+import { noteStream } from './streams.ts';
 
 export interface StreamOptions {
   /** Only what was not stored as asked is answered, for callers that write everything before they read. */
@@ -53,6 +54,7 @@ export async function answerStream(
   context: OperationContext,
   options: StreamOptions,
 ): Promise<Response> {
+  noteStream(request);
   const answers = answerLines(request, context, options);
   // Who may not enqueue learns it as a status, and not as the answer to a line.
   const first = await answers.next();

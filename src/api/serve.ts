@@ -9,9 +9,9 @@ import type { Clock } from '../core/time.ts';
 import type { FetchHandler } from './app.ts';
 import { callerOfIncoming } from './caller.ts';
 import { isLoopback } from './guard.ts';
-import { isLines } from './lines.ts';
 import type { OnUpgrade } from './live/upgrade.ts';
 import { type SocketFigures, tooManyHeaders, watchSockets } from './sockets.ts';
+import { isStream } from './streams.ts';
 
 export interface ServeOptions {
   readonly fetch: FetchHandler;
@@ -49,8 +49,9 @@ export interface RunningServer {
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { host, port, clock, proxies = null, streamMs = limits.streamMs } = options;
   if (!options.insecure && !isLoopback(host)) throw taskFlowError('INSECURE_BIND', { host });
+  const unsent = createUnsent(clock);
   const server = createAdaptorServer({
-    fetch: withPeer(options.fetch, proxies),
+    fetch: withPeer(options.fetch, proxies, unsent),
     serverOptions: slowClientLimits(streamMs),
   }) as Server;
   server.timeout = limits.connectionIdleMs;
@@ -63,7 +64,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     most: options.connections ?? limits.connections,
     mostPerAddress: options.connectionsPerAddress ?? limits.connectionsPerAddress,
   });
-  const unsent = createUnsent(clock);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     unsent.watch(request, response);
     response.once('close', () => {
@@ -84,14 +84,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
 }
 
 /** As the connection has it, or a proxy that is believed: anybody can write a header. */
-function withPeer(fetch: FetchHandler, proxies: Proxies | null) {
-  return (
-    request: Request,
-    { incoming }: { readonly incoming: Pick<IncomingMessage, 'socket' | 'headers' | 'rawHeaders'> },
-  ) =>
-    incoming.rawHeaders.length > 2 * limits.requestHeadersMax
-      ? tooManyHeaders()
-      : fetch(request, callerOfIncoming(incoming, proxies));
+function withPeer(fetch: FetchHandler, proxies: Proxies | null, unsent: Unsent) {
+  return (request: Request, { incoming }: { readonly incoming: Incoming }) => {
+    if (incoming.rawHeaders.length > 2 * limits.requestHeadersMax) return tooManyHeaders();
+    unsent.handed(incoming, request);
+    return fetch(request, callerOfIncoming(incoming, proxies));
+  };
 }
 
 /**
@@ -107,9 +105,19 @@ const slowClientLimits = (streamMs: number) =>
     maxHeaderSize: limits.requestHeadersBytes,
   }) as const;
 
-/** Requests that have not come wholly: cut off after their time. One timer for all of them. */
-function createUnsent(clock: Clock): { watch(request: IncomingMessage, response: ServerResponse): void } {
+type Incoming = Pick<IncomingMessage, 'socket' | 'headers' | 'rawHeaders'>;
+
+/** Requests that have not come wholly: cut off after their time, which is longer for those that a handler reads as streams. */
+interface Unsent {
+  watch(request: IncomingMessage, response: ServerResponse): void;
+  /** Says as what its handler got it. */
+  handed(incoming: Incoming, request: Request): void;
+}
+
+/** One timer for all of them. */
+function createUnsent(clock: Clock): Unsent {
   const began = new Map<IncomingMessage, { readonly at: number; readonly response: ServerResponse }>();
+  const handed = new WeakMap<Incoming, Request>();
   let isArmed = false;
 
   function look(): void {
@@ -131,7 +139,16 @@ function createUnsent(clock: Clock): { watch(request: IncomingMessage, response:
     clock.schedule(1_000, look);
   }
 
+  /** What is answered to the end is not read any more. */
+  function isStreaming(incoming: IncomingMessage, response: ServerResponse): boolean {
+    const request = handed.get(incoming);
+    return request !== undefined && isStream(request) && !response.writableEnded;
+  }
+
   return {
+    handed(incoming, request) {
+      if (hasBody(incoming)) handed.set(incoming, request);
+    },
     watch(request, response) {
       if (!hasBody(request)) return;
       began.set(request, { at: clock.elapsed(), response });
@@ -141,13 +158,8 @@ function createUnsent(clock: Clock): { watch(request: IncomingMessage, response:
   };
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
-}
-
-/** What is answered to the end is not read any more. */
-function isStreaming({ headers }: IncomingMessage, response: ServerResponse): boolean {
-  return isLines(headers['content-type']) && !response.writableEnded;
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -128,7 +128,7 @@ test('survives clients that speak nonsense or go away', async () => {
 
 describe('a request that does not come to its end', () => {
   /** Sends a head and what follows, and keeps the connection open. */
-  function send(port: number, type: string, chunk: string) {
+  function send(port: number, type: string, chunk: string, path = '/api/v1/tasks/batch') {
     const socket = connect(port, '127.0.0.1');
     let answer = '';
     socket.on('data', (data) => {
@@ -136,7 +136,7 @@ describe('a request that does not come to its end', () => {
     });
     socket.on('error', () => undefined);
     const closed = new Promise((resolve) => socket.once('close', resolve));
-    socket.write(`POST /api/v1/tasks/batch HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${type}\r\n`);
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${type}\r\n`);
     socket.write(`Transfer-Encoding: chunked\r\n\r\n${chunked(chunk)}`);
     return { socket, closed, answer: () => answer };
   }
@@ -182,6 +182,15 @@ describe('a request that does not come to its end', () => {
     await waitFor(() => expect(answer()).toMatch(/"end":"stopped","lines":4.*STREAM_STALLED.*\r\n0\r\n\r\n$/s));
     await app.move(limits.requestMs);
     await closed;
+  });
+
+  test.each(['/api/v1/tasks', '/tasks/selected'])('has no more time at %s, which takes no stream', async (path) => {
+    const { app, port, arrived } = await startApi();
+    const { closed, answer } = send(port, 'application/x-ndjson', '{', path);
+    await arrived;
+    await app.move(limits.requestMs + 1_000);
+    await closed;
+    expect(answer()).toBe('');
   });
 
   test('has no more time as a stream when it is refused', async () => {
