@@ -4,7 +4,7 @@ import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { isoTime } from '../core/time.ts';
-import type { Range } from '../history/history.ts';
+import type { Minute, Range } from '../history/history.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { StatsInput } from './schemas.ts';
 import { readAt } from './time-text.ts';
@@ -61,9 +61,9 @@ export const statsTimeline: Operation<StatsInput, TimelineStatsDocument> = {
   async run(context, input) {
     const range = await rangeOf(context, input);
     const asked = Math.min(limits.pageMax * 100, (input.limit ?? limits.statsRowsMax) + minuteRowsMax);
-    const read = await context.store.history.minutes({ ...range, limit: asked });
+    const { read, cutAt } = await readMinutes(context, range, asked);
     const wanted = read.filter(({ name }) => input.name === undefined || name === input.name);
-    const { rows, ...page } = pageOf(range, read.length >= asked ? (read.at(-1)?.at ?? null) : null, wanted, input);
+    const { rows, ...page } = pageOf(range, cutAt, wanted, input);
     return {
       ...page,
       rows: rows.map((row) => {
@@ -117,6 +117,19 @@ async function rangeOf({ store }: OperationContext, { minutes = 60, after }: Sta
 
 /** Rows of one minute that is told whole: names in queues, of which there are a few hundred. */
 const minuteRowsMax = 5_000;
+
+/** The first minute is whole, however much more than `limit` it has: behind it its rest would be on no page. */
+async function readMinutes(
+  { store: { history } }: OperationContext,
+  range: Range,
+  limit: number,
+): Promise<{ readonly read: readonly Minute[]; readonly cutAt: number | null }> {
+  const read = await history.minutes({ ...range, limit });
+  const cutAt = read.length >= limit ? (read.at(-1)?.at ?? null) : null;
+  if (cutAt === null || cutAt > range.from) return { read, cutAt };
+  const to = range.from + minuteMs;
+  return { read: await history.minutes({ from: range.from, to }), cutAt: to };
+}
 
 /**
  * Whole minutes, as many as fit; a minute that alone is more than that is told whole. `cutAt`: the minute in whose middle the history
