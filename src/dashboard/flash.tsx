@@ -13,13 +13,14 @@ const words: Readonly<Record<string, readonly [done: string, begun: string] | un
   priority: ['Changed the priority of', 'Changing the priority of'],
 };
 
-/** `retry.3.1`: three were retried, one could not be. With an operation to stop it has not begun. Anything else says nothing. */
+/** `retry.3.1`: three were retried, one could not be. With an operation to stop it has not begun. `stopped.3`: after three. Anything else says nothing. */
 export function Flash({ frame: { done, undo, root, here } }: { readonly frame: PageFrame }) {
   if (done === 'undone') return <Said words="Undone: nothing was changed." />;
+  const [, how, before = ''] = /^(stopped|stopping)\.(\d{1,9})$/.exec(done ?? '') ?? [];
+  if (how !== undefined) return <Said words={stopWords(how === 'stopping', Number(before))} />;
   const [, verb = '', did = '', not = ''] = /^(\w+)\.(\d{1,9})\.(\d{1,6})$/.exec(done ?? '') ?? [];
   const [past, present] = (Object.hasOwn(words, verb) ? words[verb] : undefined) ?? [];
   if (past === undefined) return null;
-  const tasks = (number: number) => (number === 1 ? '1 task' : `${count(number)} tasks`);
   if (undo !== null && /^\w{26}$/.test(undo))
     return (
       <Said words={`${present} ${tasks(Number(did))} in 10 s.`}>
@@ -41,6 +42,13 @@ export function Flash({ frame: { done, undo, root, here } }: { readonly frame: P
     />
   );
 }
+
+function stopWords(runs: boolean, did: number): string {
+  const stay = did === 1 ? 'was done so far, and stays so' : 'were done so far, and stay so';
+  return `${runs ? 'Stopping' : 'Stopped'}: ${tasks(did)} ${stay}.`;
+}
+
+const tasks = (number: number): string => (number === 1 ? '1 task' : `${count(number)} tasks`);
 
 function Said({ words: text, children }: { readonly words: string; readonly children?: unknown }) {
   return (

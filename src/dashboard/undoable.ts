@@ -1,7 +1,7 @@
 /** What a click does to tasks with a time to undo it: an operation that begins in ten seconds, and can be stopped until then. */
 
 import { TaskFlowError } from '../core/errors.ts';
-import { operationCreate, operationRemove, operationStop } from '../operations/bulk.ts';
+import { type BulkDocument, operationCreate, operationRemove, operationStop } from '../operations/bulk.ts';
 import { type Operation, type OperationContext, perform } from '../operations/operation.ts';
 import { taskCancel, taskRemove, taskRetry } from '../operations/task.ts';
 import { backOf, seeOther, type Visit } from './frame.tsx';
@@ -49,9 +49,15 @@ export function begunQuery(verb: string, { done, not, undo }: Begun): Readonly<R
   return { done: `${verb}.${done}.${not}`, ...(undo === null ? {} : { undo }) };
 }
 
-/** Leads back to the page that offered it. */
+/** Leads back to the page that offered it, which says what it came to. */
 export async function answerStop(visit: Visit, context: OperationContext): Promise<Response> {
-  await perform(operationStop, context, { id: visit.params.id });
+  const stopped = await perform(operationStop, context, { id: visit.params.id });
   const back = backOf(visit.form);
-  return seeOther(visit, `${back}${back.includes('?') ? '&' : '?'}done=undone`);
+  return seeOther(visit, `${back}${back.includes('?') ? '&' : '?'}done=${stopQuery(stopped)}`);
+}
+
+/** One that runs goes on until it hears of it, and what it did stays done. */
+function stopQuery({ state, startedAt, done }: BulkDocument): string {
+  if (state !== 'cancelled') return `stopping.${done}`;
+  return startedAt === null && done === 0 ? 'undone' : `stopped.${done}`;
 }

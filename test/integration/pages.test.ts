@@ -1,9 +1,11 @@
 /** Tests the pages: what they show, that their forms work without a script, and that nothing a user wrote becomes markup. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { internalQueue } from '../../src/core/bulk.ts';
 import { taskFlowError } from '../../src/core/errors.ts';
 import { beginUndoable } from '../../src/dashboard/undoable.ts';
-import { operationGet } from '../../src/operations/bulk.ts';
+import { operationCreate, operationGet } from '../../src/operations/bulk.ts';
 import { perform } from '../../src/operations/operation.ts';
+import { claimRequest, heartbeatRequest } from '../conformance/samples.ts';
 import { base, startServer, type TestServer } from '../support/http.ts';
 
 let server: TestServer;
@@ -155,6 +157,23 @@ describe('forms', () => {
       ).toBe(`../tasks?done=${more.action}.1.0`);
     expect(await page(`/tasks/${other}`)).toContain('0, urgent');
     expect(await page('/tasks?done=<b>.1.1')).not.toContain('class="flash"');
+  });
+
+  test('say of what had begun how far it was when it was stopped, and not that nothing was changed', async () => {
+    const ids = [await enqueued(), await enqueued(), await enqueued()];
+    const { operation } = await perform(operationCreate, server.context, { verb: 'cancel', ids, delay: 0 });
+    const [claimed] = await server.store.broker.claim(
+      claimRequest('01', { queues: [{ name: internalQueue, limit: 1 }] }),
+    );
+    const value = JSON.stringify({ after: null, done: 2, refused: 0, failures: [] });
+    const checkpoints = [{ name: 'state', value }];
+    const beat = { lease: claimed!.lease, ranMs: 5, progress: null, logs: [], checkpoints };
+    await server.store.broker.heartbeat(heartbeatRequest([beat]));
+    const stopped = await server.submit(`/operations/${operation?.id}/stop`, { back: 'tasks' });
+    const location = stopped.headers.get('location') ?? '';
+    expect(location).toBe('../../tasks?done=stopping.2');
+    expect(await page(location.slice(5))).toContain('Stopping: 2 tasks were done so far, and stay so.');
+    expect(await page('/tasks?done=stopped.1')).toContain('Stopped: 1 task was done so far, and stays so.');
   });
 
   test('do the same to all that a filter finds, once the number is confirmed', async () => {
