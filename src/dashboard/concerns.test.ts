@@ -34,7 +34,7 @@ const activity: ActivityDocument = {
   queues: { media: { finished: [], perMinute: 80 } },
   names: { 'video.encode': { succeeded: 50, failed: 0, meanRunMs: 3_800 } },
 };
-const noSigns: SignsDocument = { growing: [], errors: [], schedules: [] };
+const noSigns: SignsDocument = { growing: [], errors: [], quiet: [], schedules: [] };
 const growing = [{ queue: 'media', perMinute: 34, minutes: 5 }];
 const error = {
   ...{
@@ -132,6 +132,14 @@ test('an error says what, of which task, how often, and since when; its task is 
     },
   ]);
   expect(told({ activity: failing })).toMatchObject([{ title: 'mail.send fails: 31 of 31 that finished' }]);
+});
+
+test('a task whose failures are all muted or resolved is left alone, and another one is not', () => {
+  const fails = { succeeded: 11, failed: 9, meanRunMs: 5 };
+  const failing = { ...activity, names: { 'mail.send': fails, 'mail.read': fails } };
+  expect(told({ signs: { quiet: ['mail.send'] }, activity: failing }).map(({ title }) => title)).toEqual([
+    'mail.read fails: 9 of 20 that finished',
+  ]);
 });
 
 test('a schedule that was missed or is late says so, and how to make up for it', () => {

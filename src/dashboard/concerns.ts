@@ -49,9 +49,10 @@ function vanishedOf({ name, state, running, silentMs }: WorkerDocument): readonl
 const failuresShown = 5;
 const failingPart = 0.2;
 
-/** Tasks of which a good part fails for good. */
+/** Tasks of which a good part fails for good, unless that is told as an error, or somebody has said of all of it to leave it alone. */
 function failingOf(activity: ActivityDocument | null, beyond: BeyondSigns | undefined): readonly Concern[] {
-  const told = new Set(beyond?.signs.errors.map(({ task }) => task));
+  const { errors = [], quiet = [] } = beyond?.signs ?? {};
+  const told = new Set([...errors.map(({ task }) => task), ...quiet]);
   return Object.entries(activity?.names ?? {})
     .filter(([name]) => !told.has(name))
     .filter(([, { failed, succeeded }]) => failed >= failuresShown && failed >= failingPart * (failed + succeeded))

@@ -16,6 +16,7 @@ export const signsOutput = documentSchema<SignsDocument>()(
         times: z.number().nullable(),
       }),
     ),
+    quiet: z.array(z.string()),
     schedules: z.array(
       z.strictObject({ name: z.string(), sign: z.enum(['missed', 'late']), at: time, count: count.nullable() }),
     ),

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Sample } from '../history/history.ts';
 import type { ErrorGroupDocument } from './error.ts';
-import { errorSign, growingOf } from './signs.ts';
+import { errorSign, growingOf, quietOf } from './signs.ts';
 
 const minute = 60_000;
 const rows = (queue: string, ...waiting: readonly number[]): readonly Sample[] =>
@@ -54,5 +54,33 @@ describe('an error', () => {
     ['that is resolved and came back has regressed', { ...group, mark: resolved(20) }, ['regressed', null]],
   ] as const)('%s', (_words, error, told) => {
     expect(errorSign(error, now).map(({ sign, times }) => [sign, times])).toEqual(told === null ? [] : [told]);
+  });
+});
+
+describe('a task is quiet', () => {
+  const other = { ...group, fingerprint: 'f2' };
+  test.each([
+    ['when its only failures are muted', [{ ...group, mark: muted }], true],
+    [
+      'when one kind is muted and one is resolved',
+      [
+        { ...group, mark: muted },
+        { ...other, mark: resolved(0.5) },
+      ],
+      true,
+    ],
+    ['not while one kind has no mark', [{ ...group, mark: muted }, other], false],
+    ['not when what was resolved came back', [{ ...group, mark: resolved(20) }], false],
+    [
+      'whatever failed before the last day',
+      [
+        { ...group, mark: muted },
+        { ...other, lastHour: 0, lastDay: 0 },
+      ],
+      true,
+    ],
+    ['not for what failed before the last day alone', [{ ...group, mark: muted, lastHour: 0, lastDay: 0 }], false],
+  ] as const)('%s', (_words, errors, quiet) => {
+    expect(quietOf([...errors, { ...group, task: 'mail.read' }])).toEqual(quiet ? ['mail.send'] : []);
   });
 });

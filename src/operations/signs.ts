@@ -31,6 +31,8 @@ export interface SignsDocument {
   readonly growing: readonly GrowthDocument[];
   /** Kinds of failures of the last hour that are new or come faster than they used to, and that nobody has muted or resolved. */
   readonly errors: readonly ErrorSignDocument[];
+  /** Tasks that failed in the last day only in ways that somebody has muted or resolved, as far as failures were looked at. */
+  readonly quiet: readonly string[];
   readonly schedules: readonly ScheduleSignDocument[];
 }
 
@@ -77,12 +79,13 @@ async function lookFor(context: OperationContext): Promise<SignsDocument> {
   const to = Math.floor(now / minuteMs) * minuteMs + minuteMs;
   const [samples, { errors }, schedules] = await Promise.all([
     store.history.samples({ from: to - (growthMinutes + 1) * minuteMs, to }),
-    listErrors(context, limits.signsMax),
+    listErrors(context, limits.pageMax),
     store.broker.schedules.list(null, limits.signsMax),
   ]);
   return {
     growing: growingOf(samples),
-    errors: errors.flatMap((error) => errorSign(error, now)),
+    errors: errors.slice(0, limits.signsMax).flatMap((error) => errorSign(error, now)),
+    quiet: quietOf(errors),
     schedules: schedules.flatMap((schedule) => scheduleSign(schedule, now)),
   };
 }
@@ -112,14 +115,27 @@ const fasterTimes = 3;
 
 /** What somebody has muted is left alone; what somebody has resolved counts from then on. */
 export function errorSign(error: ErrorGroupDocument, now: number): readonly ErrorSignDocument[] {
-  if (error.lastHour < errorsShown || error.mark?.as === 'muted') return [];
+  if (error.lastHour < errorsShown || isQuiet(error)) return [];
   const resolved = error.mark?.as === 'resolved';
-  if (resolved && Date.parse(error.lastSeenAt) <= Date.parse(error.mark?.at ?? '')) return [];
   const before = (error.lastDay - error.lastHour) / 23;
   const times = before === 0 ? null : error.lastHour / before;
   if (resolved) return [{ ...error, sign: 'regressed', times }];
   if (Date.parse(error.firstSeenAt) > now - hourMs) return [{ ...error, sign: 'new', times }];
   return times !== null && times >= fasterTimes ? [{ ...error, sign: 'faster', times }] : [];
+}
+
+/** Names of the tasks of which every kind of failure of the last day is left alone. */
+export function quietOf(errors: readonly ErrorGroupDocument[]): readonly string[] {
+  const byTask = Map.groupBy(
+    errors.filter(({ lastDay }) => lastDay > 0),
+    ({ task }) => task,
+  );
+  return [...byTask].flatMap(([task, kinds]) => (kinds.every(isQuiet) ? [task] : []));
+}
+
+function isQuiet({ mark, lastSeenAt }: ErrorGroupDocument): boolean {
+  if (mark?.as === 'resolved') return Date.parse(lastSeenAt) <= Date.parse(mark.at);
+  return mark?.as === 'muted';
 }
 
 const lateMs = 60_000;
