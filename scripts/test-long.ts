@@ -67,6 +67,13 @@ const parts: readonly Part[] = [
     files: ['test/plans'],
     env: { PLAN_TASKS: '1000000' },
   },
+  {
+    name: 'attacks',
+    title: 'Attacks',
+    says: 'A server, an attacker and clients in processes of their own. The medians of what the clients wait for, by turns with and without the attack, are within twice of each other.',
+    files: ['test/e2e/attack.test.ts'],
+    env: { ATTACKS: 'long' },
+  },
 ];
 
 const root = fileURLToPath(new URL('..', import.meta.url));

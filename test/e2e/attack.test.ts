@@ -1,4 +1,7 @@
-/** Tests that attacks on a server leave its other clients nearly as they were, and nothing behind (F41, F42). */
+/**
+ * Tests that attacks on a server leave its other clients served, and nothing behind (F41, F42). That these are hardly slower is measured on a
+ * machine that does nothing else, `npm run test:long -- attacks`: beside other tests it would tell of those.
+ */
 
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -11,9 +14,10 @@ type Window = Readonly<Record<'enqueue' | 'list' | 'event', number>>;
 
 const kinds = ['enqueue', 'list', 'event'] as const;
 /** Pairs of windows, without and with the attack: so many at least, and at most until the medians tell of the server and not of the machine. */
+const isMeasured = process.env.ATTACKS === 'long';
 const pairsMin = 3;
 const pairsMax = 12;
-const roundsOfWindow = 12;
+const roundsOfWindow = isMeasured ? 12 : 4;
 /** What the others may be slowed down by. */
 const ratioMax = 2;
 /** Growth of the server under attack: its buffers are bounded. */
@@ -116,7 +120,7 @@ async function attack(settings: Pick<AttackSettings, 'mode' | 'count'>): Promise
     await measure();
     busy.push(await measure());
     expect(memoryMb() - before).toBeLessThan(growthMaxMb);
-    if (pair + 1 >= pairsMin && kinds.every((kind) => ratioOf(kind) <= ratioMax)) break;
+    if (!isMeasured || (pair + 1 >= pairsMin && kinds.every((kind) => ratioOf(kind) <= ratioMax))) break;
     attacker.tell('off');
   }
   return { ratios: ratios(), attacker };
@@ -131,6 +135,7 @@ async function counted(attacker: Child): Promise<Readonly<Record<string, unknown
 }
 
 const within = (ratios: Window): void => {
+  if (!isMeasured) return;
   for (const kind of kinds)
     expect([kind, ratios[kind]]).toEqual([kind, expect.toSatisfy((ratio: number) => ratio <= ratioMax)]);
 };
@@ -172,10 +177,9 @@ test.each(['keys', 'logins'] as const)(
   async (mode) => {
     const { ratios, attacker } = await attack({ mode, count: 100 });
     within(ratios);
-    const counts = await counted(attacker);
-    const [let_in, refused] = [counts['answered 200'] ?? 0, Number(counts['answered 429'] ?? 0)];
-    expect(let_in).toBe(0);
-    expect(refused).toBeGreaterThan(20);
+    const refused = async () => Number((await counted(attacker))['answered 429'] ?? 0);
+    await waitFor(async () => expect(await refused()).toBeGreaterThan(20), { timeout: 60_000, interval: 500 });
+    expect((await counted(attacker))['answered 200'] ?? 0).toBe(0);
     const audit = (await (await ask('/api/v1/audit?limit=200')).json()) as { rows: { outcome: string }[] };
     expect(audit.rows.some(({ outcome }) => /^(TOO_MANY_TRIES|UNAUTHENTICATED)$/.test(outcome))).toBe(true);
     await expectNothingLeft(attacker);
