@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createManualClock, type ManualClock } from '../../test/support/manual-clock.ts';
 import type { Signal } from '../broker/broker.ts';
+import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Task } from '../core/task.ts';
 import type { EndLog } from './end-log.ts';
@@ -14,15 +15,18 @@ let listeners: Set<(signal: Signal) => void>;
 let done: Set<string>;
 let waiter: Waiter;
 let log: EndLog | null;
+let isAway: boolean;
 
 beforeEach(() => {
   clock = createManualClock();
   looks = [];
   listeners = new Set();
   done = new Set();
+  isAway = false;
   const broker = {
     async getTasks(ids: readonly string[]) {
       looks.push([...ids]);
+      if (isAway) throw taskFlowError('STORE_UNREACHABLE', { problem: 'it is away' });
       return ids.map((id) => ({ id, state: done.has(id) ? 'succeeded' : 'running' }) as Task);
     },
     subscribe(listener: (signal: Signal) => void) {
@@ -142,6 +146,34 @@ describe('where many wait and there is a log of ends', () => {
     tell(null);
     await clock.advance(limits.resultPollMinMs);
     expect(looks).toEqual([['T7']]);
+  });
+
+  test('whom it names is looked at again when that look fails', async () => {
+    void wait(...ids);
+    await clock.advance(2_000);
+    looks.length = 0;
+    done.add('T7');
+    told = [['T7']];
+    isAway = true;
+    tell(null);
+    await clock.advance(limits.resultPollMinMs);
+    isAway = false;
+    await clock.advance(limits.pollMs);
+    expect(looks).toEqual([['T7'], ['T7']]);
+    await clock.advance(5 * limits.pollMs);
+    expect(looks.length).toBe(2);
+  });
+
+  test('who begins to wait while a look fails is looked at again', async () => {
+    void wait(...ids);
+    await clock.advance(2_000);
+    isAway = true;
+    void wait('new');
+    await clock.advance(1);
+    isAway = false;
+    looks.length = 0;
+    await clock.advance(limits.pollMs);
+    expect(looks).toEqual([['new']]);
   });
 
   test('one that cannot tell has all looked at, as without it', async () => {

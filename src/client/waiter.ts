@@ -48,7 +48,7 @@ export function createWaiter(open: OpenBroker, clock: Clock, openLog = noLog): W
   const lastLooks = new WeakMap<Wait, LastLook>();
   const watch = createWatch({ open, openLog, clock, look });
 
-  async function look(waits: readonly Wait[]): Promise<void> {
+  async function look(waits: readonly Wait[]): Promise<boolean> {
     try {
       const broker = await open();
       for (let at = 0; at < waits.length; at += limits.batchMax) {
@@ -56,6 +56,7 @@ export function createWaiter(open: OpenBroker, clock: Clock, openLog = noLog): W
         const tasks = await broker.getTasks(chunk.map((wait) => wait.taskId));
         for (const [index, wait] of chunk.entries()) answer(wait, tasks[index] ?? null);
       }
+      return true;
     } catch (error) {
       // An outage may pass before the time is up; anything else will not.
       const passing = error instanceof TaskFlowError && error.retryable;
@@ -63,6 +64,7 @@ export function createWaiter(open: OpenBroker, clock: Clock, openLog = noLog): W
         if (passing) lastLooks.set(wait, { state: lastLooks.get(wait)?.state ?? 'in an unknown state', error });
         else wait.reject(error);
       }
+      return false;
     }
   }
 
@@ -103,12 +105,15 @@ interface WatchOptions {
   readonly open: OpenBroker;
   readonly openLog: OpenLog;
   readonly clock: Clock;
-  look(waits: readonly Wait[]): Promise<void>;
+  /** Whether all of them were seen. */
+  look(waits: readonly Wait[]): Promise<boolean>;
 }
 
 function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
   const byTask = new Map<string, Set<Wait>>();
   const hurried = new Set<Wait>();
+  /** Whose last look failed: the log may have named them, and does so once. */
+  const unseen = new Set<Wait>();
   const reader = createReader(openLog, clock);
   let looking = false;
   let reading = false;
@@ -128,7 +133,11 @@ function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
     while (hurried.size > 0) {
       const waits = [...hurried];
       hurried.clear();
-      await look(waits);
+      const isSeen = await look(waits);
+      for (const wait of waits) {
+        if (isSeen || !byTask.get(wait.taskId)?.has(wait)) unseen.delete(wait);
+        else unseen.add(wait);
+      }
     }
     looking = false;
   }
@@ -159,13 +168,13 @@ function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
     timerAt = Infinity;
     const now = clock.elapsed();
     if (byTask.size >= limits.resultLogMin && now - reader.readAt >= limits.resultPollMinMs) void readLog();
-    if (isToldByLog()) arm(now + limits.pollMs);
-    else lookAtDue(now);
+    if (isToldByLog()) lookAtDue(unseen, now, now + limits.pollMs);
+    else lookAtDue(all(), now, Infinity);
   }
 
-  function lookAtDue(now: number): void {
-    let nextAt = Infinity;
-    for (const wait of all()) {
+  function lookAtDue(waits: Iterable<Wait>, now: number, latestAt: number): void {
+    let nextAt = latestAt;
+    for (const wait of waits) {
       if (wait.dueAt <= now) {
         hurried.add(wait);
         wait.dueAt = now + wait.pauseMs;
@@ -229,6 +238,7 @@ function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
     },
     remove(wait) {
       hurried.delete(wait);
+      unseen.delete(wait);
       const waits = byTask.get(wait.taskId);
       waits?.delete(wait);
       if (waits?.size === 0) byTask.delete(wait.taskId);
