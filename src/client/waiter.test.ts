@@ -176,6 +176,21 @@ describe('where many wait and there is a log of ends', () => {
     expect(looks).toEqual([['new']]);
   });
 
+  test('one that names nobody when a signal says that somebody ended has all looked at, once a second', async () => {
+    void wait(...ids.slice(0, 50));
+    await clock.advance(2_000);
+    done = new Set(ids.slice(0, 25));
+    looks.length = 0;
+    tell(null);
+    await clock.advance(2 * limits.resultPollMinMs);
+    expect(looks.map((looked) => looked.length)).toEqual([50]);
+    for (let ms = 0; ms < 1.5 * limits.pollMs; ms += 10) {
+      tell(null);
+      await clock.advance(10);
+    }
+    expect(looks.map((looked) => looked.length)).toEqual([50, 25]);
+  });
+
   test('one that cannot tell has all looked at, as without it', async () => {
     const end = wait(...ids);
     await clock.advance(2_000);

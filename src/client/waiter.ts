@@ -118,6 +118,8 @@ function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
   let looking = false;
   let reading = false;
   let readAgain = false;
+  /** Somebody has ended whom no signal has named. */
+  let isAnyUnnamed = false;
   let cancelTimer: Cancel = () => {};
   let timerAt = Infinity;
   let lastHurryAt = -Infinity;
@@ -156,7 +158,10 @@ function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
     reading = true;
     while (readAgain) {
       readAgain = false;
-      const { ended, isAll } = await reader.read();
+      const wasUnnamed = isAnyUnnamed;
+      isAnyUnnamed = false;
+      const { ended, isAll } = await reader.read(wasUnnamed);
+      if (wasUnnamed && !isAll && ended.length === 0) isAnyUnnamed = true;
       if (isAll) for (const wait of all()) hurried.add(wait);
       for (const taskId of ended) for (const wait of byTask.get(taskId) ?? []) hurried.add(wait);
       if (hurried.size > 0) void lookAtHurried();
@@ -199,8 +204,9 @@ function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
   }
 
   function hurryAll(): void {
-    const at = Math.max(clock.elapsed(), lastHurryAt + limits.resultPollMinMs);
+    const at = Math.max(clock.elapsed(), Math.max(lastHurryAt, reader.readAt) + limits.resultPollMinMs);
     lastHurryAt = at;
+    isAnyUnnamed = true;
     if (!isToldByLog()) for (const wait of all()) wait.dueAt = Math.min(wait.dueAt, at);
     arm(at);
   }
@@ -257,7 +263,7 @@ interface Reader {
   /** Then nobody needs to be looked at whom it does not name. */
   readonly isTelling: boolean;
   readonly readAt: number;
-  read(): Promise<{ readonly ended: readonly string[]; readonly isAll: boolean }>;
+  read(isAnyUnnamed: boolean): Promise<{ readonly ended: readonly string[]; readonly isAll: boolean }>;
   forget(): void;
 }
 
@@ -274,12 +280,14 @@ function createReader(openLog: OpenLog, clock: Clock): Reader {
     get readAt() {
       return readAt;
     },
-    async read() {
+    async read(isAnyUnnamed) {
       readAt = clock.elapsed();
       // A store that cannot be opened is the look's to report.
       log ??= await openLog().catch(() => null);
       const ended = (await log?.ended()) ?? null;
-      const isAll = isTelling !== (ended !== null) || (isTelling && readAt - sweptAt >= limits.resultSweepMs);
+      // One that knows of nobody where somebody has ended is held back: by a transaction of a user, as long as that is open.
+      const sweepMs = isAnyUnnamed && ended?.length === 0 ? limits.pollMs : limits.resultSweepMs;
+      const isAll = isTelling !== (ended !== null) || (isTelling && readAt - sweptAt >= sweepMs);
       isTelling = ended !== null;
       if (isAll) sweptAt = readAt;
       return { ended: ended ?? [], isAll };
