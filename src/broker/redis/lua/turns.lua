@@ -53,12 +53,12 @@ local function lineKey(queue, group)
 end
 
 do
-  -- Of the last namespace.
-  local keys, keysPrefix = {}, nil
+  -- Of the last namespace, and of no group that is not in `lineKeys`.
+  local keys, keysPrefix, keysKept = {}, nil, nil
 
   -- The line of a group as it is called in Redis.
   function turns.keyOf(queue, group)
-    if keysPrefix ~= prefix or keyCount == 0 then keys, keysPrefix = {}, prefix end
+    if keysPrefix ~= prefix or keysKept ~= lineKeys then keys, keysPrefix, keysKept = {}, prefix, lineKeys end
     local ofQueue = keys[queue]
     if not ofQueue then
       ofQueue = {}
