@@ -107,31 +107,51 @@ async function* answerLines(
   }
 }
 
-/** Stores what is well among them, as many calls as its bytes take, in order. */
+/** Stores what is well among them, in as many calls as its bytes take, in order. */
 async function storeLines(
   context: OperationContext,
   lines: readonly ReadLine[],
 ): Promise<{ readonly answers: readonly LineAnswer[]; readonly problem: Problem | null }> {
   const requests = lines.flatMap(({ request }) => (request === null ? [] : [request]));
-  const outcomes: Omit<LineAnswer, 'line'>[] = [];
-  let problem: Problem | null = null;
-  if (requests.length > 0) {
-    try {
-      const { tasks } = await performRead(taskEnqueueMany, context, { tasks: requests, partial: true });
-      outcomes.push(...tasks);
-    } catch (error) {
-      if (!(error instanceof TaskFlowError) || isAboutCaller(error)) throw error;
-      // Nobody knows whether they are stored: sent again with these ids they are stored once.
-      problem = shown(error);
-      for (const { id = null } of requests) outcomes.push({ id, outcome: 'unknown', problem });
-    }
-  }
+  const { outcomes, problem } = await storeRequests(context, requests);
   let next = 0;
   const answers = lines.map(({ line, request, problem: wrong }): LineAnswer => {
     const outcome = request === null ? undefined : outcomes[next++];
     return { line, ...(outcome ?? { id: null, outcome: 'refused', problem: wrong }) };
   });
   return { answers, problem };
+}
+
+/** What became of each. After a problem nothing more was tried. */
+interface Stored {
+  readonly outcomes: readonly Omit<LineAnswer, 'line'>[];
+  readonly problem: Problem | null;
+}
+
+async function storeRequests(context: OperationContext, requests: readonly EnqueueInput[]): Promise<Stored> {
+  if (requests.length === 0) return { outcomes: [], problem: null };
+  try {
+    const { tasks } = await performRead(taskEnqueueMany, context, { tasks: [...requests], partial: true });
+    return { outcomes: tasks, problem: null };
+  } catch (error) {
+    if (!(error instanceof TaskFlowError) || isAboutCaller(error)) throw error;
+    // Inputs may grow when they are read: 1e20 is stored with 21 digits.
+    if (error.code === 'BATCH_TOO_LARGE' && requests.length > 1) return storeHalves(context, requests);
+    return unknown(requests, shown(error));
+  }
+}
+
+async function storeHalves(context: OperationContext, requests: readonly EnqueueInput[]): Promise<Stored> {
+  const middle = Math.ceil(requests.length / 2);
+  const first = await storeRequests(context, requests.slice(0, middle));
+  const others = requests.slice(middle);
+  const second = first.problem === null ? await storeRequests(context, others) : unknown(others, first.problem);
+  return { outcomes: [...first.outcomes, ...second.outcomes], problem: second.problem };
+}
+
+/** Nobody knows whether they are stored: sent again with these ids they are stored once. */
+function unknown(requests: readonly EnqueueInput[], problem: Problem): Stored {
+  return { outcomes: requests.map(({ id = null }) => ({ id, outcome: 'unknown', problem })), problem };
 }
 
 /** Reads one line as a task with an id, so that its answer names it whatever becomes of it. */

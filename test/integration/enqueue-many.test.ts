@@ -163,6 +163,17 @@ describe('a stream', () => {
     ]);
   });
 
+  test('whose lines grow when they are read is stored in as many calls as that takes', async () => {
+    // A number is stored as JavaScript writes it: 1e20 with 21 digits.
+    const line = `{"name":"any","input":[${Array.from({ length: 200 }, () => '1e20').join()}]}`;
+    const answers = await linesOf(await send(`${line}\n`.repeat(limits.batchMax)));
+    expect(answers.at(-1)).toMatchObject({ end: 'done', lines: 1_000, created: 1_000, problem: null });
+    expect(answers.slice(0, -1).map(({ line }) => line)).toEqual(
+      Array.from({ length: 1_000 }, (_none, index) => index + 1),
+    );
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1_001);
+  });
+
   test('is read only as fast as its answers are', async () => {
     let asked = 0;
     const line = new TextEncoder().encode(`${JSON.stringify(good)}\n`);
