@@ -241,7 +241,7 @@ await onChromium((rig) => {
       await page.keyboard.press('Meta+k');
       await page.waitForSelector('.palette');
       await page.keyboard.press('Escape');
-      expect(await page.locator('.palette').count()).toBe(0);
+      await waitFor(async () => expect(await page.locator('.palette').count()).toBe(0));
     });
   });
 

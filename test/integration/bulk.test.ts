@@ -103,6 +103,8 @@ await onEachStore((open) => {
     await expect(rig.ask(operationRemove, input, 'operator')).rejects.toMatchObject({ code: 'FORBIDDEN' });
     const { operation } = await rig.ask(operationRemove, input);
     expect(await ended(rig, operation?.id ?? '')).toMatchObject({ done: 2 });
+    // What the record has not heard of yet, it still shows.
+    await rig.recorded();
     expect(await stateOf(rig, ids)).toEqual([undefined, undefined]);
   });
 
