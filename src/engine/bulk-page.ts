@@ -43,7 +43,9 @@ async function doNamed(
 ): Promise<BulkState> {
   const from = state.after === null ? 0 : taskIds.indexOf(state.after) + 1;
   const next = taskIds.slice(from, from + limit);
-  const known = (await broker.getTasks(next)).filter((task) => task !== null);
+  // A bulk operation is no task to anybody who acts on tasks: it is answered as unknown.
+  const found = (await broker.getTasks(next)).filter((task) => task !== null);
+  const known = found.filter(({ queue }) => queue !== internalQueue);
   const meant = known.filter(({ queue }) => reachesQueue(order.queues, queue));
   const acted = meant.length === 0 ? [] : await act(broker, order, meant);
   const forbidden = known

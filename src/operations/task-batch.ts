@@ -2,6 +2,7 @@
 
 import { cancelFlow } from '../client/cancel-flow.ts';
 import { reachesQueue } from '../core/access.ts';
+import { internalQueue } from '../core/bulk.ts';
 import { parseId } from '../core/ids.ts';
 import type { TaskState } from '../core/states.ts';
 import type { CancelManyInput, IdsInput, UpdateManyInput } from './change-schemas.ts';
@@ -10,6 +11,7 @@ import type { ManyDocument, ManyOutcome } from './many-document.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import { standsForFlow } from './task.ts';
 import { readChange } from './task-change.ts';
+import { lookMax, queuesOf } from './task-queues.ts';
 
 /** Of a task that stands for a flow the others of it are ended, or asked, too. */
 export const taskCancelMany: Operation<CancelManyInput, ManyDocument> = {
@@ -80,9 +82,6 @@ export const taskUpdateMany: Operation<UpdateManyInput, ManyDocument> = {
   },
 };
 
-/** Looked at together: each may have a payload of a megabyte. */
-const lookMax = 50;
-
 /** In the order of the ids. Flows one by one, all others in one step. */
 export async function cancelEach(
   { store, definitions }: Pick<OperationContext, 'store' | 'definitions'>,
@@ -111,21 +110,31 @@ const gone: AnyResult = { outcome: 'unknown' };
 
 const forbidden: AnyResult = { outcome: 'forbidden' };
 
-/** Acts on those in queues that the actor reaches; in the order of the ids, with the others as forbidden. */
+/**
+ * Acts on those in queues that the actor reaches; in the order of the ids, with the others as forbidden. A bulk operation is none of
+ * them, whoever asks: it is unknown here.
+ */
 async function ofReached(
   context: OperationContext,
   taskIds: readonly string[],
   act: (reached: readonly string[]) => Promise<readonly AnyResult[]>,
 ): Promise<readonly AnyResult[]> {
   const { queues = null } = context.actor;
-  if (queues === null) return act(taskIds);
+  const known = new Map<string, AnyResult>();
+  const queueOf = await queuesOf(context.store, taskIds);
   const reached: string[] = [];
   for (const taskId of taskIds) {
-    const named = await queueOfTask(context, taskId);
-    if (named.every((queue) => reachesQueue(queues, queue))) reached.push(taskId);
+    const live = queueOf.get(taskId);
+    if (live === internalQueue) known.set(taskId, gone);
+    else if (queues === null) reached.push(taskId);
+    else {
+      // Only what the live store does not know costs a look at the record.
+      const named = live === undefined ? await queueOfTask(context, taskId) : [live];
+      if (named.every((queue) => reachesQueue(queues, queue))) reached.push(taskId);
+    }
   }
   const results = reached.length === 0 ? [] : await act(reached);
-  const known = new Map(reached.map((taskId, index) => [taskId, results[index] ?? gone]));
+  for (const [index, taskId] of reached.entries()) known.set(taskId, results[index] ?? gone);
   return taskIds.map((taskId) => known.get(taskId) ?? forbidden);
 }
 

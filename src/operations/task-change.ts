@@ -14,6 +14,7 @@ import type { TaskPatch } from '../core/task.ts';
 import type { ChangeInput, MoveInput, UpdateInput } from './change-schemas.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { TaskInput } from './schemas.ts';
+import { checkNotInternal } from './task-queues.ts';
 import { readAt } from './time-text.ts';
 
 export interface UpdateDocument {
@@ -92,6 +93,7 @@ async function updateOne(
   patch: TaskPatch,
   version: number | null,
 ): Promise<UpdateDocument> {
+  await checkNotInternal(store, taskId);
   const [result] = await store.broker.update([{ taskId, version, patch }]);
   return { id: taskId, outcome: 'updated', state: stateAfter(taskId, result) };
 }

@@ -27,6 +27,7 @@ import {
   taskRecordDocument,
   timelineDocuments,
 } from './task-document.ts';
+import { checkNotInternal } from './task-queues.ts';
 
 export const taskEnqueue: Operation<EnqueueInput, EnqueueDocument> = {
   name: 'task.enqueue',
@@ -126,6 +127,7 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
     const taskId = parseId(id);
     const words = reason === undefined ? `by ${actor.name}` : `by ${actor.name}: ${reason}`;
     const [task] = await store.broker.getTasks([taskId]);
+    if (task?.queue === internalQueue) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
     const isFlow = task != null && (await standsForFlow(task, definitions));
     const result = isFlow
       ? await cancelFlow(store.broker, taskId, words)
@@ -159,6 +161,7 @@ export const taskRetry: Operation<TaskInput, RetryDocument> = {
   output: async () => (await import('./task-output.ts')).retryOutput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
+    await checkNotInternal(store, taskId);
     const [result] = await store.broker.retry([taskId]);
     switch (result?.outcome) {
       case 'queued':
@@ -193,6 +196,7 @@ export const taskRemove: Operation<TaskInput, RemovedDocument> = {
   output: async () => (await import('./task-output.ts')).removeOutput,
   async run({ store }, { id }) {
     const taskId = parseId(id);
+    await checkNotInternal(store, taskId);
     const [result] = await store.broker.remove([taskId]);
     if (result?.outcome === 'already') throw taskFlowError('TASK_NOT_FINISHED', { id: taskId, state: result.state });
     if (result?.outcome !== 'removed') throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
