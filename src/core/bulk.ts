@@ -74,13 +74,29 @@ export function bulkCheckpoint(state: BulkState): Checkpoint {
   return { name: checkpointName, value: JSON.stringify(state) };
 }
 
-/** How far a task of a bulk operation is by what the store keeps of it. */
+/** How far a task of a bulk operation is by what the store keeps of it; at its start where that is none of ours. */
 export function readBulkState(task: {
   readonly checkpoints: readonly Checkpoint[];
   readonly result: string | null;
 }): BulkState {
   const text = task.result ?? task.checkpoints.find(({ name }) => name === checkpointName)?.value ?? null;
-  return text === null ? bulkStart : (JSON.parse(text) as BulkState);
+  const value: unknown = text === null ? null : JSON.parse(text);
+  return isState(value) ? value : bulkStart;
+}
+
+function isState(value: unknown): value is BulkState {
+  if (typeof value !== 'object' || value === null) return false;
+  const { after, done, refused, failures } = value as Partial<Record<keyof BulkState, unknown>>;
+  if (after !== null && typeof after !== 'string') return false;
+  return (
+    Number.isSafeInteger(done) && Number.isSafeInteger(refused) && Array.isArray(failures) && failures.every(isFailure)
+  );
+}
+
+function isFailure(value: unknown): value is BulkFailure {
+  if (typeof value !== 'object' || value === null) return false;
+  const { taskId, outcome } = value as Partial<Record<keyof BulkFailure, unknown>>;
+  return typeof taskId === 'string' && typeof outcome === 'string';
 }
 
 export function readBulkOrder(payload: string): BulkOrder {

@@ -119,7 +119,9 @@ export const queuePurge: Operation<PurgeInput, BulkCreatedDocument> = {
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
   async run(context, { name, ...rest }) {
     await queueGet.run(context, { name });
-    return createBulk(context, { ...rest, verb: 'cancel', q: `state:queued,scheduled,blocked queue:"${name}"` });
+    // A worker of another program may serve a queue of any name.
+    const quoted = `"${name.replace(/["\\]/g, '\\$&')}"`;
+    return createBulk(context, { ...rest, verb: 'cancel', q: `state:queued,scheduled,blocked queue:${quoted}` });
   },
 };
 

@@ -3,6 +3,7 @@
 import { type ZodType, z } from 'zod';
 import { isId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
+import { problemOfName } from '../core/names.ts';
 import type {
   ClaimMessage,
   DefinitionMessage,
@@ -31,6 +32,13 @@ const slots = z
   .record(name, whole(0, limits.concurrencyMax))
   .refine((queues) => Object.keys(queues).length <= limits.queuesPerWorkerMax, {
     error: `at most ${limits.queuesPerWorkerMax} queues are allowed`,
+  })
+  // No task of anybody is in a queue with another name; those of bulk operations are.
+  .superRefine((queues, context) => {
+    for (const queue of Object.keys(queues)) {
+      const message = problemOfName(queue);
+      if (message !== null) context.addIssue({ code: 'custom', path: [queue], message });
+    }
   })
   .describe('Slots by queue');
 const leaseMs = whole(limits.leaseMinMs, limits.leaseMaxMs)

@@ -6,6 +6,7 @@ import { parseFilter } from '../../src/core/filter-parse.ts';
 import { doBulkPage } from '../../src/engine/bulk-page.ts';
 import { type Actor, type Operation, perform } from '../../src/operations/operation.ts';
 import { type OperationName, operations } from '../../src/operations/registry.ts';
+import { claimRequest, finish, heartbeatRequest, presence, settlement } from '../conformance/samples.ts';
 import { createOperationWorld, type OperationWorld } from '../support/operation-world.ts';
 
 const ada: Actor = { name: 'ada', role: 'admin' };
@@ -91,4 +92,49 @@ describe('nobody brings back, hastens, moves or drops a removal as a task', () =
     expect(await ask('operation.get', { id }, bob)).toMatchObject({ state: 'cancelled' });
     expect(await ask('task.get', { id }, bob)).toMatchObject({ queue: internalQueue });
   });
+});
+
+describe('a worker over HTTP', () => {
+  const remote: Actor = { name: 'remote', role: 'operator', scopes: ['work'] };
+  const token = 'c0ffee5eed0123456789';
+
+  test.each([internalQueue, 'a","payments', 'mail.*', ' '])(
+    'neither claims nor serves a queue named %j',
+    async (name) => {
+      await begun();
+      const queues = { [name]: 1 };
+      const worker = { id: 'w-1', queues };
+      for (const [operation, input] of [
+        ['worker.claim', { worker: 'w-1', token, queues }],
+        ['worker.outcome', { worker: 'w-1', outcomes: [], claim: { token, queues } }],
+        ['worker.register', { worker }],
+        ['worker.heartbeat', { worker }],
+        ['worker.deregister', { worker }],
+      ] as const)
+        await expect(ask(operation, input, remote)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+      expect(await world.context.store.broker.getWorkers()).not.toMatchObject([{}, {}]);
+    },
+  );
+});
+
+test.each(['{}', 'null', '[]', '{"done":1,"refused":0,"failures":[7],"after":null}'])(
+  'an operation whose result is %s is listed as if nothing were known of it',
+  async (result) => {
+    const { operation } = await ask('operation.create', { verb: 'retry', q: 'queue:mail', delay: 0 }, ada);
+    const { id } = operation as { id: string };
+    const queues = [{ name: internalQueue, limit: 1 }];
+    const [claimed] = await world.broker.claim(claimRequest('b'.repeat(32), { queues }));
+    await world.broker.settle([settlement(id, claimed!.lease, finish('succeeded', { result }))]);
+    const { operations: listed } = await ask('operation.list', {}, bob);
+    expect(listed).toMatchObject([{ id, state: 'succeeded', done: 0, refused: 0, failures: [] }]);
+  },
+);
+
+test('a purge means its queue alone, however that is called', async () => {
+  const name = 'a","mail';
+  const worker = presence({ workerId: 'w-2', name: 'w-2', queues: { [name]: 1 } });
+  await world.broker.heartbeat(heartbeatRequest([], { worker }));
+  await world.enqueue({ queue: 'mail' });
+  expect(await ask('queue.purge', { name, dryRun: true }, ada)).toMatchObject({ matched: 0 });
+  expect(await ask('queue.purge', { name: 'mail', dryRun: true }, ada)).not.toMatchObject({ matched: 0 });
 });
