@@ -49,8 +49,9 @@ describe('addresses', () => {
 });
 
 describe('settings', () => {
-  test.each([['0'], ['21'], ['2', '10.0.0.1'], ['everybody'], ['10.0.0.0/99']])('%j are refused', (...parts) =>
-    expect(readProxies(parts)).toBeNull(),
+  test.each([['0'], ['21'], ['2', '10.0.0.1'], ['everybody'], ['constructor'], ['10.0.0.0/99']])(
+    '%j are refused',
+    (...parts) => expect(readProxies(parts)).toBeNull(),
   );
   test('have names for well-known ranges', () => {
     expect(addressOf(proxies('private'), '172.20.0.4', { forwardedFor: '203.0.113.9' })).toBe('203.0.113.9');

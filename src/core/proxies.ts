@@ -37,7 +37,8 @@ export function readProxies(parts: readonly string[]): Proxies | null {
     const count = Number(only);
     return count >= 1 && count <= proxiesMax ? count : null;
   }
-  const ranges = parts.flatMap((part) => named[part] ?? [part]).map(parseRange);
+  const rangesOf = (part: string) => (Object.hasOwn(named, part) ? named[part] : undefined) ?? [part];
+  const ranges = parts.flatMap(rangesOf).map(parseRange);
   return ranges.some((range) => range === null) ? null : ranges.filter((range) => range !== null);
 }
 
