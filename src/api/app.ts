@@ -130,7 +130,11 @@ export function createApp(options: AppOptions): FetchHandler {
   for (const { method, path, isOpen = false, role } of routes)
     invariant(isOpen || role !== undefined, `${method} ${path} says which role may ask for it`);
   mount(app, routes, options);
-  app.notFound((c) => answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options));
+  app.notFound((c) => {
+    // Who asks for nothing is not looked up: whoever it is pays as a stranger.
+    pass(c.env, options.gate?.passStranger(c.env.address, 1));
+    return answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options);
+  });
   app.onError((error, c) => answerError(c, error, options));
   return async (request, { address, isHttps = false } = {}) => {
     if (isHttps) noteHttps(request);
@@ -224,6 +228,7 @@ function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): v
     const allowed = own.flatMap((route) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])).join(', ');
     app.all(path, (c) => {
       c.env.route = path;
+      if (!isProbe(path)) pass(c.env, options.gate?.passStranger(c.env.address, 1));
       if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: allowed } });
       const error = taskFlowError('METHOD_NOT_ALLOWED', { method: c.req.method.slice(0, 20), allowed });
       return problemResponse(error, c.env.requestId, { allow: allowed });

@@ -89,6 +89,18 @@ describe('an address', () => {
     expect((await exhaust(() => server.ask(ofQueue, {}, here))).passed).toBe(perAddress);
   });
 
+  test.each([
+    ['what is not there', 'GET', '/nonsense'],
+    ['what the API does not have', 'GET', '/api/v1/nonsense'],
+    ['methods that are not', 'PUT', ofQueue],
+    ['methods there are', 'OPTIONS', ofQueue],
+  ])('pays for asking for %s', async (_what, method, path) => {
+    const { passed } = await exhaust(() => server.ask(path, { method }, here));
+    expect(passed).toBe(perAddress * limits.requestBurstSeconds);
+    expect((await server.ask('/login', {}, here)).status).toBe(429);
+    expect((await server.ask('/login', {}, there)).status).toBe(200);
+  });
+
   test('of version 6 is its whole network', async () => {
     let host = 0;
     await exhaust(() => server.ask('/login', {}, { address: `2001:db8:1:2::${(host++).toString(16)}` }));
@@ -108,6 +120,7 @@ describe('an address', () => {
     await exhaust(() => server.ask('/login', {}, here));
     for (let time = 0; time < 500; time++) {
       expect((await server.ask('/healthz', {}, here)).status).toBe(200);
+      expect((await server.ask('/healthz', { method: 'OPTIONS' }, here)).status).toBe(204);
       expect([200, 503]).toContain((await server.ask('/readyz', {}, here)).status);
     }
   });
