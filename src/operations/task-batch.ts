@@ -6,7 +6,6 @@ import { internalQueue } from '../core/bulk.ts';
 import { parseId } from '../core/ids.ts';
 import type { TaskState } from '../core/states.ts';
 import type { CancelManyInput, IdsInput, UpdateManyInput } from './change-schemas.ts';
-import { queueOfTask } from './grant.ts';
 import type { ManyDocument, ManyOutcome } from './many-document.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import { standsForFlow } from './task.ts';
@@ -128,9 +127,9 @@ async function ofReached(
     if (live === internalQueue) known.set(taskId, gone);
     else if (queues === null) reached.push(taskId);
     else {
-      // Only what the live store does not know costs a look at the record.
-      const named = live === undefined ? await queueOfTask(context, taskId) : [live];
-      if (named.every((queue) => reachesQueue(queues, queue))) reached.push(taskId);
+      // Only what the live store does not know costs a look at the record. What neither knows, the store says so of.
+      const queue = live ?? (await context.store.history.task(taskId))?.task.queue;
+      if (queue === undefined || reachesQueue(queues, queue)) reached.push(taskId);
     }
   }
   const results = reached.length === 0 ? [] : await act(reached);

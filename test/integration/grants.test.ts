@@ -5,6 +5,7 @@ import { roleOfScopes, roles, scopes } from '../../src/core/access.ts';
 import { bulkStart, readBulkOrder } from '../../src/core/bulk.ts';
 import { TaskFlowError } from '../../src/core/errors.ts';
 import { parseFilter } from '../../src/core/filter-parse.ts';
+import { overlay } from '../../src/core/overlay.ts';
 import { doBulkPage } from '../../src/engine/bulk-page.ts';
 import { type Actor, type Operation, perform } from '../../src/operations/operation.ts';
 import { type OperationName, operations } from '../../src/operations/registry.ts';
@@ -101,6 +102,29 @@ describe('by role and scope', () => {
         expect(await ask('task.get', { id: other }, admin)).toMatchObject({ state: 'queued', priority: 5 });
       },
     );
+
+    test('several tasks are looked at together, and in the record alone those that the live store does not know', async () => {
+      const ids = await Promise.all(Array.from({ length: 60 }, () => world.enqueue({ queue: 'mail' })));
+      const unknown = '01K8Q2M4ZJF0C9YF4V7Z0B2HNX';
+      const { store } = world.context;
+      const looks: (string | number)[] = [];
+      const broker = overlay(store.broker, {
+        getTasks(taskIds) {
+          looks.push(taskIds.length);
+          return store.broker.getTasks(taskIds);
+        },
+      });
+      const history = overlay(store.history, {
+        task(taskId) {
+          looks.push(taskId);
+          return store.history.task(taskId);
+        },
+      });
+      const context = { ...world.context, actor: mailOnly, store: overlay(store, { broker, history }) };
+      const { tasks } = await perform(operations['task.retry-many'], context, { ids: [...ids, unknown] });
+      expect(tasks.map(({ outcome }) => outcome)).toEqual([...ids.map(() => 'already'), 'unknown']);
+      expect(looks).toEqual([50, 11, unknown]);
+    });
 
     test('nothing is moved to a queue that it does not reach', async () => {
       for (const [name, input] of [
