@@ -82,6 +82,29 @@ test('nor those that double beside one another', () => {
   expect(safeSchema({ ...next(0), $defs: { ...Object.fromEntries(parts), l40: { type: 'number' } } })).toBeNull();
 });
 
+/** Each looks twice at every element of a list: at one of depth 60 that is 2^60 looks. */
+const self = { $ref: '#' };
+const lists = { type: 'array', items: self };
+test.each([
+  { ...lists, contains: self, minContains: 0 },
+  { type: 'array', prefixItems: [self], contains: self, minContains: 0 },
+  { $ref: '#/$defs/a', $defs: { a: { type: 'array', items: { $ref: '#/$defs/a' }, contains: { $ref: '#/$defs/a' } } } },
+  { ...lists, allOf: [lists] },
+  { ...lists, anyOf: [lists] },
+  { ...lists, type: ['array', 'array'] },
+])('a schema that looks twice at what is in a value is not followed: %j', (schema) => {
+  expect(safeSchema(schema)).toBeNull();
+  let deep: unknown = [5];
+  for (let depth = 0; depth < 60; depth++) deep = [deep];
+  expect(parse(schema, deep)).toBe(deep);
+});
+
+test('what a list must contain is checked where that looks once at each element', () => {
+  const schema = { type: 'array', items: { type: 'number' }, contains: { const: 5 } };
+  expect(parse(schema, [4, 5])).toEqual([4, 5]);
+  expect(() => parse(schema, [4])).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
+});
+
 test.each([
   { $ref: '#' },
   { anyOf: [{ $ref: '#' }, { type: 'string' }] },

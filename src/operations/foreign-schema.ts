@@ -33,6 +33,16 @@ const besidePatterns: ReadonlySet<string> = new Set(['additionalProperties', 'un
 /** Keywords whose schemas are about the same value as the one around them. */
 const besideValue = ['anyOf', 'oneOf', 'allOf', 'not', 'if', 'then', 'else'] as const;
 
+/** Keywords whose schemas are about what is in the value: each element and each field is looked at by one of them, and by `contains` again. */
+const insideValue = [
+  'items',
+  'prefixItems',
+  'additionalItems',
+  'properties',
+  'additionalProperties',
+  'propertyNames',
+] as const;
+
 /**
  * The schema without its patterns; `null` for one that is not checked at all, because it has too many parts, or because ways through it
  * double with each level: the worker checks its inputs before it runs a task, with its own code.
@@ -61,10 +71,16 @@ function partOf(part: unknown, seen: { parts: number }): unknown {
   );
 }
 
-/** Ways from here to elsewhere in the schema for the same value: with two of them each level may be looked at twice as often as the one above. */
+/**
+ * Ways from here to elsewhere in the schema for the same value, or for what is in it: with two of them each level may be looked at twice as
+ * often as the one above.
+ */
 function waysIn(part: JsonObject): number {
+  // One type named twice is tried twice.
+  if (Array.isArray(part.type) && new Set(part.type).size < part.type.length) return 2;
   const branches = besideValue.flatMap((name) => part[name] ?? []);
-  return branches.filter(refers).length + ('$ref' in part ? 1 : 0);
+  const inside = [insideValue.some((name) => refers(part[name])), refers(part.contains), '$ref' in part];
+  return branches.filter(refers).length + inside.filter(Boolean).length;
 }
 
 function refers(value: unknown): boolean {
