@@ -1,8 +1,10 @@
 /** Whether somebody may do what they ask: by their role, by what their key is for, and by the queues it reaches. */
 
 import { reachesQueue, roles } from '../core/access.ts';
+import { readDependencies } from '../core/dependency-option.ts';
 import { taskFlowError } from '../core/errors.ts';
-import { isId } from '../core/ids.ts';
+import { parseId } from '../core/ids.ts';
+import { limits } from '../core/limits.ts';
 import type { Actor, Operation, OperationContext } from './operation.ts';
 
 /** Throws FORBIDDEN where the role does not reach, SCOPE_MISSING where the key is for something else. */
@@ -44,10 +46,9 @@ const own: Touch = { queues: async () => [] };
 
 /** An operation that is not in this list may not be used with a key that is limited to queues. */
 const touches: Readonly<Record<string, Touch>> = {
-  'task.enqueue': { queues: async (context, input) => [await queueOfRequest(context, input)] },
+  'task.enqueue': { queues: (context, input) => queuesOfRequests(context, [input]) },
   'task.enqueue-many': {
-    queues: (context, { tasks }) =>
-      Promise.all(Array.isArray(tasks) ? tasks.map((one: Fields) => queueOfRequest(context, one)) : []),
+    queues: (context, { tasks }) => queuesOfRequests(context, Array.isArray(tasks) ? tasks : []),
   },
   'task.list': { narrow: (output, reaches) => narrowed(output, 'tasks', 'queue', reaches) },
   'task.get': ofTask,
@@ -125,11 +126,57 @@ export async function checkQueues(
 
 /** Empty where there is no such task: the operation says so itself. */
 export async function queueOfTask({ store }: Pick<OperationContext, 'store'>, id: string): Promise<readonly string[]> {
-  const taskId = id.toUpperCase();
-  if (!isId(taskId)) return [];
+  const taskId = readId(id);
+  if (taskId === null) return [];
   const [live] = await store.broker.getTasks([taskId]);
   const task = live ?? (await store.history.task(taskId))?.task ?? null;
   return task === null ? [] : [task.queue];
+}
+
+/** As the operation will read it, in whatever form it is written. */
+function readId(text: string): string | null {
+  try {
+    return parseId(text);
+  } catch {
+    return null; // The operation says so itself.
+  }
+}
+
+/**
+ * Throws QUEUE_FORBIDDEN for an actor that is to link its tasks with one in a queue it does not reach: who waits for a task is told its
+ * result, and who holds one up can end it. Those that are not stored are left to the store.
+ */
+export async function checkLinks(context: Pick<OperationContext, 'actor' | 'store'>, ids: Iterable<string>) {
+  const { name, queues = null } = context.actor;
+  if (queues === null) return;
+  const other = (await queuesOfLive(context, ids)).find((queue) => !reachesQueue(queues, queue));
+  if (other !== undefined)
+    throw taskFlowError('QUEUE_FORBIDDEN', { queue: other, actor: name, queues: queues.join(', ') });
+}
+
+async function queuesOfLive({ store }: Pick<OperationContext, 'store'>, ids: Iterable<string>) {
+  const distinct = [...new Set(ids)];
+  const queues = new Set<string>();
+  for (let from = 0; from < distinct.length; from += limits.parentsFetchMax) {
+    const tasks = await store.broker.getTasks(distinct.slice(from, from + limits.parentsFetchMax));
+    for (const task of tasks) if (task !== null) queues.add(task.queue);
+  }
+  return [...queues];
+}
+
+/** Where they are to be, and where those are that they wait for. */
+async function queuesOfRequests(context: OperationContext, requests: readonly Fields[]): Promise<readonly string[]> {
+  const own = await Promise.all(requests.map((request) => queueOfRequest(context, request)));
+  return [...own, ...(await queuesOfLive(context, requests.flatMap(parentsOf)))];
+}
+
+/** A list that cannot be read refuses its task: nothing waits then. */
+function parentsOf({ dependsOn }: Fields): readonly string[] {
+  try {
+    return readDependencies(dependsOn, 'dependsOn').map(({ taskId }) => taskId);
+  } catch {
+    return [];
+  }
 }
 
 async function queueOfRequest({ definitions }: OperationContext, { name, queue }: Fields): Promise<string> {

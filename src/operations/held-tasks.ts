@@ -12,6 +12,7 @@ import type { Checkpoint, ClaimedTask, Lease, LogLine, Task } from '../core/task
 export interface HeldTask {
   /** As it was claimed: nothing of it changes while the lease is in force. */
   readonly task: JudgedTask;
+  readonly flowId: string | null;
   readonly steps: Map<string, number>;
   /** Takes hidden values of its input out of texts; `null` where there are none. */
   readonly scrub: Scrub | null;
@@ -35,7 +36,7 @@ export function createHeldTasks(broker: Pick<Broker, 'getTasks'>, redactionOf: R
     const steps = new Map(task.checkpoints.map((checkpoint) => [checkpoint.name, bytesOf(checkpoint)]));
     const redaction = redactionOf(task.policy);
     const scrub = redaction === null ? null : createScrub(redaction, task.payload);
-    const held = { task: judgedOf(task), steps, scrub, logLines: 0 };
+    const held = { task: judgedOf(task), flowId: task.flowId, steps, scrub, logLines: 0 };
     known.set(key, held);
     if (known.size > limits.heldTasksMax) known.delete(known.keys().next().value ?? '');
     return held;

@@ -14,7 +14,8 @@ import type {
   ParentsAnswer,
   ParentsMessage,
 } from '../core/worker-protocol.ts';
-import { checkQueues, type Holder, holderOf, readNewTask } from './http-worker-reading.ts';
+import { checkLinks } from './grant.ts';
+import { checkQueues, type Holder, holderOf, linksOf, readNewTask } from './http-worker-reading.ts';
 import { enqueuedMessage, parentMessage } from './http-worker-writing.ts';
 import type { Operation } from './operation.ts';
 
@@ -28,13 +29,17 @@ export const workerEnqueue: Operation<EnqueueTasksMessage, EnqueueTasksAnswer> =
   audit: 'enqueued tasks as the worker {worker}',
   schema: async () => (await import('./http-worker-schemas.ts')).enqueueTasksInput,
   output: async () => (await import('./http-worker-output.ts')).enqueueTasksOutput,
-  async run({ actor, store }, { tasks: messages }) {
+  async run(context, { tasks: messages }) {
     const tasks = messages.map((message, index) => readNewTask(message, `tasks[${index}]`));
     checkQueues(
-      actor,
+      context.actor,
       tasks.map(({ queue }) => queue),
     );
-    return { results: (await store.broker.enqueue(tasks)).map(enqueuedMessage) };
+    await checkLinks(
+      context,
+      tasks.flatMap((task) => linksOf(task)),
+    );
+    return { results: (await context.store.broker.enqueue(tasks)).map(enqueuedMessage) };
   },
 };
 

@@ -25,12 +25,14 @@ import type {
   RegisterAnswer,
   RegisterMessage,
 } from '../core/worker-protocol.ts';
+import { checkLinks } from './grant.ts';
 import { type HeldTask, keepLogs, keepSteps } from './held-tasks.ts';
 import {
   checkOnce,
   checkQueues,
   type Holder,
   holderOf,
+  linksOf,
   readBeat,
   readClaim,
   readDefinitions,
@@ -136,13 +138,16 @@ export const workerOutcome: Operation<OutcomesMessage, OutcomesAnswer> = {
     const { held } = context.remote;
     const leases = outcomes.map(({ lease }) => readLease(holder, lease));
     const found = await held.find(leases);
-    const settlements = found.flatMap((one, index) =>
-      settlementOf(context, one, outcomes[index], leases[index], index),
-    );
+    const settled = found.map((one, index) => settlementOf(context, one, outcomes[index], leases[index], index));
+    const settlements = settled.flat();
     checkQueues(context.actor, [
       ...Object.keys(claim?.queues ?? {}),
       ...settlements.flatMap(({ spawn }) => spawn.map(({ queue }) => queue)),
     ]);
+    const links = settled.flatMap((own, index) =>
+      own.flatMap(({ spawn }) => spawn.flatMap((task) => linksOf(task, found[index]?.flowId))),
+    );
+    await checkLinks(context, links);
     const next = claim === undefined ? undefined : readClaim(holder, claim);
     const answer = await settle(context, settlements, next);
     held.forget(settlements.map(({ lease }) => lease));
