@@ -4,6 +4,7 @@ import type { EnqueueResult } from '../broker/broker.ts';
 import { conflictError, newTask, type PreparedInput, prepareInput } from '../client/enqueue.ts';
 import type { EnqueueOptions } from '../client/options.ts';
 import { sendTraced } from '../client/send-traced.ts';
+import { reachesQueue } from '../core/access.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { parseDuration } from '../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
@@ -23,7 +24,7 @@ export interface EnqueueDocument {
   readonly id: string;
   readonly name: string;
   readonly queue: string;
-  /** `null` when the task that holds the key is gone by now. */
+  /** `null` when the task that holds the key is gone by now, or in a queue that the caller's key does not reach. */
   readonly state: TaskState | null;
   /** Whether this call stored a task. */
   readonly created: boolean;
@@ -131,7 +132,9 @@ async function enqueueDocument(
         result: null,
       };
     case 'duplicate': {
-      const [holder] = await context.store.broker.getTasks([result.of]);
+      const [found] = await context.store.broker.getTasks([result.of]);
+      const isShown = found != null && reachesQueue(context.actor.queues ?? null, found.queue);
+      const holder = isShown ? found : null;
       return {
         id: result.of,
         name: holder?.name ?? name,
