@@ -1,6 +1,6 @@
 /** Operations on several tasks that a person has chosen: one call, and for each task what came of it. */
 
-import { cancelFlow } from '../client/cancel-flow.ts';
+import { cancelFlow, reachesFlow } from '../client/cancel-flow.ts';
 import { reachesQueue } from '../core/access.ts';
 import { internalQueue } from '../core/bulk.ts';
 import { parseId } from '../core/ids.ts';
@@ -12,7 +12,7 @@ import { standsForFlow } from './task.ts';
 import { readChange } from './task-change.ts';
 import { lookMax, queuesOf } from './task-queues.ts';
 
-/** Of a task that stands for a flow the others of it are ended, or asked, too. */
+/** Of a task that stands for a flow the others of it are ended, or asked, too; where the actor does not reach all of them it is forbidden. */
 export const taskCancelMany: Operation<CancelManyInput, ManyDocument> = {
   name: 'task.cancel-many',
   summary: 'Cancel several tasks, and say of each what came of it',
@@ -82,8 +82,8 @@ export const taskUpdateMany: Operation<UpdateManyInput, ManyDocument> = {
 };
 
 /** In the order of the ids. Flows one by one, all others in one step. */
-export async function cancelEach(
-  { store, definitions }: Pick<OperationContext, 'store' | 'definitions'>,
+async function cancelEach(
+  { store, definitions, actor }: Pick<OperationContext, 'store' | 'definitions' | 'actor'>,
   taskIds: readonly string[],
   words: string,
 ): Promise<readonly AnyResult[]> {
@@ -95,7 +95,10 @@ export async function cancelEach(
   const plain = taskIds.filter((taskId) => !flows.has(taskId));
   const results = plain.length === 0 ? [] : await store.broker.cancel({ taskIds: plain, reason: words });
   const known = new Map<string, AnyResult>(plain.map((taskId, index) => [taskId, results[index] ?? gone]));
-  for (const flowId of flows) known.set(flowId, (await cancelFlow(store.broker, flowId, words)) ?? gone);
+  for (const flowId of flows) {
+    const isReached = await reachesFlow(store.history, flowId, actor.queues ?? null);
+    known.set(flowId, isReached ? ((await cancelFlow(store.broker, flowId, words)) ?? gone) : forbidden);
+  }
   return taskIds.map((taskId) => known.get(taskId) ?? gone);
 }
 

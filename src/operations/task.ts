@@ -1,7 +1,7 @@
 /** Operations on tasks. */
 
 import type { CancelResult } from '../broker/broker.ts';
-import { cancelFlow } from '../client/cancel-flow.ts';
+import { cancelFlow, reachesFlow } from '../client/cancel-flow.ts';
 import { conflictError } from '../client/enqueue.ts';
 import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
@@ -113,7 +113,7 @@ export interface CancelDocument {
   readonly outcome: 'cancelled' | 'requested';
 }
 
-/** A task that has ended is TASK_FINISHED. */
+/** A task that has ended is TASK_FINISHED; one that stands for a flow with tasks in queues the actor does not reach QUEUE_FORBIDDEN. */
 export const taskCancel: Operation<CancelInput, CancelDocument> = {
   name: 'task.cancel',
   summary: 'Cancel a task that has not finished',
@@ -129,6 +129,9 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
     const [task] = await store.broker.getTasks([taskId]);
     if (task?.queue === internalQueue) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
     const isFlow = task != null && (await standsForFlow(task, definitions));
+    const { name, queues = null } = actor;
+    if (isFlow && queues !== null && !(await reachesFlow(store.history, taskId, queues)))
+      throw taskFlowError('QUEUE_FORBIDDEN', { queue: `flow ${taskId}`, actor: name, queues: queues.join(', ') });
     const result = isFlow
       ? await cancelFlow(store.broker, taskId, words)
       : (await store.broker.cancel({ taskIds: [taskId], reason: words }))[0];
