@@ -13,6 +13,9 @@ export interface HeldTask {
   /** As it was claimed: nothing of it changes while the lease is in force. */
   readonly task: JudgedTask;
   readonly flowId: string | null;
+  /** Whose lease is in force, as the store knows them; `token` is `null` where the store was asked, which tells none. */
+  readonly workerId: string | null;
+  readonly token: string | null;
   readonly steps: Map<string, number>;
   /** Takes hidden values of its input out of texts; `null` where there are none. */
   readonly scrub: Scrub | null;
@@ -22,9 +25,13 @@ export interface HeldTask {
 /** Nothing depends on it: what is forgotten is read from the store again, by any server. */
 export interface HeldTasks {
   remember(claimed: readonly ClaimedTask[]): void;
-  /** In the order of the leases; `null` for a task that is gone. Of a lease that is not in force the answer is the task as it is now. */
-  find(leases: readonly Lease[]): Promise<readonly (HeldTask | null)[]>;
-  forget(leases: readonly Lease[]): void;
+  /**
+   * In the order of the leases; `null` for a task that is gone. Of a lease that is not in force the answer is the task as it is now.
+   * Of one that is somebody else's it is a copy: what is noted there changes nothing of what is remembered.
+   */
+  find(workerId: string, leases: readonly Lease[]): Promise<readonly (HeldTask | null)[]>;
+  /** Those of somebody else stay. */
+  forget(workerId: string, leases: readonly Lease[]): void;
 }
 
 /** `broker` gives tasks as they are. */
@@ -32,17 +39,18 @@ export function createHeldTasks(broker: Pick<Broker, 'getTasks'>, redactionOf: R
   /** By task and epoch, the oldest first. */
   const known = new Map<string, HeldTask>();
 
-  function keep(key: string, task: Task): HeldTask {
+  function keep(key: string, task: Task, token: string | null): HeldTask {
     const steps = new Map(task.checkpoints.map((checkpoint) => [checkpoint.name, bytesOf(checkpoint)]));
     const redaction = redactionOf(task.policy);
     const scrub = redaction === null ? null : createScrub(redaction, task.payload);
-    const held = { task: judgedOf(task), flowId: task.flowId, steps, scrub, logLines: 0 };
+    const { flowId, workerId } = task;
+    const held = { task: judgedOf(task), flowId, workerId, token, steps, scrub, logLines: 0 };
     known.set(key, held);
     if (known.size > limits.heldTasksMax) known.delete(known.keys().next().value ?? '');
     return held;
   }
 
-  async function find(leases: readonly Lease[]): Promise<readonly (HeldTask | null)[]> {
+  async function find(workerId: string, leases: readonly Lease[]): Promise<readonly (HeldTask | null)[]> {
     const found = new Map<string, HeldTask>();
     const missing = leases.filter(({ taskId, epoch }) => !known.has(keyOf(taskId, epoch)));
     for (let at = 0; at < missing.length; at += limits.parentsFetchMax) {
@@ -50,22 +58,33 @@ export function createHeldTasks(broker: Pick<Broker, 'getTasks'>, redactionOf: R
       for (const task of await broker.getTasks(chunk)) {
         if (task === null) continue;
         const { epoch } = task;
-        found.set(task.id, known.get(keyOf(task.id, epoch)) ?? keep(keyOf(task.id, epoch), task));
+        found.set(task.id, known.get(keyOf(task.id, epoch)) ?? keep(keyOf(task.id, epoch), task, null));
       }
     }
-    return leases.map(({ taskId, epoch }) => known.get(keyOf(taskId, epoch)) ?? found.get(taskId) ?? null);
+    return leases.map((lease) => {
+      const held = known.get(keyOf(lease.taskId, lease.epoch)) ?? found.get(lease.taskId) ?? null;
+      return held === null || isOf(held, workerId, lease) ? held : { ...held, steps: new Map(held.steps) };
+    });
   }
 
   return {
     remember(claimed) {
-      for (const { task } of claimed)
-        if (!known.has(keyOf(task.id, task.epoch))) keep(keyOf(task.id, task.epoch), task);
+      for (const { task, lease } of claimed)
+        if (!known.has(keyOf(task.id, task.epoch))) keep(keyOf(task.id, task.epoch), task, lease.token);
     },
     find,
-    forget(leases) {
-      for (const { taskId, epoch } of leases) known.delete(keyOf(taskId, epoch));
+    forget(workerId, leases) {
+      for (const lease of leases) {
+        const key = keyOf(lease.taskId, lease.epoch);
+        const held = known.get(key);
+        if (held !== undefined && isOf(held, workerId, lease)) known.delete(key);
+      }
     },
   };
+}
+
+function isOf({ workerId, token }: HeldTask, asking: string, lease: Lease): boolean {
+  return workerId === asking && (token === null || token === lease.token);
 }
 
 /** Throws STEP_TOO_LARGE for more than a task may remember. */

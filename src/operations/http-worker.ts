@@ -137,7 +137,7 @@ export const workerOutcome: Operation<OutcomesMessage, OutcomesAnswer> = {
     );
     const { held } = context.remote;
     const leases = outcomes.map(({ lease }) => readLease(holder, lease));
-    const found = await held.find(leases);
+    const found = await held.find(holder.workerId, leases);
     const settled = found.map((one, index) => settlementOf(context, one, outcomes[index], leases[index], index));
     const settlements = settled.flat();
     checkQueues(context.actor, [
@@ -150,7 +150,10 @@ export const workerOutcome: Operation<OutcomesMessage, OutcomesAnswer> = {
     await checkLinks(context, links);
     const next = claim === undefined ? undefined : readClaim(holder, claim);
     const answer = await settle(context, settlements, next);
-    held.forget(settlements.map(({ lease }) => lease));
+    held.forget(
+      holder.workerId,
+      settlements.map(({ lease }) => lease),
+    );
     const results = answer.results.values();
     return {
       results: leases.map(({ taskId }, index) =>
@@ -227,7 +230,10 @@ async function readBeats(
     ({ logs, checkpoints, progress }) => logs.length > 0 || checkpoints.length > 0 || progress?.note != null,
   );
   if (speaking.length === 0) return beats;
-  const found = await remote.held.find(speaking.map(({ lease }) => lease));
+  const found = await remote.held.find(
+    holder.workerId,
+    speaking.map(({ lease }) => lease),
+  );
   const heldOf = new Map(speaking.map((beat, index) => [beat, found[index] ?? null]));
   // All of it is checked before any of it counts.
   for (const [{ checkpoints }, held] of heldOf) if (held !== null) keepSteps(held, checkpoints);
