@@ -4,9 +4,12 @@
  */
 
 import type { Beat, ClaimRequest, SettleAnswer } from '../broker/broker.ts';
+import { reachesQueue } from '../core/access.ts';
 import { invariant } from '../core/assert.ts';
 import { decide } from '../core/decide.ts';
+import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { type Definition, isAlive } from '../core/presence.ts';
 import { scrubError, scrubProgress } from '../core/redact-task.ts';
 import type { ClaimedTask, Lease, Outcome, Progress, Settlement } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
@@ -208,12 +211,40 @@ function handOut({ remote }: OperationContext, claimed: readonly ClaimedTask[], 
   return claimed.map((one) => claimedMessage(one, token));
 }
 
-function beatAll({ actor, store }: OperationContext, message: HeartbeatMessage, beats: readonly Beat[]) {
+async function beatAll(context: OperationContext, message: HeartbeatMessage, beats: readonly Beat[]) {
+  const { actor, store } = context;
   const { worker } = message;
   const definitions = readDefinitions(message.definitions);
   checkQueues(actor, [...Object.keys(worker.queues ?? {}), ...(definitions ?? []).map(({ queue }) => queue)]);
-  const presence = readPresence(holderOf(actor, worker.id), worker, worker.state ?? 'ready', definitions);
+  const holder = holderOf(actor, worker.id);
+  await checkNames(context, holder, definitions ?? []);
+  const presence = readPresence(holder, worker, worker.state ?? 'ready', definitions);
   return store.broker.heartbeat({ ...readHeartbeat(message, presence), beats });
+}
+
+/**
+ * Throws QUEUE_FORBIDDEN for a task that a living worker publishes for a queue the key does not reach: the definition of whoever started
+ * last is what others enqueue by.
+ */
+async function checkNames(
+  { actor, store }: OperationContext,
+  { workerId }: Holder,
+  definitions: readonly Definition[],
+): Promise<void> {
+  const { queues = null } = actor;
+  if (queues === null || definitions.length === 0) return;
+  const names = new Set(definitions.map(({ name }) => name));
+  const [{ now }, workers] = await Promise.all([store.broker.info(), store.broker.getWorkers()]);
+  const others = workers.filter((worker) => worker.workerId !== workerId && isAlive(worker, now));
+  const taken = others
+    .flatMap((worker) => worker.definitions)
+    .find(({ name, queue }) => names.has(name) && !reachesQueue(queues, queue));
+  if (taken !== undefined)
+    throw taskFlowError('QUEUE_FORBIDDEN', {
+      queue: `the queue of the task ${taken.name}`,
+      actor: actor.name,
+      queues: queues.join(', '),
+    });
 }
 
 async function readBeats(
