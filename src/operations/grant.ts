@@ -3,6 +3,7 @@
 import { reachesQueue, roles } from '../core/access.ts';
 import { readDependencies } from '../core/dependency-option.ts';
 import { taskFlowError } from '../core/errors.ts';
+import type { Filter, FilterTerm } from '../core/filter.ts';
 import { parseId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import type { Actor, Operation, OperationContext } from './operation.ts';
@@ -122,6 +123,21 @@ export async function checkQueues(
   const other = touched.find((queue) => !reachesQueue(queues, queue));
   if (other !== undefined) throw refusal(other);
   return (output) => output;
+}
+
+/**
+ * The filter within queues of these patterns: a page of more would tell by its `next` of what it leaves out. Of a pattern with a star in the
+ * middle its beginning counts, and the rest is left out of the page.
+ */
+export function withinQueues(filter: Filter, queues: readonly string[] | null): Filter {
+  if (queues === null) return filter;
+  const values = queues.map((pattern) => {
+    const [text = ''] = pattern.split('*', 1);
+    return { kind: 'word' as const, text, prefix: text.length < pattern.length };
+  });
+  if (values.some(({ text }) => text === '')) return filter;
+  const within: FilterTerm = { field: 'queue', path: [], values, negated: false, position: 0 };
+  return { terms: [...filter.terms, within] };
 }
 
 /** Empty where there is no such task: the operation says so itself. */

@@ -15,6 +15,7 @@ import { isoTime } from '../core/time.ts';
 import type { TaskRecord } from '../history/history.ts';
 import type { Definitions } from './definitions.ts';
 import { type EnqueueDocument, enqueueByName } from './enqueue.ts';
+import { withinQueues } from './grant.ts';
 import type { Operation } from './operation.ts';
 import type { CancelInput, EnqueueInput, ListInput, LogsInput, TaskInput } from './schemas.ts';
 import {
@@ -68,9 +69,10 @@ export const taskList: Operation<ListInput, TaskListDocument> = {
   audit: null,
   schema: async () => (await import('./schemas.ts')).listInput,
   output: async () => (await import('./task-output.ts')).taskListOutput,
-  async run({ store }, { q = '', limit = pageDefault, after }) {
+  async run({ store, actor }, { q = '', limit = pageDefault, after }) {
     const filter = parseFilter(q);
-    const { tasks, next, scanned } = await store.history.search(filter, { after: after ?? null, limit });
+    const within = withinQueues(filter, actor.queues ?? null);
+    const { tasks, next, scanned } = await store.history.search(within, { after: after ?? null, limit });
     // A page may be shorter for it; its `next` leads on all the same.
     const shown = namesOne(filter) ? tasks : tasks.filter(({ queue }) => queue !== internalQueue);
     return { tasks: shown.map(listedTaskDocument), next, scanned };
