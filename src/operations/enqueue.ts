@@ -13,6 +13,7 @@ import { checkName } from '../core/names.ts';
 import type { TaskState } from '../core/states.ts';
 import type { NewTask } from '../core/task.ts';
 import { unknownDefinition } from './definitions.ts';
+import { checkHolders } from './key-holders.ts';
 import type { OperationContext } from './operation.ts';
 import type { EnqueueInput } from './schemas.ts';
 import { type ResultDocument, readWait, resultOf } from './task-result.ts';
@@ -44,6 +45,7 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
   const definition = await context.definitions.find(name);
   const task = await requestedTask(context, request, definition ?? unknownDefinition(name));
   const waitMs = readWait(request.wait);
+  await checkHolders(context, [task]);
   const answer = await sendTraced([task], ([sent = task]) => context.enqueuer.enqueue(sent));
   const note = definition === null ? await unknownNote(context, name) : null;
   const document = await enqueueDocument(context, task, answer, note);

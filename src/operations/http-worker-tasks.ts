@@ -17,6 +17,7 @@ import type {
 import { checkLinks } from './grant.ts';
 import { checkQueues, type Holder, holderOf, linksOf, readNewTask } from './http-worker-reading.ts';
 import { enqueuedMessage, parentMessage } from './http-worker-writing.ts';
+import { checkHolders } from './key-holders.ts';
 import type { Operation } from './operation.ts';
 
 /** Sent again, its tasks are `existing`: they have their ids. */
@@ -39,6 +40,7 @@ export const workerEnqueue: Operation<EnqueueTasksMessage, EnqueueTasksAnswer> =
       context,
       tasks.flatMap((task) => linksOf(task)),
     );
+    await checkHolders(context, tasks);
     return { results: (await context.store.broker.enqueue(tasks)).map(enqueuedMessage) };
   },
 };

@@ -49,6 +49,7 @@ import {
   readRanMs,
 } from './http-worker-reading.ts';
 import { claimedMessage, outcomeResult } from './http-worker-writing.ts';
+import { checkHolders } from './key-holders.ts';
 import type { Operation, OperationContext } from './operation.ts';
 
 /** Not in the audit: what a worker did is told by its tasks, thousands of times a second. */
@@ -151,6 +152,10 @@ export const workerOutcome: Operation<OutcomesMessage, OutcomesAnswer> = {
       own.flatMap(({ spawn }) => spawn.flatMap((task) => linksOf(task, found[index]?.flowId))),
     );
     await checkLinks(context, links);
+    await checkHolders(
+      context,
+      settlements.flatMap(({ spawn }) => spawn),
+    );
     const next = claim === undefined ? undefined : readClaim(holder, claim);
     const answer = await settle(context, settlements, next);
     held.forget(
