@@ -147,7 +147,7 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'worker.register': () => [{ worker: httpWorker, definitions: [{ name: 'py.resize' }] }],
   'worker.claim': () => [
     { worker: 'py-1', token: 'claim-1-of-py', queues: { default: 1 } },
-    { worker: 'py-1', token: 'claim-2-of-py', queues: { 'no such queue': 1 }, waitMs: 10 },
+    { worker: 'py-1', token: 'claim-2-of-py', queues: { 'no-such-queue': 1 }, waitMs: 10 },
   ],
   'worker.heartbeat': ({ tasks }) => [
     { worker: httpWorker },
