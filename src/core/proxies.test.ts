@@ -1,7 +1,7 @@
 /** Tests whose word on callers is taken: what anybody can write into a header changes nothing. */
 
 import { describe, expect, test } from 'vitest';
-import { callerOf, parseAddress, parseRange } from './address.ts';
+import { callerOf, isWithin, readAddress, readRanges } from './address.ts';
 import { findCaller, type Proxies, readProxies, type SaidOfCaller } from './proxies.ts';
 
 const proxies = (...parts: string[]): Proxies => {
@@ -26,17 +26,23 @@ describe('addresses', () => {
     '1:2:3:4:5:6:7:8:9',
     '::1.2.3',
     'x'.repeat(99),
-  ])('%j is none', (text) => expect(parseAddress(text)).toBeNull());
+  ])('%j is none', (text) => expect(readAddress(text)).toBeNull());
 
   test('are the same however they are written', () => {
-    expect(parseAddress('::ffff:10.0.0.1')).toBe(parseAddress('10.0.0.1'));
-    expect(parseAddress('2001:db8:0:0:0:0:0:1')).toBe(parseAddress('[2001:DB8::1]'));
-    expect(parseAddress('fe80::1%eth0')).toBe(parseAddress('fe80::1'));
-    expect(parseAddress('::')).toBe(0n);
+    const isOf = (range: string, address: string): boolean => {
+      const ranges = readRanges([range]);
+      return ranges !== null && isWithin(ranges, address);
+    };
+    expect(isOf('10.0.0.0/8', '::ffff:10.0.0.1')).toBe(true);
+    expect(isOf('10.0.0.0/8', '::ffff:11.0.0.1')).toBe(false);
+    expect(isOf('2001:db8:0:0:0:0:0:1', '[2001:DB8::1]')).toBe(true);
+    expect(isOf('fe80::1%eth0', 'fe80::1')).toBe(true);
+    expect(isOf('::/0', '::')).toBe(true);
+    expect(isOf('0.0.0.0/0', '192.0.2.7')).toBe(true);
   });
 
   test.each(['10.0.0.0/33', '::/129', '10.0.0.0/', '10.0.0.0/-1', '10.0.0.0/8/8', 'any'])('%j is no range', (text) =>
-    expect(parseRange(text)).toBeNull(),
+    expect(readRanges([text])).toBeNull(),
   );
 
   test('of one network of version 6 are one caller', () => {
@@ -44,6 +50,9 @@ describe('addresses', () => {
     expect(callerOf('2001:db8:1:2::3')).not.toBe(callerOf('2001:db8:1:3::3'));
     expect(callerOf('::ffff:192.0.2.7')).toBe('192.0.2.7');
     expect(callerOf('192.0.2.7')).toBe('192.0.2.7');
+    expect(callerOf('::1')).toBe('0:0:0:0::/64');
+    expect(callerOf('2001:db8::')).toBe('2001:db8:0:0::/64');
+    expect(callerOf('::1.2.3.4')).toBe('0:0:0:0::/64');
     expect(callerOf('somewhere:else')).toBe('somewhere:else');
   });
 });

@@ -1,9 +1,10 @@
 /** Whose word on callers is taken: which proxies stand before a server, and what they say of who asks. */
 
-import { type AddressRange, isInRange, parseAddress, parseRange } from './address.ts';
+import type { BlockList } from 'node:net';
+import { isWithin, readAddress, readRanges } from './address.ts';
 
 /** Addresses, or how many stand in a row. */
-export type Proxies = readonly AddressRange[] | number;
+export type Proxies = BlockList | number;
 
 /** Who asks, as the nearest one says who is not believed any more. */
 export interface Caller {
@@ -22,10 +23,10 @@ export interface SaidOfCaller {
 }
 
 /** Names for ranges that everybody knows. */
-const named: Readonly<Record<string, readonly string[]>> = {
-  loopback: ['127.0.0.0/8', '::1'],
-  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10'],
-};
+const named: ReadonlyMap<string, readonly string[]> = new Map([
+  ['loopback', ['127.0.0.0/8', '::1']],
+  ['private', ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10']],
+]);
 
 /** Proxies in a row, and addresses in a header that are looked at, from the nearest. */
 export const proxiesMax = 20;
@@ -37,16 +38,13 @@ export function readProxies(parts: readonly string[]): Proxies | null {
     const count = Number(only);
     return count >= 1 && count <= proxiesMax ? count : null;
   }
-  const rangesOf = (part: string) => (Object.hasOwn(named, part) ? named[part] : undefined) ?? [part];
-  const ranges = parts.flatMap(rangesOf).map(parseRange);
-  return ranges.some((range) => range === null) ? null : ranges.filter((range) => range !== null);
+  return readRanges(parts.flatMap((part) => named.get(part) ?? [part]));
 }
 
 /** Whether this one, `passed` proxies before it, is a proxy too. */
 export function isProxy(proxies: Proxies, address: string | undefined, passed = 0): boolean {
   if (typeof proxies === 'number') return passed < proxies;
-  const bits = parseAddress(address ?? '');
-  return bits !== null && proxies.some((range) => isInRange(bits, range));
+  return isWithin(proxies, address ?? '');
 }
 
 /**
@@ -105,5 +103,5 @@ function partsOf(text: string | undefined): string[] {
 /** Without a port, as some proxies add one. */
 function addressOf(text: string): string | null {
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([\d.]+):\d+$/.exec(text)?.[1] ?? text;
-  return parseAddress(bare) === null ? null : bare;
+  return readAddress(bare) === null ? null : bare;
 }

@@ -23,6 +23,8 @@ const sqlFolder = 'src/broker/sql/';
 export const layers: readonly Layer[] = [
   // croner reads cron expressions and counts in the calendar it is given: handed a time, it asks no clock.
   { of: ['src/core/'], from: [], packages: ['croner'] },
+  // What Node has to read addresses and blocks of them opens nothing.
+  { of: ['src/core/address.ts', 'src/core/proxies.ts'], from: ['src/core/'], packages: ['node:net'] },
   { of: [seam, 'src/broker/signal.ts'], from: ['src/core/'], packages: [] },
   { of: besideSeam, from: ['src/core/', seam], packages: [] },
   // Pure like the core: it judges what was written down.
