@@ -1,20 +1,10 @@
 /** The numbers that a store keeps beside its tasks, gathered while they are built. */
 
+import type { MinuteRow } from '../../src/broker/sql/counts.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { BuiltTask } from './tasks.ts';
 
 type CountRow = readonly [queue: string, name: string, view: string, tasks: number];
-type MinuteRow = readonly [
-  at: number,
-  queue: string,
-  name: string,
-  succeeded: number,
-  failed: number,
-  cancelled: number,
-  retried: number,
-  waitMs: number,
-  runMs: number,
-];
 
 export interface Kept {
   add(task: BuiltTask): void;
