@@ -7,7 +7,7 @@ import { freePort } from '../../src/servers/free-port.ts';
 import type { Child } from '../e2e/processes.ts';
 import { cutCalls, cutOnce, silence } from './network.ts';
 import { outages } from './outages.ts';
-import { type Context, expectValid, pass, type Run, type Starter, slots, startRun } from './run.ts';
+import { type Context, eventsOf, expectValid, pass, type Run, type Starter, slots, startRun } from './run.ts';
 
 interface HttpRun extends Run {
   /** Between the workers and the server. */
@@ -145,19 +145,9 @@ describe.concurrent('a worker over HTTP', () => {
     await run.goesOn();
     expectValid(await run.finish());
     const now = Date.now();
-    for await (const { at } of eventsOf(run)) expect(at).toBeLessThan(now + 60_000);
+    for await (const { at } of eventsOf(run.store)) expect(at).toBeLessThan(now + 60_000);
   });
 });
 
 /** Shorter than the wait of a claim, longer than a call on this network. */
 const cutsEveryMs = 500;
-
-async function* eventsOf({ store: { history } }: Run) {
-  for (let after = 0; ; ) {
-    const page = await history.events(after, 1_000);
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined) return;
-    after = last.seq;
-  }
-}

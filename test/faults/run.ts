@@ -251,7 +251,8 @@ async function judge({ overlapMs = 0 }: RunOptions, { folder }: Scenario, { stor
   return judging.finish();
 }
 
-async function* eventsOf({ history }: Store): AsyncIterable<BatchEvent> {
+/** All that the store tells of its tasks. */
+export async function* eventsOf({ history }: Pick<Store, 'history'>): AsyncIterable<BatchEvent> {
   for (let after = 0; ; ) {
     const page = await history.events(after, 1_000);
     yield* page;
