@@ -1,6 +1,6 @@
 /** Checks the command line as a whole, with the commands that need no store. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -41,6 +41,16 @@ test('without words and with --help the overview goes to stdout', async () => {
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout).toBe((await run('--help')).stdout);
   for (const { name } of nouns) expect(stdout).toContain(`\n  ${name}`);
+});
+
+test('the README names every command', () => {
+  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+  for (const { name, alone, usage } of nouns) {
+    const verbs = alone ? [] : usage.split('|');
+    expect(readme).toContain(`| \`taskflow ${[name, ...verbs.slice(0, 1)].join(' ')}`);
+    const row = readme.split('\n').find((line) => line.startsWith(`| \`taskflow ${name} `)) ?? '';
+    expect(verbs.filter((verb) => !row.includes(`${verb}\``))).toEqual([]);
+  }
 });
 
 test.each(nouns.map(({ name }) => name))('%s has help with an example for every command', async (name) => {
