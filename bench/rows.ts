@@ -1,7 +1,8 @@
 /**
  * Pages, lists and searches among many finished tasks: a file is built (1,000,000 by default, `BENCH_ROWS`), served, and each of them asked
  * many times. What is measured is the time of the server, without a network. `BENCH_STORE=postgres` does the same on Postgres;
- * `BENCH_FILE` keeps the file, or takes the one that is there.
+ * `BENCH_FILE` keeps the file, or takes the one that is there; `BENCH_URL` names an empty database of yours that is filled and kept, or
+ * one that was.
  */
 
 import { existsSync, statSync } from 'node:fs';
@@ -69,26 +70,31 @@ async function onSqlite(file: string): Promise<void> {
 }
 
 async function onPostgres(): Promise<void> {
+  const kept = process.env.BENCH_URL;
+  if (kept !== undefined) return await inDatabase(kept);
   const missing = missingServers(['postgres']);
   if (missing.length > 0) return console.log(`There is no Postgres here: ${installLine(missing)}`);
   const server = await startPostgres();
   try {
-    const url = await emptyDatabase(server.url);
-    const [from, endAt] = [performance.now(), Date.now()];
-    await buildPostgres(url, rows, endAt);
-    console.log(`Postgres, ${rows} tasks, built in ${Math.round((performance.now() - from) / 1_000)} s`);
-    const asked: Asked[] = [];
-    const store = connect(url, { onStatement: (text, values) => void asked.push({ text, values }) });
-    await store.broker.open();
-    const measured = await measure({ store, pages: await pagesOf(), asked }, casesOf(rows, endAt), times);
-    await store.close();
-    const explain = await explainPostgres(url);
-    print(measured, () => []);
-    for (const { slowest } of worstOf(measured)) for (const one of slowest) console.log(await explain.plan(one));
-    await explain.close();
+    await inDatabase(await emptyDatabase(server.url));
   } finally {
     await server.stop();
   }
+}
+
+async function inDatabase(url: string): Promise<void> {
+  const from = performance.now();
+  const endAt = await buildPostgres(url, rows, Date.now());
+  console.log(`Postgres, ${rows} tasks, built or found in ${Math.round((performance.now() - from) / 1_000)} s`);
+  const asked: Asked[] = [];
+  const store = connect(url, { onStatement: (text, values) => void asked.push({ text, values }) });
+  await store.broker.open();
+  const measured = await measure({ store, pages: await pagesOf(), asked }, casesOf(rows, endAt), times);
+  await store.close();
+  print(measured, () => []);
+  const explain = await explainPostgres(url);
+  for (const { slowest } of worstOf(measured)) for (const one of slowest) console.log(await explain.plan(one));
+  await explain.close();
 }
 
 /** Node runs no JSX: the pages are taken from the build, as a server takes them. */

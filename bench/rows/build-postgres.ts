@@ -24,8 +24,8 @@ const texts: ReadonlySet<string> = new Set([
   'payload',
 ]);
 
-/** The database is a store of this version afterwards, its tables analysed. */
-export async function buildPostgres(url: string, total: number, endAt: number): Promise<void> {
+/** The database is a store of this version afterwards, its tables analysed. Answers when its last task ended: what is there is taken. */
+export async function buildPostgres(url: string, total: number, endAt: number): Promise<number> {
   const store = connect(url);
   await store.broker.open();
   await store.close();
@@ -33,6 +33,13 @@ export async function buildPostgres(url: string, total: number, endAt: number): 
   await client.connect();
   await client.query('SET synchronous_commit = off');
   await client.query(`SET search_path = ${schema}`);
+  const { rows: built } = await client.query('SELECT at FROM events ORDER BY seq LIMIT 1');
+  if (built.length === 0) await fill(client, total, endAt);
+  await client.end();
+  return built.length === 0 ? endAt : Number(built[0].at);
+}
+
+async function fill(client: Client, total: number, endAt: number): Promise<void> {
   const { rows: indexes } = await client.query(
     `SELECT indexname AS name, indexdef AS sql FROM pg_indexes WHERE schemaname = '${schema}' AND tablename = 'tasks' AND indexname <> 'tasks_pkey'`,
   );
@@ -40,22 +47,24 @@ export async function buildPostgres(url: string, total: number, endAt: number): 
   const kept = createKept(endAt);
   let columns = taskColumns.map((): unknown[] => []);
   let members: [string, string][] = [];
+  // The next rows are made while the last ones are written.
+  let written: Promise<unknown> = Promise.resolve();
   for (let number = 0; number < total; number += 1) {
     const task = builtTask(number, total, endAt);
     kept.add(task);
     for (const [index, value] of task.row.entries()) columns[index]?.push(value);
     if (task.flowId !== null) members.push([task.flowId, task.id]);
     if (columns[0]?.length !== rowsAtOnce && number !== total - 1) continue;
-    await insert(client, 'tasks', taskColumns, columns);
-    await insert(
-      client,
-      'members',
-      ['flow_id', 'task_id'],
-      [members.map(([flow]) => flow), members.map(([, id]) => id)],
-    );
+    await written;
+    const links = [members.map(([flow]) => flow), members.map(([, id]) => id)];
+    written = Promise.all([
+      insert(client, 'tasks', taskColumns, columns),
+      insert(client, 'members', ['flow_id', 'task_id'], links),
+    ]);
     columns = taskColumns.map(() => []);
     members = [];
   }
+  await written;
   const transpose = (rows: Iterable<readonly unknown[]>, width: number) => {
     const all = [...rows];
     return Array.from({ length: width }, (_, index) => all.map((row) => row[index]));
@@ -66,7 +75,6 @@ export async function buildPostgres(url: string, total: number, endAt: number): 
   await client.query("INSERT INTO events (at, kind, items) VALUES ($1, 'settle', '[]')", [endAt]);
   for (const { sql } of indexes) await client.query(sql);
   await client.query('VACUUM ANALYZE');
-  await client.end();
 }
 
 const isText = (column: string): boolean => texts.has(column) || ['view', 'flow_id', 'task_id'].includes(column);

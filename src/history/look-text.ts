@@ -45,10 +45,10 @@ function stretchOf(name: string, way: IndexWay, from: string | null, rows: numbe
   return `${name} (id) AS MATERIALIZED (SELECT id FROM tasks WHERE ${way.condition(draft)}${before('id', from, draft)} ORDER BY id DESC LIMIT ${rows})`;
 }
 
-/** The last id of a stretch behind which its way goes on. */
+/** The last id of a stretch behind which its way goes on. The next one is asked for in the order of the index: nobody reads a table for whether there is any. */
 function endOf(name: string, way: IndexWay, draft: Draft): string {
   const last = `(SELECT min(id) FROM ${name})`;
-  return `(SELECT ${last} WHERE EXISTS (SELECT 1 FROM tasks WHERE ${way.condition(draft)} AND id < ${last}))`;
+  return `(SELECT ${last} WHERE (SELECT id FROM tasks WHERE ${way.condition(draft)} AND id < ${last} ORDER BY id DESC LIMIT 1) IS NOT NULL)`;
 }
 
 /** One index: its rows are gone through in its order, and no further than to the last that is wanted. */
@@ -83,6 +83,5 @@ function unitedText({ ways, rest, from, rows, wanted }: Look, draft: Draft): str
       ? 'SELECT CAST(NULL AS text) AS ends'
       : `SELECT max(ends) AS ends FROM (${ends.join(' UNION ALL ')}) AS each_end`;
   return `${stretches.length === 0 ? '' : `WITH ${stretches.join(', ')} `}SELECT bound.ends, found.* FROM (${bound}) AS bound LEFT JOIN
-      (SELECT ${summaryColumns} FROM (${ids.join(' UNION ')}) AS way CROSS JOIN tasks
-        WHERE id = way_id${also(rest, draft)} ORDER BY id DESC LIMIT ${wanted}) AS found ON 1 = 1`;
+      (SELECT ${summaryColumns} FROM (${ids.join(' UNION ')}) AS way ${draft.dialect.taskOf('way_id')}${also(rest, draft)} ORDER BY id DESC LIMIT ${wanted}) AS found ON 1 = 1`;
 }

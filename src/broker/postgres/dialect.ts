@@ -19,6 +19,7 @@ export const postgresDialect: Dialect = {
   clock: (ownMs) => `COALESCE(${ownMs}::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)`,
   row: 'id',
   named: 'finished',
+  taskOf: (id) => `CROSS JOIN LATERAL (SELECT * FROM tasks WHERE id = ${id} LIMIT 1) AS task WHERE true`,
   json: postgresJson,
 };
 

@@ -65,6 +65,11 @@ export interface Dialect {
   clock(ownMs: string): string;
   /** Which tasks the index of names leads to. Postgres writes every index anew with every change of a row: there the name waits for the last one. */
   readonly named: 'all' | 'finished';
+  /**
+   * Behind a source of ids in FROM, up to what else is asked (`AND …`): the task of each, looked up one by one. Who guesses how many
+   * ids there are must not read all tasks for them.
+   */
+  taskOf(id: string): string;
   readonly json: JsonDialect;
 }
 

@@ -39,6 +39,7 @@ export const sqliteDialect: Dialect = {
   clock: (ownMs) => ownMs,
   named: 'all',
   row: 'seq',
+  taskOf: (id) => `CROSS JOIN tasks WHERE id = ${id}`,
   json: sqliteJson,
 };
 
