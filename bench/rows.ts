@@ -11,6 +11,13 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
 import { connect } from '../src/broker/connect.ts';
+import { createPostgresDriver } from '../src/broker/postgres/driver.ts';
+import { readPostgresUrl } from '../src/broker/postgres/url.ts';
+import type { SqlDriver } from '../src/broker/sql/driver.ts';
+import { rollUpOld } from '../src/broker/sql/rollups.ts';
+import { createSqliteDriver } from '../src/broker/sqlite/driver.ts';
+import { systemChance } from '../src/core/chance.ts';
+import { systemClock } from '../src/core/time.ts';
 import type { Pages } from '../src/dashboard/pages.tsx';
 import { startPostgres } from '../src/servers/postgres.ts';
 import { installLine, missingServers } from '../src/servers/programs.ts';
@@ -56,6 +63,7 @@ async function onSqlite(file: string): Promise<void> {
   const asked: Asked[] = [];
   const store = connect(`sqlite:${file}`, { onStatement: (text, values) => void asked.push({ text, values }) });
   await store.broker.open();
+  await rollUpAll(createSqliteDriver({ file, now: systemClock.now, clock: systemClock, chance: systemChance }));
   const measured = await measure({ store, pages: await pagesOf(), asked }, casesOf(rows, endAt), times);
   print(measured, (text, values) =>
     look
@@ -89,12 +97,29 @@ async function inDatabase(url: string): Promise<void> {
   const asked: Asked[] = [];
   const store = connect(url, { onStatement: (text, values) => void asked.push({ text, values }) });
   await store.broker.open();
+  const place = { address: readPostgresUrl(url), namespace: 'taskflow' };
+  await rollUpAll(createPostgresDriver({ ...place, clock: systemClock, chance: systemChance }));
   const measured = await measure({ store, pages: await pagesOf(), asked }, casesOf(rows, endAt), times);
   await store.close();
   print(measured, () => []);
   const explain = await explainPostgres(url);
   for (const { slowest } of worstOf(measured)) for (const one of slowest) console.log(await explain.plan(one));
   await explain.close();
+}
+
+/** As the pruner of a server does it after an upgrade. */
+async function rollUpAll(driver: SqlDriver & { open(): Promise<void>; close(): unknown }): Promise<void> {
+  await driver.open();
+  const took: number[] = [];
+  for (let more = true; more; ) {
+    const from = performance.now();
+    more = await rollUpOld(driver, 1);
+    took.push(performance.now() - from);
+  }
+  await driver.close();
+  const sum = took.reduce((all, ms) => all + ms, 0);
+  const longest = Math.max(...took).toFixed(1);
+  console.log(`${took.length} hours rolled up in ${(sum / 1_000).toFixed(1)} s, the longest ${longest} ms`);
 }
 
 /** Node runs no JSX: the pages are taken from the build, as a server takes them. */

@@ -2,7 +2,7 @@
 
 import { Client } from 'pg';
 import { connect } from '../../src/broker/connect.ts';
-import { createKept } from './kept.ts';
+import { createKept, markMinutes } from './kept.ts';
 import type { Asked } from './measure.ts';
 import { builtTask, taskColumns } from './tasks.ts';
 
@@ -72,6 +72,7 @@ async function fill(client: Client, total: number, endAt: number): Promise<void>
   await insert(client, 'counts', ['queue', 'name', 'view', 'tasks'], transpose(kept.counts(), 4));
   const minute = ['at', 'queue', 'name', 'succeeded', 'failed', 'cancelled', 'retried', 'wait_ms', 'run_ms'];
   await insert(client, 'minutes', minute, transpose(kept.minutes(), minute.length));
+  await client.query(markMinutes);
   await client.query("INSERT INTO events (at, kind, items) VALUES ($1, 'settle', '[]')", [endAt]);
   for (const { sql } of indexes) await client.query(sql);
   await client.query('VACUUM ANALYZE');

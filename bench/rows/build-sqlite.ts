@@ -2,7 +2,7 @@
 
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { connect } from '../../src/broker/connect.ts';
-import { createKept, type Kept } from './kept.ts';
+import { createKept, type Kept, markMinutes } from './kept.ts';
 import { type BuiltTask, builtTask, taskColumns } from './tasks.ts';
 
 const rowsAtOnce = 25;
@@ -30,6 +30,7 @@ export async function buildSqlite(file: string, total: number, endAt: number): P
     'INSERT INTO minutes (at, queue, name, succeeded, failed, cancelled, retried, wait_ms, run_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
   );
   for (const values of kept.minutes()) minute.run(...values);
+  database.exec(markMinutes);
   database.prepare("INSERT INTO events (at, kind, items) VALUES (?, 'settle', '[]')").run(endAt);
   database.exec('COMMIT');
   for (const { sql } of indexes) database.exec(sql);

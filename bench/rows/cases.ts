@@ -21,6 +21,7 @@ export function casesOf(total: number, endAt: number): readonly Case[] {
   return [
     page('Overview', '/'),
     page('Overview, 24 hours', '/?span=24h'),
+    page('Overview, 7 days', '/?span=7d'),
     page('Tasks', '/tasks'),
     page('Tasks, failed', '/tasks?q=state%3Afailed'),
     page('Tasks, no match', '/tasks?q=tag%3Anone'),
@@ -30,6 +31,7 @@ export function casesOf(total: number, endAt: number): readonly Case[] {
     { name: 'error.get', path: (time) => `/api/v1/errors/${fingerprintOf(time % 20)}` },
     page('stats.timeline, an hour', '/api/v1/stats/timeline'),
     page('stats.timeline, a week', '/api/v1/stats/timeline?minutes=10080'),
+    page('stats.timeline, 90 days', '/api/v1/stats/timeline?step=hour&minutes=129600'),
     page('queue.list', '/api/v1/queues'),
     page('system.counts', '/api/v1/counts'),
     page('system.metrics', '/api/v1/metrics'),

@@ -1,6 +1,6 @@
 /** The numbers that a store keeps beside its tasks, gathered while they are built. */
 
-import type { MinuteRow } from '../../src/broker/sql/counts.ts';
+import { type MinuteRow, markSpan, spans } from '../../src/broker/sql/minutes.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { BuiltTask } from './tasks.ts';
 
@@ -12,6 +12,11 @@ export interface Kept {
   /** Of the time for which minutes are kept. */
   minutes(): Iterable<MinuteRow>;
 }
+
+/** As a store has it that an earlier version has filled: its minutes are not rolled up yet. */
+export const markMinutes = `INSERT INTO rollups (span, at, queue, name, succeeded, failed, cancelled, retried, wait_ms, run_ms)
+  SELECT ${markSpan}, last / ${spans.hour} * ${spans.hour} + ${spans.hour}, '', '', 0, 0, 0, 0, 0, 0 FROM (SELECT max(at) AS last FROM minutes) AS kept
+  WHERE last IS NOT NULL`;
 
 export function createKept(endAt: number): Kept {
   const counts = new Map<string, [string, string, string, number]>();

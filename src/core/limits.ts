@@ -3,6 +3,7 @@
 import { accessLimits } from './access-limits.ts';
 import { connectionLimits } from './connection-limits.ts';
 import { httpWorkerLimits } from './http-worker-limits.ts';
+import { keptLimits } from './kept-limits.ts';
 import { liveLimits } from './live-limits.ts';
 import { requestLimits } from './request-limits.ts';
 import { resultLimits } from './result-limits.ts';
@@ -373,13 +374,8 @@ export const limits = {
   /** The poll of a server for bulk operations behind the signals; how long after one that names no queue it looks. */
   operatorMs: 60_000,
   operatorHintMs: 5_000,
-  /** Minutes one look back covers: a week. Rows of one answer: some 2 MB, and a reader asks for the next page. */
-  statsMinutesMax: 7 * 24 * 60,
-  statsRowsMax: 10_000,
+  ...keptLimits,
   ...liveLimits,
-  /** How long events and minute buckets are kept. */
-  eventsKeepMs: 24 * 3_600_000,
-  minutesKeepMs: 30 * 24 * 3_600_000,
 } as const;
 
 /** The shape of {@link limits}, for code that takes them as a parameter. */

@@ -1,6 +1,6 @@
 /** What finished per minute: a picture from the server, drawn anew where there is a script, and the same as a table. */
 
-import type { MinuteDocument } from '../operations/system.ts';
+import type { ActivityDocument, MinuteDocument } from '../operations/system.ts';
 import { sumOf } from './components.tsx';
 import { StateWord } from './glyphs.tsx';
 import { count } from './words.ts';
@@ -10,6 +10,7 @@ export const chartSpans = [
   ['1h', 60, '1 h', 'last hour'],
   ['6h', 360, '6 h', 'last 6 hours'],
   ['24h', 1_440, '24 h', 'last 24 hours'],
+  ['7d', 10_080, '7 d', 'last 7 days'],
 ] as const;
 export type ChartSpan = (typeof chartSpans)[number];
 
@@ -19,13 +20,13 @@ const pointsMax = 120;
 const rowsMax = 12;
 
 export function ChartCard({
-  minutes,
+  activity: { minutes, stepMinutes },
   span,
 }: {
-  readonly minutes: readonly MinuteDocument[];
+  readonly activity: Pick<ActivityDocument, 'minutes' | 'stepMinutes'>;
   readonly span: ChartSpan;
 }) {
-  const points = merge(minutes, pointsMax);
+  const points = merge(minutes, stepMinutes);
   const [succeeded, failed] = [sumOf(minutes, 'succeeded'), sumOf(minutes, 'failed')];
   const words = `Finished per minute, ${span[3]}: ${count(succeeded)} succeeded and ${count(failed)} failed in all`;
   const times = points.map(({ at }) => Date.parse(at) / 1_000);
@@ -41,19 +42,19 @@ export function ChartCard({
       </header>
       <div class="body chart">
         <tf-chart points={JSON.stringify(data)} role="img" aria-label={words}>
-          <Picture points={points} />
+          <Picture points={points} isDays={stepMinutes > 1} />
         </tf-chart>
       </div>
       <details class="as-table">
         <summary>Show as table</summary>
-        <Numbers minutes={minutes} />
+        <Numbers minutes={minutes} isDays={stepMinutes > 1} />
       </details>
     </section>
   );
 }
 
 /** Succeeded as an area, failed in front of it. */
-function Picture({ points }: { readonly points: readonly MinuteDocument[] }) {
+function Picture({ points, isDays }: { readonly points: readonly MinuteDocument[]; readonly isDays: boolean }) {
   const [width, height] = [900, 164];
   const top = Math.max(4, ...points.map((point) => Math.max(point.succeeded, point.failed))) * 1.1;
   const x = (index: number) => ((index / Math.max(1, points.length - 1)) * width).toFixed(1);
@@ -72,14 +73,20 @@ function Picture({ points }: { readonly points: readonly MinuteDocument[] }) {
         <polygon class="stack fill-failed" points={`${failed} ${width},${height} 0,${height}`} />
       </svg>
       <div class="axis" aria-hidden="true">
-        <span>{points[0]?.at.slice(11, 16) ?? ''}</span>
+        <span>{startOf(points, isDays)}</span>
         <span>now</span>
       </div>
     </>
   );
 }
 
-function Numbers({ minutes }: { readonly minutes: readonly MinuteDocument[] }) {
+/** Of the day, and of the year where days are shown. */
+function startOf([first]: readonly MinuteDocument[], isDays: boolean): string {
+  if (first === undefined) return '';
+  return isDays ? first.at.slice(5, 16).replace('T', ' ') : first.at.slice(11, 16);
+}
+
+function Numbers({ minutes, isDays }: { readonly minutes: readonly MinuteDocument[]; readonly isDays: boolean }) {
   const step = Math.ceil(minutes.length / rowsMax);
   const rows = Array.from({ length: Math.ceil(minutes.length / step) }, (_, index) =>
     minutes.slice(index * step, (index + 1) * step),
@@ -98,7 +105,7 @@ function Numbers({ minutes }: { readonly minutes: readonly MinuteDocument[] }) {
       <tbody>
         {rows.map((part) => (
           <tr>
-            <td>{part[0]?.at.slice(11, 16)}</td>
+            <td>{startOf(part, isDays)}</td>
             <td class="right">{count(sumOf(part, 'succeeded'))}</td>
             <td class="right">{count(sumOf(part, 'failed'))}</td>
             <td class="right">{count(sumOf(part, 'cancelled'))}</td>
@@ -110,14 +117,14 @@ function Numbers({ minutes }: { readonly minutes: readonly MinuteDocument[] }) {
   );
 }
 
-/** As many points as are seen: neighbours become one, with the average of a minute. */
-function merge(minutes: readonly MinuteDocument[], max: number): readonly MinuteDocument[] {
-  const size = Math.ceil(minutes.length / max);
-  if (size <= 1) return minutes;
+/** As many points as are seen, each with the average of a minute: neighbours become one. */
+function merge(minutes: readonly MinuteDocument[], stepMinutes: number): readonly MinuteDocument[] {
+  const size = Math.ceil(minutes.length / pointsMax);
+  if (size <= 1 && stepMinutes === 1) return minutes;
   return Array.from({ length: Math.ceil(minutes.length / size) }, (_, index) => {
     const part = minutes.slice(index * size, (index + 1) * size);
     const average = (field: 'succeeded' | 'failed' | 'cancelled' | 'retried') =>
-      Math.round((sumOf(part, field) / part.length) * 10) / 10;
+      Math.round((sumOf(part, field) / part.length / stepMinutes) * 10) / 10;
     return {
       at: part[0]?.at ?? '',
       succeeded: average('succeeded'),

@@ -30,6 +30,7 @@ const health = {
   disk: null,
 } as unknown as HealthDocument;
 const activity: ActivityDocument = {
+  stepMinutes: 1,
   minutes: [],
   queues: { media: { finished: [], perMinute: 80 } },
   names: { 'video.encode': { succeeded: 50, failed: 0, meanRunMs: 3_800 } },

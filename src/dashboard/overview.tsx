@@ -56,7 +56,7 @@ export function Overview(props: OverviewProps) {
             beyond={{ signs, counts: props.kept, running }}
           />
           <div class="columns">
-            <ChartCard minutes={activity.minutes} span={span} />
+            <ChartCard activity={activity} span={span} />
             <RunningCard tasks={running} total={counts.running ?? 0} root={root} now={now} />
           </div>
         </>

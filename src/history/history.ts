@@ -62,9 +62,9 @@ export interface TaskRecord {
   readonly timeline: readonly TimelineEntry[];
 }
 
-/** What finished in one minute, per queue and task name. */
+/** What finished in one minute, or one hour, per queue and task name. */
 export interface Minute {
-  /** Start of the minute, milliseconds since the epoch. */
+  /** Its start, milliseconds since the epoch. */
   readonly at: number;
   readonly queue: string;
   readonly name: string;
@@ -87,18 +87,31 @@ export interface Ended {
   readonly retried: number;
 }
 
+/** All in any order; one may be there more than once. */
 export interface Activity {
-  /** Those in which anything ended, in any order; one may be there more than once. */
-  readonly minutes: readonly (Ended & { readonly at: number })[];
-  /** By part, queue and name, in any order; one may be there more than once. `recent`: how many ended within that range. */
-  readonly parts: readonly (Ended & {
-    readonly part: number;
+  /** Those in which anything ended, by the time at which they begin. */
+  readonly steps: readonly (Ended & { readonly at: number })[];
+  /** By part and queue. */
+  readonly parts: readonly (Ended & { readonly part: number; readonly queue: string })[];
+  /** By queue, of the recent range alone. */
+  readonly recent: readonly (Ended & { readonly queue: string })[];
+  /** By queue and name, of the whole range. */
+  readonly names: readonly (Ended & {
     readonly queue: string;
     readonly name: string;
-    readonly recent: number;
     /** Of the last runs, together. */
     readonly runMs: number;
   })[];
+}
+
+/** How a range is asked about: all its times are whole minutes. */
+export interface ActivityQuery extends Range {
+  /** Milliseconds of a step: of a minute, or of ten; those that the range begins and ends in are told in minutes. */
+  readonly stepMs: number;
+  /** Milliseconds of a part. Where it has an hour or more, the bounds of parts are up to ten minutes off. */
+  readonly partMs: number;
+  /** Within the range: a few minutes. */
+  readonly recent: Range;
 }
 
 /** What waited and ran at one minute, per queue. */
@@ -141,11 +154,12 @@ export interface History {
   flows(page: Page): Promise<FlowPage>;
   /** `null` when there is no such task any more. */
   task(taskId: string): Promise<TaskRecord | null>;
-  /** Minute buckets, oldest first, at most `limit`, which is `limits.pageMax` × 100 at most, and that without it. */
-  minutes(range: Range & { readonly limit?: number }): Promise<readonly Minute[]>;
-  /** The same added up, however many they are: `parts` are equal, and their number divides the minutes' milliseconds. */
-  activity(range: Range & { readonly parts: number; readonly recent: Range }): Promise<Activity>;
-  samples(range: Range): Promise<readonly Sample[]>;
+  /** Buckets of a minute or an hour, oldest first, at most `limit`, which is `limits.pageMax` × 100 at most, and that without it. Hours begin and end the range. */
+  minutes(range: Range & { readonly limit?: number; readonly step?: 'minute' | 'hour' }): Promise<readonly Minute[]>;
+  /** What ended in a range, added up, however many minutes there are. */
+  activity(range: ActivityQuery): Promise<Activity>;
+  /** Oldest first, at most `limit`, as of `minutes`. */
+  samples(range: Range & { readonly limit?: number }): Promise<readonly Sample[]>;
   /** Stores the samples of one minute; a second call for the same minute changes nothing. Answers whether it was the first. */
   sample(samples: readonly Sample[]): Promise<boolean>;
   facets(): Promise<Facets>;

@@ -29,9 +29,12 @@ const insertSamples = eachStatement(
   { at: 'at', queue: 'queue' },
 );
 
-/** Oldest first, at most `limits.pageMax` × 100. */
-export async function readSamples(tx: SqlTransaction, { from, to }: Range): Promise<readonly Sample[]> {
-  const rows = await tx.query(samplesBetween, from, to, limits.pageMax * 100);
+/** Oldest first, at most `limit`, and `limits.pageMax` × 100. */
+export async function readSamples(
+  tx: SqlTransaction,
+  { from, to, limit = Infinity }: Range & { readonly limit?: number },
+): Promise<readonly Sample[]> {
+  const rows = await tx.query(samplesBetween, from, to, Math.min(limit, limits.pageMax * 100));
   return rows.map(([at, queue, waiting, running, slots, workers]) => ({ at, queue, waiting, running, slots, workers }));
 }
 

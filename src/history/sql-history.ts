@@ -1,9 +1,11 @@
 /** History over the tables of the SQL broker: the record is the live store itself, never behind. */
 
-import { readActivity, readCounts, readMinutes } from '../broker/sql/counts.ts';
+import { type ActivityRow, readActivity } from '../broker/sql/activity.ts';
+import { readCounts } from '../broker/sql/counts.ts';
 import type { SqlDriver, SqlTransaction } from '../broker/sql/driver.ts';
 import { statement } from '../broker/sql/driver.ts';
 import { readEventSpan, readFinalEvents } from '../broker/sql/events.ts';
+import { readMinutes } from '../broker/sql/minutes.ts';
 import { readRemains } from '../broker/sql/record.ts';
 import { type TaskRow, taskColumns, toTask } from '../broker/sql/rows.ts';
 import { internalQueue } from '../core/bulk.ts';
@@ -12,7 +14,7 @@ import { limits } from '../core/limits.ts';
 import { isWaitingView } from '../core/states.ts';
 import type { Clock } from '../core/time.ts';
 import { readFlows } from './flows.ts';
-import type { Activity, Facets, History, TaskRecord } from './history.ts';
+import type { Activity, ActivityQuery, Facets, History, TaskRecord } from './history.ts';
 import { readSamples, storeSamples } from './samples.ts';
 import { type SearchLimits, search } from './search.ts';
 import { timelineOf } from './timeline.ts';
@@ -53,9 +55,10 @@ export function createSqlHistory(
     search: (filter, page) => guarded(() => search({ driver, clock, limits: searchLimits, form }, filter, page)),
     flows: (page) => read((tx) => readFlows(tx, page)),
     task: (taskId) => read((tx) => readRecord(tx, taskId)),
-    minutes: ({ from, to, limit = limits.pageMax * 100 }) =>
+    minutes: ({ step = 'minute', limit = limits.pageMax * 100, ...range }) =>
       guarded(async () => {
-        const rows = await readMinutes({ query: driver.readOne }, from, to, Math.min(limit, limits.pageMax * 100));
+        const asked = { ...range, step, limit: Math.min(limit, limits.pageMax * 100) };
+        const rows = await readMinutes({ query: driver.readOne }, asked);
         return rows.map(([at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs]) => ({
           at,
           queue,
@@ -93,18 +96,41 @@ async function readRecord(tx: SqlTransaction, taskId: string): Promise<TaskRecor
   return { task, ...remains, timeline: timelineOf(task, remains.attempts, remains.notes) };
 }
 
-async function activityOf(
-  tx: Pick<SqlTransaction, 'query'>,
-  { from, to, parts, recent }: Parameters<History['activity']>[0],
-): Promise<Activity> {
-  const rows = await readActivity(tx, { from, to, partMs: (to - from) / parts, recent });
+async function activityOf(tx: Pick<SqlTransaction, 'query'>, query: ActivityQuery): Promise<Activity> {
+  const rows = await readActivity(tx, query);
+  const of = (wanted: ActivityRow[0]) => rows.filter(([kind]) => kind === wanted);
   return {
-    minutes: rows.flatMap(([kind, at, , , succeeded, failed, cancelled, retried]) =>
-      kind === 'minute' ? [{ at, succeeded, failed, cancelled, retried }] : [],
-    ),
-    parts: rows.flatMap(([kind, part, queue, name, succeeded, failed, cancelled, retried, lately, runMs]) =>
-      kind === 'part' ? [{ part, queue, name, succeeded, failed, cancelled, retried, recent: lately, runMs }] : [],
-    ),
+    steps: of('step').map(([, at, , , succeeded, failed, cancelled, retried]) => ({
+      at,
+      succeeded,
+      failed,
+      cancelled,
+      retried,
+    })),
+    parts: of('part').map(([, part, queue, , succeeded, failed, cancelled, retried]) => ({
+      part,
+      queue,
+      succeeded,
+      failed,
+      cancelled,
+      retried,
+    })),
+    recent: of('recent').map(([, , queue, , succeeded, failed, cancelled, retried]) => ({
+      queue,
+      succeeded,
+      failed,
+      cancelled,
+      retried,
+    })),
+    names: of('name').map(([, , queue, name, succeeded, failed, cancelled, retried, runMs]) => ({
+      queue,
+      name,
+      succeeded,
+      failed,
+      cancelled,
+      retried,
+      runMs,
+    })),
   };
 }
 

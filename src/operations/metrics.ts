@@ -10,7 +10,7 @@ import { isoTime } from '../core/time.ts';
 import type { Minute } from '../history/history.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import { queueDocuments } from './queue.ts';
-import type { ActivityInput } from './schemas.ts';
+import type { MetricsInput } from './schemas.ts';
 
 /** What waits and runs in one queue. */
 export interface QueueFigures {
@@ -61,14 +61,14 @@ export interface MetricsDocument {
 }
 
 /** Names are those of queues only: whoever asks once a second must not be given ten thousand ids. */
-export const systemMetrics: Operation<ActivityInput, MetricsDocument> = {
+export const systemMetrics: Operation<MetricsInput, MetricsDocument> = {
   name: 'system.metrics',
   summary: 'Give the numbers of queues, workers and the last minutes',
   role: 'viewer',
   scope: 'read',
   rest: { method: 'GET', path: '/metrics' },
   audit: null,
-  schema: async () => (await import('./schemas.ts')).activityInput,
+  schema: async () => (await import('./schemas.ts')).metricsInput,
   output: async () => (await import('./metrics-output.ts')).metricsOutput,
   async run({ store, clock }, { minutes = 5 }) {
     const { broker } = store;

@@ -205,7 +205,22 @@ export const depthInput = z.strictObject({
     .describe('Rows of one page, in whole minutes'),
   after: time.optional().describe('The `next` of the page before'),
 });
-export const statsInput = depthInput.extend({ name: text(limits.nameMax).optional().describe('Of this task only') });
+export const statsInput = depthInput
+  .extend({
+    minutes: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(limits.statsHoursMinutesMax)
+      .optional()
+      .describe('So many; 60 when left out, and a day in steps of an hour'),
+    name: text(limits.nameMax).optional().describe('Of this task only'),
+    step: z.enum(['minute', 'hour']).optional().describe('What a row is of; minute when left out'),
+  })
+  .refine(({ minutes: asked = 0, step }) => step === 'hour' || asked <= limits.statsMinutesMax, {
+    error: `more than ${limits.statsMinutesMax} minutes are told by the hour only: add step=hour`,
+    path: ['minutes'],
+  });
 export const scaleQueueInput = queueInput.extend({
   slots: z.coerce
     .number()
@@ -215,7 +230,10 @@ export const scaleQueueInput = queueInput.extend({
     .optional()
     .describe('Slots of one worker; those of the workers that listen when left out'),
 });
-export const activityInput = z.strictObject({ minutes: z.coerce.number().int().min(1).max(1_440).optional() });
+export const activityInput = z.strictObject({ minutes });
+export const metricsInput = z.strictObject({
+  minutes: z.coerce.number().int().min(1).max(1_440).optional().describe('So many; 5 when left out'),
+});
 
 export type EnqueueInput = z.output<typeof enqueueInput>;
 export type EnqueueManyInput = z.output<typeof enqueueManyInput>;
@@ -248,6 +266,8 @@ export type Nothing = z.output<typeof nothing>;
 export type StatsInput = z.output<typeof statsInput>;
 export type ScaleQueueInput = z.output<typeof scaleQueueInput>;
 export type ActivityInput = z.output<typeof activityInput>;
+export type MetricsInput = z.output<typeof metricsInput>;
+export type DepthInput = z.output<typeof depthInput>;
 
 export const liveInput = z.strictObject({
   topics: z

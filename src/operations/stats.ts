@@ -4,12 +4,12 @@ import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { isoTime } from '../core/time.ts';
-import type { Minute, Range } from '../history/history.ts';
+import type { Range } from '../history/history.ts';
 import type { Operation, OperationContext } from './operation.ts';
-import type { StatsInput } from './schemas.ts';
+import type { DepthInput, StatsInput } from './schemas.ts';
 import { readAt } from './time-text.ts';
 
-/** What ended in one minute of one queue and task name. */
+/** What ended in one minute, or one hour, of one queue and task name. */
 export interface TimelineRowDocument {
   readonly at: string;
   readonly queue: string;
@@ -24,7 +24,7 @@ export interface TimelineRowDocument {
   readonly meanRunMs: number | null;
 }
 
-/** Oldest first; minutes without an end have no row. `next` is the `after` of the next page, `null` on the last one. */
+/** Oldest first; times without an end have no row. `next` is the `after` of the next page, `null` on the last one. */
 export interface TimelineStatsDocument {
   readonly from: string;
   readonly to: string;
@@ -51,7 +51,7 @@ export interface DepthStatsDocument {
 
 export const statsTimeline: Operation<StatsInput, TimelineStatsDocument> = {
   name: 'stats.timeline',
-  summary: 'Say what ended in each minute, by queue and task, and how long it waited and ran',
+  summary: 'Say what ended in each minute or hour, by queue and task, and how long it waited and ran',
   role: 'viewer',
   scope: 'read',
   rest: { method: 'GET', path: '/stats/timeline' },
@@ -59,9 +59,10 @@ export const statsTimeline: Operation<StatsInput, TimelineStatsDocument> = {
   schema: async () => (await import('./schemas.ts')).statsInput,
   output: async () => (await import('./stats-output.ts')).timelineStatsOutput,
   async run(context, input) {
-    const range = await rangeOf(context, input);
-    const asked = Math.min(limits.pageMax * 100, (input.limit ?? limits.statsRowsMax) + minuteRowsMax);
-    const { read, cutAt } = await readMinutes(context, range, asked);
+    const { step = 'minute' } = input;
+    const range = await rangeOf(context, input, step === 'hour' ? hours : minutes);
+    const { history } = context.store;
+    const { read, cutAt } = await readSteps((asked) => history.minutes({ ...asked, step }), range, input);
     const wanted = read.filter(({ name }) => input.name === undefined || name === input.name);
     const { rows, ...page } = pageOf(range, cutAt, wanted, input);
     return {
@@ -86,7 +87,7 @@ export const statsTimeline: Operation<StatsInput, TimelineStatsDocument> = {
   },
 };
 
-export const statsDepth: Operation<Omit<StatsInput, 'name'>, DepthStatsDocument> = {
+export const statsDepth: Operation<DepthInput, DepthStatsDocument> = {
   name: 'stats.depth',
   summary: 'Say what waited and ran in each queue at each minute, and the slots there were',
   role: 'viewer',
@@ -96,56 +97,76 @@ export const statsDepth: Operation<Omit<StatsInput, 'name'>, DepthStatsDocument>
   schema: async () => (await import('./schemas.ts')).depthInput,
   output: async () => (await import('./stats-output.ts')).depthStatsOutput,
   async run(context, input) {
-    const range = await rangeOf(context, input);
-    const read = await context.store.history.samples(range);
-    const cutAt = read.length >= limits.pageMax * 100 ? (read.at(-1)?.at ?? null) : null;
+    const range = await rangeOf(context, input, minutes);
+    const { read, cutAt } = await readSteps(context.store.history.samples, range, input);
     const { rows, ...page } = pageOf(range, cutAt, read, input);
     return { ...page, rows: rows.map((row) => ({ ...row, at: isoTime(row.at) })) };
   },
 };
 
-const minuteMs = 60_000;
+/** What a row is of: how many minutes are told when nothing is said, and how long such rows are kept. */
+interface Step {
+  readonly ms: number;
+  readonly told: number;
+  readonly keepMs: number;
+}
 
-/** Whole minutes, the running one last. Throws INVALID_OPTION for a cursor outside of what is kept. */
-async function rangeOf({ store }: OperationContext, { minutes = 60, after }: StatsInput): Promise<Range> {
+const minuteMs = 60_000;
+const minutes: Step = { ms: minuteMs, told: 60, keepMs: limits.minutesKeepMs };
+const hours: Step = { ms: 60 * minuteMs, told: 1_440, keepMs: limits.hoursKeepMs };
+
+interface StepRange extends Range {
+  readonly step: Step;
+}
+
+/** Whole minutes or hours, the running one last. Throws INVALID_OPTION for a cursor outside of what is kept. */
+async function rangeOf(
+  { store }: OperationContext,
+  { minutes: asked, after }: DepthInput,
+  step: Step,
+): Promise<StepRange> {
   const { now } = await store.broker.info();
-  const to = Math.floor(now / minuteMs) * minuteMs + minuteMs;
-  const from = after === undefined ? to - minutes * minuteMs : readAt(after, 'after');
-  if (from >= to - limits.minutesKeepMs - minuteMs && from % minuteMs === 0) return { from: Math.min(from, to), to };
+  const to = Math.floor(now / step.ms) * step.ms + step.ms;
+  const from =
+    after === undefined
+      ? to - Math.ceil(((asked ?? step.told) * minuteMs) / step.ms) * step.ms
+      : readAt(after, 'after');
+  if (from >= to - step.keepMs - step.ms && from % step.ms === 0) return { from: Math.min(from, to), to, step };
   throw taskFlowError('INVALID_OPTION', { what: 'after', problem: 'it is not the `next` of a page' });
 }
 
-/** Rows of one minute that is told whole: names in queues, of which there are a few hundred. */
-const minuteRowsMax = 5_000;
+/** Rows of one step that is told whole: names in queues, of which there are a few hundred. */
+const stepRowsMax = 5_000;
 
-/** The first minute is whole, however much more than `limit` it has: behind it its rest would be on no page. */
-async function readMinutes(
-  { store: { history } }: OperationContext,
-  range: Range,
-  limit: number,
-): Promise<{ readonly read: readonly Minute[]; readonly cutAt: number | null }> {
-  const read = await history.minutes({ ...range, limit });
+/** The first step is whole, however much more than the limit it has: behind it its rest would be on no page. */
+async function readSteps<Row extends { readonly at: number }>(
+  readRows: (asked: Range & { readonly limit?: number }) => Promise<readonly Row[]>,
+  { from, to, step }: StepRange,
+  input: Pick<DepthInput, 'limit'>,
+): Promise<{ readonly read: readonly Row[]; readonly cutAt: number | null }> {
+  const limit = (input.limit ?? limits.statsRows) + stepRowsMax;
+  const read = await readRows({ from, to, limit });
   const cutAt = read.length >= limit ? (read.at(-1)?.at ?? null) : null;
-  if (cutAt === null || cutAt > range.from) return { read, cutAt };
-  const to = range.from + minuteMs;
-  return { read: await history.minutes({ from: range.from, to }), cutAt: to };
+  if (cutAt === null || cutAt > from) return { read, cutAt };
+  const next = from + step.ms;
+  return { read: await readRows({ from, to: next }), cutAt: next };
 }
 
 /**
- * Whole minutes, as many as fit; a minute that alone is more than that is told whole. `cutAt`: the minute in whose middle the history
+ * Whole steps, as many as fit; one that alone is more than that is told whole. `cutAt`: the step in whose middle the history
  * stopped, since there is too much; it belongs to the next page.
  */
 function pageOf<Row extends { readonly at: number; readonly queue: string }>(
-  { from, to }: Range,
+  { from, to, step }: StepRange,
   cutAt: number | null,
   read: readonly Row[],
-  { queue, limit = limits.statsRowsMax }: Pick<StatsInput, 'queue' | 'limit'>,
+  { queue, limit = limits.statsRows }: Pick<StatsInput, 'queue' | 'limit'>,
 ): { readonly from: string; readonly to: string; readonly rows: readonly Row[]; readonly next: string | null } {
   const wanted = read.filter((row) => row.queue !== internalQueue && (queue === undefined || row.queue === queue));
   const first = wanted[0]?.at ?? from;
   const overAt = wanted[limit]?.at ?? null;
-  const stop = [cutAt, overAt === null ? null : Math.max(overAt, first + minuteMs)].filter((at) => at !== null);
-  const end = stop.length === 0 ? null : Math.max(from + minuteMs, Math.min(...stop));
+  const stop = [cutAt, overAt === null ? null : Math.max(overAt, first + step.ms)].filter((at) => at !== null);
+  const end = stop.length === 0 ? null : Math.max(from + step.ms, Math.min(...stop));
   const rows = end === null ? wanted : wanted.filter(({ at }) => at < end);
   return { from: isoTime(from), to: isoTime(to), rows, next: end === null ? null : isoTime(end) };
 }

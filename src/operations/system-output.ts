@@ -59,6 +59,7 @@ export const activityOutput = documentSchema<ActivityDocument>()(
   'Activity',
   z.strictObject({
     minutes: z.array(minute),
+    stepMinutes: count,
     queues: z.record(z.string(), z.strictObject({ finished: z.array(count), perMinute: z.number().min(0) })),
     names: z.record(z.string(), z.strictObject({ succeeded: count, failed: count, meanRunMs: durationMs.nullable() })),
   }),

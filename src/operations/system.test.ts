@@ -13,43 +13,63 @@ const now = 1_000 * minuteMs + 30_000;
 const ended = (succeeded: number, failed = 0) => ({ succeeded, failed, cancelled: 0, retried: 1 });
 const runMs = 30;
 
-test('adds up minutes, the running one last, and shows the empty ones; queues by part and names by themselves', async () => {
+/** What is asked of the record, and what is answered, for so many minutes. */
+async function activityOf(minutes: number, told: Partial<Activity>) {
   const asked: unknown[] = [];
-  const activity: Activity = {
-    minutes: [
+  const activity = async (query: unknown): Promise<Activity> => {
+    asked.push(query);
+    return { steps: [], parts: [], recent: [], names: [], ...told };
+  };
+  const store = { broker: { info: async () => ({ now }) }, history: { activity } };
+  const answer = await systemActivity.run({ store } as unknown as OperationContext, { minutes });
+  return { asked, answer };
+}
+
+test('adds up minutes, the running one last, and shows the empty ones; queues by part and names by themselves', async () => {
+  const { asked, answer } = await activityOf(3, {
+    steps: [
       { at: 998 * minuteMs, ...ended(2) },
       { at: 998 * minuteMs, ...ended(3, 1) },
       { at: 1_000 * minuteMs, ...ended(7) },
       { at: 5, ...ended(99) },
     ],
     parts: [
-      { part: 0, queue: 'q', name: 'n', ...ended(5, 1), recent: 4, runMs },
-      { part: 29, queue: 'q', name: 'm', ...ended(7), recent: 0, runMs },
-      { part: 29, queue: 'q', name: 'm', ...ended(1), recent: 0, runMs },
+      { part: 0, queue: 'q', ...ended(5, 1) },
+      { part: 29, queue: 'q', ...ended(7) },
+      { part: 29, queue: 'q', ...ended(1) },
     ],
-  };
-  const store = {
-    broker: { info: async () => ({ now }) },
-    history: {
-      async activity(range: unknown) {
-        asked.push(range);
-        return activity;
-      },
-    },
-  };
-  const { minutes, queues, names } = await systemActivity.run({ store } as unknown as OperationContext, { minutes: 3 });
+    recent: [{ queue: 'q', ...ended(4) }],
+    names: [
+      { queue: 'q', name: 'n', ...ended(5, 1), runMs },
+      { queue: 'q', name: 'm', ...ended(7), runMs },
+      { queue: 'p', name: 'm', ...ended(1), runMs },
+    ],
+  });
   const recent = { from: 998 * minuteMs, to: 1_000 * minuteMs };
-  expect(asked).toEqual([{ from: 998 * minuteMs, to: 1_001 * minuteMs, parts: 30, recent }]);
-  expect(minutes).toMatchObject([
+  const range = { from: 998 * minuteMs, to: 1_001 * minuteMs, stepMs: minuteMs, partMs: minuteMs / 10 };
+  expect(asked).toEqual([{ ...range, recent }]);
+  expect(answer.minutes).toMatchObject([
     { at: '1970-01-01T16:38:00.000Z', succeeded: 5, failed: 1, retried: 2 },
     { succeeded: 0, failed: 0, retried: 0 },
     { succeeded: 7, failed: 0, retried: 1 },
   ]);
-  expect([queues.q?.finished[0], queues.q?.finished[29], queues.q?.perMinute]).toEqual([6, 8, 2]);
-  expect(names).toEqual({
+  const { q } = answer.queues;
+  expect([q?.finished.length, q?.finished[0], q?.finished[29], q?.perMinute]).toEqual([30, 6, 8, 2]);
+  expect(answer.names).toEqual({
     n: { succeeded: 5, failed: 1, meanRunMs: 5 },
     m: { succeeded: 8, failed: 0, meanRunMs: 8 },
   });
+});
+
+test.each([
+  [360, minuteMs, 12 * minuteMs, 30, 360],
+  [1_440, minuteMs, 60 * minuteMs, 24, 1_440],
+  [10_080, 10 * minuteMs, 360 * minuteMs, 28, 1_008],
+])('asks for %s minutes in steps and parts that are kept added up', async (minutes, stepMs, partMs, parts, steps) => {
+  const { asked, answer } = await activityOf(minutes, { parts: [{ part: parts - 1, queue: 'q', ...ended(2) }] });
+  expect(asked).toMatchObject([{ stepMs, partMs }]);
+  expect([answer.minutes.length, answer.stepMinutes]).toEqual([steps, stepMs / minuteMs]);
+  expect([answer.queues.q?.finished.length, answer.queues.q?.finished.at(-1)]).toEqual([parts, 2]);
 });
 
 const info = { kind: 'redis', durability: 'standard', detail: 'aof', protocol: 1, incarnation: 'x', now };

@@ -9,7 +9,7 @@ import { isAlive } from '../core/presence.ts';
 import type { RelayStatus } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
 import { type Clock, isoTime } from '../core/time.ts';
-import type { Activity, Disk, Store } from '../history/history.ts';
+import type { Activity, Disk, Ended, Store } from '../history/history.ts';
 import type { Recording } from '../history/recording.ts';
 import type { Operation } from './operation.ts';
 import type { ActivityInput, Nothing } from './schemas.ts';
@@ -60,8 +60,9 @@ export interface CountsDocument {
   readonly now: string;
 }
 
-/** What ended in one minute, over all queues and tasks. */
+/** What ended in one minute, or in ten, over all queues and tasks. */
 export interface MinuteDocument {
+  /** Its start. */
   readonly at: string;
   readonly succeeded: number;
   readonly failed: number;
@@ -71,7 +72,7 @@ export interface MinuteDocument {
 
 /** What ended of one queue. */
 export interface QueueActivityDocument {
-  /** In equal parts of the time asked for, oldest first. */
+  /** In equal parts of the time asked for, oldest first: thirty, or of so many whole hours that there are thirty at most. */
   readonly finished: readonly number[];
   /** On the average of the last five whole minutes. */
   readonly perMinute: number;
@@ -86,6 +87,8 @@ export interface NameActivityDocument {
 
 export interface ActivityDocument {
   readonly minutes: readonly MinuteDocument[];
+  /** How many minutes one of them is: 1, and 10 where more than a day was asked for. */
+  readonly stepMinutes: number;
   readonly queues: Readonly<Record<string, QueueActivityDocument>>;
   /** What succeeded and failed of each task, by its name, and how long the runs that ended so took on the average. */
   readonly names: Readonly<Record<string, NameActivityDocument>>;
@@ -175,7 +178,7 @@ export const systemCounts: Operation<Nothing, CountsDocument> = {
   },
 };
 
-/** One entry for each of the last minutes, oldest first, the running minute last; minutes without an end are zeros. */
+/** One entry for each of the last minutes, oldest first, the running minute last; minutes without an end are zeros. Beyond a day, ten minutes each. */
 export const systemActivity: Operation<ActivityInput, ActivityDocument> = {
   name: 'system.activity',
   summary: 'Say how many tasks ended in each of the last minutes',
@@ -192,27 +195,44 @@ export const systemActivity: Operation<ActivityInput, ActivityDocument> = {
     // The running minute is not whole.
     const whole = Math.max(1, Math.min(recentMinutes, minutes - 1));
     const recent = { from: to - (whole + 1) * minuteMs, to: to - minuteMs };
-    const activity = await store.history.activity({ from, to, parts: partsShown, recent });
+    const stepMs = minutes > dayMinutes ? 10 * minuteMs : minuteMs;
+    const partMs = partOf(to - from);
+    const activity = await store.history.activity({ from, to, stepMs, partMs, recent });
     return {
-      minutes: sumByMinute(activity.minutes, from, minutes),
-      queues: Object.fromEntries(sumByQueue(activity.parts, whole)),
-      names: Object.fromEntries(sumByName(activity.parts)),
+      minutes: sumBySteps(activity.steps, { from, to, stepMs }),
+      stepMinutes: stepMs / minuteMs,
+      queues: Object.fromEntries(sumByQueue(activity, Math.ceil((to - from) / partMs), whole)),
+      names: Object.fromEntries(sumByName(activity.names)),
     };
   },
 };
 
 const minuteMs = 60_000;
+const dayMinutes = 1_440;
+const hourMs = 60 * minuteMs;
+const partsShown = 30;
 
-function sumByMinute(rows: Activity['minutes'], from: number, minutes: number): readonly MinuteDocument[] {
-  const sums = Array.from({ length: minutes }, (_, index) => ({
-    at: isoTime(from + index * minuteMs),
+/** From half a day on they are of whole hours: those are kept added up. */
+function partOf(ms: number): number {
+  return ms < 12 * hourMs ? ms / partsShown : Math.ceil(ms / partsShown / hourMs) * hourMs;
+}
+
+interface Steps {
+  readonly from: number;
+  readonly to: number;
+  readonly stepMs: number;
+}
+
+function sumBySteps(rows: Activity['steps'], { from, to, stepMs }: Steps): readonly MinuteDocument[] {
+  const sums = Array.from({ length: Math.ceil((to - from) / stepMs) }, (_, index) => ({
+    at: isoTime(from + index * stepMs),
     succeeded: 0,
     failed: 0,
     cancelled: 0,
     retried: 0,
   }));
   for (const row of rows) {
-    const sum = sums[Math.floor((row.at - from) / minuteMs)];
+    const sum = sums[Math.floor((row.at - from) / stepMs)];
     if (sum === undefined) continue;
     sum.succeeded += row.succeeded;
     sum.failed += row.failed;
@@ -222,21 +242,31 @@ function sumByMinute(rows: Activity['minutes'], from: number, minutes: number): 
   return sums;
 }
 
-const partsShown = 30;
 const recentMinutes = 5;
 
-function sumByQueue(rows: Activity['parts'], whole: number): Map<string, QueueActivityDocument> {
+function sumByQueue(
+  { parts, recent }: Activity,
+  shown: number,
+  whole: number,
+): ReadonlyMap<string, QueueActivityDocument> {
   const sums = new Map<string, { readonly finished: number[]; perMinute: number }>();
-  for (const { queue, part, succeeded, failed, cancelled, recent } of rows) {
-    const sum = sums.get(queue) ?? { finished: Array.from({ length: partsShown }, () => 0), perMinute: 0 };
+  for (const { queue, part, ...ended } of parts) {
+    const sum = sums.get(queue) ?? { finished: Array.from({ length: shown }, () => 0), perMinute: 0 };
     sums.set(queue, sum);
-    sum.finished[part] = (sum.finished[part] ?? 0) + succeeded + failed + cancelled;
-    sum.perMinute += recent / whole;
+    sum.finished[part] = (sum.finished[part] ?? 0) + finishedOf(ended);
+  }
+  for (const { queue, ...ended } of recent) {
+    const sum = sums.get(queue);
+    if (sum !== undefined) sum.perMinute += finishedOf(ended) / whole;
   }
   return sums;
 }
 
-function sumByName(rows: Activity['parts']): Map<string, NameActivityDocument> {
+function finishedOf({ succeeded, failed, cancelled }: Omit<Ended, 'retried'>): number {
+  return succeeded + failed + cancelled;
+}
+
+function sumByName(rows: Activity['names']): Map<string, NameActivityDocument> {
   const sums = new Map<string, { succeeded: number; failed: number; ended: number; runMs: number }>();
   for (const { queue, name, succeeded, failed, cancelled, runMs } of rows) {
     if (queue === internalQueue) continue;

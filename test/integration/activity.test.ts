@@ -6,6 +6,7 @@ import { newTask } from '../conformance/samples.ts';
 import { onEachStore } from '../support/operation-stores.ts';
 
 const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
 const sum = (rows: readonly Pick<Minute, 'succeeded' | 'failed'>[]) =>
   rows.reduce((all, { succeeded, failed }) => [(all[0] ?? 0) + succeeded, (all[1] ?? 0) + failed], [0, 0]);
 
@@ -28,17 +29,21 @@ await onEachStore((open) => {
     const range = { from: to - 60 * minuteMs, to };
     const check = async (): Promise<void> => {
       const minutes = await history.minutes(range);
-      const activity = await history.activity({ ...range, parts: 30, recent: range });
-      expect(sum(activity.minutes)).toEqual([3, 1]);
-      expect(sum(minutes)).toEqual([3, 1]);
-      expect(sum(activity.parts)).toEqual([3, 1]);
-      const ofQueue = activity.parts.filter(({ queue }) => queue === 'a');
-      expect([sum(ofQueue), ofQueue.reduce((all, { recent }) => all + recent, 0)]).toEqual([[2, 1], 3]);
-      expect(activity.parts.filter(({ name }) => name === '__proto__')).toHaveLength(1);
+      const [stepMs, partMs] = [minuteMs, 2 * minuteMs];
+      const activity = await history.activity({ ...range, stepMs, partMs, recent: range });
+      for (const rows of [minutes, activity.steps, activity.parts, activity.recent, activity.names])
+        expect(sum(rows)).toEqual([3, 1]);
+      for (const rows of [activity.parts, activity.recent, activity.names])
+        expect(sum(rows.filter(({ queue }) => queue === 'a'))).toEqual([2, 1]);
+      expect(activity.names.filter(({ name }) => name === '__proto__')).toHaveLength(1);
       expect(activity.parts.every(({ part }) => part === 29 || part === 28)).toBe(true);
+      const day = { from: to - 1_440 * minuteMs, to, stepMs: 10 * minuteMs, partMs: 60 * minuteMs, recent: range };
+      expect(sum((await history.activity(day)).parts)).toEqual([3, 1]);
+      const hours = { from: to - (to % hourMs) - hourMs, to: to - (to % hourMs) + hourMs, step: 'hour' } as const;
+      expect(sum(await history.minutes(hours))).toEqual([3, 1]);
       expect(await history.minutes({ ...range, limit: 1 })).toEqual(minutes.slice(0, 1));
-      const outside = { from: to, to: to + 60 * minuteMs, parts: 30, recent: range };
-      expect(await history.activity(outside)).toEqual({ minutes: [], parts: [] });
+      const outside = { from: to, to: to + 60 * minuteMs, stepMs, partMs, recent: range };
+      expect(await history.activity(outside)).toEqual({ steps: [], parts: [], recent: [], names: [] });
     };
     await check();
     await broker.prune(10);

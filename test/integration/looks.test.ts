@@ -112,6 +112,15 @@ await onEachStore((open) => {
     expect(seen.every(({ meanRunMs, meanWaitMs }) => meanRunMs === 10 && (meanWaitMs ?? -1) >= 0)).toBe(true);
     expect((await rig.ask(statsTimeline, { name: 'mail.send' })).rows).toHaveLength(1);
     expect((await rig.ask(statsTimeline, { queue: 'other' })).rows).toEqual([]);
+    const hours = await rig.ask(statsTimeline, { step: 'hour', minutes: '129600' });
+    expect(hours.rows.map(({ at, name }) => [at.slice(14), name]).sort()).toEqual([
+      ['00:00.000Z', 'mail.send'],
+      ['00:00.000Z', 'text.stats'],
+    ]);
+    await expect(rig.ask(statsTimeline, { minutes: '129600' })).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining('add step=hour'),
+    });
   });
 
   test('a look back goes on where a page ended, minute by minute', async () => {

@@ -103,6 +103,7 @@ const lists = [
   '/api/v1/health',
   '/api/v1/counts',
   '/api/v1/activity?minutes=1440',
+  '/api/v1/activity?minutes=10080',
   '/api/v1/queues',
   '/api/v1/queues/queue.1',
   '/api/v1/queues/queue.1/scale',
@@ -115,6 +116,7 @@ const lists = [
   '/api/v1/signs',
   '/api/v1/errors/f1f2f3',
   '/api/v1/stats/timeline',
+  '/api/v1/stats/timeline?step=hour&minutes=129600',
   '/api/v1/stats/depth',
   '/api/v1/metrics',
 ];
@@ -169,6 +171,7 @@ await onEachStore((open) => {
     const pages = [
       '/',
       '/?span=24h',
+      '/?span=7d',
       ...filters.map((q) => `/tasks?q=${encodeURIComponent(q)}`),
       ...Object.values(world).map((id) => `/tasks/${id}`),
       '/schedules',

@@ -84,9 +84,9 @@ const search = (text: string) => history.search(parseFilter(text), { after: samp
 
 /** Kept small by folding, by the number of workers, or by the number of queues; and what a statement has made itself. */
 const small =
-  /^SCAN (?:counts|deltas|claims|bound|found|way|rows\d+|stretch\d*|b\d+|kept|queued|ended|lines|notes|each_end|CONSTANT|\(|\w+ VIRTUAL TABLE)/;
-/** Several ways lead to their rows out of order; these are no more than one look goes over. The minutes of a day are grouped by names. */
-const sorts = /\bUNION SELECT id AS way_id|AS way CROSS JOIN|GROUP BY 2, 3, 4/;
+  /^SCAN (?:counts|deltas|claims|bound|begun|summed|found|way|rows\d+|stretch\d*|b\d+|kept|queued|ended|lines|notes|each_end|CONSTANT|\(|\w+ VIRTUAL TABLE)/;
+/** Several ways lead to their rows out of order; these are no more than one look goes over. Minutes and their sums are grouped by names. */
+const sorts = /\bUNION SELECT id AS way_id|AS way CROSS JOIN|GROUP BY 2, 3\b|GROUP BY 1, 2, 3\b/;
 
 function check({ text, plan }: Planned): void {
   const all = `${text}\n${plan.join('\n')}`;
@@ -168,7 +168,8 @@ describe('a search', () => {
 test.each<[name: string, call: () => Promise<unknown>]>([
   ['task', () => history.task(sampleId(1))],
   ['minutes', () => history.minutes({ from: 0, to: 1 })],
-  ['activity', () => history.activity({ from: 0, to: 60, parts: 30, recent: { from: 0, to: 1 } })],
+  ['hours', () => history.minutes({ from: 0, to: 3_600_000, step: 'hour' })],
+  ['activity', () => history.activity({ from: 0, to: 60, stepMs: 60_000, partMs: 2, recent: { from: 0, to: 1 } })],
   ['samples', () => history.samples({ from: 0, to: 1 })],
   ['flows', () => history.flows({ after: null, limit: 5 })],
   ['facets', () => history.facets()],

@@ -38,7 +38,7 @@ export function createMemoryHistory(state: MemoryState): History {
           };
     },
     minutes: async () => [],
-    activity: async () => ({ minutes: [], parts: [] }),
+    activity: async () => ({ steps: [], parts: [], recent: [], names: [] }),
     samples: async () => [],
     sample: async () => false,
     async facets() {

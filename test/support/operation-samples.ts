@@ -140,7 +140,7 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'error.retry': () => [{ fingerprint: 'f1', dryRun: true }, { fingerprint: 'f1' }],
   'definition.list': () => [{}, { limit: 1 }],
   'definition.get': () => [{ name: 'mail.send' }],
-  'stats.timeline': () => [{}, { minutes: 3, queue: 'mail', name: 'mail.send' }],
+  'stats.timeline': () => [{}, { minutes: 3, queue: 'mail', name: 'mail.send' }, { step: 'hour', minutes: 129_600 }],
   'stats.depth': () => [{}, { queue: 'mail' }],
   'config.get': () => [{}],
   'live.follow': () => [{ topics: 'counts,queue:mail' }],

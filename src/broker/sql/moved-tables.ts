@@ -88,6 +88,11 @@ export const movedTables: readonly MovedTable[] = [
     columns: columns('queue name', 'at succeeded failed cancelled retried wait_ms run_ms'),
   },
   {
+    name: 'rollups',
+    key: ['span', 'at', 'queue', 'name'],
+    columns: columns('queue name', 'span at succeeded failed cancelled retried wait_ms run_ms'),
+  },
+  {
     name: 'samples',
     key: ['at', 'queue'],
     columns: columns('queue', 'at waiting running slots workers'),

@@ -9,6 +9,7 @@ import { pruneWishes } from './flows.ts';
 import { pruneLimits } from './limits.ts';
 import { release } from './release.ts';
 import { erase } from './remove.ts';
+import { pruneRollups } from './rollups.ts';
 import { decodeOptions } from './rows.ts';
 import { record, type Step } from './step.ts';
 
@@ -72,10 +73,11 @@ export async function pruneTasks(step: Step, limit: number): Promise<number> {
   return rows.length;
 }
 
-/** What is kept of the time before: events, minutes, samples. */
+/** What is kept of the time before: events, minutes and their sums, samples. */
 export async function pruneKept({ tx, now }: Step): Promise<void> {
   await tx.query(pruneEvents, now - limits.eventsKeepMs, limits.batchMax);
   await tx.query(pruneMinutes, now - limits.minutesKeepMs);
+  await pruneRollups({ tx, now });
   await tx.query(pruneSamples, now - limits.minutesKeepMs);
   // Processes that make few steps never fold by themselves; this is the tick that always comes.
   await fold(tx);

@@ -143,6 +143,11 @@ CREATE UNIQUE INDEX relay_task ON relay (task_id);
 
 CREATE INDEX relay_waiting ON relay (seq) WHERE problem IS NULL;
 
+CREATE TABLE rollups (
+  span bigint NOT NULL, at bigint NOT NULL, queue text NOT NULL, name text NOT NULL, succeeded bigint NOT NULL, failed bigint NOT NULL,
+  cancelled bigint NOT NULL, retried bigint NOT NULL, wait_ms bigint NOT NULL, run_ms bigint NOT NULL, PRIMARY KEY (span, at, queue, name)
+) WITHOUT ROWID;
+
 CREATE TABLE rounds (queue text NOT NULL PRIMARY KEY, turn bigint NOT NULL, plain_turn bigint NOT NULL, plain_since bigint NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE samples (

@@ -28,6 +28,7 @@ import { outdated } from './remembered.ts';
 import { remove } from './remove.ts';
 import { restore } from './restore.ts';
 import { retry } from './retry.ts';
+import { rollUpOld } from './rollups.ts';
 import { createSchedules } from './schedules.ts';
 import { settling } from './settle.ts';
 import { leave } from './standing.ts';
@@ -158,7 +159,11 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     settle: (settlements, claimNext) => changeAsking(...leaving(steps, claimNext, settling(settlements, claimNext))),
     promote: (limit) => change((step) => promote(step, limit)),
     claimOverdue: (request) => change((step) => claimOverdue(step, request)),
-    prune: (limit) => change((step) => prune(step, limit)),
+    prune: async (limit) => {
+      const pruned = await change((step) => prune(step, limit));
+      await guarded(() => rollUpOld(driver));
+      return pruned;
+    },
     cancel: (request) => change((step) => cancel(step, request)),
     retry: (taskIds) => change((step) => retry(step, taskIds)),
     remove: (taskIds) => change((step) => remove(step, taskIds)),

@@ -13,7 +13,7 @@ const number = (value: number): string => value.toLocaleString('en-US');
 const timelineView: View<TimelineRowDocument> = {
   id: (row) => row.at,
   columns: [
-    { title: 'Minute', text: (row) => row.at, style: () => 'muted' },
+    { title: 'From', text: (row) => row.at, style: () => 'muted' },
     { title: 'Queue', text: (row) => row.queue, cutTo: 16 },
     { title: 'Task', text: (row) => row.name, style: () => 'bold', cutTo: 20 },
     ...(['succeeded', 'failed', 'cancelled', 'retried'] as const).map((name) => ({
@@ -54,12 +54,16 @@ const rangeOptions = [
 
 const timeline: CommandSpec = {
   name: 'timeline',
-  summary: 'Say what ended in each minute, and how long it waited and ran',
-  options: [...rangeOptions, { flags: '--name <task>', description: 'Of this task alone' }],
+  summary: 'Say what ended in each minute or hour, and how long it waited and ran',
+  options: [
+    ...rangeOptions,
+    { flags: '--name <task>', description: 'Of this task alone' },
+    { flags: '--step <minute|hour>', description: 'What a line is of; hours are kept for 90 days (default: minute)' },
+  ],
   example: 'taskflow stats timeline --minutes 60 --queue email',
   run: (call) =>
     withSession(call, async (session) => {
-      const { rows, next } = await session.ask(statsTimeline, rangeOf(call, 'name'));
+      const { rows, next } = await session.ask(statsTimeline, rangeOf(call, 'name', 'step'));
       call.output.list(timelineView, rows);
       noteMore(call, next);
       return 0;

@@ -4,9 +4,12 @@ import uPlot from './uplot.js';
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const two = (number) => String(number).padStart(2, '0');
-const clock = (seconds) => {
+/** The day is told where the points of a plot are of more than two. */
+const clock = (seconds, plot) => {
   const at = new Date(seconds * 1_000);
-  return `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+  const time = `${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+  const { min, max } = plot.scales.x;
+  return max - min <= 2 * 86_400 ? time : `${two(at.getUTCMonth() + 1)}-${two(at.getUTCDate())} ${time}`;
 };
 
 /** Looks up what a custom property means now: `light-dark()` is resolved by a real colour only. */
@@ -68,7 +71,7 @@ class Chart extends HTMLElement {
         cursor: { points: { size: 5 }, y: false, drag: { x: false, y: false } },
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(4, high * 1.1)] } },
         axes: [
-          { ...axis, space: 90, size: 24, values: (_plot, splits) => splits.map(clock) },
+          { ...axis, space: 90, size: 24, values: (plot, splits) => splits.map((at) => clock(at, plot)) },
           { ...axis, size: 34, gap: 4, space: 40, grid: { stroke: line, width: 1 } },
         ],
         series: [
@@ -94,7 +97,7 @@ class Chart extends HTMLElement {
     if (told == null) return;
     const { idx } = plot.cursor;
     const [at, succeeded, failed] = plot.data.map((values) => (idx == null ? undefined : values[idx]));
-    told.textContent = at === undefined ? '' : `${clock(at)} UTC: ${succeeded} succeeded, ${failed} failed`;
+    told.textContent = at === undefined ? '' : `${clock(at, plot)} UTC: ${succeeded} succeeded, ${failed} failed`;
   }
 }
 

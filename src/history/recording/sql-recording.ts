@@ -2,6 +2,7 @@
 
 import { fold } from '../../broker/sql/counts.ts';
 import { type SqlDriver, statement } from '../../broker/sql/driver.ts';
+import { rollUpOld } from '../../broker/sql/rollups.ts';
 import { idList, type TaskRow, taskColumns, toTask } from '../../broker/sql/rows.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished, taskStates } from '../../core/states.ts';
@@ -60,7 +61,11 @@ export function createSqlRecording(driver: SqlDriver): Recording {
     tasks: readBodies,
     settings: (after, limit) => readSettings(driver, after, limit),
     remove: (taskIds) => removeRecorded(driver, taskIds),
-    prune: (limit) => pruneRecord(driver, limit),
+    prune: async (limit) => {
+      const pruned = await pruneRecord(driver, limit);
+      await rollUpOld(driver);
+      return pruned;
+    },
     durability: driver.durability,
     gaps: (limit) => readGaps(driver, limit),
     unrecorded: (limit) => readUnrecorded(driver, limit),

@@ -17,6 +17,7 @@ import * as plainLists from './0013_plain_lists.ts';
 import * as recordIndexes from './0014_record_indexes.ts';
 import * as standingClaims from './0015_standing_claims.ts';
 import * as access from './0016_access.ts';
+import * as rollups from './0017_rollups.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -42,4 +43,5 @@ export const migrations: readonly Migration[] = [
   recordIndexes,
   standingClaims,
   access,
+  rollups,
 ];

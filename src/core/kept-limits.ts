@@ -1,0 +1,17 @@
+/** The limits of what is kept of the time before and of looks back at it, each with its reason: a part of `limits`. */
+
+export const keptLimits = {
+  /** How long events and minute buckets are kept. */
+  eventsKeepMs: 24 * 3_600_000,
+  minutesKeepMs: 30 * 24 * 3_600_000,
+  /** Sums of hours: a few thousand rows a day, where minutes are tens of thousands. */
+  hoursKeepMs: 90 * 24 * 3_600_000,
+  /** Hours kept by an earlier version that one tick rolls up: some 5 ms each among ten million tasks, and other work runs between two of them. */
+  rollUpHoursMax: 24,
+  /** Minutes one look back covers: a week; in steps of an hour the time for which hours are kept. */
+  statsMinutesMax: 7 * 24 * 60,
+  statsHoursMinutesMax: 90 * 24 * 60,
+  /** Rows of one answer at most, some 2 MB, and where no number is given; a reader asks for the next page. */
+  statsRowsMax: 10_000,
+  statsRows: 2_000,
+} as const;
