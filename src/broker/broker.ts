@@ -5,7 +5,6 @@ import type { Attempt, BatchEvent } from '../core/events.ts';
 import type { Facts, Pause } from '../core/facts.ts';
 import type { LimitSettings, Rate } from '../core/limit-rules.ts';
 import type { Presence, WorkerRecord } from '../core/presence.ts';
-import type { Firing, NewSchedule, ScheduleRecord, SkipReason } from '../core/schedule.ts';
 import type { Scope, Settings } from '../core/settings.ts';
 import type { Stand } from '../core/standing.ts';
 import type { TaskState, TaskView } from '../core/states.ts';
@@ -22,6 +21,7 @@ import type {
   TaskPatch,
   TaskResult,
 } from '../core/task.ts';
+import type { Schedules } from './schedules.ts';
 import type { Signal } from './signal.ts';
 
 /** What the store is and what it keeps, as detected, not as wished. */
@@ -205,6 +205,7 @@ export type UpdateResult =
 /** Whether a command waits for a worker now, and under which id. */
 export type ControlResult = { readonly outcome: 'sent'; readonly id: number } | { readonly outcome: 'unknown' };
 
+export type { DueSchedules, FireResult, PutResult, Schedules } from './schedules.ts';
 export type { Scope, Settings, Signal };
 
 /** A group that was configured. */
@@ -236,43 +237,20 @@ export interface QueueRecord {
   readonly oldestDueAt: number | null;
 }
 
-export type PutResult = 'created' | 'changed' | 'unchanged';
-
-/** What became of one firing. */
-export type FireResult =
-  /** Its task is in the store. `created` is false when it was there before: another one of the same time. */
-  | { readonly outcome: 'fired'; readonly taskId: string; readonly created: boolean }
-  /** Somebody else did it, or the schedule has changed: nothing was done. */
-  | { readonly outcome: 'moved' }
-  /** The last task, `of`, is unfinished: the time was skipped. */
-  | { readonly outcome: 'overlapping'; readonly of: string }
-  /** The time, or all of them, were skipped. */
-  | { readonly outcome: 'skipped'; readonly reason: Exclude<SkipReason, 'overlap'> }
-  | { readonly outcome: 'unknown' };
-
-/** The schedules that are due at `now`, the earliest first, and when the next one after them is. */
-export interface DueSchedules {
-  readonly now: number;
-  readonly schedules: readonly ScheduleRecord[];
-  readonly nextDueAt: number | null;
-}
-
-/** Schedules of the store. Which firings are due, and what is skipped, is said by core/schedule.ts. */
-export interface Schedules {
-  /** An equal definition changes nothing, not even the next time. */
-  put(schedules: readonly NewSchedule[]): Promise<readonly PutResult[]>;
-  /** Inserts schedules as they are (move, repair); names that are known are left alone. Answers how many were new. */
-  restore(schedules: readonly ScheduleRecord[]): Promise<number>;
-  /** Answers which of the names were there. Their tasks stay. */
-  delete(names: readonly string[]): Promise<readonly boolean[]>;
-  /** Pauses, or resumes with `null`; answers which of the names are there. */
-  pause(names: readonly string[], pause: Omit<Pause, 'at'> | null): Promise<readonly boolean[]>;
-  /** Fires and skips, one after the other, each at most once. */
-  fire(firings: readonly Firing[]): Promise<readonly FireResult[]>;
-  due(limit: number): Promise<DueSchedules>;
-  get(names: readonly string[]): Promise<readonly (ScheduleRecord | null)[]>;
-  /** By name, those behind `after`. */
-  list(after: string | null, limit: number): Promise<readonly ScheduleRecord[]>;
+/** What is to be claimed of a queue, in true order. No task is named twice. */
+export interface Peek {
+  /**
+   * What one claim of the queue alone, with as many slots as were asked about, would take now, in its order. As many claims of one
+   * task, each made before anything else changes, take the same in the same order.
+   */
+  readonly next: readonly string[];
+  /**
+   * Queued tasks that this claim would leave: in the order in which they would be claimed behind the others if no pause, no full limit and
+   * no rate held them back.
+   */
+  readonly held: readonly string[];
+  /** Scheduled tasks behind those by their due time, as far as they are among the first `limits.peekScheduledMax` of the whole store. */
+  readonly scheduled: readonly string[];
 }
 
 /** A task as it stands, and what its runs have left beside it. */
@@ -386,6 +364,11 @@ export interface Broker {
    */
   resultsOf?(lease: Lease, taskIds: readonly string[]): Promise<readonly TaskResult[]>;
   getQueues(): Promise<readonly QueueRecord[]>;
+  /**
+   * The first `limit` tasks of a queue, at most `limits.peekMax` in all: see {@link Peek}. A claim that is made and not kept: the same choice by
+   * the same code, which takes no slot, token, turn or lock. Who is past a deadline and waits for a judge is left out, as by a claim.
+   */
+  peek(queue: string, limit: number): Promise<Peek>;
   /** Those from the name `from` on, it included, by name; at most `limit`. */
   getGroups(from: string | null, limit: number): Promise<readonly GroupRecord[]>;
   getLimits(from: string | null, limit: number): Promise<readonly LimitRecord[]>;

@@ -25,7 +25,7 @@ export const layers: readonly Layer[] = [
   { of: ['src/core/'], from: [], packages: ['croner'] },
   // What Node has to read addresses and blocks of them opens nothing.
   { of: ['src/core/address.ts', 'src/core/proxies.ts'], from: ['src/core/'], packages: ['node:net'] },
-  { of: [seam, 'src/broker/signal.ts'], from: ['src/core/'], packages: [] },
+  { of: [seam, 'src/broker/signal.ts', 'src/broker/schedules.ts'], from: ['src/core/'], packages: [] },
   { of: besideSeam, from: ['src/core/', seam], packages: [] },
   // Pure like the core: it judges what was written down.
   { of: ['src/checker/'], from: ['src/core/'], packages: [] },
