@@ -168,6 +168,10 @@ export const limits = {
   confirmLookMs: 50,
   /** Rows of one page of a list. */
   pageMax: 1_000,
+  /** Tasks of a queue that one look at its line tells of: more than anybody reads, and a claim of so many costs a few milliseconds. */
+  peekMax: 100,
+  /** Scheduled tasks of the whole store that such a look goes through for those of its queue. */
+  peekScheduledMax: 200,
   /** Tasks ahead are counted up to here, then shown as "1,000+". */
   aheadMax: 1_000,
   ...searchLimits,

@@ -19,6 +19,7 @@ import { limitSettingCases } from './limit-settings.ts';
 import { limitCases } from './limits.ts';
 import { matrixCases } from './matrix.ts';
 import { parentEndCases } from './parent-ends.ts';
+import { peekCases } from './peek.ts';
 import { promoteCases } from './promote.ts';
 import { pruneCases } from './prune.ts';
 import { readCases } from './reads.ts';
@@ -68,6 +69,7 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   schedules: scheduleCases,
   'firing schedules': fireCases,
   reads: readCases,
+  peek: peekCases,
   'open, close and info': infoCases,
   subscribe: subscribeCases,
   'subscribe with a taker': handOverCases,

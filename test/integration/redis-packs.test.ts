@@ -225,6 +225,10 @@ function createWorld(seed: number) {
       const taskIds = [...new Set(some(3))];
       return { name: 'retry', of: (broker) => broker.retry(taskIds) };
     },
+    () => {
+      const [queue, limit] = [pick(queues), 1 + below(60)];
+      return { name: 'peek', of: (broker) => broker.peek(queue, limit) };
+    },
     () => ({ name: 'queues', of: (broker) => broker.getQueues().then(sorted) }),
     () => {
       const taskIds = [...new Set(some(5))];

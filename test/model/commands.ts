@@ -256,6 +256,9 @@ function aboutTask(
 const cancel = aboutTask('Cancel', (taskId) => (broker) => broker.cancel({ taskIds: [taskId, taskId], reason: 'why' }));
 const retry = aboutTask('Retry', (taskId) => (broker) => broker.retry([taskId]));
 const remove = aboutTask('Remove', (taskId) => (broker) => broker.remove([taskId]));
+const peek = fc
+  .tuple(queue, fc.constantFrom(1, 3, 10))
+  .map(([name, limit]) => callCommand(`Peek ${name} ${limit}`, () => (broker) => broker.peek(name, limit)));
 const inspect = aboutTask('Inspect', (taskId) => (broker) => broker.inspect([taskId]));
 
 const update = fc
@@ -358,6 +361,8 @@ export const commandArbitraries: readonly Arbitrary<Command>[] = [
   ...scheduleCommands,
   ...settingCommands,
   inspect,
+  peek,
+  peek,
   advance,
   advance,
   advance,

@@ -84,6 +84,11 @@ const hot: Readonly<Record<string, readonly string[]>> = {
     'SEARCH tasks USING INDEX tasks_due (due_at<?)',
   ],
   next_due: ['SEARCH tasks USING COVERING INDEX tasks_due'],
+  peeked_queue: ['SEARCH rounds USING PRIMARY KEY (queue=?) LEFT-JOIN'],
+  peeked_scheduled: ['SEARCH tasks USING INDEX tasks_due (due_at>?)'],
+  all_behind: ['SEARCH tasks USING INDEX tasks_ready (queue=? AND (priority,due_at,id)>(?,?,?))'],
+  group_all_behind: ['SEARCH tasks USING INDEX tasks_ready_group (queue=? AND grp=? AND (priority,due_at,id)>(?,?,?))'],
+  all_heads: ['SEARCH turns USING COVERING INDEX turns_next (queue=? AND standing=? AND (turn,since,grp)>(?,?,?))'],
   look_claimable: ['SEARCH claims USING PRIMARY KEY (token=?)'],
   look_due: ['SEARCH tasks USING COVERING INDEX tasks_due'],
   look_overdue: ['SEARCH tasks USING COVERING INDEX tasks_check_at (check_at>?)'],
@@ -183,8 +188,8 @@ test('no statement walks all tasks, attempts, logs or events', () => {
   expect(walks).toEqual([]);
 });
 
-/** Statements that sort a few rows they have found by ids. */
-const sorts: readonly string[] = ['judged_tasks', 'running_of_claim', 'claims_to_check'];
+/** Statements that sort a few rows they have found by ids, or as the first ones of two lists. */
+const sorts: readonly string[] = ['judged_tasks', 'running_of_claim', 'claims_to_check', 'all_heads'];
 
 test('no statement sorts what an index could bring in order', () => {
   const sorting = [...plans]

@@ -42,6 +42,10 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   first_heads: ['tasks_pkey', 'tasks_ready_group'],
   open_heads: ['tasks_pkey', 'tasks_ready_group'],
   group_tasks_behind: ['tasks_ready_group'],
+  peeked_scheduled: ['tasks_due'],
+  all_behind: ['tasks_ready'],
+  group_all_behind: ['tasks_ready_group'],
+  all_heads: ['tasks_pkey', 'tasks_ready_group'],
   settled_tasks: ['tasks_pkey'],
   succeed_tasks: ['tasks_pkey'],
   succeed_remembered: ['tasks_pkey'],
@@ -184,7 +188,13 @@ await onPostgres(async ({ url }) => {
     await client.query(`VACUUM ANALYZE ${namespace}.tasks`);
     // Among none at all, the services' statements then read all that is scheduled, or every id; those of each task do not.
     const scheduled = ['tasks_scheduled'];
-    const vacuumed = { due_tasks: scheduled, look_due: scheduled, next_due: scheduled, judged_tasks: ['tasks_pkey'] };
+    const vacuumed = {
+      peeked_scheduled: scheduled,
+      due_tasks: scheduled,
+      look_due: scheduled,
+      next_due: scheduled,
+      judged_tasks: ['tasks_pkey'],
+    };
     expect(await plansOf(client, seen)).toEqual({ ...hot, ...vacuumed });
     await broker.close();
   });

@@ -131,6 +131,7 @@ async function useLimits(broker: Broker, id: (number: number) => string): Promis
   const claimed = await broker.claim(claimRequest('v', { queues }));
   await broker.settle(claimed.map(({ task, lease }) => settlement(task.id, lease.token, finish('failed'))));
   await broker.configure('limit', 'l', { max: 2, rate: null });
+  await broker.peek('limited', 10);
   await broker.configure('queue', 'limited', { max: 5 });
   await broker.inspect([id(22)]);
 }
@@ -164,6 +165,7 @@ async function useGroups(broker: Broker, id: (number: number) => string): Promis
   await broker.enqueue([33, 34].map((number) => newTask(id(number), { queue: 'shared', group: 'h' })));
   const queues = [{ name: 'shared', limit: 2 }];
   await broker.inspect([id(32)]);
+  await broker.peek('shared', 10);
   await broker.claim(claimRequest('w', { queues, limit: 2 }));
   await broker.claim(claimRequest('x', { queues, limit: 2 }));
   await broker.getQueues();

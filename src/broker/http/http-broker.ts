@@ -259,6 +259,7 @@ const refused = {
   configure: atTheStore,
   control: atTheStore,
   getQueues: atTheStore,
+  peek: atTheStore,
   getGroups: atTheStore,
   getLimits: atTheStore,
   getWorkers: atTheStore,

@@ -1,14 +1,15 @@
-/** claim: queued → running under the caller's token: group after group, in order of priority and age. */
+/** claim: queued → running under the caller's token: group after group, in order of priority and age; and peek, which leaves it at the order. */
 
 import { limits } from '../../core/limits.ts';
 import type { ClaimedTask, Task } from '../../core/task.ts';
-import type { ClaimRequest, QueueDemand } from '../broker.ts';
+import type { ClaimRequest, Peek, QueueDemand } from '../broker.ts';
 import { parentResults } from './edges.ts';
 import { freeKey } from './keys.ts';
 import { createGate, takeTokens } from './limits.ts';
 import { inClaimOrder, type Row } from './state.ts';
 import { changeTask, type Step } from './step.ts';
 import { forgetRound, isPaused, nextGroup, serve, standingOf } from './turns.ts';
+import { undone } from './undo.ts';
 
 export function claim(step: Step, request: ClaimRequest): readonly ClaimedTask[] {
   const repeated = [...step.state.rows.values()].filter((row) => row.token === request.token).sort(inClaimOrder);
@@ -20,12 +21,45 @@ export function claim(step: Step, request: ClaimRequest): readonly ClaimedTask[]
   return rows.map((row) => claimedTask(step, row, request.token, parentsOf(row.task)));
 }
 
+/** peek: two claims, the second as if all were open, of which nothing is left. */
+export function peek(step: Step, queue: string, limit: number): Peek {
+  const most = Math.min(limit, limits.peekMax);
+  return undone(step, () => {
+    const next = idsOf(take(step, peekRequest(queue, most)));
+    const held = idsOf(take(step, peekRequest(queue, most - next.length), asIfOpen));
+    const scheduled = [...step.state.rows.values()]
+      .filter(({ task }) => task.state === 'scheduled')
+      .sort(({ task: left }, { task: right }) => left.dueAt - right.dueAt || (left.id < right.id ? -1 : 1))
+      .slice(0, limits.peekScheduledMax)
+      .filter(({ task }) => task.queue === queue);
+    return { next, held, scheduled: idsOf(scheduled).slice(0, Math.max(0, most - next.length - held.length)) };
+  });
+}
+
+function peekRequest(queue: string, limit: number): ClaimRequest {
+  return { workerId: 'nobody', token: 'none', queues: [{ name: queue, limit }], limit, leaseMs: 0 };
+}
+
+function idsOf(rows: readonly Row[]): readonly string[] {
+  return rows.map(({ task }) => task.id);
+}
+
+/** What may be claimed of a queue, and which of it is let through. */
+interface Choosing {
+  candidates(step: Step, demand: QueueDemand): readonly Row[];
+  gate(step: Step): (task: Task) => boolean;
+}
+
+const asClaimed: Choosing = { candidates: claimable, gate: createGate };
+/** As if nothing were paused and no limit full. */
+const asIfOpen: Choosing = { candidates: queuedInTime, gate: () => () => true };
+
 /** Goes through all that is claimable, in claim order: each that is taken leaves less for the next. */
-function take(step: Step, request: ClaimRequest): readonly Row[] {
+function take(step: Step, request: ClaimRequest, choosing = asClaimed): readonly Row[] {
   const limit = Math.min(request.limit, limits.batchMax);
   const left = new Map(request.queues.map((demand) => [demand.name, demand.limit]));
-  const waiting = new Map(request.queues.map((demand) => [demand.name, groupsOf(claimable(step, demand))]));
-  const hasRoom = createGate(step);
+  const waiting = new Map(request.queues.map((demand) => [demand.name, groupsOf(choosing.candidates(step, demand))]));
+  const hasRoom = choosing.gate(step);
   const taken: Row[] = [];
   while (taken.length < limit) {
     const row = takeFirst(step, waiting, left);
@@ -63,9 +97,12 @@ function takeFirst(step: Step, waiting: ReadonlyMap<string, Waiting>, left: Read
 
 function claimable(step: Step, demand: QueueDemand): readonly Row[] {
   if (step.state.queues.get(demand.name)?.pause) return [];
+  return queuedInTime(step, demand).filter(({ task }) => !isPaused(step, task.group));
+}
+
+function queuedInTime(step: Step, { name }: QueueDemand): readonly Row[] {
   return [...step.state.rows.values()].filter(
-    ({ task }) =>
-      task.queue === demand.name && task.state === 'queued' && isInTime(step, task) && !isPaused(step, task.group),
+    ({ task }) => task.queue === name && task.state === 'queued' && isInTime(step, task),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Broker } from '../broker.ts';
 import { emptiedBy } from '../hand-over.ts';
 import { createSubscribers } from '../subscribers.ts';
 import { cancel } from './cancel.ts';
-import { claim } from './claim.ts';
+import { claim, peek } from './claim.ts';
 import { control } from './control.ts';
 import { enqueue } from './enqueue.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -95,6 +95,7 @@ export function createMemoryBroker(options: MemoryBrokerOptions): Broker & { rea
     control: (workerIds, command) => run((step) => control(step, workerIds, command)),
     getTasks: (taskIds) => run((step) => getTasks(step, taskIds)),
     getQueues: () => run(getQueues),
+    peek: (queue, limit) => run((step) => peek(step, queue, limit)),
     getGroups: (from, limit) => run((step) => getGroups(step, from, limit)),
     getLimits: (from, limit) => run((step) => getLimits(step, from, limit)),
     getWorkers: () => run(getWorkers),

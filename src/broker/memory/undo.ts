@@ -15,6 +15,16 @@ export function atomically<Answer>(step: Step, act: () => Answer): Answer {
   }
 }
 
+/** Does it, and leaves everything as it was. */
+export function undone<Answer>(step: Step, act: () => Answer): Answer {
+  const undo = remember(step);
+  try {
+    return act();
+  } finally {
+    undo();
+  }
+}
+
 function remember({ state, items, work, finished, cancels, blocked, freed }: Step): () => void {
   const maps: readonly (keyof MemoryState)[] = ['keys', 'counts', 'limits', 'cancelledFlows'];
   const saved = maps.map(

@@ -1,11 +1,11 @@
-/** getTasks, getQueues, getGroups, getLimits: what the store knows, nothing changed. */
+/** getTasks, getQueues, peek, getGroups, getLimits: what the store knows, nothing changed. */
 
 import type { Pause } from '../../core/facts.ts';
 import type { LimitSettings } from '../../core/limit-rules.ts';
 import { limits } from '../../core/limits.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
-import type { GroupRecord, LimitRecord, QueueRecord } from '../broker.ts';
+import type { GroupRecord, LimitRecord, Peek, QueueRecord } from '../broker.ts';
 import type { Connection } from './connection.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { type Described, readTasks } from './rows.ts';
@@ -69,6 +69,15 @@ export function limitPause(text: string | null): Pause | null {
 
 function readLimit(text: string | null): StoredLimit {
   return text === null ? [false, false, false, false] : (JSON.parse(text) as StoredLimit);
+}
+
+/** Chosen by the Lua of claims (lua/peek.lua). Behind paused groups it sees those among the first `limits.claimGroupsMax` names with settings. */
+export async function peek(connection: Connection, queue: string, limit: number): Promise<Peek> {
+  const most = Math.min(limit, limits.peekMax);
+  if (most <= 0) return { next: [], held: [], scheduled: [] };
+  type Reply = readonly [next: readonly Buffer[], held: readonly Buffer[], scheduled: readonly Buffer[]];
+  const [next, held, scheduled] = await connection.run<Reply>('peek', [queue, most]);
+  return { next: next.map(String), held: held.map(String), scheduled: scheduled.map(String) };
 }
 
 /** By name. */

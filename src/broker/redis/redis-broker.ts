@@ -15,7 +15,7 @@ import { createNews } from './news.ts';
 import { claimOverdue } from './overdue.ts';
 import { cancel, configure, remove, retry, update } from './people.ts';
 import { promote } from './promote.ts';
-import { getGroups, getLimits, getQueues, getTasks } from './reads.ts';
+import { getGroups, getLimits, getQueues, getTasks, peek } from './reads.ts';
 import { restore } from './restore.ts';
 import { createSchedules } from './schedules.ts';
 import { loadScripts, type OutboxLimits } from './scripts.ts';
@@ -111,6 +111,7 @@ export function createRedisBroker(options: RedisOptions): Broker & { readonly ou
     getTasks: (taskIds) => guarded(() => getTasks(connection, taskIds)),
     getQueues: () => guarded(() => getQueues(connection)),
     getWorkers: () => guarded(() => getWorkers(connection)),
+    peek: (queue, limit) => guarded(() => peek(connection, queue, limit)),
     getGroups: (from, limit) => guarded(() => getGroups(connection, from, limit)),
     getLimits: (from, limit) => guarded(() => getLimits(connection, from, limit)),
     restore: (tasks) => telling(() => restore(connection, tasks)),

@@ -7,7 +7,7 @@ import type { ClaimRequest } from '../broker.ts';
 import type { RowAddress } from './driver.ts';
 import { type Candidate, type ClaimableRow, comesBefore, type Lane, readRows, remember } from './lanes.ts';
 import { createGate, type Gate } from './limits.ts';
-import { groupedLine, type Line, limitedLine, nextLane, plainLine, rememberReads, serve } from './lines.ts';
+import { groupedLine, type Line, nextLane, plainLine, rememberReads, serve, unreadLine } from './lines.ts';
 import { decodeOptions } from './rows.ts';
 import type { Step } from './step.ts';
 import { endRounds, type Round } from './turns.ts';
@@ -80,6 +80,16 @@ async function pickTasks(
   const rounds = found.rounds.map((round) => ({ ...round }));
   const lines = linesOf(request, { ...found, rounds });
   const gate = createGate(step);
+  const taken = await pickFrom(step, lines, { gate, limit: found.limit, held });
+  return { taken, lines, rounds, gate };
+}
+
+/** Takes what the gate admits of the lines, as it comes, but for those that are `held`. Nothing is stored of it. */
+export async function pickFrom(
+  step: Step,
+  lines: readonly Line[],
+  { gate, limit, held }: { readonly gate: Gate; readonly limit: number; readonly held: ReadonlySet<RowAddress> },
+): Promise<readonly Candidate[]> {
   await gate.load(
     lines.flatMap(({ rule, lanes }) => [
       ...(rule === null ? [] : [rule]),
@@ -87,7 +97,7 @@ async function pickTasks(
     ]),
   );
   const taken: Candidate[] = [];
-  while (taken.length < found.limit) {
+  while (taken.length < limit) {
     const next = await nextOf(step, lines, gate);
     const candidate = next?.lane.candidates.shift();
     if (next === null || candidate === undefined) break;
@@ -103,7 +113,7 @@ async function pickTasks(
     serve(step, next.line, next.lane);
     taken.push(candidate);
   }
-  return { taken, lines, rounds, gate };
+  return taken;
 }
 
 async function keep(
@@ -146,7 +156,7 @@ function linesOf(request: ClaimRequest, { first, rounds, limited, limit }: Found
     const round = rounds.find((each) => each.queue === queue);
     const rule = limited.has(queue) ? queueRule(queue) : null;
     if (round !== undefined) return round.isPaused ? [] : [groupedLine(round, Math.min(left, limit), rule)];
-    if (rule !== null) return [limitedLine(queue, Math.min(left, limit), rule)];
+    if (rule !== null) return [unreadLine(queue, Math.min(left, limit), rule)];
     const rows = first.filter((row) => row[1] === queue);
     // Fewer than were asked for: there are no others.
     return [plainLine(queue, left, rows, first.length < limit && rows.length < left)];

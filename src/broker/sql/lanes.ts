@@ -51,10 +51,14 @@ export interface Lane extends StandingGroup {
 }
 
 /** Further inputs behind the condition for the group: now, queue, place. What is claimable behind the place, in claim order. */
-const behind = (group: string): string => `FROM tasks
-    WHERE queue = $2 AND ${group} AND state = 'queued' AND (priority, due_at, id) > ($3, $4, $5)
-      AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1)
-      AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)
+const behind = (group: string): string =>
+  inTimeBehind(`${group}
+      AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)`);
+
+/** The same, whether the queue is paused or not. */
+const inTimeBehind = (condition: string): string => `FROM tasks
+    WHERE queue = $2 AND state = 'queued' AND (priority, due_at, id) > ($3, $4, $5)
+      AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1) AND ${condition}
     ORDER BY priority, due_at, id`;
 
 type SlimRow = [row: RowAddress, priority: number, dueAt: number, id: string, options: string | null];
@@ -83,6 +87,18 @@ const plain = {
 const grouped = {
   tasks: tasksBehind('group_tasks_behind', 'grp = $9'),
   place: placeBehind('group_place_behind', 'grp = $7'),
+} as const;
+
+/** Inputs: now, queue, place, limit, group. */
+const allBehind = (name: string, group: string) =>
+  statement<SlimRow>(
+    name,
+    (dialect) => `SELECT ${dialect.row}, priority, due_at, id, NULL ${inTimeBehind(group)} LIMIT $6`,
+  );
+/** For who passes pauses and asks for no limit. */
+const all = {
+  plain: allBehind('all_behind', 'grp IS NULL'),
+  grouped: allBehind('group_all_behind', 'grp = $7'),
 } as const;
 
 /** Whether a task carries limits, told from its text alone: most tasks do not, and pay no more than this. */
@@ -116,11 +132,7 @@ export async function readOn(
   if (closed.length > 0) goOn(step, lane);
   lane.looked = lane.after;
   const inputs = [step.now, lane.queue, ...lane.after] as const;
-  const wanted = [limits.claimScanMax, JSON.stringify(closed), most] as const;
-  const rows =
-    lane.group === null
-      ? await step.tx.query(plain.tasks, ...inputs, ...wanted)
-      : await step.tx.query(grouped.tasks, ...inputs, ...wanted, lane.group);
+  const rows = gate.passesPauses ? await readAll(step, lane, most) : await readOpen(step, lane, closed, most);
   lane.candidates = rows.map(([address, priority, dueAt, id, options]) => ({
     address,
     place: [priority, dueAt, id],
@@ -144,6 +156,21 @@ export async function readOn(
   if (lane.jump === null) return;
   if (!lane.ended && comesBefore(lane.after, lane.jump)) step.between.set(keyOf(lane), lane.after);
   else step.between.delete(keyOf(lane));
+}
+
+async function readOpen(
+  { tx, now }: Step,
+  { queue, group, after }: Lane,
+  closed: readonly string[],
+  most: number,
+): Promise<readonly SlimRow[]> {
+  const values = [now, queue, ...after, limits.claimScanMax, JSON.stringify(closed), most] as const;
+  return group === null ? await tx.query(plain.tasks, ...values) : await tx.query(grouped.tasks, ...values, group);
+}
+
+async function readAll({ tx, now }: Step, { queue, group, after }: Lane, most: number): Promise<readonly SlimRow[]> {
+  const values = [now, queue, ...after, most] as const;
+  return group === null ? await tx.query(all.plain, ...values) : await tx.query(all.grouped, ...values, group);
 }
 
 /**

@@ -106,6 +106,8 @@ interface Entry {
 export interface Gate {
   /** Names of limits found full: they stay closed for the rest of the claim. */
   readonly closed: ReadonlySet<string>;
+  /** Whether what is paused is looked at too, queues and groups. */
+  readonly passesPauses: boolean;
   /** Reads and locks what the rules need; before their tasks are asked about. */
   load(rules: readonly LimitRule[]): Promise<void>;
   /** Whether a task with these rules may be taken. */
@@ -116,7 +118,21 @@ export interface Gate {
   store(claimed: readonly Pick<Task, 'id' | 'limits'>[]): Promise<void>;
 }
 
-export function createGate(step: Step): Gate {
+/** Where everything may pass: nothing is asked, and nothing stored. */
+export const openGate: Gate = {
+  closed: new Set(),
+  passesPauses: true,
+  load: async () => {},
+  admits: () => true,
+  take: () => {},
+  store: async () => {},
+};
+
+/** Reads what is known of limits by their names. */
+type ReadLimits = (step: Step, names: readonly string[]) => Promise<ReadonlyMap<string, Entry>>;
+
+/** `read` is {@link lookAtLimits} for who will not store anything. */
+export function createGate(step: Step, read: ReadLimits = lockLimits): Gate {
   const entries = new Map<string, Entry>();
   const closed = new Set<string>();
   const missed = new Set<string>();
@@ -141,7 +157,8 @@ export function createGate(step: Step): Gate {
 
   return {
     closed,
-    load: (rules) => load(step, entries, rules),
+    passesPauses: false,
+    load: (rules) => load(step, entries, rules, read),
     admits: (rules) => {
       if (rules.some(({ name }) => closed.has(name))) return false;
       for (const rule of rules) {
@@ -172,9 +189,14 @@ export function createGate(step: Step): Gate {
 }
 
 /** Adds the limits of the rules that are not known yet, and counts the slots where a maximum asks for it. */
-async function load(step: Step, entries: Map<string, Entry>, rules: readonly LimitRule[]): Promise<void> {
+async function load(
+  step: Step,
+  entries: Map<string, Entry>,
+  rules: readonly LimitRule[],
+  read: ReadLimits,
+): Promise<void> {
   const unknown = new Set(rules.map(({ name }) => name).filter((name) => !entries.has(name)));
-  for (const [name, entry] of await lockLimits(step, [...unknown])) entries.set(name, entry);
+  for (const [name, entry] of await read(step, [...unknown])) entries.set(name, entry);
   const uncounted = new Map<string, Entry>();
   for (const rule of rules) {
     const entry = entries.get(rule.name);
@@ -183,10 +205,9 @@ async function load(step: Step, entries: Map<string, Entry>, rules: readonly Lim
   }
   if (uncounted.size === 0) return;
   const counted = await step.tx.query(heldSlots, JSON.stringify([...uncounted.keys()]), limits.limitSlotsMax);
-  for (const [name, held] of counted) {
-    const entry = uncounted.get(name);
-    if (entry !== undefined) entry.held = held + entry.taken;
-  }
+  const held = new Map(counted.map(([name, count]) => [name, count]));
+  // Where there is no row nobody holds any.
+  for (const [name, entry] of uncounted) entry.held = (held.get(name) ?? 0) + entry.taken;
 }
 
 async function lockLimits(step: Step, names: readonly string[]): Promise<Map<string, Entry>> {
@@ -204,15 +225,20 @@ async function lockLimits(step: Step, names: readonly string[]): Promise<Map<str
   return known;
 }
 
+/** Without a lock, and without making rows of those that nobody has used yet. */
+export async function lookAtLimits(step: Step, names: readonly string[]): Promise<ReadonlyMap<string, Entry>> {
+  if (names.length === 0) return new Map();
+  const found = new Map(names.map((name) => [name, unusedEntry()]));
+  for (const row of await step.tx.query(limitsByName, JSON.stringify(names))) found.set(row[0], entryOfRow(row));
+  return found;
+}
+
+function unusedEntry(): Entry {
+  return { settings: noSettings, pause: null, held: null, taken: 0, tatUs: 0, spent: false };
+}
+
 function entryOfRow(row: LimitRow): Entry {
-  return {
-    settings: settingsOf(row),
-    pause: pauseOfRow(row[6], row[7], row[8]),
-    held: null,
-    taken: 0,
-    tatUs: row[4],
-    spent: false,
-  };
+  return { ...unusedEntry(), settings: settingsOf(row), pause: pauseOfRow(row[6], row[7], row[8]), tatUs: row[4] };
 }
 
 /** A pause as its three columns tell it. */

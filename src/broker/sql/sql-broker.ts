@@ -20,6 +20,7 @@ import { createTransactions, type Join } from './join.ts';
 import { getLimits } from './limits.ts';
 import { createLook, lookFirst, type ReadClock } from './looks.ts';
 import { claimOverdue } from './overdue.ts';
+import { peek } from './peek.ts';
 import { promote } from './promote.ts';
 import { prune } from './prune.ts';
 import { getQueues } from './queues.ts';
@@ -170,18 +171,31 @@ export function createSqlBroker(options: SqlBrokerOptions): Broker {
     update: (changes) => change((step) => update(step, changes)),
     configure: (scope, name, settings) => change((step) => configure(step, scope, name, settings)),
     control: (workerIds, command) => change((step) => control(step, workerIds, command)),
-    getTasks: (taskIds) => read((tx) => getTasks(tx, taskIds)),
-    getQueues: () => guarded(() => getQueues(driver.readOne)),
-    getGroups: (from, limit) => read((tx) => getGroups(tx, from, limit)),
-    getLimits: (from, limit) => read((tx) => getLimits(tx, from, limit)),
-    getWorkers: () => guarded(() => getWorkers(driver.readOne)),
-    inspect: (taskIds) => read((tx) => inspect(tx, taskIds, way.clock)),
+    ...createReads(way, guarded, read),
     schedules: createSchedules(change, read, way.readNow),
     ...(options.join && {
       transactions: createTransactions({ ...way, join: options.join, guarded, tell: tellAll }),
     }),
   };
   return hasten(broker, steps, { ...options, ...way, guarded, subscribers, foldSome });
+}
+
+/** The calls that change nothing. */
+function createReads(
+  way: StepWay,
+  guarded: WholeFirstOptions['guarded'],
+  read: <Answer>(call: (tx: SqlTransaction) => Promise<Answer>) => Promise<Answer>,
+) {
+  const { readOne } = way.driver;
+  return {
+    getTasks: (taskIds) => read((tx) => getTasks(tx, taskIds)),
+    inspect: (taskIds) => read((tx) => inspect(tx, taskIds, way.clock)),
+    peek: (queue, limit) => read((tx) => peek(tx, { queue, limit }, way)),
+    getQueues: () => guarded(() => getQueues(readOne)),
+    getGroups: (from, limit) => read((tx) => getGroups(tx, from, limit)),
+    getLimits: (from, limit) => read((tx) => getLimits(tx, from, limit)),
+    getWorkers: () => guarded(() => getWorkers(readOne)),
+  } satisfies Partial<Broker>;
 }
 
 /** The broker with what most of its calls come to before them. */

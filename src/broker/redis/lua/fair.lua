@@ -22,13 +22,57 @@ function groups.open(queue)
   local line = openLine(queue, queueKey(name), fair.taken)
   line.turn, line.member, line.entry = own.turn or 0, own.member or '', own
   fair.ring[1], fair.last = line, 1
+  if lookFor.without then groups.addPaused(fair) end
   return fair
+end
+
+-- Puts a line where its turn is.
+function groups.stand(fair, line)
+  local ring, at = fair.ring, fair.last + 1
+  while at > fair.first and (line.turn < ring[at - 1].turn or (line.turn == ring[at - 1].turn and line.member < ring[at - 1].member)) do
+    ring[at], at = ring[at - 1], at - 1
+  end
+  ring[at], fair.last = line, fair.last + 1
+end
+
+-- For who only looks: groups that are paused and have tasks here, of the first names with settings.
+function groups.addPaused(fair)
+  local queue = fair.queue
+  fair.ring[1].page = queue.limit
+  for _, name in ipairs(call('ZRANGE', prefix .. 'groupNames', 0, limits.claimGroupsMax - 1)) do
+    local entry = turns.settingsOf(name)[2] and call('EXISTS', turns.keyOf(queue.name, name)) == 1 and turns.read(queue.name, name)
+    if entry and entry.turn then
+      local line = groups.read(fair, entry.member, entry.turn, fair.taken, queue.limit)
+      lookUp(line, 0)
+      groups.stand(fair, line)
+    end
+  end
+end
+
+-- For who only looks: groups that were served at the first look stand elsewhere than is stored, and some of their tasks were seen.
+function groups.putMoved(fair)
+  local page, entries = {}, turns.entries[fair.queue.name]
+  for _, line in ipairs(fair.page) do
+    local entry = entries[line.group]
+    if entry and entry.isMoved then
+      for i = 1, line.known or #line.ids do
+        if lookFor.without[line.ids[i]] then line.ids[i] = false end
+      end
+      line.turn, line.member, line.entry, line.page, line.unread = entry.turn, entry.member, entry, line.queue.limit, line.queue.limit
+      groups.stand(fair, line)
+    else
+      page[#page + 1] = line
+    end
+  end
+  fair.page = page
 end
 
 -- Behind full limits each group gives its share of the tasks that may be looked at, so that many do not wait for one.
 function groups.share(fair)
   fair.spare = math.max(limits.claimHeadMax, math.ceil(fair.spare / fair.count))
-  fair.ring[1].spare = fair.spare
+  for at = fair.first, fair.last do
+    fair.ring[at].spare = fair.spare
+  end
 end
 
 -- The line of a group with its first tasks, as `openLine` and `fetchLine` make it. Mostly no more is read of it.
@@ -86,7 +130,7 @@ end
 function groups.resume(fair, size)
   if fair.resumeAt then
     fair.rank, fair.resumeAt = fair.resumeAt, nil
-  elseif fair.rank >= PAGE_MAX and not fair.isLooking then
+  elseif fair.rank >= PAGE_MAX and not fair.isLooking and not lookFor.without then
     fair.isLooking = true
     local last = call('HGET', prefix .. 'turnCursors', fair.queue.name)
     local rank = last and call('ZRANK', fair.standing, last)
@@ -112,14 +156,19 @@ function groups.nextPage(fair)
     page[#page + 1] = groups.read(fair, found[i], found[i + 1], taken, unread)
   end
   groups.readHeads(fair)
+  if lookFor.without then groups.putMoved(fair) end
   return fair.page[1]
 end
 
 -- The line of the group whose turn it is; nil when there is none. Of equal turns the smaller member is first: members begin with the time since
 -- when, and go on with the name.
 function groups.next(fair)
-  local first, other = fair.ring[fair.first], fair.page[fair.at]
-  if not other and not fair.isLast then other = groups.nextPage(fair) end
+  local other = fair.page[fair.at]
+  while not other and not fair.isLast do
+    other = groups.nextPage(fair)
+    if fair.hasMore then break end
+  end
+  local first = fair.ring[fair.first]
   if other and (not first or other.turn < first.turn or (other.turn == first.turn and other.member < first.member)) then
     fair.at, fair.opened = fair.at + 1, fair.opened + 1
     return other

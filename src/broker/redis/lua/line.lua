@@ -1,6 +1,7 @@
 -- A queue as a claim reads it: its first tasks, and those behind the ones that have to wait, with bounded work.
 
--- Whether any task has rules or deadlines, any line a cursor, and whether several queues are claimed from: asked once a call.
+-- Whether any task has rules or deadlines, any line a cursor, and whether several queues are claimed from: asked once a call. `without` are those that
+-- who only looks has seen already: then all else is open.
 local lookFor
 local nothing = {}
 
@@ -62,7 +63,7 @@ end
 local function fetchLine(line, size)
   local from, to = line.rank, line.rank + size - 1
   if from == 0 then from, to = '0', FIRST_TO[size] or to end
-  if lookFor.orders then
+  if lookFor.orders or line.packed then
     local orders = {}
     line.ids, line.orders = {}, orders
     for i, value in ipairs(call('ZRANGE', line.key, from, to, 'WITHSCORES')) do
@@ -75,6 +76,7 @@ local function fetchLine(line, size)
   line.at, line.rank = 1, line.rank + count
   line.last = line.ids[count] or line.last
   if count < size then line.isDone = true end
+  if line.packed then packs.mix(line) end
 end
 
 -- What else is to be known of the tasks of a line behind the first ones. Those past their deadlines wait for a judge and are no candidates.
@@ -83,9 +85,12 @@ local function lookUp(line, known)
   local ids = known == 0 and line.ids or { unpack(line.ids, known + 1) }
   if #ids == 0 then return end
   if lookFor.rules then loadRules(ids, line.queue) end
-  if not lookFor.deadlines then return end
-  for i, at in ipairs(call('ZMSCORE', prefix .. 'deadlines', unpack(ids))) do
+  local deadlines = lookFor.deadlines and call('ZMSCORE', prefix .. 'deadlines', unpack(ids)) or nothing
+  for i, at in ipairs(deadlines) do
     if at and tonumber(at) <= now then line.ids[known + i] = false end
+  end
+  for i = known + 1, lookFor.without and #line.ids or 0 do
+    if lookFor.without[line.ids[i]] then line.ids[i] = false end
   end
 end
 

@@ -10,10 +10,10 @@ local PACKS_PAGE = 11
 local packs = {}
 
 -- By queue whether there are any; rows and heads of what a claim has taken out of packs, or the crowds of it where nobody has read its rows, as whoever claims
--- has said that he may.
+-- has said that he may; whether nothing may be changed.
 function anew.packs()
   packs.isIn, packs.found, packs.heads = fresh(packs.isIn), nil, nil
-  packs.crowds, packs.mayBeBare = nil, false
+  packs.crowds, packs.mayBeBare, packs.isLooking = nil, false, false
 end
 
 function packs.keyOf(queue)
@@ -113,6 +113,50 @@ function packs.openFirst(queue, count)
     last, count = found[#found], count - packs.open(queue, found)
   end
   if last then packs.open(queue, call('ZRANGEBYSCORE', key, last, last, 'WITHSCORES')) end
+end
+
+-- The first tasks that stand in packs, as { id, order } in the order of claims: so many, where there are. At one place of the order packs follow each other by
+-- their first ids.
+function packs.firstOf(queue, count)
+  local key, list, rank = prefix .. packs.keyOf(queue), {}, 0
+  local function comesBefore(a, b)
+    if a[2] ~= b[2] then return a[2] < b[2] end
+    return a[1] < b[1]
+  end
+  while true do
+    local found = call('ZRANGE', key, rank, rank + PACKS_PAGE - 1, 'WITHSCORES')
+    for i = 1, #found, 2 do
+      local ids, order, last = packs.idsOf(found[i]), tonumber(found[i + 1]), list[count]
+      if last and comesBefore(last, { ids[1], order }) then return list end
+      local theirRows, heads = call('HMGET', prefix .. 'tasks', unpack(ids)), call('HMGET', prefix .. 'heads', unpack(ids))
+      for place, id in ipairs(ids) do
+        if packs.isAsItCame(theirRows[place], heads[place]) then list[#list + 1] = { id, order } end
+      end
+      table.sort(list, comesBefore)
+      for at = #list, count + 1, -1 do
+        list[at] = nil
+      end
+    end
+    rank = rank + #found / 2
+    if #found == 0 then return list end
+  end
+end
+
+-- Puts what stands in packs between what was just read of the line of these, up to its last one, or all where that is its end.
+function packs.mix(line)
+  local ids, orders, mixed, packed, at = line.ids, line.orders, {}, line.packed, line.packedAt or 1
+  for i = 1, #ids do
+    local pack = packed[at]
+    while pack and (pack[2] < orders[i] or (pack[2] == orders[i] and pack[1] < ids[i])) do
+      mixed[#mixed + 1], at = pack[1], at + 1
+      pack = packed[at]
+    end
+    mixed[#mixed + 1] = ids[i]
+  end
+  while line.isDone and packed[at] do
+    mixed[#mixed + 1], at = packed[at][1], at + 1
+  end
+  line.ids, line.packedAt = mixed, at
 end
 
 -- Of packs before this place in the order of claims: how many tasks, counted up to a bound.

@@ -107,7 +107,10 @@ function packs.meet(lines, ids)
     local queue = line.queue
     local packAt = queue.left > 0 and packs.areIn(queue.name) and packs.reader(line.isFair and line.ring[1].key or line.key, queue.left)
     local first = packAt and packAt(1)
-    if first then
+    if first and packs.isLooking then
+      local plain = line.isFair and line.ring[1] or line
+      plain.packed = packs.firstOf(queue.name, queue.left)
+    elseif first then
       local plain = line.isFair and line.ring[1] or line
       local before = packs.before(plain, first)
       local isEnough = before and before >= queue.left

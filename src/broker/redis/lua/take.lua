@@ -28,8 +28,10 @@ local function openLines(request)
   local pauses = call('HMGET', prefix .. 'queues', unpack(names))
   for i, demand in ipairs(request.queues) do
     if request.limit > 0 and demand[2] > 0 then turns.claimedFrom[demand[1]] = true end
-    if gate.readQueue(demand[1], pauses[i]) == '' then
-      local queue = openQueue(demand[1], math.min(demand[2], request.limit))
+    local isOpen = gate.readQueue(demand[1], pauses[i]) == ''
+    if lookFor.without then isOpen, gate.queueRules[demand[1]] = true, false end
+    if isOpen then
+      local queue = openQueue(demand[1], lookFor.without and demand[2] or math.min(demand[2], request.limit))
       lines[#lines + 1] = turns.roundOf(queue.name) and groups.open(queue) or openLine(queue, queueKey(queue.name), queue.limit)
     end
   end
@@ -39,6 +41,7 @@ local function openLines(request)
     lookFor.rules, lookFor.deadlines = call('EXISTS', prefix .. 'rules') == 1, call('EXISTS', prefix .. 'deadlines') == 1
     lookFor.cursors = call('EXISTS', prefix .. 'cursors') == 1
   end
+  if lookFor.without then lookFor.rules, lookFor.cursors = false, false end
   -- All demanded queues together look at so many tasks behind full limits, each its share: one script holds up everybody.
   for _, line in ipairs(lines) do
     line.spare = math.ceil(limits.claimScanMax * limits.claimReadsMax / #lines)
