@@ -1,7 +1,7 @@
 /** Listens on a port of this machine and answers with a fetch handler. */
 
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createAdaptorServer } from '@hono/node-server';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Proxies } from '../core/proxies.ts';
@@ -10,8 +10,9 @@ import type { FetchHandler } from './app.ts';
 import { callerOfIncoming } from './caller.ts';
 import { isLoopback } from './guard.ts';
 import type { OnUpgrade } from './live/upgrade.ts';
-import { type SocketFigures, tooManyHeaders, watchSockets } from './sockets.ts';
+import { type SocketFigures, watchSockets } from './sockets.ts';
 import { isStream } from './streams.ts';
+import { flawOf, flawOfError, lastAnswer } from './wire.ts';
 
 export interface ServeOptions {
   readonly fetch: FetchHandler;
@@ -50,10 +51,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { host, port, clock, proxies = null, streamMs = limits.streamMs } = options;
   if (!options.insecure && !isLoopback(host)) throw taskFlowError('INSECURE_BIND', { host });
   const unsent = createUnsent(clock);
-  const server = createAdaptorServer({
-    fetch: withPeer(options.fetch, proxies, unsent),
-    serverOptions: slowClientLimits(streamMs),
-  }) as Server;
+  const server = createServer({
+    ...slowClientLimits(streamMs),
+    shouldUpgradeCallback: (incoming) => options.onUpgrade !== undefined && isWebSocket(incoming),
+  });
   server.timeout = limits.connectionIdleMs;
   server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
   // One more than there may be, so that it shows.
@@ -64,12 +65,20 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     most: options.connections ?? limits.connections,
     mostPerAddress: options.connectionsPerAddress ?? limits.connectionsPerAddress,
   });
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  const answer = getRequestListener(withPeer(options.fetch, proxies, unsent), {
+    hostname: 'localhost',
+    errorHandler: (error) => lastAnswer(flawOfError(error)),
+  });
+  const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     unsent.watch(request, response);
+    void answer(request, response);
     response.once('close', () => {
       if (!server.listening) clock.schedule(0, () => server.closeIdleConnections());
     });
-  });
+  };
+  server.on('request', onRequest);
+  // What somebody expects that nobody knows is no reason not to answer.
+  server.on('checkExpectation', onRequest);
   if (options.onUpgrade !== undefined) server.on('upgrade', options.onUpgrade);
   await listen(server, host, port);
   const address = server.address();
@@ -83,10 +92,16 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   };
 }
 
+/** Offers of another protocol, as some libraries make with every request, are left alone: the request is answered as it is. */
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
+}
+
 /** As the connection has it, or a proxy that is believed: anybody can write a header. */
 function withPeer(fetch: FetchHandler, proxies: Proxies | null, unsent: Unsent) {
   return (request: Request, { incoming }: { readonly incoming: Incoming }) => {
-    if (incoming.rawHeaders.length > 2 * limits.requestHeadersMax) return tooManyHeaders();
+    const flaw = flawOf(incoming);
+    if (flaw !== null) return lastAnswer(flaw);
     unsent.handed(incoming, request);
     return fetch(request, callerOfIncoming(incoming, proxies));
   };
@@ -103,9 +118,11 @@ const slowClientLimits = (streamMs: number) =>
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: 1_000,
     maxHeaderSize: limits.requestHeadersBytes,
+    // Said in our words.
+    requireHostHeader: false,
   }) as const;
 
-type Incoming = Pick<IncomingMessage, 'socket' | 'headers' | 'rawHeaders'>;
+type Incoming = Pick<IncomingMessage, 'socket' | 'headers' | 'rawHeaders' | 'httpVersionMinor'>;
 
 /** Requests that have not come wholly: cut off after their time, which is longer for those that a handler reads as streams. */
 interface Unsent {

@@ -1,16 +1,14 @@
 /** The connections of a server: how many there may be, in all and of one address, and the end of those that do not read what they are sent. */
 
-import { type Server, STATUS_CODES } from 'node:http';
+import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { callerOf } from '../core/address.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
-import { formatBytes } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { isProxy, type Proxies } from '../core/proxies.ts';
 import type { Cancel, Clock } from '../core/time.ts';
 import { plainAddress } from './caller.ts';
-import { problemOf, retryAfter } from './problem.ts';
+import { answerNonsense, hangUp, plainAnswer } from './wire.ts';
 
 export interface SocketOptions {
   readonly clock: Clock;
@@ -61,19 +59,12 @@ export function watchSockets(server: Server, options: SocketOptions): SocketFigu
     return null;
   }
 
-  /** Says so, and takes what the client sends until it has heard: a connection with something unread is reset, and its answer with it. */
   function refuse(socket: Socket, error: TaskFlowError): void {
     figures.refused += 1;
     if (refusing.size >= limits.refusingMax) return void socket.destroy();
     refusing.add(socket);
-    const cancel = clock.schedule(limits.refusedMs, () => socket.destroy());
-    socket.once('close', () => {
-      cancel();
-      refusing.delete(socket);
-    });
-    socket.on('error', () => undefined);
-    socket.resume();
-    socket.end(plainAnswer(error));
+    socket.once('close', () => refusing.delete(socket));
+    hangUp(socket, plainAnswer(error), clock);
   }
 
   // Node's own listener, which begins to read requests.
@@ -108,29 +99,6 @@ export function watchSockets(server: Server, options: SocketOptions): SocketFigu
   };
 }
 
-/** Says what is wrong with what never became a request, where nothing else has been said on that connection. */
-function answerNonsense(error: NodeJS.ErrnoException, stream: Duplex): void {
-  const socket = stream as Socket;
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) return void socket.destroy();
-  socket.end(plainAnswer(nonsenseError(error)), () => socket.destroy());
-}
-
-function nonsenseError({ code = '' }: NodeJS.ErrnoException): TaskFlowError {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return taskFlowError('REQUEST_TOO_SLOW');
-  if (code === 'HPE_HEADER_OVERFLOW')
-    return taskFlowError('HEADERS_TOO_LARGE', { max: formatBytes(limits.requestHeadersBytes) });
-  return taskFlowError('NOT_HTTP', {
-    problem: code.replace(/^HPE_/, '').toLowerCase().replaceAll('_', ' ') || 'unknown',
-  });
-}
-
-/** The answer to a request of which no more headers were read. */
-export function tooManyHeaders(): Response {
-  const error = taskFlowError('HEADERS_TOO_LARGE', { max: `${limits.requestHeadersMax} lines` });
-  const headers = { 'content-type': 'application/problem+json', connection: 'close' };
-  return new Response(JSON.stringify(problemOf(error)), { status: error.status, headers });
-}
-
 /** Those that had something to read all the time, and have hardly read. */
 function findStuck(open: ReadonlyMap<Socket, Seen>, now: number): readonly Socket[] {
   const stuck: Socket[] = [];
@@ -155,19 +123,4 @@ function lookAgain(clock: Clock, look: () => void): Cancel {
   };
   arm();
   return () => cancel();
-}
-
-/** The answer to what never became a request, as text. */
-export function plainAnswer(error: TaskFlowError): string {
-  const body = JSON.stringify(problemOf(error));
-  return [
-    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}`,
-    'content-type: application/problem+json',
-    `content-length: ${Buffer.byteLength(body)}`,
-    'cache-control: no-store',
-    'connection: close',
-    ...(error.retryable ? [`retry-after: ${retryAfter(error)}`] : []),
-    '',
-    body,
-  ].join('\r\n');
 }
