@@ -10,6 +10,7 @@ import type { FetchHandler } from './app.ts';
 import { callerOfIncoming } from './caller.ts';
 import { isLoopback } from './guard.ts';
 import type { OnUpgrade } from './live/upgrade.ts';
+import { createPipeline } from './pipeline.ts';
 import { type SocketFigures, watchSockets } from './sockets.ts';
 import { isStream } from './streams.ts';
 import { flawOf, flawOfError, lastAnswer } from './wire.ts';
@@ -31,6 +32,8 @@ export interface ServeOptions {
   /** Connections at the same time, in all and of one address; the limits without it. */
   readonly connections?: number;
   readonly connectionsPerAddress?: number;
+  /** Requests of all connections that may wait until those before them are answered; the limit without it. */
+  readonly pipelined?: number;
 }
 
 export interface RunningServer {
@@ -65,13 +68,14 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     most: options.connections ?? limits.connections,
     mostPerAddress: options.connectionsPerAddress ?? limits.connectionsPerAddress,
   });
+  const pipeline = createPipeline({ most: options.pipelined, refuse: sockets.cutOff });
   const answer = getRequestListener(withPeer(options.fetch, proxies, unsent), {
     hostname: 'localhost',
     errorHandler: (error) => lastAnswer(flawOfError(error)),
   });
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     unsent.watch(request, response);
-    void answer(request, response);
+    pipeline.enter(request, response, () => void answer(request, response));
     response.once('close', () => {
       if (!server.listening) clock.schedule(0, () => server.closeIdleConnections());
     });

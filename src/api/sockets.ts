@@ -26,6 +26,11 @@ export interface SocketFigures {
   readonly stuck: number;
 }
 
+export interface Sockets extends SocketFigures {
+  /** Ends a connection that asks for too much, which counts as refused. */
+  cutOff(socket: Socket): void;
+}
+
 interface Seen {
   /** How much it had read when it last came on, and when that was. */
   read: number;
@@ -33,7 +38,7 @@ interface Seen {
 }
 
 /** To be called before it listens. It ends with the server. */
-export function watchSockets(server: Server, options: SocketOptions): SocketFigures {
+export function watchSockets(server: Server, options: SocketOptions): Sockets {
   const { clock, most, mostPerAddress, proxies } = options;
   const open = new Map<Socket, Seen>();
   const counts = new Map<string, number>();
@@ -95,6 +100,10 @@ export function watchSockets(server: Server, options: SocketOptions): SocketFigu
     },
     get stuck() {
       return figures.stuck;
+    },
+    cutOff(socket) {
+      if (!socket.destroyed) figures.refused += 1;
+      socket.destroy();
     },
   };
 }

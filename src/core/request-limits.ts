@@ -34,6 +34,13 @@ export const requestLimits = {
   connectionsMax: 100_000,
   /** Requests on one connection: then it is closed in good order, so that a balancer has a say again. */
   requestsPerConnectionMax: 10_000,
+  /**
+   * Requests of all connections that wait until those before them on their connection are answered, some 5 KB each: hardly any program
+   * sends one before it has read the last answer.
+   */
+  pipelinedMax: 10_000,
+  /** With more of one connection no more is read of it: as many as a program sends at once that does so on purpose. */
+  pipelinedReadMax: 16,
   /** Lines of headers: browsers and proxies send some twenty. */
   requestHeadersMax: 100,
   /** How long a connection that was refused may take to hear of it, and how many may at once: beyond, they are cut off. */

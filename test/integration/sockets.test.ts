@@ -139,3 +139,91 @@ test('a connection is closed in good order after very many requests', async () =
   await once(one.socket, 'close');
   expect([answers, closes]).toEqual([limits.requestsPerConnectionMax, 1]);
 });
+
+test('of all that is asked at once one answer is made, and the next when that was read', async () => {
+  const asked: string[] = [];
+  // More than the buffers of the system take.
+  const text = 'x'.repeat(16 * 1024 * 1024);
+  const server = await start({
+    async fetch({ url }) {
+      const { pathname } = new URL(url);
+      if (pathname === '/other') return new Response('other');
+      asked.push(pathname);
+      return new Response(text + pathname);
+    },
+  });
+  const one = await open(server);
+  one.socket.removeAllListeners('data');
+  const ends: string[] = [];
+  let last = '';
+  one.socket.on('data', (data) => {
+    const heard = last + data.toString('latin1');
+    ends.push(...(heard.match(/x\/\d/g) ?? []));
+    last = heard.slice(-2);
+  });
+  one.socket.pause();
+  const paths = Array.from({ length: 5 }, (_, at) => `/${at}`);
+  one.socket.write(paths.map((path) => request.replace('/', path)).join(''));
+  await waitFor(() => expect(asked).toHaveLength(1));
+  const other = await open(server, '127.0.0.2', request.replace('/', '/other'));
+  await waitFor(() => expect(other.text()).toContain('other'));
+  expect(asked).toEqual(['/0']);
+  one.socket.resume();
+  await waitFor(() => expect(ends).toEqual(paths.map((path) => `x${path}`)), { timeout: 50_000 });
+  expect(asked).toEqual(paths);
+});
+
+test('a body that waits for its turn comes whole', async () => {
+  const first = Promise.withResolvers<void>();
+  const server = await start({
+    async fetch(asked) {
+      if (asked.method === 'GET') await first.promise;
+      return new Response(asked.method === 'GET' ? 'first' : `${(await asked.arrayBuffer()).byteLength} bytes`);
+    },
+  });
+  const one = await open(server, '127.0.0.1', request);
+  // In pieces: also what comes while nothing is read.
+  const body = 'x'.repeat(500_000);
+  one.socket.write(`POST / HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: ${3 * body.length}\r\n\r\n`);
+  for (let count = 0; count < 3; count++) one.socket.write(body);
+  one.socket.write(request);
+  const other = await open(server, '127.0.0.2', 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\nx');
+  await waitFor(() => expect(other.text()).toContain('1 bytes'));
+  first.resolve();
+  await waitFor(() => expect(one.text().match(/first|\d+ bytes/g)).toEqual(['first', '1500000 bytes', 'first']));
+});
+
+test('who has too many requests wait is cut off, and nothing of those is done', async () => {
+  const asked: string[] = [];
+  const server = await start({
+    pipelined: 10,
+    async fetch({ url }) {
+      asked.push(url);
+      return url.endsWith('/never') ? new Promise(() => {}) : new Response('ok');
+    },
+  });
+  const one = await open(server, '127.0.0.1', request.replace('/', '/never') + request.repeat(20));
+  await once(one.socket, 'close');
+  expect(asked).toHaveLength(1);
+  const other = await open(server, '127.0.0.1', request.repeat(8));
+  await waitFor(() => expect(other.text().match(/200 OK/g)).toHaveLength(8));
+  expect(server.sockets.refused).toBe(1);
+});
+
+test('what waits on a connection that is closed is forgotten', async () => {
+  const asked: string[] = [];
+  const server = await start({
+    pipelined: 10,
+    async fetch({ url }) {
+      asked.push(url);
+      return new Promise(() => {});
+    },
+  });
+  for (let count = 1; count <= 5; count++) {
+    const one = await open(server, '127.0.0.1', request.repeat(9));
+    await waitFor(() => expect(asked).toHaveLength(count));
+    one.socket.destroy();
+    await waitFor(() => expect(server.sockets.open).toBe(0));
+  }
+  expect(server.sockets.refused).toBe(0);
+});
