@@ -7,7 +7,7 @@ import { addChanges, createFrame, type LiveFrame } from './frame.ts';
 /** Where the messages of a client go. It never throws: one that is gone takes them and does nothing. */
 export interface LiveSink {
   send(frame: LiveFrame): void;
-  /** What is sent now is dropped: it asks for a resync once it has room. */
+  /** There is much that it has not read, or what is sent now is dropped: what can wait is sent once it has room. */
   readonly isFull: boolean;
 }
 
@@ -91,6 +91,21 @@ export function catchUp(group: Group, events: readonly BatchEvent[]): void {
   const to = { ...cursor, seen, gathered: last.seq };
   sendSome(group, gatheredFrame(group, events, to));
   group.cursor = to;
+}
+
+/** Events with at most so many tasks together, or one alone. */
+export function partsOf(events: readonly BatchEvent[], itemsMax: number): readonly (readonly BatchEvent[])[] {
+  const parts: BatchEvent[][] = [];
+  let items = Number.POSITIVE_INFINITY;
+  for (const event of events) {
+    if (items + event.items.length <= itemsMax) parts.at(-1)?.push(event);
+    else {
+      parts.push([event]);
+      items = 0;
+    }
+    items += event.items.length;
+  }
+  return parts;
 }
 
 export function sendSome({ sink }: Group, frame: LiveFrame | null): void {

@@ -4,13 +4,13 @@ import { type Chance, systemChance } from '../core/chance.ts';
 import type { BatchEvent } from '../core/events.ts';
 import { limits } from '../core/limits.ts';
 import { formatCursor, type LiveChange, type LiveCursor, type ResyncReason } from '../core/live.ts';
-import { type Cancel, type Clock, isoTime } from '../core/time.ts';
+import { type Cancel, type Clock, isoTime, onNextTurn } from '../core/time.ts';
 import type { Report } from '../engine/service.ts';
 import type { OperationContext } from '../operations/operation.ts';
 import { createFeed } from './feed.ts';
 import { createFrame } from './frame.ts';
 import { createGather } from './gather.ts';
-import { catchUp, changesFrame, createGroup, type FollowRequest, type Group, sendSome } from './group.ts';
+import { catchUp, changesFrame, createGroup, type FollowRequest, type Group, partsOf, sendSome } from './group.ts';
 import { createLog } from './log.ts';
 import { createViews } from './views.ts';
 
@@ -116,7 +116,7 @@ export function createLiveHub(options: LiveHubOptions): LiveHub {
 
   /** Tells a group what came before it, until it is where the hub is. Tried again after each look of the log. */
   async function bringUp(group: Group): Promise<void> {
-    if (group.isBusy || group.isJoined || log.place === null) return;
+    if (group.isBusy || group.isJoined || group.sink.isFull || log.place === null) return;
     group.isBusy = true;
     try {
       if (group.cursor === null) open(group, { ...place(), gathered: place().seen });
@@ -142,7 +142,12 @@ export function createLiveHub(options: LiveHubOptions): LiveHub {
       if (typeof next === 'string') return resync(group, next);
       if (next.length === 0 && gathered === log.place?.seq) return open(group, { ...cursor, seen: gathered });
       if (reads >= limits.liveCatchUpMax) return resync(group, 'log');
-      catchUp(group, next);
+      for (const part of partsOf(next, gatherMax)) {
+        catchUp(group, part);
+        // A client that is far behind must neither hold up the others nor get more than it reads.
+        await new Promise<void>((resolve) => onNextTurn(resolve));
+        if (group.isEnded || group.sink.isFull) return;
+      }
       cursor = group.cursor ?? cursor;
     }
   }

@@ -201,6 +201,24 @@ function declareLive(name: string, open: () => Promise<Store>): void {
       await waitFor(() => expect(client.changes.some(({ id }) => id === last)).toBe(true));
     });
 
+    test('who comes back far behind hears all of it, in messages as large as any', async () => {
+      const store = await open();
+      const client = new LiveListener(['all']);
+      client.connect(hubOf(store));
+      await opened(client);
+      client.disconnect();
+      const made: string[] = [];
+      for (let count = 0; count < 8; count++) made.push(...(await put(store, 7)));
+      client.messages.length = 0;
+      // A server that begins behind all of it.
+      client.connect(hubOf(store, 10));
+      await waitFor(() => expect(client.changes).toHaveLength(made.length));
+      expectWhole(client, made, ['queued']);
+      expect(client.of('resync')).toEqual([]);
+      const sizes = client.messages.map((message) => (message.type === 'changes' ? message.changes.length : 0));
+      expect(Math.max(...sizes)).toBe(7);
+    });
+
     test('those who leave leave nothing behind', async () => {
       const store = await open();
       const hub = hubOf(store);

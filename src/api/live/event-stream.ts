@@ -70,7 +70,7 @@ export function createEventStream({ clock, retryMs, follow, onEnd }: EventStream
 
   const sink: LiveSink = {
     get isFull() {
-      return hasDropped;
+      return hasDropped || (controller?.desiredSize ?? 0) < limits.liveBufferBytesMax / 2;
     },
     send(frame) {
       if (hasDropped || !hasRoom()) hasDropped = controller !== null;
