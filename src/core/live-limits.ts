@@ -39,6 +39,8 @@ export const liveLimits = {
   /** Bytes of a message from a client, and messages in a second: it says which topics it wants, and little else. */
   liveFrameBytesMax: 64 * 1024,
   liveFramesPerSecondMax: 50,
+  /** Pieces of one message: it fits into a packet or two, and each piece costs as much as a message. */
+  liveFragmentsMax: 16,
   /** How often a connection is tried, and how long its answer may take: a client that vanished frees its place within this. */
   livePingMs: 20_000,
   livePongMs: 10_000,

@@ -2,6 +2,8 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { hangUp } from '../api/wire.ts';
+import { systemClock } from '../core/time.ts';
 import type { OpenDashboard } from './dashboard.ts';
 
 /** For `server.on('upgrade', …)`. Answers whether the request is the dashboard's: one that is not is left as it is, for whoever else listens. */
@@ -42,5 +44,5 @@ async function endWith(socket: Duplex, response: Response): Promise<void> {
   const body = Buffer.from(await response.arrayBuffer());
   const headers = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`).join('');
   const head = `HTTP/1.1 ${response.status} Service Unavailable\r\n${headers}content-length: ${body.length}\r\nconnection: close\r\n\r\n`;
-  socket.end(Buffer.concat([Buffer.from(head), body]));
+  hangUp(socket, Buffer.concat([Buffer.from(head), body]), systemClock);
 }

@@ -21,7 +21,7 @@ async function send({ port }: LiveServer, bytes: string | Buffer): Promise<strin
   });
   await once(socket, 'connect');
   socket.write(bytes);
-  await waitFor(() => expect(isClosed || /\r\n\r\n[^]*[}>k]\s*$/.test(heard)).toBe(true));
+  await waitFor(() => expect(isClosed || /\r\n\r\n[\s\S]*[}>k]\s*$/.test(heard)).toBe(true));
   socket.destroy();
   return heard;
 }
@@ -80,7 +80,9 @@ test.each([
   const heard = await send(server, bytes);
   if (code === '') expect(heard).toBe('');
   else
-    expect(heard).toMatch(new RegExp(`^(HTTP/1.1 100 Continue\\r\\n\\r\\n)?HTTP/1\\.1 4\\d\\d [^]*"code":"${code}"`));
+    expect(heard).toMatch(
+      new RegExp(`^(HTTP/1.1 100 Continue\\r\\n\\r\\n)?HTTP/1\\.1 4\\d\\d [\\s\\S]*"code":"${code}"`),
+    );
   expect(heard).not.toMatch(/at .*\.tsx?:\d+|node:internal/);
   expect(await send(server, get('/healthz'))).toContain('200 OK');
   expect(server.reported).toEqual([]);

@@ -1,95 +1,20 @@
 /** Tests live updates over a WebSocket of a server on a real port: what is followed, refused, and cut off. */
 import { connect as connectSocket } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
-import { WebSocket } from 'ws';
-import type { ConnectionLimits } from '../../src/api/live/connections.ts';
-import { createLiveEndpoint } from '../../src/api/live/endpoint.ts';
-import { createUpgrade } from '../../src/api/live/upgrade.ts';
-import { serve } from '../../src/api/serve.ts';
-import { createSqliteStore } from '../../src/broker/connect.ts';
+import { expect, test } from 'vitest';
 import { systemChance } from '../../src/core/chance.ts';
 import { createIds } from '../../src/core/ids.ts';
 import { limits } from '../../src/core/limits.ts';
 import { systemClock } from '../../src/core/time.ts';
-import { createLiveHub } from '../../src/live/hub.ts';
-import { createContext } from '../../src/operations/context.ts';
 import type { Actor } from '../../src/operations/operation.ts';
 import { newTask } from '../conformance/samples.ts';
+import { openSocket, refusal, startSocketServer } from '../support/socket-server.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const ids = createIds(systemClock, systemChance);
 
-interface Given {
-  readonly authenticate?: (request: Request) => Promise<Actor>;
-  readonly connectionLimits?: ConnectionLimits;
-}
-
-async function start({ authenticate, connectionLimits }: Given = {}) {
-  const store = createSqliteStore({ file: ':memory:' });
-  await store.broker.open();
-  const context = createContext({ store, actor: { name: 'ada', role: 'viewer' } });
-  const hub = createLiveHub({ context, report: () => undefined });
-  const live = createLiveEndpoint({ hub, clock: systemClock, ...(connectionLimits && { connectionLimits }) });
-  const reported: unknown[] = [];
-  const onUpgrade = createUpgrade({
-    live,
-    context,
-    hosts: [],
-    authenticate,
-    report: (error) => void reported.push(error),
-  });
-  const fetch = async (): Promise<Response> => new Response('ok');
-  const server = await serve({ fetch, onUpgrade, host: '127.0.0.1', port: 0, insecure: false, clock: systemClock });
-  onTestFinished(async () => {
-    await live.close();
-    await server.close(0);
-    await store.close();
-    expect(reported).toEqual([]);
-  });
-  const url = `ws://127.0.0.1:${server.port}/api/v1/ws`;
-  return { store, live, hub, port: server.port, url };
-}
-
-interface Message {
-  readonly type: string;
-  readonly cursor: string;
-  readonly topics?: readonly string[];
-  readonly topic?: string;
-  readonly code?: string;
-  readonly changes?: readonly { readonly id: string }[];
-}
-
-async function open(url: string, headers: Record<string, string> = {}) {
-  const socket = new WebSocket(url, { headers });
-  const messages: Message[] = [];
-  const closed = new Promise<number>((resolve) => socket.once('close', resolve));
-  socket.on('error', () => undefined);
-  socket.on('message', (data) => messages.push(JSON.parse(String(data)) as Message));
-  onTestFinished(() => socket.terminate());
-  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-  const told = () => messages.flatMap(({ changes = [] }) => changes.map(({ id }) => id));
-  return { socket, messages, closed, told, ask: (message: unknown) => socket.send(JSON.stringify(message)) };
-}
-
-/** The status of an upgrade that is refused, and the code of its problem. */
-function refusal(url: string, headers: Record<string, string> = {}): Promise<readonly [number | undefined, string]> {
-  return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, { headers });
-    socket.on('open', () => reject(new Error('it was let in')));
-    socket.on('error', () => undefined);
-    socket.on('unexpected-response', (_request, response) => {
-      let text = '';
-      response.on('data', (chunk) => {
-        text += String(chunk);
-      });
-      response.on('end', () => resolve([response.statusCode, (JSON.parse(text) as { code: string }).code]));
-    });
-  });
-}
-
 test('a client follows and leaves topics as it likes, and goes on where it was', async () => {
-  const { store, url } = await start();
-  const client = await open(url);
+  const { store, url } = await startSocketServer();
+  const client = await openSocket(url);
   client.ask({ follow: ['all', 'counts'] });
   await waitFor(() => expect(client.messages.filter(({ type }) => type === 'open')).toHaveLength(2));
   const [first, second, third] = ids.many(3) as [string, string, string];
@@ -117,8 +42,8 @@ test.each([
   ['{"follow":["task:1"]}', 'INVALID_ID'],
   [JSON.stringify({ follow: Array.from({ length: 101 }, (_, at) => `queue:q${at}`) }), 'INVALID_OPTION'],
 ])('a message that is not valid is answered, and the next one is heard: %s', async (text, code) => {
-  const { url } = await start();
-  const client = await open(url);
+  const { url } = await startSocketServer();
+  const client = await openSocket(url);
   client.socket.send(text);
   await waitFor(() => expect(client.messages).toMatchObject([{ type: 'error', code }]));
   client.ask({ follow: ['all'] });
@@ -131,7 +56,7 @@ test('pages of another origin, and strangers, are not let in', async () => {
     if (headers.get('authorization') === null) throw taskFlowError('UNAUTHENTICATED', { problem: 'no key' });
     return { name: 'bob', role: 'viewer' };
   };
-  const { url, port } = await start({ authenticate });
+  const { url, port } = await startSocketServer({ authenticate });
   const key = { authorization: 'Bearer x' };
   for (const origin of [
     'https://evil.example',
@@ -144,8 +69,8 @@ test('pages of another origin, and strangers, are not let in', async () => {
   expect(await refusal(url, { ...key, host: 'evil.example' })).toEqual([403, 'HOST_NOT_ALLOWED']);
   expect(await refusal(url)).toEqual([401, 'UNAUTHENTICATED']);
   expect(await refusal(url.replace('/ws', '/wss'), key)).toEqual([404, 'NOT_FOUND']);
-  await open(url, { ...key, origin: `http://127.0.0.1:${port}` });
-  await open(url, key);
+  await openSocket(url, { ...key, origin: `http://127.0.0.1:${port}` });
+  await openSocket(url, key);
 });
 
 test('who may look no more is cut off with 1008', async () => {
@@ -155,8 +80,8 @@ test('who may look no more is cut off with 1008', async () => {
     role: 'viewer',
     isStillAllowed: async () => !isRevoked,
   });
-  const { url, live } = await start({ authenticate });
-  const client = await open(url);
+  const { url, live } = await startSocketServer({ authenticate });
+  const client = await openSocket(url);
   client.ask({ follow: ['all'] });
   isRevoked = true;
   expect(await client.closed).toBe(1008);
@@ -165,16 +90,16 @@ test('who may look no more is cut off with 1008', async () => {
 
 test('a flood is cut off and leaves good clients unharmed', { timeout: 120_000 }, async () => {
   const most = { liveConnectionsMax: 60, livePerActorMax: 60, livePerSessionMax: 5, livePerAddressMax: 60 };
-  const { store, url, port, live } = await start({ connectionLimits: most });
-  const good = await open(url);
+  const { store, url, port, live } = await startSocketServer({ connectionLimits: most });
+  const good = await openSocket(url);
   good.ask({ follow: ['all'] });
   await waitFor(() => expect(good.messages).toHaveLength(1));
   // Messages without end, one that is too large, one that is no text, and one that does not speak the protocol.
-  const loud = await open(url);
+  const loud = await openSocket(url);
   for (let count = 0; count < 10_000; count++) loud.socket.send('{"follow":["counts"]}');
-  const large = await open(url);
+  const large = await openSocket(url);
   large.socket.send('x'.repeat(limits.liveFrameBytesMax + 1));
-  const binary = await open(url);
+  const binary = await openSocket(url);
   binary.socket.send(Buffer.from([1, 2]));
   expect(await Promise.all([loud.closed, large.closed, binary.closed])).toEqual([1008, 1009, 1003]);
   const rude = connectSocket(port, '127.0.0.1');
@@ -186,7 +111,7 @@ test('a flood is cut off and leaves good clients unharmed', { timeout: 120_000 }
   // Connections without end.
   const tries = await Promise.all(
     Array.from({ length: 400 }, () =>
-      open(url).then(
+      openSocket(url).then(
         () => 'open',
         () => 'refused',
       ),
@@ -202,8 +127,8 @@ test('a flood is cut off and leaves good clients unharmed', { timeout: 120_000 }
 });
 
 test('a client that never reads is closed with 1013 at a bounded memory', { timeout: 120_000 }, async () => {
-  const { store, url, live } = await start();
-  const [good, slow] = [await open(url), await open(url)];
+  const { store, url, live } = await startSocketServer();
+  const [good, slow] = [await openSocket(url), await openSocket(url)];
   for (const client of [good, slow]) client.ask({ follow: ['all'] });
   for (const client of [good, slow]) await waitFor(() => expect(client.messages).toHaveLength(1));
   slow.socket.pause();
@@ -219,9 +144,9 @@ test('a client that never reads is closed with 1013 at a bounded memory', { time
 });
 
 test('a thousand who vanish leave nothing behind', { timeout: 120_000 }, async () => {
-  const { url, live, hub } = await start();
+  const { url, live, hub } = await startSocketServer();
   for (let round = 0; round < 20; round++) {
-    const clients = await Promise.all(Array.from({ length: 50 }, () => open(url)));
+    const clients = await Promise.all(Array.from({ length: 50 }, () => openSocket(url)));
     for (const client of clients) client.ask({ follow: ['all', 'counts'] });
     if (round === 0)
       for (const client of clients) await waitFor(() => expect(client.messages.length).toBeGreaterThan(1));

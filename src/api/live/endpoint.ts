@@ -22,11 +22,18 @@ export interface LiveEndpointOptions {
   readonly connectionLimits?: ConnectionLimits;
 }
 
+/** Who asked for a WebSocket and was let in. */
+export interface Entrant {
+  readonly context: OperationContext;
+  /** Takes what a message costs off what they may ask. Throws RATE_LIMITED. */
+  charge(cost: number): void;
+}
+
 export interface LiveEndpoint {
   /** Answers a request for events. Throws as the operation does, and LIVE_FULL. */
   answer(request: Request, context: OperationContext): Promise<Response>;
   /** Makes a WebSocket of a connection whose request was checked. Throws LIVE_FULL. */
-  accept(incoming: IncomingMessage, socket: Duplex, head: Buffer, context: OperationContext): void;
+  accept(incoming: IncomingMessage, socket: Duplex, head: Buffer, entrant: Entrant): void;
   /** How many are connected. */
   readonly connected: number;
   /** Ends every connection and the hub. */
@@ -68,7 +75,7 @@ export function createLiveEndpoint(options: LiveEndpointOptions): LiveEndpoint {
         },
       });
     },
-    accept(incoming, socket, head, context) {
+    accept(incoming, socket, head, { context, charge }) {
       let end: Parameters<SocketClient['onClose']>[0] = () => undefined;
       const connection = connections.enter(context, (why) => end(why));
       // Also of one that never becomes a WebSocket.
@@ -76,6 +83,7 @@ export function createLiveEndpoint(options: LiveEndpointOptions): LiveEndpoint {
       sockets.accept(incoming, socket, head, {
         context,
         connection,
+        charge,
         follow: (request) => hub.follow({ ...request, ...filterOf(context.actor) }),
         onClose: (close) => {
           end = close;

@@ -11,7 +11,9 @@ import type { FollowRequest, LiveSink } from '../../live/group.ts';
 import type { Following } from '../../live/hub.ts';
 import { liveFollow } from '../../operations/live.ts';
 import { type OperationContext, perform } from '../../operations/operation.ts';
+import { costOf } from '../costs.ts';
 import { apiRoot } from '../routes.ts';
+import { hangUp, plainAnswer } from '../wire.ts';
 import { readAsked } from './asked.ts';
 import type { Connection } from './connections.ts';
 
@@ -28,6 +30,8 @@ export interface Sockets {
 export interface SocketClient {
   readonly context: OperationContext;
   readonly connection: Connection;
+  /** Takes what a message costs off what they may ask. Throws RATE_LIMITED. */
+  charge(cost: number): void;
   follow(request: Omit<FollowRequest, 'mayRead'>): Following;
   /** Gets what ends it from elsewhere. */
   onClose(close: (why: 'access' | 'closing') => void): void;
@@ -38,12 +42,17 @@ export function createSockets(clock: Clock): Sockets {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: limits.liveFrameBytesMax,
+    maxFragments: limits.liveFragmentsMax,
     perMessageDeflate: false,
     clientTracking: false,
   });
+  server.on('wsClientError', ({ message }, socket) => {
+    const error = taskFlowError('INVALID_OPTION', { what: 'The handshake of the WebSocket', problem: message });
+    hangUp(socket, plainAnswer(error), clock);
+  });
   return {
     accept(request, socket, head, client) {
-      server.handleUpgrade(request, socket, head, (webSocket) => speak(webSocket, client, clock));
+      server.handleUpgrade(request, socket, head, (webSocket) => speak({ webSocket, socket }, client, clock));
     },
   };
 }
@@ -51,29 +60,91 @@ export function createSockets(clock: Clock): Sockets {
 /** The codes of the WebSocket protocol for why a connection is closed. */
 const codes = { goingAway: 1001, unsupported: 1003, policy: 1008, tryLater: 1013 } as const;
 
-function speak(socket: WebSocket, client: SocketClient, clock: Clock): void {
-  const followed = new Map<string, Following>();
-  let cancelKill: Cancel = () => {};
+/** A WebSocket, and the connection below it. */
+interface Line {
+  readonly webSocket: WebSocket;
+  readonly socket: Duplex;
+}
 
-  /** A client that does not answer the closing is cut off. */
+function speak({ webSocket, socket }: Line, client: SocketClient, clock: Clock): void {
+  const topics = createTopics(webSocket, client, close);
+  const isFlooding = createRate(clock);
+  const beat = keepAlive(webSocket, clock);
+  let heard = Promise.resolve();
+  let cancelKill: Cancel | null = null;
+
   function close(code: number, reason: string): void {
-    endAll();
-    socket.close(code, reason);
-    cancelKill();
-    cancelKill = clock.schedule(limits.liveCloseMs, () => socket.terminate());
+    topics.endAll();
+    webSocket.close(code, reason);
+    killSoon();
   }
 
-  function endAll(): void {
-    for (const following of followed.values()) following.end();
-    followed.clear();
+  /** Whoever does not answer the closing is cut off, whatever else they send. */
+  function killSoon(): void {
+    cancelKill ??= clock.schedule(limits.liveCloseMs, () => webSocket.terminate());
   }
+
+  /** Nothing of what it sends is looked at any more. It is taken all the same: a connection with something unread is reset, and the reason with it. */
+  function cutOff(): void {
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    close(codes.policy, 'too many messages');
+    socket.removeAllListeners('data');
+    socket.resume();
+  }
+
+  /** One after the other, in the order in which they came. */
+  function hear(data: RawData): void {
+    const text = String(data);
+    heard = heard.then(() => topics.hear(text)).catch(() => close(codes.goingAway, 'the server failed'));
+  }
+
+  client.onClose((why) =>
+    why === 'access' ? close(codes.policy, 'access was withdrawn') : close(codes.goingAway, 'the server closes'),
+  );
+  webSocket.on('message', (data, isBinary) => {
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    if (isFlooding()) cutOff();
+    else if (isBinary) close(codes.unsupported, 'messages are text');
+    else hear(data);
+  });
+  webSocket.on('ping', () => {
+    if (isFlooding()) cutOff();
+  });
+  webSocket.on('pong', () => {
+    if (isFlooding()) cutOff();
+  });
+  // What a client sends that is no WebSocket closes it by itself.
+  webSocket.on('error', killSoon);
+  webSocket.on('close', () => {
+    topics.endAll();
+    cancelKill?.();
+    beat.stop();
+    client.connection.leave();
+  });
+}
+
+/** What one client follows. */
+interface Topics {
+  /** Does what a message asks for, or answers what is wrong with it. Rejects where that is not the client's mistake. */
+  hear(text: string): Promise<void>;
+  endAll(): void;
+}
+
+function createTopics(
+  webSocket: WebSocket,
+  client: SocketClient,
+  close: (code: number, reason: string) => void,
+): Topics {
+  const followed = new Map<string, Following>();
 
   const sink: LiveSink = {
-    isFull: false,
+    get isFull() {
+      return webSocket.bufferedAmount > limits.liveBufferBytesMax / 2;
+    },
     send(frame) {
-      if (socket.readyState !== socket.OPEN) return;
-      if (socket.bufferedAmount > limits.liveBufferBytesMax) close(codes.tryLater, 'you read too slowly');
-      else socket.send(frame.json(), { binary: false });
+      if (webSocket.readyState !== webSocket.OPEN) return;
+      if (webSocket.bufferedAmount > limits.liveBufferBytesMax) close(codes.tryLater, 'you read too slowly');
+      else webSocket.send(frame.json(), { binary: false });
     },
   };
 
@@ -85,50 +156,38 @@ function speak(socket: WebSocket, client: SocketClient, clock: Clock): void {
         what: 'follow',
         problem: `at most ${limits.liveTopicsMax} topics are followed on one connection`,
       });
-    if (socket.readyState !== socket.OPEN) return;
+    if (webSocket.readyState !== webSocket.OPEN) return;
     const from = plan.after === null ? null : parseCursor(plan.after);
     // Each on its own, so that each of its messages tells how far that topic has got.
     for (const topic of added) followed.set(topic, client.follow({ topics: [parseTopic(topic)], after: from, sink }));
   }
 
-  async function hear(data: RawData, isBinary: boolean): Promise<void> {
-    if (isBinary) return close(codes.unsupported, 'messages are text');
-    try {
-      const asked = readAsked(String(data));
-      for (const topic of asked.unfollow) {
-        const { text } = parseTopic(topic);
-        followed.get(text)?.end();
-        followed.delete(text);
+  return {
+    async hear(text) {
+      if (webSocket.readyState !== webSocket.OPEN) return;
+      try {
+        client.charge(1);
+        const asked = readAsked(text);
+        // Each topic reads the log from there.
+        if (asked.after !== undefined) client.charge(asked.follow.length * costOf(liveFollow.name));
+        for (const topic of asked.unfollow) {
+          const { text: name } = parseTopic(topic);
+          followed.get(name)?.end();
+          followed.delete(name);
+        }
+        if (asked.follow.length > 0) await follow(asked.follow, asked.after);
+      } catch (error) {
+        if (!(error instanceof TaskFlowError)) throw error;
+        const { code, message, hint } = error;
+        if (webSocket.readyState === webSocket.OPEN)
+          webSocket.send(JSON.stringify({ type: 'error', code, message, ...(hint && { hint }) }));
       }
-      if (asked.follow.length > 0) await follow(asked.follow, asked.after);
-    } catch (error) {
-      if (!(error instanceof TaskFlowError)) throw error;
-      const { code, message, hint } = error;
-      if (socket.readyState === socket.OPEN)
-        socket.send(JSON.stringify({ type: 'error', code, message, ...(hint && { hint }) }));
-    }
-  }
-
-  const isFlooding = createRate(clock);
-  const beat = keepAlive(socket, clock, isFlooding);
-  client.onClose((why) =>
-    why === 'access' ? close(codes.policy, 'access was withdrawn') : close(codes.goingAway, 'the server closes'),
-  );
-  socket.on('message', (data, isBinary) => {
-    if (isFlooding()) close(codes.policy, 'too many messages');
-    else hear(data, isBinary).catch(() => close(codes.goingAway, 'the server failed'));
-  });
-  socket.on('ping', () => {
-    if (isFlooding()) close(codes.policy, 'too many messages');
-  });
-  // What a client sends that is no WebSocket closes it by itself: there is nothing to do but to hear of it.
-  socket.on('error', () => undefined);
-  socket.on('close', () => {
-    endAll();
-    cancelKill();
-    beat.stop();
-    client.connection.leave();
-  });
+    },
+    endAll() {
+      for (const following of followed.values()) following.end();
+      followed.clear();
+    },
+  };
 }
 
 /** Whether there were more messages in this second than a client needs. */
@@ -144,7 +203,7 @@ function createRate(clock: Clock): () => boolean {
 }
 
 /** Cuts off a client that does not answer a ping. */
-function keepAlive(socket: WebSocket, clock: Clock, isFlooding: () => boolean): { stop(): void } {
+function keepAlive(socket: WebSocket, clock: Clock): { stop(): void } {
   let cancel: Cancel = () => {};
   const pingLater = (): void => {
     cancel = clock.schedule(limits.livePingMs, () => {
@@ -153,7 +212,6 @@ function keepAlive(socket: WebSocket, clock: Clock, isFlooding: () => boolean): 
     });
   };
   socket.on('pong', () => {
-    if (isFlooding()) return socket.terminate();
     cancel();
     if (socket.readyState === socket.OPEN) pingLater();
   });

@@ -1,6 +1,6 @@
 /** Requests that want to be a WebSocket: checked as any other request is, then handed on; all others are told why not. */
 
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import type { Proxies } from '../../core/proxies.ts';
@@ -9,8 +9,9 @@ import type { Authenticate } from '../authenticate.ts';
 import { callerOfIncoming, noteHttps } from '../caller.ts';
 import type { Gate, Passage } from '../gate.ts';
 import { checkHost, checkSocketOrigin } from '../guard.ts';
-import { problemOf, type ReportError, retryAfter, shownError } from '../problem.ts';
+import { type ReportError, shownError } from '../problem.ts';
 import { requestIdOf } from '../request-id.ts';
+import { flawOf, hangUp, plainAnswer } from '../wire.ts';
 import type { LiveEndpoint } from './endpoint.ts';
 import { socketPath } from './socket.ts';
 
@@ -38,8 +39,11 @@ export function createUpgrade(options: UpgradeOptions): OnUpgrade {
     socket.on('error', ignore);
     letIn(incoming, options).then(
       (context) => {
+        // Whoever has gone meanwhile would keep a place that nobody gives back.
+        if (socket.destroyed) return;
         socket.off('error', ignore);
-        refuseOn(socket, options, () => options.live.accept(incoming, socket, head, context));
+        const charge = (cost: number): void => pass(options.gate?.pass(context.actor, context.address, cost));
+        refuseOn(socket, options, () => options.live.accept(incoming, socket, head, { context, charge }));
       },
       (error: unknown) => refuse(socket, error, options),
     );
@@ -48,6 +52,8 @@ export function createUpgrade(options: UpgradeOptions): OnUpgrade {
 
 async function letIn(incoming: IncomingMessage, options: UpgradeOptions): Promise<OperationContext> {
   const { context, authenticate, gate, hosts, basePath = '', proxies = null } = options;
+  const flaw = flawOf(incoming);
+  if (flaw !== null) throw flaw;
   const request = requestOf(incoming);
   const { address, isHttps } = callerOfIncoming(incoming, proxies);
   if (isHttps) noteHttps(request);
@@ -56,6 +62,8 @@ async function letIn(incoming: IncomingMessage, options: UpgradeOptions): Promis
   checkSocketOrigin(request);
   if (pathname !== socketPath && pathname !== `${basePath}${socketPath}`)
     throw taskFlowError('NOT_FOUND', { path: pathname.slice(0, 200) });
+  const { method = 'GET' } = incoming;
+  if (method !== 'GET') throw taskFlowError('METHOD_NOT_ALLOWED', { method: method.slice(0, 20), allowed: 'GET' });
   const requestId = requestIdOf(request, context.ids);
   const asked = { ...context, requestId, ...(address !== undefined && { address }) };
   if (authenticate === undefined) {
@@ -98,17 +106,5 @@ function refuseOn(socket: Duplex, options: UpgradeOptions, work: () => void): vo
 function refuse(socket: Duplex, thrown: unknown, { context, report }: UpgradeOptions): void {
   const requestId = context.ids.next();
   const error = shownError(thrown, report, { requestId, method: 'GET', path: socketPath });
-  const body = JSON.stringify(problemOf(error, requestId));
-  socket.on('error', () => undefined);
-  socket.end(
-    [
-      `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}`,
-      'content-type: application/problem+json',
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-      ...(error.retryable ? [`retry-after: ${retryAfter(error)}`] : []),
-      '',
-      body,
-    ].join('\r\n'),
-  );
+  hangUp(socket, plainAnswer(error, requestId), context.clock);
 }
