@@ -130,6 +130,14 @@ const blockCases: readonly Case[] = [
     },
   ],
   [
+    'a task of a group that settles to blocked and has nothing to wait for is queued at once',
+    async (world) => {
+      const { id, token } = await world.bring('running', { group: 'g' });
+      await world.broker().settle([settlement(id, token, wait('blocked'))]);
+      expect(await stateOf(world, id)).toBe('queued');
+    },
+  ],
+  [
     'a task that runs, has ended or is unknown gains no parent',
     async (world) => {
       const [running, ended] = [await world.bring('running'), await world.bring('succeeded')];

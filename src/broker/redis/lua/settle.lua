@@ -210,10 +210,18 @@ local function bitsOf(isAlone)
   return bits
 end
 
+-- Who is to wait for parents is looked at again: it may have none.
+local function isAnyBlocked()
+  for _, form in ipairs(forms) do
+    if form[FORM_TO] == 'blocked' then return true end
+  end
+  return false
+end
+
 -- The crowds, and the places of those that were named before in this call.
 local function readCrowds()
   -- What is spawned may name them.
-  local crowds = crowdsOf(ids, bitsOf(), false, ARGV[7] == '' and isKept)
+  local crowds = crowdsOf(ids, bitsOf(), false, ARGV[7] == '' and isKept and not isAnyBlocked())
   if not crowds.isTwice then return crowds, nothing end
   local seen, isAlone, again = {}, {}, {}
   for i, id in ipairs(ids) do
