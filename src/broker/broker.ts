@@ -166,6 +166,11 @@ export interface CancelRequest {
   readonly flowId?: string | null;
   /** Words for people: who and why. */
   readonly reason: string | null;
+  /**
+   * Patterns of the queues that whoever asks reaches; absent is all. Where one of the tasks is unfinished in another queue, nothing is
+   * done, no wish stays, and each of `taskIds` is answered `forbidden`.
+   */
+  readonly reach?: readonly string[];
 }
 
 export type CancelResult =
@@ -173,6 +178,8 @@ export type CancelResult =
   /** It runs: the wish is stored, the worker is told. */
   | { readonly outcome: 'requested' }
   | { readonly outcome: 'already'; readonly state: TaskState }
+  /** It, or a task of its flow, is in a queue out of reach. */
+  | { readonly outcome: 'forbidden' }
   | { readonly outcome: 'unknown' };
 
 export type RetryResult =

@@ -15,7 +15,7 @@ test('a flow of more tasks than one call cancels is cancelled whole', async () =
   );
   for (let start = 0; start < tasks.length; start += limits.batchMax)
     await broker.enqueue(tasks.slice(start, start + limits.batchMax));
-  expect(await cancelFlow(broker, flowId, 'enough')).toEqual({ outcome: 'cancelled' });
+  expect(await cancelFlow(broker, flowId, { reason: 'enough' })).toEqual({ outcome: 'cancelled' });
   const [queue] = await broker.getQueues();
   expect(queue?.counts).toEqual({ cancelled: tasks.length });
 });

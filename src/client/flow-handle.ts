@@ -38,7 +38,8 @@ function flowHandle(handle: Handle<unknown>): Handle<unknown> {
     result: async (options) => resolved(await open(), await handle.result(options)),
     afterCommit: () => handle.afterCommit(),
     // The task of the flow may have ended before its steps.
-    cancel: async (reason) => cancelAnswer(handle.id, await cancelFlow(await open(), handle.id, readReason(reason))),
+    cancel: async (reason) =>
+      cancelAnswer(handle.id, await cancelFlow(await open(), handle.id, { reason: readReason(reason) })),
   };
 }
 

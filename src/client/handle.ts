@@ -104,7 +104,8 @@ class TaskHandle<Output> implements Handle<Output> {
 
 /** What a store answered, in the words of a handle. Throws TASK_NOT_FOUND. */
 export function cancelAnswer(id: string, answer: CancelResult | undefined): CancelAnswer {
-  if (answer === undefined || answer.outcome === 'unknown') throw taskFlowError('TASK_NOT_FOUND', { id });
+  if (answer === undefined || answer.outcome === 'unknown' || answer.outcome === 'forbidden')
+    throw taskFlowError('TASK_NOT_FOUND', { id });
   return answer.outcome === 'already' ? { already: answer.state } : answer.outcome;
 }
 

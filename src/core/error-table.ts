@@ -97,7 +97,7 @@ export const errorTable = {
     409,
     7,
     'The key "{key}" is held by task {holder}.',
-    "Use ifExists: 'return' to get that task instead.",
+    "Use ifExists: 'return' to get that task instead; where your key does not reach its queue, take another key.",
   ),
   TASK_FINISHED: kind(409, 7, 'Task {id} has finished already ({state}).'),
   RELAY_TASK_REFUSED: kind(

@@ -46,7 +46,7 @@ test('an error fills its words and is the same document everywhere', () => {
   expect(JSON.parse(JSON.stringify(error))).toEqual({
     code: 'KEY_CONFLICT',
     message: 'The key "welcome:1" is held by task 01K8.',
-    hint: "Use ifExists: 'return' to get that task instead.",
+    hint: "Use ifExists: 'return' to get that task instead; where your key does not reach its queue, take another key.",
     details: { of: '01K8' },
   });
 });

@@ -70,6 +70,11 @@ export interface NewTask {
   readonly keyForMs: number | null;
   /** `replace` and `debounce` let go of the key when the task is claimed. */
   readonly ifExists: IfExists;
+  /**
+   * Patterns of the queues that whoever sends it reaches; absent is all. A task elsewhere that has its id, or holds its key, is a conflict
+   * then, whatever `ifExists` says: it is neither cancelled, nor waited for, nor told of.
+   */
+  readonly reach?: readonly string[] | undefined;
   /** The parents it waits for; kept as a set. */
   readonly dependsOn: readonly Dependency[];
   /** Waiting tasks that gain this one as a parent, and what its failure means for them. Others are left alone. */
@@ -116,7 +121,7 @@ export interface Checkpoint {
 }
 
 /** A stored task. All times are milliseconds of the store's clock. */
-export interface Task extends Omit<NewTask, 'delayMs' | 'at' | 'startWithinMs' | 'expiresInMs' | 'blocks'> {
+export interface Task extends Omit<NewTask, 'delayMs' | 'at' | 'startWithinMs' | 'expiresInMs' | 'blocks' | 'reach'> {
   readonly state: TaskState;
   readonly reason: Reason | null;
   /** +1 on every stored change but heartbeats: event number and edit lock. */

@@ -1,7 +1,7 @@
 /** One page of a bulk operation: what the filter finds next, and what the live store makes of it. */
 
 import type { Broker } from '../broker/broker.ts';
-import { cancelFlow, reachesFlow } from '../client/cancel-flow.ts';
+import { cancelFlow } from '../client/cancel-flow.ts';
 import { reachesQueue } from '../core/access.ts';
 import { type BulkFailure, type BulkOrder, type BulkState, bulkAfter, internalQueue } from '../core/bulk.ts';
 import type { Filter } from '../core/filter.ts';
@@ -28,16 +28,16 @@ export async function doBulkPage(
   state: BulkState,
   limit: number,
 ): Promise<BulkState> {
-  if (order.taskIds !== undefined) return doNamed({ broker, history }, { order, taskIds: order.taskIds }, state, limit);
+  if (order.taskIds !== undefined) return doNamed(broker, { order, taskIds: order.taskIds }, state, limit);
   const page = await history.search(filter, { after: state.after, limit });
   const meant = page.tasks.filter((task) => isMeant(task, filter, askedAt) && reachesQueue(order.queues, task.queue));
-  const results = meant.length === 0 ? [] : await act({ broker, history }, order, meant);
+  const results = meant.length === 0 ? [] : await act(broker, order, meant);
   return bulkAfter(state, page.next, results);
 }
 
 /** What somebody chose is asked of the live store alone: no record has to have heard of it. */
 async function doNamed(
-  store: Records,
+  broker: Broker,
   { order, taskIds }: { readonly order: BulkOrder; readonly taskIds: readonly string[] },
   state: BulkState,
   limit: number,
@@ -45,10 +45,10 @@ async function doNamed(
   const from = state.after === null ? 0 : taskIds.indexOf(state.after) + 1;
   const next = taskIds.slice(from, from + limit);
   // A bulk operation is no task to anybody who acts on tasks: it is answered as unknown.
-  const found = (await store.broker.getTasks(next)).filter((task) => task !== null);
+  const found = (await broker.getTasks(next)).filter((task) => task !== null);
   const known = found.filter(({ queue }) => queue !== internalQueue);
   const meant = known.filter(({ queue }) => reachesQueue(order.queues, queue));
-  const acted = meant.length === 0 ? [] : await act(store, order, meant);
+  const acted = meant.length === 0 ? [] : await act(broker, order, meant);
   const forbidden = known
     .filter((task) => !meant.includes(task))
     .map(({ id }) => ({ taskId: id, outcome: 'forbidden', isDone: false }));
@@ -68,8 +68,7 @@ type Result = BulkFailure & { readonly isDone: boolean };
 
 type Named = Pick<TaskSummary, 'id' | 'version' | 'name' | 'flowId'>;
 
-async function act(store: Records, order: BulkOrder, tasks: readonly Named[]): Promise<readonly Result[]> {
-  const { broker } = store;
+async function act(broker: Broker, order: BulkOrder, tasks: readonly Named[]): Promise<readonly Result[]> {
   const taskIds = tasks.map(({ id }) => id);
   const told = (results: readonly { readonly outcome: string }[], done: readonly string[]): readonly Result[] =>
     taskIds.map((taskId, index) => {
@@ -82,7 +81,7 @@ async function act(store: Records, order: BulkOrder, tasks: readonly Named[]): P
     case 'remove':
       return told(await broker.remove(taskIds), ['removed']);
     case 'cancel':
-      return told(await cancel(store, order, tasks), ['cancelled', 'requested']);
+      return told(await cancel(broker, order, tasks), ['cancelled', 'requested']);
     default: {
       const patch = patchOf(order);
       // One that has gone on since it was looked at is not touched.
@@ -101,7 +100,7 @@ function patchOf({ queue, priority }: BulkOrder): TaskPatch {
  * Of those that stand for a flow the others of it are ended too, where whoever asked reaches all of them. In the order of the tasks.
  */
 async function cancel(
-  { broker, history }: Records,
+  broker: Broker,
   { by, reason, queues }: BulkOrder,
   tasks: readonly Named[],
 ): Promise<readonly { readonly outcome: string }[]> {
@@ -113,10 +112,7 @@ async function cancel(
   const known = new Map<string, { readonly outcome: string } | undefined>(
     plain.map((taskId, index) => [taskId, results[index]]),
   );
-  for (const { id } of tasks.filter(isFlow)) {
-    const isReached = await reachesFlow(history, id, queues);
-    known.set(id, isReached ? await cancelFlow(broker, id, words) : { outcome: 'forbidden' });
-  }
+  for (const { id } of tasks.filter(isFlow)) known.set(id, await cancelFlow(broker, id, { reason: words, queues }));
   return tasks.map(({ id }) => known.get(id) ?? { outcome: 'unknown' });
 }
 

@@ -13,7 +13,6 @@ import { checkName } from '../core/names.ts';
 import type { NewTask } from '../core/task.ts';
 import { unknownDefinition } from './definitions.ts';
 import { requestedTask, unknownNote } from './enqueue.ts';
-import { foreignHolders } from './key-holders.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { EnqueueInput, EnqueueManyInput } from './schemas.ts';
 
@@ -63,7 +62,7 @@ async function enqueueMany(
   partial: boolean,
 ): Promise<ManyEnqueuedDocument> {
   const known = await knownDefinitions(context, requests, partial);
-  const prepared = await refuseTaking(context, await prepareAll(context, requests, known));
+  const prepared = await prepareAll(context, requests, known);
   const firstWrong = prepared.findIndex((one) => one instanceof TaskFlowError);
   if (!partial && firstWrong >= 0) throw refusalOf(firstWrong, prepared[firstWrong]);
   const tasks = prepared.filter((one): one is NewTask => !(one instanceof TaskFlowError));
@@ -115,20 +114,6 @@ async function prepareAll(
   });
   // Most schemas answer at once: a promise a task would be a third of the whole.
   return prepared.some((one) => one instanceof Promise) ? Promise.all(prepared) : (prepared as Prepared[]);
-}
-
-/** Those that would take a key from a task out of reach are wrong. */
-async function refuseTaking(context: OperationContext, prepared: readonly Prepared[]): Promise<readonly Prepared[]> {
-  const holders = await foreignHolders(
-    context,
-    prepared.filter((one): one is NewTask => !(one instanceof TaskFlowError)),
-  );
-  if (holders.size === 0) return prepared;
-  return prepared.map((one) => {
-    if (one instanceof TaskFlowError) return one;
-    const holder = holders.get(one.id);
-    return holder === undefined ? one : conflictError(one, holder);
-  });
 }
 
 function refused(error: unknown): TaskFlowError {

@@ -13,7 +13,7 @@ import { checkName } from '../core/names.ts';
 import type { TaskState } from '../core/states.ts';
 import type { NewTask } from '../core/task.ts';
 import { unknownDefinition } from './definitions.ts';
-import { checkHolders } from './key-holders.ts';
+import { reaching } from './links.ts';
 import type { OperationContext } from './operation.ts';
 import type { EnqueueInput } from './schemas.ts';
 import { type ResultDocument, readWait, resultOf } from './task-result.ts';
@@ -45,7 +45,6 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
   const definition = await context.definitions.find(name);
   const task = await requestedTask(context, request, definition ?? unknownDefinition(name));
   const waitMs = readWait(request.wait);
-  await checkHolders(context, [task]);
   const answer = await sendTraced([task], ([sent = task]) => context.enqueuer.enqueue(sent));
   const note = definition === null ? await unknownNote(context, name) : null;
   const document = await enqueueDocument(context, task, answer, note);
@@ -61,7 +60,7 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
 
 /** `timeout` and a time in text are what surfaces have beyond the options of the TypeScript API. */
 export function requestedTask(
-  context: Pick<OperationContext, 'ids' | 'redactionOf' | 'traceparent'>,
+  context: Pick<OperationContext, 'actor' | 'ids' | 'redactionOf' | 'traceparent'>,
   request: EnqueueInput,
   definition: TaskDefinition,
 ): NewTask | Promise<NewTask> {
@@ -90,7 +89,9 @@ export function requestedTask(
     };
   };
   const prepared = prepareInput(definition, input);
-  return prepared instanceof Promise ? prepared.then(make) : make(prepared);
+  const { queues = null } = context.actor;
+  const send = queues === null ? make : (ready: PreparedInput) => reaching(queues, make(ready));
+  return prepared instanceof Promise ? prepared.then(send) : send(prepared);
 }
 
 const noOptions: Omit<EnqueueInput, 'name' | 'input' | 'id' | 'at' | 'timeout' | 'wait'> = {};

@@ -110,7 +110,7 @@ export const flowCancel: Operation<CancelInput, CancelDocument> = {
     const flow = await find(context, parseId(id));
     const { actor, store } = context;
     const words = reason === undefined ? `by ${actor.name}` : `by ${actor.name}: ${reason}`;
-    return { id: flow.id, outcome: cancelOutcome(flow.id, await cancelFlow(store.broker, flow.id, words)) };
+    return { id: flow.id, outcome: cancelOutcome(flow.id, await cancelFlow(store.broker, flow.id, { reason: words })) };
   },
 };
 

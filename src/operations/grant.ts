@@ -5,7 +5,7 @@ import { readDependencies } from '../core/dependency-option.ts';
 import { taskFlowError } from '../core/errors.ts';
 import type { Filter, FilterTerm } from '../core/filter.ts';
 import { parseId } from '../core/ids.ts';
-import { limits } from '../core/limits.ts';
+import { type LinkedIds, queuesOfParents } from './links.ts';
 import type { Actor, Operation, OperationContext } from './operation.ts';
 
 /** Throws FORBIDDEN where the role does not reach, SCOPE_MISSING where the key is for something else. */
@@ -158,38 +158,17 @@ function readId(text: string): string | null {
   }
 }
 
-/**
- * Throws QUEUE_FORBIDDEN for an actor that is to link its tasks with one in a queue it does not reach: who waits for a task is told its
- * result, and who holds one up can end it. Those that are not stored are left to the store.
- */
-export async function checkLinks(context: Pick<OperationContext, 'actor' | 'store'>, ids: Iterable<string>) {
-  const { name, queues = null } = context.actor;
-  if (queues === null) return;
-  const other = (await queuesOfLive(context, ids)).find((queue) => !reachesQueue(queues, queue));
-  if (other !== undefined)
-    throw taskFlowError('QUEUE_FORBIDDEN', { queue: other, actor: name, queues: queues.join(', ') });
-}
-
-async function queuesOfLive({ store }: Pick<OperationContext, 'store'>, ids: Iterable<string>) {
-  const distinct = [...new Set(ids)];
-  const queues = new Set<string>();
-  for (let from = 0; from < distinct.length; from += limits.parentsFetchMax) {
-    const tasks = await store.broker.getTasks(distinct.slice(from, from + limits.parentsFetchMax));
-    for (const task of tasks) if (task !== null) queues.add(task.queue);
-  }
-  return [...queues];
-}
-
 /** Where they are to be, and where those are that they wait for. */
 async function queuesOfRequests(context: OperationContext, requests: readonly Fields[]): Promise<readonly string[]> {
   const own = await Promise.all(requests.map((request) => queueOfRequest(context, request)));
-  return [...own, ...(await queuesOfLive(context, requests.flatMap(parentsOf)))];
+  return [...own, ...(await queuesOfParents(context, requests.map(linksOf))).values()];
 }
 
 /** A list that cannot be read refuses its task: nothing waits then. */
-function parentsOf({ dependsOn }: Fields): readonly string[] {
+function linksOf({ id, dependsOn }: Fields): LinkedIds {
+  const own = { id: readId(String(id)) ?? '' };
   try {
-    return readDependencies(dependsOn, 'dependsOn').map(({ taskId }) => taskId);
+    return { ...own, dependsOn: readDependencies(dependsOn, 'dependsOn') };
   } catch {
     return [];
   }

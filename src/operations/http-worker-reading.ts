@@ -294,12 +294,6 @@ export function readNewTask(given: NewTaskMessage, path: string): NewTask {
   };
 }
 
-/** The tasks that a new one is linked with. The flow its run belongs to is its own. */
-export function linksOf({ dependsOn, blocks, flowId }: NewTask, ownFlowId: string | null = null): readonly string[] {
-  const ids = [...dependsOn, ...blocks].map(({ taskId }) => taskId);
-  return flowId === null || flowId === ownFlowId ? ids : [...ids, flowId];
-}
-
 function readTime(text: string, what: string): number {
   const ms = Date.parse(text);
   if (ms >= 0) return ms;

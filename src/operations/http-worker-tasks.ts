@@ -14,10 +14,9 @@ import type {
   ParentsAnswer,
   ParentsMessage,
 } from '../core/worker-protocol.ts';
-import { checkLinks } from './grant.ts';
-import { checkQueues, type Holder, holderOf, linksOf, readNewTask } from './http-worker-reading.ts';
+import { checkQueues, type Holder, holderOf, readNewTask } from './http-worker-reading.ts';
 import { enqueuedMessage, parentMessage } from './http-worker-writing.ts';
-import { checkHolders } from './key-holders.ts';
+import { withinReach } from './links.ts';
 import type { Operation } from './operation.ts';
 
 /** Sent again, its tasks are `existing`: they have their ids. */
@@ -36,12 +35,8 @@ export const workerEnqueue: Operation<EnqueueTasksMessage, EnqueueTasksAnswer> =
       context.actor,
       tasks.map(({ queue }) => queue),
     );
-    await checkLinks(
-      context,
-      tasks.flatMap((task) => linksOf(task)),
-    );
-    await checkHolders(context, tasks);
-    return { results: (await context.store.broker.enqueue(tasks)).map(enqueuedMessage) };
+    const sent = await withinReach(context, tasks, { unknown: 'refuse' });
+    return { results: (await context.store.broker.enqueue(sent)).map(enqueuedMessage) };
   },
 };
 

@@ -28,14 +28,12 @@ import type {
   RegisterAnswer,
   RegisterMessage,
 } from '../core/worker-protocol.ts';
-import { checkLinks } from './grant.ts';
 import { type HeldTask, keepLogs, keepSteps } from './held-tasks.ts';
 import {
   checkOnce,
   checkQueues,
   type Holder,
   holderOf,
-  linksOf,
   readBeat,
   readClaim,
   readDefinitions,
@@ -49,7 +47,7 @@ import {
   readRanMs,
 } from './http-worker-reading.ts';
 import { claimedMessage, outcomeResult } from './http-worker-writing.ts';
-import { checkHolders } from './key-holders.ts';
+import { withinReach } from './links.ts';
 import type { Operation, OperationContext } from './operation.ts';
 
 /** Not in the audit: what a worker did is told by its tasks, thousands of times a second. */
@@ -142,20 +140,13 @@ export const workerOutcome: Operation<OutcomesMessage, OutcomesAnswer> = {
     const { held } = context.remote;
     const leases = outcomes.map(({ lease }) => readLease(holder, lease));
     const found = await held.find(holder.workerId, leases);
-    const settled = found.map((one, index) => settlementOf(context, one, outcomes[index], leases[index], index));
-    const settlements = settled.flat();
+    const told = found.flatMap((one, index) => settlementOf(context, one, outcomes[index], leases[index], index));
     checkQueues(context.actor, [
       ...Object.keys(claim?.queues ?? {}),
-      ...settlements.flatMap(({ spawn }) => spawn.map(({ queue }) => queue)),
+      ...told.flatMap(({ spawn }) => spawn.map(({ queue }) => queue)),
     ]);
-    const links = settled.flatMap((own, index) =>
-      own.flatMap(({ spawn }) => spawn.flatMap((task) => linksOf(task, found[index]?.flowId))),
-    );
-    await checkLinks(context, links);
-    await checkHolders(
-      context,
-      settlements.flatMap(({ spawn }) => spawn),
-    );
+    const ownFlows = new Set(found.flatMap((one) => one?.flowId ?? []));
+    const settlements = await spawningWithin(context, told, ownFlows);
     const next = claim === undefined ? undefined : readClaim(holder, claim);
     const answer = await settle(context, settlements, next);
     held.forget(
@@ -297,6 +288,17 @@ function settlementOf(
   const spawn = brings.map((task, at) => readNewTask(task, `outcomes[${index}].spawn[${at}]`));
   const logs = keepLogs(held, readLogs(message.logs, clock.now()));
   return [{ lease, verdict, ranMs, progress: tellable(held, readProgress(message.progress)), logs, spawn }];
+}
+
+/** What they bring along, as the actor's key reaches. */
+async function spawningWithin(
+  context: OperationContext,
+  settlements: readonly Settlement[],
+  ownFlows: ReadonlySet<string>,
+): Promise<readonly Settlement[]> {
+  const brought = settlements.flatMap(({ spawn }) => spawn);
+  const tasks = [...(await withinReach(context, brought, { unknown: 'fail', ownFlows }))];
+  return settlements.map((one) => ({ ...one, spawn: tasks.splice(0, one.spawn.length) }));
 }
 
 function tellable({ scrub }: HeldTask, progress: Progress | null): Progress | null {

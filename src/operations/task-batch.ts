@@ -1,6 +1,6 @@
 /** Operations on several tasks that a person has chosen: one call, and for each task what came of it. */
 
-import { cancelFlow, reachesFlow } from '../client/cancel-flow.ts';
+import { cancelFlow } from '../client/cancel-flow.ts';
 import { reachesQueue } from '../core/access.ts';
 import { internalQueue } from '../core/bulk.ts';
 import { parseId } from '../core/ids.ts';
@@ -95,10 +95,9 @@ async function cancelEach(
   const plain = taskIds.filter((taskId) => !flows.has(taskId));
   const results = plain.length === 0 ? [] : await store.broker.cancel({ taskIds: plain, reason: words });
   const known = new Map<string, AnyResult>(plain.map((taskId, index) => [taskId, results[index] ?? gone]));
-  for (const flowId of flows) {
-    const isReached = await reachesFlow(store.history, flowId, actor.queues ?? null);
-    known.set(flowId, isReached ? ((await cancelFlow(store.broker, flowId, words)) ?? gone) : forbidden);
-  }
+  const { queues = null } = actor;
+  for (const flowId of flows)
+    known.set(flowId, (await cancelFlow(store.broker, flowId, { reason: words, queues })) ?? gone);
   return taskIds.map((taskId) => known.get(taskId) ?? gone);
 }
 

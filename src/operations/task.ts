@@ -1,7 +1,7 @@
 /** Operations on tasks. */
 
 import type { CancelResult } from '../broker/broker.ts';
-import { cancelFlow, reachesFlow } from '../client/cancel-flow.ts';
+import { cancelFlow } from '../client/cancel-flow.ts';
 import { conflictError } from '../client/enqueue.ts';
 import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
@@ -132,11 +132,15 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
     if (task?.queue === internalQueue) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
     const isFlow = task != null && (await standsForFlow(task, definitions));
     const { name, queues = null } = actor;
-    if (isFlow && queues !== null && !(await reachesFlow(store.history, taskId, queues)))
-      throw taskFlowError('QUEUE_FORBIDDEN', { queue: `flow ${taskId}`, actor: name, queues: queues.join(', ') });
     const result = isFlow
-      ? await cancelFlow(store.broker, taskId, words)
+      ? await cancelFlow(store.broker, taskId, { reason: words, queues })
       : (await store.broker.cancel({ taskIds: [taskId], reason: words }))[0];
+    if (result?.outcome === 'forbidden')
+      throw taskFlowError('QUEUE_FORBIDDEN', {
+        queue: `flow ${taskId}`,
+        actor: name,
+        queues: queues?.join(', ') ?? '*',
+      });
     return { id: taskId, outcome: cancelOutcome(taskId, result) };
   },
 };

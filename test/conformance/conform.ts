@@ -22,6 +22,7 @@ import { parentEndCases } from './parent-ends.ts';
 import { peekCases } from './peek.ts';
 import { promoteCases } from './promote.ts';
 import { pruneCases } from './prune.ts';
+import { reachCases } from './reach.ts';
 import { readCases } from './reads.ts';
 import { removeCases } from './remove.ts';
 import { restoreCases } from './restore.ts';
@@ -43,6 +44,7 @@ const suite: Readonly<Record<string, readonly Case[]>> = {
   'every method in every state': matrixCases,
   enqueue: enqueueCases,
   'enqueue with a key': keyCases,
+  'within reach': reachCases,
   restore: restoreCases,
   claim: claimCases,
   'claims that stand': standingCases,

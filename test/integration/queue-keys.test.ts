@@ -93,17 +93,11 @@ describe('a link with a task in another queue', () => {
 });
 
 test('a task of another queue that holds a key is told of by nothing but that it does', async () => {
-  await ask('task.enqueue', { name: 'bill', queue: 'billing', key: 'order-1' }, admin);
+  const holder = { name: 'bill', queue: 'billing', key: 'order-1' };
+  const { id } = await ask('task.enqueue', holder, admin);
   const asked = { name: 'x', queue: 'mail', key: 'order-1', wait: 1 };
   expect(await ask('task.enqueue', asked, admin)).toMatchObject({ name: 'bill', result: { name: 'bill' } });
-  expect(await ask('task.enqueue', asked)).toMatchObject({
-    outcome: 'duplicate',
-    created: false,
-    name: 'x',
-    queue: 'mail',
-    state: null,
-    result: null,
-  });
+  await expect(ask('task.enqueue', asked)).rejects.toMatchObject({ code: 'KEY_CONFLICT', details: { holder: id } });
   await ask('task.enqueue', { name: 'a', queue: 'mail', key: 'letter-1' });
   expect(await ask('task.enqueue', { ...asked, key: 'letter-1' })).toMatchObject({ name: 'a', state: 'queued' });
 });
@@ -120,13 +114,16 @@ describe('a key that a task of another queue holds', () => {
   test.each(['replace', 'debounce'] as const)('is not taken from it by %s', async (ifExists) => {
     const taking = { name: 'x', queue: 'mail', key: 'order-2', ifExists, delay: '1m' };
     await expect(ask('task.enqueue', taking)).rejects.toMatchObject(taken);
-    await expect(ask('task.enqueue-many', { tasks: [taking] })).rejects.toMatchObject(taken);
-    const partly = { tasks: [taking, { name: 'x', queue: 'mail' }], partial: true };
-    expect(await ask('task.enqueue-many', partly)).toMatchObject({
-      tasks: [{ outcome: 'refused', problem: taken }, { outcome: 'created' }],
-    });
+    for (const partial of [true, false]) {
+      const tasks = [taking, { name: 'x', queue: 'mail' }];
+      expect(await ask('task.enqueue-many', { tasks, partial })).toMatchObject({
+        tasks: [{ outcome: 'conflict', problem: taken }, { outcome: 'created' }],
+      });
+    }
     const complete = { ...completeTask(world.context.ids.next()), queue: 'mail', key: 'order-2', ifExists };
-    await expect(ask('worker.enqueue', { worker: 'py-1', tasks: [complete] })).rejects.toMatchObject(taken);
+    expect(await ask('worker.enqueue', { worker: 'py-1', tasks: [complete] })).toMatchObject({
+      results: [{ outcome: 'conflict', of: bill }],
+    });
     const own = { ...taking, key: 'letter-2' };
     await ask('task.enqueue', own);
     expect(await ask('task.enqueue', own)).toMatchObject({ outcome: 'replaced' });
@@ -136,10 +133,58 @@ describe('a key that a task of another queue holds', () => {
     const id = world.context.ids.next();
     const waits = { name: 'y', queue: 'mail', dependsOn: [id] };
     const tasks = (key: string) => [{ id, name: 'x', queue: 'mail', key }, waits];
-    await expect(ask('task.enqueue-many', { tasks: tasks('order-2') })).rejects.toMatchObject(taken);
+    await expect(ask('task.enqueue-many', { tasks: tasks('order-2') })).rejects.toMatchObject({ code: 'INVALID_FLOW' });
     const complete = { ...completeTask(id), queue: 'mail', key: 'order-2', blocks: [{ id: mail, onFailure: 'fail' }] };
-    await expect(ask('worker.enqueue', { worker: 'py-1', tasks: [complete] })).rejects.toMatchObject(taken);
+    expect(await ask('worker.enqueue', { worker: 'py-1', tasks: [complete] })).toMatchObject({
+      results: [{ outcome: 'conflict', of: bill }],
+    });
+    expect(await stateOf(mail)).toBe('queued');
     expect(await ask('task.enqueue-many', { tasks: tasks('letter-3') })).toMatchObject({ created: 2 });
+  });
+});
+
+test('a key is not taken from a task of another queue that comes in the same moment', async () => {
+  const holder = { name: 'bill', queue: 'billing', key: 'order-3', delay: '1h' };
+  const taking = { name: 'x', queue: 'mail', key: 'order-3', ifExists: 'replace' };
+  const [held, taken] = await Promise.allSettled([ask('task.enqueue', holder, admin), ask('task.enqueue', taking)]);
+  expect(held).toMatchObject({ status: 'fulfilled', value: { outcome: 'created' } });
+  expect(taken).toMatchObject({ status: 'rejected', reason: { code: 'KEY_CONFLICT' } });
+});
+
+test('an id that a task of another queue has tells nothing of it, also to who knows what is in it', async () => {
+  const bill = { id: world.context.ids.next(), name: 'bill', queue: 'billing', input: { amount: 5 } };
+  await ask('task.enqueue', bill, admin);
+  const guess = { ...bill, queue: 'mail', wait: 1 };
+  await expect(ask('task.enqueue', guess)).rejects.toMatchObject({ code: 'ID_CONFLICT' });
+});
+
+describe('a link with a task that is nowhere yet', () => {
+  test('is refused with it, since it may come in another queue', async () => {
+    const dependsOn = [world.context.ids.next()];
+    const waits = { name: 'a', queue: 'mail', dependsOn };
+    const nowhere = { code: 'INVALID_FLOW' };
+    await expect(ask('task.enqueue', waits)).rejects.toMatchObject(nowhere);
+    await expect(ask('task.enqueue-many', { tasks: [waits] })).rejects.toMatchObject(nowhere);
+    const complete = { ...completeTask(world.context.ids.next()), queue: 'mail' };
+    const links = { dependsOn: dependsOn.map((id) => ({ id, onFailure: 'ignore' })) };
+    await expect(ask('worker.enqueue', { worker: 'py-1', tasks: [{ ...complete, ...links }] })).rejects.toMatchObject(
+      nowhere,
+    );
+  });
+
+  test('leads what a run brings along to nothing, whoever comes with that id', async () => {
+    await ask('queue.resume', { name: 'mail' });
+    const { tasks } = await ask('worker.claim', { worker: 'py-1', token: 'claim-of-mail-2', queues: { mail: 1 } });
+    const [{ lease }] = tasks as [{ lease: object }];
+    const [foreign = '', child = ''] = world.context.ids.many(2);
+    const link = [{ id: foreign, onFailure: 'ignore' }];
+    const spawn = [{ ...completeTask(child), queue: 'mail', dependsOn: link, blocks: link }];
+    const outcomes = [{ lease, outcome: 'done', ranMs: 1, spawn }];
+    await ask('worker.outcome', { worker: 'py-1', outcomes });
+    await ask('task.enqueue', { id: foreign, name: 'bill', queue: 'billing' }, admin);
+    expect([await stateOf(child), await stateOf(foreign)]).toEqual(['queued', 'queued']);
+    const [stored] = await world.context.store.broker.getTasks([child]);
+    expect(stored?.dependsOn).toMatchObject([{ taskId: expect.not.stringMatching(foreign) }]);
   });
 });
 

@@ -57,6 +57,7 @@ const enqueueGiven: Arbitrary<Partial<NewTask>> = fc.record({
   strictCancel: fc.boolean(),
   limits: rules,
   group: maybe('g', 'h', 'i'),
+  reach: fc.constantFrom<undefined | string[]>(undefined, undefined, undefined, ['a'], ['c', '*b']),
 });
 
 /** `keyForMs` comes only with return and error, and `at` only without a delay: the client sees to it. */

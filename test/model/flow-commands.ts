@@ -36,6 +36,7 @@ export const linkedGiven = fc.record({
   ifExists: fc.constantFrom('return', 'replace', 'error'),
   keepMs: fc.constantFrom(0, 100_000),
   group: maybe('g', 'h'),
+  reach: fc.constantFrom<undefined | string[]>(undefined, undefined, undefined, ['a']),
 });
 export type LinkedGiven = typeof linkedGiven extends Arbitrary<infer Given> ? Given : never;
 
@@ -78,12 +79,14 @@ export const enqueueOver = fc.tuple(back, linkedGiven).map(([index, given]) =>
 );
 
 export const cancelFlow = fc
-  .constantFrom('f', 'g')
-  .map((flow) =>
+  .tuple(fc.constantFrom('f', 'g'), fc.constantFrom(null, null, ['a'], ['*b']))
+  .map(([flow, reach]) =>
     callCommand(
-      `CancelFlow ${flow}`,
+      `CancelFlow ${flow} ${reach ?? ''}`,
       () => async (broker) =>
-        (await broker.cancel({ taskIds: [], flowId: flow, reason: 'why' })).map(({ outcome }) => outcome).toSorted(),
+        (await broker.cancel({ taskIds: [], flowId: flow, reason: 'why', ...(reach !== null && { reach }) }))
+          .map(({ outcome }) => outcome)
+          .toSorted(),
     ),
   );
 export const retryTwo = fc.tuple(back, back).map(([one, other]) =>

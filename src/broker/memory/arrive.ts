@@ -1,5 +1,6 @@
 /** One task on its way into the store: once under its id, one at a time under its key. */
 
+import { reachesQueue } from '../../core/access.ts';
 import { edgeState } from '../../core/dependencies.ts';
 import { isWaiting } from '../../core/states.ts';
 import type { NewTask, Task } from '../../core/task.ts';
@@ -12,13 +13,14 @@ import { changeTask, insertTask, type Step } from './step.ts';
 export function enqueueOne(step: Step, task: NewTask): EnqueueResult {
   const known = step.state.rows.get(task.id)?.task;
   if (known !== undefined) {
-    return hasSameBody(known, task)
+    return hasSameBody(known, task) && reaches(task, known)
       ? { outcome: 'existing', taskId: task.id, state: known.state }
       : { outcome: 'conflict', taskId: task.id, of: task.id };
   }
   const holder = holderOf(step, task.key);
   if (holder === null) return { outcome: 'created', taskId: task.id, state: insert(step, task, dueAtOf(step, task)) };
-  if (task.ifExists === 'error') return { outcome: 'conflict', taskId: task.id, of: holder.taskId };
+  if (task.ifExists === 'error' || !reaches(task, step.state.rows.get(holder.taskId)?.task))
+    return { outcome: 'conflict', taskId: task.id, of: holder.taskId };
   if (task.ifExists === 'return') return { outcome: 'duplicate', taskId: task.id, of: holder.taskId };
   return replace(step, task, holder.taskId);
 }
@@ -46,7 +48,7 @@ function insert(step: Step, newTask: NewTask, dueAt: number): Task['state'] {
   const isBlocked = newTask.dependsOn.some(
     ({ taskId, onFailure }) => edgeState(state.rows.get(taskId)?.task.state ?? null, onFailure) !== 'done',
   );
-  const { delayMs: _delayMs, at: _at, startWithinMs, expiresInMs, blocks: _blocks, ...body } = newTask;
+  const { delayMs: _delayMs, at: _at, startWithinMs, expiresInMs, blocks: _blocks, reach: _reach, ...body } = newTask;
   const task: Task = {
     ...body,
     state: isBlocked ? 'blocked' : dueAt > step.now ? 'scheduled' : 'queued',
@@ -90,6 +92,11 @@ function cancelUnwanted(step: Step, { id, flowId }: Task): void {
 
 function dueAtOf(step: Step, task: NewTask): number {
   return task.at === null ? step.now + task.delayMs : Math.max(task.at, step.now);
+}
+
+/** Of a holder that is gone by now nothing can be told, and nothing done to it. */
+function reaches({ reach }: NewTask, other: Pick<Task, 'queue'> | undefined): boolean {
+  return other === undefined || reachesQueue(reach ?? null, other.queue);
 }
 
 function hasSameBody(known: Task, task: NewTask): boolean {

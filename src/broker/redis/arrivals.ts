@@ -63,13 +63,15 @@ function isLike(one: NewTask, other: NewTask): boolean {
     one.at === other.at &&
     one.startWithinMs === other.startWithinMs &&
     one.expiresInMs === other.expiresInMs &&
+    one.reach === other.reach &&
     (one.tags === other.tags || (one.tags.length === 0 && other.tags.length === 0))
   );
 }
 
 function formOf(task: NewTask): string {
   const { delayMs, at, startWithinMs, expiresInMs } = task;
-  return JSON.stringify([shapeOf(task), delayMs, at ?? false, startWithinMs ?? false, expiresInMs ?? false]);
+  const times = [delayMs, at ?? false, startWithinMs ?? false, expiresInMs ?? false];
+  return JSON.stringify([shapeOf(task), ...times, ...(task.reach === undefined ? [] : [task.reach])]);
 }
 
 /** Why nothing was stored, as lua/arrive.lua says it. */

@@ -25,10 +25,16 @@ type WordsAndHints = readonly [words: Words, hints: Hints];
 
 export async function cancel(
   connection: Connection,
-  { taskIds, reason, flowId = null }: CancelRequest,
+  { taskIds, reason, flowId = null, reach }: CancelRequest,
 ): Promise<Told<readonly CancelResult[]>> {
   refuseLargeBatch(taskIds);
-  const args = [taskIds.join(' '), reason === null ? '0' : '1', reason ?? '', flowId ?? ''];
+  const args = [
+    taskIds.join(' '),
+    reason === null ? '0' : '1',
+    reason ?? '',
+    flowId ?? '',
+    reach === undefined ? '' : JSON.stringify(reach),
+  ];
   type Reply = readonly [words: Words, hints: Hints, ofFlow: readonly Buffer[]];
   const [list, hints, ofFlow] = await connection.run<Reply>('cancel', args);
   const words = list.map(String);

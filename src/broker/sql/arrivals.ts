@@ -1,5 +1,6 @@
 /** Tasks on their way into the store: what becomes of each, one at a time under its key, and their rows. */
 
+import { reachesQueue } from '../../core/access.ts';
 import type { TaskState } from '../../core/states.ts';
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueResult } from '../broker.ts';
@@ -57,9 +58,14 @@ const tasksBehindRow = statement<[id: string]>(
 );
 
 /** Input: list of ids. */
-const knownTasks = statement<[id: string, name: string, payload: string, key: string | null, state: TaskState]>(
-  'known_tasks',
-  (dialect) => `SELECT id, name, payload, key, state FROM tasks WHERE id ${dialect.oneOf('$1')}`,
+const knownTasks = statement<
+  [id: string, queue: string, name: string, payload: string, key: string | null, state: TaskState]
+>('known_tasks', (dialect) => `SELECT id, queue, name, payload, key, state FROM tasks WHERE id ${dialect.oneOf('$1')}`);
+
+/** Input: list of ids. */
+const queuesOfTasks = statement<[id: string, queue: string]>(
+  'queues_of_tasks',
+  (dialect) => `SELECT id, queue FROM tasks WHERE id ${dialect.oneOf('$1')}`,
 );
 
 /** Inputs: now, retention end, task. Only a waiting task is replaced. */
@@ -71,7 +77,7 @@ const replaceTasks = eachStatement(
      check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
 );
 
-export type Known = Pick<NewTask, 'name' | 'payload' | 'key'> & { readonly state: TaskState };
+export type Known = Pick<NewTask, 'queue' | 'name' | 'payload' | 'key'> & { readonly state: TaskState };
 
 /** A task on its way into the store. */
 export interface Arrival {
@@ -110,13 +116,14 @@ export async function play(
   const waiting = await readWaitingHolders(step, [...holders.values()]);
   // Who was claimed, or has ended, while its row was waited for holds no key any more.
   if (isOld && holders.size > 0) holders = await readHolders(step, keys);
+  const queues = await readQueues(step, tasks, { holders, waiting });
   const arrivals = new Map<string, Arrival>();
   const results = tasks.map((task): EnqueueResult => {
     const same = known.get(task.id);
     if (same !== undefined) return repetition(same, task);
     const of = task.key === null ? undefined : holders.get(task.key);
     const holder = of === undefined ? undefined : waiting.get(of);
-    const refused = of === undefined ? null : refusal(task, of, holder);
+    const refused = of === undefined ? null : refusal(task, of, { holder, queue: holder?.queue ?? queues.get(of) });
     if (refused !== null) return refused;
     const dueAt = dueAtOf(step, task);
     const arrival = arrive(
@@ -139,9 +146,28 @@ export async function play(
   return { results, arrivals, waiting };
 }
 
+/** Where the holders are that do not wait, by their ids, when a task of these reaches some queues only. */
+async function readQueues(
+  step: Step,
+  tasks: readonly NewTask[],
+  { holders, waiting }: { readonly holders: ReadonlyMap<string, string>; readonly waiting: Played['waiting'] },
+): Promise<ReadonlyMap<string, string>> {
+  if (tasks.every(({ reach }) => reach === undefined)) return new Map();
+  const ids = [...holders.values()].filter((id) => !waiting.has(id));
+  return ids.length === 0 ? new Map() : new Map(await step.tx.query(queuesOfTasks, idList(ids)));
+}
+
+interface Holding {
+  /** When it waits. */
+  readonly holder: WaitingHolder | undefined;
+  /** When it is there. */
+  readonly queue: string | undefined;
+}
+
 /** What a held key means: nothing is stored, unless the task may take the place of a holder that waits (`null`). */
-function refusal(task: NewTask, of: string, holder: WaitingHolder | undefined): EnqueueResult | null {
-  if (task.ifExists === 'error') return { outcome: 'conflict', taskId: task.id, of };
+function refusal(task: NewTask, of: string, { holder, queue }: Holding): EnqueueResult | null {
+  const isUnreached = queue !== undefined && !reachesQueue(task.reach ?? null, queue);
+  if (isUnreached || task.ifExists === 'error') return { outcome: 'conflict', taskId: task.id, of };
   if (task.ifExists === 'return' || holder === undefined) return { outcome: 'duplicate', taskId: task.id, of };
   return null;
 }
@@ -275,11 +301,11 @@ function sharedOf(step: Step, { task, state, dueAt, isDoomed }: Arrival): SqlRow
 
 export async function readKnown(step: Step, tasks: readonly NewTask[]): Promise<Map<string, Known>> {
   const rows = await step.tx.query(knownTasks, idList(tasks.map(({ id }) => id)));
-  return new Map(rows.map(([id, name, payload, key, state]) => [id, { name, payload, key, state }]));
+  return new Map(rows.map(([id, queue, name, payload, key, state]) => [id, { queue, name, payload, key, state }]));
 }
 
 export function repetition(known: Known | undefined, task: NewTask): EnqueueResult {
-  return known !== undefined && hasSameBody(known, task)
+  return known !== undefined && hasSameBody(known, task) && reachesQueue(task.reach ?? null, known.queue)
     ? { outcome: 'existing', taskId: task.id, state: known.state }
     : { outcome: 'conflict', taskId: task.id, of: task.id };
 }

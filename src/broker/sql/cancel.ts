@@ -1,12 +1,13 @@
 /** cancel: ends what waits, asks what runs; of a flow also what comes to it later. */
 
+import { reachesQueue } from '../../core/access.ts';
 import { limits } from '../../core/limits.ts';
 import { isFinished, type Reason, type TaskState } from '../../core/states.ts';
 import type { CancelRequest, CancelResult } from '../broker.ts';
 import { checkBy } from './claims.ts';
 import { eachStatement, statement } from './driver.ts';
 import { endWaiting, type WaitingRow } from './end-waiting.ts';
-import { readUnfinishedMembers, storeWish } from './flows.ts';
+import { holdFlow, readUnfinishedMembers, storeWish } from './flows.ts';
 import { refuseLargeBatch } from './refuse.ts';
 import { release } from './release.ts';
 import { idList } from './rows.ts';
@@ -33,6 +34,15 @@ const cancelledTasks = statement<
     FROM tasks WHERE id ${dialect.oneOf('$1')}${dialect.lockInOrderOf('id')}`,
 );
 
+/** Inputs: list of ids, flow or NULL. Where those are that have not ended. Locks: the rows, so that none is moved meanwhile. */
+const queuesOfUnfinished = statement<[queue: string]>(
+  'queues_of_unfinished',
+  (
+    dialect,
+  ) => `SELECT queue FROM tasks WHERE (id ${dialect.oneOf('$1')} OR id IN (SELECT task_id FROM members WHERE flow_id = $2))
+    AND (state = 'blocked' OR state = 'scheduled' OR state = 'queued' OR state = 'running')${dialect.lockInOrderOf('id')}`,
+);
+
 const requestCancel = eachStatement(
   'request_cancel',
   { now: 'bigint', reason: 'text', id: 'text' },
@@ -43,6 +53,7 @@ const requestCancel = eachStatement(
 export async function cancel(step: Step, request: CancelRequest): Promise<readonly CancelResult[]> {
   refuseLargeBatch(request.taskIds);
   const taskIds = [...request.taskIds];
+  if (!(await reachesAll(step, request))) return taskIds.map(() => ({ outcome: 'forbidden' }));
   if (request.flowId != null) {
     await storeWish(step, request.flowId, request.reason);
     const named = new Set(taskIds);
@@ -86,4 +97,12 @@ export async function cancel(step: Step, request: CancelRequest): Promise<readon
   await checkBy(step, new Map(running.flatMap(({ token }) => (token === null ? [] : [[token, checkAt]]))));
   await release(step);
   return results;
+}
+
+async function reachesAll(step: Step, { taskIds, flowId = null, reach }: CancelRequest): Promise<boolean> {
+  if (reach === undefined) return true;
+  // Nothing comes to the flow between the look and the wish.
+  if (flowId !== null) await holdFlow(step, flowId);
+  const queues = await step.tx.query(queuesOfUnfinished, idList(taskIds), flowId);
+  return queues.every(([queue]) => reachesQueue(reach, queue));
 }

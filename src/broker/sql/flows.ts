@@ -44,9 +44,14 @@ const wishCancel = statement(
     ON CONFLICT (flow_id) DO UPDATE SET cancelled_at = excluded.cancelled_at, cancel_reason = excluded.cancel_reason`,
 );
 
-export async function storeWish(step: Step, flowId: string, reason: string | null): Promise<void> {
-  // Whoever is adding tasks to the flow has stored them, or sees the wish.
+/** Whoever is adding tasks to the flow has stored them, or waits. */
+export async function holdFlow(step: Step, flowId: string): Promise<void> {
   await step.tx.hold('flows', [flowId], 'alone');
+}
+
+export async function storeWish(step: Step, flowId: string, reason: string | null): Promise<void> {
+  // Or sees the wish.
+  await holdFlow(step, flowId);
   await step.tx.query(wishCancel, flowId, step.now, reason);
 }
 

@@ -2,7 +2,7 @@
 -- under its key, parents before children.
 --
 -- A batch is { forms, ids, formOf, extras, offset, unknown, skips }: `forms` are lists of [shape, delayMs, at, startWithinMs,
--- expiresInMs]; `extras` by place what only some have: [place, key, rules, more, dependsOn, blocks,
+-- expiresInMs, patterns of the queues that it reaches where these are not all]; `extras` by place what only some have: [place, key, rules, more, dependsOn, blocks,
 -- flowId, group]; payloads stand in ARGV
 -- behind `offset`; `unknown` says what a parent is that nobody knows: "refuse" or "fail"; places in `skips` are passed over.
 
@@ -170,11 +170,50 @@ function arrivals.insertCrowds(batch)
   batch.crowds = {}
 end
 
+-- As `matchesPattern` of core/access.ts: `*` stands for any characters, nothing else is special.
+function arrivals.matches(pattern, text)
+  local p, t, star, mark = 1, 1, nil, nil
+  while t <= #text do
+    local letter = string.byte(pattern, p)
+    if letter == 42 then
+      star, mark, p = p, t, p + 1
+    elseif letter and letter == string.byte(text, t) then
+      p, t = p + 1, t + 1
+    elseif star then
+      mark = mark + 1
+      p, t = star + 1, mark
+    else
+      return false
+    end
+  end
+  while string.byte(pattern, p) == 42 do
+    p = p + 1
+  end
+  return p > #pattern
+end
+
+-- Whether the sender of a form reaches a queue.
+function arrivals.reaches(form, queue)
+  if not form[6] then return true end
+  for _, pattern in ipairs(form[6]) do
+    if arrivals.matches(pattern, queue) then return true end
+  end
+  return false
+end
+
+-- Of a holder that is gone by now nothing can be told, and nothing done to it.
+function arrivals.reachesHolder(form, holderId)
+  if not form[6] then return true end
+  load({ holderId })
+  local holder = tasks[holderId]
+  return not holder or arrivals.reaches(form, shapes[holder[SHAPE]][QUEUE])
+end
+
 function arrivals.hasSameBody(batch, i, form)
   local id = batch.ids[i]
   local shape, key, _, _, before = cmsgpack.unpack(commonOf(rows[id])), ownOf(rows[id])
   loadShapes({ shape })
-  return shapes[shape][NAME] == form.fields[NAME]
+  return arrivals.reaches(form, shapes[shape][QUEUE]) and shapes[shape][NAME] == form.fields[NAME]
     and key == (batch.extras[i] and batch.extras[i][2] or false)
     and (before == -1 and '' or string.sub(rows[id], before + 1)) == ARGV[batch.offset + i]
 end
@@ -213,7 +252,7 @@ function arrivals.arriveOne(batch, i, dependsOn)
     return 'created', '', arrivals.insert(batch, i, form, form.dueAt, dependsOn)
   end
   local rule = form.fields[IF_EXISTS]
-  if rule == 'error' then return 'conflict', holderId, '' end
+  if rule == 'error' or not arrivals.reachesHolder(form, holderId) then return 'conflict', holderId, '' end
   if rule == 'return' then return 'duplicate', holderId, '' end
   return arrivals.replace(batch, i, form, holderId, dependsOn)
 end
