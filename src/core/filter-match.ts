@@ -1,5 +1,6 @@
 /** Evaluates a filter over one task: the meaning that every store's SQL is compared with. */
 
+import { matchesPattern } from './access.ts';
 import type { Comparison, Filter, FilterTerm, FilterValue, TimePoint } from './filter.ts';
 import { foldCase } from './fold-case.ts';
 import { normalizeId } from './ids.ts';
@@ -127,7 +128,9 @@ function wordOf(row: FilterRow, field: 'name' | 'queue' | 'worker' | 'key' | 'id
 }
 
 function wordHolds(value: FilterValue, text: string | null): boolean {
-  if (value.kind !== 'word' || text === null) return false;
+  if (text === null) return false;
+  if (value.kind === 'pattern') return matchesPattern(value.text, text);
+  if (value.kind !== 'word') return false;
   return value.prefix ? text.startsWith(value.text) : text === value.text;
 }
 

@@ -24,6 +24,8 @@ export type Comparison = '=' | '>' | '>=' | '<' | '<=';
 export type FilterValue =
   /** Equal to `text`, or beginning with it. */
   | { readonly kind: 'word'; readonly text: string; readonly prefix: boolean }
+  /** `*` stands for any characters, wherever it is. Never written: of queues, for a key that reaches only some. */
+  | { readonly kind: 'pattern'; readonly text: string }
   /** A plain number, or milliseconds for the duration fields. */
   | { readonly kind: 'number'; readonly compare: Comparison; readonly number: number }
   /** Both ends included. */
@@ -96,6 +98,8 @@ function formatValue(value: FilterValue, field: FilterField): string {
   switch (value.kind) {
     case 'word':
       return formatWord(value.text, field) + (value.prefix && filterFields[field].kind !== 'prefix' ? '*' : '');
+    case 'pattern':
+      return value.text;
     case 'number':
       return comparison(value.compare) + number(value.number);
     case 'numbers':

@@ -21,6 +21,7 @@ export const idLength = 26;
 const counterBits = 24;
 const counterMax = 2 ** counterBits - 1;
 const timeLength = 10;
+const headLength = 6;
 const msMax = 2 ** 48 - 1;
 const randomWordsMax = 2048;
 
@@ -78,6 +79,11 @@ export function idTime(id: string): number {
   let ms = 0;
   for (let i = 0; i < timeLength; i++) ms = ms * 32 + alphabet.indexOf(id[i] ?? '');
   return ms;
+}
+
+/** The greatest id of the same moment: its time and counter alone are those of the given one. The id must have passed `parseId`. */
+export function endOfMoment(id: string): string {
+  return id.slice(0, timeLength + headLength).padEnd(idLength, alphabet.at(-1));
 }
 
 /** Whether the text is an id in its canonical form (upper case, nothing to correct). */

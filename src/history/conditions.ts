@@ -110,8 +110,17 @@ function isState(word: string): word is TaskState {
 }
 
 function wordCondition(expression: string, value: FilterValue, draft: Draft): string {
+  if (value.kind === 'pattern') return matchesPattern(expression, value.text, draft);
   if (value.kind !== 'word') return never;
   return value.prefix ? beginsWith(expression, value.text, draft) : `${expression} = ${parameter(draft, value.text)}`;
+}
+
+/** LIKE of SQLite takes the letters of ASCII for each other, and GLOB is its own. */
+function matchesPattern(expression: string, pattern: string, draft: Draft): string {
+  if (draft.dialect.name === 'sqlite')
+    return `${expression} GLOB ${parameter(draft, pattern.replace(/[[?]/g, '[$&]'))}`;
+  const like = pattern.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%');
+  return `${expression} LIKE ${parameter(draft, like)} ESCAPE '\\'`;
 }
 
 /** Databases count code points. */

@@ -3,8 +3,8 @@
 import { reachesQueue, roles } from '../core/access.ts';
 import { readDependencies } from '../core/dependency-option.ts';
 import { taskFlowError } from '../core/errors.ts';
-import type { Filter, FilterTerm } from '../core/filter.ts';
-import { parseId } from '../core/ids.ts';
+import type { Filter, FilterTerm, FilterValue } from '../core/filter.ts';
+import { endOfMoment, parseId } from '../core/ids.ts';
 import { type LinkedIds, queuesOfParents } from './links.ts';
 import type { Actor, Operation, OperationContext } from './operation.ts';
 
@@ -125,19 +125,35 @@ export async function checkQueues(
   return (output) => output;
 }
 
-/**
- * The filter within queues of these patterns: a page of more would tell by its `next` of what it leaves out. Of a pattern with a star in the
- * middle its beginning counts, and the rest is left out of the page.
- */
+/** The filter within queues of these patterns: a page of more would tell by its `next` of what it leaves out. */
 export function withinQueues(filter: Filter, queues: readonly string[] | null): Filter {
   if (queues === null) return filter;
-  const values = queues.map((pattern) => {
+  const values = queues.map((pattern): FilterValue => {
     const [text = ''] = pattern.split('*', 1);
-    return { kind: 'word' as const, text, prefix: text.length < pattern.length };
+    // What only begins so is found by an index.
+    if (pattern.slice(text.length + 1) !== '' || text === '') return { kind: 'pattern', text: pattern };
+    return { kind: 'word', text, prefix: text.length < pattern.length };
   });
-  if (values.some(({ text }) => text === '')) return filter;
   const within: FilterTerm = { field: 'queue', path: [], values, negated: false, position: 0 };
   return { terms: [...filter.terms, within] };
+}
+
+/** A page as it was asked for and found. */
+interface FoundPage {
+  readonly after: string | null;
+  readonly tasks: readonly { readonly id: string }[];
+  readonly next: string | null;
+}
+
+/**
+ * The cursor of a page for whoever reaches some queues only. One that is no task of the page is where a search has stopped, perhaps at a task
+ * of somebody else: it is told up to its place in time, from which the next page looks on as well.
+ */
+export function cursorWithin(queues: readonly string[] | null, { after, tasks, next }: FoundPage): string | null {
+  if (queues === null || next === null || tasks.some(({ id }) => id === next)) return next;
+  const place = endOfMoment(next);
+  // So many ids begin alike that the next page would be this one.
+  return after !== null && place >= after ? next : place;
 }
 
 /** Empty where there is no such task: the operation says so itself. */
@@ -170,7 +186,7 @@ function linksOf({ id, dependsOn }: Fields): LinkedIds {
   try {
     return { ...own, dependsOn: readDependencies(dependsOn, 'dependsOn') };
   } catch {
-    return [];
+    return { ...own, dependsOn: [] };
   }
 }
 

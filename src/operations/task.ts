@@ -15,7 +15,7 @@ import { isoTime } from '../core/time.ts';
 import type { TaskRecord } from '../history/history.ts';
 import type { Definitions } from './definitions.ts';
 import { type EnqueueDocument, enqueueByName } from './enqueue.ts';
-import { withinQueues } from './grant.ts';
+import { cursorWithin, withinQueues } from './grant.ts';
 import type { Operation } from './operation.ts';
 import type { CancelInput, EnqueueInput, ListInput, LogsInput, TaskInput } from './schemas.ts';
 import {
@@ -69,13 +69,13 @@ export const taskList: Operation<ListInput, TaskListDocument> = {
   audit: null,
   schema: async () => (await import('./schemas.ts')).listInput,
   output: async () => (await import('./task-output.ts')).taskListOutput,
-  async run({ store, actor }, { q = '', limit = pageDefault, after }) {
+  async run({ store, actor }, { q = '', limit = pageDefault, after = null }) {
     const filter = parseFilter(q);
-    const within = withinQueues(filter, actor.queues ?? null);
-    const { tasks, next, scanned } = await store.history.search(within, { after: after ?? null, limit });
+    const { queues = null } = actor;
+    const { tasks, next, scanned } = await store.history.search(withinQueues(filter, queues), { after, limit });
     // A page may be shorter for it; its `next` leads on all the same.
     const shown = namesOne(filter) ? tasks : tasks.filter(({ queue }) => queue !== internalQueue);
-    return { tasks: shown.map(listedTaskDocument), next, scanned };
+    return { tasks: shown.map(listedTaskDocument), next: cursorWithin(queues, { after, tasks, next }), scanned };
   },
 };
 

@@ -36,6 +36,10 @@ const filters = [
   'name:other.*,mail.send state:scheduled',
 ];
 
+/** What means something to LIKE or GLOB means nothing in a pattern, but for the star. */
+const queues = ['mail', 'Mail', 'eu.mail', 'a%l', 'a_l', 'abl', 'a?l', '[a]l', 'a\\l', 'ÄÖ'];
+const patterns = ['*', '*mail', 'm*l', 'a%*', 'a_l*', '*?l', '[a]*', '*\\l', '*Ö', '[am]*l'];
+
 await onPostgres(({ url }) => {
   test('every kind of filter finds the same tasks on both', async () => {
     const stores = [connect('sqlite::memory:'), connect(url, { namespace: 'search' })];
@@ -58,6 +62,7 @@ async function search({ broker, history }: Store): Promise<Readonly<Record<strin
     newTask(sampleId(20), { delayMs: 60_000 }),
     newTask(sampleId(21), { name: 'other.thing', dependsOn: [{ taskId: sampleId(20), onFailure: 'fail' }] }),
     newTask(sampleId(22), { name: 'other.thing', delayMs: 60_000 }),
+    ...queues.map((queue, index) => newTask(sampleId(30 + index), { queue, delayMs: 60_000 })),
   ]);
   const [first, second] = await broker.claim(claimRequest(sampleToken(1), { limit: 2 }));
   if (first === undefined || second === undefined) throw new Error('nothing was claimed');
@@ -66,6 +71,17 @@ async function search({ broker, history }: Store): Promise<Readonly<Record<strin
   for (const text of filters) {
     const { tasks } = await history.search(parseFilter(text), { after: null, limit: 50 });
     found[text] = tasks.map(({ id }) => id);
+  }
+  for (const text of patterns) {
+    const term = {
+      field: 'queue',
+      path: [],
+      values: [{ kind: 'pattern', text }],
+      negated: false,
+      position: 0,
+    } as const;
+    const { tasks } = await history.search({ terms: [term] }, { after: null, limit: 50 });
+    found[`queues ${text}`] = tasks.map(({ id }) => id);
   }
   return found;
 }

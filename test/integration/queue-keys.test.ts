@@ -244,4 +244,24 @@ test('a page of tasks does not tell by its cursor what is in tasks of other queu
   const found = { tasks: [{ queue: 'mail' }], next: null };
   expect(await ask('task.list', { q: 'input.iban:DE1*', limit: 1 })).toMatchObject(found);
   expect(await ask('task.list', { q: 'name:b' }, { ...mailOnly, queues: ['*l'] })).toMatchObject(found);
+  for (const queues of [['*l'], ['m*l', '*.eu']])
+    expect(await ask('task.list', { q: 'input.iban:DE1*', limit: 1 }, { ...mailOnly, queues })).toMatchObject(found);
+  const hidden = { q: 'input.iban:DE11,DE12', limit: 1 };
+  const nothing = { tasks: [], next: null, scanned: 'all' };
+  expect(await ask('task.list', hidden, { ...mailOnly, queues: ['*l'] })).toEqual(nothing);
+});
+
+test('a search that stops at a task of another queue tells no more of it than when it was', async () => {
+  const { history } = world.context.store;
+  const [own = '', older = '', asked = ''] = world.context.ids.many(3);
+  const page = { tasks: [], scanned: 'newest' } as const;
+  const stopping = { ...world.context.store, history: { ...history, search: async () => ({ ...page, next: older }) } };
+  const list = (actor: Actor, after: string) =>
+    perform(operations['task.list'], { ...world.context, store: stopping, actor }, { after });
+  expect(await list(admin, asked)).toMatchObject({ next: older });
+  const { next } = await list(mailOnly, asked);
+  expect(next).not.toBe(older);
+  expect(next! > older && next! < asked).toBe(true);
+  // A page must lead on, whatever ids there are.
+  expect(await list(mailOnly, own)).toMatchObject({ next: older });
 });
