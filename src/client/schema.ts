@@ -2,6 +2,7 @@
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 
 /** A schema of any library: zod, valibot, arktype, typebox, … */
 export type AnySchema = StandardSchemaV1<unknown, unknown>;
@@ -34,34 +35,51 @@ export function isSchema(value: unknown): value is AnySchema {
 }
 
 /**
- * Validates and transforms. Throws `code` for the task `name`, naming every wrong path; the details hold all of them. A
- * schema that answers with a promise gets one from here, which rejects with the same.
+ * Validates and transforms. Throws `code` for the task `name`, naming wrong paths; the details hold the first
+ * `limits.problemsMax` of them. A schema that answers with a promise gets one from here, which rejects with the same.
  */
-export function parseWith(
+export function parseWith(schema: AnySchema, value: unknown, name: string, code: Refusal): unknown {
+  const result = validate(schema, value, { name, code });
+  if (!('then' in result)) return outcomeOf(result, name, code);
+  return result.then(
+    (settled) => outcomeOf(settled, name, code),
+    (error: unknown) => refuse(error, name, code),
+  );
+}
+
+function outcomeOf(result: StandardSchemaV1.Result<unknown>, name: string, code: Refusal): unknown {
+  if (result.issues === undefined) return result.value;
+  const problems = result.issues.slice(0, limits.problemsMax).map(problemOf);
+  throw invalid(code, name, problems, result.issues.length - problems.length);
+}
+
+type Refusal = 'INVALID_INPUT' | 'INVALID_OUTPUT';
+
+const tooMany: Problem = { path: '', message: 'it has more mistakes than can be told' };
+
+function validate(
   schema: AnySchema,
   value: unknown,
-  name: string,
-  code: 'INVALID_INPUT' | 'INVALID_OUTPUT',
-): unknown {
-  const result = schema['~standard'].validate(value);
-  if ('then' in result) return result.then((settled) => outcomeOf(settled, name, code));
-  return outcomeOf(result, name, code);
+  { name, code }: { readonly name: string; readonly code: Refusal },
+) {
+  try {
+    return schema['~standard'].validate(value);
+  } catch (error) {
+    return refuse(error, name, code);
+  }
 }
 
-function outcomeOf(
-  result: StandardSchemaV1.Result<unknown>,
-  name: string,
-  code: 'INVALID_INPUT' | 'INVALID_OUTPUT',
-): unknown {
-  if (result.issues === undefined) return result.value;
-  throw invalid(code, name, result.issues.map(problemOf));
+/** Libraries hand on lists of mistakes as arguments of a call, of which there may be some hundred thousand. */
+function refuse(error: unknown, name: string, code: Refusal): never {
+  throw error instanceof RangeError ? invalid(code, name, [tooMany]) : error;
 }
 
-function invalid(code: 'INVALID_INPUT' | 'INVALID_OUTPUT', name: string, problems: readonly Problem[]): Error {
+/** `more` problems are not among those that are told. */
+function invalid(code: Refusal, name: string, problems: readonly Problem[], more = 0): Error {
   const told = problems
     .slice(0, problemsToldMax)
     .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
-  const rest = problems.length - told.length;
+  const rest = problems.length + more - told.length;
   if (rest > 0) told.push(`and ${rest} more`);
   return taskFlowError(code, { name, problems: told.join('; ') }, { details: { problems } });
 }

@@ -1,6 +1,13 @@
 /** The limits of callers and their connections, each with its reason: a part of `limits`, in a file of its own since that has many. */
 
 export const requestLimits = {
+  /** Mistakes told of one input: a hostile one must not make a large answer. */
+  problemsMax: 20,
+  /**
+   * Values in an input of which all mistakes are looked for. In a larger one it is the first: a list of a million wrong items in a body of
+   * megabytes would be told by gigabytes of them.
+   */
+  problemValuesMax: 5_000,
   /**
    * What a key may ask in a second, and at once: more than one process of ours answers, so that a program that enqueues meets it on no
    * machine of today, while one that searches without end, which costs more (`api/costs.ts`), leaves room for the others.

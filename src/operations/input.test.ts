@@ -1,8 +1,10 @@
 /** Tests that a wrong input is told with every path, and with the nearest known field. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { z } from 'zod';
+import { limits } from '../core/limits.ts';
+import { claimInput, outcomesInput } from './http-worker-schemas.ts';
 import { parseInput } from './input.ts';
-import { enqueueInput, listInput } from './schemas.ts';
+import { enqueueInput, enqueueManyInput, listInput } from './schemas.ts';
 
 /** The problems an input is refused with, as `path: message`. */
 function problems(schema: z.ZodType, input: unknown): readonly string[] {
@@ -39,4 +41,54 @@ test('tells at most twenty mistakes, and cuts long names', () => {
   const told = problems(enqueueInput, { name: 'a', ...input });
   expect(told).toHaveLength(20);
   expect(Math.max(...told.map((line) => line.length))).toBeLessThan(250);
+});
+
+test('says how many mistakes there are beside those that are told', () => {
+  const tasks = Array.from({ length: 100 }, () => ({ name: 1 }));
+  expect(() => parseInput(enqueueManyInput, { tasks })).toThrow(
+    'tasks[19].name: expected string, received number; and 80 more',
+  );
+});
+
+describe('of a body full of mistakes', () => {
+  const refusal = { code: 'INVALID_OPTION', status: 400 };
+  const many = (text: string, bytes: number): unknown[] => Array(bytes / (text.length + 1)).fill(JSON.parse(text));
+
+  function refused(
+    schema: z.ZodType,
+    input: unknown,
+  ): { readonly message: string; readonly details: { readonly problems: readonly unknown[] } } {
+    try {
+      parseInput(schema, input);
+    } catch (error) {
+      expect(error).toMatchObject(refusal);
+      return error as ReturnType<typeof refused>;
+    }
+    throw new Error('It was accepted.');
+  }
+
+  test.each([
+    ['a list that is too long', enqueueManyInput, { tasks: many('1', 5_000_000) }],
+    ['wrong tags of a task', enqueueManyInput, { tasks: [{ name: 'a', tags: many('1', 5_000_000) }] }],
+    [
+      'many wrong tasks',
+      enqueueManyInput,
+      { tasks: Array.from({ length: 1_000 }, () => ({ tags: Array(20).fill(1) })) },
+    ],
+    [
+      'empty tasks that runs bring along',
+      outcomesInput,
+      { worker: 'w', outcomes: Array.from({ length: 1_000 }, () => ({ spawn: Array(1_000).fill({}) })) },
+    ],
+    ['unknown fields', enqueueInput, Object.fromEntries(many('1', 400_000).map((one, at) => [`x${at}`, one]))],
+    [
+      'wrong numbers by name',
+      claimInput,
+      { queues: Object.fromEntries(many('1', 400_000).map((_one, at) => [`x${at}`, 'y'])) },
+    ],
+  ] as const)('%s are told in a few words', (_what, schema, input) => {
+    const { message, details } = refused(schema, input);
+    expect(details.problems.length).toBeLessThanOrEqual(limits.problemsMax);
+    expect(message.length).toBeLessThan(10_000);
+  });
 });

@@ -1,9 +1,11 @@
-/** Checks the input of an operation and says in words what is wrong with it, all mistakes at once. */
+/** Checks the input of an operation and says in words what is wrong with it, the mistakes together where they are not too many. */
 
 import type { core, ZodType } from 'zod';
 import { pathText } from '../client/schema.ts';
 import { taskFlowError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { didYouMean } from '../core/nearest.ts';
+import { parseBounded } from './bounded-parse.ts';
 
 /** One mistake: where it is (`retry.delay`, empty for the whole) and what is wrong there. */
 export interface InputProblem {
@@ -11,29 +13,40 @@ export interface InputProblem {
   readonly message: string;
 }
 
-/** Mistakes told in one answer: a hostile input must not make a large one. */
-const problemsMax = 20;
-
-/** The input as the schema reads it. Throws INVALID_OPTION whose details are `{ problems }`. */
+/** The input as the schema reads it. Throws INVALID_OPTION whose details are `{ problems }`, the first of them. */
 export function parseInput<Input>(schema: ZodType<Input>, input: unknown): Input {
-  const parsed = schema.safeParse(input);
+  const parsed = parseBounded(schema, input);
   if (parsed.success) return parsed.data;
-  const problems = inputProblems(schema, parsed.error.issues);
+  const { problems, more } = inputProblems(schema, parsed.issues);
+  const rest = parsed.isCut ? ['what is behind that was not looked at'] : more > 0 ? [`and ${more} more`] : [];
   const [first] = problems;
-  if (problems.length === 1 && first !== undefined) {
+  if (problems.length === 1 && rest.length === 0 && first !== undefined) {
     throw taskFlowError(
       'INVALID_OPTION',
       { what: first.path === '' ? 'The request' : first.path, problem: first.message },
       { details: { problems } },
     );
   }
-  const all = problems.map(problemText).join('; ');
+  const all = [...problems.map(problemText), ...rest].join('; ');
   throw taskFlowError('INVALID_OPTION', { what: 'The request', problem: all }, { details: { problems } });
 }
 
+/** The first of the mistakes, and how many there are behind them. */
+interface InputProblems {
+  readonly problems: readonly InputProblem[];
+  readonly more: number;
+}
+
 /** Zod's issues as paths and sentences; unknown fields are told with the nearest known one. */
-export function inputProblems(schema: ZodType, issues: readonly core.$ZodIssue[]): readonly InputProblem[] {
-  return issues.flatMap((issue) => problemsOf(schema, issue)).slice(0, problemsMax);
+function inputProblems(schema: ZodType, issues: readonly core.$ZodIssue[]): InputProblems {
+  const problems: InputProblem[] = [];
+  let count = 0;
+  for (const issue of issues) {
+    if (problems.length < limits.problemsMax) problems.push(...problemsOf(schema, issue));
+    count += issue.code === 'unrecognized_keys' ? issue.keys.length : 1;
+  }
+  const told = problems.slice(0, limits.problemsMax);
+  return { problems: told, more: Math.max(0, Math.max(count, problems.length) - told.length) };
 }
 
 /** `path: problem`, or the problem alone when it is about the whole. */
@@ -51,7 +64,7 @@ function problemsOf(schema: ZodType, issue: core.$ZodIssue): readonly InputProbl
   }
   if (issue.code !== 'unrecognized_keys') return [{ path, message: uncapitalised(issue.message) }];
   const known = fieldsAt(schema, issue.path);
-  return issue.keys.map((key) => ({
+  return issue.keys.slice(0, limits.problemsMax).map((key) => ({
     path: pathText([...issue.path, key]),
     message: `unknown field.${didYouMean(key, known)}`,
   }));

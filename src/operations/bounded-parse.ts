@@ -1,0 +1,37 @@
+/** Reads values by schemas of zod, and finds no more mistakes in them than somebody will be told. */
+
+import type { core, ZodType } from 'zod';
+import { limits } from '../core/limits.ts';
+
+export type BoundedParse<Value> =
+  | { readonly success: true; readonly data: Value }
+  /** `isCut`: there may be more behind the first. */
+  | { readonly success: false; readonly issues: readonly core.$ZodIssue[]; readonly isCut: boolean };
+
+/** Not in the types, but kept by every container of zod: none goes on behind the first mistake in it. */
+const stopping = { abortEarly: true } as core.ParseContext<core.$ZodIssue>;
+
+/** All mistakes of a value of at most `limits.problemValuesMax` values, the first of a larger one. */
+export function parseBounded<Value>(schema: ZodType<Value>, value: unknown): BoundedParse<Value> {
+  const first = schema.safeParse(value, stopping);
+  if (first.success) return first;
+  const isCut = countValues(value, limits.problemValuesMax) >= limits.problemValuesMax;
+  const { issues } = (isCut ? null : schema.safeParse(value).error) ?? first.error;
+  return { success: false, issues, isCut };
+}
+
+/** How many values are in a document, counted up to `max`. */
+function countValues(document: unknown, max: number): number {
+  const open = [document];
+  let count = 0;
+  while (open.length > 0 && count < max) {
+    const value = open.pop();
+    count++;
+    if (typeof value !== 'object' || value === null) continue;
+    for (const each of Array.isArray(value) ? value : Object.values(value)) {
+      if (open.length + count >= max) return max;
+      open.push(each);
+    }
+  }
+  return count;
+}
