@@ -40,14 +40,16 @@ type KeyRow = [
   expiresAt: number | null,
   lastUsedAt: number | null,
   revokedAt: number | null,
+  rateCount: number | null,
+  rateMs: number | null,
 ];
 
 const columns =
-  'id, kind, label, hash, role, scopes, queues, created_at, created_by, expires_at, last_used_at, revoked_at';
+  'id, kind, label, hash, role, scopes, queues, created_at, created_by, expires_at, last_used_at, revoked_at, rate_count, rate_ms';
 
 const insertKey = statement(
   'access_insert_key',
-  () => `INSERT INTO access_keys (${columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, NULL)`,
+  () => `INSERT INTO access_keys (${columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, NULL, $11, $12)`,
 );
 
 /** Input: how far is counted. */
@@ -104,14 +106,16 @@ export function createKeys(driver: SqlDriver, clock: Clock, chance: Chance): Key
     now = await tx.wallMs();
     const id = ids.next();
     const secret = createSecret(chance);
-    const { kind, label, role, createdBy, expiresInMs } = given;
+    const { kind, label, role, createdBy, expiresInMs, rate = null } = given;
     const expiresAt = expiresInMs === null ? null : now + expiresInMs;
     const lists = [given.scopes, given.queues].map((list) => (list === null ? null : JSON.stringify(list)));
-    await tx.change(insertKey, id, kind, label, hashOf(secret), role, ...lists, now, createdBy, expiresAt);
+    const times = [now, createdBy, expiresAt, rate?.count ?? null, rate?.perMs ?? null];
+    await tx.change(insertKey, id, kind, label, hashOf(secret), role, ...lists, ...times);
     const key: AccessKey = {
       id,
       kind,
       label,
+      rate,
       role,
       scopes: given.scopes,
       queues: given.queues,
@@ -187,11 +191,13 @@ export function isUsable({ revokedAt, expiresAt }: AccessKey, now: number): bool
 
 /** A row that somebody else has written is no grant: what it says wrongly counts as the least. */
 export function storedKey(row: KeyRow): StoredKey {
-  const [id, kind, label, hash, role, given, queues, createdAt, createdBy, expiresAt, lastUsedAt, revokedAt] = row;
+  const [id, kind, label, hash, role, given, queues, createdAt, createdBy, expiresAt, lastUsedAt, ...others] = row;
+  const [revokedAt, rateCount, rateMs] = others;
   const key: AccessKey = {
     id,
     kind: kind as KeyKind,
     label,
+    rate: rateCount !== null && rateMs !== null ? { count: rateCount, perMs: rateMs } : null,
     role: roles.find((one): one is Role => one === role) ?? 'viewer',
     scopes: given === null ? null : listOf(given).filter((one): one is Scope => scopes.some((scope) => scope === one)),
     queues: queues === null ? null : listOf(queues),

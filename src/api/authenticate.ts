@@ -77,6 +77,6 @@ export function tooManyTries(waitMs: number): TaskFlowError {
 }
 
 /** As what was done names them: a person by the label alone. */
-export function actorOf({ id, kind, label, role, scopes, queues }: AccessKey): Actor {
-  return { name: kind === 'user' ? label : `${kind}:${label}`, role, scopes, queues, keyId: id };
+export function actorOf({ id, kind, label, role, scopes, queues, rate }: AccessKey): Actor {
+  return { name: kind === 'user' ? label : `${kind}:${label}`, role, scopes, queues, rate, keyId: id };
 }

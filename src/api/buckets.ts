@@ -3,11 +3,15 @@
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 
-export interface BucketOptions {
-  readonly clock: Clock;
+/** How fast a budget fills, and how much it holds. */
+export interface Pace {
   readonly perSecond: number;
   /** As much as may be taken at once. */
   readonly burst: number;
+}
+
+export interface BucketOptions extends Pace {
+  readonly clock: Clock;
   /** Callers that are remembered. */
   readonly max?: number;
 }
@@ -21,12 +25,12 @@ export interface Taken {
 }
 
 export interface Buckets {
-  readonly perSecond: number;
-  readonly burst: number;
+  /** Of a caller without a pace of its own. */
+  readonly pace: Pace;
   /** How many callers are remembered: those whose budget is not full. */
   readonly size: number;
-  /** Takes it, or nothing. What costs more than the burst is taken from a full one. */
-  take(caller: string, cost: number): Taken;
+  /** Takes it, or nothing. What costs more than the burst is taken from a full one. A caller has one pace all the time. */
+  take(caller: string, cost: number, pace?: Pace): Taken;
   /** How long until so much may be taken; takes nothing. */
   waitMs(caller: string, cost: number): number;
 }
@@ -41,8 +45,7 @@ const lookMax = 8;
 
 export function createBuckets({ clock, perSecond, burst, max = limits.requestCallersMax }: BucketOptions): Buckets {
   const buckets = new Map<string, Bucket>();
-  const costMs = 1_000 / perSecond;
-  const spanMs = burst * costMs;
+  const own: Pace = { perSecond, burst };
   let isForgetting = false;
 
   /** What is full again is as good as unknown. */
@@ -75,27 +78,31 @@ export function createBuckets({ clock, perSecond, burst, max = limits.requestCal
     return bucket;
   }
 
-  const fullAtAfter = (fullAt: number, cost: number, now: number): number =>
-    Math.max(fullAt, now) + Math.min(cost, burst) * costMs;
+  const fullAtAfter = (fullAt: number, cost: number, pace: Pace, now: number): number =>
+    Math.max(fullAt, now) + Math.min(cost, pace.burst) * costMsOf(pace);
 
   return {
-    perSecond,
-    burst,
+    pace: own,
     get size() {
       return buckets.size;
     },
-    take(caller, cost) {
+    take(caller, cost, pace = own) {
       const now = clock.elapsed();
       const bucket = buckets.get(caller) ?? remember(caller, now);
-      const fullAt = fullAtAfter(bucket.fullAt, cost, now);
-      const waitMs = Math.max(0, fullAt - now - spanMs);
+      const fullAt = fullAtAfter(bucket.fullAt, cost, pace, now);
+      const waitMs = Math.max(0, fullAt - now - spanMsOf(pace));
       if (waitMs === 0) bucket.fullAt = fullAt;
-      return { waitMs, left: Math.max(0, (spanMs - Math.max(0, bucket.fullAt - now)) / costMs) };
+      const leftMs = spanMsOf(pace) - Math.max(0, bucket.fullAt - now);
+      return { waitMs, left: Math.max(0, leftMs / costMsOf(pace)) };
     },
     waitMs(caller, cost) {
       const now = clock.elapsed();
       const fullAt = buckets.get(caller)?.fullAt ?? now;
-      return Math.max(0, fullAtAfter(fullAt, cost, now) - now - spanMs);
+      return Math.max(0, fullAtAfter(fullAt, cost, own, now) - now - spanMsOf(own));
     },
   };
 }
+
+const costMsOf = ({ perSecond }: Pace): number => 1_000 / perSecond;
+
+const spanMsOf = (pace: Pace): number => pace.burst * costMsOf(pace);

@@ -1,11 +1,13 @@
 /** Lets requests through as often as their callers may ask, and slows down who sends wrong keys. Counted in this process alone. */
 
 import { callerOf } from '../core/address.ts';
+import { durationText } from '../core/duration.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import type { Rate } from '../core/limit-rules.ts';
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import type { Actor } from '../operations/operation.ts';
-import { type Buckets, createBuckets } from './buckets.ts';
+import { type Buckets, createBuckets, type Pace } from './buckets.ts';
 
 export interface GateOptions {
   readonly clock: Clock;
@@ -64,22 +66,25 @@ export function createGate(options: GateOptions): Gate {
   const told = createBuckets({ clock, perSecond: limits.wrongKeysToldMax / 60, burst: limits.wrongKeysToldMax });
   const refused: Record<Refusal, number> = { key: 0, address: 0, wrong_keys: 0 };
 
-  function take(buckets: Buckets, caller: string, cost: number, why: Refusal): Passage | null {
-    const { waitMs, left } = buckets.take(caller, cost);
-    if (waitMs === 0) return left * 2 < buckets.burst ? { headers: headersOf(buckets, left), refusal: null } : null;
+  function take(buckets: Buckets, caller: string, { cost, why, own }: Taking): Passage | null {
+    const { pace = buckets.pace, words = `${pace.perSecond} requests a second` } = own ?? {};
+    const { waitMs, left } = buckets.take(caller, cost, pace);
+    if (waitMs === 0) return left * 2 < pace.burst ? { headers: headersOf(pace, left), refusal: null } : null;
     refused[why] += 1;
     const refusal = taskFlowError(
       'RATE_LIMITED',
-      { whose: why === 'key' ? 'This key' : 'This address', perSecond: buckets.perSecond },
+      { whose: why === 'key' ? 'This key' : 'This address', rate: words },
       { details: { retryAfterMs: Math.ceil(waitMs) } },
     );
-    return { headers: headersOf(buckets, left), refusal };
+    return { headers: headersOf(pace, left), refusal };
   }
 
   return {
-    pass: ({ keyId }, address, cost) =>
-      take(ofKeys, keyId ?? nameOf(address), cost, keyId === undefined ? 'address' : 'key'),
-    passStranger: (address, cost) => take(ofStrangers, nameOf(address), cost, 'address'),
+    pass: ({ keyId, rate }, address, cost) =>
+      keyId === undefined
+        ? take(ofKeys, nameOf(address), { cost, why: 'address' })
+        : take(ofKeys, keyId, { cost, why: 'key', own: rate == null ? null : ownPace(rate) }),
+    passStranger: (address, cost) => take(ofStrangers, nameOf(address), { cost, why: 'address' }),
     strangerWaitMs: (address) => ofStrangers.waitMs(nameOf(address), 1),
     guessWaitMs(address) {
       return Math.max(guesses.waitMs(nameOf(address), 1), allGuesses.waitMs(everybody, 1));
@@ -99,13 +104,32 @@ export function createGate(options: GateOptions): Gate {
   };
 }
 
+interface Taking {
+  readonly cost: number;
+  readonly why: Refusal;
+  /** What a key was given when it was made. */
+  readonly own?: OwnPace | null;
+}
+
+interface OwnPace {
+  readonly pace: Pace;
+  readonly words: string;
+}
+
+/** At once as much as its time brings, or as much as of every other pace. */
+function ownPace(rate: Rate): OwnPace {
+  const perSecond = (rate.count * 1_000) / rate.perMs;
+  const burst = Math.max(rate.count, Math.ceil(perSecond * limits.requestBurstSeconds));
+  return { pace: { perSecond, burst }, words: `${rate.count} requests in ${durationText(rate.perMs)}` };
+}
+
 /** An address that nobody knows is one caller too. */
 function nameOf(address: string | undefined): string {
   return address === undefined ? 'unknown' : callerOf(address);
 }
 
 /** How full it is is told in seconds until it is full. */
-function headersOf({ perSecond, burst }: Buckets, left: number): Passage['headers'] {
+function headersOf({ perSecond, burst }: Pace, left: number): Passage['headers'] {
   const seconds = Math.ceil((burst - left) / perSecond);
   return {
     'ratelimit-policy': `"default";q=${burst};w=${Math.ceil(burst / perSecond)}`,

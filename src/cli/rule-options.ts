@@ -24,7 +24,8 @@ export function readRuleOptions(call: Call): object {
   };
 }
 
-function rateInput(text: string): { readonly limit: number; readonly per: number } {
+/** Throws INVALID_OPTION. */
+export function rateInput(text: string): { readonly limit: number; readonly per: number } {
   const { count, perMs } = parseRate(text, '--rate');
   return { limit: count, per: perMs };
 }

@@ -1,5 +1,7 @@
 /** Who may do what: roles and scopes, and keys, sessions and audit as the rest sees them. */
 
+import type { Rate } from './limit-rules.ts';
+
 /** From least to most: who may look, who may act, who may change what cannot be undone. */
 export const roles = ['viewer', 'operator', 'admin'] as const;
 export type Role = (typeof roles)[number];
@@ -26,6 +28,8 @@ export interface AccessKey extends Grant {
   readonly id: string;
   readonly kind: KeyKind;
   readonly label: string;
+  /** Requests that it may make in a time, on each server; `null` is what that lets every key make. */
+  readonly rate: Rate | null;
   readonly createdAt: number;
   readonly createdBy: string;
   /** `null` is never. */
@@ -40,6 +44,7 @@ export interface NewKey extends Grant {
   readonly label: string;
   readonly createdBy: string;
   readonly expiresInMs: number | null;
+  readonly rate?: Rate | null;
 }
 
 /** The only time that `token` is told. */

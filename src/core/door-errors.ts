@@ -19,7 +19,7 @@ export const doorErrors = {
   RATE_LIMITED: kind(
     429,
     1,
-    '{whose} asks for more than {perSecond} requests a second, and has used up what it may ask at once.',
+    '{whose} asks for more than {rate}, and has used up what it may ask at once.',
     'Wait as long as Retry-After says; POST /api/v1/tasks/batch takes a thousand tasks in one request.',
     true,
   ),

@@ -6,6 +6,7 @@ import type { Waiter } from '../client/waiter.ts';
 import { type Role, roles, type Scope, scopes } from '../core/access.ts';
 import type { Chance } from '../core/chance.ts';
 import type { Ids } from '../core/ids.ts';
+import type { Rate } from '../core/limit-rules.ts';
 import { once } from '../core/once.ts';
 import type { RedactionOf } from '../core/redact.ts';
 import type { Clock } from '../core/time.ts';
@@ -27,6 +28,8 @@ export interface Actor {
   readonly scopes?: readonly Scope[] | null;
   /** Patterns of the queues it reaches; `null`, or absent, is all. */
   readonly queues?: readonly string[] | null;
+  /** How often the key may ask; `null`, or absent, is as often as every key. */
+  readonly rate?: Rate | null;
   /** Absent for who needed none. */
   readonly keyId?: string;
   /** Of who is signed in at a browser. */

@@ -164,6 +164,10 @@ export const newTokenInput = z
       .max(limits.queuePatternsMax)
       .optional()
       .describe('Queues it reaches, such as email.*; all when left out'),
+    rate: rate
+      .nullable()
+      .optional()
+      .describe('Requests that it may make in a time, on each server; what that lets every key make when left out'),
     expiresIn: duration.nullable().optional().describe('How long it is good; null is until it is revoked'),
     kind: z.enum(keyKinds).optional().describe('The first letters of it; told by what it may when left out'),
   })

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { keyKinds, roles, scopes } from '../core/access.ts';
-import { documentSchema, next, time } from './output.ts';
+import { documentSchema, next, rate, time } from './output.ts';
 import type { EndedSessionDocument, SessionDocument, SessionListDocument } from './session.ts';
 import type { CreatedTokenDocument, TokenDocument, TokenListDocument } from './token.ts';
 
@@ -13,6 +13,7 @@ const token = {
   role: z.enum(roles),
   scopes: z.array(z.enum(scopes)).nullable().describe('null is everything that the role may'),
   queues: z.array(z.string()).nullable().describe('Patterns of the queues it reaches; null is all'),
+  rate: rate.nullable().describe('Requests in a time, on each server; null is what that lets every key make'),
   state: z.enum(['active', 'revoked', 'expired']),
   createdAt: time,
   createdBy: z.string(),

@@ -3,7 +3,9 @@
 import { type AccessKey, type KeyKind, type Role, roleOfScopes, type Scope } from '../core/access.ts';
 import { parseDuration } from '../core/duration.ts';
 import { taskFlowError } from '../core/errors.ts';
+import type { Rate } from '../core/limit-rules.ts';
 import { limits } from '../core/limits.ts';
+import { readRate } from '../core/rate-text.ts';
 import { isoTime } from '../core/time.ts';
 import { accessOf } from './access-of.ts';
 import type { Operation } from './operation.ts';
@@ -19,6 +21,8 @@ export interface TokenDocument {
   readonly scopes: readonly Scope[] | null;
   /** Patterns of the queues it reaches; `null` is all. */
   readonly queues: readonly string[] | null;
+  /** Requests that it may make in a time, on each server; `null` is what that lets every key make. */
+  readonly rate: Rate | null;
   readonly state: 'active' | 'revoked' | 'expired';
   readonly createdAt: string;
   readonly createdBy: string;
@@ -50,7 +54,7 @@ export const tokenCreate: Operation<NewTokenInput, CreatedTokenDocument> = {
   audit: 'created key {label}',
   schema: async () => (await import('./schemas.ts')).newTokenInput,
   output: async () => (await import('./token-output.ts')).createdTokenOutput,
-  async run(context, { label, role, scopes, queues, expiresIn, kind }) {
+  async run(context, { label, role, scopes, queues, expiresIn, kind, rate }) {
     const given = scopes === undefined ? null : [...new Set(scopes)];
     const { key, token } = await accessOf(context).keys.create({
       kind: kind ?? (given === null ? 'user' : given.includes('work') ? 'worker' : 'api'),
@@ -58,6 +62,7 @@ export const tokenCreate: Operation<NewTokenInput, CreatedTokenDocument> = {
       role: given === null ? (role ?? 'viewer') : roleOfScopes(given),
       scopes: given,
       queues: queues ?? null,
+      rate: rate == null ? null : readRequestRate(rate),
       createdBy: context.actor.name,
       expiresInMs: expiresIn == null ? null : parseDuration(expiresIn, 'expiresIn', { min: 1 }),
     });
@@ -104,6 +109,17 @@ export const tokenRevoke: Operation<KeyIdInput, TokenDocument> = {
   },
 };
 
+/** Throws INVALID_OPTION. */
+function readRequestRate(given: NonNullable<NewTokenInput['rate']>): Rate {
+  const rate = readRate(given, 'rate');
+  if ((rate.count * 1_000) / rate.perMs > limits.requestsMax)
+    throw taskFlowError('INVALID_OPTION', {
+      what: 'rate',
+      problem: `more than ${limits.requestsMax} requests a second are not counted`,
+    });
+  return rate;
+}
+
 function tokenDocument(key: AccessKey, now: number): TokenDocument {
   const time = (at: number | null): string | null => (at === null ? null : isoTime(at));
   const { expiresAt, revokedAt } = key;
@@ -114,6 +130,7 @@ function tokenDocument(key: AccessKey, now: number): TokenDocument {
     role: key.role,
     scopes: key.scopes,
     queues: key.queues,
+    rate: key.rate,
     state: revokedAt !== null ? 'revoked' : expiresAt !== null && expiresAt <= now ? 'expired' : 'active',
     createdAt: isoTime(key.createdAt),
     createdBy: key.createdBy,

@@ -71,6 +71,38 @@ describe('a key', () => {
     expect(passed).toBe((perKey * limits.requestBurstSeconds) / (costs['task.list'] ?? 0));
   });
 
+  test('may have a rate of its own, in place of that of every key, which its sessions share', async () => {
+    const { token } = await server.newKey({ rate: { count: 6, perMs: 60_000 } });
+    const cookie = await server.signIn(token);
+    const { passed, refusal } = await exhaust(() => server.ask(ofQueue, { headers: { cookie } }, here));
+    expect(passed).toBe(6);
+    expect(refusal.headers.get('retry-after')).toBe('10');
+    expect(refusal.headers.get('ratelimit-policy')).toBe('"default";q=6;w=60');
+    await expectProblem(refusal, 429, 'RATE_LIMITED', 'This key asks for more than 6 requests in 1m');
+    expect((await server.ask(ofQueue, bearer(token), there)).status).toBe(429);
+    await server.move(30_000);
+    expect((await exhaust(() => server.askWith(token, ofQueue))).passed).toBe(3);
+    const faster = await server.newKey({ rate: { count: 50, perMs: 1_000 } });
+    expect((await exhaust(() => server.askWith(faster.token, ofQueue))).passed).toBe(50 * limits.requestBurstSeconds);
+  });
+
+  test('is made with its rate, and shown with it', async () => {
+    const { token } = await server.newKey();
+    const make = (rate: object) =>
+      server.askWith(token, '/api/v1/tokens', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ label: 'shop', scopes: ['enqueue'], rate }),
+      });
+    const made = (await (await make({ limit: 100, per: '1m' })).json()) as { readonly id: string };
+    expect(made).toMatchObject({ rate: { count: 100, perMs: 60_000 } });
+    const { tokens } = (await (await server.askWith(token, '/api/v1/tokens')).json()) as { readonly tokens: object[] };
+    expect(tokens).toMatchObject([{ id: made.id, rate: { count: 100, perMs: 60_000 } }, { rate: null }]);
+    await server.move(10_000);
+    await expectProblem(await make({ limit: 0, per: '1m' }), 400, 'INVALID_OPTION', 'rate.limit');
+    await expectProblem(await make({ limit: 1_000_000, per: 1 }), 400, 'INVALID_OPTION', 'rate');
+  });
+
   test('a person gets a page that says so', async () => {
     const { token } = await server.newKey();
     const cookie = await server.signIn(token);

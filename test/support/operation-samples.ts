@@ -113,6 +113,7 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'token.create': () => [
     { label: 'ada', role: 'admin' },
     { label: 'shop', scopes: ['enqueue', 'read'], queues: ['mail*'], expiresIn: '90d' },
+    { label: 'shop', scopes: ['read'], rate: { limit: 100, per: '1m' } },
   ],
   'token.list': () => [{}, { limit: 1 }],
   'token.revoke': async ({ context }) => [{ id: await newKey(context) }],

@@ -102,7 +102,7 @@ export const movedTables: readonly MovedTable[] = [
     key: ['id'],
     columns: columns(
       'id kind label hash role scopes queues created_by',
-      'created_at expires_at last_used_at revoked_at',
+      'created_at expires_at last_used_at revoked_at rate_count rate_ms',
     ),
   },
   {

@@ -13,7 +13,7 @@ CREATE TABLE access_keys (
   expires_at bigint,
   last_used_at bigint,
   revoked_at bigint
-);
+    , rate_count bigint, rate_ms bigint);
 
 CREATE TABLE access_links (hash text NOT NULL PRIMARY KEY, key_id text NOT NULL, expires_at bigint NOT NULL);
 

@@ -1,5 +1,6 @@
 /** `taskflow token create|list|revoke`, which is `taskflow server token …` too. Straight on the store: no server need run. */
 
+import { rateText } from '../../core/rate-text.ts';
 import {
   type CreatedTokenDocument,
   type TokenDocument,
@@ -10,6 +11,7 @@ import {
 import type { Call, CommandSpec } from '../command.ts';
 import { askEach } from '../each.ts';
 import type { View } from '../output.ts';
+import { rateInput } from '../rule-options.ts';
 import { withSession } from '../session.ts';
 import { mark, paint } from '../terminal.ts';
 
@@ -21,6 +23,12 @@ const view: View<TokenDocument> = {
     { title: 'Label', text: (row) => row.label, cutTo: 24 },
     { title: 'May', text: mayText, cutTo: 24 },
     { title: 'Queues', isSpare: true, text: (row) => row.queues?.join(' ') ?? 'all', cutTo: 16 },
+    {
+      title: 'Rate',
+      isSpare: true,
+      text: ({ rate }) => (rate === null ? 'as all' : rateText(rate)),
+      raw: ({ rate }) => (rate === null ? '' : rateText(rate)),
+    },
     { title: 'Last used', isSpare: true, text: (row) => row.lastUsedAt ?? 'never' },
     { title: 'Expires', isSpare: true, text: (row) => row.expiresAt ?? 'never' },
   ],
@@ -34,6 +42,10 @@ const create: CommandSpec = {
     { flags: '--role <role>', description: 'For people: viewer, operator or admin (viewer when nothing is said)' },
     { flags: '--scopes <list>', description: 'For programs: read, enqueue, operate, schedule, work, admin' },
     { flags: '--queues <list>', description: 'Queues it reaches, such as email.*; all when left out' },
+    {
+      flags: '--rate <rate>',
+      description: 'Requests in a time, such as 100/1m; what a server lets every key when left out',
+    },
     { flags: '--expires-in <duration>', description: 'How long it is good; until it is revoked when left out' },
   ],
   example: "taskflow token create shop --scopes enqueue,read --queues 'email.*' --expires-in 90d",
@@ -90,13 +102,14 @@ const revoke: CommandSpec = {
 export const commands = [create, list, revoke];
 
 function inputOf(call: Call): unknown {
-  const [role, expiresIn] = [call.text('role'), call.text('expires-in')];
+  const [role, expiresIn, rate] = [call.text('role'), call.text('expires-in'), call.text('rate')];
   const [scopes, queues] = [call.list('scopes'), call.list('queues')];
   return {
     label: call.args[0] ?? '',
     ...(role !== undefined && { role }),
     ...(scopes.length > 0 && { scopes }),
     ...(queues.length > 0 && { queues }),
+    ...(rate !== undefined && { rate: rateInput(rate) }),
     ...(expiresIn !== undefined && { expiresIn }),
   };
 }
@@ -105,8 +118,9 @@ function createdLines({ output: { terminal } }: Call, document: CreatedTokenDocu
   if (!terminal.isPerson) return [document.token];
   const expires = document.expiresAt === null ? '' : ` until ${document.expiresAt}`;
   const queues = document.queues === null ? '' : ` in ${document.queues.join(' ')}`;
+  const rate = document.rate === null ? '' : `, ${rateText(document.rate)} requests`;
   return [
-    `${paint(terminal, mark(terminal, 'ok'), 'ok')} Key ${document.id} (${document.label}) may ${mayText(document)}${queues}${expires}`,
+    `${paint(terminal, mark(terminal, 'ok'), 'ok')} Key ${document.id} (${document.label}) may ${mayText(document)}${queues}${rate}${expires}`,
     paint(terminal, document.token, 'bold'),
   ];
 }

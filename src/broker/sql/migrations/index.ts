@@ -18,6 +18,7 @@ import * as recordIndexes from './0014_record_indexes.ts';
 import * as standingClaims from './0015_standing_claims.ts';
 import * as access from './0016_access.ts';
 import * as rollups from './0017_rollups.ts';
+import * as keyRates from './0018_key_rates.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -44,4 +45,5 @@ export const migrations: readonly Migration[] = [
   standingClaims,
   access,
   rollups,
+  keyRates,
 ];
