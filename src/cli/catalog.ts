@@ -57,7 +57,7 @@ export const nouns: readonly Noun[] = [
   {
     name: 'task',
     group: 'Tasks',
-    usage: 'list|get|run|cancel|retry|remove|update|move|run-now|logs',
+    usage: 'list|get|run|cancel|retry|remove|update|move|run-now|logs|reveal',
     alone: false,
     summary: 'What was enqueued, and what became of it',
     load: () => import('./commands/task.ts'),

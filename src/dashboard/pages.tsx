@@ -17,6 +17,7 @@ import { systemSigns } from '../operations/signs.ts';
 import { systemActivity, systemCounts, systemHealth } from '../operations/system.ts';
 import { taskGet, taskList } from '../operations/task.ts';
 import { taskRunNow } from '../operations/task-change.ts';
+import { taskReveal } from '../operations/task-reveal.ts';
 import { workerList } from '../operations/worker.ts';
 import { assetResponse, assets } from './assets.ts';
 import { chartSpans } from './chart-card.tsx';
@@ -28,7 +29,7 @@ import { Overview, OverviewWithoutRecord } from './overview.tsx';
 import { SchedulePage } from './schedule-page.tsx';
 import { Schedules } from './schedules.tsx';
 import { answerSettings } from './settings.ts';
-import { answerMark, answerRun, answerSelected, answerTask, answerTasks } from './task-answers.tsx';
+import { answerMark, answerReveal, answerRun, answerSelected, answerTask, answerTasks } from './task-answers.tsx';
 import { answerStop, beginUndoable, begunQuery, type UndoableVerb } from './undoable.ts';
 import type { Who } from './user-menu.tsx';
 
@@ -79,6 +80,14 @@ export function createPages(options: PageOptions): Pages {
       look('/tasks/matching', answerMatching),
       change('/tasks/matching', answerAll),
       look('/tasks/:id', answerTask),
+      {
+        method: 'POST',
+        path: '/tasks/:id/reveal',
+        role: taskReveal.role,
+        answer: (visit, context) => answerReveal({ ...visit, who: whoOf(context) }, sharedLook(context), options),
+      },
+      // Who opens it again sees the task as it is shown to everybody.
+      look('/tasks/:id/reveal', async (visit) => seeOther(visit, `tasks/${encodeURIComponent(visit.params.id ?? '')}`)),
       change('/tasks/:id/cancel', undoable('cancel')),
       change('/tasks/:id/retry', undoable('retry')),
       change('/tasks/:id/remove', undoable('remove'), 'admin'),

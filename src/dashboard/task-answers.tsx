@@ -10,6 +10,8 @@ import { type OperationContext, perform } from '../operations/operation.ts';
 import { systemCounts, systemHealth } from '../operations/system.ts';
 import { taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove } from '../operations/task.ts';
 import { taskUpdateMany } from '../operations/task-batch.ts';
+import type { TaskRecordDocument } from '../operations/task-document.ts';
+import { taskReveal } from '../operations/task-reveal.ts';
 import { workerList } from '../operations/worker.ts';
 import { backOf, busyMs, frameOf, html, type PageOptions, reaches, seeOther, type Visit } from './frame.tsx';
 import { readColumns } from './task-columns.ts';
@@ -133,9 +135,34 @@ async function doNow(
 
 export async function answerTask(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
   const { id } = visit.params;
+  return html(
+    await taskPage(visit, context, options, { reading: perform(taskGet, context, { id }), isRevealed: false }),
+  );
+}
+
+/** The same page with what is hidden, as the answer to a form: its address shows it to nobody, and nothing of it is asked for again. */
+export async function answerReveal(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
+  const { id } = visit.params;
+  // The audit has it before anything else is read.
+  const task = await perform(taskReveal, context, { id });
+  return html(await taskPage(visit, context, options, { reading: Promise.resolve(task), isRevealed: true }));
+}
+
+interface TaskShown {
+  readonly reading: Promise<TaskRecordDocument>;
+  readonly isRevealed: boolean;
+}
+
+async function taskPage(
+  visit: Visit,
+  context: OperationContext,
+  options: PageOptions,
+  { reading, isRevealed }: TaskShown,
+) {
+  const { id } = visit.params;
   const [health, task, { logs }, why, { workers }] = await Promise.all([
     perform(systemHealth, context, {}),
-    perform(taskGet, context, { id }),
+    reading,
     perform(taskLogs, context, { id }),
     perform(taskExplain, context, { id }),
     perform(workerList, context, {}),
@@ -144,16 +171,21 @@ export async function answerTask(visit: Visit, context: OperationContext, option
     topics: [`task:${task.id}`],
     ...(task.state === 'running' && { everyMs: busyMs }),
   });
-  return html(
+  return (
     <TaskPage
-      frame={frame}
+      frame={isRevealed ? { ...frame, liveHref: null } : frame}
       task={task}
+      isRevealed={isRevealed}
       why={why}
       workers={workers}
       logs={logs}
       level={visit.query.level ?? 'debug'}
-      may={{ operate: reaches(context, 'operator'), remove: reaches(context, taskRemove.role) }}
-    />,
+      may={{
+        operate: reaches(context, 'operator'),
+        remove: reaches(context, taskRemove.role),
+        reveal: reaches(context, taskReveal.role),
+      }}
+    />
   );
 }
 

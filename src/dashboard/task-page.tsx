@@ -1,5 +1,6 @@
 /** One task: why it waits, what happened to it, what went in and what came out. */
 
+import { redactedText } from '../core/redact.ts';
 import { isFinished } from '../core/states.ts';
 import type { ExplanationDocument } from '../operations/task.ts';
 import type { LogDocument, TaskRecordDocument, TimelineDocument } from '../operations/task-document.ts';
@@ -25,11 +26,13 @@ export interface TaskPageProps {
   readonly logs: readonly LogDocument[];
   /** The least level of the lines that are shown. */
   readonly level: string;
-  /** Whether who asks may change it, and remove it. */
-  readonly may: { readonly operate: boolean; readonly remove: boolean };
+  /** Whether it is shown with what is hidden of it. */
+  readonly isRevealed: boolean;
+  /** Whether who asks may change it, remove it, and see what is hidden of it. */
+  readonly may: { readonly operate: boolean; readonly remove: boolean; readonly reveal: boolean };
 }
 
-export function TaskPage({ frame, task, why, workers, logs, level, may }: TaskPageProps) {
+export function TaskPage({ frame, task, why, workers, logs, level, isRevealed, may }: TaskPageProps) {
   const { root, now } = frame;
   const nameOf = (workerId: string) => workers.find((worker) => worker.id === workerId)?.name ?? workerId.slice(0, 8);
   const href = `${root}api/v1/tasks/${task.id}`;
@@ -37,6 +40,8 @@ export function TaskPage({ frame, task, why, workers, logs, level, may }: TaskPa
     <Layout title={`${task.name} ${task.id.slice(0, 16)}`} current="tasks" frame={frame}>
       <Title task={task} root={root} may={may} />
       <Flash frame={frame} />
+      {isRevealed ? <Revealed task={task} root={root} /> : null}
+      {!isRevealed && may.reveal && hidesSomething(task) ? <Reveal task={task} root={root} /> : null}
       <Why why={why} />
       <LifeCard task={task} now={now} />
       <FactsCard task={task} worker={task.worker === null ? '–' : nameOf(task.worker)} root={root} now={now} />
@@ -68,6 +73,34 @@ function Title({ task, root, may }: Pick<TaskPageProps, 'task' | 'may'> & { read
       {may.operate ? <Actions task={task} root={root} mayRemove={may.remove} /> : null}
     </div>
   );
+}
+
+/** `data-leaves`: the answer is a page of its own, with or without a script. */
+function Reveal({ task, root }: { readonly task: TaskRecordDocument; readonly root: string }) {
+  return (
+    <form class="flash" method="post" action={`${root}tasks/${task.id}/reveal`} data-leaves>
+      <span>Values of this task are hidden.</span>{' '}
+      <button class="button small" type="submit">
+        Show them
+      </button>{' '}
+      <span class="muted">The audit will say that you looked.</span>
+    </form>
+  );
+}
+
+function Revealed({ task, root }: { readonly task: TaskRecordDocument; readonly root: string }) {
+  return (
+    <div class="flash" role="status">
+      <span>Hidden values are shown as they are, and the audit says that you looked. This page does not go on.</span>{' '}
+      <a class="strong" href={`${root}tasks/${task.id}`}>
+        Hide them
+      </a>
+    </div>
+  );
+}
+
+function hidesSomething(task: TaskRecordDocument): boolean {
+  return JSON.stringify(task).includes(redactedText);
 }
 
 interface ActionsProps {

@@ -90,6 +90,47 @@ describe.each(ways)('what is hidden %s', (_way, options) => {
     expect(counted).toMatchObject(options.redact === undefined ? { matched: 0 } : { code: 'REDACTED_FIELD' });
   });
 
+  test('is on the page of an admin who asks for it with the form of that, and on no other', async () => {
+    world = await createOperationWorld(options);
+    const fetch = createApp({
+      context: world.context,
+      pages: createPages({ version: '0.0.0' }),
+      report: () => undefined,
+    });
+    const address = `http://127.0.0.1:8000/tasks/${world.tasks.running}`;
+    const asked = (site: string) =>
+      fetch(
+        new Request(`${address}/reveal`, {
+          method: 'POST',
+          headers: { 'sec-fetch-site': site, 'content-type': 'application/x-www-form-urlencoded' },
+        }),
+      );
+    expect(await (await fetch(new Request(address))).text()).toContain(`/tasks/${world.tasks.running}/reveal"`);
+    expect((await asked('cross-site')).status).toBe(403);
+    expect(await perform(operations['audit.list'], world.context, {})).toMatchObject({ rows: [] });
+    const answer = await asked('same-origin');
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store']);
+    const page = await answer.text();
+    expect(page).toContain(canary);
+    // It would load what is shown to everybody, over what was asked for.
+    expect(page).not.toContain('<tf-live');
+    const { rows } = await perform(operations['audit.list'], world.context, {});
+    expect(rows).toMatchObject([{ operation: 'task.reveal', outcome: 'done' }]);
+    const again = await fetch(new Request(`${address}/reveal`));
+    expect([again.status, again.headers.get('location')]).toEqual([303, `../../tasks/${world.tasks.running}`]);
+  });
+
+  test('is not offered to an operator', async () => {
+    world = await createOperationWorld(options);
+    const context = { ...world.context, actor: { name: 'bob', role: 'operator' } as const };
+    const fetch = createApp({ context, pages: createPages({ version: '0.0.0' }), report: () => undefined });
+    const address = `http://127.0.0.1:8000/tasks/${world.tasks.running}`;
+    expect(await (await fetch(new Request(address))).text()).not.toContain('/reveal"');
+    const headers = { 'sec-fetch-site': 'same-origin', 'content-type': 'application/x-www-form-urlencoded' };
+    const answer = await fetch(new Request(`${address}/reveal`, { method: 'POST', headers }));
+    expect([answer.status, (await answer.text()).includes(canary)]).toEqual([403, false]);
+  });
+
   test('is on no page', async () => {
     world = await createOperationWorld(options);
     const fetch = createApp({

@@ -1,4 +1,4 @@
-/** `taskflow task list|get|run|cancel|retry|remove|update|move|run-now|logs` */
+/** `taskflow task list|get|run|cancel|retry|remove|update|move|run-now|logs|reveal` */
 
 import { taskFlowError } from '../../core/errors.ts';
 import { filterFields } from '../../core/filter.ts';
@@ -7,6 +7,7 @@ import type { Operation } from '../../operations/operation.ts';
 import { taskCancel, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from '../../operations/task.ts';
 import { taskRunNow, taskUpdate } from '../../operations/task-change.ts';
 import type { LogDocument, TaskRecordDocument } from '../../operations/task-document.ts';
+import { taskReveal } from '../../operations/task-reveal.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { askEach } from '../each.ts';
 import { readIds } from '../ids.ts';
@@ -94,6 +95,18 @@ const get: CommandSpec = {
   example: 'taskflow task get 01K8Q2M4ZJ7F0C7Y',
   run: (call) =>
     eachTask(call, taskGet, {
+      view: { id: (task) => task.id, columns: [] },
+      lines: async (task, session) => taskLines(call.output.terminal, task, await whyOf(session, task)),
+    }),
+};
+
+const reveal: CommandSpec = {
+  name: 'reveal',
+  summary: 'Show tasks with what is hidden of them; the audit says who looked',
+  arguments: idArguments,
+  example: 'taskflow task reveal 01K8Q2M4ZJ7F0C7Y',
+  run: (call) =>
+    eachTask(call, taskReveal, {
       view: { id: (task) => task.id, columns: [] },
       lines: async (task, session) => taskLines(call.output.terminal, task, await whyOf(session, task)),
     }),
@@ -243,7 +256,7 @@ const logs: CommandSpec = {
     }),
 };
 
-export const commands = [list, get, taskRun, cancel, retry, remove, update, move, runNow, logs];
+export const commands = [list, get, taskRun, cancel, retry, remove, update, move, runNow, logs, reveal];
 
 const levelStyles: Readonly<Record<LogDocument['level'], Style>> = {
   debug: 'muted',

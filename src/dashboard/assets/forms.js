@@ -4,7 +4,7 @@ import { isHere, parsePage, takePage } from './page.js';
 
 document.addEventListener('submit', (event) => {
   const { target: form, submitter } = event;
-  if (form.getAttribute('method') !== 'post' || event.defaultPrevented) return;
+  if (form.getAttribute('method') !== 'post' || event.defaultPrevented || 'leaves' in form.dataset) return;
   event.preventDefault();
   void send(form, submitter);
 });
