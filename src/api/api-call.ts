@@ -1,9 +1,10 @@
 /** One call of an operation over HTTP: where it goes, how long it may take, when it is made again, and its refusals as the errors they are. */
 
 import type { Chance } from '../core/chance.ts';
-import { durationText } from '../core/duration.ts';
+import { type Duration, durationText, parseDuration } from '../core/duration.ts';
 import { type ErrorCode, errorTable } from '../core/error-table.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import type { Ids } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
 import { type Clock, sleep } from '../core/time.ts';
@@ -16,6 +17,8 @@ export interface Connection {
   readonly fetch: (request: Request) => Promise<Response>;
   readonly clock: Clock;
   readonly chance: Chance;
+  /** How the text of an answer is read; `JSON.parse` when not given. */
+  readonly read?: (text: string) => unknown;
 }
 
 export interface CallBounds {
@@ -30,9 +33,23 @@ type Input = Readonly<Record<string, unknown>>;
 
 const enqueues: ReadonlySet<string> = new Set(['task.enqueue', 'task.enqueue-many']);
 
-/** Whether it is one of those that get an id before they are sent, so that sending one again is the same task. */
-export function isEnqueue(name: string): boolean {
-  return enqueues.has(name);
+/** The input of an enqueue with ids where it has none, so that sending it again is the same task; that of anything else as it is. */
+export function withIds(ids: Ids, { name }: Pick<Asked, 'name'>, input: Input): Input {
+  if (!enqueues.has(name)) return input;
+  if (name === 'task.enqueue') return { ...input, id: input.id ?? ids.next() };
+  if (!Array.isArray(input.tasks)) return input;
+  return { ...input, tasks: input.tasks.map((task: Input) => ({ ...task, id: task.id ?? ids.next() })) };
+}
+
+/** How long the server itself is asked to wait. What is no duration is for the server to refuse. */
+export function waitOf({ wait, waitMs }: Input): number {
+  if (typeof waitMs === 'number' && waitMs > 0) return waitMs;
+  if (typeof wait !== 'string' && typeof wait !== 'number') return 0;
+  try {
+    return parseDuration(wait as Duration, 'wait');
+  } catch {
+    return 0;
+  }
 }
 
 /**
@@ -46,7 +63,7 @@ export async function callOperation(
   input: Input,
   bounds: CallBounds,
 ): Promise<unknown> {
-  const isRepeatable = asked.rest.method === 'GET' || isEnqueue(asked.name);
+  const isRepeatable = asked.rest.method === 'GET' || enqueues.has(asked.name);
   for (let tries = 1; ; tries++) {
     const answer = await callOnce(connection, asked, input, bounds);
     if (!('error' in answer)) return answer.value;
@@ -73,9 +90,9 @@ async function callOnce(connection: Connection, asked: Asked, input: Input, boun
   const request = requestOf(connection, asked, target, signal);
   try {
     const response = await send(request);
-    const answer = parsed(await response.text());
+    const answer = parsed(await response.text(), connection.read);
     if (response.ok && answer !== undefined) return { value: answer };
-    const error = errorOf(url, response.status, answer);
+    const error = errorOf(url, asked, response, answer);
     // What a proxy answers for a server that is away is none of ours.
     const mayPass = error.retryable || (error.code === 'SERVER_ANSWER_UNKNOWN' && response.status >= 502);
     return { error, mayPass, afterMs: retryAfterMs(response, connection.clock) };
@@ -104,6 +121,8 @@ function requestOf(
       ...(isQuery ? {} : { 'content-type': 'application/json' }),
     },
     ...(isQuery ? {} : { body: JSON.stringify(fields) }),
+    // A key goes to the server it is for, and a POST that is redirected would come as another request.
+    redirect: 'manual',
     signal,
   });
 }
@@ -141,19 +160,25 @@ function reasonOf(error: unknown): string {
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
 
-function parsed(text: string): unknown {
+function parsed(text: string, read: (text: string) => unknown = JSON.parse): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return read(text);
   } catch {
     return undefined; // Said with its status by the caller.
   }
 }
 
 /** The error of a problem document, as if it had been thrown here. */
-function errorOf(url: string, status: number, answer: unknown): TaskFlowError {
+function errorOf(url: string, { name }: Asked, { status, headers }: Response, answer: unknown): TaskFlowError {
   const { code, detail, hint, details } = (typeof answer === 'object' && answer !== null ? answer : {}) as Input;
-  if (typeof code !== 'string' || !Object.hasOwn(errorTable, code) || typeof detail !== 'string')
-    return taskFlowError('SERVER_ANSWER_UNKNOWN', { host: new URL(url).host, status });
+  const { host } = new URL(url);
+  if (typeof code !== 'string' || !Object.hasOwn(errorTable, code) || typeof detail !== 'string') {
+    const target = headers.get('location');
+    const elsewhere = target === null ? {} : { hint: `It sends whoever asks to ${target.slice(0, 200)}` };
+    return taskFlowError('SERVER_ANSWER_UNKNOWN', { host, status }, elsewhere);
+  }
+  // Of an address it does not have; what an operation cannot find has a code of its own.
+  if (code === 'NOT_FOUND' || code === 'METHOD_NOT_ALLOWED') return taskFlowError('OPERATION_UNKNOWN', { host, name });
   const error = taskFlowError(code as ErrorCode, {}, { details, ...(typeof hint === 'string' ? { hint } : {}) });
   error.message = detail;
   return error;

@@ -2,13 +2,13 @@
 
 import { type Chance, systemChance } from '../core/chance.ts';
 import { type Duration, parseDuration } from '../core/duration.ts';
-import { createIds, type Ids } from '../core/ids.ts';
+import { createIds } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { InputOf, OperationName, OutputOf } from '../operations/registry.ts';
-import { type Connection, callOperation, isEnqueue } from './api-call.ts';
+import { type Connection, callOperation, waitOf, withIds } from './api-call.ts';
 
 export interface ApiClientOptions {
   /** Of the server, such as `http://127.0.0.1:8000`; what is behind its host is kept. */
@@ -89,17 +89,6 @@ export function createApiClient(
   ) as unknown as ApiClient;
 }
 
-/** How long the server itself is asked to wait. What is no duration is for the server to refuse. */
-function waitOf({ wait, waitMs }: Input): number {
-  if (typeof waitMs === 'number' && waitMs > 0) return waitMs;
-  if (typeof wait !== 'string' && typeof wait !== 'number') return 0;
-  try {
-    return parseDuration(wait as Duration, 'wait');
-  } catch {
-    return 0;
-  }
-}
-
 /** An object that makes each property when it is first asked for. `then` is none, so that it may be awaited. */
 function byName<Value>(make: (name: string) => Value): Readonly<Record<string, Value>> {
   const made: Record<string, Value> = Object.create(null);
@@ -120,12 +109,4 @@ async function find(noun: string, verb: string): Promise<AnyOperation> {
   if (operation === undefined || !Object.hasOwn(operations, name))
     throw invalidOption(`client.${noun}.${verb}`, 'there is no such operation');
   return operation;
-}
-
-/** Enqueues get their ids here, so that sending one again is the same task. */
-function withIds(ids: Ids, { name }: AnyOperation, input: Input): Input {
-  if (!isEnqueue(name)) return input;
-  if (name === 'task.enqueue') return { ...input, id: input.id ?? ids.next() };
-  if (!Array.isArray(input.tasks)) return input;
-  return { ...input, tasks: input.tasks.map((task: Input) => ({ ...task, id: task.id ?? ids.next() })) };
 }

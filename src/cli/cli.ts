@@ -6,6 +6,7 @@ import type { Config, Flag } from '../config/load.ts';
 import { flagName, settingOf } from '../config/settings.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
+import type { Noun } from './catalog.ts';
 import type { Call, Surroundings } from './command.ts';
 import { overview } from './help.ts';
 import { createOutput, type OutputFormat, type OutputOptions, outputFormats } from './output.ts';
@@ -45,6 +46,7 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
     }
     const options = outputOptions(parse.parsed, env);
     ({ format, color } = options);
+    checkServer(noun, parse.parsed);
     return await parse.parsed.spec.run(callOf(parse.parsed, surroundings, options));
   } catch (error) {
     return showError(
@@ -141,6 +143,28 @@ function outputOptions({ options }: Parsed, env: Surroundings['env']): OutputOpt
     quiet: options.quiet === true,
     color: color === 'always' || color === 'never' ? color : 'auto',
   };
+}
+
+/** Who names a server means its store: one that is named beside it would be asked by nobody. */
+function checkServer(noun: Noun, { spec, options }: Parsed): void {
+  if (options.server === undefined) {
+    if (options.tokenFile === undefined) return;
+    throw taskFlowError('USAGE', { problem: 'A key is for a server.' }, { hint: 'Name it with --server <url>.' });
+  }
+  const words = noun.alone ? noun.name : `${noun.name} ${spec.name}`;
+  if (spec.isLocal === true)
+    throw taskFlowError(
+      'USAGE',
+      { problem: `"${words}" cannot be asked of a server: it works on this machine, or at the store itself.` },
+      { hint: `Leave out --server: taskflow ${words} --help` },
+    );
+  const beside = ['broker', 'store', 'namespace'].find((name) => options[name] !== undefined);
+  if (beside !== undefined)
+    throw taskFlowError(
+      'USAGE',
+      { problem: `--server and --${beside} do not go together: a server has its own store.` },
+      { hint: `Leave out one of them: taskflow ${words} --help` },
+    );
 }
 
 function workingFolder({ options }: Parsed, cwd: string): string {

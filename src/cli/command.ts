@@ -48,6 +48,8 @@ export interface CommandSpec {
   readonly summary: string;
   readonly arguments?: readonly { readonly syntax: string; readonly description: string }[];
   readonly options?: readonly OptionSpec[];
+  /** Works on this machine or at the store itself: `--server` is refused. */
+  readonly isLocal?: true;
   /** Settings it takes as flags, beside the global ones. */
   readonly settings?: readonly SettingKey[];
   /** A line to copy. */

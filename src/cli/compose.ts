@@ -24,7 +24,7 @@ import type { Report } from '../engine/service.ts';
 import type { Store } from '../history/history.ts';
 import type { QueueSlots } from '../worker/pools.ts';
 import { createWorker, type Worker } from '../worker/worker.ts';
-import { fileOfUrl, type Session } from './session.ts';
+import { fileOfUrl, type StoreSession } from './session.ts';
 
 /** The tasks of a project, with the files they came from and what could not be loaded. */
 export interface ProjectTasks {
@@ -145,7 +145,7 @@ export function composeEngine(
 }
 
 export interface ServerParts {
-  readonly session: Session;
+  readonly session: StoreSession;
   readonly version: string;
   readonly insecure: boolean;
   /** The lines of the command line that the reference of the API shows. */
@@ -219,7 +219,7 @@ export async function composeServer(parts: ServerParts): Promise<RunningServer> 
 }
 
 /** Who is let in, and how often they may ask. */
-async function composeEntrance({ config: { settings }, store: { access } }: Session) {
+async function composeEntrance({ config: { settings }, store: { access } }: StoreSession) {
   const [{ createAuthenticate }, { createGate }] = await Promise.all([
     import('../api/authenticate.ts'),
     import('../api/gate.ts'),
@@ -245,7 +245,7 @@ function doorFigures(gate: Gate, { sockets }: RunningServer, live: LiveEndpoint)
   };
 }
 
-async function composeLive({ context }: Session, report: Report): Promise<LiveEndpoint> {
+async function composeLive({ context }: StoreSession, report: Report): Promise<LiveEndpoint> {
   const [{ createLiveHub }, { createLiveEndpoint }] = await Promise.all([
     import('../live/hub.ts'),
     import('../api/live/endpoint.ts'),

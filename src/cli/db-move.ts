@@ -21,6 +21,7 @@ interface MoveDocument extends MoveReport {
 export const move: CommandSpec = {
   name: 'move',
   summary: 'Move tasks, schedules, settings and history into another, empty store',
+  isLocal: true,
   options: [
     { flags: '--from <url>', description: 'Store to move; the configured one without it' },
     {

@@ -1,8 +1,8 @@
 /** Reads task ids as people type them: whole, shortened, or one a line on standard input. */
 
 import { taskFlowError } from '../core/errors.ts';
-import { parseFilter } from '../core/filter-parse.ts';
 import { idLength, normalizeId, parseId } from '../core/ids.ts';
+import { taskList } from '../operations/task.ts';
 import type { Call } from './command.ts';
 import type { Session } from './session.ts';
 
@@ -29,7 +29,7 @@ export async function wholeId(session: Session, text: string): Promise<string> {
       problem: `it has ${id.length} characters, and a shortened id needs ${idPrefixMin}`,
     });
   }
-  const { tasks } = await session.store.history.search(parseFilter(`id:${id}`), { after: null, limit: 4 });
+  const { tasks } = await session.ask(taskList, { q: `id:${id}`, limit: 4 });
   const [first] = tasks;
   if (first === undefined) throw taskFlowError('TASK_NOT_FOUND', { id });
   if (tasks.length > 1) {

@@ -5,7 +5,7 @@ import type { Call } from './command.ts';
 import { packageVersion } from './commands/version.ts';
 import { composeWorker, loadTasks, shareStore } from './compose.ts';
 import { showError } from './problem.ts';
-import type { Session } from './session.ts';
+import type { StoreSession } from './session.ts';
 
 export interface LocalTasks {
   readonly definitions: readonly TaskDefinition[];
@@ -14,7 +14,7 @@ export interface LocalTasks {
 }
 
 /** Loads the project's tasks; what cannot be loaded is told and left out. */
-export async function loadLocalTasks(call: Call, session: Session): Promise<LocalTasks> {
+export async function loadLocalTasks(call: Call, session: StoreSession): Promise<LocalTasks> {
   const tasks = await loadTasks(session.config);
   for (const failure of tasks.failures) showError(call.stderr, call.output.notes, call.output.format, failure, false);
   return {

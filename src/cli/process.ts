@@ -24,7 +24,7 @@ import {
   tellGap,
   tellTrouble,
 } from './process-words.ts';
-import { createSession, openConfiguredStore, type Session } from './session.ts';
+import { createSession, openConfiguredStore, type StoreSession } from './session.ts';
 import { untilStopped } from './signals.ts';
 import { linkUrl, signInLink, welcome } from './welcome.ts';
 
@@ -115,7 +115,7 @@ function requireRecord({ broker, recording, isServer }: Store): void {
     throw taskFlowError('RECORD_MISSING', { what: 'A server' });
 }
 
-async function startServer({ call, ...heard }: LoggedCall, running: Running, session: Session): Promise<void> {
+async function startServer({ call, ...heard }: LoggedCall, running: Running, session: StoreSession): Promise<void> {
   const version = packageVersion();
   running.server = await composeServer({
     session,

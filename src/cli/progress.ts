@@ -1,15 +1,14 @@
 /** The line that moves while a command waits; only where a person looks at stderr. */
 
 import { preview } from '../core/preview.ts';
-import { viewOf } from '../core/states.ts';
-import type { Task } from '../core/task.ts';
 import type { Clock } from '../core/time.ts';
 import type { Call } from './command.ts';
 import { cut, glyphOf, mark, paint, type Terminal } from './terminal.ts';
 import { durationWords } from './times.ts';
+import type { Look } from './wait.ts';
 
 export interface ProgressLine {
-  show(task: Task): void;
+  show(task: Look): void;
   /** Takes the line away. */
   clear(): void;
 }
@@ -33,8 +32,8 @@ export function createProgressLine({ stderr, output }: Pick<Call, 'stderr' | 'ou
   };
 }
 
-function progressText(terminal: Terminal, task: Task, waitedMs: number): string {
-  const view = viewOf(task);
+function progressText(terminal: Terminal, task: Look, waitedMs: number): string {
+  const { view } = task;
   const head = paint(terminal, `${glyphOf(terminal, view)} ${view}`, view);
   const { progress } = task;
   if (task.state !== 'running' || progress === null) return `${head}   ${durationWords(waitedMs)}`;

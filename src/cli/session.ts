@@ -1,4 +1,4 @@
-/** What a command that asks for something works with: the store opened from the configuration, and the operations' context. */
+/** What a command that asks for something works with: the operations, on the store of the configuration or through a server. */
 
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
@@ -10,25 +10,27 @@ import type { Operation, OperationContext } from '../operations/operation.ts';
 import type { Call } from './command.ts';
 import { settingDocuments } from './setting-documents.ts';
 
-/** An opened store and who asks. */
+/** Who asks, wherever the tasks are. */
 export interface Session {
-  readonly config: Config;
-  readonly store: Store;
-  readonly context: OperationContext;
-  /** Performs an operation as the person at this terminal. */
+  /** Performs an operation as the person at this terminal, or as the key of a server. */
   ask<Input, Output>(operation: Operation<Input, Output>, input: unknown): Promise<Output>;
 }
 
-/** Opens the store, runs `work` and closes it again, however `work` ends. */
-export async function withSession<Answer>(
-  call: Call,
-  work: (session: Session) => Promise<Answer>,
-  local: readonly TaskDefinition[] = [],
-): Promise<Answer> {
+/** A session straight on a store. */
+export interface StoreSession extends Session {
+  readonly config: Config;
+  readonly store: Store;
+  readonly context: OperationContext;
+}
+
+/** Runs `work` with the server that `--server` names, else with the store, which is opened for it and closed again, however `work` ends. */
+export async function withSession<Answer>(call: Call, work: (session: Session) => Promise<Answer>): Promise<Answer> {
+  const server = call.text('server');
+  if (server !== undefined) return (await import('./server-session.ts')).withServer(call, server, work);
   const config = await call.config();
   const store = await openConfiguredStore(call, config);
   try {
-    return await work(await createSession(config, store, local));
+    return await work(await createSession(config, store));
   } finally {
     await store.access?.audit.settled();
     await store.close();
@@ -40,7 +42,7 @@ export async function createSession(
   config: Config,
   store: Store,
   local: readonly TaskDefinition[] = [],
-): Promise<Session> {
+): Promise<StoreSession> {
   const [{ perform }, { createContext }, { setTaskDefaults }, { taskDefaultsOf }] = await Promise.all([
     import('../operations/operation.ts'),
     import('../operations/context.ts'),

@@ -2,45 +2,108 @@
 
 import type { Broker } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
-import { isFinished } from '../core/states.ts';
-import type { Task } from '../core/task.ts';
-import type { Clock } from '../core/time.ts';
+import { isFinished, type TaskState, type TaskView, viewOf } from '../core/states.ts';
+import type { Progress } from '../core/task.ts';
+import { type Clock, sleep } from '../core/time.ts';
+import { taskGet } from '../operations/task.ts';
+import { taskResult } from '../operations/task-result.ts';
+import type { Session } from './session.ts';
+
+/** A task as somebody who waits for it sees it. */
+export interface Look {
+  readonly id: string;
+  readonly state: TaskState;
+  readonly view: TaskView;
+  readonly progress: Progress | null;
+}
+
+/** Where a task is looked at. */
+export interface Watched {
+  /** Throws TASK_NOT_FOUND when it is gone. */
+  look(): Promise<Look>;
+  /** Calls `ring` when it may have ended; answers how to end that. */
+  listen(ring: () => void): () => void;
+  /** Between two looks. */
+  readonly lookMs: number;
+}
+
+/** A person sees progress move; a store does not notice four reads a second of one row. */
+const storeLookMs = 250;
+/** A request costs more than a read. The end itself is told by one that waits. */
+const serverLookMs = 1_000;
+const serverWait = '30s';
+
+export function watchedAtStore(broker: Broker, taskId: string): Watched {
+  return {
+    lookMs: storeLookMs,
+    async look() {
+      const [task] = await broker.getTasks([taskId]);
+      if (task == null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
+      const { id, state, progress } = task;
+      return { id, state, view: viewOf(task), progress };
+    },
+    listen: (ring) =>
+      broker.subscribe((hint) => {
+        if (hint.kind === 'finished' && (hint.taskIds === null || hint.taskIds.includes(taskId))) ring();
+      }),
+  };
+}
+
+export function watchedThroughServer({ ask }: Session, taskId: string, clock: Clock): Watched {
+  return {
+    lookMs: serverLookMs,
+    look: () => ask(taskGet, { id: taskId }),
+    listen(ring) {
+      const ended = new AbortController();
+      void ringAtEnd(ended.signal, ring);
+      return () => ended.abort();
+    },
+  };
+
+  async function ringAtEnd(signal: AbortSignal, ring: () => void): Promise<void> {
+    while (!signal.aborted) {
+      const isOver = await ask(taskResult, { id: taskId, wait: serverWait }).then(
+        ({ finished }) => finished,
+        // What is wrong shows with the next look.
+        () =>
+          sleep(clock, serverLookMs, signal).then(
+            () => false,
+            () => true,
+          ),
+      );
+      if (isOver) return ring();
+    }
+  }
+}
 
 export interface WaitOptions {
-  readonly broker: Broker;
-  readonly taskId: string;
+  readonly watched: Watched;
   readonly clock: Clock;
   /** `null` waits for ever. */
   readonly timeoutMs: number | null;
   /** Ends the waiting; the task goes on. */
   readonly signal: AbortSignal;
-  /** Called with every look at the task, at least four times a second. */
-  onLook(task: Task): void;
+  /** Called with every look at the task. */
+  onLook(task: Look): void;
 }
-
-/** A person sees progress move; a store does not notice four reads a second of one row. */
-const lookMs = 250;
 
 /** Resolves to the finished task; to `timedOut` or `aborted` with its last state. Throws TASK_NOT_FOUND when it is gone. */
 export async function waitForEnd(
   options: WaitOptions,
-): Promise<{ readonly task: Task; readonly end: 'finished' | 'timedOut' | 'aborted' }> {
-  const { broker, taskId, clock, timeoutMs, signal } = options;
+): Promise<{ readonly task: Look; readonly end: 'finished' | 'timedOut' | 'aborted' }> {
+  const { watched, clock, timeoutMs, signal } = options;
   const startedAt = clock.elapsed();
   const bell = createBell(clock, signal);
-  const unsubscribe = broker.subscribe((hint) => {
-    if (hint.kind === 'finished' && (hint.taskIds === null || hint.taskIds.includes(taskId))) bell.ring();
-  });
+  const unsubscribe = watched.listen(bell.ring);
   try {
     for (;;) {
-      const [task] = await broker.getTasks([taskId]);
-      if (task == null) throw taskFlowError('TASK_NOT_FOUND', { id: taskId });
+      const task = await watched.look();
       options.onLook(task);
       if (isFinished(task.state)) return { task, end: 'finished' };
       if (signal.aborted) return { task, end: 'aborted' };
-      const leftMs = timeoutMs === null ? lookMs : timeoutMs - (clock.elapsed() - startedAt);
+      const leftMs = timeoutMs === null ? Infinity : timeoutMs - (clock.elapsed() - startedAt);
       if (leftMs <= 0) return { task, end: 'timedOut' };
-      await bell.wait(Math.min(lookMs, leftMs));
+      await bell.wait(Math.min(watched.lookMs, leftMs));
     }
   } finally {
     unsubscribe();

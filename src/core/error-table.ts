@@ -315,6 +315,12 @@ export const errorTable = {
   ),
   SERVER_UNREACHABLE: kind(503, 6, 'Cannot reach the server at {host}: {problem}', 'taskflow server status', true),
   SERVER_ANSWER_UNKNOWN: kind(502, 6, 'What answers at {host} is no TaskFlow, or a newer one (status {status}).'),
+  OPERATION_UNKNOWN: kind(
+    501,
+    6,
+    'The server at {host} does not know {name}: it is older than this program, or its API is below another path.',
+    'Update the server, or check the address: what is before /api/v1 is part of it.',
+  ),
   SERVER_NOT_RUNNING: kind(503, 6, 'No server is running ({where}).', 'taskflow server start'),
   SERVER_RUNNING: kind(409, 7, 'A server is running already (pid {pid}, {url}).', 'taskflow server stop'),
   SERVER_NOT_STARTED: kind(500, 1, 'The server did not start: {problem}'),

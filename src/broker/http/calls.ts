@@ -42,9 +42,9 @@ export function readServerUrl(text: string): string {
 }
 
 /** The key, by the environment or by a file it names: both are read again each time, so that a key can be replaced. `null` without one. */
-export function readServerToken(): string | null {
-  const file = process.env.TASKFLOW_TOKEN_FILE;
-  if (file === undefined || file === '') return process.env.TASKFLOW_TOKEN?.trim() || null;
+export function readServerToken(env: Readonly<Record<string, string | undefined>> = process.env): string | null {
+  const file = env.TASKFLOW_TOKEN_FILE;
+  if (file === undefined || file === '') return env.TASKFLOW_TOKEN?.trim() || null;
   try {
     return readFileSync(file, 'utf8').trim() || null;
   } catch (cause) {

@@ -4,13 +4,12 @@ import { isSettingKey, type SettingKey, settingKeys, settingOf } from '../../con
 import { durationText } from '../../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
-import type { CommandSpec } from '../command.ts';
+import { configGet, type SettingDocument } from '../../operations/config.ts';
+import type { Call, CommandSpec } from '../command.ts';
 import { jsonText, type View } from '../output.ts';
-import { settingDocument } from '../setting-documents.ts';
+import { withSession } from '../session.ts';
+import { settingDocuments } from '../setting-documents.ts';
 import { mark, paint } from '../terminal.ts';
-
-/** One setting as it is shown. */
-type SettingDocument = ReturnType<typeof settingDocument>;
 
 const view: View<SettingDocument> = {
   id: (row) => row.key,
@@ -37,11 +36,12 @@ const list: CommandSpec = {
   summary: 'List every setting with its value and where it came from',
   example: 'taskflow config list',
   async run(call) {
+    if (call.text('server') !== undefined) {
+      call.output.list(view, await settingsOfServer(call));
+      return 0;
+    }
     const config = await call.config();
-    call.output.list(
-      view,
-      settingKeys.map((key) => settingDocument(config, key)),
-    );
+    call.output.list(view, settingDocuments(config));
     if (call.output.notes.isPerson)
       call.output.note(config.file === null ? 'No config file found upward.' : `Config file: ${config.file}`);
     return 0;
@@ -55,8 +55,11 @@ const get: CommandSpec = {
   example: 'taskflow config get server.port',
   async run(call) {
     const keys = call.args.map(settingKey);
-    const config = await call.config();
-    const documents = keys.map((key) => settingDocument(config, key));
+    const all =
+      call.text('server') === undefined ? settingDocuments(await call.config()) : await settingsOfServer(call);
+    const documents = keys.map(
+      (key) => all.find((one) => one.key === key) ?? { key, value: null, origin: 'not told by the server' },
+    );
     const [first] = documents;
     if (documents.length > 1 || first === undefined) call.output.list(view, documents);
     else call.output.record(view, first, () => [plainText(first) ?? '']);
@@ -67,6 +70,7 @@ const get: CommandSpec = {
 const validate: CommandSpec = {
   name: 'validate',
   summary: 'Check every source of settings and name all mistakes (exit code 9)',
+  isLocal: true,
   example: 'taskflow config validate',
   async run(call) {
     try {
@@ -89,6 +93,11 @@ const validate: CommandSpec = {
 
 export const commands = [list, get, validate];
 
+/** Those that it runs with, which are its own. */
+async function settingsOfServer(call: Call): Promise<readonly SettingDocument[]> {
+  return (await withSession(call, ({ ask }) => ask(configGet, {}))).settings;
+}
+
 function settingKey(text: string): SettingKey {
   if (isSettingKey(text)) return text;
   const near = didYouMean(text, settingKeys).trim();
@@ -96,13 +105,14 @@ function settingKey(text: string): SettingKey {
 }
 
 function shownText(row: SettingDocument): string {
-  return plainText(row) ?? `(${settingOf(row.key).none ?? 'none'})`;
+  return plainText(row) ?? `(${(isSettingKey(row.key) ? settingOf(row.key).none : undefined) ?? 'none'})`;
 }
 
 /** As one would write it; `null` when it is not set. */
 function plainText({ key, value }: SettingDocument): string | null {
   if (value === null) return null;
-  if (settingOf(key).duration === true && typeof value === 'number') return String(durationText(value));
+  if (isSettingKey(key) && settingOf(key).duration === true && typeof value === 'number')
+    return String(durationText(value));
   if (Array.isArray(value)) return value.join(',');
   return typeof value === 'object' ? jsonText(value) : String(value);
 }

@@ -18,6 +18,7 @@ import { mark, paint } from '../terminal.ts';
 const migrate: CommandSpec = {
   name: 'migrate',
   summary: 'Bring the database to the schema this program needs',
+  isLocal: true,
   example: 'taskflow db migrate',
   async run(call) {
     const config = await call.config();
@@ -64,6 +65,7 @@ interface StatusDocument {
 const status: CommandSpec = {
   name: 'status',
   summary: 'Compare the schema of the database with the one this program needs (exit code 9 when they differ)',
+  isLocal: true,
   example: 'taskflow db status --json',
   async run(call) {
     const document = await readStatus(call);

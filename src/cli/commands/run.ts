@@ -6,8 +6,6 @@ import type { TaskDefinition } from '../../core/definition.ts';
 import { formatDuration, parseDuration } from '../../core/duration.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
-import { viewOf } from '../../core/states.ts';
-import type { Task } from '../../core/task.ts';
 import { systemClock } from '../../core/time.ts';
 import type { EnqueueDocument } from '../../operations/enqueue.ts';
 import { taskEnqueue, taskExplain, taskGet } from '../../operations/task.ts';
@@ -16,10 +14,10 @@ import type { Call, CommandSpec, OptionSpec } from '../command.ts';
 import { jsonText } from '../output.ts';
 import { showError } from '../problem.ts';
 import { createProgressLine } from '../progress.ts';
-import { createSession, openConfiguredStore, type Session } from '../session.ts';
+import { createSession, openConfiguredStore, type Session, type StoreSession } from '../session.ts';
 import { oneLine } from '../table.ts';
 import { cut, glyphOf, paint, widthOf } from '../terminal.ts';
-import { waitForEnd } from '../wait.ts';
+import { type Look, type Watched, waitForEnd, watchedAtStore, watchedThroughServer } from '../wait.ts';
 
 const enqueueOptions: readonly OptionSpec[] = [
   { flags: '--queue <name>', description: 'Put it in this queue' },
@@ -79,6 +77,8 @@ async function runTask(call: Call, wait: boolean): Promise<number> {
   const request = await readRequest(call);
   const timeout = call.text('timeout');
   const timeoutMs = timeout === undefined ? null : parseDuration(timeout, '--timeout');
+  const server = call.text('server');
+  if (server !== undefined) return runThroughServer(call, server, { request, wait, timeoutMs });
   const config = await call.config();
   const store = await openConfiguredStore(call, config);
   try {
@@ -90,16 +90,13 @@ async function runTask(call: Call, wait: boolean): Promise<number> {
         : null;
     if (local !== null) session = await createSession(config, store, local.definitions);
     if (call.has('local')) mustDefine(name, local?.definitions ?? []);
-    const document = await session.ask(taskEnqueue, request);
-    if (document.note !== null) call.output.warn(`${document.note} (the task waits until one does)`);
+    const document = await enqueue(call, session, request);
     if (!wait) return showEnqueued(call, document);
-    if (!document.created)
-      call.output.note(
-        `${document.outcome === 'duplicate' ? 'The key is held: waiting for the task that has it' : 'It was enqueued before'}: ${document.id}`,
-      );
+    tellEarlier(call, document);
     const worker = call.has('local') && local !== null ? await local.startWorker(document.queue) : null;
     try {
-      return await followTask(call, session, document.id, timeoutMs, worker !== null);
+      const watched = watchedAtStore(session.store.broker, document.id);
+      return await followTask(call, session, { taskId: document.id, watched, timeoutMs, isLocal: worker !== null });
     } finally {
       await worker?.stop();
     }
@@ -108,7 +105,41 @@ async function runTask(call: Call, wait: boolean): Promise<number> {
   }
 }
 
-async function loadLocal(call: Call, session: Session) {
+/** It validates by what workers published; the tasks of this project are not looked at. */
+async function runThroughServer(
+  call: Call,
+  server: string,
+  { request, wait, timeoutMs }: { readonly request: object; readonly wait: boolean; readonly timeoutMs: number | null },
+): Promise<number> {
+  if (call.has('local'))
+    throw taskFlowError(
+      'USAGE',
+      { problem: '--local and --server do not go together: this process would need the store.' },
+      { hint: 'Leave out one of them, or start a worker: taskflow worker start --server <url>' },
+    );
+  const { withServer } = await import('../server-session.ts');
+  return withServer(call, server, async (session) => {
+    const document = await enqueue(call, session, request);
+    if (!wait) return showEnqueued(call, document);
+    tellEarlier(call, document);
+    const watched = watchedThroughServer(session, document.id, systemClock);
+    return followTask(call, session, { taskId: document.id, watched, timeoutMs, isLocal: true });
+  });
+}
+
+async function enqueue(call: Call, session: Session, request: object): Promise<EnqueueDocument> {
+  const document = await session.ask(taskEnqueue, request);
+  if (document.note !== null) call.output.warn(`${document.note} (the task waits until one does)`);
+  return document;
+}
+
+function tellEarlier(call: Call, { created, outcome, id }: EnqueueDocument): void {
+  if (created) return;
+  const what = outcome === 'duplicate' ? 'The key is held: waiting for the task that has it' : 'It was enqueued before';
+  call.output.note(`${what}: ${id}`);
+}
+
+async function loadLocal(call: Call, session: StoreSession) {
   const { loadLocalTasks } = await import('../local.ts');
   return loadLocalTasks(call, session);
 }
@@ -193,14 +224,17 @@ function showEnqueued(call: Call, document: EnqueueDocument): number {
   return 0;
 }
 
+interface Following {
+  readonly taskId: string;
+  readonly watched: Watched;
+  readonly timeoutMs: number | null;
+  /** Whether it runs in this process, or cannot. */
+  readonly isLocal: boolean;
+}
+
 /** Shows how it goes, then the result. A task that nobody works on is explained while one waits. */
-async function followTask(
-  call: Call,
-  session: Session,
-  taskId: string,
-  timeoutMs: number | null,
-  isLocal: boolean,
-): Promise<number> {
+async function followTask(call: Call, session: Session, following: Following): Promise<number> {
+  const { taskId, watched, timeoutMs, isLocal } = following;
   const controller = new AbortController();
   const onSignal = (): void => (controller.signal.aborted ? process.exit(1) : controller.abort());
   process.on('SIGINT', onSignal);
@@ -209,8 +243,7 @@ async function followTask(
   const tellWhy = createWhy(call, session, isLocal, line);
   try {
     const { task, end } = await waitForEnd({
-      broker: session.store.broker,
-      taskId,
+      watched,
       clock: systemClock,
       timeoutMs,
       signal: controller.signal,
@@ -220,7 +253,7 @@ async function followTask(
       },
     });
     line.clear();
-    if (end === 'finished') return showEnd(call, task, await session.ask(taskGet, { id: taskId }));
+    if (end === 'finished') return showEnd(call, await session.ask(taskGet, { id: taskId }));
     if (end === 'timedOut')
       throw taskFlowError('RESULT_TIMEOUT', { id: taskId, timeout: formatDuration(timeoutMs ?? 0), state: task.state });
     call.output.warn(`Stopped waiting; the task goes on: taskflow task get ${taskId}`);
@@ -235,7 +268,7 @@ async function followTask(
 /** Long enough for a worker to pick the task up, short enough that nobody wonders. */
 const patienceMs = 1_000;
 
-function createWhy(call: Call, session: Session, isLocal: boolean, line: { clear(): void }): (task: Task) => void {
+function createWhy(call: Call, session: Session, isLocal: boolean, line: { clear(): void }): (task: Look) => void {
   const startedAt = systemClock.elapsed();
   let told = '';
   let asking = false;
@@ -262,17 +295,17 @@ function createWhy(call: Call, session: Session, isLocal: boolean, line: { clear
   };
 }
 
-function showEnd(call: Call, task: Task, document: TaskRecordDocument): number {
+function showEnd(call: Call, task: TaskRecordDocument): number {
   const { terminal } = call.output;
-  const view = viewOf(task);
-  const took = document.tookMs === null ? '' : ` in ${formatDuration(document.tookMs)}`;
-  const result = task.state === 'succeeded' ? jsonText(document.result) : '';
+  const { view } = task;
+  const took = task.tookMs === null ? '' : ` in ${formatDuration(task.tookMs)}`;
+  const result = task.state === 'succeeded' ? jsonText(task.result) : '';
   const head = `${glyphOf(terminal, view)} ${view}`;
   const room = Math.max(20, terminal.width - widthOf(head) - took.length - task.id.length - 6);
-  call.output.record({ id: (row) => row.id }, document, () => [
+  call.output.record({ id: (row) => row.id }, task, () => [
     terminal.isPerson
       ? `${paint(terminal, head, view)}${took}   ${result === '' ? '' : `${cut(terminal, oneLine(result), room)}   `}${paint(terminal, task.id, 'muted')}`
-      : [view, task.name, task.id, String(document.tookMs ?? ''), result].map(oneLine).join('\t'),
+      : [view, task.name, task.id, String(task.tookMs ?? ''), result].map(oneLine).join('\t'),
   ]);
   if (task.state === 'succeeded') return 0;
   const error =

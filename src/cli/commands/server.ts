@@ -14,6 +14,7 @@ import { relativeTime } from '../times.ts';
 const start: CommandSpec = {
   name: 'start',
   summary: 'Start the API, the dashboard and the engine’s services, without a worker',
+  isLocal: true,
   options: [
     { flags: '--detach', description: 'Go on in the background; taskflow server stop ends it' },
     { flags: '--insecure', description: 'Listen beyond this machine also with --auth none' },
@@ -45,6 +46,7 @@ const lookMs = 50;
 const stop: CommandSpec = {
   name: 'stop',
   summary: 'Stop the server of this project and wait until it is gone',
+  isLocal: true,
   options: [{ flags: '--timeout <duration>', description: 'Wait at most this long (exit code 8)' }],
   example: 'taskflow server stop',
   async run(call) {
@@ -84,6 +86,11 @@ const status: CommandSpec = {
   settings: ['server.port', 'server.host'],
   example: 'taskflow server status --json',
   async run(call) {
+    const server = call.text('server');
+    if (server !== undefined) {
+      const health = await withSession(call, ({ ask }) => ask(systemHealth, {}));
+      return showStatus(call, { running: true, url: server, pid: null, startedAt: null, health });
+    }
     const { settings, ...config } = await call.config();
     const record = readServerRecord(serverRecordPath({ settings, ...config }));
     const url = record?.url ?? `http://${settings['server.host']}:${settings['server.port']}`;
@@ -93,9 +100,8 @@ const status: CommandSpec = {
       });
     // What it lets nobody read is in its store.
     const health = await withSession(call, ({ ask }) => ask(systemHealth, {}));
-    const document = { running: true, url, pid: record?.pid ?? null, startedAt: record?.startedAt ?? null, health };
-    call.output.record({ id: (row) => row.url }, document, () => statusLines(call, document));
-    return 0;
+    const { pid = null, startedAt = null } = record ?? {};
+    return showStatus(call, { running: true, url, pid, startedAt, health });
   },
 };
 
@@ -113,10 +119,16 @@ async function answers(url: string): Promise<boolean> {
 }
 
 interface StatusDocument {
+  readonly running: true;
   readonly url: string;
   readonly pid: number | null;
   readonly startedAt: string | null;
   readonly health: HealthDocument;
+}
+
+function showStatus(call: Call, document: StatusDocument): number {
+  call.output.record({ id: (row) => row.url }, document, () => statusLines(call, document));
+  return 0;
 }
 
 function statusLines({ output: { terminal } }: Call, { url, pid, startedAt, health }: StatusDocument): string[] {

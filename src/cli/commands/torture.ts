@@ -16,6 +16,7 @@ import { packageVersion } from './version.ts';
 const tortureSpec: CommandSpec = {
   name: 'torture',
   summary: 'Kill and starve real processes, and have a judge look for broken promises',
+  isLocal: true,
   options: [
     {
       flags: '--broker <store>',

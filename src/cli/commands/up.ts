@@ -6,6 +6,7 @@ import { workerVariable } from '../worker-process.ts';
 const up: CommandSpec = {
   name: 'up',
   summary: 'Start server, dashboard and a worker that follows changes of the task files',
+  isLocal: true,
   options: [
     {
       flags: '--no-reload',

@@ -12,6 +12,7 @@ export function packageVersion(): string {
 const version: CommandSpec = {
   name: 'version',
   summary: 'Show the versions of TaskFlow and Node',
+  isLocal: true,
   example: 'taskflow version --json',
   async run({ output }) {
     const document = {
