@@ -21,6 +21,7 @@ import type {
   TaskPatch,
   TaskResult,
 } from '../core/task.ts';
+import type { TaskEnd } from '../core/task-end.ts';
 import type { Schedules } from './schedules.ts';
 import type { Signal } from './signal.ts';
 
@@ -370,6 +371,8 @@ export interface Broker {
    * workers. Throws LEASE_LOST.
    */
   resultsOf?(lease: Lease, taskIds: readonly string[]): Promise<readonly TaskResult[]>;
+  /** How tasks stand, whatever else there is to know of them. Present where `getTasks` is not for workers. */
+  endsOf?(taskIds: readonly string[]): Promise<readonly (TaskEnd | null)[]>;
   getQueues(): Promise<readonly QueueRecord[]>;
   /**
    * The first `limit` tasks of a queue, at most `limits.peekMax` in all: see {@link Peek}. A claim that is made and not kept: the same choice by

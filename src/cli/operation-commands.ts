@@ -18,6 +18,7 @@ export const withoutCommand: Partial<Readonly<Record<OperationName, string>>> = 
   'task.retry-many': 'taskflow task retry takes many ids',
   'task.remove-many': 'taskflow task remove takes many ids',
   'task.update-many': 'taskflow task update takes many ids',
+  'task.result-many': 'programs wait for many at once; taskflow task get takes many ids',
   'task.result': 'taskflow task run waits, and taskflow task get shows the result',
   'operation.create': 'by filter from the pages and the API; at the command line by queue purge and error retry',
   'operation.remove-tasks': 'by filter from the pages and the API; at the command line by queue purge',

@@ -7,6 +7,7 @@ import { taskFlowError } from '../core/errors.ts';
 import { createIds, parseId } from '../core/ids.ts';
 import { checkOptionNames } from '../core/option-names.ts';
 import type { NewTask } from '../core/task.ts';
+import type { TaskEnd } from '../core/task-end.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Store } from '../history/history.ts';
 import { isTracing, traceSend } from '../telemetry/tracing.ts';
@@ -18,12 +19,12 @@ import { createHandle, type Handle, type HandleContext } from './handle.ts';
 import { type EnqueueOptions, type ManyOptions, readTransaction } from './options.ts';
 import { sendTraced } from './send-traced.ts';
 import { sendWithin } from './transaction.ts';
-import { createWaiter } from './waiter.ts';
+import { createWaiter, type WaitedBroker } from './waiter.ts';
 
 /** What a client calls of a broker. */
 export type ClientBroker = Pick<
   Broker,
-  'enqueue' | 'getTasks' | 'cancel' | 'subscribe' | 'getWorkers' | 'info' | 'transactions' | 'outbox'
+  'enqueue' | 'getTasks' | 'endsOf' | 'cancel' | 'subscribe' | 'getWorkers' | 'info' | 'transactions' | 'outbox'
 >;
 
 /** What a client needs of a store. */
@@ -69,7 +70,11 @@ export function makeClient(options: ClientOptions): Client {
   const store = createStoreOpener(options.open);
   const ids = createIds(clock, chance);
   const batcher = createEnqueueBatcher(store.broker, { isParallel: store.isParallel });
-  const waiter = createWaiter(store.broker, clock, async () => endLogOf(await store.open(), clock));
+  const waiter = createWaiter<TaskEnd>(
+    async () => waitedBroker(await store.broker()),
+    clock,
+    async () => endLogOf(await store.open(), clock),
+  );
   const context: HandleContext = { open: store.broker, waiter, url: store.url };
 
   async function send(task: NewTask, tx: unknown): Promise<EnqueueResult | undefined> {
@@ -151,6 +156,14 @@ function createStoreOpener(open: () => Promise<ClientStore>): {
       closing ??= closeOpened();
       return closing;
     },
+  };
+}
+
+/** Where a store is reached through a server, that tells how tasks stand and no more of them. */
+function waitedBroker(broker: ClientBroker): WaitedBroker<TaskEnd> {
+  return {
+    getTasks: (taskIds) => broker.endsOf?.(taskIds) ?? broker.getTasks(taskIds),
+    subscribe: (listener) => broker.subscribe(listener),
   };
 }
 

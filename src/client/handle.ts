@@ -3,11 +3,11 @@
 import type { Broker, CancelResult } from '../broker/broker.ts';
 import type { Duration } from '../core/duration.ts';
 import { parseDuration } from '../core/duration.ts';
-import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
 import type { TaskState } from '../core/states.ts';
-import type { Task } from '../core/task.ts';
+import { outputOf, type TaskEnd } from '../core/task-end.ts';
 import type { Waiter } from './waiter.ts';
 
 /** How long to wait for a result, and what ends the wait. */
@@ -49,8 +49,8 @@ export interface Handle<Output> {
 
 /** What a handle needs of its client. */
 export interface HandleContext {
-  open(): Promise<Pick<Broker, 'getTasks' | 'cancel' | 'transactions'>>;
-  readonly waiter: Waiter;
+  open(): Promise<Pick<Broker, 'getTasks' | 'endsOf' | 'cancel' | 'transactions'>>;
+  readonly waiter: Waiter<TaskEnd>;
   /** Where the dashboard is; ends without a slash. */
   url(): string;
 }
@@ -79,7 +79,7 @@ class TaskHandle<Output> implements Handle<Output> {
   async state(): Promise<TaskState> {
     const { id } = this;
     const broker = await this.#context.open();
-    const [task] = await broker.getTasks([id]);
+    const [task] = await (broker.endsOf?.([id]) ?? broker.getTasks([id]));
     if (!task) throw taskFlowError('TASK_NOT_FOUND', { id });
     return task.state;
   }
@@ -114,37 +114,4 @@ export function readReason(reason: unknown): string | null {
   if (reason === undefined) return null;
   if (typeof reason === 'string' && reason.length <= limits.errorMessageMax) return reason;
   throw invalidOption('The reason to cancel', `a text of at most ${limits.errorMessageMax} characters is needed`);
-}
-
-/** What a finished task's handler returned; throws TASK_FAILED or TASK_CANCELLED for any other end. */
-export function outputOf(task: Task): unknown {
-  if (task.state === 'succeeded') return task.result === null ? undefined : JSON.parse(task.result);
-  throw endOf(task);
-}
-
-/** The error that tells how a task ended without success. */
-export function endOf(task: Task): TaskFlowError {
-  const cause = remoteErrorOf(task);
-  const extra = {
-    details: { id: task.id, state: task.state, reason: task.reason },
-    ...(cause === null ? {} : { cause }),
-  };
-  if (task.state === 'cancelled') {
-    const reason = task.cancelReason ?? task.reason ?? 'no reason given';
-    return taskFlowError('TASK_CANCELLED', { name: task.name, id: task.id, reason }, extra);
-  }
-  return taskFlowError(
-    'TASK_FAILED',
-    { name: task.name, id: task.id, message: task.error?.message ?? String(task.reason) },
-    extra,
-  );
-}
-
-/** The handler's error as it was stored, with its name, words and stack of the worker. */
-export function remoteErrorOf(task: Task): Error | null {
-  if (task.error === null) return null;
-  const error = new Error(task.error.message);
-  error.name = task.error.name;
-  if (task.error.stack !== null) error.stack = task.error.stack;
-  return error;
 }

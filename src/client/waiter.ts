@@ -9,24 +9,25 @@ import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { isFinished } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
+import type { TaskEnd } from '../core/task-end.ts';
 import type { Cancel, Clock } from '../core/time.ts';
 import type { EndLog } from './end-log.ts';
 
 /** Waits until tasks are finished. */
-export interface Waiter {
+export interface Waiter<Seen extends TaskEnd = Task> {
   /**
    * Resolves with the finished task. Rejects with RESULT_TIMEOUT after `timeoutMs` of the clock, whatever the store
    * does; TASK_NOT_FOUND when there is no such task (any more); the reason of `signal` when that aborts.
    */
-  finished(taskId: string, timeoutMs: number, signal?: AbortSignal): Promise<Task>;
+  finished(taskId: string, timeoutMs: number, signal?: AbortSignal): Promise<Seen>;
 }
 
-interface Wait {
+interface Wait<Seen> {
   readonly taskId: string;
   /** The pause after its next look by the clock, and when that is. */
   pauseMs: number;
   dueAt: number;
-  resolve(task: Task): void;
+  resolve(task: Seen): void;
   reject(error: unknown): void;
 }
 
@@ -39,16 +40,25 @@ interface LastLook {
 /** The log of a store that has one for this. */
 type OpenLog = () => Promise<EndLog | null>;
 
-type OpenBroker = () => Promise<Pick<Broker, 'getTasks' | 'subscribe'>>;
+/** Where tasks are looked at. */
+export interface WaitedBroker<Seen> extends Pick<Broker, 'subscribe'> {
+  getTasks(taskIds: readonly string[]): Promise<readonly (Seen | null)[]>;
+}
+
+type OpenBroker<Seen> = () => Promise<WaitedBroker<Seen>>;
 
 const noLog: OpenLog = async () => null;
 
 /** Makes a waiter over the broker that `open` gives. While nobody waits it holds no timer and no subscription. */
-export function createWaiter(open: OpenBroker, clock: Clock, openLog = noLog): Waiter {
-  const lastLooks = new WeakMap<Wait, LastLook>();
+export function createWaiter<Seen extends TaskEnd>(
+  open: OpenBroker<Seen>,
+  clock: Clock,
+  openLog = noLog,
+): Waiter<Seen> {
+  const lastLooks = new WeakMap<Wait<Seen>, LastLook>();
   const watch = createWatch({ open, openLog, clock, look });
 
-  async function look(waits: readonly Wait[]): Promise<boolean> {
+  async function look(waits: readonly Wait<Seen>[]): Promise<boolean> {
     try {
       const broker = await open();
       for (let at = 0; at < waits.length; at += limits.batchMax) {
@@ -68,7 +78,7 @@ export function createWaiter(open: OpenBroker, clock: Clock, openLog = noLog): W
     }
   }
 
-  function answer(wait: Wait, task: Task | null): void {
+  function answer(wait: Wait<Seen>, task: Seen | null): void {
     if (task === null) wait.reject(taskFlowError('TASK_NOT_FOUND', { id: wait.taskId }));
     else if (isFinished(task.state)) wait.resolve(task);
     else lastLooks.set(wait, { state: task.state, error: undefined });
@@ -76,9 +86,9 @@ export function createWaiter(open: OpenBroker, clock: Clock, openLog = noLog): W
 
   return {
     finished(taskId, timeoutMs, signal) {
-      const { promise, resolve, reject } = Promise.withResolvers<Task>();
+      const { promise, resolve, reject } = Promise.withResolvers<Seen>();
       if (signal?.aborted) return Promise.reject(signal.reason);
-      const wait: Wait = { taskId, resolve, reject, pauseMs: limits.resultPollMinMs, dueAt: Infinity };
+      const wait: Wait<Seen> = { taskId, resolve, reject, pauseMs: limits.resultPollMinMs, dueAt: Infinity };
       const onAbort = (): void => reject(signal?.reason);
       const cancelTimeout = clock.schedule(timeoutMs, () => reject(timedOut(taskId, timeoutMs, lastLooks.get(wait))));
       signal?.addEventListener('abort', onAbort, { once: true });
@@ -96,24 +106,24 @@ export function createWaiter(open: OpenBroker, clock: Clock, openLog = noLog): W
  * Looks at each wait again and again, ever less often, and at once when a signal names its task. A signal costs one look
  * at the tasks it names, however many others are waited for; one that names none hurries everybody, but not without end.
  */
-interface Watch {
-  add(wait: Wait): void;
-  remove(wait: Wait): void;
+interface Watch<Seen> {
+  add(wait: Wait<Seen>): void;
+  remove(wait: Wait<Seen>): void;
 }
 
-interface WatchOptions {
-  readonly open: OpenBroker;
+interface WatchOptions<Seen> {
+  readonly open: OpenBroker<Seen>;
   readonly openLog: OpenLog;
   readonly clock: Clock;
   /** Whether all of them were seen. */
-  look(waits: readonly Wait[]): Promise<boolean>;
+  look(waits: readonly Wait<Seen>[]): Promise<boolean>;
 }
 
-function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
-  const byTask = new Map<string, Set<Wait>>();
-  const hurried = new Set<Wait>();
+function createWatch<Seen>({ open, openLog, clock, look }: WatchOptions<Seen>): Watch<Seen> {
+  const byTask = new Map<string, Set<Wait<Seen>>>();
+  const hurried = new Set<Wait<Seen>>();
   /** Whose last look failed: the log may have named them, and does so once. */
-  const unseen = new Set<Wait>();
+  const unseen = new Set<Wait<Seen>>();
   const reader = createReader(openLog, clock);
   let looking = false;
   let reading = false;
@@ -125,7 +135,7 @@ function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
   let lastHurryAt = -Infinity;
   let unsubscribe: Unsubscribe | null = null;
 
-  function* all(): Generator<Wait> {
+  function* all(): Generator<Wait<Seen>> {
     for (const waits of byTask.values()) yield* waits;
   }
 
@@ -177,7 +187,7 @@ function createWatch({ open, openLog, clock, look }: WatchOptions): Watch {
     else lookAtDue(all(), now, Infinity);
   }
 
-  function lookAtDue(waits: Iterable<Wait>, now: number, latestAt: number): void {
+  function lookAtDue(waits: Iterable<Wait<Seen>>, now: number, latestAt: number): void {
     let nextAt = latestAt;
     for (const wait of waits) {
       if (wait.dueAt <= now) {

@@ -20,6 +20,12 @@ export const errorTable = {
   INVALID_FILTER: kind(400, 2, '{problem}'),
   REDACTED_FIELD: kind(400, 2, '{path} is hidden here: nobody can search by it.', 'Search by an id, a key or a tag.'),
   REDACTED_VALUE: kind(400, 2, '{what} has "[redacted]" where a value is hidden.', 'Send the value, or retry a task.'),
+  RESULT_HIDDEN: kind(
+    403,
+    5,
+    'The result of {id} has hidden values, which are not told here.',
+    'Take what is hidden out of the result, or read it at the store itself.',
+  ),
   INVALID_JSON: kind(400, 2, '{what} is not valid JSON: {problem}'),
   PAYLOAD_TOO_LARGE: kind(413, 2, '{what} is larger than {max}.', 'Store large data elsewhere and pass its address.'),
   PAYLOAD_TOO_DEEP: kind(400, 2, '{what} is nested deeper than {max} levels at {path}.'),

@@ -7,6 +7,9 @@ export const resultLimits = {
   resultAskMs: 60_000,
   /** Requests that wait for results at once: each holds a connection. Those beyond are answered at once with how it stands. */
   resultAsksMax: 10_000,
+  /** Tasks of one request for the results of several, and bytes of these: what is beyond is asked for again. */
+  resultsMax: 100,
+  resultsBytesMax: 4 * 1024 * 1024,
   /** Tries of one call of a client over HTTP, and the pause before the second; each later one is twice as long. */
   apiTriesMax: 4,
   apiRetryMs: 200,

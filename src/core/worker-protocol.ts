@@ -8,7 +8,20 @@ import type { LimitTemplate } from './limit-rules.ts';
 import type { Policy } from './policy.ts';
 import type { LoopBlock, StallMark } from './presence.ts';
 import type { TaskState } from './states.ts';
-import type { FiredBy, IfExists, LimitRule, LogLevel, OnFailure, Progress, TaskError } from './task.ts';
+import type { FiredBy, IfExists, LimitRule, LogLevel, OnFailure, Progress, Task, TaskError } from './task.ts';
+
+/** How a task stands, of those that a handler waits for: an operation for everybody, `task.result-many`. */
+export interface ResultMessage extends Pick<Task, 'id' | 'name' | 'state' | 'reason' | 'error' | 'cancelReason'> {
+  readonly result: unknown;
+  readonly hasResult: boolean;
+  readonly hidden: boolean;
+}
+
+export interface ResultsMessage {
+  readonly results: readonly ResultMessage[];
+  /** Ended, and asked for again. */
+  readonly left: readonly string[];
+}
 
 /** The right to report on one run, as a claim gave it: sent back as it came. */
 export interface LeaseMessage {

@@ -67,6 +67,7 @@ const touches: Readonly<Record<string, Touch>> = {
   'task.cancel-many': own,
   'task.retry-many': own,
   'task.remove-many': own,
+  'task.result-many': own,
   'task.update-many': { queues: async (_context, { queue }) => (typeof queue === 'string' ? [queue] : []) },
   // Narrowed to the queues of the key, and found by who reaches all of these.
   'operation.create': own,

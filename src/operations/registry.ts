@@ -44,6 +44,7 @@ import { taskCancel, taskEnqueue, taskExplain, taskGet, taskList, taskLogs, task
 import { taskCancelMany, taskRemoveMany, taskRetryMany, taskUpdateMany } from './task-batch.ts';
 import { taskMove, taskRunNow, taskUpdate } from './task-change.ts';
 import { taskResult } from './task-result.ts';
+import { taskResultMany } from './task-results.ts';
 import { taskReveal } from './task-reveal.ts';
 import { tokenCreate, tokenList, tokenRevoke } from './token.ts';
 import { workerList } from './worker.ts';
@@ -59,6 +60,7 @@ export const operations = {
   'task.retry-many': taskRetryMany,
   'task.remove-many': taskRemoveMany,
   'task.update-many': taskUpdateMany,
+  'task.result-many': taskResultMany,
   'task.get': taskGet,
   'task.cancel': taskCancel,
   'task.retry': taskRetry,

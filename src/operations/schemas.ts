@@ -101,6 +101,12 @@ export const listFlowsInput = z.strictObject({
 export const taskInput = z.strictObject({ id: taskId });
 export const cancelInput = z.strictObject({ id: taskId, reason: z.string().max(limits.errorMessageMax).optional() });
 export const resultInput = z.strictObject({ id: taskId, wait });
+export const resultsInput = z.strictObject({
+  ids: text(limits.resultsMax * 40).describe(
+    'Ids of tasks, with commas between them; one that is there twice counts once',
+  ),
+  wait,
+});
 export const logsInput = z.strictObject({ id: taskId, level: z.enum(['debug', 'info', 'warn', 'error']).optional() });
 export const queueInput = z.strictObject({ name: text(limits.nameMax) });
 export const scheduleInput = z.strictObject({ name: text(limits.nameMax) });
@@ -246,6 +252,7 @@ export type ListFlowsInput = z.output<typeof listFlowsInput>;
 export type TaskInput = z.output<typeof taskInput>;
 export type CancelInput = z.output<typeof cancelInput>;
 export type ResultInput = z.output<typeof resultInput>;
+export type ResultsInput = z.output<typeof resultsInput>;
 export type LogsInput = z.output<typeof logsInput>;
 export type QueueInput = z.output<typeof queueInput>;
 export type PauseInput = z.output<typeof pauseInput>;

@@ -16,6 +16,7 @@ import type {
 } from './task.ts';
 import type { ListedTaskDocument, LogDocument, RunDocument, TaskRecordDocument } from './task-document.ts';
 import type { ResultDocument } from './task-result.ts';
+import type { ResultsDocument } from './task-results.ts';
 
 const id = z.string().describe('Id of a task');
 
@@ -128,8 +129,20 @@ export const resultOutput = documentSchema<ResultDocument>()(
     reason: reason.nullable(),
     finished: z.boolean(),
     result: z.unknown(),
+    hasResult: z.boolean().describe('Whether the handler returned something'),
     error: taskError.nullable(),
+    cancelReason: z.string().nullable(),
+    hidden: z.boolean().describe('Whether values of `result` are hidden'),
     finishedAt: time.nullable(),
+  }),
+);
+
+export const resultsOutput = documentSchema<ResultsDocument>()(
+  'Results',
+  z.strictObject({
+    results: z.array(resultOutput),
+    missing: z.array(z.string()).describe('Those that are not there, or in queues that the key does not reach'),
+    left: z.array(z.string()).describe('Those that have ended and did not fit in: ask for them again'),
   }),
 );
 

@@ -5,6 +5,7 @@ import { parseDuration } from '../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { parseId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
+import { redactedText } from '../core/redact.ts';
 import { isFinished, type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
 import { readStoredJson } from '../core/stored-json.ts';
 import type { Task, TaskError } from '../core/task.ts';
@@ -20,9 +21,13 @@ export interface ResultDocument {
   readonly reason: Reason | null;
   /** Whether it has ended; before, `result` is null and `error` that of the last run. */
   readonly finished: boolean;
-  /** What the handler returned. */
+  /** What the handler returned; `null` also where it returned nothing, which `hasResult` tells. */
   readonly result: unknown;
+  readonly hasResult: boolean;
   readonly error: TaskError | null;
+  readonly cancelReason: string | null;
+  /** Whether values of `result` are hidden: it is not all that the handler returned. */
+  readonly hidden: boolean;
   readonly finishedAt: string | null;
 }
 
@@ -51,14 +56,13 @@ export function readWait(wait: ResultInput['wait']): number {
 /** How the task stands when it has ended, or after `waitMs`. Throws TASK_NOT_FOUND. */
 export async function resultOf(context: OperationContext, taskId: string, waitMs: number): Promise<ResultDocument> {
   const task = await find(context, taskId);
-  if (waitMs === 0 || isFinished(task.state)) return resultDocument(task);
+  if (waitMs === 0 || isFinished(task.state)) return resultDocument(context, task);
   const gone = context.gone?.();
   try {
-    return resultDocument(await context.waiter.finished(taskId, waitMs, gone));
+    return resultDocument(context, await context.waiter.finished(taskId, waitMs, gone));
   } catch (error) {
     // What has left the live store meanwhile is in the record; after its time a task is shown as it stands.
-    const isOver = error instanceof TaskFlowError && ['RESULT_TIMEOUT', 'TASK_NOT_FOUND'].includes(error.code);
-    if (isOver || gone?.aborted === true) return resultDocument(await find(context, taskId));
+    if (isOver(error) || gone?.aborted === true) return resultDocument(context, await find(context, taskId));
     throw error;
   }
 }
@@ -79,6 +83,11 @@ export function boundedWaiter(waiter: Waiter, max: number = limits.resultAsksMax
   };
 }
 
+/** Whether a wait has just come to its end. */
+export function isOver(error: unknown): boolean {
+  return error instanceof TaskFlowError && (error.code === 'RESULT_TIMEOUT' || error.code === 'TASK_NOT_FOUND');
+}
+
 async function find({ store }: OperationContext, taskId: string): Promise<Task> {
   const [live] = await store.broker.getTasks([taskId]);
   const task = live ?? (await store.history.task(taskId))?.task;
@@ -86,8 +95,9 @@ async function find({ store }: OperationContext, taskId: string): Promise<Task> 
   return task;
 }
 
-function resultDocument(task: Task): ResultDocument {
-  const { id, name, state, reason, result, error, finishedAt } = task;
+/** Of a task as the store shows it, without what is hidden. */
+export function resultDocument({ redactionOf }: Pick<OperationContext, 'redactionOf'>, task: Task): ResultDocument {
+  const { id, name, state, reason, result, error, cancelReason, finishedAt } = task;
   return {
     id,
     name,
@@ -96,7 +106,10 @@ function resultDocument(task: Task): ResultDocument {
     reason,
     finished: isFinished(state),
     result: result === null ? null : readStoredJson(result),
+    hasResult: result !== null,
     error,
+    cancelReason,
+    hidden: result?.includes(redactedText) === true && redactionOf(task.policy) !== null,
     finishedAt: isoTime(finishedAt),
   };
 }

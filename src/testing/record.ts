@@ -1,10 +1,10 @@
 /** What a kit remembers: every task that was enqueued through it, and how each stood at the last look. */
 
 import type { ClientStore } from '../client/client.ts';
-import { remoteErrorOf } from '../client/handle.ts';
 import { limits } from '../core/limits.ts';
 import { type TaskState, viewOf } from '../core/states.ts';
 import type { NewTask, Progress, Task } from '../core/task.ts';
+import { remoteErrorOf } from '../core/task-end.ts';
 import type { Store } from '../history/history.ts';
 import type { LoggedLine } from './stub.ts';
 

@@ -59,6 +59,10 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'task.explain': ({ tasks }) => Object.values(tasks).map((id) => ({ id })),
   'task.reveal': ({ tasks }) => [{ id: tasks.running }],
   'task.result': ({ tasks }) => [{ id: tasks.succeeded }, { id: tasks.failed }, { id: tasks.queued, wait: '2s' }],
+  'task.result-many': ({ tasks }) => [
+    { ids: [...Object.values(tasks), sampleId(99)].join() },
+    { ids: `${tasks.queued}, ${tasks.blocked}`, wait: '2s' },
+  ],
   'flow.list': () => [{}, { limit: 1 }],
   'flow.get': ({ tasks }) => [{ id: tasks.flow }],
   'flow.cancel': ({ tasks }) => [{ id: tasks.flow }],

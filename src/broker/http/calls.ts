@@ -9,8 +9,10 @@ import { readStoredJson } from '../../core/stored-json.ts';
 import type { Clock } from '../../core/time.ts';
 
 export interface Calls {
-  /** Throws STORE_UNREACHABLE while the server does not answer, or may answer later; what it refuses under its code. */
-  post<Answer>(verb: string, message: object, options?: CallOptions): Promise<Answer>;
+  /** `path` is below `/api/v1/`. Throws STORE_UNREACHABLE while the server does not answer, or may answer later; what it refuses under its code. */
+  post<Answer>(path: string, message: object, options?: CallOptions): Promise<Answer>;
+  /** The same for what only reads. */
+  get<Answer>(path: string, query: Readonly<Record<string, string>>, options?: CallOptions): Promise<Answer>;
   /** Ends the calls under way, and refuses those that come. */
   close(): void;
 }
@@ -56,9 +58,9 @@ export function readServerToken(env: Readonly<Record<string, string | undefined>
 export function createCalls(server: string, clock: Clock): Calls {
   const closing = new AbortController();
 
-  async function post<Answer>(
-    verb: string,
-    message: object,
+  async function call<Answer>(
+    path: string,
+    asked: Pick<RequestInit, 'method' | 'body'>,
     { waitMs = 0, signal, refusesForbidden = false }: CallOptions = {},
   ): Promise<Answer> {
     if (closing.signal.aborted) throw taskFlowError('STORE_CLOSED');
@@ -67,13 +69,12 @@ export function createCalls(server: string, clock: Clock): Calls {
     const cancel = clock.schedule(waitMs + limits.serverCallMs, () => late.abort());
     const signals = [closing.signal, late.signal, ...(signal === undefined ? [] : [signal])];
     try {
-      const response = await fetch(`${server}/api/v1/worker/${verb}`, {
-        method: 'POST',
+      const response = await fetch(`${server}/api/v1/${path}`, {
+        ...asked,
         headers: {
           'content-type': 'application/json',
           ...(token === null ? {} : { authorization: `Bearer ${token}` }),
         },
-        body: JSON.stringify(message),
         // A key goes to the server it is for, and nowhere else.
         redirect: 'error',
         signal: AbortSignal.any(signals),
@@ -91,7 +92,11 @@ export function createCalls(server: string, clock: Clock): Calls {
     }
   }
 
-  return { post, close: () => closing.abort() };
+  return {
+    post: (path, message, options) => call(path, { method: 'POST', body: JSON.stringify(message) }, options),
+    get: (path, query, options) => call(`${path}?${new URLSearchParams(query)}`, { method: 'GET' }, options),
+    close: () => closing.abort(),
+  };
 }
 
 /** Statuses that say that the message was wrong: the same one again would be refused again. */

@@ -55,7 +55,7 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
   async function claim(request: ClaimRequest): Promise<readonly ClaimedTask[]> {
     standing.replace();
     const message = { worker: request.workerId, ...claimMessage(request) };
-    const { tasks } = await calls.post<ClaimAnswer>('claim', message);
+    const { tasks } = await calls.post<ClaimAnswer>('worker/claim', message);
     return conclude(request, tasks);
   }
 
@@ -72,7 +72,7 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
     const parts = inParts(settlements, bytesOfSettlement);
     for (const [index, part] of parts.entries()) {
       const next = index === parts.length - 1 ? claimNext : undefined;
-      const answer = await calls.post<OutcomesAnswer>('outcome', {
+      const answer = await calls.post<OutcomesAnswer>('worker/outcome', {
         worker: workerId ?? claimNext?.workerId ?? '',
         outcomes: part.map(outcomeMessage),
         ...(next !== undefined && { claim: claimMessage(next) }),
@@ -91,7 +91,7 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
     const self = workerMessage(worker);
     if (worker.state === 'stopped') {
       ear.stop();
-      await calls.post('deregister', { worker: self });
+      await calls.post('worker/deregister', { worker: self });
       return { now, beats: [], commands: [], noServer: false };
     }
     const more = {
@@ -103,7 +103,7 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
     let commands: HeartbeatReply['commands'] = [];
     for (const [index, part] of inParts(request.beats, bytesOfBeat).entries()) {
       const message = { worker: self, leaseMs, beats: part.map(beatMessage), ...(index === 0 ? more : {}) };
-      const answer = await calls.post<HeartbeatReply>('heartbeat', message);
+      const answer = await calls.post<HeartbeatReply>('worker/heartbeat', message);
       beats.push(...answer.answers);
       commands = answer.commands;
       now = Date.parse(answer.now);
@@ -119,7 +119,7 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
     keepsClaims: true,
     async open() {
       // Whether there is a server that lets this worker in; nothing is claimed.
-      await calls.post('claim', { worker: 'opening', token: 'nothing-wanted', queues: {}, limit: 0 });
+      await calls.post('worker/claim', { worker: 'opening', token: 'nothing-wanted', queues: {}, limit: 0 });
     },
     async close() {
       standing.replace();
@@ -156,7 +156,7 @@ function createStanding(calls: Calls, handed: (token: string, claimed: readonly 
 
   async function wait(request: ClaimRequest, waitMs: number, own: AbortController): Promise<void> {
     const message = { worker: request.workerId, ...claimMessage(request), waitMs };
-    const { tasks } = await calls.post<ClaimAnswer>('claim', message, { waitMs, signal: own.signal });
+    const { tasks } = await calls.post<ClaimAnswer>('worker/claim', message, { waitMs, signal: own.signal });
     if (current !== own) return;
     current = null;
     if (tasks.length > 0)
@@ -186,7 +186,7 @@ function createEar(calls: Calls, clock: Clock, tell: (news: ListenAnswer) => voi
     const waitMs = limits.claimWaitMaxMs;
     while (!own.signal.aborted) {
       try {
-        tell(await calls.post<ListenAnswer>('listen', { worker, waitMs }, { waitMs, signal: own.signal }));
+        tell(await calls.post<ListenAnswer>('worker/listen', { worker, waitMs }, { waitMs, signal: own.signal }));
       } catch {
         await sleep(clock, limits.pollMs, own.signal).catch(() => undefined);
       }
@@ -245,8 +245,8 @@ const atTheStore = refuse('This', 'Ask the server for it, or start the worker at
 /** What no worker needs while it runs tasks, or what needs the store itself. */
 const refused = {
   getTasks: refuse(
-    'Reading other tasks',
-    'Ask for them with createApiClient: GET /api/v1/tasks/:id/result waits for an end.',
+    'Reading tasks in whole',
+    'A handle tells how a task stands, and waits for its result; createApiClient has the rest.',
   ),
   restore: atTheStore,
   promote: atTheStore,

@@ -6,6 +6,7 @@ import { parsePolicy } from '../../core/policy.ts';
 import type { Definition, Presence } from '../../core/presence.ts';
 import { readStoredJson } from '../../core/stored-json.ts';
 import type { ClaimedTask, LogLine, NewTask, Outcome, ParentResult, Settlement } from '../../core/task.ts';
+import type { TaskEnd } from '../../core/task-end.ts';
 import { isoTime } from '../../core/time.ts';
 import type {
   BeatMessage,
@@ -18,6 +19,7 @@ import type {
   OutcomeMessage,
   OutcomeResult,
   ParentMessage,
+  ResultMessage,
   WorkerMessage,
 } from '../../core/worker-protocol.ts';
 import type { Beat, ClaimRequest, EnqueueResult, SettleResult } from '../broker.ts';
@@ -201,6 +203,10 @@ export function readParent({ id, name, state, hasResult, result, error, leftOutB
     error,
     ...(leftOutBytes !== null && { leftOutBytes }),
   };
+}
+
+export function readEnd({ hasResult, result, ...rest }: ResultMessage): TaskEnd {
+  return { ...rest, result: hasResult ? JSON.stringify(result) : null };
 }
 
 export function settleResult({ result, to }: OutcomeResult): SettleResult {
