@@ -5,6 +5,7 @@ import { pathText } from '../client/schema.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { didYouMean } from '../core/nearest.ts';
+import { isAsRead } from './as-read.ts';
 import { parseBounded } from './bounded-parse.ts';
 
 /** One mistake: where it is (`retry.delay`, empty for the whole) and what is wrong there. */
@@ -13,8 +14,12 @@ export interface InputProblem {
   readonly message: string;
 }
 
-/** The input as the schema reads it. Throws INVALID_OPTION whose details are `{ problems }`, the first of them. */
+/**
+ * The input as the schema reads it: itself, where that changes nothing of it. Throws INVALID_OPTION whose details are `{ problems }`, the
+ * first of them.
+ */
 export function parseInput<Input>(schema: ZodType<Input>, input: unknown): Input {
+  if (isAsRead(schema, input)) return input as Input;
   const parsed = parseBounded(schema, input);
   if (parsed.success) return parsed.data;
   const { problems, more } = inputProblems(schema, parsed.issues);
