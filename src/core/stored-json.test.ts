@@ -35,3 +35,18 @@ test('any JSON value is read as JSON.parse reads it', () => {
     }),
   );
 });
+
+test('a number of any length and place is written as it was sent', () => {
+  const digits = fc.stringMatching(/^-?(0|[1-9]\d{0,25})(\.\d{1,25})?([eE][+-]?\d{1,3})?$/);
+  fc.assert(
+    fc.property(digits, fc.constantFrom('#', '[#]', '{"a":#}', '[1, #]', '[1,\n#]', '{"a" : # }'), (number, around) => {
+      const text = around.replace('#', number);
+      const kept = JSON.stringify(readStoredJson(text));
+      if (kept === text.replace(/\s/g, '')) return;
+      // A number that a double holds may be written otherwise.
+      expect(kept).toBe(JSON.stringify(JSON.parse(text)));
+      expect(number.replace(/[eE].*$/, '').replace(/^-?0?\.?0*|\D/g, '').length).toBeLessThanOrEqual(15);
+    }),
+    { numRuns: 1_000 },
+  );
+});

@@ -23,9 +23,13 @@ export function readStoredJson(text: string): unknown {
 
 /** Whether there may be a number in it that a double cannot hold: a reviver costs several times a plain parse, and hardly any text has one. */
 export function mayLoseDigits(text: string): boolean {
-  // Where a number begins: within a string the digits of a UUID would do.
-  return /(?:^|[\s:,[])-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE])/.test(text);
+  return hasLongDigits.test(text) && hasLongNumber.test(text);
 }
+
+/** Looked for first: a text without such digits is passed over ten times as fast. */
+const hasLongDigits = /\d(?:[\d.]{15}|[eE])/;
+/** Where a number begins: within a string the digits of a UUID would do. */
+const hasLongNumber = /(?:^|[\s:,[])-?(?:\d[\d.]{15}|\d+(?:\.\d+)?[eE])/;
 
 function readExactly(text: string): unknown {
   return exactJson.parse(text, (_key, value, { source }) =>
