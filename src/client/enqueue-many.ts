@@ -1,7 +1,7 @@
 /** Many inputs in one call: all are checked before any is sent, and a task is made of each when its batch goes out. */
 
 import type { Broker, EnqueueResult } from '../broker/broker.ts';
-import type { TaskDefinition } from '../core/definition.ts';
+import { isRendered, type TaskDefinition } from '../core/definition.ts';
 import { retold, TaskFlowError } from '../core/errors.ts';
 import { type Ids, parseId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
@@ -71,11 +71,6 @@ function ofOneKind(definition: TaskDefinition, payloads: readonly string[], ids:
     return { ...first, id, payload: payloads[index] as string, flowId: first.flowId === null ? null : id };
   };
   return { ids: taskIds, task };
-}
-
-/** Whether anything of a task is rendered from its input. */
-function isRendered({ key, group, limits }: TaskDefinition): boolean {
-  return key !== null || group !== null || limits.length > 0;
 }
 
 /** Encodes and validates all, and makes of each what is wanted. */

@@ -1,6 +1,6 @@
 /** Turns an input and options into the task that crosses the seam: checked, rendered, complete. */
 
-import type { TaskDefinition } from '../core/definition.ts';
+import { anyInput, isRendered, type TaskDefinition } from '../core/definition.ts';
 import { readDependencies } from '../core/dependency-option.ts';
 import { parseDuration } from '../core/duration.ts';
 import { retold, TaskFlowError, taskFlowError } from '../core/errors.ts';
@@ -39,6 +39,8 @@ const atMaxMs = Date.UTC(9999, 11, 31);
  */
 export function prepareInput(definition: TaskDefinition, input: unknown): PreparedInput | Promise<PreparedInput> {
   const payload = encodeInput(definition.name, input);
+  // Nobody looks at it.
+  if (definition.parseInput === anyInput && !isRendered(definition)) return { payload, parsed: input };
   try {
     const parsed = definition.parseInput(copyAsJson(input, payload, limits.jsonDepthMax));
     if (!(parsed instanceof Promise)) return { payload, parsed };

@@ -204,6 +204,16 @@ export interface TaskDefinition {
   readonly run: ((input: unknown, context: Context) => unknown) | null;
 }
 
+/** `parseInput` of a definition that takes any input. */
+export function anyInput(input: unknown): unknown {
+  return input;
+}
+
+/** Whether anything of a task is rendered from its input. */
+export function isRendered({ key, group, limits }: Pick<TaskDefinition, 'key' | 'group' | 'limits'>): boolean {
+  return key !== null || group !== null || limits.length > 0;
+}
+
 /** The definition a value carries, or `null` when it is not a task. */
 export function definitionOf(value: unknown): TaskDefinition | null {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function') || !(definitionBrand in value))

@@ -2,7 +2,7 @@
 
 import type { Broker } from '../broker/broker.ts';
 import { taskDefaults } from '../client/task-defaults.ts';
-import type { TaskDefinition } from '../core/definition.ts';
+import { anyInput, type TaskDefinition } from '../core/definition.ts';
 import { nearest } from '../core/nearest.ts';
 import { once } from '../core/once.ts';
 import { encodePolicy, parsePolicy } from '../core/policy.ts';
@@ -112,10 +112,11 @@ function fromPublished(definition: Definition): TaskDefinition {
     inputSchema,
     schemaVersion,
     ifExists,
-    parseInput: (input) => {
-      if (inputSchema === null) return input;
-      return validate === null ? jsonSchema().then((parse) => parse(definition, input)) : validate(definition, input);
-    },
+    parseInput:
+      inputSchema === null
+        ? anyInput
+        : (input) =>
+            validate === null ? jsonSchema().then((parse) => parse(definition, input)) : validate(definition, input),
     parseOutput: async (output) => output,
     retryOn: null,
     ...(definition.isFlow === true && { isFlow: true }),

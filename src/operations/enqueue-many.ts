@@ -7,12 +7,13 @@ import { numbered } from '../client/enqueue-many.ts';
 import { sendTraced } from '../client/send-traced.ts';
 import type { TaskDefinition } from '../core/definition.ts';
 import { type ErrorDocument, TaskFlowError, taskFlowError } from '../core/errors.ts';
+import type { Ids } from '../core/ids.ts';
 import { formatBytes } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { checkName } from '../core/names.ts';
 import type { NewTask } from '../core/task.ts';
 import { unknownDefinition } from './definitions.ts';
-import { requestedTask, unknownNote } from './enqueue.ts';
+import { taskMaker, unknownNote } from './enqueue.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { EnqueueInput, EnqueueManyInput } from './schemas.ts';
 
@@ -63,9 +64,9 @@ async function enqueueMany(
 ): Promise<ManyEnqueuedDocument> {
   const known = await knownDefinitions(context, requests, partial);
   const prepared = await prepareAll(context, requests, known);
-  const firstWrong = prepared.findIndex((one) => one instanceof TaskFlowError);
-  if (!partial && firstWrong >= 0) throw refusalOf(firstWrong, prepared[firstWrong]);
-  const tasks = prepared.filter((one): one is NewTask => !(one instanceof TaskFlowError));
+  const firstWrong = prepared.findIndex(isWrong);
+  if (!partial && firstWrong >= 0) throw numberedRefusal(firstWrong, prepared[firstWrong]);
+  const tasks = firstWrong < 0 ? (prepared as readonly NewTask[]) : prepared.filter(isTask);
   checkBytes(tasks);
   const results = await sendTraced(tasks, async (sent) =>
     sent.length === 0 ? [] : context.store.broker.enqueue(sent),
@@ -77,6 +78,14 @@ async function enqueueMany(
   };
 }
 
+function isWrong(one: Prepared): one is TaskFlowError {
+  return one instanceof TaskFlowError;
+}
+
+function isTask(one: Prepared): one is NewTask {
+  return !isWrong(one);
+}
+
 /** What is known of each name among them; one look for all of a name. */
 async function knownDefinitions(
   { definitions }: OperationContext,
@@ -84,8 +93,10 @@ async function knownDefinitions(
   partial: boolean,
 ): Promise<Known> {
   const known = new Map<string, { readonly definition: TaskDefinition; readonly isKnown: boolean }>();
-  for (const [index, { name }] of requests.entries()) {
-    if (known.has(name)) continue;
+  for (let index = 0, last: string | undefined; index < requests.length; index++) {
+    const name = requests[index]?.name ?? '';
+    if (name === last || known.has(name)) continue;
+    last = name;
     try {
       const definition = await definitions.find(checkName(name, 'name'));
       known.set(name, { definition: definition ?? unknownDefinition(name), isKnown: definition !== null });
@@ -103,10 +114,11 @@ async function prepareAll(
   requests: readonly EnqueueInput[],
   known: Known,
 ): Promise<readonly Prepared[]> {
+  const makeTask = taskMaker({ ...context, ids: idsFor(context.ids, requests) });
   const prepared = requests.map((request): Prepared | Promise<Prepared> => {
     try {
       const definition = known.get(request.name)?.definition ?? unknownDefinition(checkName(request.name, 'name'));
-      const task = requestedTask(context, request, definition);
+      const task = makeTask(request, definition);
       return task instanceof Promise ? task.catch(refused) : task;
     } catch (error) {
       return refused(error);
@@ -116,6 +128,13 @@ async function prepareAll(
   return prepared.some((one) => one instanceof Promise) ? Promise.all(prepared) : (prepared as Prepared[]);
 }
 
+/** Those that have none of their own get theirs from one call: to ask for the time is half of making an id. */
+function idsFor(ids: Ids, requests: readonly EnqueueInput[]): Pick<Ids, 'next'> {
+  const made = ids.many(requests.filter(({ id }) => id === undefined).length);
+  let used = 0;
+  return { next: () => made[used++] ?? ids.next() };
+}
+
 function refused(error: unknown): TaskFlowError {
   if (isRefusal(error)) return error;
   throw error;
@@ -123,10 +142,6 @@ function refused(error: unknown): TaskFlowError {
 
 function isRefusal(error: unknown): error is TaskFlowError {
   return error instanceof TaskFlowError && !error.retryable && error.status < 500;
-}
-
-function refusalOf(index: number, error: unknown): unknown {
-  return numberedRefusal(index, error);
 }
 
 /** The same error with the index of its task, in words and among its details. */
@@ -155,7 +170,7 @@ function documentsOf(
   let next = 0;
   let created = 0;
   const tasks = prepared.map((one): EnqueuedDocument => {
-    if (one instanceof TaskFlowError) return { id: null, outcome: 'refused', problem: problemOf(one) };
+    if (isWrong(one)) return { id: null, outcome: 'refused', problem: problemOf(one) };
     const result = results[next++];
     if (result === undefined) throw taskFlowError('INTERNAL', { problem: 'the store answered for fewer tasks' });
     if (result.outcome === 'created' || result.outcome === 'replaced') created++;

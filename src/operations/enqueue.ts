@@ -5,10 +5,10 @@ import { conflictError, newTask, type PreparedInput, prepareInput } from '../cli
 import type { EnqueueOptions } from '../client/options.ts';
 import { sendTraced } from '../client/send-traced.ts';
 import { reachesQueue } from '../core/access.ts';
-import type { TaskDefinition } from '../core/definition.ts';
+import { isRendered, type TaskDefinition } from '../core/definition.ts';
 import { parseDuration } from '../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
-import { parseId } from '../core/ids.ts';
+import { type Ids, parseId } from '../core/ids.ts';
 import { checkName } from '../core/names.ts';
 import type { TaskState } from '../core/states.ts';
 import type { NewTask } from '../core/task.ts';
@@ -58,24 +58,48 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
   }
 }
 
+type Making = Pick<OperationContext, 'actor' | 'redactionOf' | 'traceparent'> & { readonly ids: Pick<Ids, 'next'> };
+
+/**
+ * Makes the tasks of the requests of one call, which do not ask for a promise each where their schemas answer at once. Of requests that say
+ * nothing but an input all but the first are copies of that one.
+ */
+export function taskMaker(
+  context: Making,
+): (request: EnqueueInput, definition: TaskDefinition) => NewTask | Promise<NewTask> {
+  const plain = new Map<TaskDefinition, NewTask>();
+  return (request, definition) => {
+    if (!saysInputAlone(request) || isRendered(definition) || definition.isFlow === true)
+      return requestedTask(context, request, definition);
+    const known = plain.get(definition);
+    if (known === undefined) {
+      const made = requestedTask(context, request, definition);
+      if (!(made instanceof Promise)) plain.set(definition, made);
+      return made;
+    }
+    const id = idOf(context, request);
+    // The engine copies an object of a known shape at once.
+    const make = ({ payload }: PreparedInput): NewTask => withoutMask(context, { ...known, id, payload });
+    const prepared = prepareInput(definition, inputOf(request));
+    return prepared instanceof Promise ? prepared.then(make) : make(prepared);
+  };
+}
+
 /** `timeout` and a time in text are what surfaces have beyond the options of the TypeScript API. */
-export function requestedTask(
-  context: Pick<OperationContext, 'actor' | 'ids' | 'redactionOf' | 'traceparent'>,
-  request: EnqueueInput,
-  definition: TaskDefinition,
-): NewTask | Promise<NewTask> {
-  const { input = {}, id, at, timeout } = request;
+function requestedTask(context: Making, request: EnqueueInput, definition: TaskDefinition): NewTask | Promise<NewTask> {
+  const { at, timeout } = request;
   const rest = optionsOf(request);
   if (at !== undefined && rest.delay !== undefined)
     throw taskFlowError('INVALID_OPTION', { what: 'at', problem: 'a task has either a delay or a time, not both' });
-  const taskId = id === undefined ? context.ids.next() : parseId(id);
+  const taskId = idOf(context, request);
   const make = (prepared: PreparedInput): NewTask => {
     // The schema lets any text through where the compiler wants a duration or priority: newTask reads and refuses them.
     const made = newTask(definition, prepared, rest as EnqueueOptions, taskId);
     const { traceparent } = context;
-    const task = traceparent === undefined || made.traceparent !== null ? made : { ...made, traceparent };
-    if (context.redactionOf(task.policy)?.holdsMask('input', task.payload) === true)
-      throw taskFlowError('REDACTED_VALUE', { what: `The input of ${definition.name}` });
+    const task = withoutMask(
+      context,
+      traceparent === undefined || made.traceparent !== null ? made : { ...made, traceparent },
+    );
     if (at === undefined && timeout === undefined) return task;
     return {
       ...task,
@@ -88,22 +112,39 @@ export function requestedTask(
             : parseDuration(timeout, 'timeout', { min: 1 }),
     };
   };
-  const prepared = prepareInput(definition, input);
+  const prepared = prepareInput(definition, inputOf(request));
   const { queues = null } = context.actor;
   const send = queues === null ? make : (ready: PreparedInput) => reaching(queues, make(ready));
   return prepared instanceof Promise ? prepared.then(send) : send(prepared);
+}
+
+function idOf({ ids }: Making, { id }: EnqueueInput): string {
+  return id === undefined ? ids.next() : parseId(id);
+}
+
+function inputOf({ input = {} }: EnqueueInput): unknown {
+  return input;
+}
+
+/** The same task. Throws REDACTED_VALUE where it holds what is shown in place of hidden values. */
+function withoutMask({ redactionOf }: Making, task: NewTask): NewTask {
+  if (redactionOf(task.policy)?.holdsMask('input', task.payload) === true)
+    throw taskFlowError('REDACTED_VALUE', { what: `The input of ${task.name}` });
+  return task;
 }
 
 const noOptions: Omit<EnqueueInput, 'name' | 'input' | 'id' | 'at' | 'timeout' | 'wait'> = {};
 
 /** What of a request are options of the TypeScript API too; most have none, and to copy what is left is half of making a task. */
 function optionsOf(request: EnqueueInput): typeof noOptions {
-  for (const field in request) {
-    if (field === 'name' || field === 'input' || field === 'id') continue;
-    const { name: _name, input: _input, id: _id, at: _at, timeout: _timeout, wait: _wait, ...options } = request;
-    return options;
-  }
-  return noOptions;
+  if (saysInputAlone(request)) return noOptions;
+  const { name: _name, input: _input, id: _id, at: _at, timeout: _timeout, wait: _wait, ...options } = request;
+  return options;
+}
+
+function saysInputAlone(request: EnqueueInput): boolean {
+  for (const field in request) if (field !== 'name' && field !== 'input' && field !== 'id') return false;
+  return true;
 }
 
 /** Says that no worker knows a name, and which one is nearest. */

@@ -58,6 +58,33 @@ describe('a batch', () => {
     expect([answer.created, await stored()]).toEqual([2, 2]);
   });
 
+  test('stores each as a call of its own would, whatever stands beside it', async () => {
+    const sent: readonly Readonly<Record<string, unknown>>[] = [
+      { name: 'any', input: { a: 1 } },
+      { name: 'any', input: [2], priority: 'high', tags: ['x'] },
+      { name: 'any' },
+      { ...good, key: 'k' },
+      { name: 'any', input: null, timeout: null },
+      { ...good, input: { path: './a' } },
+      { name: 'any', input: { n: 5 }, id: sampleId(7) },
+      good,
+    ];
+    const { tasks } = await json(await post({ tasks: sent }));
+    const others: string[] = [];
+    for (const { id: _id, ...one } of sent) {
+      const answer = await json(await server.post('/api/v1/tasks', 'key' in one ? { ...one, key: 'other' } : one));
+      others.push(String(answer.id));
+    }
+    const bodiesOf = async (ids: readonly string[]) =>
+      (await server.store.broker.getTasks(ids)).map((task) => {
+        const { id: _id, createdAt: _created, dueAt: _due, key: _key, ...body } = task ?? { id: '' };
+        return body;
+      });
+    const stored = await bodiesOf((tasks as { id: string }[]).map(({ id }) => id));
+    expect(stored).toHaveLength(sent.length);
+    expect(stored).toEqual(await bodiesOf(others));
+  });
+
   test('sent again with its ids is stored once, and a different task with an id is a conflict', async () => {
     const ids = [
       { ...good, id: sampleId(1) },
@@ -134,6 +161,18 @@ describe('a stream', () => {
     ]);
     await expectProblem(await send('', '?answers=none'), 400, 'INVALID_OPTION');
     await expectProblem(await send('', '?anwsers=all'), 400, 'INVALID_OPTION');
+  });
+
+  test('may have marks of a file of text before its lines, empty lines and those of Windows', async () => {
+    const line = JSON.stringify(good);
+    const text = `\uFEFF${line}\r\n\uFEFF\n \t\r\n\uFEFF${line}\n\n${line}`;
+    const told = await linesOf(await send(text));
+    expect(told.map(({ line: number, outcome }) => [number, outcome])).toEqual([
+      [1, 'created'],
+      [4, 'created'],
+      [6, 'created'],
+      [undefined, undefined],
+    ]);
   });
 
   test('with a line that is too long, or no UTF-8, goes on behind it', async () => {
@@ -248,7 +287,7 @@ test('lines are cut alike wherever the pieces end', async () => {
     const pieces = Array.from({ length: Math.ceil(text.length / size) }, (_, n) =>
       new TextEncoder().encode(text.slice(n * size, n * size + size)),
     );
-    const lines: [number, string | null][] = [];
+    const lines: [number, string][] = [];
     const bounds = { lineBytesMax: 5, linesMax: 2, idleMs: 1_000 };
     for await (const batch of readLines(
       ReadableStream.from(pieces) as ReadableStream<Uint8Array>,
@@ -256,13 +295,13 @@ test('lines are cut alike wherever the pieces end', async () => {
       systemClock,
     )) {
       expect(batch.length).toBeLessThanOrEqual(2);
-      for (const { number, bytes } of batch) lines.push([number, bytes && new TextDecoder().decode(bytes)]);
+      for (const { number, text: line } of batch) lines.push([number, typeof line === 'string' ? line : line.code]);
     }
     expect(lines).toEqual([
       [1, 'a'],
       [3, 'bb'],
       [4, 'ccc'],
-      [5, null],
+      [5, 'PAYLOAD_TOO_LARGE'],
       [6, 'e'],
     ]);
   }

@@ -158,6 +158,10 @@ describe('the mask', () => {
   test.each([
     ['task.enqueue', { name: 'mail.send', input: { card: { number: '[redacted]' } } }],
     ['task.enqueue-many', { tasks: [{ name: 'mail.send', input: { items: [{ token: '[redacted]' }] } }] }],
+    [
+      'task.enqueue-many',
+      { tasks: [{ name: 'mail.send' }, { name: 'mail.send', input: { card: { number: '[redacted]' } } }] },
+    ],
   ] as const)('is no value for %s', async (name, sent) => {
     world = await createOperationWorld(byServer);
     await expect(perform(operations[name] as Operation<unknown, unknown>, world.context, sent)).rejects.toMatchObject({
