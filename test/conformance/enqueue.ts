@@ -1,6 +1,7 @@
 /** enqueue: every field arrives, times are the store's, and an id stands for one call. */
 
 import { expect } from 'vitest';
+import type { NewTask } from '../../src/core/task.ts';
 import { insertedTask, newTask, startAt } from './samples.ts';
 import type { Case } from './world.ts';
 
@@ -20,8 +21,8 @@ export const enqueueCases: readonly Case[] = [
     async (world) => {
       const known = newTask(world.nextId());
       await world.broker().enqueue([known]);
-      const tasks = Array.from({ length: 70 }, (_, index) =>
-        newTask(world.nextId(), { delayMs: index % 31 === 0 ? 5 : 0, priority: index > 40 ? 1 : 5 }),
+      const tasks = Array.from({ length: 180 }, (_, index) =>
+        newTask(world.nextId(), { delayMs: index % 131 === 0 ? 5 : 0, priority: index > 140 ? 1 : 5 }),
       );
       tasks[3] = known;
       tasks[50] = tasks[8] ?? known;
@@ -29,7 +30,7 @@ export const enqueueCases: readonly Case[] = [
       const wanted = tasks.map(({ id }, index) => ({
         outcome: index === 3 || index === 50 ? 'existing' : 'created',
         taskId: id,
-        state: index % 31 === 0 ? 'scheduled' : 'queued',
+        state: index % 131 === 0 ? 'scheduled' : 'queued',
       }));
       expect(results).toEqual(wanted);
       expect(
@@ -60,6 +61,40 @@ export const enqueueCases: readonly Case[] = [
           [task.id]: insertedTask(task, startAt),
           'key k': { taskId: task.id, until: null },
         },
+      );
+    },
+  ],
+  [
+    'each of a batch keeps what it does not have in common with its neighbours',
+    async (world) => {
+      const own: readonly Partial<NewTask>[] = [
+        { name: 'mail.other' },
+        { queue: 'other' },
+        { payload: '{"to":"eve"}' },
+        { schemaVersion: 'v3' },
+        { priority: 2 },
+        { startWithinMs: 60_000 },
+        { expiresInMs: 60_000 },
+        { timeoutMs: 9_000 },
+        { policy: '{"attempts":7}' },
+        { keepMs: 5 },
+        { strictCancel: true },
+        { limits: [{ name: 'smtp', max: 2, rate: null }] },
+        { flowId: 'flow-1' },
+        { tags: ['eu'] },
+        { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
+        { firedBy: { schedule: 'nightly', at: startAt, input: 'stored' } },
+      ];
+      const tasks = own.flatMap((given) => [newTask(world.nextId()), newTask(world.nextId(), given)]);
+      await world.broker().enqueue(tasks);
+      const stored = await world.broker().getTasks(tasks.map(({ id }) => id));
+      expect(stored).toEqual(
+        tasks.map((task) =>
+          insertedTask(task, startAt, {
+            startBy: task.startWithinMs === null ? null : startAt + task.startWithinMs,
+            expiresAt: task.expiresInMs === null ? null : startAt + task.expiresInMs,
+          }),
+        ),
       );
     },
   ],

@@ -5,11 +5,12 @@ import type { TaskState } from '../../core/states.ts';
 import type { NewTask } from '../../core/task.ts';
 import type { EnqueueResult } from '../broker.ts';
 import { meetParents } from './awaited.ts';
+import type { Stand } from './changes.ts';
 import { eachStatement, manyStatement, type RowAddress, type SqlRow, type SqlValue, statement } from './driver.ts';
 import { readHolders, readWaitingHolders, takeKeys, type WaitingHolder } from './keys.ts';
 import { recordRefusal } from './refuse-record.ts';
 import { outdated } from './remembered.ts';
-import { checkAtOf, encodeOptions, hasSameBody, idList } from './rows.ts';
+import { checkAtOf, encodeOptions, hasSameBody, idList, isPlain } from './rows.ts';
 import { noteDue, record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
 
@@ -227,18 +228,24 @@ export async function insert(step: Step, arrivals: readonly Arrival[]): Promise<
     count === arrivals.length
       ? arrivals.map(() => true)
       : await findStored(step, arrivals, { told, last: lastRow ?? 0 });
-  arrivals.forEach(({ task, state, dueAt, isDoomed }, index) => {
-    if (stored[index] !== true) return;
-    if (isDoomed === true) step.overdue = true;
-    if (state === 'scheduled') noteDue(step, dueAt);
-    record(step, 'enqueue', task, null, { state, reason: null, attempt: 0 }, 1);
-  });
+  const added = count === arrivals.length ? arrivals : arrivals.filter((_arrival, index) => stored[index] === true);
+  recordAdded(step, added);
   if (awaited !== null)
     await meetParents(
       step,
-      arrivals.flatMap(({ task }, index) => (stored[index] === true ? [task.id] : [])),
+      added.map(({ task }) => task.id),
     );
   return stored;
+}
+
+function recordAdded(step: Step, arrivals: readonly Arrival[]): void {
+  let stand: Stand | undefined;
+  for (const { task, state, dueAt, isDoomed } of arrivals) {
+    if (isDoomed === true) step.overdue = true;
+    if (state === 'scheduled') noteDue(step, dueAt);
+    if (stand?.state !== state) stand = { state, reason: null, attempt: 0 };
+    record(step, 'enqueue', task, null, stand, 1);
+  }
 }
 
 /** Some ids were there already, which is rare. Where nobody tells, those that were not have an address behind the last one before. */
@@ -261,15 +268,40 @@ interface Run {
 function runsOf(step: Step, arrivals: readonly Arrival[]): readonly Run[] {
   const runs: Run[] = [];
   let last: Run | undefined;
+  let before: Arrival | undefined;
   for (const arrival of arrivals) {
-    const shared = sharedOf(step, arrival);
-    if (last === undefined || !isEqual(last.shared, shared)) {
-      last = { shared, rows: [] };
-      runs.push(last);
+    if (last === undefined || before === undefined || !isLike(before, arrival)) {
+      const shared = sharedOf(step, arrival);
+      if (last === undefined || !isEqual(last.shared, shared)) {
+        last = { shared, rows: [] };
+        runs.push(last);
+      }
     }
+    before = arrival;
     last.rows.push([arrival.task.id, arrival.task.key, arrival.task.payload]);
   }
   return runs;
+}
+
+/** Whether they have in common what {@link sharedOf} is made of. `false` says nothing: then that is made, which costs ten times as much. */
+function isLike(one: Arrival, other: Arrival): boolean {
+  const [left, right] = [one.task, other.task];
+  return (
+    one.state === other.state &&
+    one.dueAt === other.dueAt &&
+    one.isDoomed === other.isDoomed &&
+    left.queue === right.queue &&
+    left.name === right.name &&
+    left.priority === right.priority &&
+    left.startWithinMs === right.startWithinMs &&
+    left.expiresInMs === right.expiresInMs &&
+    left.timeoutMs === right.timeoutMs &&
+    left.keepMs === right.keepMs &&
+    left.schemaVersion === right.schemaVersion &&
+    left.policy === right.policy &&
+    isPlain(left) &&
+    isPlain(right)
+  );
 }
 
 function isEqual(left: SqlRow, right: SqlRow): boolean {

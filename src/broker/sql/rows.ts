@@ -119,7 +119,8 @@ export function carriesChildren(options: string | null): boolean {
   return options?.includes('"hasChildren":true') ?? false;
 }
 
-function isPlain(task: Options): boolean {
+/** Whether a task has none of them. */
+export function isPlain(task: Options): boolean {
   return (
     !task.strictCancel &&
     task.group === null &&

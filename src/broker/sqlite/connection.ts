@@ -178,8 +178,8 @@ function configure(file: string, pragma: (text: string) => SqlValue, pageBytes?:
   }
 }
 
-/** Rows that one run of a statement of many stores, largest first: more than 25 at once gain nothing. */
-const manyRows: readonly number[] = [25, 5, 1];
+/** Rows that one run of a statement of many stores, largest first: 25 at once are half of what one by one costs, 100 a tenth less, more gain nothing. */
+const manyRows: readonly number[] = [100, 25, 5, 1];
 
 /** The statements of a connection, each prepared once. `prepare` makes them answer arrays; `checkOpen` throws when no transaction is open. */
 export function createPrepared(
