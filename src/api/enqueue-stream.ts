@@ -2,12 +2,11 @@
 
 import { durationText } from '../core/duration.ts';
 import { type ErrorDocument, TaskFlowError, taskFlowError } from '../core/errors.ts';
-import { formatBytes } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { taskEnqueueMany } from '../operations/enqueue-many.ts';
 import { type OperationContext, performRead } from '../operations/operation.ts';
 import type { EnqueueInput } from '../operations/schemas.ts';
-import { bodyBytesMax, decodeUtf8, readJsonText } from './body.ts';
+import { bodyBytesMax, readJsonText } from './body.ts';
 import { type Line, readLines } from './lines.ts';
 import { noteStream } from './streams.ts';
 
@@ -160,11 +159,10 @@ async function lineReader(): Promise<(line: Line, context: OperationContext) => 
     import('../operations/schemas.ts'),
     import('../operations/input.ts'),
   ]);
-  return ({ number, bytes }, { ids }) => {
+  return ({ number, text }, { ids }) => {
     try {
-      if (bytes === null)
-        throw taskFlowError('PAYLOAD_TOO_LARGE', { what: 'The line', max: formatBytes(bodyBytesMax) });
-      const request = parseInput(enqueueItem, readJsonText(decodeUtf8(bytes, 'The line'), 'The line'));
+      if (typeof text !== 'string') throw text;
+      const request = parseInput(enqueueItem, readJsonText(text, 'The line'));
       return { line: number, request: { ...request, id: request.id ?? ids.next() }, problem: null };
     } catch (error) {
       if (!(error instanceof TaskFlowError)) throw error;

@@ -1,18 +1,20 @@
 /** Cuts a body into lines within bounds: whatever is sent, no more is held than the lines of one call, one that is not whole, and what came last. */
 
-import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { formatBytes, isLarger } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { type Clock, onNextTurn } from '../core/time.ts';
+import { decodeUtf8 } from './body.ts';
 
-/** `bytes` are `null` for a line that is longer than it may be. */
 export interface Line {
   readonly number: number;
-  readonly bytes: Uint8Array | null;
+  /** Or why it has none: PAYLOAD_TOO_LARGE for a line that is longer than it may be, INVALID_JSON for one that is not UTF-8. */
+  readonly text: string | TaskFlowError;
 }
 
 export interface LineBounds {
   readonly lineBytesMax: number;
-  /** Lines that come together, with about as many bytes as one line may have. */
+  /** Lines that come together, with about as many characters as one line may have bytes. */
   readonly linesMax: number;
   /** Beyond this without a byte nothing more is waited for. What the caller does with the lines does not count. */
   readonly idleMs: number;
@@ -110,33 +112,81 @@ function createCutter(lineBytesMax: number): Cutter {
     else held.push(part);
   }
 
-  function take(last: Uint8Array): readonly Line[] {
+  /** Adds the next line, unless there is nothing in it. */
+  function add(lines: Line[], text: Line['text']): void {
     number++;
-    const isTooLong = heldBytes + last.length > lineBytesMax;
-    const bytes = isTooLong ? null : heldBytes === 0 ? last : Buffer.concat([...held, last]);
+    const told = typeof text === 'string' && isMarked(text) ? text.replace(/^\uFEFF+/, '') : text;
+    if (typeof told !== 'string' || !isBlank(told)) lines.push({ number, text: told });
+  }
+
+  /** Adds the line that was begun, to its end. */
+  function addBegun(lines: Line[], end: Uint8Array): void {
+    const isTooLong = heldBytes + end.length > lineBytesMax;
+    const bytes = isTooLong ? null : heldBytes === 0 ? end : Buffer.concat([...held, end]);
     held = [];
     heldBytes = 0;
-    return bytes?.every(isSpace) === true ? [] : [{ number, bytes }];
+    add(lines, bytes === null ? tooLong(lineBytesMax) : textOf(bytes));
+  }
+
+  /** Adds lines that begin here. To decode them one by one would be a fifth of what becomes of them. */
+  function addWhole(lines: Line[], bytes: Uint8Array): void {
+    const text = textOf(bytes);
+    if (typeof text !== 'string') addEach(lines, bytes);
+    else for (const line of text.split('\n')) add(lines, isLarger(line, lineBytesMax) ? tooLong(lineBytesMax) : line);
+  }
+
+  /** The same where one of them is no text. */
+  function addEach(lines: Line[], bytes: Uint8Array): void {
+    for (let from = 0, at = 0; at >= 0; from = at + 1) {
+      at = bytes.indexOf(newline, from);
+      addBegun(lines, bytes.subarray(from, at < 0 ? bytes.length : at));
+    }
   }
 
   return {
     cut(chunk) {
       const lines: Line[] = [];
-      let from = 0;
-      for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
-        lines.push(...take(chunk.subarray(from, at)));
-        from = at + 1;
-      }
+      const last = chunk.lastIndexOf(newline);
+      const first = heldBytes === 0 ? -1 : chunk.indexOf(newline);
+      if (first >= 0) addBegun(lines, chunk.subarray(0, first));
+      if (first < last) addWhole(lines, chunk.subarray(first + 1, last));
       // A copy: a beginning of a few bytes must not keep all that came with it.
-      if (from < chunk.length) hold(chunk.slice(from));
+      if (last + 1 < chunk.length) hold(chunk.slice(last + 1));
       return lines;
     },
-    rest: () => (heldBytes === 0 ? [] : take(new Uint8Array())),
+    rest() {
+      const lines: Line[] = [];
+      if (heldBytes > 0) addBegun(lines, new Uint8Array());
+      return lines;
+    },
   };
 }
 
-function isSpace(byte: number): boolean {
-  return byte === 32 || byte === 9 || byte === 13;
+function textOf(bytes: Uint8Array): Line['text'] {
+  try {
+    return decodeUtf8(bytes, 'The line');
+  } catch (error) {
+    if (error instanceof TaskFlowError) return error;
+    throw error;
+  }
+}
+
+function tooLong(lineBytesMax: number): TaskFlowError {
+  return taskFlowError('PAYLOAD_TOO_LARGE', { what: 'The line', max: formatBytes(lineBytesMax) });
+}
+
+/** Programs on Windows put a mark before a file of text, and some before each line. */
+function isMarked(text: string): boolean {
+  return text.charCodeAt(0) === 0xfeff;
+}
+
+/** Whether there is nothing in it but spaces, tabs and the end of a line of Windows. */
+function isBlank(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit !== 32 && unit !== 9 && unit !== 13) return false;
+  }
+  return true;
 }
 
 /** Lines that go together, as many as a call may have. */
@@ -151,13 +201,13 @@ interface Gathering {
 
 function createGathering({ lineBytesMax, linesMax }: Pick<LineBounds, 'lineBytesMax' | 'linesMax'>): Gathering {
   let batch: Line[] = [];
-  let bytes = 0;
+  let length = 0;
   let pieces = 0;
 
   function take(): readonly Line[] {
     const taken = batch;
     batch = [];
-    bytes = 0;
+    length = 0;
     pieces = 0;
     return taken;
   }
@@ -168,10 +218,10 @@ function createGathering({ lineBytesMax, linesMax }: Pick<LineBounds, 'lineBytes
     take,
     *add(lines) {
       for (const line of lines) {
-        const size = line.bytes?.length ?? 0;
-        if (batch.length === linesMax || (batch.length > 0 && bytes + size > lineBytesMax)) yield take();
+        const size = typeof line.text === 'string' ? line.text.length : 0;
+        if (batch.length === linesMax || (batch.length > 0 && length + size > lineBytesMax)) yield take();
         batch.push(line);
-        bytes += size;
+        length += size;
       }
       pieces++;
     },
