@@ -6,11 +6,13 @@ import type { Duration } from '../core/duration.ts';
 import { parseDuration } from '../core/duration.ts';
 import { retold, TaskFlowError } from '../core/errors.ts';
 import { sha256Hex } from '../core/hash.ts';
+import { checkHiddenNames } from '../core/hidden-names.ts';
 import { limits } from '../core/limits.ts';
 import { checkName } from '../core/names.ts';
 import { once } from '../core/once.ts';
 import { checkOptionNames, invalidOption } from '../core/option-names.ts';
 import { encodePolicy, type Policy, type PolicyOptions, policyOf } from '../core/policy.ts';
+import { createRedaction } from '../core/redact.ts';
 import type { IfExists } from '../core/task.ts';
 import { type CheckedTemplate, compileTemplate } from '../core/template.ts';
 import { type ConcurrencyOptions, type RateLimitOptions, readLimits } from './limit-options.ts';
@@ -152,6 +154,8 @@ export function defineTask(
     const policyText = once(() => encodePolicy(rules().policy));
     const schema = once(() => jsonSchemaOf(input));
     const version = once(() => versionOf(schema()));
+    const names = { ...readKey(given, schema), group: readGroup(given, schema), limits: readLimits(given, schema) };
+    checkHiddenNames(names, createRedaction(policy.redact ?? []));
     return {
       name: taskName,
       description: readDescription(given.description),
@@ -164,10 +168,8 @@ export function defineTask(
       },
       isolate: policy.isolate,
       ...readProcess(given, policy),
-      ...readKey(given, schema),
+      ...names,
       strictCancel: policy.strictCancel,
-      group: readGroup(given, schema),
-      limits: readLimits(given, schema),
       get inputSchema() {
         return schema();
       },

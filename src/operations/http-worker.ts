@@ -8,6 +8,7 @@ import { reachesQueue } from '../core/access.ts';
 import { invariant } from '../core/assert.ts';
 import { decide } from '../core/decide.ts';
 import { taskFlowError } from '../core/errors.ts';
+import { checkHiddenNames } from '../core/hidden-names.ts';
 import { limits } from '../core/limits.ts';
 import { type Definition, isAlive } from '../core/presence.ts';
 import { scrubError, scrubProgress } from '../core/redact-task.ts';
@@ -211,6 +212,8 @@ async function beatAll(context: OperationContext, message: HeartbeatMessage, bea
   const { actor, store } = context;
   const { worker } = message;
   const definitions = readDefinitions(message.definitions);
+  for (const [index, definition] of (definitions ?? []).entries())
+    checkHiddenNames(definition, context.redactionOf(definition.policy), `definitions[${index}].`);
   checkQueues(actor, [...Object.keys(worker.queues ?? {}), ...(definitions ?? []).map(({ queue }) => queue)]);
   const holder = holderOf(actor, worker.id);
   await checkNames(context, holder, definitions ?? []);

@@ -3,6 +3,7 @@
 import { type Chance, createToken } from '../core/chance.ts';
 import type { Middleware, TaskDefinition } from '../core/definition.ts';
 import { taskFlowError } from '../core/errors.ts';
+import { checkHiddenNames } from '../core/hidden-names.ts';
 import { limits } from '../core/limits.ts';
 import { createRedactions } from '../core/redact.ts';
 import type { Clock } from '../core/time.ts';
@@ -92,13 +93,13 @@ export function byName(options: WorkerOptions): ReadonlyMap<string, TaskDefiniti
   return known;
 }
 
-/** What runs need of them. Throws DUPLICATE_TASK_NAME. */
+/** What runs need of them. Throws DUPLICATE_TASK_NAME, and INVALID_OPTION for names that would show what the project hides. */
 export function runOptionsOf(options: WorkerOptions) {
-  return {
-    definitions: byName(options),
-    graceMs: options.graceMs ?? limits.graceMs,
-    redactionOf: createRedactions(options.redact ?? []),
-  };
+  const definitions = byName(options);
+  const redactionOf = createRedactions(options.redact ?? []);
+  for (const [name, definition] of definitions)
+    checkHiddenNames(definition, redactionOf(definition.policy), `Task ${name}: `);
+  return { definitions, graceMs: options.graceMs ?? limits.graceMs, redactionOf };
 }
 
 /** What the worker publishes of itself for as long as it lives. */
