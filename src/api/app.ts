@@ -6,7 +6,7 @@ import type { Access } from '../core/access.ts';
 import { invariant } from '../core/assert.ts';
 import { type Place, placeOf } from '../core/base-path.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
-import { isTraceparent } from '../core/traceparent.ts';
+import { isTraceparent, traceContext } from '../core/traceparent.ts';
 import { taskEnqueueMany } from '../operations/enqueue-many.ts';
 import { liveFollow } from '../operations/live.ts';
 import { type OperationContext, type Role, roles } from '../operations/operation.ts';
@@ -248,7 +248,8 @@ async function contextFor(
     requestId,
     ...(address === undefined ? {} : { address }),
     // One that is malformed is left alone, as the standard wants it.
-    ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
+    ...(traceparent !== undefined &&
+      isTraceparent(traceparent) && { traceparent: traceContext(traceparent, c.req.header('tracestate')) }),
   };
   if (isOpen) {
     if (!isProbe(path)) pass(c.env, gate?.passStranger(address, 1));

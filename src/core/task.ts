@@ -82,6 +82,7 @@ export interface NewTask {
   /** The task that stands for the flow this one belongs to; may be its own id. */
   readonly flowId: string | null;
   readonly tags: readonly string[];
+  /** A W3C trace context: `traceparent`, and behind a space `tracestate` where there is one (core/traceparent.ts). */
   readonly traceparent: string | null;
   readonly firedBy: FiredBy | null;
 }

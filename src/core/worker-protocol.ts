@@ -302,6 +302,7 @@ export interface NewTaskMessage {
   readonly flowId: string | null;
   readonly tags: readonly string[];
   readonly traceparent: string | null;
+  readonly tracestate?: string | null | undefined;
 }
 
 /** A claimed task, as its worker sees it. */
@@ -335,6 +336,8 @@ export interface ClaimedMessage {
   readonly flowId: string | null;
   readonly dependsOn: readonly DependencyMessage[];
   readonly traceparent: string | null;
+  /** Beside a `traceparent` that came with one. */
+  readonly tracestate: string | null;
   readonly firedBy: (Omit<FiredBy, 'at'> & { readonly at: string }) | null;
   readonly schemaVersion: string | null;
   readonly policy: unknown;

@@ -57,6 +57,7 @@ const claimedTask = z
     flowId: z.string().nullable(),
     dependsOn: z.array(z.strictObject({ id: z.string(), onFailure: z.enum(['fail', 'cancel', 'ignore']) })),
     traceparent: z.string().nullable(),
+    tracestate: z.string().nullable(),
     firedBy: z.strictObject({ schedule: z.string(), input: z.enum(['stored', 'made']), at: time }).nullable(),
     schemaVersion: z.string().nullable(),
     policy: z.unknown(),

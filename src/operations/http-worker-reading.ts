@@ -15,6 +15,7 @@ import type { Definition, Presence } from '../core/presence.ts';
 import { readRedactPaths } from '../core/redact-paths.ts';
 import type { Checkpoint, Lease, LogLine, NewTask, Outcome, Progress, TaskError } from '../core/task.ts';
 import { compileTemplate } from '../core/template.ts';
+import { traceContext } from '../core/traceparent.ts';
 import type {
   DefinitionMessage,
   ErrorMessage,
@@ -271,7 +272,7 @@ function readError(taskName: string, { name = 'Error', message, stack }: ErrorMe
 
 /** Throws INVALID_OPTION and what an enqueue of the same task would throw. `path` is where it stands. */
 export function readNewTask(given: NewTaskMessage, path: string): NewTask {
-  const { input, policy, dependsOn, blocks, at, ...rest } = given;
+  const { input, policy, dependsOn, blocks, at, traceparent, tracestate, ...rest } = given;
   checkName(given.name, `${path}.name`);
   checkName(given.queue, `${path}.queue`);
   for (const tag of given.tags) checkName(tag, `${path}.tags`);
@@ -290,6 +291,7 @@ export function readNewTask(given: NewTaskMessage, path: string): NewTask {
     policy: readPolicy(policy, defaultPolicy),
     dependsOn: dependsOn.map(({ id, onFailure }) => ({ taskId: id, onFailure })),
     blocks: blocks.map(({ id, onFailure }) => ({ taskId: id, onFailure })),
+    traceparent: traceparent === null ? null : traceContext(traceparent, tracestate),
     firedBy: null,
   };
 }

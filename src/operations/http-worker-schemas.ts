@@ -4,6 +4,7 @@ import { type ZodType, z } from 'zod';
 import { isId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { problemOfName } from '../core/names.ts';
+import { tracestateMax } from '../core/traceparent.ts';
 import type {
   ClaimMessage,
   DefinitionMessage,
@@ -188,6 +189,7 @@ const newTask = z.strictObject({
   flowId: taskId.nullable(),
   tags: z.array(name).max(limits.tagsMax),
   traceparent: z.string().max(100).nullable(),
+  tracestate: z.string().max(tracestateMax).nullable().optional(),
 });
 
 const newTaskExample = {

@@ -5,6 +5,7 @@ import { parsePolicy } from '../core/policy.ts';
 import { readStoredJson } from '../core/stored-json.ts';
 import type { ClaimedTask, ParentResult } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
+import { traceHeaders } from '../core/traceparent.ts';
 import type { ClaimedMessage, EnqueuedMessage, OutcomeResult, ParentMessage } from '../core/worker-protocol.ts';
 
 /** A claimed task; `token` is the claim's as the worker chose it. */
@@ -41,7 +42,9 @@ export function claimedMessage(
     tags: task.tags,
     flowId: task.flowId,
     dependsOn: task.dependsOn.map(({ taskId, onFailure }) => ({ id: taskId, onFailure })),
-    traceparent: task.traceparent,
+    traceparent: null,
+    tracestate: null,
+    ...(task.traceparent !== null && traceHeaders(task.traceparent)),
     firedBy: firedBy === null ? null : { ...firedBy, at: isoTime(firedBy.at) },
     schemaVersion: task.schemaVersion,
     policy: readStoredJson(task.policy),

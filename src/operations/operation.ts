@@ -62,7 +62,7 @@ export interface OperationContext {
   readonly remote: RemoteWorkers;
   /** What a caller finds this call by in the log; absent where it is no request. */
   readonly requestId?: string;
-  /** W3C trace context of the request, which the tasks it enqueues continue. */
+  /** W3C trace context of the request, as tasks carry it, which those it enqueues continue. */
   readonly traceparent?: string;
   /** Aborts when nobody waits for the answer any more; absent where that is not known. */
   readonly gone?: () => AbortSignal;

@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import type * as Api from '@opentelemetry/api';
 import type { Outcome, Task } from '../core/task.ts';
+import { traceContext, traceHeaders } from '../core/traceparent.ts';
 
 /** Where the library keeps what was registered; part of its promise for the whole of major version 1. */
 const registry = Symbol.for('opentelemetry.js.api.1');
@@ -165,15 +166,23 @@ function tellOutcome(api: typeof Api, span: Api.Span, outcome: Outcome): void {
   span.setStatus({ code: api.SpanStatusCode.ERROR, message });
 }
 
-/** W3C Trace Context, version 00. */
+/** W3C Trace Context, version 00, as a task carries it. */
 function carried(api: typeof Api, span: Api.Span): string | null {
   const known = span.spanContext();
   if (!api.isSpanContextValid(known)) return null;
-  return `00-${known.traceId}-${known.spanId}-${known.traceFlags.toString(16).padStart(2, '0')}`;
+  const traceparent = `00-${known.traceId}-${known.spanId}-${known.traceFlags.toString(16).padStart(2, '0')}`;
+  return traceContext(traceparent, known.traceState?.serialize());
 }
 
-function remote(api: typeof Api, traceparent: string | null): Api.Context | null {
-  const [, traceId = '', spanId = '', flags = ''] = traceparent?.split('-') ?? [];
-  const known = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true };
+function remote(api: typeof Api, context: string | null): Api.Context | null {
+  const { traceparent, tracestate } = traceHeaders(context ?? '');
+  const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
+  const known = {
+    traceId,
+    spanId,
+    traceFlags: Number.parseInt(flags, 16) & 1,
+    isRemote: true,
+    ...(tracestate !== null && { traceState: api.createTraceState(tracestate) }),
+  };
   return api.isSpanContextValid(known) ? api.trace.setSpanContext(api.ROOT_CONTEXT, known) : null;
 }

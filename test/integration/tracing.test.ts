@@ -152,6 +152,21 @@ await onEachStore((open) => {
     expect(new Set(spans('process children').map(parentId))).toEqual(new Set([spanId(sent)]));
   });
 
+  test('a tracestate goes from a request through the store to the spans of the runs', async () => {
+    const { store } = await start();
+    const actor = { name: 'ada', role: 'admin' } as const;
+    const fetch = createApp({ context: createContext({ store, actor, definitions }), report: () => undefined });
+    const tracestate = 'rojo=00f067aa0ba902b7,congo=t61rcWkgMzE';
+    const traceparent = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`;
+    const headers = { 'content-type': 'application/json', traceparent, tracestate };
+    const body = JSON.stringify({ name: 'trace.child' });
+    const sent = await fetch(new Request('http://127.0.0.1:8000/api/v1/tasks', { method: 'POST', headers, body }));
+    expect(sent.status).toBe(201);
+    await waitFor(() => expect(spans('process children')).toHaveLength(1));
+    for (const name of ['send children', 'process children'])
+      expect([name, only(name).spanContext().traceState?.serialize()]).toEqual([name, tracestate]);
+  });
+
   test('a request continues the context that it comes with, one task or many', async () => {
     const { store } = await start();
     const fetch = createApp({

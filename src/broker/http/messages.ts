@@ -8,6 +8,7 @@ import { readStoredJson } from '../../core/stored-json.ts';
 import type { ClaimedTask, LogLine, NewTask, Outcome, ParentResult, Settlement } from '../../core/task.ts';
 import type { TaskEnd } from '../../core/task-end.ts';
 import { isoTime } from '../../core/time.ts';
+import { traceContext, traceHeaders } from '../../core/traceparent.ts';
 import type {
   BeatMessage,
   ClaimedMessage,
@@ -124,9 +125,13 @@ function errorMessage({ name, message, stack }: Extract<Outcome, { readonly kind
 }
 
 export function newTaskMessage(task: NewTask): NewTaskMessage {
-  const { payload, policy, at, dependsOn, blocks, firedBy: _firedBy, ...rest } = task;
+  const { payload, policy, at, dependsOn, blocks, traceparent, firedBy: _firedBy, ...rest } = task;
+  const { tracestate = null, ...trace } = traceparent === null ? { traceparent } : traceHeaders(traceparent);
   return {
     ...rest,
+    ...trace,
+    // A server of a version before knows no such field.
+    ...(tracestate !== null && { tracestate }),
     input: readStoredJson(payload),
     policy: parsePolicy(policy),
     at: isoTime(at),
@@ -163,7 +168,7 @@ export function readClaimed(message: ClaimedMessage, workerId: string): ClaimedT
       dependsOn: dependsOn.map(({ id: taskId, onFailure }) => ({ taskId, onFailure })),
       flowId: message.flowId,
       tags: message.tags,
-      traceparent: message.traceparent,
+      traceparent: message.traceparent === null ? null : traceContext(message.traceparent, message.tracestate),
       firedBy: firedBy === null ? null : { ...firedBy, at: Date.parse(firedBy.at) },
       state: 'running',
       reason: null,
