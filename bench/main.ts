@@ -20,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: () => Promi
   guard: () => import('./guard.ts'),
   live: () => import('./live.ts'),
   waits: () => import('./waits.ts'),
+  'http-worker': () => import('./http-worker.ts'),
   rows: () => import('./rows.ts'),
   'worker-loop': () => import('./worker-loop.ts'),
 };
