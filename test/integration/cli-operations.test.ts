@@ -92,6 +92,21 @@ test('definitions are those that workers have told of', async () => {
 });
 
 test('lists that have nothing are empty lists', async () => {
-  for (const words of ['error list', 'stats timeline', 'stats depth', 'operation list', 'definition list'])
+  for (const words of [
+    'error list',
+    'stats timeline',
+    'stats depth',
+    'operation list',
+    'definition list',
+    'audit list',
+  ]) {
     expect([words, await json(...words.split(' '))]).toEqual([words, []]);
+    expect([words, (await run(...words.split(' '))).stderr]).toEqual([words, expect.stringMatching(/\S/)]);
+  }
+});
+
+test('a list of tasks goes past pages that have none, since bulk operations are not among them', async () => {
+  await enqueue('mail.a');
+  for (const _one of [1, 2]) await json('queue', 'purge', 'email', '--yes', '--delay', '1h');
+  expect(await json('task', 'list', '--limit', '1')).toMatchObject([{ name: 'mail.a' }]);
 });

@@ -39,6 +39,7 @@ const list: CommandSpec = {
         given(call, 'who', 'operation', 'from', 'to', 'limit', 'after'),
       );
       call.output.list(view, rows);
+      if (rows.length === 0 && next === null) call.output.note('There is no row of the audit that is so.');
       noteMore(call, next);
       return 0;
     }),

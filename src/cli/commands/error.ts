@@ -33,6 +33,7 @@ const list: CommandSpec = {
     withSession(call, async (session) => {
       const { errors, looked, exact } = await session.ask(errorList, given(call, 'limit'));
       call.output.list(view, errors);
+      if (errors.length === 0) call.output.note('No task that is kept has failed.');
       if (!exact) call.output.note(`From the newest ${looked.toLocaleString('en-US')} failed tasks.`);
       return 0;
     }),

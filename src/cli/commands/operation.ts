@@ -32,6 +32,8 @@ const list: CommandSpec = {
     withSession(call, async (session) => {
       const { operations, next } = await session.ask(operationList, given(call, 'limit', 'after'));
       call.output.list(view, operations);
+      if (operations.length === 0 && next === null)
+        call.output.note('Nothing was done to many tasks at once: taskflow queue purge, taskflow error retry');
       noteMore(call, next);
       return 0;
     }),

@@ -65,6 +65,7 @@ const timeline: CommandSpec = {
     withSession(call, async (session) => {
       const { rows, next } = await session.ask(statsTimeline, rangeOf(call, 'name', 'step'));
       call.output.list(timelineView, rows);
+      if (rows.length === 0 && next === null) call.output.note('Nothing ended in these minutes.');
       noteMore(call, next);
       return 0;
     }),
@@ -79,6 +80,8 @@ const depth: CommandSpec = {
     withSession(call, async (session) => {
       const { rows, next } = await session.ask(statsDepth, rangeOf(call));
       call.output.list(depthView, rows);
+      if (rows.length === 0 && next === null)
+        call.output.note('Nothing was seen in these minutes: a server looks once in each while it runs.');
       noteMore(call, next);
       return 0;
     }),

@@ -4,7 +4,16 @@ import { taskFlowError } from '../../core/errors.ts';
 import { filterFields } from '../../core/filter.ts';
 import { isFinished } from '../../core/states.ts';
 import type { Operation } from '../../operations/operation.ts';
-import { taskCancel, taskExplain, taskGet, taskList, taskLogs, taskRemove, taskRetry } from '../../operations/task.ts';
+import {
+  type TaskListDocument,
+  taskCancel,
+  taskExplain,
+  taskGet,
+  taskList,
+  taskLogs,
+  taskRemove,
+  taskRetry,
+} from '../../operations/task.ts';
 import { taskRunNow, taskUpdate } from '../../operations/task-change.ts';
 import type { LogDocument, TaskRecordDocument } from '../../operations/task-document.ts';
 import { taskReveal } from '../../operations/task-reveal.ts';
@@ -48,14 +57,14 @@ const list: CommandSpec = {
       const q = filterText(call);
       const limit = call.text('limit');
       const after = call.text('after');
-      const page = await session.ask(taskList, {
+      const page = await firstWithTasks(session, {
         q,
         ...(limit === undefined ? {} : { limit }),
         ...(after === undefined ? {} : { after }),
       });
       call.output.list(taskView, page.tasks);
-      if (page.tasks.length === 0)
-        call.output.note(q === '' ? 'There are no tasks yet: taskflow run demo.hello' : `No tasks match ${q}`);
+      if (page.tasks.length === 0 && page.next === null)
+        call.output.note(q === '' ? 'There are no tasks yet: taskflow run NAME' : `No tasks match ${q}`);
       if (page.scanned === 'newest')
         call.output.warn('Only the newest tasks were searched for this filter; --after searches further back.');
       if (page.next !== null)
@@ -63,6 +72,16 @@ const list: CommandSpec = {
       return 0;
     }),
 };
+
+/** Pages may have fewer tasks than there is room for, and none, since bulk operations are left out of them. */
+const emptyPagesMax = 20;
+
+async function firstWithTasks({ ask }: Session, input: object): Promise<TaskListDocument> {
+  let page = await ask(taskList, input);
+  for (let pages = 1; page.tasks.length === 0 && page.next !== null && pages < emptyPagesMax; pages++)
+    page = await ask(taskList, { ...input, after: page.next });
+  return page;
+}
 
 /** The short options are terms of the filter language, so that they mean the same everywhere. */
 function filterText(call: Call): string {
