@@ -24,13 +24,14 @@ export function createFigures(library: Library, version: string): WriteFigures {
     if (labelled.size < limits.metricsQueuesMax) labelled.add(queue);
     return labelled.has(queue) ? queue : other;
   };
-  return (document, totals) => {
+  return async (document, totals) => {
     const registry = new library.Registry();
     const write = writerOf(library, registry);
     writeQueues(write, document.queues, labelOf);
-    writeTotals(write, totals, labelOf);
+    const sums = sumsOf(totals.queues, labelOf);
+    writeTotals(write, sums, sumsOf(totals.queues, labelOf, totals.lastMinute));
     writeWhole(write, document, version);
-    return registry.metrics();
+    return [await registry.metrics(), ...latencyTexts(sums, document.boundsMs)].join('\n');
   };
 }
 
@@ -99,13 +100,16 @@ function writeQueues(write: Write, queues: readonly QueueFigures[], labelOf: (qu
   );
 }
 
-function writeTotals(write: Write, totals: Totals, labelOf: (queue: string) => string): void {
+type Sums = ReadonlyMap<string, QueueTotals>;
+
+/** By label; of each queue what `of` tells of it. */
+function sumsOf(queues: Sums, labelOf: (queue: string) => string, of?: (queue: string) => QueueTotals): Sums {
   const sums = new Map<string, QueueTotals>();
-  const lately = new Map<string, QueueTotals>();
-  for (const [queue, sum] of totals.queues) {
-    addTo(sums, labelOf(queue), sum);
-    addTo(lately, labelOf(queue), totals.lastMinute(queue));
-  }
+  for (const [queue, sum] of queues) addTo(sums, labelOf(queue), of === undefined ? sum : of(queue));
+  return sums;
+}
+
+function writeTotals(write: Write, sums: Sums, lately: Sums): void {
   const each = (value: (sum: QueueTotals) => number): readonly Value[] =>
     [...sums].map(([queue, sum]) => [{ queue }, value(sum)]);
   const ended = (sum: QueueTotals): number => sum.succeeded + sum.failed + sum.cancelled;
@@ -121,23 +125,48 @@ function writeTotals(write: Write, totals: Totals, labelOf: (queue: string) => s
     'Runs that ended in another attempt',
     each(({ retried }) => retried),
   );
-  write.counter(
-    'task_wait_seconds_sum',
-    'Time from due to claim of the tasks that ended',
-    each(({ waitMs }) => waitMs / 1_000),
-  );
-  write.counter('task_wait_seconds_count', 'Tasks that task_wait_seconds_sum is over', each(ended));
-  write.counter(
-    'task_run_seconds_sum',
-    'Time of the last run of the tasks that ended',
-    each(({ runMs }) => runMs / 1_000),
-  );
-  write.counter('task_run_seconds_count', 'Tasks that task_run_seconds_sum is over', each(ended));
   write.gauge(
     'tasks_finished_per_second',
     'Tasks that ended in the last whole minute, a second',
     [...lately].map(([queue, sum]) => [{ queue }, ended(sum) / 60]),
   );
+}
+
+/** Histograms are written by hand: the library counts what it is told one by one. Without an end there is none. */
+function latencyTexts(sums: Sums, boundsMs: readonly number[]): readonly string[] {
+  const told = [...sums].filter(([, { ran }]) => ran.length > 0);
+  if (told.length === 0) return [];
+  const histogram = (name: string, help: string, read: (sum: QueueTotals) => readonly [readonly number[], number]) => {
+    const lines = told.flatMap(([queue, sum]) => {
+      const label = `queue="${escaped(queue)}"`;
+      const [counts, ms] = read(sum);
+      const all = counts[boundsMs.length] ?? 0;
+      return [
+        ...boundsMs.map((bound, bucket) => `_bucket{${label},le="${bound / 1_000}"} ${counts[bucket] ?? 0}`),
+        `_bucket{${label},le="+Inf"} ${all}`,
+        `_sum{${label}} ${ms / 1_000}`,
+        `_count{${label}} ${all}`,
+      ];
+    });
+    const head = [`# HELP taskflow_${name} ${help}`, `# TYPE taskflow_${name} histogram`];
+    return [...head, ...lines.map((line) => `taskflow_${name}${line}`), ''].join('\n');
+  };
+  return [
+    histogram('task_wait_seconds', 'Tasks that ended while they ran, by their time from due to claim', (sum) => [
+      sum.waited,
+      sum.waitMs,
+    ]),
+    histogram('task_run_seconds', 'Tasks that ended while they ran, by the time of their last run', (sum) => [
+      sum.ran,
+      sum.runMs,
+    ]),
+  ];
+}
+
+const special: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n' };
+
+function escaped(label: string): string {
+  return label.replace(/[\\"\n]/g, (letter) => special[letter] ?? letter);
 }
 
 function writeWhole(write: Write, document: MetricsDocument, version: string): void {

@@ -15,6 +15,8 @@ const ended = (minute: number, succeeded: number, queue = 'default') => ({
   retried: 2,
   waitMs: 10,
   runMs: 20,
+  waited: [succeeded, succeeded + 1],
+  ran: [] as number[],
 });
 
 function rig() {
@@ -43,6 +45,17 @@ test('a minute that grows is counted by its last word, also long after it was cl
   expect(take(2.5, [ended(1, 8), ended(2, 1)])).toBe(19);
   expect(take(9.5, [ended(1, 8), ended(2, 4), ended(9, 5)])).toBe(27);
   expect(take(9.6, [ended(1, 8), ended(2, 4), ended(9, 6)])).toBe(28);
+});
+
+test('how long tasks waited and ran is added up bucket by bucket, and is as it was where nothing is told of it', () => {
+  const { take, totals } = rig();
+  take(1.5, [ended(0, 10), ended(1, 3)]);
+  expect([totals.queues.get('default')?.waited, totals.queues.get('default')?.ran]).toEqual([[13, 15], []]);
+  take(9.5, [ended(1, 8), { ...ended(9, 5), waited: [], ran: [4, 5] }]);
+  expect([totals.queues.get('default')?.waited, totals.queues.get('default')?.ran]).toEqual([
+    [18, 20],
+    [4, 5],
+  ]);
 });
 
 test('what ended before it began to count is left out', () => {

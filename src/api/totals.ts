@@ -10,6 +10,9 @@ export interface QueueTotals {
   retried: number;
   waitMs: number;
   runMs: number;
+  /** Of those that ended while they ran: how many were at most as long as each bound, and last how many there are. */
+  waited: readonly number[];
+  ran: readonly number[];
 }
 
 export interface Totals {
@@ -99,9 +102,17 @@ export function addTo(sums: Map<string, QueueTotals>, queue: string, more: Queue
     retried: sum.retried + more.retried,
     waitMs: sum.waitMs + more.waitMs,
     runMs: sum.runMs + more.runMs,
+    waited: addEach(sum.waited, more.waited),
+    ran: addEach(sum.ran, more.ran),
   });
 }
 
+/** Nothing has no counts. */
+function addEach(one: readonly number[], other: readonly number[]): readonly number[] {
+  if (one.length === 0) return other;
+  return other.length === 0 ? one : one.map((tasks, bucket) => tasks + (other[bucket] ?? 0));
+}
+
 function nothing(): QueueTotals {
-  return { succeeded: 0, failed: 0, cancelled: 0, retried: 0, waitMs: 0, runMs: 0 };
+  return { succeeded: 0, failed: 0, cancelled: 0, retried: 0, waitMs: 0, runMs: 0, waited: [], ran: [] };
 }

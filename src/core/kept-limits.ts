@@ -6,6 +6,8 @@ export const keptLimits = {
   minutesKeepMs: 30 * 24 * 3_600_000,
   /** Sums of hours: a few thousand rows a day, where minutes are tens of thousands. */
   hoursKeepMs: 90 * 24 * 3_600_000,
+  /** How waits and runs were spread: twice as long as totals look back at most. Some rows a minute for each queue. */
+  latenciesKeepMs: 2 * 3_600_000,
   /** Hours kept by an earlier version that one tick rolls up: some 5 ms each among ten million tasks, and other work runs between two of them. */
   rollUpHoursMax: 24,
   /** Minutes one look back covers: a week; in steps of an hour the time for which hours are kept. */

@@ -5,6 +5,7 @@ import type { Access } from '../core/access.ts';
 import type { TaskFlowError } from '../core/errors.ts';
 import type { Attempt, BatchEvent, TimelineEntry } from '../core/events.ts';
 import type { Filter } from '../core/filter.ts';
+import type { Latencies } from '../core/latency.ts';
 import { preview } from '../core/preview.ts';
 import type { Relay } from '../core/relay.ts';
 import { type TaskView, viewOf } from '../core/states.ts';
@@ -114,6 +115,14 @@ export interface ActivityQuery extends Range {
   readonly recent: Range;
 }
 
+/** How the waits, from due to claim, and the last runs are spread of what ended while it ran in one minute of a queue. */
+export interface Spread {
+  readonly at: number;
+  readonly queue: string;
+  readonly waits: Latencies;
+  readonly runs: Latencies;
+}
+
 /** What waited and ran at one minute, per queue. */
 export interface Sample {
   readonly at: number;
@@ -158,6 +167,8 @@ export interface History {
   minutes(range: Range & { readonly limit?: number; readonly step?: 'minute' | 'hour' }): Promise<readonly Minute[]>;
   /** What ended in a range, added up, however many minutes there are. */
   activity(range: ActivityQuery): Promise<Activity>;
+  /** How long the tasks that ended in each minute waited and ran, as it is kept for `limits.latenciesKeepMs`; in any order. */
+  latencies(range: Range): Promise<readonly Spread[]>;
   /** Oldest first, at most `limit`, as of `minutes`. */
   samples(range: Range & { readonly limit?: number }): Promise<readonly Sample[]>;
   /** Stores the samples of one minute; a second call for the same minute changes nothing. Answers whether it was the first. */

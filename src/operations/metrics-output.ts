@@ -34,6 +34,8 @@ const endedFigures = documentSchema<EndedFigures>()(
     retried: count,
     waitMs: durationMs,
     runMs: durationMs,
+    waited: z.array(count),
+    ran: z.array(count),
   }),
 );
 
@@ -43,6 +45,7 @@ export const metricsOutput = documentSchema<MetricsDocument>()(
     now: time,
     queues: z.array(queueFigures),
     ended: z.array(endedFigures).nullable(),
+    boundsMs: z.array(durationMs),
     workers: z.strictObject({ ready: count, draining: count, silent: count }),
     servers: count,
     slots: count,

@@ -1,13 +1,14 @@
 /** The operation behind `/metrics`: the numbers of the whole, of each queue and of the last minutes, in at most six questions. */
 
 import { isWithoutRecord } from '../core/errors.ts';
+import { cumulate, latencyBoundsMs } from '../core/latency.ts';
 import { limits } from '../core/limits.ts';
 import { within } from '../core/patience.ts';
 import { isAlive, type WorkerRecord } from '../core/presence.ts';
 import type { RelayStatus } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
 import { isoTime } from '../core/time.ts';
-import type { Minute } from '../history/history.ts';
+import type { Minute, Spread } from '../history/history.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import { queueDocuments } from './queue.ts';
 import type { MetricsInput } from './schemas.ts';
@@ -36,6 +37,9 @@ export interface EndedFigures {
   /** Over the finished: from due to claim, and of the last run. */
   readonly waitMs: number;
   readonly runMs: number;
+  /** Of those that ended while they ran: how many waited and ran at most as long as each of `boundsMs`, and last how many there are. Empty where that is not kept. */
+  readonly waited: readonly number[];
+  readonly ran: readonly number[];
 }
 
 export interface MetricsDocument {
@@ -44,6 +48,8 @@ export interface MetricsDocument {
   readonly queues: readonly QueueFigures[];
   /** The last minutes, the running one too; `null` while the record cannot be reached. */
   readonly ended: readonly EndedFigures[] | null;
+  /** What `waited` and `ran` are counted by, in milliseconds. */
+  readonly boundsMs: readonly number[];
   /** Processes that claim, by state. */
   readonly workers: Readonly<Record<'ready' | 'draining' | 'silent', number>>;
   /** Living processes that claim nothing and run the services. */
@@ -103,6 +109,7 @@ export const systemMetrics: Operation<MetricsInput, MetricsDocument> = {
       stalled: claiming.filter(({ stall }) => stall !== undefined).length,
       loopLagMs: Math.max(0, ...claiming.map(({ loopLagMs = 0 }) => loopLagMs)),
       lagMs,
+      boundsMs: latencyBoundsMs,
       ...beside,
     };
   },
@@ -119,13 +126,17 @@ async function recorded(
   minutes: number,
 ): Promise<Pick<MetricsDocument, 'ended' | 'relay'>> {
   const to = Math.floor(now / 60_000) * 60_000 + 60_000;
+  const range = { from: to - minutes * 60_000, to };
   const asked = Promise.all([
-    store.history.minutes({ from: to - minutes * 60_000, to }),
+    store.history.minutes(range),
+    store.history.latencies(range),
     store.relay?.status() ?? Promise.resolve(null),
   ]);
   try {
-    const [rows, relay] = await (store.recording === undefined ? asked : within(clock, limits.recordAskMs, asked));
-    return { ended: byQueue(rows), relay };
+    const [rows, spreads, relay] = await (store.recording === undefined
+      ? asked
+      : within(clock, limits.recordAskMs, asked));
+    return { ended: byQueue(rows, spreads), relay };
   } catch (error) {
     if (store.recording === undefined || !isWithoutRecord(error)) throw error;
     return { ended: null, relay: null };
@@ -133,13 +144,16 @@ async function recorded(
 }
 
 /** The rows of a minute are of a queue and a task name; a thousand names must not make an answer of a thousand lines. */
-function byQueue(rows: readonly Minute[]): readonly EndedFigures[] {
+function byQueue(rows: readonly Minute[], spreads: readonly Spread[]): readonly EndedFigures[] {
+  const spreadOf = new Map(spreads.map((spread) => [`${spread.at} ${spread.queue}`, spread]));
   const sums = new Map<string, { -readonly [Field in keyof EndedFigures]: EndedFigures[Field] }>();
   for (const { at, queue, succeeded, failed, cancelled, retried, waitMs, runMs } of rows) {
     const key = `${at} ${queue}`;
     const sum = sums.get(key);
     if (sum === undefined) {
-      sums.set(key, { at: isoTime(at), queue, succeeded, failed, cancelled, retried, waitMs, runMs });
+      const known = spreadOf.get(key);
+      const spread = { waited: known ? cumulate(known.waits) : [], ran: known ? cumulate(known.runs) : [] };
+      sums.set(key, { at: isoTime(at), queue, succeeded, failed, cancelled, retried, waitMs, runMs, ...spread });
       continue;
     }
     sum.succeeded += succeeded;

@@ -1,6 +1,7 @@
 /** What ended, added up by the database, is what its minutes add up to: of differences that are folded, and of those that are not yet. */
 
 import { expect, test } from 'vitest';
+import { cumulate } from '../../src/core/latency.ts';
 import type { Minute } from '../../src/history/history.ts';
 import { newTask } from '../conformance/samples.ts';
 import { onEachStore } from '../support/operation-stores.ts';
@@ -24,6 +25,10 @@ await onEachStore((open) => {
       await rig.end(to, { queue });
       await rig.recorded();
     }
+    // What ends while it waits has not run.
+    const [waiting] = await broker.enqueue([newTask(rig.context.ids.next(), { queue: 'b', name: 'mail', key: null })]);
+    await broker.cancel({ taskIds: [waiting?.taskId ?? ''], reason: 'not wanted' });
+    await rig.recorded();
     const { now } = await broker.info();
     const to = Math.floor(now / minuteMs) * minuteMs + minuteMs;
     const range = { from: to - 60 * minuteMs, to };
@@ -42,6 +47,16 @@ await onEachStore((open) => {
       const hours = { from: to - (to % hourMs) - hourMs, to: to - (to % hourMs) + hourMs, step: 'hour' } as const;
       expect(sum(await history.minutes(hours))).toEqual([3, 1]);
       expect(await history.minutes({ ...range, limit: 1 })).toEqual(minutes.slice(0, 1));
+      const tasksOf = (queue: string) =>
+        latencies
+          .filter((row) => row.queue === queue)
+          .map(({ waits, runs }) => [cumulate(waits).at(-1) ?? 0, cumulate(runs).at(-1) ?? 0])
+          .reduce((all, more) => all.map((tasks, index) => tasks + (more[index] ?? 0)), [0, 0]);
+      const latencies = await history.latencies(range);
+      expect([tasksOf('a'), tasksOf('b')]).toEqual([
+        [3, 3],
+        [1, 1],
+      ]);
       const outside = { from: to, to: to + 60 * minuteMs, stepMs, partMs, recent: range };
       expect(await history.activity(outside)).toEqual({ steps: [], parts: [], recent: [], names: [] });
     };

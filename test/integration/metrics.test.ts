@@ -137,6 +137,20 @@ describe('metrics', () => {
     expect(then).toContain('taskflow_tasks_finished_total{queue="default",state="failed"} 0');
     expect(then).toContain('taskflow_task_run_seconds_sum{queue="default"} 3');
     expect(then).toContain('taskflow_task_wait_seconds_count{queue="default"} 1');
+    expect(then).toContain('# TYPE taskflow_task_run_seconds histogram');
+    const ran = [...then.matchAll(/^taskflow_task_run_seconds_bucket\{queue="default",le="(.*)"\} (\d)$/gm)];
+    expect(ran.map(([, bound]) => bound).at(-1)).toBe('+Inf');
+    expect(ran.filter(([, , tasks]) => tasks === '1').map(([, bound]) => bound)).toEqual([
+      '5',
+      '10',
+      '30',
+      '60',
+      '300',
+      '900',
+      '3600',
+      '+Inf',
+    ]);
+    expect(then).not.toMatch(/^$\n^$/m);
   });
 
   test('tell requests by the pattern of their path, unknown paths and methods as other', async () => {

@@ -1,7 +1,7 @@
 /** A namespace is a schema, named in every statement: a connection behind a pooler keeps no setting. */
 
 const tables =
-  'tasks|keys|claims|attempts|logs|timeline|events|deltas|counts|minutes|rollups|samples|queues|workers|limits|slots|edges|members|flows|groups|rounds|turns|schedules|relay|recorded|recorder|unrecorded|gaps|standing_claims|access_keys|access_sessions|access_links|access_tries|audit|migrations|meta';
+  'tasks|keys|claims|attempts|logs|timeline|events|deltas|counts|minutes|rollups|latencies|samples|queues|workers|limits|slots|edges|members|flows|groups|rounds|turns|schedules|relay|recorded|recorder|unrecorded|gaps|standing_claims|access_keys|access_sessions|access_links|access_tries|audit|migrations|meta';
 const named = new RegExp(`\\b(FROM|JOIN|INTO|UPDATE|EXISTS) (${tables})\\b(?! *\\.)`, 'g');
 
 /** The name as an identifier. */

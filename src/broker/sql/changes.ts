@@ -1,6 +1,7 @@
 /** What a step has changed, in runs of equal changes: a batch of a hundred ordinary tasks is one of them. */
 
 import type { BatchEvent } from '../../core/events.ts';
+import { addLatencies, countLatency } from '../../core/latency.ts';
 import { isFinished, type Reason, type TaskState, type TaskView, viewOf } from '../../core/states.ts';
 
 export type EventKind = BatchEvent['kind'];
@@ -38,6 +39,8 @@ export interface ChangeGroup {
   retried: number;
   waitMs: number;
   runMs: number;
+  /** How these times are spread of those that did not end in another attempt, once there is one. */
+  spread: Spread | null;
 }
 
 /** A run that ended, for the minute buckets. */
@@ -70,9 +73,14 @@ export function addChange(
   if (group !== last) groups.push(group);
   group.taskIds.push(task.id);
   if (run === undefined) return;
-  if (run.retried) group.retried += 1;
   group.waitMs += run.waitMs;
   group.runMs += run.runMs;
+  if (run.retried) group.retried += 1;
+  // What ended while it waited has waited for no claim.
+  if (run.retried || group.from !== 'running') return;
+  group.spread ??= [[], []];
+  countLatency(group.spread[0], run.waitMs);
+  countLatency(group.spread[1], run.runMs);
 }
 
 function isLike(
@@ -126,6 +134,7 @@ function createGroup(
     retried: 0,
     waitMs: 0,
     runMs: 0,
+    spread: null,
   };
 }
 
@@ -168,14 +177,19 @@ export function countDeltas(groups: readonly ChangeGroup[]): readonly CountDelta
 /** [queue, name, succeeded, failed, cancelled, retried, waitMs, runMs] */
 export type MinuteDelta = [string, string, number, number, number, number, number, number];
 
+/** The same, and how the waits and runs of those that ended while they ran are spread. An earlier version wrote nothing of that. */
+export type SpreadDelta = [...MinuteDelta, spread?: Spread];
+
+export type Spread = [waits: number[], runs: number[]];
+
 /** What the groups add to the bucket of their minute. */
-export function minuteDeltas(groups: readonly ChangeGroup[]): readonly MinuteDelta[] {
-  const deltas = new Map<string, MinuteDelta>();
+export function minuteDeltas(groups: readonly ChangeGroup[]): readonly SpreadDelta[] {
+  const deltas = new Map<string, SpreadDelta>();
   for (const group of groups) {
-    const { name, queue, to, taskIds } = group;
+    const { name, queue, to, taskIds, spread } = group;
     if (!endsLife(group) && group.retried === 0) continue;
     const key = `${queue}\0${name}`;
-    const minute: MinuteDelta = deltas.get(key) ?? [queue, name, 0, 0, 0, 0, 0, 0];
+    const minute: SpreadDelta = deltas.get(key) ?? [queue, name, 0, 0, 0, 0, 0, 0];
     deltas.set(key, minute);
     if (to === 'succeeded') minute[2] += taskIds.length;
     else if (to === 'failed') minute[3] += taskIds.length;
@@ -184,6 +198,10 @@ export function minuteDeltas(groups: readonly ChangeGroup[]): readonly MinuteDel
     if (!endsLife(group)) continue;
     minute[6] += group.waitMs;
     minute[7] += group.runMs;
+    if (spread === null) continue;
+    minute[8] ??= [[], []];
+    addLatencies(minute[8][0], spread[0]);
+    addLatencies(minute[8][1], spread[1]);
   }
   return [...deltas.values()];
 }

@@ -3,6 +3,7 @@
 import type { TaskView } from '../../core/states.ts';
 import type { CountDelta } from './changes.ts';
 import { eachStatement, type SqlTransaction, statement } from './driver.ts';
+import { foldLatencies } from './latencies.ts';
 import { addMinute, deltasOf, type MinuteRow, minuteOf } from './minutes.ts';
 import { foldRollups } from './rollups.ts';
 
@@ -74,7 +75,7 @@ const foldMinutes = eachStatement(
       wait_ms = minutes.wait_ms + excluded.wait_ms, run_ms = minutes.run_ms + excluded.run_ms`,
 );
 
-/** Takes a bounded number of differences into the kept counts, the minutes and their sums. Answers whether more may be waiting. */
+/** Takes a bounded number of differences into the kept counts, the minutes with their sums, and the latencies. Answers whether more may be waiting. */
 export async function fold(tx: SqlTransaction): Promise<boolean> {
   // One at a time: two would wait for each other's rows.
   if (!(await tx.tryHold('folding'))) return false;
@@ -82,9 +83,11 @@ export async function fold(tx: SqlTransaction): Promise<boolean> {
   if (taken.length === 0) return false;
   const counts = new Map<string, CountDelta>();
   const minutes = new Map<string, MinuteRow>();
+  const ended: (readonly [at: number, changes: string])[] = [];
   for (const [at, countText, minuteText] of taken) {
     for (const delta of JSON.parse(countText) as readonly CountDelta[]) addCount(counts, delta);
     if (minuteText === null) continue;
+    ended.push([at, minuteText]);
     for (const delta of deltasOf(minuteText)) addMinute(minutes, [minuteOf(at), ...delta]);
   }
   await tx.each(
@@ -92,7 +95,10 @@ export async function fold(tx: SqlTransaction): Promise<boolean> {
     inOrder(counts).filter(([, , , difference]) => difference !== 0),
   );
   await tx.each(foldMinutes, inOrder(minutes));
-  if (minutes.size > 0) await foldRollups(tx, minutes.values());
+  if (ended.length > 0) {
+    await foldRollups(tx, minutes.values());
+    await foldLatencies(tx, ended);
+  }
   await tx.query(dropZeroes);
   return taken.length === foldMax;
 }

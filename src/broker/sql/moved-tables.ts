@@ -115,6 +115,7 @@ export const movedTables: readonly MovedTable[] = [
 /** Why the others stay behind. */
 export const leftTables: Readonly<Record<string, string>> = {
   deltas: 'folded into counts and minutes before',
+  latencies: 'of the last hours, for totals that begin anew with the process that tells them',
   events: 'a stream of hints, numbered by its own database',
   recorded: 'of a record',
   recorder: 'a record is no live store, and is not moved',

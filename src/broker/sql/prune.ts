@@ -45,6 +45,7 @@ const pruneEvents = statement(
     (SELECT seq FROM events WHERE seq < (SELECT max(seq) FROM events) ORDER BY seq LIMIT $2)`,
 );
 const pruneMinutes = statement('prune_minutes', () => 'DELETE FROM minutes WHERE at <= $1');
+const pruneLatencies = statement('prune_latencies', () => 'DELETE FROM latencies WHERE at <= $1');
 const pruneSamples = statement('prune_samples', () => 'DELETE FROM samples WHERE at <= $1');
 
 export async function prune(step: Step, limit: number): Promise<number> {
@@ -73,11 +74,12 @@ export async function pruneTasks(step: Step, limit: number): Promise<number> {
   return rows.length;
 }
 
-/** What is kept of the time before: events, minutes and their sums, samples. */
+/** What is kept of the time before: events, minutes and their sums, latencies, samples. */
 export async function pruneKept({ tx, now }: Step): Promise<void> {
   await tx.query(pruneEvents, now - limits.eventsKeepMs, limits.batchMax);
   await tx.query(pruneMinutes, now - limits.minutesKeepMs);
   await pruneRollups({ tx, now });
+  await tx.query(pruneLatencies, now - limits.latenciesKeepMs);
   await tx.query(pruneSamples, now - limits.minutesKeepMs);
   // Processes that make few steps never fold by themselves; this is the tick that always comes.
   await fold(tx);

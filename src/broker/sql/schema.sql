@@ -100,6 +100,11 @@ CREATE TABLE keys (key text NOT NULL PRIMARY KEY, task_id text NOT NULL, held_un
 
 CREATE INDEX keys_held_until ON keys (held_until) WHERE held_until IS NOT NULL;
 
+CREATE TABLE latencies (
+  at bigint NOT NULL, queue text NOT NULL, kind text NOT NULL, bucket bigint NOT NULL, tasks bigint NOT NULL,
+  PRIMARY KEY (at, queue, kind, bucket)
+) WITHOUT ROWID;
+
 CREATE TABLE limits (
   name text NOT NULL PRIMARY KEY,
   max bigint,

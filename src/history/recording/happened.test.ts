@@ -63,7 +63,11 @@ test('adds what a run took to its own end, also where two came in one millisecon
     eventOf('settle', body, 'running', { at }),
   ]);
   const [told] = minutesOf(events, new Map([[sampleId(1), body]]), nobody).values();
-  expect(told).toEqual([['default', 'mail.send', 1, 1, 0, 0, 5, 10]]);
+  const spread = [
+    [0, 1],
+    [1, 1],
+  ];
+  expect(told).toEqual([['default', 'mail.send', 1, 1, 0, 0, 5, 10, spread]]);
 });
 
 test('writes items that are alike once, and keeps their order', () => {

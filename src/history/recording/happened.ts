@@ -1,8 +1,9 @@
 /** What events tell that tasks do not: how many ended in which minute, what people did, and the events themselves. */
 
 import type { TaskBody } from '../../broker/broker.ts';
-import type { EventGroup, MinuteDelta } from '../../broker/sql/changes.ts';
+import type { EventGroup, SpreadDelta } from '../../broker/sql/changes.ts';
 import type { Attempt, BatchEvent, EventItem } from '../../core/events.ts';
+import { countLatency } from '../../core/latency.ts';
 import { isFinished, type Reason } from '../../core/states.ts';
 import type { Task } from '../../core/task.ts';
 import type { Known } from '../recording.ts';
@@ -16,14 +17,14 @@ export type RowOf = (taskId: string) => Known | undefined;
 const minuteMs = 60_000;
 
 /** What each minute gets, by its start. */
-export type Minutes = ReadonlyMap<number, readonly MinuteDelta[]>;
+export type Minutes = ReadonlyMap<number, readonly SpreadDelta[]>;
 
 /**
  * Counted from the events, each of which is recorded once: so an end counts that a retry by hand, or a removal, has left no
  * trace of in the task. How long it waited and ran is known only while the task still stands as it ended.
  */
 export function minutesOf(events: readonly BatchEvent[], bodies: Bodies, rowOf: RowOf): Minutes {
-  const minutes = new Map<number, Map<string, MinuteDelta>>();
+  const minutes = new Map<number, Map<string, SpreadDelta>>();
   for (const event of events) {
     for (const item of event.items) {
       const ended = endsLife(item);
@@ -55,7 +56,7 @@ function runThatEnded(body: TaskBody | undefined, at: number): Attempt | undefin
   return body?.attempts.findLast(({ endedAt }) => endedAt === at);
 }
 
-function addEnd(delta: MinuteDelta, { at, kind }: BatchEvent, item: EventItem, bodies: Bodies, rowOf: RowOf): void {
+function addEnd(delta: SpreadDelta, { at, kind }: BatchEvent, item: EventItem, bodies: Bodies, rowOf: RowOf): void {
   if (item.to === 'succeeded') delta[2] += 1;
   else if (item.to === 'failed') delta[3] += 1;
   else delta[4] += 1;
@@ -65,19 +66,31 @@ function addEnd(delta: MinuteDelta, { at, kind }: BatchEvent, item: EventItem, b
   const task = body?.task ?? rowOf(item.taskId);
   if (task === undefined) return;
   if (task.version === item.version && task.finishedAt === at) {
-    delta[6] += waitedMs(task);
-    delta[7] += task.startedAt === null ? 0 : Math.max(0, at - task.startedAt);
+    const [waitMs, runMs] = [waitedMs(task), task.startedAt === null ? 0 : Math.max(0, at - task.startedAt)];
+    delta[6] += waitMs;
+    delta[7] += runMs;
+    if (item.from === 'running') addSpread(delta, waitMs, runMs);
     return;
   }
   const run = runThatEnded(body, at);
-  if (run !== undefined && run.startedAt !== null) delta[7] += Math.max(0, at - run.startedAt);
+  if (run === undefined || run.startedAt === null) return;
+  const runMs = Math.max(0, at - run.startedAt);
+  delta[7] += runMs;
+  addSpread(delta, null, runMs);
+}
+
+/** How long it waited may not be known any more. */
+function addSpread(delta: SpreadDelta, waitMs: number | null, runMs: number): void {
+  delta[8] ??= [[], []];
+  if (waitMs !== null) countLatency(delta[8][0], waitMs);
+  countLatency(delta[8][1], runMs);
 }
 
 function waitedMs({ claimedAt, dueAt }: Pick<Task, 'claimedAt' | 'dueAt'>): number {
   return claimedAt === null ? 0 : Math.max(0, claimedAt - dueAt);
 }
 
-function deltaOf(minutes: Map<number, Map<string, MinuteDelta>>, at: number, { queue, name }: EventItem): MinuteDelta {
+function deltaOf(minutes: Map<number, Map<string, SpreadDelta>>, at: number, { queue, name }: EventItem): SpreadDelta {
   let deltas = minutes.get(at);
   if (deltas === undefined) {
     deltas = new Map();

@@ -19,6 +19,7 @@ import * as standingClaims from './0015_standing_claims.ts';
 import * as access from './0016_access.ts';
 import * as rollups from './0017_rollups.ts';
 import * as keyRates from './0018_key_rates.ts';
+import * as latencies from './0019_latencies.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -46,4 +47,5 @@ export const migrations: readonly Migration[] = [
   access,
   rollups,
   keyRates,
+  latencies,
 ];
