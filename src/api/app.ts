@@ -15,7 +15,7 @@ import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
 import { noteHttps } from './caller.ts';
 import { readChoices } from './choices.ts';
-import { costOf } from './costs.ts';
+import { costOf, takesTurns } from './costs.ts';
 import { createDescription } from './description.ts';
 import type { Gate, Passage } from './gate.ts';
 import { checkHost, checkOrigin } from './guard.ts';
@@ -270,6 +270,7 @@ async function contextFor(
     const operation = `${method} ${path}`;
     throw taskFlowError('FORBIDDEN', { operation, needed: role, actor: actor.name, role: actor.role });
   }
+  if (gate !== undefined && takesTurns(operation)) await gate.turn(actor, address);
   return { ...asked, actor };
 }
 

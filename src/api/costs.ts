@@ -1,5 +1,6 @@
 /** What a request takes off the budget of its caller: 1, and more where it costs the store more than a look at one thing. */
 
+import { limits } from '../core/limits.ts';
 import type { OperationName } from '../operations/registry.ts';
 
 /** Of pages, which ask for several things. */
@@ -46,4 +47,12 @@ export const costs: Readonly<Partial<Record<OperationName, number>>> = {
 /** Of a route by its operation; `null` is a page. */
 export function costOf(operation: string | null): number {
   return operation === null ? pageCost : (costs[operation as OperationName] ?? 1);
+}
+
+/** Small ones of them go together into one step of the store, and must not wait for each other. */
+const gathered: ReadonlySet<string | null> = new Set<OperationName>(['task.enqueue-many', 'worker.enqueue']);
+
+/** Whether it is so much work that others should have their turn before the next of the same caller. */
+export function takesTurns(operation: string | null): boolean {
+  return costOf(operation) >= limits.turnCostMin && !gathered.has(operation);
 }

@@ -8,6 +8,7 @@ import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import type { Actor } from '../operations/operation.ts';
 import { type Buckets, createBuckets, type Pace } from './buckets.ts';
+import { createShares } from './shares.ts';
 
 export interface GateOptions {
   readonly clock: Clock;
@@ -24,6 +25,8 @@ export interface Gate {
   pass(actor: Actor, address: string | undefined, cost: number): Passage | null;
   /** The same of who was not let in, or need not be. */
   passStranger(address: string | undefined, cost: number): Passage | null;
+  /** Resolves when it is the turn of that caller for a request that is much work. */
+  turn(actor: Actor, address: string | undefined): Promise<void>;
   /** How long until strangers from there may ask again; 0 is now. */
   strangerWaitMs(address: string | undefined): number;
   /** How long wrong keys from there are refused without a look at who has them; 0 when they are looked up. */
@@ -64,6 +67,7 @@ export function createGate(options: GateOptions): Gate {
     burst: limits.wrongKeysOverall,
   });
   const told = createBuckets({ clock, perSecond: limits.wrongKeysToldMax / 60, burst: limits.wrongKeysToldMax });
+  const shares = createShares(clock);
   const refused: Record<Refusal, number> = { key: 0, address: 0, wrong_keys: 0 };
 
   function take(buckets: Buckets, caller: string, { cost, why, own }: Taking): Passage | null {
@@ -85,6 +89,11 @@ export function createGate(options: GateOptions): Gate {
         ? take(ofKeys, nameOf(address), { cost, why: 'address' })
         : take(ofKeys, keyId, { cost, why: 'key', own: rate == null ? null : ownPace(rate) }),
     passStranger: (address, cost) => take(ofStrangers, nameOf(address), { cost, why: 'address' }),
+    turn({ keyId }, address) {
+      // Programs with one key are many callers where they run in several places.
+      const caller = `${keyId ?? ''} ${nameOf(address)}`;
+      return new Promise((resolve) => shares.begin(caller, resolve));
+    },
     strangerWaitMs: (address) => ofStrangers.waitMs(nameOf(address), 1),
     guessWaitMs(address) {
       return Math.max(guesses.waitMs(nameOf(address), 1), allGuesses.waitMs(everybody, 1));

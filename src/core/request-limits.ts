@@ -42,6 +42,13 @@ export const requestLimits = {
   /** Requests on one connection: then it is closed in good order, so that a balancer has a say again. */
   requestsPerConnectionMax: 10_000,
   /**
+   * From which cost on a request waits for the turn of its caller; how long each may have such begun in a turn of the event loop before others
+   * have theirs; and how many of those that waited are begun in one.
+   */
+  turnCostMin: 10,
+  turnShareMs: 3,
+  turnRequestsMax: 64,
+  /**
    * Requests of all connections that wait until those before them on their connection are answered, some 5 KB each: hardly any program
    * sends one before it has read the last answer.
    */
