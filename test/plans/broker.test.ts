@@ -157,18 +157,20 @@ const manyParts: Readonly<Record<string, readonly string[]>> = {
     'SEARCH tasks USING INDEX tasks_ready (queue>?)',
     'SEARCH tasks USING INDEX tasks_ready_due (queue=?)',
   ],
-  look_at_task: [
+  look_at_tasks: [
+    'SEARCH edges USING COVERING INDEX edges_child (child_id=? AND state=? AND parent_id<?)',
     'SEARCH edges USING COVERING INDEX edges_child (child_id=? AND state=?)',
-    'SEARCH edges USING PRIMARY KEY (parent_id=?)',
+    'SEARCH edges USING PRIMARY KEY (parent_id=? AND child_id<?)',
     'SEARCH limits USING PRIMARY KEY (name=?)',
     'SEARCH rounds USING PRIMARY KEY (queue=?)',
+    'SEARCH slots USING PRIMARY KEY (name=? AND task_id<?)',
     'SEARCH slots USING PRIMARY KEY (name=?)',
-    'SEARCH tasks EXISTS USING COVERING INDEX tasks_ready_group (queue=? AND grp=?)',
-    'SEARCH tasks EXISTS USING INDEX tasks_ready (queue=?)',
     'SEARCH tasks USING COVERING INDEX tasks_ready_group (queue=? AND grp=? AND (priority,due_at,id)<(?,?,?))',
+    'SEARCH tasks USING COVERING INDEX tasks_ready_group (queue=? AND grp=?)',
     'SEARCH tasks USING INDEX tasks_id (id=?)',
     'SEARCH tasks USING INDEX tasks_id (id=?) LEFT-JOIN',
     'SEARCH tasks USING INDEX tasks_ready (queue=? AND (priority,due_at,id)<(?,?,?))',
+    'SEARCH tasks USING INDEX tasks_ready (queue=?)',
     'SEARCH turns USING COVERING INDEX turns_next (queue=? AND standing=? AND (turn,since,grp)<(?,?,?))',
     'SEARCH turns USING PRIMARY KEY (queue=? AND grp=?) LEFT-JOIN',
   ],
@@ -188,8 +190,8 @@ test('no statement walks all tasks, attempts, logs or events', () => {
   expect(walks).toEqual([]);
 });
 
-/** Statements that sort a few rows they have found by ids, or as the first ones of two lists. */
-const sorts: readonly string[] = ['judged_tasks', 'running_of_claim', 'claims_to_check', 'all_heads'];
+/** Statements that sort a few rows they have found by ids, or as the first ones of two lists, or to name each line once. */
+const sorts: readonly string[] = ['judged_tasks', 'running_of_claim', 'claims_to_check', 'all_heads', 'look_at_tasks'];
 
 test('no statement sorts what an index could bring in order', () => {
   const sorting = [...plans]

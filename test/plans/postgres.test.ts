@@ -64,7 +64,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   tasks_by_id: ['tasks_pkey'],
   all_queues: ['tasks_ready', 'tasks_ready_due'],
   inspected_tasks: ['tasks_pkey'],
-  look_at_task: ['tasks_pkey', 'tasks_ready', 'tasks_ready_group'],
+  look_at_tasks: ['tasks_pkey', 'tasks_ready', 'tasks_ready_group'],
   parent_rows: ['tasks_pkey'],
   unblock_tasks: ['tasks_pkey'],
   cancelled_tasks: ['tasks_pkey'],

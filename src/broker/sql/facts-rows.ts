@@ -1,10 +1,10 @@
-/** Everything that may hold one task back, in one statement: a page that says why a task waits asks the store little. */
+/** Everything that may hold tasks back, in one statement however many they are: what says why tasks wait asks the store little. */
 
 import { limits } from '../../core/limits.ts';
-import type { Task } from '../../core/task.ts';
-import { type SqlTransaction, type SqlValue, statement } from './driver.ts';
+import { type Dialect, type SqlTransaction, statement } from './driver.ts';
+import { idList } from './rows.ts';
 
-/** One thing found: what its columns hold depends on its kind, see {@link lookAtTask}. */
+/** One thing found, and of whom: what its columns hold depends on its kind, see {@link lookAtTasks}. */
 export type FactRow = readonly [
   kind:
     | 'queue'
@@ -20,8 +20,9 @@ export type FactRow = readonly [
     | 'ahead'
     | 'group'
     | 'own'
-    | 'before'
     | 'plain',
+  /** The id of a task, or the name of a queue, group or limit; `null` of all. */
+  of: string | null,
   name: string | null,
   one: string | null,
   two: string | null,
@@ -32,66 +33,94 @@ export type FactRow = readonly [
   e: number | null,
 ];
 
-const parents = (edge: string): string => `SELECT '${edge}', parent_id, name, state, 0, 0, 0, 0, 0 FROM
-      (SELECT parent_id, tasks.name AS name, tasks.state AS state FROM edges LEFT JOIN tasks ON id = parent_id
-        WHERE child_id = $1 AND edges.state = '${edge}' ORDER BY parent_id LIMIT $8) AS ${edge}`;
+/** The last of the first `$5` of a list in its order: what comes behind it is not read. */
+const lastOf = (column: string, list: string): string =>
+  `(SELECT max(${column}) FROM (SELECT ${column} FROM ${list} ORDER BY ${column} LIMIT $5) AS first)`;
 
-const rule = (name: string): string => `SELECT 'holder', id, worker_id, ${name}, claimed_at, 0, 0, 0, 0 FROM
-      (SELECT id, worker_id, claimed_at FROM slots JOIN tasks ON id = task_id WHERE slots.name = ${name} ORDER BY task_id LIMIT $9) AS holders
-    UNION ALL SELECT 'held', NULL, NULL, ${name}, (SELECT count(*) FROM (SELECT 1 FROM slots WHERE slots.name = ${name} LIMIT $10) AS held),
-      0, 0, 0, 0`;
+const edgesBelow = 'edges AS below WHERE below.parent_id = tasks.id';
+const edgesAbove = (edge: string): string =>
+  `edges AS above WHERE above.child_id = tasks.id AND above.state = '${edge}'`;
 
-const ahead = (group: string): string => `SELECT 'ahead', NULL, NULL, NULL, (SELECT count(*) FROM (SELECT 1 FROM tasks
-      WHERE queue = $2 AND state = 'queued' AND (priority, due_at, id) < ($4, $5, $1) AND ${group} LIMIT $7) AS ahead), 0, 0, 0, 0`;
+const parents = (edge: string): string => `SELECT '${edge}', given.id, parent_id, tasks.name, tasks.state, 0, 0, 0, 0, 0
+      FROM given CROSS JOIN edges LEFT JOIN tasks ON tasks.id = parent_id
+      WHERE child_id = given.id AND edges.state = '${edge}' AND parent_id <= last_${edge}`;
+
+/** As expressions: SQLite compares three columns with three others by the first alone. */
+const place = "COALESCE(priority, 0) AS of_priority, COALESCE(due_at, 0) AS of_due_at, COALESCE(id, '') AS of_id";
 
 /**
- * Inputs: id, queue, group, priority, due time, from which time a beat is one of the living, most that are counted before it (0 where
- * it is not queued), most relatives, most holders, most slots that are counted, and the names of four limits. What comes before a task
- * is told for those of its own group; `own` is missing where the queue has no groups.
+ * Backwards from the task: Postgres ends a walk towards it by the first of the three columns only, and without an order it may read the whole table.
  */
-export const lookAtTask = statement<FactRow>(
-  'look_at_task',
-  () => `WITH own (turn, since, plain_turn, plain_since) AS (
-      SELECT COALESCE(turns.turn, plain_turn), COALESCE(since, plain_since), plain_turn, plain_since
-      FROM rounds LEFT JOIN turns ON turns.queue = rounds.queue AND grp = $3 WHERE rounds.queue = $2)
-    SELECT 'limit', name, paused_by, pause_reason, max, rate_count, rate_per_ms, tat, paused_at FROM limits
-      WHERE name IN ($11, $12, $13, $14)
-    UNION ALL SELECT 'queue', NULL, paused_by, pause_reason, paused_at, limited, 0, 0, 0 FROM queues WHERE name = $2
-    UNION ALL SELECT 'group', NULL, paused_by, pause_reason, paused_at, weight, 0, 0, 0 FROM groups WHERE name = $3
-    UNION ALL SELECT 'child', child_id, name, state, 0, 0, 0, 0, 0 FROM
-      (SELECT child_id, tasks.name AS name, tasks.state AS state FROM edges LEFT JOIN tasks ON id = child_id
-        WHERE parent_id = $1 ORDER BY child_id LIMIT $8) AS children
+const ahead = (group: string): string => `(SELECT count(*) FROM (SELECT 1 FROM tasks
+      WHERE tasks.queue = given.queue AND tasks.state = 'queued' AND ${group}
+        AND (tasks.priority, tasks.due_at, tasks.id) < (of_priority, of_due_at, of_id) ORDER BY tasks.priority DESC, tasks.due_at DESC, tasks.id DESC LIMIT $4) AS counted)`;
+
+/** Whether such a task is queued. Of an EXISTS Postgres would make a list of all that are. */
+const isAny = (condition: string): string =>
+  `(SELECT 1 FROM tasks WHERE ${condition} AND tasks.state = 'queued' LIMIT 1) IS NOT NULL`;
+
+/** The groups that are served before one. */
+const earlier = `turns WHERE turns.queue = own.queue AND turns.standing = 0
+        AND (turns.turn, turns.since, turns.grp) < (own.turn, own.since, COALESCE(own.grp, ''))
+        AND ${isAny('tasks.queue = turns.queue AND tasks.grp = turns.grp')}`;
+
+/**
+ * Inputs: list of ids, list of names of limits, from which time a beat is one of the living, most that are counted before a task, most relatives,
+ * most holders, most slots that are counted. What comes before a task is told of queued ones, for those of their own group; `own` is
+ * missing where the queue has no groups: where the group stands, how many are served before it, and the first of them with where that stands. `plain`
+ * is where the tasks without a group stand, when there are any.
+ */
+export const lookAtTasks = statement<FactRow>('look_at_tasks', factsText);
+
+function factsText(dialect: Dialect): string {
+  return `WITH given AS MATERIALIZED (SELECT id, queue, grp, state, ${place}, ${lastOf('child_id', edgesBelow)} AS last_child,
+      ${['open', 'failed', 'done'].map((edge) => `${lastOf('parent_id', edgesAbove(edge))} AS last_${edge}`).join(', ')}
+      FROM tasks WHERE id ${dialect.oneOf('$1')}),
+    rules AS MATERIALIZED (SELECT name, max, rate_count, rate_per_ms, tat, paused_at, paused_by, pause_reason,
+      ${lastOf('task_id', 'slots WHERE slots.name = limits.name').replace('$5', '$6')} AS last_holder
+      FROM limits WHERE name ${dialect.oneOf('$2')}),
+    own AS MATERIALIZED (SELECT lines.queue, lines.grp, COALESCE(turns.turn, plain_turn) AS turn, COALESCE(turns.since, plain_since) AS since
+      FROM (SELECT DISTINCT queue, grp FROM given) AS lines JOIN rounds ON rounds.queue = lines.queue
+        LEFT JOIN turns ON turns.queue = lines.queue AND turns.grp = lines.grp),
+    led AS MATERIALIZED (SELECT own.queue, own.grp, own.turn, own.since, (SELECT count(*) FROM (SELECT 1 FROM ${earlier} LIMIT $4) AS counted) AS leaders,
+      (SELECT turns.grp FROM ${earlier} ORDER BY turns.turn, turns.since, turns.grp LIMIT 1) AS leader FROM own)
+    SELECT 'limit', name, name, paused_by, pause_reason, max, rate_count, rate_per_ms, tat, paused_at FROM rules
+    UNION ALL SELECT 'holder', rules.name, tasks.id, worker_id, NULL, claimed_at, 0, 0, 0, 0
+      FROM rules CROSS JOIN slots JOIN tasks ON tasks.id = task_id WHERE slots.name = rules.name AND task_id <= last_holder
+    UNION ALL SELECT 'held', name, NULL, NULL, NULL, (SELECT count(*) FROM (SELECT 1 FROM slots WHERE slots.name = rules.name LIMIT $7) AS held),
+      0, 0, 0, 0 FROM rules
+    UNION ALL SELECT 'queue', name, NULL, paused_by, pause_reason, paused_at, limited, 0, 0, 0 FROM queues WHERE name IN (SELECT queue FROM given)
+    UNION ALL SELECT 'group', name, NULL, paused_by, pause_reason, paused_at, weight, 0, 0, 0 FROM groups WHERE name IN (SELECT grp FROM given)
+    UNION ALL SELECT 'child', given.id, child_id, tasks.name, tasks.state, 0, 0, 0, 0, 0
+      FROM given CROSS JOIN edges LEFT JOIN tasks ON tasks.id = child_id WHERE parent_id = given.id AND child_id <= last_child
     UNION ALL ${parents('open')}
     UNION ALL ${parents('failed')}
     UNION ALL ${parents('done')}
-    UNION ALL SELECT 'left', NULL, NULL, NULL, (SELECT count(*) FROM edges WHERE child_id = $1 AND state = 'open')
-      + (SELECT count(*) FROM edges WHERE child_id = $1 AND state = 'failed'), 0, 0, 0, 0
-    UNION ALL ${['$11', '$12', '$13', '$14'].map(rule).join(`
-    UNION ALL `)}
-    UNION ALL SELECT 'worker', NULL, presence, definitions, started_at, beat_at, 0, 0, 0 FROM workers WHERE beat_at > $6
-    UNION ALL ${ahead('grp IS NULL AND $3 IS NULL')}
-    UNION ALL ${ahead('grp = $3')}
-    UNION ALL SELECT 'own', NULL, NULL, NULL, turn, since, plain_turn, plain_since, 0 FROM own
-    UNION ALL SELECT 'before', grp, NULL, NULL, turn, since, 0, 0, 0 FROM
-      (SELECT grp, turn, since FROM turns WHERE queue = $2 AND standing = 0
-        AND (turn, since, grp) < ((SELECT turn FROM own), (SELECT since FROM own), COALESCE($3, ''))
-        AND EXISTS (SELECT 1 FROM tasks WHERE tasks.queue = turns.queue AND tasks.grp = turns.grp AND state = 'queued')
-        ORDER BY turn, since, grp LIMIT $7) AS earlier
-    UNION ALL SELECT 'plain', NULL, NULL, NULL, 1, 0, 0, 0, 0
-      WHERE EXISTS (SELECT 1 FROM tasks WHERE queue = $2 AND state = 'queued' AND grp IS NULL)`,
-);
+    UNION ALL SELECT 'left', id, NULL, NULL, NULL, (SELECT count(*) FROM edges WHERE child_id = given.id AND state = 'open')
+      + (SELECT count(*) FROM edges WHERE child_id = given.id AND state = 'failed'), 0, 0, 0, 0 FROM given
+    UNION ALL SELECT 'worker', NULL, NULL, presence, definitions, started_at, beat_at, 0, 0, 0 FROM workers WHERE beat_at > $3
+    UNION ALL SELECT 'ahead', id, NULL, NULL, NULL, ${ahead('tasks.grp IS NULL')}, 0, 0, 0, 0 FROM given WHERE state = 'queued' AND grp IS NULL
+    UNION ALL SELECT 'ahead', id, NULL, NULL, NULL, ${ahead('tasks.grp = given.grp')}, 0, 0, 0, 0 FROM given WHERE state = 'queued' AND grp IS NOT NULL
+    UNION ALL SELECT 'own', led.queue, led.grp, leader, NULL, led.turn, led.since, leaders, turns.turn, turns.since
+      FROM led LEFT JOIN turns ON turns.queue = led.queue AND turns.grp = leader
+    UNION ALL SELECT 'plain', queue, NULL, NULL, NULL, plain_turn, plain_since, 0, 0, 0 FROM rounds WHERE queue IN (SELECT queue FROM given)
+      AND ${isAny('tasks.queue = rounds.queue AND tasks.grp IS NULL')}`;
+}
 
-/** What is found of one task, by kind. `rules` are at most four names; workers that beat after `beatAfter` are living. */
+/** Found rows by their kind and of whom they are. */
+export type Found = (kind: FactRow[0], of: string | null) => readonly FactRow[];
+
+const none: readonly FactRow[] = [];
+
+/** What is found of tasks and of the limits of these names; workers that beat after `beatAfter` are living. */
 export async function readFactRows(
   tx: SqlTransaction,
-  task: Task,
-  rules: readonly string[],
+  taskIds: readonly string[],
+  rules: Iterable<string>,
   beatAfter: number,
-): Promise<ReadonlyMap<FactRow[0], readonly FactRow[]>> {
-  const { id, queue, group, priority, dueAt, state } = task;
-  const aheadMax = state === 'queued' ? limits.aheadMax : 0;
-  const values: readonly SqlValue[] = [id, queue, group, priority, dueAt, beatAfter, aheadMax];
-  const most = [limits.relativesMax, limits.holdersMax, limits.limitSlotsMax];
-  const names = Array.from({ length: 4 }, (_, index) => rules[index] ?? null);
-  return Map.groupBy(await tx.query(lookAtTask, ...values, ...most, ...names), ([kind]) => kind);
+): Promise<Found> {
+  const most = [limits.aheadMax, limits.relativesMax, limits.holdersMax, limits.limitSlotsMax];
+  const rows = await tx.query(lookAtTasks, idList(taskIds), JSON.stringify([...new Set(rules)]), beatAfter, ...most);
+  const found = Map.groupBy(rows, ([kind, of]) => `${kind} ${of ?? ''}`);
+  return (kind, of) => found.get(`${kind} ${of ?? ''}`) ?? none;
 }
