@@ -205,9 +205,10 @@ async function load(
   }
   if (uncounted.size === 0) return;
   const counted = await step.tx.query(heldSlots, JSON.stringify([...uncounted.keys()]), limits.limitSlotsMax);
-  const held = new Map(counted.map(([name, count]) => [name, count]));
-  // Where there is no row nobody holds any.
-  for (const [name, entry] of uncounted) entry.held = (held.get(name) ?? 0) + entry.taken;
+  for (const [name, held] of counted) {
+    const entry = uncounted.get(name);
+    if (entry !== undefined) entry.held = held + entry.taken;
+  }
 }
 
 async function lockLimits(step: Step, names: readonly string[]): Promise<Map<string, Entry>> {
@@ -225,11 +226,23 @@ async function lockLimits(step: Step, names: readonly string[]): Promise<Map<str
   return known;
 }
 
-/** Without a lock, and without making rows of those that nobody has used yet. */
+/** Inputs: list of names, most that are counted. */
+const heldLimits = statement<[...LimitRow, held: number]>(
+  'held_limits',
+  (
+    dialect,
+  ) => `SELECT ${limitColumns}, (SELECT count(*) FROM (SELECT 1 FROM slots WHERE slots.name = limits.name LIMIT $2) AS held)
+    FROM limits WHERE name ${dialect.oneOf('$1')}`,
+);
+
+/** With their slots, without a lock, and without making rows of those that nobody has used yet. */
 export async function lookAtLimits(step: Step, names: readonly string[]): Promise<ReadonlyMap<string, Entry>> {
   if (names.length === 0) return new Map();
-  const found = new Map(names.map((name) => [name, unusedEntry()]));
-  for (const row of await step.tx.query(limitsByName, JSON.stringify(names))) found.set(row[0], entryOfRow(row));
+  const found = new Map(names.map((name) => [name, { ...unusedEntry(), held: 0 }]));
+  for (const row of await step.tx.query(heldLimits, JSON.stringify(names), limits.limitSlotsMax)) {
+    const [name, , , , , , , , , held] = row;
+    found.set(name, { ...entryOfRow(row.slice(0, 9) as unknown as LimitRow), held });
+  }
   return found;
 }
 

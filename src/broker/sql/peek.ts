@@ -22,6 +22,7 @@ type QueueRow = [
   turn: number | null,
   plainTurn: number | null,
   plainSince: number | null,
+  groupsPaused: number,
 ];
 
 /** Inputs: queue, the clock as this process knows it. One row. */
@@ -29,7 +30,7 @@ const peekedQueue = statement<QueueRow>(
   'peeked_queue',
   (dialect) => `SELECT (SELECT at FROM events ORDER BY seq DESC LIMIT 1), ${dialect.clock('$2')},
       EXISTS (SELECT 1 FROM queues WHERE name = $1 AND paused_at IS NOT NULL), EXISTS (SELECT 1 FROM queues WHERE name = $1 AND limited = 1),
-      turn, plain_turn, plain_since
+      turn, plain_turn, plain_since, EXISTS (SELECT 1 FROM turns WHERE turns.queue = $1 AND standing = 1)
     FROM (SELECT 1 AS one) AS one LEFT JOIN rounds ON rounds.queue = $1`,
 );
 
@@ -49,13 +50,14 @@ export async function peek(
   const most = Math.min(limit, limits.peekMax);
   const [row] = most <= 0 ? [] : await tx.query(peekedQueue, queue, tx.ownMs());
   if (row === undefined) return { next: [], held: [], scheduled: [] };
-  const [lastAt, wallMs, paused, limited] = row;
+  const [lastAt, wallMs, paused, limited, , , , groupsPaused] = row;
   const step = createStep(tx, clock(lastAt, wallMs), copyOf(memory));
   const line = lineOf(queue, roundOf(queue, row), { left: most, rule: limited ? queueRule(queue) : null });
   const gate = createGate(step, lookAtLimits);
   if (!paused && line.round === null && line.rule === null) await readFirst(step, line, gate);
   const next = await pickFrom(step, paused ? [] : [line], { gate, limit: most, held: new Set() });
-  const held = await heldBehind(step, line, next, most - next.length);
+  const isHeld = Boolean(paused || groupsPaused) || gate.closed.size > 0;
+  const held = isHeld ? await heldBehind(step, line, next, most - next.length) : [];
   const left = most - next.length - held.length;
   const scheduled = left > 0 ? await tx.query(peekedScheduled, queue, limits.peekScheduledMax, left) : [];
   return { next: next.map(idOf), held: held.map(idOf), scheduled: scheduled.map(([id]) => id) };
