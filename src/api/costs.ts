@@ -34,6 +34,8 @@ export const costs: Readonly<Partial<Record<OperationName, number>>> = {
   'group.list': 5,
   'limit.list': 5,
   'queue.list': 5,
+  // As much as a claim of so many.
+  'queue.peek': 10,
   'worker.list': 5,
   'definition.list': 5,
   'operation.list': 10,

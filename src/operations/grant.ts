@@ -80,6 +80,7 @@ const touches: Readonly<Record<string, Touch>> = {
   'error.retry': own,
   'queue.list': { narrow: (output, reaches) => narrowed(output, 'queues', 'name', reaches) },
   'queue.get': named,
+  'queue.peek': named,
   'queue.scale': named,
   'queue.pause': named,
   'queue.resume': named,

@@ -1,9 +1,11 @@
 /** The schemas of what operations on queues answer. */
 
 import { z } from 'zod';
-import { count, documentSchema, durationMs, pause, rate, viewCounts } from './output.ts';
+import { count, documentSchema, durationMs, pause, rate, time, view, viewCounts } from './output.ts';
 import type { QueueDocument, QueueListDocument } from './queue.ts';
+import type { PeekedTaskDocument, QueuePeekDocument } from './queue-peek.ts';
 import type { QueueScaleDocument } from './queue-scale.ts';
+import { gateOutput } from './task-output.ts';
 
 export const queueOutput = documentSchema<QueueDocument>()(
   'Queue',
@@ -38,4 +40,24 @@ export const queueScaleOutput = documentSchema<QueueScaleDocument>()(
     oldestWaitMs: durationMs.nullable(),
     wantedWorkers: count,
   }),
+);
+
+const peekedTaskOutput = documentSchema<PeekedTaskDocument>()(
+  'PeekedTask',
+  z.strictObject({
+    position: z.int().min(1),
+    id: z.string(),
+    name: z.string(),
+    view,
+    stands: z.enum(['next', 'held', 'scheduled']),
+    priority: z.int(),
+    group: z.string().nullable(),
+    dueAt: time,
+    why: gateOutput.nullable(),
+  }),
+);
+
+export const queuePeekOutput = documentSchema<QueuePeekDocument>()(
+  'QueuePeek',
+  z.strictObject({ name: z.string(), tasks: z.array(peekedTaskOutput) }),
 );

@@ -134,7 +134,8 @@ export function queueDocuments(
   return names.map((name) => queueDocument(stored.get(name) ?? unstored(name), workers, now));
 }
 
-async function findQueue(context: OperationContext, name: string): Promise<QueueDocument> {
+/** Throws QUEUE_NOT_FOUND, with the nearest name. */
+export async function findQueue(context: OperationContext, name: string): Promise<QueueDocument> {
   const queues = await listQueues(context);
   const found = queues.find((queue) => queue.name === name);
   if (found !== undefined) return found;

@@ -23,6 +23,7 @@ import { liveFollow } from './live.ts';
 import { systemMetrics } from './metrics.ts';
 import type { Operation } from './operation.ts';
 import { queueGet, queueLimit, queueList, queuePause, queueResume } from './queue.ts';
+import { queuePeek } from './queue-peek.ts';
 import { queueScale } from './queue-scale.ts';
 import { systemReady } from './readiness.ts';
 import { relayDrop, relayList, relayRetry } from './relay.ts';
@@ -77,6 +78,7 @@ export const operations = {
   'flow.cancel': flowCancel,
   'queue.list': queueList,
   'queue.get': queueGet,
+  'queue.peek': queuePeek,
   'queue.scale': queueScale,
   'queue.purge': queuePurge,
   'queue.pause': queuePause,

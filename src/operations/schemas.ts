@@ -231,6 +231,15 @@ export const statsInput = depthInput
     error: `more than ${limits.statsMinutesMax} minutes are told by the hour only: add step=hour`,
     path: ['minutes'],
   });
+export const peekQueueInput = queueInput.extend({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(limits.peekMax)
+    .optional()
+    .describe('At most so many tasks; 20 when left out'),
+});
 export const scaleQueueInput = queueInput.extend({
   slots: z.coerce
     .number()
@@ -275,6 +284,7 @@ export type IdPageInput = z.output<typeof idPageInput>;
 export type AuditInput = z.output<typeof auditInput>;
 export type Nothing = z.output<typeof nothing>;
 export type StatsInput = z.output<typeof statsInput>;
+export type PeekQueueInput = z.output<typeof peekQueueInput>;
 export type ScaleQueueInput = z.output<typeof scaleQueueInput>;
 export type ActivityInput = z.output<typeof activityInput>;
 export type MetricsInput = z.output<typeof metricsInput>;

@@ -9,6 +9,7 @@ import { count, documentSchema, durationMs, next, rate, reason, state, time, vie
 import type {
   CancelDocument,
   ExplanationDocument,
+  GateDocument,
   LogsDocument,
   RemovedDocument,
   RetryDocument,
@@ -204,6 +205,17 @@ const logLine = documentSchema<LogDocument>()(
 
 export const logsOutput = documentSchema<LogsDocument>()('Logs', z.strictObject({ id, logs: z.array(logLine) }));
 
+export const gateOutput = documentSchema<GateDocument>()(
+  'Gate',
+  z.strictObject({
+    code: z.enum(gateCodes),
+    sentence: z.string(),
+    holder: z.string().nullable(),
+    earliestAt: time.nullable(),
+    command: z.string().nullable(),
+  }),
+);
+
 export const explainOutput = documentSchema<ExplanationDocument>()(
   'Explanation',
   z.strictObject({
@@ -211,15 +223,7 @@ export const explainOutput = documentSchema<ExplanationDocument>()(
     name: z.string(),
     view,
     summary: z.string(),
-    gates: z.array(
-      z.strictObject({
-        code: z.enum(gateCodes),
-        sentence: z.string(),
-        holder: z.string().nullable(),
-        earliestAt: time.nullable(),
-        command: z.string().nullable(),
-      }),
-    ),
+    gates: z.array(gateOutput),
     timeline,
   }),
 );

@@ -5,7 +5,7 @@ import { cancelFlow } from '../client/cancel-flow.ts';
 import { conflictError } from '../client/enqueue.ts';
 import { internalQueue } from '../core/bulk.ts';
 import { taskFlowError } from '../core/errors.ts';
-import { explain, type GateCode } from '../core/explain.ts';
+import { explain, type Gate, type GateCode } from '../core/explain.ts';
 import type { Filter } from '../core/filter.ts';
 import { parseFilter } from '../core/filter-parse.ts';
 import { parseId } from '../core/ids.ts';
@@ -239,6 +239,19 @@ export const taskLogs: Operation<LogsInput, LogsDocument> = {
   },
 };
 
+/** One thing a task waits for. */
+export interface GateDocument {
+  readonly code: GateCode;
+  readonly sentence: string;
+  readonly holder: string | null;
+  readonly earliestAt: string | null;
+  readonly command: string | null;
+}
+
+export function gateDocument(gate: Gate): GateDocument {
+  return { ...gate, earliestAt: isoTime(gate.earliestAt) };
+}
+
 /** The answer to "why?", with its times as text. */
 export interface ExplanationDocument {
   readonly id: string;
@@ -247,13 +260,7 @@ export interface ExplanationDocument {
   /** One sentence: what it waits for first, how its run stands, or how it ended. */
   readonly summary: string;
   /** Everything that holds it back, in the order in which the rules are looked at. */
-  readonly gates: readonly {
-    readonly code: GateCode;
-    readonly sentence: string;
-    readonly holder: string | null;
-    readonly earliestAt: string | null;
-    readonly command: string | null;
-  }[];
+  readonly gates: readonly GateDocument[];
   /** What happened so far, oldest first. */
   readonly timeline: readonly TimelineDocument[];
 }
@@ -281,7 +288,7 @@ export const taskExplain: Operation<TaskInput, ExplanationDocument> = {
       name,
       view,
       summary,
-      gates: gates.map((gate) => ({ ...gate, earliestAt: isoTime(gate.earliestAt) })),
+      gates: gates.map(gateDocument),
       // The record knows the runs before this one; while it is behind, the task's own story has to do.
       timeline: timelineDocuments(record?.timeline ?? timeline, workers),
     };

@@ -107,6 +107,8 @@ const lists = [
   '/api/v1/queues',
   '/api/v1/queues/queue.1',
   '/api/v1/queues/queue.1/scale',
+  '/api/v1/queues/queue.1/peek',
+  '/api/v1/queues/queue.3/peek',
   '/api/v1/workers',
   '/api/v1/groups',
   '/api/v1/limits',

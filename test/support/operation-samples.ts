@@ -68,6 +68,7 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'flow.cancel': ({ tasks }) => [{ id: tasks.flow }],
   'queue.list': () => [{}],
   'queue.get': () => [{ name: 'default' }, { name: 'mail' }],
+  'queue.peek': () => [{ name: 'default' }, { name: 'mail', limit: 2 }],
   'queue.scale': () => [{ name: 'default' }, { name: 'mail', slots: 2 }, { name: 'unseen' }],
   'queue.purge': () => [
     { name: 'default', dryRun: true },

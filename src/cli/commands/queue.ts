@@ -1,4 +1,4 @@
-/** `taskflow queue list|get|pause|resume|limit|purge` */
+/** `taskflow queue list|get|peek|pause|resume|limit|purge` */
 
 import type { Rate } from '../../core/limit-rules.ts';
 import { rateText } from '../../core/rate-text.ts';
@@ -11,6 +11,7 @@ import {
   queuePause,
   queueResume,
 } from '../../operations/queue.ts';
+import { type PeekedTaskDocument, queuePeek } from '../../operations/queue-peek.ts';
 import { askBulk, bulkOptions } from '../bulk-words.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { askEach } from '../each.ts';
@@ -18,6 +19,8 @@ import type { View } from '../output.ts';
 import { pausedColumn } from '../pause-words.ts';
 import { readRuleOptions, ruleOptions } from '../rule-options.ts';
 import { type Session, withSession } from '../session.ts';
+import { shortIdLength } from '../task-view.ts';
+import { glyphOf } from '../terminal.ts';
 import { durationWords } from '../times.ts';
 
 const queueView: View<QueueDocument> = {
@@ -106,6 +109,51 @@ const get: CommandSpec = {
   run: (call) => eachQueue(call, (session, name) => session.ask(queueGet, { name })),
 };
 
+const stands: Readonly<Record<PeekedTaskDocument['stands'], string>> = {
+  next: 'a worker takes it next',
+  held: 'held back',
+  scheduled: 'before its time',
+};
+
+const peekView: View<PeekedTaskDocument> = {
+  id: (task) => task.id,
+  columns: [
+    { title: '#', align: 'right', text: (task) => String(task.position) },
+    {
+      title: 'State',
+      text: (task, terminal) => `${glyphOf(terminal, task.view)} ${task.view}`,
+      raw: (task) => task.view,
+      style: (task) => task.view,
+    },
+    { title: 'Task', text: (task) => task.name, style: () => 'bold', cutTo: 12 },
+    { title: 'Id', text: (task) => task.id.slice(0, shortIdLength), raw: (task) => task.id },
+    { title: 'Group', text: (task) => task.group ?? '', isSpare: true, cutTo: 12 },
+    { title: 'Priority', align: 'right', text: (task) => String(task.priority), isSpare: true },
+    {
+      title: 'Why it waits',
+      text: (task) => task.why?.sentence ?? stands[task.stands],
+      style: (task) => (task.stands === 'next' && task.why === null ? 'succeeded' : 'muted'),
+      cutTo: 20,
+    },
+  ],
+};
+
+const peek: CommandSpec = {
+  name: 'peek',
+  summary: 'Show what is next in a queue, in the order of claims, and what each task waits for',
+  arguments: [{ syntax: '<queue>', description: 'Name of the queue' }],
+  options: [{ flags: '--limit <n>', description: 'At most so many tasks, up to 100 (default: 20)' }],
+  example: 'taskflow queue peek email --limit 5',
+  run: (call) =>
+    withSession(call, async (session) => {
+      const [name = '', limit] = [call.args[0], call.text('limit')];
+      const { tasks } = await session.ask(queuePeek, { name, ...(limit === undefined ? {} : { limit }) });
+      call.output.list(peekView, tasks);
+      if (tasks.length === 0) call.output.note(`Nothing waits in ${name}.`);
+      return 0;
+    }),
+};
+
 const purge: CommandSpec = {
   name: 'purge',
   summary: 'Cancel all tasks that wait in a queue',
@@ -118,7 +166,7 @@ const purge: CommandSpec = {
     ),
 };
 
-export const commands = [list, get, pause, resume, limit, purge];
+export const commands = [list, get, peek, pause, resume, limit, purge];
 
 /** "20, 100/1m"; empty for a queue without. */
 function limitText(max: number | null, rate: Rate | null): string {
