@@ -24,7 +24,7 @@ export async function startDetached(call: Call): Promise<number> {
   if (other !== null) throw taskFlowError('SERVER_RUNNING', { pid: other.pid, url: other.url });
   const entrance = await firstEntrance(call, config);
   const log = serverLogPath(config);
-  mkdirSync(dirname(log), { recursive: true });
+  mkdirSync(dirname(log), { recursive: true, mode: 0o700 });
   const record = await launch(call, path, log);
   const { terminal } = call.output;
   const login = entrance?.link == null ? {} : { login: linkUrl(record.url, entrance.link) };
@@ -52,7 +52,7 @@ async function firstEntrance(call: Call, config: Config): Promise<Welcome | null
 }
 
 async function launch(call: Call, recordPath: string, log: string): Promise<ServerRecord> {
-  const file = openSync(log, 'a');
+  const file = openSync(log, 'a', 0o600);
   const before = readFileSync(log, 'utf8').length;
   const words = process.argv.slice(2).filter((word) => word !== '--detach' && word !== '--json');
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1] ?? '', ...words], {

@@ -43,14 +43,14 @@ export function readServerRecord(path: string): ServerRecord | null {
 
 /** Writes the record of this process. */
 export function writeServerRecord(path: string, url: string): void {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const record: ServerRecord = {
     pid: process.pid,
     url,
     startedAt: isoTime(systemClock.now()),
     birth: birthOf(process.pid),
   };
-  writeFileSync(path, `${JSON.stringify(record)}\n`);
+  writeFileSync(path, `${JSON.stringify(record)}\n`, { mode: 0o600 });
 }
 
 /** Removes the record if it is that of this process. */

@@ -9,7 +9,7 @@ import { type SqlDriver, type SqlRow, type SqlValue, type Statement, statement }
 import type { OnStatement } from '../sql/told.ts';
 import { type Connection, findDamage, openConnection, sqliteDialect } from './connection.ts';
 import { isBusy, isRefusal, translate } from './errors.ts';
-import { isInMemory, prepareFolder, refuseNetwork } from './file-system.ts';
+import { isInMemory, makeOwnFile, prepareFolder, refuseNetwork } from './file-system.ts';
 import { createMutex } from './mutex.ts';
 
 export interface SqliteDriverOptions {
@@ -213,6 +213,7 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
         const log = isFile ? sizeOf(`${file}-wal`) : 0;
         if (log > 0 && sizeOf(file) > 0 && sizeOf(file) <= checkedBytesMax)
           await patiently(() => checkFile(file), patience());
+        if (isFile) makeOwnFile(file);
         writer = await patiently(() => openConnection(file, options.now, options), patience());
         reader = isFile ? await patiently(() => openConnection(file, options.now, options), patience()) : writer;
         identity = isFile ? identityOf(file) : null;

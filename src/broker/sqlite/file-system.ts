@@ -1,6 +1,6 @@
 /** Where the file is: makes its folder, and refuses network file systems, where SQLite cannot lock safely. */
 
-import { existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { taskFlowError } from '../../core/errors.ts';
 
@@ -38,12 +38,25 @@ export function prepareFolder(file: string): number {
   }
 }
 
+/** For who made it alone: payloads and the hashes of keys are in the store. Whoever shares it says so with chmod. */
+const ownFolderMode = 0o700;
+const ownFileMode = 0o600;
+
+/** Makes the file where there is none, so that SQLite does not, which lets everybody read it; those beside it have its mode. */
+export function makeOwnFile(file: string): void {
+  try {
+    closeSync(openSync(file, 'ax', ownFileMode));
+  } catch {
+    // It is there, or SQLite says what is wrong with its place.
+  }
+}
+
 /** Step by step: Node's own `recursive` never ends below /proc, where a folder can be neither made nor found. */
 function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   makeFolder(dirname(folder));
   try {
-    mkdirSync(folder);
+    mkdirSync(folder, { mode: ownFolderMode });
   } catch (error) {
     // Another process that starts at the same time may have made it.
     if (!existsSync(folder)) throw error;
