@@ -1,5 +1,6 @@
 /** The one public shape of a schedule: API answers, `--json` and pages show exactly this. */
 
+import { shownJson } from '../core/damaged.ts';
 import { durationText, formatDuration } from '../core/duration.ts';
 import { isAlive, type WorkerRecord } from '../core/presence.ts';
 import type { RedactionOf } from '../core/redact.ts';
@@ -13,7 +14,6 @@ import {
   type SkipReason,
 } from '../core/schedule.ts';
 import { nextTimes, type Timing } from '../core/schedule-timing.ts';
-import { readStoredJson } from '../core/stored-json.ts';
 import { isoTime } from '../core/time.ts';
 import { clockChange, localTimeText } from '../core/zone.ts';
 
@@ -104,8 +104,7 @@ export async function scheduleDocument(
     jitterMs,
     overlap,
     catchUp: catchUpText(catchUp),
-    input:
-      input === 'made' ? null : readStoredJson(redactionOf(task.policy)?.json('input', task.payload) ?? task.payload),
+    input: input === 'made' ? null : shownJson(redactionOf(task.policy)?.json('input', task.payload) ?? task.payload),
     madeInWorker: input === 'made',
     pause: pause && { by: pause.by, reason: pause.reason, at: isoTime(pause.at) },
     next: upcoming.map((at) => isoTime(at)),

@@ -1,11 +1,11 @@
 /** The one public shape of a task: API answers, `--json`, pages and exports show exactly this. */
 
+import { shownJson } from '../core/damaged.ts';
 import type { Attempt, TimelineEntry } from '../core/events.ts';
 import type { Facts, RelativeFact } from '../core/facts.ts';
 import { parsePolicy } from '../core/policy.ts';
 import type { WorkerRecord } from '../core/presence.ts';
 import { type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
-import { readStoredJson } from '../core/stored-json.ts';
 import type { LimitRule, LogLevel, LogLine, Progress, Task, TaskError } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type { TaskRecord, TaskSummary } from '../history/history.ts';
@@ -137,8 +137,8 @@ export interface LogDocument {
 export function taskDocument(task: Task): TaskDocument {
   return {
     ...summary(task),
-    input: readStoredJson(task.payload),
-    result: task.result === null ? null : readStoredJson(task.result),
+    input: shownJson(task.payload),
+    result: task.result === null ? null : shownJson(task.result),
     cancelReason: task.cancelReason,
     crashes: task.crashes,
     interruptions: task.interruptions,
@@ -146,7 +146,7 @@ export function taskDocument(task: Task): TaskDocument {
     version: task.version,
     group: task.group,
     limits: task.limits,
-    steps: task.checkpoints.map(({ name, value }) => ({ name, value: value === null ? null : readStoredJson(value) })),
+    steps: task.checkpoints.map(({ name, value }) => ({ name, value: value === null ? null : shownJson(value) })),
   };
 }
 
@@ -186,7 +186,7 @@ export function logDocument(line: LogLine & { readonly epoch: number }): LogDocu
     at: isoTime(line.at),
     level,
     message,
-    fields: line.fields === null ? null : readStoredJson(line.fields),
+    fields: line.fields === null ? null : shownJson(line.fields),
     epoch,
   };
 }

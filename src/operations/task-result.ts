@@ -1,13 +1,13 @@
 /** What came of a task, with a bounded wait for it: `GET /tasks/:id/result`, and the result that comes with an enqueue. */
 
 import type { Waiter } from '../client/waiter.ts';
+import { shownJson } from '../core/damaged.ts';
 import { parseDuration } from '../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { parseId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { redactedText } from '../core/redact.ts';
 import { isFinished, type Reason, type TaskState, type TaskView, viewOf } from '../core/states.ts';
-import { readStoredJson } from '../core/stored-json.ts';
 import type { Task, TaskError } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type { Operation, OperationContext } from './operation.ts';
@@ -105,7 +105,7 @@ export function resultDocument({ redactionOf }: Pick<OperationContext, 'redactio
     view: viewOf(task),
     reason,
     finished: isFinished(state),
-    result: result === null ? null : readStoredJson(result),
+    result: result === null ? null : shownJson(result),
     hasResult: result !== null,
     error,
     cancelReason,

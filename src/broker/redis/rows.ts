@@ -1,5 +1,6 @@
 /** Tasks on their way through Redis: what they share and what is their own, and how they come back. */
 
+import { readStoredError, readStoredProgress } from '../../core/damaged.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import type {
   Checkpoint,
@@ -9,9 +10,7 @@ import type {
   LimitRule,
   NewTask,
   OnFailure,
-  Progress,
   Task,
-  TaskError,
 } from '../../core/task.ts';
 import { type Packed, unpack } from './packed.ts';
 
@@ -266,10 +265,10 @@ export function readTask({ id, head, row, leaseUntil, shape, asides, place, resu
     leaseUntil: state === 'running' ? leaseUntil : null,
     cancelRequestedAt: time(head[18]),
     cancelReason: asides.w?.[place] ?? null,
-    progress: asides.p?.[place] === undefined ? null : (JSON.parse(asides.p?.[place]) as Progress),
+    progress: asides.p?.[place] === undefined ? null : readStoredProgress(asides.p?.[place]),
     checkpoints: asides.c?.[place] === undefined ? none : readCheckpoints(asides.c?.[place]),
     result: result ?? asides.i?.[place] ?? asides.r?.[place] ?? null,
-    error: asides.e?.[place] === undefined ? null : (JSON.parse(asides.e?.[place]) as TaskError),
+    error: asides.e?.[place] === undefined ? null : readStoredError(asides.e?.[place]),
     createdAt: row.common[1] as number,
     dueAt: head[10] as number,
     startBy: time(head[11]),

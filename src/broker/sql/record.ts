@@ -1,9 +1,10 @@
 /** Reads what runs left beside a task: attempts, log lines, entries of the timeline. */
 
+import { readStoredError } from '../../core/damaged.ts';
 import type { Attempt, TimelineEntry } from '../../core/events.ts';
 import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
-import type { LogLevel, LogLine, TaskError } from '../../core/task.ts';
+import type { LogLevel, LogLine } from '../../core/task.ts';
 import { type SqlTransaction, statement } from './driver.ts';
 
 /** What its columns hold depends on its kind: see {@link remainsOfTask}. */
@@ -82,6 +83,6 @@ function attemptOf([
     endedAt,
     to: to as TaskState,
     reason: reason as Reason | null,
-    error: error === null ? null : (JSON.parse(error) as TaskError),
+    error: error === null ? null : readStoredError(error),
   };
 }

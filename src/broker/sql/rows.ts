@@ -1,5 +1,13 @@
 /** How a task is written in its row, and read back. */
 
+import {
+  areOptions,
+  corruptTag,
+  readStored,
+  readStoredCheckpoints,
+  readStoredError,
+  readStoredProgress,
+} from '../../core/damaged.ts';
 import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import type {
@@ -149,7 +157,7 @@ export function decodeOptions(text: string | null): Options {
   if (text === null) return plain;
   const known = decoded.get(text);
   if (known !== undefined) return known;
-  const options = { ...plain, ...(JSON.parse(text) as Partial<Options>) };
+  const options: Options = { ...plain, ...readStored<Partial<Options>>(text, areOptions, { tags: [corruptTag] }) };
   if (text.length > decodedTextMax) return options;
   if (decoded.size >= decodedMax) decoded.clear();
   decoded.set(text, options);
@@ -167,7 +175,7 @@ export function encodeCheckpoints(checkpoints: readonly Checkpoint[]): string | 
 const noCheckpoints: readonly Checkpoint[] = [];
 
 export function decodeCheckpoints(text: string | null): readonly Checkpoint[] {
-  return text === null ? noCheckpoints : (JSON.parse(text) as readonly Checkpoint[]);
+  return text === null ? noCheckpoints : readStoredCheckpoints(text);
 }
 
 /** The task in a row of {@link taskColumns}. */
@@ -208,10 +216,10 @@ export function toTask(row: TaskRow): Task {
     leaseUntil: row[19],
     cancelRequestedAt: row[26],
     cancelReason: row[27],
-    progress: row[31] === null ? null : (JSON.parse(row[31]) as Progress),
+    progress: row[31] === null ? null : readStoredProgress(row[31]),
     checkpoints: decodeCheckpoints(row[32]),
     result: row[34],
-    error: row[33] === null ? null : (JSON.parse(row[33]) as TaskError),
+    error: row[33] === null ? null : readStoredError(row[33]),
     createdAt: row[14],
     dueAt: row[13],
     startBy: row[21],
