@@ -16,13 +16,14 @@ export {
   type ApiCallOptions,
   type ApiClient,
   type ApiClientOptions,
+  type ApiHandle,
   createApiClient,
 } from './api/api-client.ts';
+export { type FollowLiveOptions, followLive } from './api/follow-live.ts';
 export { pagesOf } from './api/pages-of.ts';
 export { type Contract, contract, type Schedule, type TaskRef, task } from './client/define.ts';
 export type { EnqueueItem } from './client/enqueue-many.ts';
 export { type Flow, type FlowFailure, type FlowOptions, flow } from './client/flow.ts';
-export { type FollowLiveOptions, followLive } from './client/follow-live.ts';
 export type { CancelAnswer, Handle, ResultOptions } from './client/handle.ts';
 export type { EnqueueOptions, ItemOptions, ManyOptions } from './client/options.ts';
 export type { CatchUpOption, ScheduleOptions, ScheduleTimes } from './client/schedule-options.ts';

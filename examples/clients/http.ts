@@ -15,6 +15,12 @@ export async function runOnce(name: string, input: unknown, signal: AbortSignal)
   return finished ? result : null;
 }
 
+/** What the handlers of many tasks returned: however many there are, they are waited for together. */
+export async function runAll(name: string, inputs: readonly unknown[]): Promise<unknown[]> {
+  const { tasks } = await client.task.enqueueMany({ tasks: inputs.map((input) => ({ name, input })) });
+  return Promise.all(tasks.map(({ id }) => client.handle(id ?? '').result({ timeout: '10m' })));
+}
+
 /** The ids of all failed tasks, page by page. */
 export async function failedIds(): Promise<string[]> {
   const ids: string[] = [];

@@ -150,7 +150,12 @@ function addressOf(path: string, input: Input): { readonly path: string; readonl
 
 function queryOf(fields: Input): string {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined && value !== null);
-  const query = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
+  // A duration as a number is milliseconds, which a text says with its unit.
+  const textOf = (name: string, value: unknown): string =>
+    name === 'wait' && typeof value === 'number' ? `${value}ms` : String(value);
+  const query = new URLSearchParams(
+    given.map(([name, value]): [string, string] => [name, textOf(name, value)]),
+  ).toString();
   return query === '' ? '' : `?${query}`;
 }
 

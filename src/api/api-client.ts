@@ -2,13 +2,20 @@
 
 import { type Chance, systemChance } from '../core/chance.ts';
 import { type Duration, parseDuration } from '../core/duration.ts';
-import { createIds } from '../core/ids.ts';
+import { taskFlowError } from '../core/errors.ts';
+import { createIds, parseId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import { invalidOption } from '../core/option-names.ts';
+import type { TaskState } from '../core/states.ts';
+import { outputOf } from '../core/task-end.ts';
 import { type Clock, systemClock } from '../core/time.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { InputOf, OperationName, OutputOf } from '../operations/registry.ts';
+import type { ResultsDocument } from '../operations/task-results.ts';
 import { type Connection, callOperation, waitOf, withIds } from './api-call.ts';
+import { followLive } from './follow-live.ts';
+import type { ResultAsks } from './result-wait.ts';
+import { createResultWaits } from './result-waits.ts';
 
 export interface ApiClientOptions {
   /** Of the server, such as `http://127.0.0.1:8000`; what is behind its host is kept. */
@@ -46,7 +53,23 @@ export type ApiClient = {
       ...parameters: Parameters<InputOf<Name>>
     ) => Promise<OutputOf<Name>>;
   };
+} & {
+  /** The handle of a task by its id. Throws INVALID_ID. However many are waited for, a few connections do. */
+  handle<Output = unknown>(taskId: string): ApiHandle<Output>;
 };
+
+/** One task of a server, seen from a program that talks HTTP with it. */
+export interface ApiHandle<Output = unknown> {
+  readonly id: string;
+  /** The state now. Rejects with TASK_NOT_FOUND when its retention is over. */
+  state(options?: ApiCallOptions): Promise<TaskState>;
+  /**
+   * Waits until the task has ended and gives what its handler returned. Never waits longer than `timeout`, 5 minutes when not given, through
+   * servers that begin anew. Rejects with TASK_FAILED (the handler's error as `cause`), TASK_CANCELLED, RESULT_TIMEOUT, RESULT_HIDDEN,
+   * TASK_NOT_FOUND, what the server refuses, or the reason of `signal`. The wait's end does not end the task.
+   */
+  result(options?: ApiCallOptions): Promise<Output>;
+}
 
 /** What a client takes from outside; tests bring their own. */
 export interface ApiClientParts {
@@ -76,18 +99,63 @@ export function createApiClient(
   const timeoutMs = parseDuration(options.timeout ?? limits.apiCallMs, 'timeout', { min: 1 });
   const connection: Connection = { url: url.replace(/\/+$/, ''), token, fetch: send, clock, chance };
   const ids = createIds(clock, chance);
-  return byName((noun) =>
-    byName((verb) => async (input: Input = {}, { signal, timeout }: ApiCallOptions = {}) => {
-      const operation = await find(noun, verb);
-      const ownMs = timeout === undefined ? timeoutMs : parseDuration(timeout, 'timeout', { min: 1 });
-      signal?.throwIfAborted();
-      return callOperation(connection, operation, withIds(ids, operation, input), {
-        signal,
-        timeoutMs: ownMs + waitOf(input),
-      });
-    }),
+  const handle = createHandles(connection, timeoutMs);
+  return byName((noun): unknown =>
+    noun === 'handle'
+      ? handle
+      : byName((verb) => async (input: Input = {}, { signal, timeout }: ApiCallOptions = {}) => {
+          const operation = await find(noun, verb);
+          const ownMs = timeout === undefined ? timeoutMs : parseDuration(timeout, 'timeout', { min: 1 });
+          signal?.throwIfAborted();
+          return callOperation(connection, operation, withIds(ids, operation, input), {
+            signal,
+            timeoutMs: ownMs + waitOf(input),
+          });
+        }),
   ) as unknown as ApiClient;
 }
+
+function createHandles(connection: Connection, timeoutMs: number): ApiClient['handle'] {
+  const { url, token, clock, chance, fetch: send } = connection;
+  const many: ResultAsks['many'] = async (taskIds, waitMs, signal) => {
+    const operation = await find('task', 'resultMany');
+    const input = { ids: taskIds.join(','), ...(waitMs > 0 && { wait: waitMs }) };
+    return (await callOperation(connection, operation, input, {
+      signal,
+      timeoutMs: timeoutMs + waitMs,
+    })) as ResultsDocument;
+  };
+  const waits = createResultWaits({
+    clock,
+    many,
+    follow: (options) =>
+      followLive({
+        ...options,
+        ...{ url, clock, chance },
+        headers: token === null ? {} : { authorization: `Bearer ${token}` },
+        fetch: (address, init) => send(new Request(address, init)),
+      }),
+  });
+  return <Output>(taskId: string): ApiHandle<Output> => {
+    const id = parseId(taskId);
+    return {
+      id,
+      async state({ signal = never } = {}) {
+        const { results } = await many([id], 0, signal);
+        const [task] = results;
+        if (task === undefined) throw taskFlowError('TASK_NOT_FOUND', { id });
+        return task.state;
+      },
+      async result({ timeout, signal } = {}) {
+        const ownMs = parseDuration(timeout ?? limits.resultWaitMs, 'timeout', { min: 1 });
+        const { hasResult, result, ...task } = await waits.finished(id, ownMs, signal);
+        return outputOf({ ...task, result: hasResult ? JSON.stringify(result) : null }) as Output;
+      },
+    };
+  };
+}
+
+const never = new AbortController().signal;
 
 /** An object that makes each property when it is first asked for. `then` is none, so that it may be awaited. */
 function byName<Value>(make: (name: string) => Value): Readonly<Record<string, Value>> {

@@ -10,6 +10,13 @@ export const resultLimits = {
   /** Tasks of one request for the results of several, and bytes of these: what is beyond is asked for again. */
   resultsMax: 100,
   resultsBytesMax: 4 * 1024 * 1024,
+  /**
+   * From so many waits on a client over HTTP follows the live updates: with fewer the request that is held costs as little. How long that is held,
+   * and how long those are gathered that begin to wait one by one.
+   */
+  resultFeedMin: 5,
+  resultHoldMs: 30_000,
+  resultGatherMs: 20,
   /** Tries of one call of a client over HTTP, and the pause before the second; each later one is twice as long. */
   apiTriesMax: 4,
   apiRetryMs: 200,

@@ -81,6 +81,8 @@ test('a session against a real server', async () => {
   const client = createApiClient({ url });
   const { id, result } = await client.task.enqueue({ name: 'double', input: { n: 4 }, wait: '30s' });
   expect(result?.result).toEqual({ n: 8 });
+  expect(await client.task.result({ id, wait: 1_000 })).toMatchObject({ finished: true, result: { n: 8 } });
+  expect(await client.handle<{ n: number }>(id).result()).toEqual({ n: 8 });
   expect((await client.task.list({ q: 'state:succeeded', limit: 5 })).tasks.map((task) => task.id)).toEqual([id]);
   expect((await client.queue.pause({ name: 'default', reason: 'lunch' })).pause?.reason).toBe('lunch');
   await expect(client.task.cancel({ id })).rejects.toMatchObject({ name: 'TaskFlowError', code: 'TASK_FINISHED' });

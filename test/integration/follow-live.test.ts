@@ -1,10 +1,10 @@
 /** Tests that a program which follows a server hears everything once, however often its connection breaks. */
 import { expect, onTestFinished, test } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
+import { followLive } from '../../src/api/follow-live.ts';
 import { createLiveEndpoint } from '../../src/api/live/endpoint.ts';
 import { serve } from '../../src/api/serve.ts';
 import { createSqliteStore } from '../../src/broker/connect.ts';
-import { followLive } from '../../src/client/follow-live.ts';
 import { seededChance, systemChance } from '../../src/core/chance.ts';
 import { createIds } from '../../src/core/ids.ts';
 import type { LiveMessage } from '../../src/core/live.ts';
