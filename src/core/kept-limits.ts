@@ -10,6 +10,8 @@ export const keptLimits = {
   latenciesKeepMs: 2 * 3_600_000,
   /** Hours kept by an earlier version that one tick rolls up: some 5 ms each among ten million tasks, and other work runs between two of them. */
   rollUpHoursMax: 24,
+  /** Newest hours whose sums each tick holds against their minutes: as long as a process of an earlier version may take to drain, and a few milliseconds. */
+  mendHours: 3,
   /** Minutes one look back covers: a week; in steps of an hour the time for which hours are kept. */
   statsMinutesMax: 7 * 24 * 60,
   statsHoursMinutesMax: 90 * 24 * 60,

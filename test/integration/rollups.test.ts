@@ -44,8 +44,8 @@ async function openWorld(driver: Driver, seed: number): Promise<World> {
 }
 
 /** Something ended in a minute of the last days, mostly of late. */
-function end({ below, told }: World): Minute {
-  const ago = below(4) === 0 ? below(days * 1_440) : below(150);
+function end({ below, told }: World, most = days * 1_440): Minute {
+  const ago = below(4) === 0 ? below(most) : below(Math.min(most, 150));
   const minute = {
     at: Math.floor(endAt / minuteMs) * minuteMs - ago * minuteMs,
     queue: `q${below(3)}`,
@@ -70,11 +70,11 @@ async function endOne(world: World): Promise<void> {
 const foldOne = ({ driver }: World) => driver.transaction(fold);
 
 /** As an earlier version has kept it: in minutes alone. */
-async function keepOld(world: World): Promise<void> {
+async function keepOld(world: World, most?: number): Promise<void> {
   await world.driver.transaction(async (tx) => {
     for (const { at, queue, name, succeeded, failed, cancelled, retried, waitMs, runMs } of Array.from(
       { length: 60 },
-      () => end(world),
+      () => end(world, most),
     )) {
       await tx.execute(
         `INSERT INTO minutes (at, queue, name, succeeded, failed, cancelled, retried, wait_ms, run_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -200,6 +200,23 @@ async function rollsUp(driver: Driver): Promise<void> {
   expect(kept).toEqual([minuteMs, tensMs, hourMs].map((span) => [span, ended]));
 }
 
+/** A process of an earlier version folds while this one runs: into minutes alone. */
+async function mends(driver: Driver): Promise<void> {
+  const world = await openWorld(driver, 1);
+  await keepOld(world);
+  await migrate(driver, systemChance);
+  await endOne(world);
+  await foldOne(world);
+  for (const hoursMax of [2, 1_000]) {
+    await rollUpOld(driver, hoursMax);
+    await keepOld(world, 100);
+    await Promise.all([rollUpOld(driver, 1), foldOne(world), rollUpOld(driver, 1)]);
+    await rollUpOld(driver, 1);
+    for (let again = 0; again < 10; again += 1) await check(world, drawQuery(world));
+    await checkHours(world);
+  }
+}
+
 /** Minutes and tens go with the minutes, hours are kept for longer; an hour that is not rolled up is known as such. */
 async function prunes(driver: Driver): Promise<void> {
   const world = await openWorld(driver, 1);
@@ -222,6 +239,7 @@ describe('SQLite', () => {
   });
   test('what an earlier version has kept is rolled up', () => rollsUp(sqlite()));
   test('sums are kept for as long as it is said', () => prunes(sqlite()));
+  test('what an earlier version still folds is in the sums later', () => mends(sqlite()));
 });
 
 await onPostgres(({ url }) => {
@@ -231,5 +249,6 @@ await onPostgres(({ url }) => {
     });
     test('what an earlier version has kept is rolled up', () => rollsUp(postgres(url)));
     test('sums are kept for as long as it is said', () => prunes(postgres(url)));
+    test('what an earlier version still folds is in the sums later', () => mends(postgres(url)));
   });
 });

@@ -96,11 +96,46 @@ const rollUpHour = statement(
 const moveMark = statement('move_rollup_mark', () => `UPDATE rollups SET at = $1 WHERE span = ${markSpan}`);
 const dropMark = statement('drop_rollup_mark', () => `DELETE FROM rollups WHERE span = ${markSpan}`);
 
+const hourOf = (at: string) => `${at} / ${spans.hour} * ${spans.hour}`;
+const before = (limits.mendHours - 1) * spans.hour;
+const all = 'succeeded + failed + cancelled + retried + wait_ms + run_ms';
+
+/** The first and last of the newest hours that are rolled up, and how much their minutes have that is in no sum: the rest is equal then. */
+const newestHours = statement<[first: number | null, last: number | null, missing: number]>(
+  'newest_hours',
+  () => `WITH bound AS (${rolledFrom}), newest AS (SELECT ${hourOf('max(at)')} AS hour FROM minutes),
+      begun AS (SELECT CASE WHEN mark > hour - ${before} THEN mark ELSE hour - ${before} END AS hour FROM bound, newest)
+    SELECT (SELECT hour FROM begun), (SELECT hour FROM newest), coalesce(sum(more), 0) FROM (
+      SELECT ${all} AS more FROM minutes WHERE at >= (SELECT hour FROM begun)
+      UNION ALL SELECT -(${all}) FROM rollups WHERE span = ${spans.hour} AND at >= (SELECT hour FROM begun)) AS both_kinds`,
+);
+/** Inputs: start and end of an hour. */
+const dropHour = statement(
+  'drop_rolled_hour',
+  () => `DELETE FROM rollups WHERE span IN (${spans.minute}, ${spans.tens}, ${spans.hour}) AND at >= $1 AND at < $2`,
+);
+
+/** A process of an earlier version that still runs folds into the minutes alone, also of hours that are rolled up: these are made anew. */
+async function mendNewest(driver: SqlDriver): Promise<void> {
+  const [[, , missing] = [null, null, 0]] = await driver.readOne(newestHours);
+  if (missing === 0) return;
+  await driver.transaction(async (tx) => {
+    if (!(await tx.tryHold('folding'))) return;
+    const [[first, last, missing] = [null, null, 0]] = await tx.query(newestHours);
+    if (first === null || last === null || missing === 0) return;
+    for (let hour = first; hour <= last; hour += spans.hour) {
+      await tx.query(dropHour, hour, hour + spans.hour);
+      await tx.query(rollUpHour, hour, hour + spans.hour);
+    }
+  });
+}
+
 /**
- * Rolls up what an earlier version has kept in minutes alone: the newest hours first, each with its mark in one transaction, so many of
- * them at most. Whoever is interrupted goes on there; two at once do not do one twice. Answers whether there may be more.
+ * Mends the newest hours, and rolls up what an earlier version has kept in minutes alone: the newest hours first, each with its mark in one
+ * transaction, so many of them at most. Whoever is interrupted goes on there; two at once do not do one twice. Answers whether there may be more.
  */
 export async function rollUpOld(driver: SqlDriver, hoursMax: number = limits.rollUpHoursMax): Promise<boolean> {
+  await mendNewest(driver);
   const [[mark] = [0]] = await driver.readOne(readMark);
   if (mark === 0) return false;
   for (let hours = 0; hours < hoursMax; hours += 1) if (!(await driver.transaction(rollUpNewest))) return false;
