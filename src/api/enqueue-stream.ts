@@ -84,10 +84,7 @@ async function* answerLines(
   const bounds = { lineBytesMax: bodyBytesMax, linesMax: limits.batchMax, idleMs: limits.streamIdleMs };
   try {
     for await (const lines of readLines(request.body, bounds, clock)) {
-      const { answers, problem } = await storeLines(
-        context,
-        lines.map((line) => parse(line, context)),
-      );
+      const { answers, problem } = await storeLines(context, parse(lines, context));
       for (const { outcome } of answers) {
         totals.lines++;
         if (outcome === 'created' || outcome === 'replaced') totals.created++;
@@ -111,12 +108,13 @@ async function storeLines(
   context: OperationContext,
   lines: readonly ReadLine[],
 ): Promise<{ readonly answers: readonly LineAnswer[]; readonly problem: Problem | null }> {
-  const requests = lines.flatMap(({ request }) => (request === null ? [] : [request]));
+  const requests = lines.map(({ request }) => request).filter((request) => request !== null);
   const { outcomes, problem } = await storeRequests(context, requests);
   let next = 0;
   const answers = lines.map(({ line, request, problem: wrong }): LineAnswer => {
-    const outcome = request === null ? undefined : outcomes[next++];
-    return { line, ...(outcome ?? { id: null, outcome: 'refused', problem: wrong }) };
+    const stored = request === null ? undefined : outcomes[next++];
+    const { id, outcome, problem } = stored ?? { id: null, outcome: 'refused', problem: wrong };
+    return { line, id, outcome, problem };
   });
   return { answers, problem };
 }
@@ -130,7 +128,11 @@ interface Stored {
 async function storeRequests(context: OperationContext, requests: readonly EnqueueInput[]): Promise<Stored> {
   if (requests.length === 0) return { outcomes: [], problem: null };
   try {
-    const { tasks } = await performRead(taskEnqueueMany, context, { tasks: [...requests], partial: true });
+    const { tasks } = await performRead(
+      taskEnqueueMany,
+      { ...context, isDecoded: true },
+      { tasks: [...requests], partial: true },
+    );
     return { outcomes: tasks, problem: null };
   } catch (error) {
     if (!(error instanceof TaskFlowError) || isAboutCaller(error)) throw error;
@@ -153,21 +155,25 @@ function unknown(requests: readonly EnqueueInput[], problem: Problem): Stored {
   return { outcomes: requests.map(({ id = null }) => ({ id, outcome: 'unknown', problem })), problem };
 }
 
-/** Reads one line as a task with an id, so that its answer names it whatever becomes of it. */
-async function lineReader(): Promise<(line: Line, context: OperationContext) => ReadLine> {
+/** Reads lines as tasks with ids, so that their answers name them whatever becomes of them. */
+async function lineReader(): Promise<(lines: readonly Line[], context: OperationContext) => readonly ReadLine[]> {
   const [{ enqueueItem }, { parseInput }] = await Promise.all([
     import('../operations/schemas.ts'),
     import('../operations/input.ts'),
   ]);
-  return ({ number, text }, { ids }) => {
+  const read = ({ number, text }: Line, id: string): ReadLine => {
     try {
       if (typeof text !== 'string') throw text;
       const request = parseInput(enqueueItem, readJsonText(text, 'The line'));
-      return { line: number, request: { ...request, id: request.id ?? ids.next() }, problem: null };
+      return { line: number, request: { ...request, id: request.id ?? id }, problem: null };
     } catch (error) {
       if (!(error instanceof TaskFlowError)) throw error;
       return { line: number, request: null, problem: shown(error) };
     }
+  };
+  return (lines, { ids }) => {
+    const fresh = ids.many(lines.length);
+    return lines.map((line, index) => read(line, fresh[index] ?? ids.next()));
   };
 }
 

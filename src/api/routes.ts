@@ -52,6 +52,8 @@ function routeOf(operation: Operation<unknown, unknown>): Route {
   };
 }
 
+const decoded = { isDecoded: true } as const;
+
 /** The input of a GET is the query, that of a change the body, which may be left out; to both comes what the path names. */
 function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
   const { rest, statuses } = operation;
@@ -59,7 +61,8 @@ function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
     const given = rest.method === 'GET' ? readQuery(request.url) : await readJsonBody(request.raw, rest.bodyBytesMax);
     const fields = fieldsOf(await schemaOf(operation));
     const { input, headers } = withHeaders(request.raw.headers, withPath(request, given), fields);
-    const output = await perform(operation, { ...context, gone: () => request.raw.signal }, input);
+    const asked = { ...context, ...(rest.method === 'GET' ? {} : decoded), gone: () => request.raw.signal };
+    const output = await perform(operation, asked, input);
     if (rest.method === 'GET') addNextLink(headers, request.url, fields, output);
     const location = statuses?.locationOf?.(output);
     if (location !== undefined) headers.location = apiRoot + location;

@@ -4,7 +4,7 @@ import { anyInput, isRendered, type TaskDefinition } from '../core/definition.ts
 import { readDependencies } from '../core/dependency-option.ts';
 import { parseDuration } from '../core/duration.ts';
 import { retold, TaskFlowError, taskFlowError } from '../core/errors.ts';
-import { encodeJson } from '../core/json.ts';
+import { encodeDecoded, encodeJson, type JsonBounds } from '../core/json.ts';
 import { copyAsJson } from '../core/json-copy.ts';
 import { limits } from '../core/limits.ts';
 import { checkKey, checkName } from '../core/names.ts';
@@ -35,10 +35,14 @@ const atMaxMs = Date.UTC(9999, 11, 31);
 /**
  * Encodes and validates an input. It is validated in its JSON form, since that is what a worker will see. Throws, or rejects
  * with, INVALID_INPUT, PAYLOAD_TOO_LARGE, PAYLOAD_TOO_DEEP or PAYLOAD_NOT_JSON. A promise only where there is something
- * to wait for.
+ * to wait for. `encode` is {@link encodeDecodedInput} for what was read from JSON.
  */
-export function prepareInput(definition: TaskDefinition, input: unknown): PreparedInput | Promise<PreparedInput> {
-  const payload = encodeInput(definition.name, input);
+export function prepareInput(
+  definition: TaskDefinition,
+  input: unknown,
+  encode: typeof encodeInput = encodeInput,
+): PreparedInput | Promise<PreparedInput> {
+  const payload = encode(definition.name, input);
   // Nobody looks at it.
   if (definition.parseInput === anyInput && !isRendered(definition)) return { payload, parsed: input };
   try {
@@ -55,11 +59,16 @@ export function prepareInput(definition: TaskDefinition, input: unknown): Prepar
 
 /** An input as JSON text. Throws PAYLOAD_TOO_LARGE, PAYLOAD_TOO_DEEP or PAYLOAD_NOT_JSON. */
 export function encodeInput(taskName: string, input: unknown): string {
-  return encodeJson(input, {
-    what: `The input of ${taskName}`,
-    bytesMax: limits.payloadBytesMax,
-    depthMax: limits.jsonDepthMax,
-  });
+  return encodeJson(input, boundsOf(taskName));
+}
+
+/** The same for an input that was read from JSON: see `encodeDecoded`. Throws PAYLOAD_TOO_LARGE and PAYLOAD_TOO_DEEP. */
+export function encodeDecodedInput(taskName: string, input: unknown): string {
+  return encodeDecoded(input, boundsOf(taskName));
+}
+
+function boundsOf(taskName: string): JsonBounds {
+  return { what: `The input of ${taskName}`, bytesMax: limits.payloadBytesMax, depthMax: limits.jsonDepthMax };
 }
 
 /** Rejects with the error, which gets a hint where only the JSON form is refused. */

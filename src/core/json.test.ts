@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TaskFlowError } from './errors.ts';
-import { decodeJson, encodeJson, formatBytes, isLarger, type JsonBounds, utf8Length } from './json.ts';
+import { decodeJson, encodeDecoded, encodeJson, formatBytes, isLarger, type JsonBounds, utf8Length } from './json.ts';
 
 const bounds: JsonBounds = { what: 'The input', bytesMax: 1000, depthMax: 8 };
 
@@ -30,6 +30,32 @@ const sparse = [1];
 sparse[2] = 3;
 const revoked = Proxy.revocable({}, {});
 revoked.revoke();
+
+describe('encodeDecoded', () => {
+  test('answers and refuses for what was read as encodeJson does', () => {
+    const tight: JsonBounds = { what: 'The input', bytesMax: 40, depthMax: 3 };
+    const outcomeOf = (encode: typeof encodeJson, value: unknown): unknown => {
+      try {
+        return encode(value, tight);
+      } catch (error) {
+        if (!(error instanceof TaskFlowError)) throw error;
+        return [error.code, error.message, error.details];
+      }
+    };
+    const outcomes = new Set<unknown>();
+    fc.assert(
+      fc.property(fc.json({ maxDepth: 5 }), (text) => {
+        fc.pre(!text.includes('__proto__') && !text.includes('prototype') && !text.includes('\\u0000'));
+        const value = decodeJson(text, { ...bounds, bytesMax: 1_000_000 });
+        const outcome = outcomeOf(encodeDecoded, value);
+        outcomes.add(Array.isArray(outcome) ? outcome[0] : 'written');
+        expect(outcome).toEqual(outcomeOf(encodeJson, value));
+      }),
+      { numRuns: 1_000, seed: 3 },
+    );
+    expect([...outcomes].sort()).toEqual(['PAYLOAD_TOO_DEEP', 'PAYLOAD_TOO_LARGE', 'written']);
+  });
+});
 
 describe('encodeJson', () => {
   test('writes what JSON.stringify writes for every JSON value without a forbidden key', () => {

@@ -1,7 +1,14 @@
 /** Enqueues a task by its name: with the definition somebody published when there is one, and explained when there is none. */
 
 import type { EnqueueResult } from '../broker/broker.ts';
-import { conflictError, newTask, type PreparedInput, prepareInput } from '../client/enqueue.ts';
+import {
+  conflictError,
+  encodeDecodedInput,
+  encodeInput,
+  newTask,
+  type PreparedInput,
+  prepareInput,
+} from '../client/enqueue.ts';
 import type { EnqueueOptions } from '../client/options.ts';
 import { sendTraced } from '../client/send-traced.ts';
 import { reachesQueue } from '../core/access.ts';
@@ -58,7 +65,9 @@ export async function enqueueByName(context: OperationContext, request: EnqueueI
   }
 }
 
-type Making = Pick<OperationContext, 'actor' | 'redactionOf' | 'traceparent'> & { readonly ids: Pick<Ids, 'next'> };
+type Making = Pick<OperationContext, 'actor' | 'isDecoded' | 'redactionOf' | 'traceparent'> & {
+  readonly ids: Pick<Ids, 'next'>;
+};
 
 /**
  * Makes the tasks of the requests of one call, which do not ask for a promise each where their schemas answer at once. Of requests that say
@@ -78,11 +87,16 @@ export function taskMaker(
       return made;
     }
     const id = idOf(context, request);
-    // The engine copies an object of a known shape at once.
-    const make = ({ payload }: PreparedInput): NewTask => withoutMask(context, { ...known, id, payload });
-    const prepared = prepareInput(definition, inputOf(request));
-    return prepared instanceof Promise ? prepared.then(make) : make(prepared);
+    const prepared = prepare(context, definition, request);
+    return prepared instanceof Promise
+      ? prepared.then(({ payload }) => copyOf(context, known, id, payload))
+      : copyOf(context, known, id, prepared.payload);
   };
+}
+
+function copyOf(context: Making, task: NewTask, id: string, payload: string): NewTask {
+  // The engine copies an object of a known shape at once.
+  return withoutMask(context, { ...task, id, payload });
 }
 
 /** `timeout` and a time in text are what surfaces have beyond the options of the TypeScript API. */
@@ -112,7 +126,7 @@ function requestedTask(context: Making, request: EnqueueInput, definition: TaskD
             : parseDuration(timeout, 'timeout', { min: 1 }),
     };
   };
-  const prepared = prepareInput(definition, inputOf(request));
+  const prepared = prepare(context, definition, request);
   const { queues = null } = context.actor;
   const send = queues === null ? make : (ready: PreparedInput) => reaching(queues, make(ready));
   return prepared instanceof Promise ? prepared.then(send) : send(prepared);
@@ -122,8 +136,12 @@ function idOf({ ids }: Making, { id }: EnqueueInput): string {
   return id === undefined ? ids.next() : parseId(id);
 }
 
-function inputOf({ input = {} }: EnqueueInput): unknown {
-  return input;
+function prepare(
+  { isDecoded }: Making,
+  definition: TaskDefinition,
+  { input = {} }: EnqueueInput,
+): PreparedInput | Promise<PreparedInput> {
+  return prepareInput(definition, input, isDecoded === true ? encodeDecodedInput : encodeInput);
 }
 
 /** The same task. Throws REDACTED_VALUE where it holds what is shown in place of hidden values. */

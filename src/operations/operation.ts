@@ -64,6 +64,8 @@ export interface OperationContext {
   readonly requestId?: string;
   /** W3C trace context of the request, as tasks carry it, which those it enqueues continue. */
   readonly traceparent?: string;
+  /** Whether inputs were read from JSON: what such hold needs no second look. Absent where they may be values of a program. */
+  readonly isDecoded?: true;
   /** Aborts when nobody waits for the answer any more; absent where that is not known. */
   readonly gone?: () => AbortSignal;
 }
