@@ -25,6 +25,7 @@ test.each([
   );
   expect(policy).toMatchObject({ 'default-src': "'none'", 'script-src': "'self'", 'style-src': "'self'" });
   expect(policy).toMatchObject({ 'base-uri': "'none'", 'form-action': "'self'", 'frame-ancestors': "'none'" });
+  expect(policy).toMatchObject({ 'require-trusted-types-for': "'script'", 'trusted-types': 'taskflow' });
   expect(Object.fromEntries(headers)).toMatchObject({
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'same-origin',

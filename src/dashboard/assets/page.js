@@ -17,7 +17,10 @@ export async function fetchPage(address = location.href) {
   }
 }
 
-export const parsePage = (text) => new DOMParser().parseFromString(text, 'text/html');
+/** What the server sends as a page is markup; the browser lets nothing else become it (`require-trusted-types-for`). */
+const policy = globalThis.trustedTypes?.createPolicy('taskflow', { createHTML: (text) => text });
+
+export const parsePage = (text) => new DOMParser().parseFromString(policy?.createHTML(text) ?? text, 'text/html');
 
 /** Whether an address is that of this page, whatever its query. */
 export const isHere = (address) => new URL(address, location.href).pathname.replace(/\/$/, '') === ownPath();
@@ -28,7 +31,7 @@ export function takePage(fresh, { hold = false } = {}) {
   const to = document.querySelector('main');
   if (from === null || to === null) return;
   if (hold) holdRows(to, from);
-  morph(to, from.innerHTML, { morphStyle: 'innerHTML', ignoreActiveValue: true, callbacks });
+  morph(to, [...from.childNodes], { morphStyle: 'innerHTML', ignoreActiveValue: true, callbacks });
   const now = fresh.documentElement.dataset.now;
   if (now !== undefined) document.documentElement.dataset.now = now;
   document.dispatchEvent(new CustomEvent('tf:page'));
