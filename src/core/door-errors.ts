@@ -39,6 +39,12 @@ export const doorErrors = {
     'There are {max} keys already.',
     'taskflow token list   shows which are of no use any more',
   ),
+  TOO_MANY_QUEUES: kind(
+    409,
+    7,
+    'There are {max} queues already, and "{queue}" would be one more.',
+    'Tell customers apart by the group of a task, not by its queue.',
+  ),
   KEY_NOT_FOUND: kind(404, 4, 'There is no key {id}.', 'taskflow token list'),
   SESSION_NOT_FOUND: kind(404, 4, 'There is no session {id}.', 'It may have ended.'),
   LIVE_FULL: kind(

@@ -1,6 +1,10 @@
 /** The limits of callers and their connections, each with its reason: a part of `limits`, in a file of its own since that has many. */
 
 export const requestLimits = {
+  /** Queues that callers over HTTP may make, in all: every list of queues and every scrape of the metrics has each of them. */
+  queuesMax: 10_000,
+  /** How long the names of queues are good, as far as they are about new ones. */
+  queueNamesMs: 10_000,
   /** Mistakes told of one input: a hostile one must not make a large answer. */
   problemsMax: 20,
   /**

@@ -17,6 +17,7 @@ import type { SettingDocument } from './config.ts';
 import { createDefinitions } from './definitions.ts';
 import { createHeldTasks } from './held-tasks.ts';
 import type { Actor, OperationContext } from './operation.ts';
+import { createQueueNames } from './queue-names.ts';
 import { redactedStore } from './redacted-store.ts';
 import { boundedWaiter } from './task-result.ts';
 import { createWorkerHints } from './worker-hints.ts';
@@ -60,6 +61,7 @@ export function createContext({
     enqueuer: createEnqueueBatcher(open, { isParallel: () => store.isParallel === true, gathersTurn: true }),
     waiter: boundedWaiter(createWaiter(open, clock, async () => log)),
     ids: createIds(clock, chance),
+    queueNames: createQueueNames(store.broker, clock),
     definitions: createDefinitions(store.broker, clock, definitions),
     remote: { hints: createWorkerHints(store.broker, clock), held: createHeldTasks(store.broker, redactionOf), chance },
   };

@@ -15,6 +15,7 @@ import type { NewTask } from '../core/task.ts';
 import { unknownDefinition } from './definitions.ts';
 import { taskMaker, unknownNote } from './enqueue.ts';
 import type { Operation, OperationContext } from './operation.ts';
+import { checkQueueNames } from './queue-names.ts';
 import type { EnqueueInput, EnqueueManyInput } from './schemas.ts';
 
 /** What became of one of many, in the order in which they were sent. */
@@ -68,6 +69,7 @@ async function enqueueMany(
   if (!partial && firstWrong >= 0) throw numberedRefusal(firstWrong, prepared[firstWrong]);
   const tasks = firstWrong < 0 ? (prepared as readonly NewTask[]) : prepared.filter(isTask);
   checkBytes(tasks);
+  await checkQueueNames(context.queueNames, tasks);
   const results = await sendTraced(tasks, async (sent) =>
     sent.length === 0 ? [] : context.store.broker.enqueue(sent),
   );

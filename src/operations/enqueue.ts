@@ -46,12 +46,14 @@ export interface EnqueueDocument {
   readonly result: ResultDocument | null;
 }
 
-/** Throws INVALID_INPUT, INVALID_OPTION, INVALID_ID, PAYLOAD_*, ID_CONFLICT and KEY_CONFLICT; then nothing is stored. */
+/** Throws INVALID_INPUT, INVALID_OPTION, INVALID_ID, PAYLOAD_*, TOO_MANY_QUEUES, ID_CONFLICT and KEY_CONFLICT; then nothing is stored. */
 export async function enqueueByName(context: OperationContext, request: EnqueueInput): Promise<EnqueueDocument> {
   const name = checkName(request.name, 'name');
   const definition = await context.definitions.find(name);
   const task = await requestedTask(context, request, definition ?? unknownDefinition(name));
   const waitMs = readWait(request.wait);
+  const isNew = context.queueNames.check(task.queue);
+  if (isNew !== null) await isNew;
   const answer = await sendTraced([task], ([sent = task]) => context.enqueuer.enqueue(sent));
   const note = definition === null ? await unknownNote(context, name) : null;
   const document = await enqueueDocument(context, task, answer, note);

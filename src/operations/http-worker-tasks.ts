@@ -18,6 +18,7 @@ import { checkQueues, type Holder, holderOf, readNewTask } from './http-worker-r
 import { enqueuedMessage, parentMessage } from './http-worker-writing.ts';
 import { withinReach } from './links.ts';
 import type { Operation } from './operation.ts';
+import { checkQueueNames } from './queue-names.ts';
 
 /** Sent again, its tasks are `existing`: they have their ids. */
 export const workerEnqueue: Operation<EnqueueTasksMessage, EnqueueTasksAnswer> = {
@@ -35,6 +36,7 @@ export const workerEnqueue: Operation<EnqueueTasksMessage, EnqueueTasksAnswer> =
       context.actor,
       tasks.map(({ queue }) => queue),
     );
+    await checkQueueNames(context.queueNames, tasks);
     const sent = await withinReach(context, tasks, { unknown: 'refuse' });
     return { results: (await context.store.broker.enqueue(sent)).map(enqueuedMessage) };
   },

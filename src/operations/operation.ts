@@ -16,6 +16,7 @@ import type { SettingDocument } from './config.ts';
 import type { Definitions } from './definitions.ts';
 import { checkGrant, checkQueues } from './grant.ts';
 import type { HeldTasks } from './held-tasks.ts';
+import type { QueueNames } from './queue-names.ts';
 import type { WorkerHints } from './worker-hints.ts';
 
 export { type Role, roles, type Scope, scopes };
@@ -50,6 +51,7 @@ export interface OperationContext {
   /** For cache ages only: every time an answer shows comes from the store. */
   readonly clock: Clock;
   readonly definitions: Definitions;
+  readonly queueNames: QueueNames;
   /** Stores tasks that are enqueued one by one at the same time in one call. */
   readonly enqueuer: EnqueueBatcher;
   /** Waits for the end of tasks, for so many callers at most. */

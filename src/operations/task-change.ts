@@ -64,7 +64,10 @@ export const taskRunNow: Operation<TaskInput, UpdateDocument> = {
 };
 
 /** What somebody asks to change, checked, as the store takes it. Throws INVALID_OPTION, also when there is nothing to change. */
-export async function readChange({ store }: Pick<OperationContext, 'store'>, change: ChangeInput): Promise<TaskPatch> {
+export async function readChange(
+  { store, queueNames }: Pick<OperationContext, 'store' | 'queueNames'>,
+  change: ChangeInput,
+): Promise<TaskPatch> {
   const { queue, priority, delay, at, limits, tags } = change;
   if (delay !== undefined && at !== undefined)
     throw invalidOption('at', 'a task has either a delay or a time, not both');
@@ -76,6 +79,7 @@ export async function readChange({ store }: Pick<OperationContext, 'store'>, cha
     ...(limits !== undefined && { limits: readEnqueueLimits([], limits) }),
     ...(tags !== undefined && { tags: readTags(tags) }),
   };
+  if (patch.queue !== undefined) await queueNames.check(patch.queue);
   if (Object.keys(patch).length === 0)
     throw invalidOption('The change', 'nothing is to be changed: name queue, priority, delay, at, limits or tags');
   return patch;
