@@ -23,7 +23,10 @@ export interface PeekedTaskDocument {
   /** With whose tasks it shares its turns; `null` is with all that have no group. */
   readonly group: string | null;
   readonly dueAt: string;
-  /** What it waits for first, as `explain` says it; `null` where it waits for nothing but a worker's next claim. */
+  /**
+   * What it waits for, as `explain` says it: of one that is held back or scheduled the first thing that holds it there, of one that is next what it needs
+   * of workers; `null` where that is nothing but a claim.
+   */
   readonly why: GateDocument | null;
 }
 
@@ -89,10 +92,13 @@ function peekedTask(
 }
 
 /** Who is before it is said by its place already. */
-const placeCodes: ReadonlySet<GateCode> = new Set(['group_turn', 'behind']);
+const ofPlace: ReadonlySet<GateCode> = new Set(['group_turn', 'behind']);
+/** The same for all that stand in line. */
+const ofWorkers: ReadonlySet<GateCode> = new Set(['no_worker', 'unknown_task', 'schema_differs', 'slots_full']);
 
 function firstGate(gates: readonly Gate[], stands: PeekedTaskDocument['stands']): Gate | null {
-  const own = gates.find(({ code }) => !placeCodes.has(code));
+  const own = gates.filter(({ code }) => !ofPlace.has(code));
+  if (stands === 'next') return own[0] ?? null;
   // A limit that has room for those before it alone holds it back too, and says nothing yet.
-  return own ?? (stands === 'next' ? null : (gates[0] ?? null));
+  return own.find(({ code }) => !ofWorkers.has(code)) ?? own[0] ?? gates[0] ?? null;
 }

@@ -34,6 +34,23 @@ async function enqueue(...names: readonly string[]): Promise<void> {
   for (const name of names) expect((await run('task', 'run', name, '{}', '--queue', 'email')).code).toBe(0);
 }
 
+test('queue peek tells what is next, in the order of claims', async () => {
+  await enqueue('mail.a', 'mail.b');
+  await run('task', 'run', 'mail.c', '{}', '--queue', 'email', '--priority', 'urgent');
+  await run('task', 'run', 'mail.d', '{}', '--queue', 'email', '--delay', '5m');
+  const tasks = await json<{ name: string; stands: string }[]>('queue', 'peek', 'email');
+  expect(tasks.map(({ name, stands }) => `${name} ${stands}`)).toEqual([
+    'mail.c next',
+    'mail.a next',
+    'mail.b next',
+    'mail.d scheduled',
+  ]);
+  const { code, stdout } = await run('queue', 'peek', 'email', '--limit', '1');
+  expect([code, stdout.split('\t').slice(0, 3)]).toEqual([0, ['1', 'next', 'mail.c']]);
+  expect((await run('queue', 'peek', 'nobody')).code).toBe(4);
+  expect((await run('queue', 'peek', 'email', '--limit', '101')).code).toBe(2);
+});
+
 describe('queue purge', () => {
   test('counts, and does nothing that nobody has said yes to', async () => {
     await enqueue('mail.a', 'mail.b');

@@ -96,10 +96,20 @@ await onEachStore((open) => {
     ]);
   });
 
-  test('where nobody listens that is what the first waits for', async () => {
+  test('where nobody listens that is what the next one waits for, and the others say what holds them back', async () => {
     const rig = await open();
+    const limits = [{ name: 'smtp', max: 1 }];
+    await put(rig, { limits });
+    await rig.claim(1, 'mail');
     await put(rig);
-    expect(await look(rig)).toMatchObject([{ stands: 'next', why: { code: 'no_worker' } }]);
+    await put(rig, { limits });
+    await put(rig, { delay: '5m' });
+    const tasks = await look(rig);
+    expect(tasks.map(({ stands, why }) => [stands, why?.code])).toEqual([
+      ['next', 'no_worker'],
+      ['held', 'limit'],
+      ['scheduled', 'not_due'],
+    ]);
   });
 
   test('an unknown queue, and one that is not of people, are not found; a limit out of bounds is refused', async () => {

@@ -120,9 +120,9 @@ const peekView: View<PeekedTaskDocument> = {
   columns: [
     { title: '#', align: 'right', text: (task) => String(task.position) },
     {
-      title: 'State',
-      text: (task, terminal) => `${glyphOf(terminal, task.view)} ${task.view}`,
-      raw: (task) => task.view,
+      title: 'Stands',
+      text: (task, terminal) => `${glyphOf(terminal, task.view)} ${task.stands}`,
+      raw: (task) => task.stands,
       style: (task) => task.view,
     },
     { title: 'Task', text: (task) => task.name, style: () => 'bold', cutTo: 12 },
