@@ -1,6 +1,6 @@
 /** Tests that a wrong input is told with every path, and with the nearest known field. */
 import { describe, expect, test } from 'vitest';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { limits } from '../core/limits.ts';
 import { claimInput, outcomesInput } from './http-worker-schemas.ts';
 import { parseInput } from './input.ts';
@@ -29,6 +29,12 @@ test.each([
   [5, [': expected object, received number']],
 ])('of an enqueue of %j', (input, expected) => {
   expect(problems(enqueueInput, input)).toEqual(expected);
+});
+
+test('a number that is none is said without what became of it', () => {
+  expect(() => parseInput(z.object({ minutes: z.coerce.number() }), { minutes: 'many' })).toThrow(
+    /minutes is not valid: expected number$/,
+  );
 });
 
 test('accepts numbers in the text of a query', () => {

@@ -67,7 +67,8 @@ function problemsOf(schema: ZodType, issue: core.$ZodIssue): readonly InputProbl
       return meant.flatMap((inner) => problemsOf(schema, { ...inner, path: [...issue.path, ...inner.path] }));
     return [{ path, message: unionMessage(issue) }];
   }
-  if (issue.code !== 'unrecognized_keys') return [{ path, message: uncapitalised(issue.message) }];
+  if (issue.code !== 'unrecognized_keys')
+    return [{ path, message: uncapitalised(issue.message).replace(/, received NaN$/, '') }];
   const known = fieldsAt(schema, issue.path);
   return issue.keys.slice(0, limits.problemsMax).map((key) => ({
     path: pathText([...issue.path, key]),

@@ -149,6 +149,8 @@ const lines: readonly (readonly string[])[] = [
   ['flow', 'cancel', sampleId(70)],
   ['queue', 'list'],
   ['queue', 'get', 'email'],
+  ['queue', 'peek', 'email'],
+  ['queue', 'peek', 'email', '--limit', 'many'],
   ['queue', 'pause', 'email', '--reason', 'lunch'],
   ['queue', 'resume', 'email'],
   ['queue', 'limit', 'email', '--max', '2', '--rate', '5/1m'],
@@ -206,7 +208,7 @@ const lines: readonly (readonly string[])[] = [
 describe('each command says the same', () => {
   test.each(lines.map((words) => [words.join(' '), words] as const))('%s', async (_line, words) => {
     // What only reads is asked of the same store, in words for people too.
-    const isRead = words[0] === 'explain' || ['list', 'get', 'next', 'logs', 'reveal'].includes(words[1] ?? '');
+    const isRead = words[0] === 'explain' || ['list', 'get', 'peek', 'next', 'logs', 'reveal'].includes(words[1] ?? '');
     for (const format of isRead ? [['--json'], []] : [['--json']]) {
       const at = plain(await (isRead ? behindServer : atStore).run([...words, ...format], false));
       expect(at.stdout + at.stderr).not.toBe('');
@@ -233,6 +235,10 @@ describe('each command says the same', () => {
     await says(['operation', 'list'], 'operation', 'get');
     await says(['operation', 'list'], 'operation', 'stop');
     await says(['token', 'list'], 'token', 'revoke');
+    const words = async (noun: string) =>
+      (await behindServer.run([noun, 'get', await idOf(behindServer, [noun, 'list'])], true)).stdout;
+    expect(await words('error')).toMatch(/^error\t\w+\ntask\tdoomed\nmessage\tFatal: no chance\nstate\topen\n/);
+    expect(await words('operation')).toMatch(/^operation\t\w+\ndoes\t\w+\nstate\t\w+\ndone\t0\/\d+\n/);
   });
 
   test('and none that a server can be asked is left out', async () => {

@@ -99,13 +99,18 @@ export function createCalls(server: string, clock: Clock): Calls {
   };
 }
 
+/** A program does not send headers by hand. */
+const keyHint =
+  'Its key is that of TASKFLOW_TOKEN, or in the file that TASKFLOW_TOKEN_FILE (--token-file) names; taskflow token create makes one.';
+
 /** Statuses that say that the message was wrong: the same one again would be refused again. */
 const refusals: ReadonlySet<number> = new Set([400, 409, 413, 422]);
 const withForbidden: ReadonlySet<number> = new Set([...refusals, 403]);
 
 /** Whatever else a server answers may be different later: a key that is renewed, a proxy before a server that starts. */
 function refusal(server: string, status: number, text: string, final: ReadonlySet<number>): TaskFlowError {
-  const { code, detail, hint } = readProblem(text);
+  const { code, detail, hint: said } = readProblem(text);
+  const hint = code === 'UNAUTHENTICATED' ? keyHint : said;
   const told = hint === undefined ? {} : { hint };
   if (code !== null && (final.has(status) || code.startsWith('STORE_'))) {
     const error = taskFlowError(code, {}, told);

@@ -127,7 +127,7 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
       calls.close();
       subscribers.clear();
     },
-    info: async () => infoOf(server, now),
+    info: async () => infoOf(now),
     subscribe: subscribers.subscribe,
     claim(request) {
       workerId = request.workerId;
@@ -141,8 +141,8 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
   };
 }
 
-function infoOf(server: string, now: number): BrokerInfo {
-  return { kind: 'http', durability: 'unverified', detail: `through ${server}`, incarnation: '', protocol: 1, now };
+function infoOf(now: number): BrokerInfo {
+  return { kind: 'http', durability: 'unverified', detail: 'over HTTP', incarnation: '', protocol: 1, now };
 }
 
 /** Claims that found nothing, and wait at the server for what comes. */

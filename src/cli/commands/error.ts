@@ -1,11 +1,18 @@
 /** `taskflow error list|get|retry|mute|resolve|reopen` */
 
-import { type ErrorGroupDocument, errorGet, errorList, errorRetry } from '../../operations/error.ts';
+import {
+  type ErrorDocument,
+  type ErrorGroupDocument,
+  errorGet,
+  errorList,
+  errorRetry,
+} from '../../operations/error.ts';
 import { errorMark } from '../../operations/error-mark.ts';
 import { askBulk, bulkOptions } from '../bulk-words.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { askEach } from '../each.ts';
-import { jsonText, type View } from '../output.ts';
+import { errorLines } from '../error-view.ts';
+import type { View } from '../output.ts';
 import { given } from '../pages.ts';
 import { withSession } from '../session.ts';
 
@@ -46,12 +53,12 @@ const get: CommandSpec = {
   example: 'taskflow error get 7f3a91c2',
   run: (call) =>
     withSession(call, (session) =>
-      askEach(call, {
+      askEach<string, ErrorDocument>(call, {
         items: call.args,
         isOne: call.args.length === 1,
         ask: (fingerprint) => session.ask(errorGet, { fingerprint }),
         view,
-        lines: (document) => [jsonText(document, 2)],
+        lines: (document) => errorLines(call.output.terminal, document),
       }),
     ),
 };

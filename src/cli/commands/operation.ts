@@ -4,9 +4,11 @@ import { type BulkDocument, operationGet, operationList, operationStop } from '.
 import type { Operation } from '../../operations/operation.ts';
 import type { Call, CommandSpec } from '../command.ts';
 import { askEach } from '../each.ts';
-import { jsonText, type View } from '../output.ts';
+import type { View } from '../output.ts';
 import { given, noteMore, pageOptions } from '../pages.ts';
 import { withSession } from '../session.ts';
+import { fieldLines } from '../table.ts';
+import type { Terminal } from '../terminal.ts';
 
 const view: View<BulkDocument> = {
   id: (row) => row.id,
@@ -44,7 +46,7 @@ const get: CommandSpec = {
   summary: 'Show how far operations on many tasks are, and what they could not do',
   arguments: ids,
   example: 'taskflow operation get 01K8Q2M4ZJF0C9YF4V7Z0B2HNX',
-  run: (call) => eachOperation(call, operationGet, (document) => [jsonText(document, 2)]),
+  run: (call) => eachOperation(call, operationGet, (document) => operationLines(call.output.terminal, document)),
 };
 
 const stop: CommandSpec = {
@@ -59,6 +61,28 @@ const stop: CommandSpec = {
 };
 
 export const commands = [list, get, stop];
+
+function operationLines(terminal: Terminal, operation: BulkDocument): readonly string[] {
+  const { id, verb, view: state, done, matched, exact, refused, failures } = operation;
+  return [
+    ...fieldLines(terminal, [
+      { label: 'Operation', text: id },
+      { label: 'Does', text: verb, style: 'bold' },
+      { label: 'State', text: state, style: state },
+      { label: 'Done', text: `${done} of ${matched}${exact ? '' : ' or more'}`, raw: `${done}/${matched}` },
+      { label: 'Refused', text: refused === 0 ? null : String(refused), raw: String(refused) },
+      { label: 'Of', text: operation.q === '' ? null : operation.q, raw: operation.q },
+      { label: 'By', text: operation.by },
+      { label: 'Reason', text: operation.reason, raw: operation.reason ?? '' },
+      { label: 'Starts', text: operation.startsAt },
+      { label: 'Finished', text: operation.finishedAt, raw: operation.finishedAt ?? '' },
+      { label: 'Error', text: operation.error, raw: operation.error ?? '', style: 'error' },
+    ]),
+    ...failures.map(({ id: taskId, outcome }) =>
+      terminal.isPerson ? `  ${taskId}   ${outcome}` : `failure\t${taskId}\t${outcome}`,
+    ),
+  ];
+}
 
 function eachOperation<Input>(
   call: Call,
