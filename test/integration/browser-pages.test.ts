@@ -20,6 +20,11 @@ async function findings(page: WatchedPage): Promise<readonly string[]> {
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`));
 }
 
+/** Sentences that go on beyond the card they stand in. */
+const cutOff = `[...document.querySelectorAll('.problem > div, .why > div, .timeline span')]
+  .filter((each) => each.getBoundingClientRect().left + each.scrollWidth > each.closest('.card').getBoundingClientRect().right)
+  .map((each) => each.textContent.slice(0, 40))`;
+
 const paths: readonly (readonly [string, (world: PageWorld) => string])[] = [
   ['the overview', () => '/'],
   ['the list', () => '/tasks'],
@@ -47,6 +52,17 @@ await onChromium((rig) => {
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
       expect(page.faults).toEqual([]);
     });
+  });
+
+  test.each([390, 1_400])('words without an end are broken, %d pixels wide', async (width) => {
+    const { failed } = await fillPages(rig.server, 'Unbroken'.repeat(60));
+    await rig.server.post('/api/v1/tasks', { name: 'late.one', queue: 'unbroken-'.repeat(11) });
+    for (const path of ['/', '/tasks', `/tasks/${failed}`]) {
+      const page = await rig.open(path, { viewport: { width, height: 900 } });
+      await page.waitForSelector('button.live');
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+      expect(await page.evaluate(cutOff)).toEqual([]);
+    }
   });
 
   describe('without a script', () => {
@@ -209,7 +225,7 @@ await onChromium((rig) => {
       await page.waitForSelector('button.live');
       for (const [typed, shown, address] of [
         ['sched', /^PageSchedules/, '/schedules'],
-        ['lonely', /^Queuelonely1 tasks/, '/tasks?q=queue%3Alonely'],
+        ['lonely', /^Queuelonely1 task$/, '/tasks?q=queue%3Alonely'],
         ['mail.la', /^Taskmail.late/, '/tasks?q=name%3Amail.late'],
         [queued.toLowerCase(), /^Task/, `/tasks/${queued}`],
         ['state:failed', /^Tasksstate:failed/, '/tasks?q=state%3Afailed'],

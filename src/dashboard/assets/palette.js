@@ -162,7 +162,7 @@ async function counted(address, root) {
         .map(([text, number]) => ({
           kind,
           text,
-          more: `${number.toLocaleString('en-US')} tasks`,
+          more: `${number.toLocaleString('en-US')} ${number === 1 ? 'task' : 'tasks'}`,
           href: listOf(root, `${field}:${word(text)}`),
         }));
     return [...items('Queue', 'queue', queues), ...items('Task', 'name', names)];
