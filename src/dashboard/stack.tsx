@@ -1,5 +1,10 @@
 /** The stack of an error: frames of one's own stand out, those of libraries are folded. */
 
+import { fileURLToPath } from 'node:url';
+
+/** Where TaskFlow itself runs from, in a clone of its repository not below node_modules: its frames are nobody's own. */
+const itself = fileURLToPath(new URL('..', import.meta.url));
+
 const libraryFrame = /node_modules|\(?node:|<anonymous>/;
 
 export function Stack({ text }: { readonly text: string }) {
@@ -31,7 +36,7 @@ interface Group {
 function groups(lines: readonly string[]): readonly Group[] {
   const found: Group[] = [];
   for (const line of lines) {
-    const own = /^\s*at /.test(line) && !libraryFrame.test(line);
+    const own = /^\s*at /.test(line) && !libraryFrame.test(line) && !line.includes(itself);
     const last = found.at(-1);
     if (last?.own === own) last.frames.push(line);
     else found.push({ own, frames: [line] });
