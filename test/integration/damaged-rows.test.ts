@@ -70,6 +70,8 @@ describe.each(damages)('%s', (set, shown) => {
       '/api/v1/errors',
     ])
       expect([path, (await get(path)).status, reported]).toEqual([path, 200, []]);
+    for (const q of ['tag:x', 'input.to:ada', 'output.x:1', 'flow:01', 'error:boom', '-tag:x'])
+      expect([q, (await get(`/api/v1/tasks?q=${encodeURIComponent(q)}`)).status, reported]).toEqual([q, 200, []]);
     const { tasks } = (await (await get('/api/v1/tasks')).json()) as {
       readonly tasks: readonly { readonly id: string }[];
     };
