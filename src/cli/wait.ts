@@ -4,7 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { isFinished, type TaskState, type TaskView, viewOf } from '../core/states.ts';
 import type { Progress } from '../core/task.ts';
-import { type Clock, sleep } from '../core/time.ts';
+import { type Cancel, type Clock, sleep } from '../core/time.ts';
 import { taskGet } from '../operations/task.ts';
 import { taskResult } from '../operations/task-result.ts';
 import type { Session } from './session.ts';
@@ -87,27 +87,56 @@ export interface WaitOptions {
   onLook(task: Look): void;
 }
 
-/** Resolves to the finished task; to `timedOut` or `aborted` with its last state. Throws TASK_NOT_FOUND when it is gone. */
-export async function waitForEnd(
-  options: WaitOptions,
-): Promise<{ readonly task: Look; readonly end: 'finished' | 'timedOut' | 'aborted' }> {
+/** How a wait ended, with the last look; `null` where none was ever answered. */
+export type WaitEnd =
+  | { readonly end: 'finished'; readonly task: Look }
+  | { readonly end: 'timedOut' | 'aborted'; readonly task: Look | null };
+
+/**
+ * Resolves to the finished task, to `timedOut` or `aborted` with its last state. The last look may take as long as the pause between two, no
+ * longer: who asks a server that does not answer wants to be let go all the same. Throws TASK_NOT_FOUND when it is gone.
+ */
+export async function waitForEnd(options: WaitOptions): Promise<WaitEnd> {
   const { watched, clock, timeoutMs, signal } = options;
   const startedAt = clock.elapsed();
+  const leftMs = () => (timeoutMs === null ? Infinity : timeoutMs - (clock.elapsed() - startedAt));
   const bell = createBell(clock, signal);
   const unsubscribe = watched.listen(bell.ring);
+  const over = createOver(options);
+  let last: Look | null = null;
   try {
     for (;;) {
-      const task = await watched.look();
+      const task = await Promise.race([watched.look(), over.promise]);
+      if (task === null) return { task: last, end: signal.aborted ? 'aborted' : 'timedOut' };
+      last = task;
       options.onLook(task);
       if (isFinished(task.state)) return { task, end: 'finished' };
       if (signal.aborted) return { task, end: 'aborted' };
-      const leftMs = timeoutMs === null ? Infinity : timeoutMs - (clock.elapsed() - startedAt);
-      if (leftMs <= 0) return { task, end: 'timedOut' };
-      await bell.wait(Math.min(watched.lookMs, leftMs));
+      if (leftMs() <= 0) return { task, end: 'timedOut' };
+      await bell.wait(Math.min(watched.lookMs, leftMs()));
     }
   } finally {
     unsubscribe();
+    over.stop();
   }
+}
+
+/** Resolves when nobody waits any more, also for a look that is under way. */
+function createOver({ watched, clock, timeoutMs, signal }: WaitOptions): { promise: Promise<null>; stop(): void } {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const cancels: Cancel[] = [];
+  const endSoon = (ms: number): void => void cancels.push(clock.schedule(ms, () => resolve(null)));
+  const onAbort = (): void => endSoon(watched.lookMs);
+  if (timeoutMs !== null) endSoon(timeoutMs + watched.lookMs);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    promise,
+    stop() {
+      signal.removeEventListener('abort', onAbort);
+      for (const cancel of cancels) cancel();
+    },
+  };
 }
 
 /** A wait that a hint or the signal ends early; a hint between two waits ends the next one. */

@@ -255,7 +255,11 @@ async function followTask(call: Call, session: Session, following: Following): P
     line.clear();
     if (end === 'finished') return showEnd(call, await session.ask(taskGet, { id: taskId }));
     if (end === 'timedOut')
-      throw taskFlowError('RESULT_TIMEOUT', { id: taskId, timeout: formatDuration(timeoutMs ?? 0), state: task.state });
+      throw taskFlowError('RESULT_TIMEOUT', {
+        id: taskId,
+        timeout: formatDuration(timeoutMs ?? 0),
+        state: task?.state ?? 'in an unknown state',
+      });
     call.output.warn(`Stopped waiting; the task goes on: taskflow task get ${taskId}`);
     return 130;
   } finally {
