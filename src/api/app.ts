@@ -121,7 +121,7 @@ export function createApp(options: AppOptions): FetchHandler {
     await next();
   });
   const routes = [
-    ...apiRoutes.map((route) => withStream(withLive(route, options.live), options.streamMs)),
+    ...apiRoutes.map((route) => withStream(withLive(route, options.live), options)),
     descriptionRoute(options),
     ...(metrics === undefined ? [] : [metricsRoute(metrics)]),
     ...pageRoutes(options.pages, basePath),
@@ -205,9 +205,13 @@ function withLive(route: Route, live: LiveEndpoint | undefined): Route {
   };
 }
 
-function withStream(route: Route, streamMs: number | undefined): Route {
-  if (route.operation !== taskEnqueueMany.name || streamMs === undefined) return route;
-  return { ...route, answer: (request, context) => answerMany(request, context, streamMs) };
+function withStream(route: Route, { streamMs, gate }: Pick<AppOptions, 'streamMs' | 'gate'>): Route {
+  if (route.operation !== taskEnqueueMany.name) return route;
+  return {
+    ...route,
+    answer: (request, context) =>
+      answerMany(request, context, { streamMs, turn: gate && (() => gate.turn(context.actor, context.address)) }),
+  };
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */

@@ -54,7 +54,10 @@ export function costOf(operation: string | null): number {
 /** Small ones of them go together into one step of the store, and must not wait for each other. */
 const gathered: ReadonlySet<string | null> = new Set<OperationName>(['task.enqueue-many', 'worker.enqueue']);
 
+/** What is little work as a rule, and as much as a list where a task carries a megabyte. */
+const large: ReadonlySet<string | null> = new Set<OperationName>(['task.get', 'task.result', 'task.logs']);
+
 /** Whether it is so much work that others should have their turn before the next of the same caller. */
 export function takesTurns(operation: string | null): boolean {
-  return costOf(operation) >= limits.turnCostMin && !gathered.has(operation);
+  return (costOf(operation) >= limits.turnCostMin && !gathered.has(operation)) || large.has(operation);
 }

@@ -3,9 +3,9 @@
 /** Addresses by which one server is asked: a name and a number, a proxy, two protocols. More are made up. */
 const kept = 8;
 
-/** Its text, made once for each of the last addresses: it is large, and many who ask for it at once would each have their own. */
-export function createDescription(version: string): (url: string) => Promise<string> {
-  const texts = new Map<string, Promise<string>>();
+/** Its text in UTF-8, made once for each of the last addresses: it is large, and many who ask for it at once would each have their own. */
+export function createDescription(version: string): (url: string) => Promise<Uint8Array<ArrayBuffer>> {
+  const texts = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
   return (url) => {
     const known = texts.get(url);
     if (known !== undefined) return known;
@@ -19,7 +19,7 @@ export function createDescription(version: string): (url: string) => Promise<str
   };
 }
 
-async function describe(version: string, url: string): Promise<string> {
+async function describe(version: string, url: string): Promise<Uint8Array<ArrayBuffer>> {
   const { describeApi } = await import('./openapi.ts');
-  return JSON.stringify(await describeApi({ version, url }));
+  return new TextEncoder().encode(JSON.stringify(await describeApi({ version, url })));
 }

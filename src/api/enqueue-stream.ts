@@ -15,6 +15,8 @@ export interface StreamOptions {
   readonly quiet: boolean;
   /** How long it may go on, as long as it brings something; `limits.streamMs` without it. */
   readonly streamMs?: number | undefined;
+  /** Resolves when the next lines may be looked at: many streams of one caller leave others their turn. */
+  readonly turn?: (() => Promise<void>) | undefined;
 }
 
 type Problem = Pick<ErrorDocument, 'code' | 'message'>;
@@ -75,7 +77,7 @@ export async function answerStream(
 async function* answerLines(
   request: Request,
   context: OperationContext,
-  { quiet, streamMs = limits.streamMs }: StreamOptions,
+  { quiet, streamMs = limits.streamMs, turn }: StreamOptions,
 ): AsyncGenerator<string> {
   const parse = await lineReader();
   const totals = { lines: 0, created: 0, refused: 0 };
@@ -84,6 +86,7 @@ async function* answerLines(
   const bounds = { lineBytesMax: bodyBytesMax, linesMax: limits.batchMax, idleMs: limits.streamIdleMs };
   try {
     for await (const lines of readLines(request.body, bounds, clock)) {
+      await turn?.();
       const { answers, problem } = await storeLines(context, parse(lines, context));
       for (const { outcome } of answers) {
         totals.lines++;

@@ -14,6 +14,7 @@ import {
 } from '../operations/operation.ts';
 import { operations } from '../operations/registry.ts';
 import { readJsonBody, readQuery } from './body.ts';
+import type { StreamOptions } from './enqueue-stream.ts';
 import { isLines } from './lines.ts';
 import { probeRoutes } from './machine.ts';
 import { idempotencyId, preferredWait, takesIdempotencyKey, takesWait, withId } from './preferences.ts';
@@ -74,7 +75,7 @@ function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
 export async function answerMany(
   request: HonoRequest,
   context: OperationContext,
-  streamMs?: number,
+  stream: Pick<StreamOptions, 'streamMs' | 'turn'> = {},
 ): Promise<Response | Reply> {
   if (!isLines(request.raw.headers.get('content-type'))) return answerBatch(request, context);
   const { answerStream } = await import('./enqueue-stream.ts');
@@ -84,7 +85,7 @@ export async function answerMany(
     throw taskFlowError('INVALID_OPTION', { what: unknown.slice(0, 60), problem: 'unknown field. There is answers.' });
   if (answers !== 'all' && answers !== 'problems')
     throw taskFlowError('INVALID_OPTION', { what: 'answers', problem: 'it is all or problems' });
-  return answerStream(request.raw, context, { quiet: answers === 'problems', streamMs });
+  return answerStream(request.raw, context, { quiet: answers === 'problems', ...stream });
 }
 
 const answerBatch = answerWith(taskEnqueueMany as unknown as Operation<unknown, unknown>);

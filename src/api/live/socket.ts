@@ -67,7 +67,7 @@ interface Line {
 }
 
 function speak({ webSocket, socket }: Line, client: SocketClient, clock: Clock): void {
-  const topics = createTopics(webSocket, client, close);
+  const topics = createTopics({ webSocket, socket }, client, close);
   const isFlooding = createRate(clock);
   const beat = keepAlive(webSocket, clock);
   let heard = Promise.resolve();
@@ -131,11 +131,23 @@ interface Topics {
 }
 
 function createTopics(
-  webSocket: WebSocket,
+  { webSocket, socket }: Line,
   client: SocketClient,
   close: (code: number, reason: string) => void,
 ): Topics {
   const followed = new Map<string, Following>();
+  let isGathering = false;
+
+  /** What is sent in one breath goes out in one: a message for each of a hundred topics would be a hundred calls of the system. */
+  function gather(): void {
+    if (isGathering) return;
+    isGathering = true;
+    socket.cork();
+    queueMicrotask(() => {
+      isGathering = false;
+      socket.uncork();
+    });
+  }
 
   const sink: LiveSink = {
     get isFull() {
@@ -144,7 +156,10 @@ function createTopics(
     send(frame) {
       if (webSocket.readyState !== webSocket.OPEN) return;
       if (webSocket.bufferedAmount > limits.liveBufferBytesMax) close(codes.tryLater, 'you read too slowly');
-      else webSocket.send(frame.json(), { binary: false });
+      else {
+        gather();
+        webSocket.send(frame.json(), { binary: false });
+      }
     },
   };
 
@@ -168,8 +183,8 @@ function createTopics(
       try {
         client.charge(1);
         const asked = readAsked(text);
-        // Each topic reads the log from there.
-        if (asked.after !== undefined) client.charge(asked.follow.length * costOf(liveFollow.name));
+        // One that goes on where it was reads the log from there.
+        client.charge(asked.follow.length * (asked.after === undefined ? 1 : costOf(liveFollow.name)));
         for (const topic of asked.unfollow) {
           const { text: name } = parseTopic(topic);
           followed.get(name)?.end();
