@@ -10,8 +10,9 @@ import type { FetchHandler } from './app.ts';
 import { callerOfIncoming } from './caller.ts';
 import { isLoopback } from './guard.ts';
 import type { OnUpgrade } from './live/upgrade.ts';
+import { isProbe } from './machine.ts';
 import { createPipeline } from './pipeline.ts';
-import { type SocketFigures, watchSockets } from './sockets.ts';
+import { type SocketFigures, type Sockets, watchSockets } from './sockets.ts';
 import { isStream } from './streams.ts';
 import { flawOf, flawOfError, lastAnswer } from './wire.ts';
 
@@ -32,6 +33,8 @@ export interface ServeOptions {
   /** Connections at the same time, in all and of one address; the limits without it. */
   readonly connections?: number;
   readonly connectionsPerAddress?: number;
+  /** Bytes of answers that may wait for the connections of one address; the limit without it. */
+  readonly unread?: number;
   /** Requests of all connections that may wait until those before them are answered; the limit without it. */
   readonly pipelined?: number;
 }
@@ -67,9 +70,10 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     proxies,
     most: options.connections ?? limits.connections,
     mostPerAddress: options.connectionsPerAddress ?? limits.connectionsPerAddress,
+    unreadMost: options.unread,
   });
   const pipeline = createPipeline({ most: options.pipelined, refuse: sockets.cutOff });
-  const answer = getRequestListener(withPeer(options.fetch, proxies, unsent), {
+  const answer = getRequestListener(withPeer(options.fetch, { proxies, unsent, sockets }), {
     hostname: 'localhost',
     errorHandler: (error) => lastAnswer(flawOfError(error)),
   });
@@ -101,11 +105,18 @@ function isWebSocket({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
+/** What is known of connections. */
+interface Surroundings {
+  readonly proxies: Proxies | null;
+  readonly unsent: Unsent;
+  readonly sockets: Sockets;
+}
+
 /** As the connection has it, or a proxy that is believed: anybody can write a header. */
-function withPeer(fetch: FetchHandler, proxies: Proxies | null, unsent: Unsent) {
+function withPeer(fetch: FetchHandler, { proxies, unsent, sockets }: Surroundings) {
   return (request: Request, { incoming }: { readonly incoming: Incoming }) => {
-    const flaw = flawOf(incoming);
-    if (flaw !== null) return lastAnswer(flaw);
+    const refusal = flawOf(incoming) ?? (isProbe(incoming.url ?? '') ? null : sockets.unreadBy(incoming.socket));
+    if (refusal !== null) return lastAnswer(refusal);
     unsent.handed(incoming, request);
     return fetch(request, callerOfIncoming(incoming, proxies));
   };
@@ -126,7 +137,7 @@ const slowClientLimits = (streamMs: number) =>
     requireHostHeader: false,
   }) as const;
 
-type Incoming = Pick<IncomingMessage, 'socket' | 'headers' | 'rawHeaders' | 'httpVersionMinor'>;
+type Incoming = Pick<IncomingMessage, 'socket' | 'url' | 'headers' | 'rawHeaders' | 'httpVersionMinor'>;
 
 /** Requests that have not come wholly: cut off after their time, which is longer for those that a handler reads as streams. */
 interface Unsent {

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { callerOf } from '../core/address.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { formatBytes } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { isProxy, type Proxies } from '../core/proxies.ts';
 import type { Cancel, Clock } from '../core/time.ts';
@@ -15,6 +16,8 @@ export interface SocketOptions {
   readonly most: number;
   /** Of one address that is no proxy: behind a proxy are many. */
   readonly mostPerAddress: number;
+  /** Bytes of answers that wait for the connections of one address; `limits.unreadBytesMax` without it. */
+  readonly unreadMost?: number | undefined;
   readonly proxies: Proxies | null;
 }
 
@@ -29,9 +32,12 @@ export interface SocketFigures {
 export interface Sockets extends SocketFigures {
   /** Ends a connection that asks for too much, which counts as refused. */
   cutOff(socket: Socket): void;
+  /** Why nothing more is answered to whoever is at the other end until they have read what was; `null` where something is. */
+  unreadBy(socket: Socket): TaskFlowError | null;
 }
 
 interface Seen {
+  readonly caller: string;
   /** How much it had read when it last came on, and when that was. */
   read: number;
   since: number;
@@ -39,11 +45,22 @@ interface Seen {
 
 /** To be called before it listens. It ends with the server. */
 export function watchSockets(server: Server, options: SocketOptions): Sockets {
-  const { clock, most, mostPerAddress, proxies } = options;
+  const { clock, most, mostPerAddress, proxies, unreadMost = limits.unreadBytesMax } = options;
   const open = new Map<Socket, Seen>();
   const counts = new Map<string, number>();
   const refusing = new Set<Socket>();
   const figures = { refused: 0, stuck: 0 };
+  let unread: ReadonlyMap<string, number> = new Map();
+  let countedAt = -Infinity;
+
+  /** Of each address. Not counted anew for each request. */
+  function unreadBytes(): ReadonlyMap<string, number> {
+    const now = clock.elapsed();
+    if (now - countedAt < limits.unreadLookMs) return unread;
+    countedAt = now;
+    unread = countUnread(open);
+    return unread;
+  }
 
   /** Answers why there is no room, and `null` when it has taken it. */
   function enter(socket: Socket): TaskFlowError | null {
@@ -54,7 +71,7 @@ export function watchSockets(server: Server, options: SocketOptions): Sockets {
     if (count >= mostPerAddress && (proxies === null || !isProxy(proxies, address)))
       return taskFlowError('TOO_MANY_CONNECTIONS', { whose: 'This address', max: mostPerAddress });
     counts.set(caller, count + 1);
-    open.set(socket, { read: 0, since: clock.elapsed() });
+    open.set(socket, { caller, read: 0, since: clock.elapsed() });
     socket.once('close', () => {
       open.delete(socket);
       const left = (counts.get(caller) ?? 1) - 1;
@@ -105,6 +122,12 @@ export function watchSockets(server: Server, options: SocketOptions): Sockets {
       if (!socket.destroyed) figures.refused += 1;
       socket.destroy();
     },
+    unreadBy(socket) {
+      const { caller } = open.get(socket) ?? {};
+      if (caller === undefined || (unreadBytes().get(caller) ?? 0) <= unreadMost) return null;
+      if (proxies !== null && isProxy(proxies, plainAddress(socket.remoteAddress))) return null;
+      return taskFlowError('ANSWERS_UNREAD', { max: formatBytes(unreadMost) });
+    },
   };
 }
 
@@ -120,6 +143,14 @@ function findStuck(open: ReadonlyMap<Socket, Seen>, now: number): readonly Socke
     } else if (now - seen.since >= limits.socketStuckMs) stuck.push(socket);
   }
   return stuck;
+}
+
+/** What the system has not taken yet of what was written. */
+function countUnread(open: ReadonlyMap<Socket, Seen>): ReadonlyMap<string, number> {
+  const unread = new Map<string, number>();
+  for (const [{ writableLength }, { caller }] of open)
+    if (writableLength > 0) unread.set(caller, (unread.get(caller) ?? 0) + writableLength);
+  return unread;
 }
 
 function lookAgain(clock: Clock, look: () => void): Cancel {

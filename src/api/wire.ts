@@ -51,7 +51,12 @@ export function flawOfError(error: unknown): TaskFlowError {
 
 /** The answer to a request that has one: nothing more is heard on its connection. */
 export function lastAnswer(error: TaskFlowError): Response {
-  const headers = { 'content-type': 'application/problem+json', 'cache-control': 'no-store', connection: 'close' };
+  const headers = {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    connection: 'close',
+    ...(error.retryable && { 'retry-after': retryAfter(error) }),
+  };
   return new Response(JSON.stringify(problemOf(error)), { status: error.status, headers });
 }
 

@@ -30,6 +30,13 @@ export const doorErrors = {
     'Keep connections alive and use them again; server.connections.all and server.connections.address say how many there may be.',
     true,
   ),
+  ANSWERS_UNREAD: kind(
+    429,
+    1,
+    'This address has not read {max} of what it was answered.',
+    'Read the answers, or close the connections they wait on.',
+    true,
+  ),
   REQUEST_TOO_SLOW: kind(408, 6, 'The request did not arrive in time.', 'Send it in one go.', true),
   HEADERS_TOO_LARGE: kind(431, 2, 'The headers are more than {max}.'),
   NOT_HTTP: kind(400, 2, 'What was sent is no request of HTTP/1.1: {problem}.'),

@@ -64,6 +64,12 @@ export const requestLimits = {
   /** How long a connection that was refused may take to hear of it, and how many may at once: beyond, they are cut off. */
   refusedMs: 1_000,
   refusingMax: 1_000,
+  /**
+   * Bytes of answers that wait for the connections of one address: two thousand may have one of a megabyte each. Beyond it gets nothing more
+   * until it has read. And for how long such a count is good.
+   */
+  unreadBytesMax: 128 * 1024 * 1024,
+  unreadLookMs: 100,
   /** How often connections are looked at, whether they read what they are sent; and how much of it they have to read in how long. */
   socketLookMs: 5_000,
   socketStuckMs: 60_000,

@@ -227,3 +227,26 @@ test('what waits on a connection that is closed is forgotten', async () => {
   }
   expect(server.sockets.refused).toBe(0);
 });
+
+test('an address that reads nothing gets nothing more, and others and probes do', async () => {
+  const server = await start({
+    unread: 20 * 1024 * 1024,
+    fetch: async ({ url }) => new Response(url.endsWith('/large') ? 'x'.repeat(16 * 1024 * 1024) : 'small'),
+  });
+  const deaf = [];
+  for (let count = 0; count < 2; count++) {
+    const one = await open(server, '127.0.0.2', request.replace('/', '/large'));
+    one.socket.pause();
+    deaf.push(one);
+  }
+  const codeOf = async (address: string, path: string): Promise<string> => {
+    const one = await open(server, address, request.replace('/', path));
+    await waitFor(() => expect(one.text()).toMatch(/small|"code"/));
+    one.socket.destroy();
+    return /"code":"(\w+)"/.exec(one.text())?.[1] ?? 'small';
+  };
+  await waitFor(async () => expect(await codeOf('127.0.0.2', '/')).toBe('ANSWERS_UNREAD'));
+  expect([await codeOf('127.0.0.1', '/'), await codeOf('127.0.0.2', '/healthz')]).toEqual(['small', 'small']);
+  for (const { socket } of deaf) socket.destroy();
+  await waitFor(async () => expect(await codeOf('127.0.0.2', '/')).toBe('small'));
+});
