@@ -259,6 +259,8 @@ async function contextFor(
   };
   if (isOpen) {
     if (!isProbe(path)) pass(c.env, gate?.passStranger(address, 1));
+    // Pages too: nobody who guesses a thousand times keeps others from signing in.
+    if (gate !== undefined && takesTurns(operation)) await gate.turn({}, address);
     return asked;
   }
   const actor =

@@ -26,7 +26,7 @@ export interface Gate {
   /** The same of who was not let in, or need not be. */
   passStranger(address: string | undefined, cost: number): Passage | null;
   /** Resolves when it is the turn of that caller for a request that is much work. */
-  turn(actor: Actor, address: string | undefined): Promise<void>;
+  turn(actor: Pick<Actor, 'keyId'>, address: string | undefined): Promise<void>;
   /** How long until strangers from there may ask again; 0 is now. */
   strangerWaitMs(address: string | undefined): number;
   /** How long wrong keys from there are refused without a look at who has them; 0 when they are looked up. */

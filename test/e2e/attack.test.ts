@@ -175,8 +175,9 @@ async function attack(settings: Pick<AttackSettings, 'mode' | 'count'>): Promise
   await attacker.heard('ready');
   const quiet: Window[] = [];
   const busy: Window[] = [];
+  // Of windows beside each other: what else the machine does is much the same in both.
   const ratios = () =>
-    mapKinds((kind) => median(busy.map((each) => each[kind])) / median(quiet.map((each) => each[kind])));
+    mapKinds((kind) => median(busy.map((each, at) => each[kind] / (quiet[at]?.[kind] ?? Number.NaN))));
   for (let pair = 0; pair < pairsMax; pair++) {
     quiet.push(await measure());
     attacker.tell('on');
