@@ -15,6 +15,8 @@ export const costs: Readonly<Partial<Record<OperationName, number>>> = {
   'task.retry-many': 10,
   'task.remove-many': 10,
   'task.update-many': 10,
+  // Up to a hundred, which are looked for in the record too, one by one.
+  'task.result-many': 10,
   // It may go on where it was, and read the log from there.
   'live.follow': 5,
   // They look through many rows, and may go on for seconds.
