@@ -15,7 +15,7 @@ import type { NewTask } from '../core/task.ts';
 import { unknownDefinition } from './definitions.ts';
 import { taskMaker, unknownNote } from './enqueue.ts';
 import type { Operation, OperationContext } from './operation.ts';
-import { checkQueueNames } from './queue-names.ts';
+import type { QueueNames } from './queue-names.ts';
 import type { EnqueueInput, EnqueueManyInput } from './schemas.ts';
 
 /** What became of one of many, in the order in which they were sent. */
@@ -64,12 +64,11 @@ async function enqueueMany(
   partial: boolean,
 ): Promise<ManyEnqueuedDocument> {
   const known = await knownDefinitions(context, requests, partial);
-  const prepared = await prepareAll(context, requests, known);
-  const firstWrong = prepared.findIndex(isWrong);
-  if (!partial && firstWrong >= 0) throw numberedRefusal(firstWrong, prepared[firstWrong]);
-  const tasks = firstWrong < 0 ? (prepared as readonly NewTask[]) : prepared.filter(isTask);
+  const made = await prepareAll(context, requests, known);
+  refuseWrong(made, partial);
+  const prepared = await refuseNewQueues(context.queueNames, made);
+  const tasks = refuseWrong(prepared, partial) ? prepared.filter(isTask) : (prepared as readonly NewTask[]);
   checkBytes(tasks);
-  await checkQueueNames(context.queueNames, tasks);
   const results = await sendTraced(tasks, async (sent) =>
     sent.length === 0 ? [] : context.store.broker.enqueue(sent),
   );
@@ -78,6 +77,28 @@ async function enqueueMany(
     ...documentsOf(prepared, results),
     notes: await Promise.all(names.slice(0, limits.namesToldMax).map((name) => unknownNote(context, name))),
   };
+}
+
+/** Whether any is wrong. Throws what is wrong with the first, unless `partial`. */
+function refuseWrong(prepared: readonly Prepared[], partial: boolean): boolean {
+  const first = prepared.findIndex(isWrong);
+  if (!partial && first >= 0) throw numberedRefusal(first, prepared[first]);
+  return first >= 0;
+}
+
+/** Those that would make a queue too many are wrong, and no others. */
+async function refuseNewQueues(names: QueueNames, prepared: readonly Prepared[]): Promise<readonly Prepared[]> {
+  const wrong = new Map<string, TaskFlowError>();
+  const queues = new Set<string>();
+  for (const one of prepared) if (isTask(one)) queues.add(one.queue);
+  for (const queue of queues) {
+    try {
+      await names.check(queue);
+    } catch (error) {
+      wrong.set(queue, refused(error));
+    }
+  }
+  return wrong.size === 0 ? prepared : prepared.map((one) => (isTask(one) ? (wrong.get(one.queue) ?? one) : one));
 }
 
 function isWrong(one: Prepared): one is TaskFlowError {

@@ -7,6 +7,7 @@ import { taskFlowError } from '../../src/core/errors.ts';
 import { parseFilter } from '../../src/core/filter-parse.ts';
 import { limits } from '../../src/core/limits.ts';
 import { systemClock } from '../../src/core/time.ts';
+import { createQueueNames } from '../../src/operations/queue-names.ts';
 import { sampleId } from '../conformance/samples.ts';
 import { base, expectProblem, json, startServer, type TestServer } from '../support/http.ts';
 
@@ -56,6 +57,21 @@ describe('a batch', () => {
     );
     expect(outcomes).toEqual(['created', 'INVALID_INPUT', 'INVALID_ID', expect.stringMatching(/^INVALID/), 'created']);
     expect([answer.created, await stored()]).toEqual([2, 2]);
+  });
+
+  test('refuses what would make a queue too many alone, where each stands for itself', async () => {
+    const getQueues = async () => [{ name: 'default' }] as never;
+    const full = { queueNames: createQueueNames({ getQueues }, systemClock, 1) };
+    Object.assign(server.context, full);
+    const sent = [good, { ...good, queue: 'new' }, good];
+    const problem = await expectProblem(await post({ tasks: sent }), 409, 'TOO_MANY_QUEUES', 'Item 1');
+    expect([problem.details, await stored()]).toMatchObject([{ index: 1 }, 0]);
+    const { tasks } = await json(await post({ partial: true, tasks: sent }));
+    expect(tasks).toMatchObject([
+      { outcome: 'created' },
+      { outcome: 'refused', problem: { code: 'TOO_MANY_QUEUES' } },
+      { outcome: 'created' },
+    ]);
   });
 
   test('stores each as a call of its own would, whatever stands beside it', async () => {
