@@ -1,7 +1,6 @@
 /** Where people sign in, and out: one field and one button. */
 
 import type { ErrorDocument } from '../core/errors.ts';
-import { Glyph } from './glyphs.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
 
 interface LoginProps {
@@ -14,11 +13,11 @@ interface LoginProps {
 export function LoginPage({ frame, next, error, actor }: LoginProps) {
   return (
     <Layout title="Sign in" current={null} frame={frame}>
-      {error === null ? null : <Refusal error={error} />}
       {actor === null ? null : <SignedIn frame={frame} actor={actor} />}
       <section class="card signin">
         <h1>{actor === null ? 'Sign in' : 'Sign in as somebody else'}</h1>
-        <form method="post" action={`${frame.root}login`}>
+        {error === null ? null : <Refusal error={error} />}
+        <form method="post" action={`${frame.root}login`} data-leaves>
           <input type="hidden" name="next" value={next} />
           <label for="token">Key</label>
           <input
@@ -43,17 +42,13 @@ export function LoginPage({ frame, next, error, actor }: LoginProps) {
   );
 }
 
-function Refusal({ error }: { readonly error: ErrorDocument }) {
+/** What a key is, is said below the field; the hint of a refused one is for programs. */
+function Refusal({ error: { code, message, hint } }: { readonly error: ErrorDocument }) {
   return (
-    <section class="card" role="alert">
-      <div class="problem">
-        <Glyph view="failed" />
-        <div>
-          <h2>{error.message}</h2>
-          {error.hint === undefined ? null : <p class="muted">{error.hint}</p>}
-        </div>
-      </div>
-    </section>
+    <p class="tint-failed" role="alert">
+      {message}
+      {hint === undefined || code === 'UNAUTHENTICATED' ? null : ` ${hint}`}
+    </p>
   );
 }
 

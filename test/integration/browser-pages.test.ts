@@ -250,6 +250,9 @@ await onChromium((rig) => {
       expect(await findings(page)).toEqual([]);
       await page.keyboard.type('pause lon');
       await waitFor(async () => expect(await page.textContent(first)).toBe('ActionPause lonely'));
+      await page.keyboard.type(' zzz');
+      await page.waitForSelector('.palette-none >> text=Nothing is found');
+      for (const _ of ' zzz') await page.keyboard.press('Backspace');
       await page.keyboard.press('ArrowDown');
       await page.keyboard.press('ArrowUp');
       await page.keyboard.press('Enter');

@@ -276,6 +276,12 @@ describe('who guesses', () => {
     expect((await guess(token)).status).toBe(303);
   });
 
+  test('is told beside the field, in words for a person', async () => {
+    const page = await (await server.ask('/login', post({ token: 'wrong' }))).text();
+    expect(page).toMatch(/<form[^>]*data-leaves/);
+    expect(page).toMatch(/role="alert">Not let in: this key is unknown, revoked or expired\.<\/p>/);
+  });
+
   test('learns nothing from the answer: an unknown key is refused as a wrong one is', async () => {
     const { token } = await server.newKey();
     const unknown = `tf_user_01K8Q2M4ZJF0C9YF4V7Z0B2HNX_${'0'.repeat(64)}`;

@@ -15,6 +15,7 @@ export function openPalette({ root, address, text }) {
     at = 0;
     list.replaceChildren(...shown.map(optionOf));
     said.textContent = shown.length === 0 ? 'Nothing is found' : `${shown.length} found`;
+    said.className = shown.length === 0 ? 'palette-none' : 'unseen';
     mark();
   }
   function mark() {
