@@ -11,6 +11,7 @@ export const greet = task('greet', {
 interface FirstStepsProps {
   readonly root: string;
   readonly workers: number;
+  /** Whether a worker knows the task of the examples: then there is something to run before anything is written. */
   readonly helloKnown: boolean;
 }
 
@@ -38,33 +39,64 @@ export function FirstSteps({ root, workers, helloKnown }: FirstStepsProps) {
             )}
           </div>
         </li>
-        <li>
-          <span class="count">2</span>
-          <div class="what">
-            <div class="strong">Run your first task</div>
-            <code class="command">{`npx taskflow run demo.hello '{"name":"Ada"}'`}</code>
-          </div>
-          {helloKnown ? (
-            <form method="post" action={`${root}tasks`}>
-              <input type="hidden" name="name" value="demo.hello" />
-              <input type="hidden" name="input" value='{"name":"Ada"}' />
-              <button class="button first" type="submit">
-                Run demo.hello
-              </button>
-            </form>
-          ) : null}
-        </li>
-        <li>
-          <span class="count">3</span>
-          <div class="what">
-            <div class="strong">Add your own</div>
-            <div class="muted">
-              Save it as <code>tasks/greet.ts</code>; a worker finds every exported task.
-            </div>
-            <pre>{ownTask}</pre>
-          </div>
-        </li>
+        {helloKnown ? (
+          <>
+            <RunIt number={2} name="demo.hello" root={root} />
+            <WriteIt number={3} title="Add your own" />
+          </>
+        ) : (
+          <>
+            <WriteIt number={2} title="Write your first task" />
+            <RunIt number={3} name="greet" root={null} />
+          </>
+        )}
       </ol>
     </section>
+  );
+}
+
+/** With a button where the task is known already, below `root`. */
+function RunIt({
+  number,
+  name,
+  root,
+}: {
+  readonly number: number;
+  readonly name: string;
+  readonly root: string | null;
+}) {
+  const input = '{"name":"Ada"}';
+  return (
+    <li>
+      <span class="count">{number}</span>
+      <div class="what">
+        <div class="strong">Run {root === null ? 'it' : 'your first task'}</div>
+        <code class="command">{`npx taskflow run ${name} '${input}'`}</code>
+      </div>
+      {root === null ? null : (
+        <form method="post" action={`${root}tasks`}>
+          <input type="hidden" name="name" value={name} />
+          <input type="hidden" name="input" value={input} />
+          <button class="button first" type="submit">
+            {`Run ${name}`}
+          </button>
+        </form>
+      )}
+    </li>
+  );
+}
+
+function WriteIt({ number, title }: { readonly number: number; readonly title: string }) {
+  return (
+    <li>
+      <span class="count">{number}</span>
+      <div class="what">
+        <div class="strong">{title}</div>
+        <div class="muted">
+          Save it as <code>tasks/greet.ts</code>; a worker finds every exported task.
+        </div>
+        <pre>{ownTask}</pre>
+      </div>
+    </li>
   );
 }

@@ -29,6 +29,12 @@ describe('the overview', () => {
     expect(html).not.toContain('No tasks');
   });
 
+  test('of an empty system has nobody run a task that no worker knows', async () => {
+    const html = await page('/');
+    expect(html).not.toContain('demo.hello');
+    expect(html.indexOf('tasks/greet.ts')).toBeLessThan(html.indexOf('npx taskflow run greet'));
+  });
+
   test('shows the six numbers, each linking to its tasks', async () => {
     await enqueued();
     const html = await page('/');
