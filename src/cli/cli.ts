@@ -46,8 +46,9 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
     }
     const options = outputOptions(parse.parsed, env);
     ({ format, color } = options);
-    checkServer(noun, parse.parsed);
-    return await parse.parsed.spec.run(callOf(parse.parsed, surroundings, options));
+    const parsed = withServerOf(parse.parsed, env);
+    checkServer(noun, parsed);
+    return await parsed.spec.run(callOf(parsed, surroundings, options));
   } catch (error) {
     return showError(
       stderr,
@@ -143,6 +144,14 @@ function outputOptions({ options }: Parsed, env: Surroundings['env']): OutputOpt
     quiet: options.quiet === true,
     color: color === 'always' || color === 'never' ? color : 'auto',
   };
+}
+
+/** With the server of the environment, where nothing on the command line says where the tasks are. */
+function withServerOf(parsed: Parsed, { TASKFLOW_SERVER: server }: Surroundings['env']): Parsed {
+  const { spec, options } = parsed;
+  const isSaid = ['server', 'broker', 'store', 'namespace', 'local'].some((name) => options[name] !== undefined);
+  if (server === undefined || server === '' || isSaid || spec.isLocal === true) return parsed;
+  return { ...parsed, options: { ...options, server } };
 }
 
 /** Who names a server means its store: one that is named beside it would be asked by nobody. */

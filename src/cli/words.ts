@@ -15,7 +15,10 @@ export const globalOptions: readonly OptionSpec[] = [
   { flags: '--broker <url>', description: 'Where tasks live (default: sqlite:./.taskflow/taskflow.db)' },
   { flags: '--store <url>', description: 'Where finished tasks are recorded (default: the broker)' },
   { flags: '--namespace <name>', description: 'One of several systems in one store (default: taskflow)' },
-  { flags: '--server <url>', description: 'Ask this server over HTTP, not the store; its key is in TASKFLOW_TOKEN' },
+  {
+    flags: '--server <url>',
+    description: 'Ask this server, not the store; also TASKFLOW_SERVER. Its key: TASKFLOW_TOKEN',
+  },
   { flags: '--token-file <path>', description: 'Read the key of the server from this file' },
   { flags: '--config <file>', description: 'Config file (default: taskflow.config.* found upward)' },
   { flags: '--cwd <folder>', description: 'Work in this folder' },

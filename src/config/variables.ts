@@ -10,7 +10,13 @@ import { settingKeys, variablesOf } from './settings.ts';
 const prefix = 'TASKFLOW_';
 
 /** Variables of TaskFlow that are no settings. */
-const otherVariables = new Set(['TASKFLOW_CONFIG', 'TASKFLOW_NODE', 'TASKFLOW_TOKEN', 'TASKFLOW_TOKEN_FILE']);
+const otherVariables = new Set([
+  'TASKFLOW_CONFIG',
+  'TASKFLOW_NODE',
+  'TASKFLOW_SERVER',
+  'TASKFLOW_TOKEN',
+  'TASKFLOW_TOKEN_FILE',
+]);
 
 /** What Kubernetes adds for a service named "taskflow": TASKFLOW_SERVICE_HOST, TASKFLOW_PORT_8000_TCP_ADDR and more. */
 const ofKubernetes = /^TASKFLOW_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)$/;

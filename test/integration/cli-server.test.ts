@@ -333,6 +333,18 @@ describe('a server that cannot be asked is told as such:', () => {
     }
   });
 
+  test('a server may be named by the environment, wherever the command line names no store', async () => {
+    const { server, folder } = behindServer;
+    const env = { TASKFLOW_SERVER: server.url, TASKFLOW_TOKEN: 'tf_api_wrong' };
+    const codeOf = async (...words: readonly string[]) => (await runIn(folder, words, env)).code;
+    expect([await codeOf('queue', 'list'), await codeOf('worker', 'list')]).toEqual([5, 5]);
+    expect(await codeOf('queue', 'list', '--broker', 'sqlite::memory:')).toBe(0);
+    expect([await codeOf('version'), await codeOf('db', 'status'), await codeOf('config', 'validate')]).toEqual([
+      0, 0, 0,
+    ]);
+    expect((await runIn(folder, ['queue', 'list'], { ...env, TASKFLOW_TOKEN: server.admin })).code).toBe(0);
+  });
+
   test('what a server is not asked for', async () => {
     const { url } = behindServer.server;
     for (const words of ['up', 'db status', 'server stop', 'version', 'config validate', 'run double --local'])
