@@ -39,21 +39,24 @@ export const enqueueInput = z.strictObject({
   name: text(limits.nameMax).describe('Name of the task'),
   input: z.unknown().optional().describe('Its input, any JSON; {} when left out'),
   id: taskId.optional().describe('Makes the call repeatable: the same id and body is one task'),
-  queue: text(limits.nameMax).optional(),
+  queue: text(limits.nameMax).optional().describe('That of the definition when left out, or default'),
   priority: priority.optional(),
   delay: duration.optional().describe('Wait this long before the first run'),
   at: z.string().max(40).optional().describe('Do not run before this time'),
   startWithin: duration.optional().describe('Cancel it as expired when it has not begun this long after it was due'),
   expiresIn: duration.optional().describe('Cancel it as expired when it has not finished in this time'),
   timeout: duration.nullable().optional().describe('Longest run; null is none'),
-  retry: retry.optional(),
+  retry: retry.optional().describe('How many runs in all, or also the delays between them'),
   key: text(limits.keyMax).optional().describe('Unique among unfinished tasks'),
   traceparent: z.string().max(100).optional().describe('W3C trace context of the caller'),
   keyFor: duration.optional().describe('Keep the key this long after success'),
-  ifExists: z.enum(['return', 'replace', 'debounce', 'error']).optional(),
+  ifExists: z
+    .enum(['return', 'replace', 'debounce', 'error'])
+    .optional()
+    .describe('What is done when another task holds the key; return when left out'),
   group: text(limits.keyMax).optional().describe('Takes turns with the other groups of its queue'),
   limits: z.array(taskLimit).max(limits.limitsPerTaskMax).optional().describe('Limits beside those of the definition'),
-  tags: z.array(text(limits.nameMax)).max(limits.tagsMax).optional(),
+  tags: z.array(text(limits.nameMax)).max(limits.tagsMax).optional().describe('Words to find it by'),
   dependsOn: z
     .array(z.union([taskId, z.strictObject({ task: taskId, onFailure: z.enum(['fail', 'cancel', 'ignore']) })]))
     .max(limits.dependenciesMax)
