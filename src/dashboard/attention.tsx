@@ -29,6 +29,9 @@ export function NeedsAttention({
       ) : (
         concerns.slice(0, shownMax).map((concern) => <Sentence concern={concern} root={root} mayOperate={mayOperate} />)
       )}
+      {concerns.length <= shownMax ? null : (
+        <div class="pages">{`${count(concerns.length - shownMax)} more, none more severe.`}</div>
+      )}
     </section>
   );
 }

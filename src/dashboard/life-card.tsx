@@ -2,7 +2,7 @@
 
 import { formatDuration } from '../core/duration.ts';
 import type { TaskView } from '../core/states.ts';
-import type { TaskRecordDocument } from '../operations/task-document.ts';
+import type { RunDocument, TaskRecordDocument } from '../operations/task-document.ts';
 import { Took, When } from './components.tsx';
 import { lookOf, type ShownView, StateWord } from './glyphs.tsx';
 
@@ -85,7 +85,7 @@ function Run({ task, now }: LifeProps) {
         <span class="dots">
           {task.runs.slice(-dotsMax).map((run, index) => (
             <a
-              class={`dot fill-${run.to === 'succeeded' ? 'succeeded' : run.to === 'cancelled' ? 'cancelled' : 'failed'}`}
+              class={`dot fill-${dotOf(run)}`}
               href={`#run-${Math.max(0, task.runs.length - dotsMax) + index}`}
               title={`Attempt ${run.attempt}: ${run.error?.message ?? run.to}`}
             >
@@ -96,6 +96,11 @@ function Run({ task, now }: LifeProps) {
       )}
     </>
   );
+}
+
+/** A run that ended to wait for what it brought along has not failed. */
+function dotOf({ to }: RunDocument): ShownView {
+  return to === 'succeeded' || to === 'cancelled' || to === 'blocked' ? to : 'failed';
 }
 
 /** The four ways on from a run; the others stay pale. */

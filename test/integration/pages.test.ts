@@ -58,6 +58,13 @@ describe('the overview', () => {
     expect(await page('/')).toContain('Queue lonely is paused and has 1 waiting task');
   });
 
+  test('shows the six most severe, and how many more there are', async () => {
+    for (let number = 0; number < 9; number++) await enqueued({ name: 'a', queue: `lonely-${number}` });
+    const html = await page('/');
+    expect(html.match(/class="problem"/g)).toHaveLength(6);
+    expect(html).toMatch(/[34] more, none more severe\./);
+  });
+
   test('names tasks of transactions that the broker does not take', async () => {
     await enqueued();
     const relay = { status: async () => ({ waiting: 0, setAside: 2, lagMs: 0 }) };
