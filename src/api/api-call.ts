@@ -91,7 +91,9 @@ async function callOnce(connection: Connection, asked: Asked, input: Input, boun
   try {
     const response = await send(request);
     const answer = parsed(await response.text(), connection.read);
-    if (response.ok && answer !== undefined) return { value: answer };
+    // Every operation answers an object.
+    if (response.ok && typeof answer === 'object' && answer !== null && !Array.isArray(answer))
+      return { value: answer };
     const error = errorOf(url, asked, response, answer);
     // What a proxy answers for a server that is away is none of ours.
     const mayPass = error.retryable || (error.code === 'SERVER_ANSWER_UNKNOWN' && response.status >= 502);

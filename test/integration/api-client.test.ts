@@ -113,6 +113,9 @@ describe('an error', () => {
 
   test.each([
     [200, '<html>'],
+    [200, 'null'],
+    [200, '["a"]'],
+    [200, '5'],
     [502, '<html>'],
     [404, '{"code":"FROM_TOMORROW","detail":"x"}'],
     [404, 'null'],
