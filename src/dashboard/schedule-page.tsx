@@ -29,7 +29,7 @@ export function SchedulePage({ frame, schedule, times }: SchedulePageProps) {
             Run now
           </button>
         </form>
-        <PauseForm root={root} name={name} isPaused={schedule.pause !== null} />
+        <PauseForm root={root} name={name} isPaused={schedule.pause !== null} isSmall={false} />
       </div>
       <section class="card" aria-label="Facts">
         <Facts schedule={schedule} />
@@ -97,7 +97,7 @@ function Next({ times, zone, now, note }: NextProps) {
                 <span title={exactTime(time.at)}>{time.local}</span>
                 {time.note === null ? null : <span class="under tint-retrying">{time.note}</span>}
               </td>
-              <td class="right muted">
+              <td class="w-when right muted">
                 <When at={time.at} now={now} />
               </td>
             </tr>
@@ -132,7 +132,7 @@ function Recent({
                 <Glyph view={one.reason === null ? 'succeeded' : 'cancelled'} />{' '}
                 {one.taskId === null ? firingWords(one) : <a href={`${root}tasks/${one.taskId}`}>{firingWords(one)}</a>}
               </td>
-              <td class="right muted">
+              <td class="w-when right muted">
                 <When at={one.at} now={now} />
               </td>
             </tr>

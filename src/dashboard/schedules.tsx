@@ -126,15 +126,18 @@ export function PauseForm({
   root,
   name,
   isPaused,
+  isSmall = true,
 }: {
   readonly root: string;
   readonly name: string;
   readonly isPaused: boolean;
+  /** As in the row of a table. */
+  readonly isSmall?: boolean;
 }) {
   const verb = isPaused ? 'Resume' : 'Pause';
   return (
     <form method="post" action={`${root}schedules/${encodeURIComponent(name)}/${verb.toLowerCase()}`}>
-      <button class="button small" type="submit" aria-label={`${verb} ${name}`}>
+      <button class={isSmall ? 'button small' : 'button'} type="submit" aria-label={`${verb} ${name}`}>
         {verb}
       </button>
     </form>

@@ -3,8 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
+import { newSchedule } from '../../src/core/schedule.ts';
 import { onChromium, type WatchedPage } from '../support/browser.ts';
 import { fillPages, type PageWorld } from '../support/page-world.ts';
+import { scheduleDefinition } from '../support/schedule-samples.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -24,6 +26,10 @@ async function findings(page: WatchedPage): Promise<readonly string[]> {
 const cutOff = `[...document.querySelectorAll('.problem > div, .why > div, .timeline span')]
   .filter((each) => each.getBoundingClientRect().left + each.scrollWidth > each.closest('.card').getBoundingClientRect().right)
   .map((each) => each.textContent.slice(0, 40))`;
+
+/** Cells whose words end in dots. */
+const cutCells = `[...document.querySelectorAll('td')]
+  .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.textContent)`;
 
 const paths: readonly (readonly [string, (world: PageWorld) => string])[] = [
   ['the overview', () => '/'],
@@ -63,6 +69,17 @@ await onChromium((rig) => {
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
       expect(await page.evaluate(cutOff)).toEqual([]);
     }
+  });
+
+  test('a schedule shows its times whole, on a telephone too', async () => {
+    const { broker } = rig.server.store;
+    const { now } = await broker.info();
+    const timing = { cron: '30 2 * * *', timezone: 'Europe/Berlin' };
+    await broker.schedules.put([newSchedule('report.nightly', scheduleDefinition({ timing }), now)]);
+    const page = await rig.open('/schedules/report.nightly', { viewport: { width: 390, height: 900 } });
+    await page.waitForSelector('button.live');
+    expect(await page.locator('td span[title]').count()).toBeGreaterThan(5);
+    expect(await page.evaluate(cutCells)).toEqual([]);
   });
 
   describe('without a script', () => {
