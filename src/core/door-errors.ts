@@ -57,7 +57,7 @@ export const doorErrors = {
   LIVE_FULL: kind(
     429,
     1,
-    '{whose} has {max} live connections, which is as many as it may have.',
+    '{whose} has {max} live {what}, which is as many as it may have.',
     'Close one, let one connection follow several topics, or ask again and again instead.',
     true,
   ),

@@ -33,6 +33,8 @@ export const liveLimits = {
   livePerSessionMax: 5,
   livePerAddressMax: 1_000,
   liveTopicsMax: 100,
+  /** Topics of all connections of one actor, or address, some 3 KB each: a thousand pages have ten each. */
+  liveTopicsPerOwnerMax: 10_000,
   /** Bytes that wait for a client that reads slowly, then they are dropped or it is closed; and how long it may not read at all. */
   liveBufferBytesMax: 1024 * 1024,
   liveStuckMs: 60_000,

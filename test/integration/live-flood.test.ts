@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { systemChance } from '../../src/core/chance.ts';
 import { createIds } from '../../src/core/ids.ts';
+import { limits } from '../../src/core/limits.ts';
 import { systemClock } from '../../src/core/time.ts';
 import type { Actor } from '../../src/operations/operation.ts';
 import { newTask } from '../conformance/samples.ts';
@@ -133,4 +134,25 @@ test.each(['h2c', 'TLS/1.0', 'websocketx'])('a request that offers %s is answere
   const { server } = await startSocketServer();
   const client = await openRaw(server, handshake({ Upgrade: protocol }, 'GET /anything HTTP/1.1'));
   await waitFor(() => expect(client.text()).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*ok$/));
+});
+
+test('all connections of one address follow a bounded number of topics, and those they leave are free', async () => {
+  const { url, hub } = await startSocketServer();
+  const topics = Array.from({ length: limits.liveTopicsMax }, (_, at) => `queue:q${at}`);
+  const clients = [];
+  for (let count = 0; count < limits.liveTopicsPerOwnerMax / limits.liveTopicsMax; count++) {
+    const client = await openSocket(url);
+    client.ask({ follow: topics });
+    clients.push(client);
+  }
+  await waitFor(() => expect(hub.followed).toBe(limits.liveTopicsPerOwnerMax));
+  const late = await openSocket(url);
+  late.ask({ follow: ['all'] });
+  await waitFor(() => expect(late.messages).toMatchObject([{ type: 'error', code: 'LIVE_FULL' }]));
+  clients[0]?.ask({ unfollow: ['queue:q0'] });
+  await waitFor(() => expect(hub.followed).toBe(limits.liveTopicsPerOwnerMax - 1));
+  late.ask({ follow: ['all'] });
+  await waitFor(() => expect(late.messages.at(-1)).toMatchObject({ type: 'open', topics: ['all'] }));
+  for (const { socket } of clients) socket.terminate();
+  await waitFor(() => expect(hub.followed).toBe(1));
 });

@@ -7,6 +7,8 @@ import type { Cancel, Clock } from '../../core/time.ts';
 import type { Actor, OperationContext } from '../../operations/operation.ts';
 
 export interface Connection {
+  /** It follows so many topics more, or fewer. Throws LIVE_FULL, and then follows none of them. */
+  addTopics(difference: number): void;
   /** It is gone. Calling it again does nothing. */
   leave(): void;
 }
@@ -29,14 +31,27 @@ export interface ConnectionLimits {
 export function createConnections(clock: Clock, most: ConnectionLimits = limits): Connections {
   const open = new Set<() => void>();
   const counts = new Map<string, number>();
+  const topicCounts = new Map<string, number>();
 
   /** Of all of them, or of none. */
   function take(owners: readonly Owner[]): void {
     if (open.size >= most.liveConnectionsMax)
-      throw taskFlowError('LIVE_FULL', { whose: 'This server', max: most.liveConnectionsMax });
+      throw taskFlowError('LIVE_FULL', { whose: 'This server', max: most.liveConnectionsMax, what: 'connections' });
     const full = owners.find(({ key, max }) => (counts.get(key) ?? 0) >= max);
-    if (full !== undefined) throw taskFlowError('LIVE_FULL', { whose: full.words, max: full.max });
+    if (full !== undefined) throw taskFlowError('LIVE_FULL', { whose: full.words, max: full.max, what: 'connections' });
     for (const { key } of owners) counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+
+  /** Of all of them, or of none. */
+  function takeTopics(owners: readonly Owner[], difference: number): void {
+    const next = owners.map((owner) => ({ ...owner, topics: (topicCounts.get(owner.key) ?? 0) + difference }));
+    const full = difference > 0 ? next.find(({ topics }) => topics > limits.liveTopicsPerOwnerMax) : undefined;
+    if (full !== undefined)
+      throw taskFlowError('LIVE_FULL', { whose: full.words, max: limits.liveTopicsPerOwnerMax, what: 'topics' });
+    for (const { key, topics } of next) {
+      if (topics > 0) topicCounts.set(key, topics);
+      else topicCounts.delete(key);
+    }
   }
 
   function giveBack(owners: readonly Owner[]): void {
@@ -55,11 +70,18 @@ export function createConnections(clock: Clock, most: ConnectionLimits = limits)
       const owners = [ownerOf(actor, most), ...(address === undefined ? [] : [ownerAt(address, most)])];
       take(owners);
       let stopAsking: Cancel = () => {};
+      let topics = 0;
       const closeNow = (): void => close('closing');
       const leave = (): void => {
         if (!open.delete(closeNow)) return;
         stopAsking();
         giveBack(owners);
+        takeTopics(owners, -topics);
+      };
+      const addTopics = (difference: number): void => {
+        if (!open.has(closeNow)) return;
+        takeTopics(owners, difference);
+        topics += difference;
       };
       open.add(closeNow);
       const { isStillAllowed } = actor;
@@ -69,7 +91,7 @@ export function createConnections(clock: Clock, most: ConnectionLimits = limits)
           close('access');
           return false;
         });
-      return { leave };
+      return { addTopics, leave };
     },
     close() {
       for (const closeNow of [...open]) closeNow();

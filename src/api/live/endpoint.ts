@@ -49,6 +49,12 @@ export function createLiveEndpoint(options: LiveEndpointOptions): LiveEndpoint {
     // Before the connection is counted there is nothing to end.
     let end = (): void => {};
     const connection = connections.enter(context, () => end());
+    try {
+      connection.addTopics(follow.topics.length);
+    } catch (error) {
+      connection.leave();
+      throw error;
+    }
     const stream = createEventStream({
       clock,
       // Spread: thousands that lost the same server must not come back together.

@@ -172,6 +172,7 @@ function createTopics(
         problem: `at most ${limits.liveTopicsMax} topics are followed on one connection`,
       });
     if (webSocket.readyState !== webSocket.OPEN) return;
+    client.connection.addTopics(added.length);
     const from = plan.after === null ? null : parseCursor(plan.after);
     // Each on its own, so that each of its messages tells how far that topic has got.
     for (const topic of added) followed.set(topic, client.follow({ topics: [parseTopic(topic)], after: from, sink }));
@@ -188,7 +189,7 @@ function createTopics(
         for (const topic of asked.unfollow) {
           const { text: name } = parseTopic(topic);
           followed.get(name)?.end();
-          followed.delete(name);
+          if (followed.delete(name)) client.connection.addTopics(-1);
         }
         if (asked.follow.length > 0) await follow(asked.follow, asked.after);
       } catch (error) {
@@ -200,6 +201,7 @@ function createTopics(
     },
     endAll() {
       for (const following of followed.values()) following.end();
+      client.connection.addTopics(-followed.size);
       followed.clear();
     },
   };
