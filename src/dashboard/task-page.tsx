@@ -91,7 +91,9 @@ function Reveal({ task, root }: { readonly task: TaskRecordDocument; readonly ro
 function Revealed({ task, root }: { readonly task: TaskRecordDocument; readonly root: string }) {
   return (
     <div class="flash" role="status">
-      <span>Hidden values are shown as they are, and the audit says that you looked. This page is not kept up to date.</span>{' '}
+      <span>
+        Hidden values are shown as they are, and the audit says that you looked. This page is not kept up to date.
+      </span>{' '}
       <a class="strong" href={`${root}tasks/${task.id}`}>
         Hide them
       </a>
