@@ -81,7 +81,7 @@ function noHistory(): History {
     task: missing('The story of a task'),
     minutes: missing('A count of what ended'),
     activity: missing('A count of what ended'),
-    latencies: missing('A count of what ended'),
+    ended: missing('A count of what ended'),
     samples: missing('A look back'),
     facets: missing('A count of tasks'),
     events: missing('A list of events'),

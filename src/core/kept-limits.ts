@@ -8,6 +8,8 @@ export const keptLimits = {
   hoursKeepMs: 90 * 24 * 3_600_000,
   /** How waits and runs were spread: twice as long as totals look back at most. Some rows a minute for each queue. */
   latenciesKeepMs: 2 * 3_600_000,
+  /** Minutes of queues that one scrape reads at most, some 20 MB: ten minutes in which each of ten thousand queues had an end. The newest are told. */
+  endedRowsMax: 100_000,
   /** Hours kept by an earlier version that one tick rolls up: some 5 ms each among ten million tasks, and other work runs between two of them. */
   rollUpHoursMax: 24,
   /** Newest hours whose sums each tick holds against their minutes: as long as a process of an earlier version may take to drain, and a few milliseconds. */

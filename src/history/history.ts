@@ -115,12 +115,22 @@ export interface ActivityQuery extends Range {
   readonly recent: Range;
 }
 
-/** How the waits, from due to claim, and the last runs are spread of what ended while it ran in one minute of a queue. */
-export interface Spread {
+/** What ended in one minute of a queue. Times are sums over the finished: from due to claim, and of the last run. */
+export interface EndedMinute extends Ended {
   readonly at: number;
   readonly queue: string;
+  readonly waitMs: number;
+  readonly runMs: number;
+  /** How these are spread over what ended while it ran; empty where that is kept no more. */
   readonly waits: Latencies;
   readonly runs: Latencies;
+}
+
+export interface EndedMinutes {
+  /** Start of the first minute that is told of. Later than that of the range where that has too many: its newest are told, each whole. */
+  readonly from: number;
+  /** In any order. */
+  readonly minutes: readonly EndedMinute[];
 }
 
 /** What waited and ran at one minute, per queue. */
@@ -167,8 +177,8 @@ export interface History {
   minutes(range: Range & { readonly limit?: number; readonly step?: 'minute' | 'hour' }): Promise<readonly Minute[]>;
   /** What ended in a range, added up, however many minutes there are. */
   activity(range: ActivityQuery): Promise<Activity>;
-  /** How long the tasks that ended in each minute waited and ran, as it is kept for `limits.latenciesKeepMs`; in any order. */
-  latencies(range: Range): Promise<readonly Spread[]>;
+  /** What ended in each minute and queue, at most `limits.endedRowsMax` of them; how times are spread is kept for `limits.latenciesKeepMs`. */
+  ended(range: Range): Promise<EndedMinutes>;
   /** Oldest first, at most `limit`, as of `minutes`. */
   samples(range: Range & { readonly limit?: number }): Promise<readonly Sample[]>;
   /** Stores the samples of one minute; a second call for the same minute changes nothing. Answers whether it was the first. */

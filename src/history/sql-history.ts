@@ -4,8 +4,8 @@ import { type ActivityRow, readActivity } from '../broker/sql/activity.ts';
 import { readCounts } from '../broker/sql/counts.ts';
 import type { SqlDriver, SqlTransaction } from '../broker/sql/driver.ts';
 import { statement } from '../broker/sql/driver.ts';
+import { readEnded } from '../broker/sql/ended.ts';
 import { readEventSpan, readFinalEvents } from '../broker/sql/events.ts';
-import { readLatencies } from '../broker/sql/latencies.ts';
 import { readMinutes } from '../broker/sql/minutes.ts';
 import { readRemains } from '../broker/sql/record.ts';
 import { type TaskRow, taskColumns, toTask } from '../broker/sql/rows.ts';
@@ -73,10 +73,10 @@ export function createSqlHistory(
         }));
       }),
     activity: (range) => guarded(() => activityOf({ query: driver.readOne }, range)),
-    latencies: (range) =>
+    ended: (range) =>
       guarded(async () => {
-        const rows = await readLatencies({ query: driver.readOne }, { ...range, limit: limits.pageMax * 100 });
-        return rows.map(([at, queue, waits, runs]) => ({ at, queue, waits, runs }));
+        const { from, rows } = await readEnded({ query: driver.readOne }, { ...range, limit: limits.endedRowsMax });
+        return { from, minutes: rows };
       }),
     samples: (range) => read((tx) => readSamples(tx, range)),
     sample: (samples) => guarded(() => driver.transaction((tx) => storeSamples(tx, samples))),

@@ -45,6 +45,7 @@ export const metricsOutput = documentSchema<MetricsDocument>()(
     now: time,
     queues: z.array(queueFigures),
     ended: z.array(endedFigures).nullable(),
+    endedFrom: time.nullable(),
     boundsMs: z.array(durationMs),
     workers: z.strictObject({ ready: count, draining: count, silent: count }),
     servers: count,

@@ -1,14 +1,14 @@
 /** The operation behind `/metrics`: the numbers of the whole, of each queue and of the last minutes, in at most six questions. */
 
 import { isWithoutRecord } from '../core/errors.ts';
-import { cumulate, latencyBoundsMs } from '../core/latency.ts';
+import { cumulate, type Latencies, latencyBoundsMs } from '../core/latency.ts';
 import { limits } from '../core/limits.ts';
 import { within } from '../core/patience.ts';
 import { isAlive, type WorkerRecord } from '../core/presence.ts';
 import type { RelayStatus } from '../core/relay.ts';
 import type { TaskView } from '../core/states.ts';
 import { isoTime } from '../core/time.ts';
-import type { Minute, Spread } from '../history/history.ts';
+import type { EndedMinute } from '../history/history.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import { queueDocuments } from './queue.ts';
 import type { MetricsInput } from './schemas.ts';
@@ -48,6 +48,11 @@ export interface MetricsDocument {
   readonly queues: readonly QueueFigures[];
   /** The last minutes, the running one too; `null` while the record cannot be reached. */
   readonly ended: readonly EndedFigures[] | null;
+  /**
+   * Start of the first minute that `ended` is of, and of that and all later ones it is whole. It is later than was asked for where so many queues had an
+   * end that not all are told; `null` while the record cannot be reached.
+   */
+  readonly endedFrom: string | null;
   /** What `waited` and `ran` are counted by, in milliseconds. */
   readonly boundsMs: readonly number[];
   /** Processes that claim, by state. */
@@ -124,44 +129,24 @@ async function recorded(
   { store, clock }: Pick<OperationContext, 'store' | 'clock'>,
   now: number,
   minutes: number,
-): Promise<Pick<MetricsDocument, 'ended' | 'relay'>> {
+): Promise<Pick<MetricsDocument, 'ended' | 'endedFrom' | 'relay'>> {
   const to = Math.floor(now / 60_000) * 60_000 + 60_000;
   const range = { from: to - minutes * 60_000, to };
-  const asked = Promise.all([
-    store.history.minutes(range),
-    store.history.latencies(range),
-    store.relay?.status() ?? Promise.resolve(null),
-  ]);
+  const asked = Promise.all([store.history.ended(range), store.relay?.status() ?? Promise.resolve(null)]);
   try {
-    const [rows, spreads, relay] = await (store.recording === undefined
-      ? asked
-      : within(clock, limits.recordAskMs, asked));
-    return { ended: byQueue(rows, spreads), relay };
+    const [told, relay] = await (store.recording === undefined ? asked : within(clock, limits.recordAskMs, asked));
+    return { ended: told.minutes.map(endedFigures), endedFrom: isoTime(told.from), relay };
   } catch (error) {
     if (store.recording === undefined || !isWithoutRecord(error)) throw error;
-    return { ended: null, relay: null };
+    return { ended: null, endedFrom: null, relay: null };
   }
 }
 
-/** The rows of a minute are of a queue and a task name; a thousand names must not make an answer of a thousand lines. */
-function byQueue(rows: readonly Minute[], spreads: readonly Spread[]): readonly EndedFigures[] {
-  const spreadOf = new Map(spreads.map((spread) => [`${spread.at} ${spread.queue}`, spread]));
-  const sums = new Map<string, { -readonly [Field in keyof EndedFigures]: EndedFigures[Field] }>();
-  for (const { at, queue, succeeded, failed, cancelled, retried, waitMs, runMs } of rows) {
-    const key = `${at} ${queue}`;
-    const sum = sums.get(key);
-    if (sum === undefined) {
-      const known = spreadOf.get(key);
-      const spread = { waited: known ? cumulate(known.waits) : [], ran: known ? cumulate(known.runs) : [] };
-      sums.set(key, { at: isoTime(at), queue, succeeded, failed, cancelled, retried, waitMs, runMs, ...spread });
-      continue;
-    }
-    sum.succeeded += succeeded;
-    sum.failed += failed;
-    sum.cancelled += cancelled;
-    sum.retried += retried;
-    sum.waitMs += waitMs;
-    sum.runMs += runMs;
-  }
-  return [...sums.values()];
+function endedFigures({ at, waits, runs, ...sums }: EndedMinute): EndedFigures {
+  return { at: isoTime(at), ...sums, waited: cumulated(waits), ran: cumulated(runs) };
+}
+
+/** What is not kept is not told as nothing. */
+function cumulated(counts: Latencies): readonly number[] {
+  return counts.length === 0 ? [] : cumulate(counts);
 }

@@ -48,11 +48,12 @@ await onEachStore((open) => {
       expect(sum(await history.minutes(hours))).toEqual([3, 1]);
       expect(await history.minutes({ ...range, limit: 1 })).toEqual(minutes.slice(0, 1));
       const tasksOf = (queue: string) =>
-        latencies
+        ended.minutes
           .filter((row) => row.queue === queue)
           .map(({ waits, runs }) => [cumulate(waits).at(-1) ?? 0, cumulate(runs).at(-1) ?? 0])
           .reduce((all, more) => all.map((tasks, index) => tasks + (more[index] ?? 0)), [0, 0]);
-      const latencies = await history.latencies(range);
+      const ended = await history.ended(range);
+      expect([ended.from, sum(ended.minutes)]).toEqual([range.from, [3, 1]]);
       expect([tasksOf('a'), tasksOf('b')]).toEqual([
         [3, 3],
         [1, 1],

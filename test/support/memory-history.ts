@@ -39,7 +39,7 @@ export function createMemoryHistory(state: MemoryState): History {
     },
     minutes: async () => [],
     activity: async () => ({ steps: [], parts: [], recent: [], names: [] }),
-    latencies: async () => [],
+    ended: async ({ from }) => ({ from, minutes: [] }),
     samples: async () => [],
     sample: async () => false,
     async facets() {

@@ -1,14 +1,9 @@
-/** How long the tasks of a minute and a queue waited and ran, as counts by bounds: folded rows plus the differences appended since. */
+/** How long the tasks of a minute and a queue waited and ran, as counts by bounds: what the fold keeps of the differences. */
 
 import { addLatencies, type Latencies } from '../../core/latency.ts';
 import type { SpreadDelta } from './changes.ts';
-import { eachStatement, type SqlTransaction, statement } from './driver.ts';
+import { eachStatement, type SqlTransaction } from './driver.ts';
 import { minuteOf } from './minutes.ts';
-
-/** Start of the minute, its queue, and how waits and runs are spread. */
-export type LatencyRow = readonly [at: number, queue: string, waits: Latencies, runs: Latencies];
-
-type Kind = 'wait' | 'run';
 
 /** Of minutes and queues, by both. */
 type Spreads = Map<string, [at: number, queue: string, waits: number[], runs: number[]]>;
@@ -57,31 +52,4 @@ export async function foldLatencies(
 
 function pairsOf(counts: Latencies): readonly (readonly [bucket: number, tasks: number])[] {
   return Array.from({ length: counts.length / 2 }, (_, index) => [counts[2 * index] ?? 0, counts[2 * index + 1] ?? 0]);
-}
-
-/** Inputs: from, to, limit. Folded rows, and behind them the differences that are not folded yet, which are few. */
-const keptLatencies = statement<
-  [at: number, queue: string, kind: Kind, bucket: number, tasks: number, changes: string | null]
->(
-  'kept_latencies',
-  () => `SELECT at, queue, kind, bucket, tasks, CAST(NULL AS text) FROM
-      (SELECT at, queue, kind, bucket, tasks FROM latencies WHERE at >= $1 AND at < $2 ORDER BY at, queue, kind, bucket LIMIT $3) AS kept
-    UNION ALL SELECT at, '', '', 0, 0, minutes FROM deltas WHERE minutes IS NOT NULL`,
-);
-
-/** Of the minutes that begin within a range, in any order; each queue of a minute once. Of at most `limit` rows. */
-export async function readLatencies(
-  tx: Pick<SqlTransaction, 'query'>,
-  { from, to, limit }: { readonly from: number; readonly to: number; readonly limit: number },
-): Promise<readonly LatencyRow[]> {
-  const spreads: Spreads = new Map();
-  for (const [at, queue, kind, bucket, tasks, changes] of await tx.query(keptLatencies, from, to, limit)) {
-    if (changes !== null) {
-      if (minuteOf(at) >= from && minuteOf(at) < to) addChanges(spreads, at, changes);
-      continue;
-    }
-    const [, , waits, runs] = spreadOf(spreads, at, queue);
-    addLatencies(kind === 'wait' ? waits : runs, [bucket, tasks]);
-  }
-  return [...spreads.values()];
 }
