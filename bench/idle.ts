@@ -121,7 +121,7 @@ function measure(withServer: boolean) {
     };
     await stop();
     await broker.close();
-    driver.close();
+    await driver.close();
     return row;
   });
 }

@@ -39,7 +39,7 @@ export async function openSqliteGround(folder: string): Promise<Ground> {
       for (const [text] of rows) if (text !== 'ok') judge.tell('S21', null, `the file: ${text}`);
     },
     async close() {
-      driver.close();
+      await driver.close();
       await store.close();
     },
   };

@@ -40,7 +40,7 @@ export const createSqliteStore: CreateStore = async ({ now, chance }) => {
       return { tx, isAlone: true, commit: () => end('COMMIT'), rollback: () => end('ROLLBACK') };
     },
     dispose: async () => {
-      driver.close();
+      await driver.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -55,7 +55,7 @@ async function judgeAgain(
   }
   while ((await follower.look()) > 0);
   await showRows(driver, bent);
-  driver.close();
+  await driver.close();
   return judge.finish();
 }
 

@@ -349,7 +349,7 @@ test('a database that is no record, or not even migrated, is refused in the plac
   const empty = { ...options, driver, recording: createSqlRecording(driver) };
   await expect(planOutOfLive(empty)).rejects.toMatchObject(elsewhere);
   await expect(planIntoLive(empty)).rejects.toMatchObject({ code: 'STORE_NOT_MIGRATED' });
-  driver.close();
+  await driver.close();
 });
 
 test('what is in use, has data of its own or another record is refused, and stays as it was', async () => {

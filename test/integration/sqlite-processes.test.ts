@@ -125,7 +125,7 @@ test('migrating again does nothing, and a database of a newer program is refused
   await expect(migrate(driver, systemChance)).rejects.toMatchObject({ code: 'STORE_TOO_NEW' });
   const newer = await migrationStatus(driver);
   expect(() => checkStatus(newer)).toThrow(expect.objectContaining({ code: 'STORE_TOO_NEW' }));
-  driver.close();
+  await driver.close();
 });
 
 test('a migration that fails half way leaves nothing', async () => {
@@ -139,7 +139,7 @@ test('a migration that fails half way leaves nothing', async () => {
   const broken = { name: '0001_broken', up: () => ['CREATE TABLE half (id text)', 'CREATE TABLE half (id text)'] };
   await expect(migrate(driver, systemChance, [broken])).rejects.toThrow();
   expect(await driver.read((tx) => driver.hasTable(tx, 'half'))).toBe(false);
-  driver.close();
+  await driver.close();
 });
 
 test('the schema that the migrations make is the one that is written down', async () => {

@@ -19,7 +19,7 @@ export async function readSchema(): Promise<string> {
       'SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY tbl_name, type DESC, name',
     ),
   );
-  driver.close();
+  await driver.close();
   const head =
     '-- What all migrations together make. Regenerate: node scripts/schema.ts > src/broker/sql/schema.sql\n\n';
   return `${head}${rows.map(([text]) => `${text.replace(/^ {6}/gm, '  ').replace(/^ {4}\)/gm, ')')};`).join('\n\n')}\n`;

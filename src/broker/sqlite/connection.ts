@@ -46,8 +46,11 @@ export const sqliteDialect: Dialect = {
 /** How long a call may stand still for another writer; beyond it the waiting is asynchronous. */
 const busyMs = 20;
 
-/** Bytes of the log after which a commit copies them into the file: keeps recovery short and checkpoints rare. */
-const checkpointBytes = 8_192_000;
+/**
+ * Bytes of the log after which a commit copies into the file what is not there yet: keeps recovery short, 50 ms. In a process that writes
+ * for longer than a moment the most is there already (see log-copier.ts), and the log can begin anew.
+ */
+const checkpointBytes = 32_768_000;
 
 export interface Connection {
   readonly tx: SqlTransaction;
@@ -61,6 +64,8 @@ export interface Connection {
   runOne<Row extends SqlRow>(statement: Statement<Row>, values: readonly SqlValue[]): readonly Row[];
   /** Changes when another connection has committed something. */
   dataVersion(): number;
+  /** Bytes of the log that are not in the file yet, as of the last commit here; 0 where there is no log. */
+  uncopiedBytes(): number;
   pragma(text: string): SqlValue;
   close(): void;
 }
@@ -97,6 +102,8 @@ export function openConnection(
   const begins = { BEGIN: prepare('BEGIN'), 'BEGIN IMMEDIATE': prepare('BEGIN IMMEDIATE') };
   const commit = prepare('COMMIT');
   const version = prepare('PRAGMA data_version');
+  const log = prepare('PRAGMA wal_checkpoint(NOOP)');
+  const frameBytes = Number(pragma('page_size'));
   const { tx, runOne } = createPrepared(prepare, wallMs, sqliteDialect, () => {
     // A refused statement has ended it, and whoever sends without waiting goes on: what follows would be stored by itself.
     if (!database.isTransaction) throw new Error('Invariant broken: this transaction is over');
@@ -128,6 +135,10 @@ export function openConnection(
       if (database.isTransaction) database.exec('ROLLBACK');
     },
     dataVersion: () => (version.get() as unknown as readonly number[])[0] ?? 0,
+    uncopiedBytes: () => {
+      const [, frames = 0, copied = 0] = log.get() as unknown as readonly number[];
+      return (frames - copied) * frameBytes;
+    },
     pragma,
     close: () => database.close(),
   };

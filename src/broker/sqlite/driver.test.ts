@@ -50,7 +50,7 @@ test('calls that wait behind one another for a foreign lock give up together', a
   alien.exec('COMMIT');
   expect(await driver.transaction(async () => 'done')).toBe('done');
   alien.close();
-  driver.close();
+  await driver.close();
 });
 
 test('a process that is stopped while it waits for a lock tries again when it goes on', async () => {
@@ -75,7 +75,7 @@ test('a process that is stopped while it waits for a lock tries again when it go
   expect(await driver.transaction(async () => 'done')).toBe('done');
   expect(waits).toBe(3);
   alien.close();
-  driver.close();
+  await driver.close();
 });
 
 test('a file that was removed or replaced under a running process accepts nothing more', async () => {
@@ -94,7 +94,7 @@ test('a file that was removed or replaced under a running process accepts nothin
 
   new DatabaseSync(file).close();
   await expect(driver.transaction(async () => 'done')).rejects.toMatchObject(refused);
-  driver.close();
+  await driver.close();
 });
 
 test('a log without its file belongs to nothing: a new store takes its place', async () => {
@@ -103,7 +103,7 @@ test('a log without its file belongs to nothing: a new store takes its place', a
   const driver = createSqliteDriver({ file, now: Date.now, clock: systemClock, chance: systemChance });
   await driver.open();
   expect(await driver.transaction(async () => 'done')).toBe('done');
-  driver.close();
+  await driver.close();
 });
 
 test('a disk without room for the index of the log is told from one that fails', () => {
@@ -134,7 +134,7 @@ test('a new file gets the pages that are asked for, and keeps them', async () =>
     const driver = createSqliteDriver({ file, now: Date.now, clock: systemClock, chance: systemChance, pageBytes });
     await driver.open();
     await driver.transaction((tx) => tx.execute('CREATE TABLE IF NOT EXISTS t (a text)'));
-    driver.close();
+    await driver.close();
     const database = new DatabaseSync(file);
     expect(database.prepare('PRAGMA page_size').get()).toEqual({ page_size: 16_384 });
     database.close();

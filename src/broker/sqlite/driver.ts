@@ -10,6 +10,7 @@ import type { OnStatement } from '../sql/told.ts';
 import { type Connection, findDamage, openConnection, sqliteDialect } from './connection.ts';
 import { isBusy, isRefusal, translate } from './errors.ts';
 import { isInMemory, makeOwnFile, prepareFolder, refuseNetwork } from './file-system.ts';
+import { createLogCopier } from './log-copier.ts';
 import { createMutex } from './mutex.ts';
 
 export interface SqliteDriverOptions {
@@ -30,7 +31,8 @@ export interface SqliteDriverOptions {
 export interface SqliteDriver extends SqlDriver {
   /** Opens both connections; makes the folder. Throws STORE_* in one line for everything a file can be. */
   open(): Promise<void>;
-  close(): void;
+  /** Resolves when nothing of this process has the file open. */
+  close(): Promise<void>;
   /** Changes when another process has committed something. */
   dataVersion(): number;
 }
@@ -155,10 +157,14 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     }
   };
 
-  /** Keeps the log bounded: an automatic checkpoint reuses the log but never shortens it. */
+  const copier = createLogCopier({ file, clock, uncopiedBytes: () => opened(writer).uncopiedBytes() });
+
+  /** Keeps the log bounded: a checkpoint reuses the log but never shortens it. */
   const boundLog = (): void => {
+    if (!isFile) return;
+    copier.committed();
     transactions += 1;
-    if (!isFile || transactions % logLookEvery !== 0) return;
+    if (transactions % logLookEvery !== 0) return;
     try {
       if (sizeOf(`${file}-wal`) > logBytesMax) opened(writer).pragma('wal_checkpoint(TRUNCATE)');
     } catch {
@@ -166,11 +172,12 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     }
   };
 
-  const close = (): void => {
+  const close = async (): Promise<void> => {
     if (reader !== writer) reader?.close();
     writer?.close();
     writer = null;
     reader = null;
+    await copier.close();
   };
 
   return {
@@ -193,7 +200,11 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
     },
     writeOne: (one, ...values) => {
       const deadline = patience();
-      return writing(() => runOne(opened(writer), deadline, one, values));
+      return writing(async () => {
+        const rows = await runOne(opened(writer), deadline, one, values);
+        boundLog();
+        return rows;
+      });
     },
     wallMs: async () => options.now(),
     ownMs: options.now,
@@ -218,7 +229,7 @@ export function createSqliteDriver(options: SqliteDriverOptions): SqliteDriver {
         reader = isFile ? await patiently(() => openConnection(file, options.now, options), patience()) : writer;
         identity = isFile ? identityOf(file) : null;
       } catch (error) {
-        close();
+        await close();
         throw translate(error, file);
       }
     },

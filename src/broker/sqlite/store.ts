@@ -47,13 +47,13 @@ export function createSqliteBroker(options: SqliteOptions): Broker & { readonly 
         await migrate(driver, chance);
         await refuseRecord(driver);
       } catch (error) {
-        driver.close();
+        await driver.close();
         throw error;
       }
     },
     close: async () => {
       stopWatching();
-      driver.close();
+      await driver.close();
     },
     durability: driver.durability,
     ...(file === ':memory:' ? {} : { join: createSqliteJoin({ file, now }) }),
