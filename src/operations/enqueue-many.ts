@@ -15,7 +15,7 @@ import type { NewTask } from '../core/task.ts';
 import { unknownDefinition } from './definitions.ts';
 import { taskMaker, unknownNote } from './enqueue.ts';
 import type { Operation, OperationContext } from './operation.ts';
-import type { QueueNames } from './queue-names.ts';
+import { type QueueNames, refusedQueues } from './queue-names.ts';
 import type { EnqueueInput, EnqueueManyInput } from './schemas.ts';
 
 /** What became of one of many, in the order in which they were sent. */
@@ -88,16 +88,9 @@ function refuseWrong(prepared: readonly Prepared[], partial: boolean): boolean {
 
 /** Those that would make a queue too many are wrong, and no others. */
 async function refuseNewQueues(names: QueueNames, prepared: readonly Prepared[]): Promise<readonly Prepared[]> {
-  const wrong = new Map<string, TaskFlowError>();
   const queues = new Set<string>();
   for (const one of prepared) if (isTask(one)) queues.add(one.queue);
-  for (const queue of queues) {
-    try {
-      await names.check(queue);
-    } catch (error) {
-      wrong.set(queue, refused(error));
-    }
-  }
+  const wrong = await refusedQueues(names, queues);
   return wrong.size === 0 ? prepared : prepared.map((one) => (isTask(one) ? (wrong.get(one.queue) ?? one) : one));
 }
 

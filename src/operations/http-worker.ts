@@ -7,6 +7,7 @@ import type { Beat, ClaimRequest, SettleAnswer } from '../broker/broker.ts';
 import { reachesQueue } from '../core/access.ts';
 import { invariant } from '../core/assert.ts';
 import { decide } from '../core/decide.ts';
+import { toTaskError } from '../core/error-facts.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { checkHiddenNames } from '../core/hidden-names.ts';
 import { limits } from '../core/limits.ts';
@@ -50,6 +51,7 @@ import {
 import { claimedMessage, outcomeResult } from './http-worker-writing.ts';
 import { withinReach } from './links.ts';
 import type { Operation, OperationContext } from './operation.ts';
+import { refusedQueues } from './queue-names.ts';
 
 /** Not in the audit: what a worker did is told by its tasks, thousands of times a second. */
 const ofWorkers = { role: 'operator', scope: 'work', audit: null } as const;
@@ -147,7 +149,8 @@ export const workerOutcome: Operation<OutcomesMessage, OutcomesAnswer> = {
       ...told.flatMap(({ spawn }) => spawn.map(({ queue }) => queue)),
     ]);
     const ownFlows = new Set(found.flatMap((one) => one?.flowId ?? []));
-    const settlements = await spawningWithin(context, told, ownFlows);
+    const stored = await withinQueues(context, found.filter(isFound), told);
+    const settlements = await spawningWithin(context, stored, ownFlows);
     const next = claim === undefined ? undefined : readClaim(holder, claim);
     const answer = await settle(context, settlements, next);
     held.forget(
@@ -291,6 +294,32 @@ function settlementOf(
   const spawn = brings.map((task, at) => readNewTask(task, `outcomes[${index}].spawn[${at}]`));
   const logs = keepLogs(held, readLogs(message.logs, clock.now()));
   return [{ lease, verdict, ranMs, progress: tellable(held, readProgress(message.progress)), logs, spawn }];
+}
+
+const isFound = (held: HeldTask | null): held is HeldTask => held !== null;
+
+/** A run that brings a task for a queue too many has failed, as if it had enqueued that itself; `runs` are those of the settlements. */
+async function withinQueues(
+  { queueNames, remote }: OperationContext,
+  runs: readonly HeldTask[],
+  settlements: readonly Settlement[],
+): Promise<readonly Settlement[]> {
+  const queues = settlements.flatMap(({ spawn }) => spawn.map(({ queue }) => queue));
+  const refused = await refusedQueues(queueNames, queues);
+  if (refused.size === 0) return settlements;
+  return settlements.map((settlement, index) => {
+    const { spawn, ranMs } = settlement;
+    const thrown = spawn.map(({ queue }) => refused.get(queue)).find((error) => error !== undefined);
+    const task = runs[index]?.task;
+    if (thrown === undefined || task === undefined) return settlement;
+    const outcome = {
+      kind: 'error',
+      error: toTaskError(task.name, thrown),
+      retryable: true,
+      retryAfterMs: null,
+    } as const;
+    return { ...settlement, verdict: decide(task, { outcome, ranMs }, remote.chance), spawn: [] };
+  });
 }
 
 /** What they bring along, as the actor's key reaches. */

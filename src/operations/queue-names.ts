@@ -1,7 +1,7 @@
 /** Which queues there are, so that nobody makes them without end: each is a row of every list, and a label of every figure. */
 
 import type { Broker } from '../broker/broker.ts';
-import { taskFlowError } from '../core/errors.ts';
+import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 
@@ -48,4 +48,21 @@ export function createQueueNames(
 /** The same for the queues of several tasks. */
 export async function checkQueueNames(names: QueueNames, tasks: readonly { readonly queue: string }[]): Promise<void> {
   for (const queue of new Set(tasks.map((task) => task.queue))) await names.check(queue);
+}
+
+/** Those of the queues that would be too many, each with TOO_MANY_QUEUES; what the store fails with is thrown. */
+export async function refusedQueues(
+  names: QueueNames,
+  queues: Iterable<string>,
+): Promise<ReadonlyMap<string, TaskFlowError>> {
+  const refused = new Map<string, TaskFlowError>();
+  for (const queue of new Set(queues)) {
+    try {
+      await names.check(queue);
+    } catch (error) {
+      if (!(error instanceof TaskFlowError) || error.code !== 'TOO_MANY_QUEUES') throw error;
+      refused.set(queue, error);
+    }
+  }
+  return refused;
 }
