@@ -15,11 +15,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-async function run(...words: readonly string[]) {
+const run = (...words: readonly string[]) => runAs(false, ...words);
+
+async function runAs(isTTY: boolean, ...words: readonly string[]) {
   const out: string[] = [];
   const notes: string[] = [];
-  const sink = (into: string[]) => ({ isTTY: false, columns: 100, write: (text: string) => void into.push(text) });
-  const surroundings = { readStdin: async () => '', env: { LANG: 'C.UTF-8' }, cwd: folder };
+  const sink = (into: string[]) => ({ isTTY, columns: 100, write: (text: string) => void into.push(text) });
+  const surroundings = { readStdin: async () => '', env: { LANG: 'C.UTF-8', NO_COLOR: '1' }, cwd: folder };
   const code = await runCli([...words], { stdout: sink(out), stderr: sink(notes), ...surroundings });
   return { code, stdout: out.join(''), stderr: notes.join('') };
 }
@@ -106,6 +108,47 @@ test('definitions are those that workers have told of', async () => {
   await store.close();
   expect(await json('definition', 'list')).toMatchObject([{ name: 'mail.send', queue: 'email', workers: 1 }]);
   expect(await json('definition', 'get', 'mail.send')).toMatchObject({ name: 'mail.send', inputSchema: null });
+});
+
+test('a definition is shown in lines to read, the fields of its input too, and whole to programs', async () => {
+  const store = connect(`sqlite:${join(folder, '.taskflow', 'taskflow.db')}`);
+  await store.broker.open();
+  const properties = {
+    to: { type: 'string', format: 'email' },
+    sizes: { type: 'array', items: { enum: ['s', 'm'] } },
+    '\u001b[2Jnote': { anyOf: [{ type: 'string' }, { type: 'null' }] },
+  };
+  const known: Definition = {
+    ...{ name: 'mail.send', description: 'Sends a mail', queue: 'email', schemaVersion: '2', policy: '{"attempts":3}' },
+    ...{ timeoutMs: 60_000, key: 'mail:{to}', keyForMs: null, ifExists: 'replace', group: null, file: null },
+    limits: [{ key: null, max: 20, rate: null }],
+    inputSchema: { type: 'object', properties, required: ['to', 'sizes'] },
+  };
+  const worker = presence({ name: 'ada', definitions: [known] });
+  await store.broker.heartbeat({ worker, leaseMs: 30_000, beats: [] });
+  await store.close();
+  const get = ['definition', 'get', 'mail.send'];
+  expect((await runAs(true, ...get)).stdout.split('\n')).toEqual([
+    '  Task       mail.send',
+    '  About      Sends a mail',
+    '  Queue      email',
+    '  Runs       3 at most, the second after 1.0 s, then 2 times as long each, 1 h at most',
+    '  Timeout    1 m',
+    '  Kept       3d after success, else 30d',
+    '  Key        mail:{to}, when it is held: replace',
+    '  Limits     20 at once in all',
+    '  Workers    1',
+    '  Versions   2 (ada)',
+    '  Input',
+    '    to        string (email)',
+    '    sizes     list of "s" or "m"',
+    '    [2Jnote   string or null, may be left out',
+    '',
+  ]);
+  const raw = (await run(...get)).stdout;
+  expect(raw).not.toContain('\u001b');
+  expect(raw.split('\n')).toContain('runs\t3');
+  expect(raw).toContain(`input\t{"type":"object"`);
 });
 
 test('lists that have nothing are empty lists', async () => {

@@ -1,9 +1,15 @@
 /** `taskflow definition list|get` */
 
-import { type DefinitionDocument, definitionGet, definitionList } from '../../operations/definition.ts';
+import {
+  type DefinitionDocument,
+  type DefinitionRecordDocument,
+  definitionGet,
+  definitionList,
+} from '../../operations/definition.ts';
 import type { CommandSpec } from '../command.ts';
+import { definitionLines } from '../definition-view.ts';
 import { askEach } from '../each.ts';
-import { jsonText, type View } from '../output.ts';
+import type { View } from '../output.ts';
 import { given } from '../pages.ts';
 import { withSession } from '../session.ts';
 import { durationWords } from '../times.ts';
@@ -51,12 +57,12 @@ const get: CommandSpec = {
   example: 'taskflow definition get email.welcome',
   run: (call) =>
     withSession(call, (session) =>
-      askEach(call, {
+      askEach<string, DefinitionRecordDocument>(call, {
         items: call.args,
         isOne: call.args.length === 1,
         ask: (name) => session.ask(definitionGet, { name }),
         view,
-        lines: (document) => [jsonText(document, 2)],
+        lines: (document) => definitionLines(call.output.terminal, document),
       }),
     ),
 };
