@@ -20,6 +20,17 @@ export interface Concern {
   readonly more: string;
   readonly command: string | null;
   readonly action?: ConcernAction;
+  /** What it is one of; absent where each is a story of its own. */
+  readonly alike?: Alike;
+}
+
+/** By this many concerns of a kind are told in one sentence: a deploy that forgot a worker is one thing to look at, and not two hundred. */
+export interface Alike {
+  readonly kind: 'no_worker' | 'paused' | 'behind' | 'vanished' | 'blocked' | 'stalled' | 'failing' | 'late' | 'missed';
+  /** Of the queue, worker, task or schedule. */
+  readonly name: string;
+  /** Tasks that it is about; 0 where it is about none. */
+  readonly tasks: number;
 }
 
 export interface Signs {

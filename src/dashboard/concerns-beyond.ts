@@ -82,6 +82,7 @@ function scheduleConcern({ name, sign, at, count: times }: ScheduleSignDocument)
       more: `It was due at ${exactTime(at)}. A server or worker that runs fires it; what keeps them is in their output.`,
       command: 'taskflow worker list',
       action: page,
+      alike: { kind: 'late', name, tasks: 0 },
     };
   return {
     look: 'retrying',
@@ -89,6 +90,7 @@ function scheduleConcern({ name, sign, at, count: times }: ScheduleSignDocument)
     more: `Nothing ran when it was due, first at ${exactTime(at)}. Run what is missing:`,
     command: `taskflow schedule backfill ${shellWord(name)} --from ${at}`,
     action: page,
+    alike: { kind: 'missed', name, tasks: 0 },
   };
 }
 

@@ -110,6 +110,71 @@ describe('a queue', () => {
   });
 });
 
+describe('concerns that are alike', () => {
+  const without = (number: number) =>
+    Array.from({ length: number }, (_, at) => ({ ...queue, name: `q${at}`, waiting: at + 1, workers: 0, slots: 0 }));
+
+  test('are one sentence with the largest of them, and hide nothing else', () => {
+    const [first, ...others] = told({ queues: [...without(200), queue], signs: { errors: [error] } });
+    expect(first).toMatchObject({
+      look: 'failed',
+      title: '200 queues have no worker: q199, q198, q197 and 197 more',
+      more: expect.stringContaining('20,100 tasks wait in them.'),
+      action: { kind: 'page', path: '#queues' },
+    });
+    expect(others.map(({ title }) => title)).toEqual([
+      expect.stringContaining('SMTP 451'),
+      expect.stringContaining('Queue media is 1 m 30 s behind'),
+    ]);
+  });
+
+  test('are told one by one where they are few', () => {
+    expect(told({ queues: without(3) }).map(({ title }) => title)).toEqual([
+      'Queue q0 has 1 waiting task and no worker',
+      'Queue q1 has 2 waiting tasks and no worker',
+      'Queue q2 has 3 waiting tasks and no worker',
+    ]);
+    expect(told({ queues: without(4) })).toHaveLength(1);
+  });
+
+  test('are as severe as the most severe of them', () => {
+    const paused = without(5).map((one) => ({ ...one, pause: { by: 'ada', reason: null, at: '' } }));
+    const growing = [{ queue: 'q3', perMinute: 34, minutes: 5 }];
+    expect(told({ queues: paused }).map(({ look }) => look)).toEqual(['retrying']);
+    expect(told({ queues: paused, signs: { growing } })).toMatchObject([
+      { look: 'failed', title: '5 queues are paused: q4, q3, q2 and 2 more' },
+    ]);
+  });
+
+  test('have words and a link for each kind', () => {
+    const silent = { state: 'silent' as const, running: 2, silentMs: 9_000 };
+    const blocked = { blocked: { forMs: 9_000, handlers: [], at: null } };
+    const stall = { stall: { forMs: 9_000, waiting: null, agoMs: 9_000 } };
+    const many = <One>(make: (name: string) => One): One[] => ['a', 'b', 'c', 'd'].map(make);
+    const workers = [silent, blocked, stall].flatMap((more, kind) =>
+      many((name) => ({ ...worker, ...more, name: `${name}${kind}` })),
+    );
+    const at = '2026-11-23T02:30:00.000Z';
+    const schedules = (['late', 'missed'] as const).flatMap((sign) => many((name) => ({ name, sign, at, count: 1 })));
+    const names = Object.fromEntries(many((name) => [name, { succeeded: 0, failed: 9, meanRunMs: 5 }]));
+    const concerns = told({
+      workers,
+      signs: { schedules },
+      activity: { ...activity, names },
+      queues: many((name) => ({ ...queue, name })),
+    });
+    expect(concerns.map(({ title }) => title)).toEqual([
+      '4 workers vanished with 8 tasks: a0, b0, c0 and 1 more',
+      'The event loops of 4 workers do not turn: a1, b1, c1 and 1 more',
+      '4 schedules are due and nothing fires them: a, b, c and 1 more',
+      '4 kinds of tasks fail: a, b, c and 1 more',
+      '4 queues fall behind: a, b, c and 1 more',
+      '4 schedules were missed: a, b, c and 1 more',
+      '4 workers had to connect anew to the store: a2, b2, c2 and 1 more',
+    ]);
+  });
+});
+
 test('names that no worker knows are told with the nearest that one does', () => {
   const [concern, ...others] = told({ waiting: { 'video.encod': 7, 'video.encode': 3 } });
   expect(concern).toMatchObject({

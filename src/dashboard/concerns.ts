@@ -3,6 +3,7 @@
 import { formatDuration } from '../core/duration.ts';
 import type { ActivityDocument, HealthDocument } from '../operations/system.ts';
 import type { WorkerDocument } from '../operations/worker.ts';
+import { groupAlike } from './alike.ts';
 import { type BeyondSigns, type Concern, type Signs, shellWord } from './concern.ts';
 import { concernsBeyond } from './concerns-beyond.ts';
 import { filterWord } from './filter-words.ts';
@@ -26,7 +27,7 @@ export function findConcerns({ queues, workers, health, activity, beyond }: Sign
     ...failingOf(activity, beyond),
     ...versionsOf(workers),
   ];
-  return found.toSorted((a, b) => severity(a) - severity(b));
+  return groupAlike(found).toSorted((a, b) => severity(a) - severity(b));
 }
 
 const severity = ({ look }: Concern): number => (look === 'failed' ? 0 : 1);
@@ -42,6 +43,7 @@ function vanishedOf({ name, state, running, silentMs }: WorkerDocument): readonl
       more: `Nothing was heard of it for ${formatDuration(silentMs)}. Its tasks are given to others when their leases end.`,
       command: 'taskflow worker list',
       action: { kind: 'tasks', q: 'state:running', word: 'Show running' },
+      alike: { kind: 'vanished', name, tasks: running },
     },
   ];
 }
@@ -67,6 +69,7 @@ function failingOf(activity: ActivityDocument | null, beyond: BeyondSigns | unde
         q: `state:failed,quarantined name:${filterWord(name)}`,
         word: 'Show failed',
       },
+      alike: { kind: 'failing' as const, name, tasks: failed },
     }));
 }
 
@@ -178,6 +181,7 @@ function blockOf({ name, state, blocked }: WorkerDocument): readonly Concern[] {
       title: `The event loop of ${name} has not turned for ${formatDuration(forMs)}`,
       more: `${who}${at === null ? '' : `; it stands at ${at}`}. Where exactly:`,
       command: `taskflow worker stack ${shellWord(name)}`,
+      alike: { kind: 'blocked', name, tasks: 0 },
     },
   ];
 }
@@ -193,6 +197,7 @@ function stallOf({ name, state, stall }: WorkerDocument): readonly Concern[] {
       title: waiting === null ? `A call of ${name} to the store had no end` : `${name} was given no task for ${lasted}`,
       more: `${waiting === null ? `It was given up after ${lasted}` : `${count(waiting)} waited`}. It connected anew ${formatDuration(agoMs)} ago.`,
       command: null,
+      alike: { kind: 'stalled', name, tasks: 0 },
     },
   ];
 }

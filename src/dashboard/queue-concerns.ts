@@ -49,6 +49,7 @@ function pausedConcern({ queue: { name, waiting, pause }, growth }: QueueSigns):
     more: `Paused by ${pause?.by ?? ''}${why}.`,
     command: `taskflow queue resume ${shellWord(name)}`,
     action: { kind: 'resume', queue: name },
+    alike: { kind: 'paused', name, tasks: waiting },
   };
 }
 
@@ -62,6 +63,7 @@ function noWorkerConcern({ queue: { name, waiting }, workers, growth }: QueueSig
     more,
     command: `taskflow worker start --queues ${shellWord(name)}`,
     action: showTasks(name),
+    alike: { kind: 'no_worker', name, tasks: waiting },
   };
 }
 
@@ -81,6 +83,7 @@ function behindConcern({ queue, activity, growth }: QueueSigns, name: string): C
     more: `${tasksWords(waiting)}. ${busy}${levelWords(queue, activity, growth) || paceWords(activity, name, waiting)}`,
     command: null,
     action: showTasks(name),
+    alike: { kind: 'behind', name, tasks: waiting },
   };
 }
 

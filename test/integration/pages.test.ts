@@ -59,10 +59,20 @@ describe('the overview', () => {
   });
 
   test('shows the six most severe, and how many more there are', async () => {
-    for (let number = 0; number < 9; number++) await enqueued({ name: 'a', queue: `lonely-${number}` });
+    for (let number = 0; number < 6; number++) await enqueued({ name: `a${number % 3}`, queue: `lonely-${number}` });
+    for (const name of ['lonely-0', 'lonely-1', 'lonely-2'])
+      await server.store.broker.configure('queue', name, { pause: { by: 'ada', reason: null } });
     const html = await page('/');
     expect(html.match(/class="problem"/g)).toHaveLength(6);
-    expect(html).toMatch(/[34] more, none more severe\./);
+    expect(html).toMatch(/3 more, none more severe\./);
+  });
+
+  test('tells many that are alike together, with a link to all of them', async () => {
+    for (let number = 0; number < 9; number++) await enqueued({ name: 'a', queue: `lonely-${number}` });
+    const html = await page('/');
+    expect(html.match(/class="problem"/g)).toHaveLength(2);
+    expect(html).toContain('9 queues have no worker: lonely-0, lonely-1, lonely-2 and 6 more');
+    expect(html).toContain('href="./#queues"');
   });
 
   test('names tasks of transactions that the broker does not take', async () => {
