@@ -9,7 +9,7 @@ import { TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { isTraceparent, traceContext } from '../core/traceparent.ts';
 import { taskEnqueueMany } from '../operations/enqueue-many.ts';
 import { liveFollow } from '../operations/live.ts';
-import { type OperationContext, type Role, roles } from '../operations/operation.ts';
+import { type Actor, type OperationContext, type Role, roles } from '../operations/operation.ts';
 import type { Answered, OnAnswered } from './answered.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
@@ -41,6 +41,11 @@ export interface Visit {
   readonly choices: Readonly<Record<string, string>>;
 }
 
+/** A request that did not come to its page. */
+export interface FailedVisit extends Pick<Visit, 'path' | 'root' | 'choices'> {
+  readonly actor: Actor | null;
+}
+
 /** What is served beside the API, at every path the API leaves alone. */
 export interface Pages {
   readonly routes: readonly {
@@ -50,8 +55,8 @@ export interface Pages {
     readonly role: Role | 'anyone';
     answer(visit: Visit, context: OperationContext): Promise<Response>;
   }[];
-  /** The answer to a person when a page failed. */
-  errorPage(error: TaskFlowError, path: string, context: OperationContext, root: string): Promise<Response>;
+  /** The answer to a person when a page failed. `actor` is who asks, where that is known: nobody is shown anything of somebody else. */
+  errorPage(error: TaskFlowError, visit: FailedVisit, context: OperationContext): Promise<Response>;
   loginPage(view: LoginView, path: string, context: OperationContext, root: string): Promise<Response>;
 }
 
@@ -100,6 +105,8 @@ interface Asked {
   readonly address: string | undefined;
   route: string | null;
   actor: string | null;
+  /** Whose page it is, also one that says what went wrong; `null` for whom nobody has let in. */
+  visitor: Actor | null;
   /** Whether the answer stays as it is: it has all headers, or the host it is mounted in has answered. */
   isWhole: boolean;
   /** What the answer says of how much its caller may ask yet. */
@@ -130,16 +137,17 @@ export function createApp(options: AppOptions): FetchHandler {
   for (const { method, path, isOpen = false, role } of routes)
     invariant(isOpen || role !== undefined, `${method} ${path} says which role may ask for it`);
   mount(app, routes, options);
-  app.notFound((c) => {
-    // Who asks for nothing is not looked up: whoever it is pays as a stranger.
+  app.notFound(async (c) => {
+    // Whoever asks for nothing pays as a stranger.
     pass(c.env, options.gate?.passStranger(c.env.address, 1));
+    c.env.visitor = await visitorOf(c, options);
     return answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options);
   });
   app.onError((error, c) => answerError(c, error, options));
   return async (request, { address, isHttps = false } = {}) => {
     if (isHttps) noteHttps(request);
     const requestId = requestIdOf(request, context.ids);
-    const asked: Asked = { requestId, address, route: null, actor: null, isWhole: false, rate: null };
+    const asked: Asked = { requestId, address, route: null, actor: null, visitor: null, isWhole: false, rate: null };
     const began = context.clock.elapsed();
     const given = await app.fetch(request, asked);
     const response = asked.isWhole ? given : finished(given, { requestId, basePath });
@@ -147,7 +155,9 @@ export function createApp(options: AppOptions): FetchHandler {
     // For a year nobody speaks to this host in the clear any more; what TaskFlow is mounted in says that for itself.
     if (isHttps && !asked.isWhole) response.headers.set('strict-transport-security', 'max-age=31536000');
     const ms = context.clock.elapsed() - began;
-    const answered: Answered = { ...asked, method: request.method.slice(0, 20), status: response.status, ms };
+    const { route, actor } = asked;
+    const method = request.method.slice(0, 20);
+    const answered: Answered = { requestId, address, route, actor, method, status: response.status, ms };
     metrics?.answered(answered);
     options.onAnswered?.(answered);
     return response;
@@ -273,6 +283,7 @@ async function contextFor(
     return actor;
   }
   c.env.actor = actor.name;
+  c.env.visitor = actor;
   pass(c.env, gate?.pass(actor, address, costOf(operation)));
   if (roles.indexOf(actor.role) < roles.indexOf(role)) {
     const operation = `${method} ${path}`;
@@ -289,18 +300,35 @@ function pass(asked: Asked, passage: Passage | null | undefined): void {
   if (passage.refusal !== null) throw passage.refusal;
 }
 
+/** Who is signed in at the browser that asks for a page nobody has; `null` for everybody else, who costs no look into the store. */
+async function visitorOf(c: Context<Env>, { authenticate, context, pages }: AppOptions): Promise<Actor | null> {
+  if (pages === undefined || !isForPerson(c)) return null;
+  if (authenticate === undefined) return context.actor;
+  if (c.req.header('cookie') === undefined || c.req.header('authorization') !== undefined) return null;
+  try {
+    const actor = await authenticate(c.req.raw, c.env.address);
+    return actor instanceof Response ? null : actor;
+  } catch (error) {
+    // Nobody is signed in, or nobody can tell: there is no such page all the same.
+    if (error instanceof TaskFlowError) return null;
+    throw error;
+  }
+}
+
+function isForPerson({ req }: Context<Env>): boolean {
+  return !/^\/(api\/|(healthz?|readyz|metrics)(\/|$)|openapi\.json$)/.test(req.path);
+}
+
 function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Response | Promise<Response> {
-  const { requestId } = c.env;
+  const { requestId, visitor: actor } = c.env;
   const request = { requestId, method: c.req.method.slice(0, 20), path: shownPath(pathOf(c.req.url)) };
   const error = shownError(thrown, options.report, request);
   const { pages } = options;
-  const forPerson =
-    pages !== undefined && !/^\/(api\/|(healthz?|readyz|metrics)(\/|$)|openapi\.json$)/.test(c.req.path);
-  const context = { ...options.context, requestId };
-  if (!forPerson) return problemResponse(error, requestId);
+  if (pages === undefined || !isForPerson(c)) return problemResponse(error, requestId);
   const place = placeOf(pathOf(c.req.url), options.basePath ?? '');
   if (error.code === 'UNAUTHENTICATED' && options.access !== undefined) return toLogin(c.req.raw, place);
-  return pages.errorPage(error, place.path, context, place.root);
+  const visit = { ...place, choices: readChoices(c.req.raw), actor };
+  return pages.errorPage(error, visit, { ...options.context, requestId });
 }
 
 /** A person is asked to sign in, and comes back to where they wanted to go. */

@@ -3,7 +3,7 @@
 import type { ErrorDocument, TaskFlowError } from '../core/errors.ts';
 import { heard } from '../core/heard.ts';
 import { sharedLook } from '../operations/context.ts';
-import { type Operation, type OperationContext, perform, type Role } from '../operations/operation.ts';
+import { type Actor, type Operation, type OperationContext, perform, type Role } from '../operations/operation.ts';
 import { queueList, queuePause, queueResume } from '../operations/queue.ts';
 import {
   scheduleGet,
@@ -44,7 +44,12 @@ export interface PageRoute {
 /** The pages, and the page that says what went wrong. */
 export interface Pages {
   readonly routes: readonly PageRoute[];
-  errorPage(error: TaskFlowError, path: string, context: OperationContext, root: string): Promise<Response>;
+  /** `actor` is who asks, where that is known. */
+  errorPage(
+    error: TaskFlowError,
+    visit: Pick<Visit, 'path' | 'root' | 'choices'> & { readonly actor: Actor | null },
+    context: OperationContext,
+  ): Promise<Response>;
   /** Where people sign in and out. */
   loginPage(view: LoginView, path: string, context: OperationContext, root: string): Promise<Response>;
 }
@@ -121,7 +126,10 @@ export function createPages(options: PageOptions): Pages {
         }),
       ),
     ],
-    errorPage: (error, path, context, root) => answerError(error, visitOf(path, root), context, options),
+    errorPage: (error, { path, root, choices, actor }, context) => {
+      const who = actor === null ? {} : { who: whoOf({ ...context, actor }) };
+      return answerError(error, { ...visitOf(path, root), choices, ...who }, context, options);
+    },
     loginPage: (view, path, context, root) => answerLogin(view, visitOf(path, root), context, options),
   };
 }

@@ -213,6 +213,56 @@ describe('a session', () => {
   });
 });
 
+describe('a page that says what went wrong', () => {
+  const unknown = '/tasks/01M5VJ1JKVEAEA4M5KQDB7PFVC';
+  const failing = async (): Promise<never> => {
+    throw new Error('a defect');
+  };
+
+  test.each([
+    ['an address that is none', 404, '/nope', {}],
+    ['a task that is none', 404, unknown, {}],
+    ['what the role may not do', 403, `${unknown}/cancel`, { method: 'POST', headers: ownPage }],
+    ['an error of the program', 500, '/tasks', {}],
+  ])('knows who is signed in, and their theme: %s', async (_what, status, path, init: RequestInit) => {
+    const cookie = await server.signIn((await server.newKey({ role: 'viewer' })).token);
+    if (status === 500) Object.assign(server.store.broker, { info: failing });
+    const headers = { ...(init.headers as Record<string, string>), cookie: `${cookie}; tf-theme=dark` };
+    const response = await server.ask(path, { ...init, headers });
+    const html = await response.text();
+    expect([response.status, html]).toEqual([status, expect.stringContaining('data-theme="dark"')]);
+    for (const words of ['Signed in as ada: settings and sign out', '<b>ada</b>', 'viewer', 'Sign out'])
+      expect(html).toContain(words);
+  });
+
+  test('tells nothing of anybody to who is not, and costs no look into the store', async () => {
+    const { token } = await server.newKey();
+    const before = server.lookups();
+    const asked: RequestInit[] = [
+      {},
+      { headers: { cookie: 'tf-theme=dark; other=1' } },
+      { headers: { authorization: `Bearer ${token}` } },
+      { method: 'POST', headers: { origin: 'https://evil.example' } },
+    ];
+    for (const init of asked) {
+      const html = await (await server.ask('/nope', init)).text();
+      expect(html).not.toMatch(/Signed in|Sign out|ada|server/);
+    }
+    expect(server.lookups()).toBe(before);
+    const stale = await server.ask('/nope', { headers: { cookie: 'tf-8000=made-up' } });
+    expect([stale.status, await stale.text()]).toEqual([404, expect.not.stringContaining('Signed in')]);
+  });
+
+  test('is the same for everybody where nobody has to sign in', async () => {
+    const { context } = server;
+    const open = createApp({ context, pages: createPages({ version: '0' }), report: () => undefined });
+    const ask = async (path: string, headers = {}) => (await open(new Request(base + path, { headers }))).text();
+    expect(await ask('/nope')).toContain('Signed in as server');
+    // Whoever has pointed a name of theirs at this machine reads what it answers.
+    expect(await ask('/nope', { host: 'evil.example' })).not.toContain('Signed in');
+  });
+});
+
 describe('a change asked for with a cookie', () => {
   const change = async (headers: Record<string, string>) => {
     const { token } = await server.newKey();
