@@ -6,13 +6,13 @@ import type { Config, Flag } from '../config/load.ts';
 import { flagName, settingOf } from '../config/settings.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
-import type { Noun } from './catalog.ts';
 import type { Call, Surroundings } from './command.ts';
 import { overview } from './help.ts';
 import { createOutput, type OutputFormat, type OutputOptions, outputFormats } from './output.ts';
 import { showError } from './problem.ts';
 import type { Parsed } from './program.ts';
 import { type ColorChoice, detectTerminal } from './terminal.ts';
+import { checkServer, tellLeftAlone, withServerOf } from './whom-to-ask.ts';
 import { knownNoun, nounOf, optionName, settingsOf, unknownOption } from './words.ts';
 
 /** Runs `argv` (without node and script) and resolves to the exit code; every error is shown, none is thrown. */
@@ -48,7 +48,9 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
     ({ format, color } = options);
     const parsed = withServerOf(parse.parsed, env);
     checkServer(noun, parsed);
-    return await parsed.spec.run(callOf(parsed, surroundings, options));
+    const call = callOf(parsed, surroundings, options);
+    if (parsed !== parse.parsed) await tellLeftAlone(call);
+    return await parsed.spec.run(call);
   } catch (error) {
     return showError(
       stderr,
@@ -144,36 +146,6 @@ function outputOptions({ options }: Parsed, env: Surroundings['env']): OutputOpt
     quiet: options.quiet === true,
     color: color === 'always' || color === 'never' ? color : 'auto',
   };
-}
-
-/** With the server of the environment, where nothing on the command line says where the tasks are. */
-function withServerOf(parsed: Parsed, { TASKFLOW_SERVER: server }: Surroundings['env']): Parsed {
-  const { spec, options } = parsed;
-  const isSaid = ['server', 'broker', 'store', 'namespace', 'local'].some((name) => options[name] !== undefined);
-  if (server === undefined || server === '' || isSaid || spec.isLocal === true) return parsed;
-  return { ...parsed, options: { ...options, server } };
-}
-
-/** Who names a server means its store: one that is named beside it would be asked by nobody. */
-function checkServer(noun: Noun, { spec, options }: Parsed): void {
-  if (options.server === undefined) {
-    if (options.tokenFile === undefined) return;
-    throw taskFlowError('USAGE', { problem: 'A key is for a server.' }, { hint: 'Name it with --server <url>.' });
-  }
-  const words = noun.alone ? noun.name : `${noun.name} ${spec.name}`;
-  if (spec.isLocal === true)
-    throw taskFlowError(
-      'USAGE',
-      { problem: `"${words}" cannot be asked of a server: it works on this machine, or at the store itself.` },
-      { hint: `Leave out --server: taskflow ${words} --help` },
-    );
-  const beside = ['broker', 'store', 'namespace'].find((name) => options[name] !== undefined);
-  if (beside !== undefined)
-    throw taskFlowError(
-      'USAGE',
-      { problem: `--server and --${beside} do not go together: a server has its own store.` },
-      { hint: `Leave out one of them: taskflow ${words} --help` },
-    );
 }
 
 function workingFolder({ options }: Parsed, cwd: string): string {

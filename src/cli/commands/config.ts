@@ -10,6 +10,7 @@ import { jsonText, type View } from '../output.ts';
 import { withSession } from '../session.ts';
 import { settingDocuments } from '../setting-documents.ts';
 import { mark, paint } from '../terminal.ts';
+import { variableBesideServer } from '../whom-to-ask.ts';
 
 const view: View<SettingDocument> = {
   id: (row) => row.key,
@@ -36,10 +37,13 @@ const list: CommandSpec = {
   summary: 'List every setting with its value and where it came from',
   example: 'taskflow config list',
   async run(call) {
-    if (call.text('server') !== undefined) {
-      call.output.list(view, await settingsOfServer(call));
-      return 0;
-    }
+    const server = call.text('server');
+    if (server !== undefined)
+      return withSession(call, async ({ ask }) => {
+        call.output.list(view, (await ask(configGet, {})).settings);
+        call.output.note(`These are the settings of the server at ${server}, which ${namedBy(call, server)} names.`);
+        return 0;
+      });
     const config = await call.config();
     call.output.list(view, settingDocuments(config));
     if (call.output.notes.isPerson)
@@ -55,15 +59,8 @@ const get: CommandSpec = {
   example: 'taskflow config get server.port',
   async run(call) {
     const keys = call.args.map(settingKey);
-    const all =
-      call.text('server') === undefined ? settingDocuments(await call.config()) : await settingsOfServer(call);
-    const documents = keys.map(
-      (key) => all.find((one) => one.key === key) ?? { key, value: null, origin: 'not told by the server' },
-    );
-    const [first] = documents;
-    if (documents.length > 1 || first === undefined) call.output.list(view, documents);
-    else call.output.record(view, first, () => [plainText(first) ?? '']);
-    return 0;
+    if (call.text('server') === undefined) return showSome(call, keys, settingDocuments(await call.config()));
+    return withSession(call, async ({ ask }) => showSome(call, keys, (await ask(configGet, {})).settings));
   },
 };
 
@@ -77,6 +74,11 @@ const validate: CommandSpec = {
       const config = await call.config();
       const given = settingKeys.filter((key) => config.origins[key].kind !== 'default').length;
       const { terminal } = call.output;
+      const beside = variableBesideServer(call.env);
+      if (beside !== null)
+        call.output.warn(
+          `TASKFLOW_SERVER and ${beside} both say where the tasks are: commands ask neither, until one is unset or they are told with --server or --broker.`,
+        );
       call.output.record({ id: () => 'valid' }, { valid: true, file: config.file, given }, () => [
         `${paint(terminal, mark(terminal, 'ok'), 'ok')} The configuration is valid: ${config.file ?? 'no config file'}, ${given} of ${settingKeys.length} settings given`,
       ]);
@@ -93,9 +95,18 @@ const validate: CommandSpec = {
 
 export const commands = [list, get, validate];
 
-/** Those that it runs with, which are its own. */
-async function settingsOfServer(call: Call): Promise<readonly SettingDocument[]> {
-  return (await withSession(call, ({ ask }) => ask(configGet, {}))).settings;
+function showSome(call: Call, keys: readonly SettingKey[], all: readonly SettingDocument[]): number {
+  const documents = keys.map(
+    (key) => all.find((one) => one.key === key) ?? { key, value: null, origin: 'not told by the server' },
+  );
+  const [first] = documents;
+  if (documents.length > 1 || first === undefined) call.output.list(view, documents);
+  else call.output.record(view, first, () => [plainText(first) ?? '']);
+  return 0;
+}
+
+function namedBy({ env }: Call, server: string): string {
+  return env.TASKFLOW_SERVER?.trim() === server ? 'TASKFLOW_SERVER' : '--server';
 }
 
 function settingKey(text: string): SettingKey {
