@@ -13,6 +13,8 @@ export const httpWorkerLimits = {
   claimLookMs: 2_000,
   /** Running tasks of which a server remembers what a verdict needs, some 500 bytes each; it reads the others again. */
   heldTasksMax: 20_000,
+  /** Rows of the audit about workers that name leases of others, in a minute: a thousand of them must not fill it. */
+  foreignLeasesToldMax: 20,
   /** Definitions one worker publishes. */
   definitionsMax: 2_000,
   /** Bytes of the schema of one of them: all that are published are read whenever somebody enqueues by a name. */

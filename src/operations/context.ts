@@ -15,6 +15,7 @@ import { type Clock, systemClock } from '../core/time.ts';
 import type { History, Store } from '../history/history.ts';
 import type { SettingDocument } from './config.ts';
 import { createDefinitions } from './definitions.ts';
+import { createForeignLeases } from './foreign-leases.ts';
 import { createHeldTasks } from './held-tasks.ts';
 import type { Actor, OperationContext } from './operation.ts';
 import { createQueueNames } from './queue-names.ts';
@@ -63,7 +64,12 @@ export function createContext({
     ids: createIds(clock, chance),
     queueNames: createQueueNames(store.broker, clock),
     definitions: createDefinitions(store.broker, clock, definitions),
-    remote: { hints: createWorkerHints(store.broker, clock), held: createHeldTasks(store.broker, redactionOf), chance },
+    remote: {
+      hints: createWorkerHints(store.broker, clock),
+      held: createHeldTasks(store.broker, redactionOf),
+      foreign: createForeignLeases(clock),
+      chance,
+    },
   };
 }
 

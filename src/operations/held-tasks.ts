@@ -13,6 +13,7 @@ export interface HeldTask {
   /** As it was claimed: nothing of it changes while the lease is in force. */
   readonly task: JudgedTask;
   readonly flowId: string | null;
+  readonly epoch: number;
   /** Whose lease is in force, as the store knows them; `token` is `null` where the store was asked, which tells none. */
   readonly workerId: string | null;
   readonly token: string | null;
@@ -43,8 +44,8 @@ export function createHeldTasks(broker: Pick<Broker, 'getTasks'>, redactionOf: R
     const steps = new Map(task.checkpoints.map((checkpoint) => [checkpoint.name, bytesOf(checkpoint)]));
     const redaction = redactionOf(task.policy);
     const scrub = redaction === null ? null : createScrub(redaction, task.payload);
-    const { flowId, workerId } = task;
-    const held = { task: judgedOf(task), flowId, workerId, token, steps, scrub, logLines: 0 };
+    const { flowId, epoch, workerId } = task;
+    const held = { task: judgedOf(task), flowId, epoch, workerId, token, steps, scrub, logLines: 0 };
     known.set(key, held);
     if (known.size > limits.heldTasksMax) known.delete(known.keys().next().value ?? '');
     return held;

@@ -14,7 +14,7 @@ import type {
   ParentsAnswer,
   ParentsMessage,
 } from '../core/worker-protocol.ts';
-import { checkQueues, type Holder, holderOf, readNewTask } from './http-worker-reading.ts';
+import { checkQueues, type Holder, holderOf, readLease, readNewTask } from './http-worker-reading.ts';
 import { enqueuedMessage, parentMessage } from './http-worker-writing.ts';
 import { withinReach } from './links.ts';
 import type { Operation } from './operation.ts';
@@ -52,12 +52,18 @@ export const workerParents: Operation<ParentsMessage, ParentsAnswer> = {
   audit: null,
   schema: async () => (await import('./http-worker-schemas.ts')).parentsInput,
   output: async () => (await import('./http-worker-output.ts')).parentsOutput,
-  async run({ actor, unredacted }, { worker, lease, ids }) {
+  async run(context, { worker, lease, ids }) {
+    const { actor, unredacted, remote } = context;
     // Its handler works on them, as on those that come with a claim.
     const { broker } = unredacted;
+    const holder = holderOf(actor, worker);
     const [child = null] = await broker.getTasks([lease.id]);
-    if (child === null || !isHeldBy(child, holderOf(actor, worker), lease))
+    if (child === null || !isHeldBy(child, holder, lease)) {
+      const { workerId } = holder;
+      const leases = [readLease(holder, lease)];
+      remote.foreign.note(context, { operation: 'worker.parents', worker, workerId, leases, found: [child] });
       throw taskFlowError('LEASE_LOST', { id: lease.id });
+    }
     const waitedFor = new Set(child.dependsOn.map(({ taskId }) => taskId));
     for (const [index, id] of ids.entries())
       if (!waitedFor.has(id)) throw invalidOption(`ids[${index}]`, `${lease.id} did not wait for ${id}`);

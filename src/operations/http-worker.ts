@@ -105,6 +105,9 @@ export const workerHeartbeat: Operation<HeartbeatMessage, HeartbeatReply> = {
     const holder = holderOf(context.actor, message.worker.id);
     const beats = await readBeats(context, holder, message.beats ?? []);
     const answer = await beatAll(context, message, beats);
+    const lost = beats.flatMap(({ lease }, index) => (answer.beats[index] === 'lost' ? [lease] : []));
+    // The beats are stored: what cannot be noted of those that were refused must not undo that.
+    if (lost.length > 0) noteForeign(context, message.worker.id, holder, lost).catch(() => undefined);
     return { now: isoTime(answer.now), answers: answer.beats, commands: answer.commands };
   },
 };
@@ -157,6 +160,8 @@ export const workerOutcome: Operation<OutcomesMessage, OutcomesAnswer> = {
       holder.workerId,
       settlements.map(({ lease }) => lease),
     );
+    const { workerId } = holder;
+    context.remote.foreign.note(context, { operation: 'worker.outcome', worker, workerId, leases, found });
     const results = answer.results.values();
     return {
       results: leases.map(({ taskId }, index) =>
@@ -274,6 +279,18 @@ async function readBeats(
     const held = heldOf.get(beat) ?? null;
     return held === null ? beat : { ...beat, progress: tellable(held, beat.progress), logs: keepLogs(held, beat.logs) };
   });
+}
+
+/** Of leases that beats were refused for. */
+async function noteForeign(
+  context: OperationContext,
+  worker: string,
+  { workerId }: Holder,
+  leases: readonly Lease[],
+): Promise<void> {
+  const { held, foreign } = context.remote;
+  const found = await held.find(workerId, leases);
+  foreign.note(context, { operation: 'worker.heartbeat', worker, workerId, leases, found });
 }
 
 /** None for a task that is gone. */

@@ -14,6 +14,7 @@ import type { Store } from '../history/history.ts';
 import { audited } from './audited.ts';
 import type { SettingDocument } from './config.ts';
 import type { Definitions } from './definitions.ts';
+import type { ForeignLeases } from './foreign-leases.ts';
 import { checkGrant, checkQueues } from './grant.ts';
 import type { HeldTasks } from './held-tasks.ts';
 import type { QueueNames } from './queue-names.ts';
@@ -76,6 +77,7 @@ export interface OperationContext {
 export interface RemoteWorkers {
   readonly hints: WorkerHints;
   readonly held: HeldTasks;
+  readonly foreign: ForeignLeases;
   /** For the jitter of retries. */
   readonly chance: Pick<Chance, 'float'>;
 }
