@@ -12,6 +12,7 @@ import { readStoredJson } from '../core/stored-json.ts';
 import { systemClock } from '../core/time.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { Call } from './command.ts';
+import { checkAnswer, type Heard, misfitOf } from './server-answer.ts';
 import type { Session } from './session.ts';
 
 /** Runs `work` with the server at `text`; what it still asks for when that has ended is given up. */
@@ -21,17 +22,27 @@ export async function withServer<Answer>(
   work: (session: Session) => Promise<Answer>,
 ): Promise<Answer> {
   const ending = new AbortController();
+  const heard: Heard[] = [];
   try {
-    return await work(createServerSession(call, text, ending.signal));
+    return await work(createServerSession(call, text, ending.signal, heard));
+  } catch (error) {
+    if (error instanceof TaskFlowError) throw error;
+    // What has made no sense to the program was no answer, rather than an error in here.
+    throw (await misfitOf(heard, new URL(readServerUrl(text)).host)) ?? error;
   } finally {
     ending.abort();
   }
 }
 
-function createServerSession(call: Call, text: string, signal: AbortSignal): Session {
+/** Answers that are kept to say what was wrong with them. */
+const heardMax = 10;
+
+function createServerSession(call: Call, text: string, signal: AbortSignal, heard: Heard[]): Session {
   const token = readServerToken(tokenEnvironment(call));
+  const url = readServerUrl(text);
+  const { host } = new URL(url);
   const connection: Connection = {
-    url: readServerUrl(text),
+    url,
     token,
     fetch: (request) => fetch(request),
     clock: systemClock,
@@ -45,7 +56,11 @@ function createServerSession(call: Call, text: string, signal: AbortSignal): Ses
       const fields = input as Readonly<Record<string, unknown>>;
       try {
         const bounds = { signal, timeoutMs: limits.apiCallMs + waitOf(fields) };
-        return (await callOperation(connection, operation, withIds(ids, operation, fields), bounds)) as Output;
+        const answer = await callOperation(connection, operation, withIds(ids, operation, fields), bounds);
+        await checkAnswer({ operation, answer }, host);
+        heard.push({ operation, answer });
+        if (heard.length > heardMax) heard.shift();
+        return answer as Output;
       } catch (error) {
         throw error instanceof TaskFlowError ? withHint(error, token !== null) : error;
       }

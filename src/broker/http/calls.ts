@@ -81,7 +81,7 @@ export function createCalls(server: string, clock: Clock): Calls {
       });
       const text = await response.text();
       if (!response.ok) throw refusal(server, response.status, text, refusesForbidden ? withForbidden : refusals);
-      return readStoredJson(text) as Answer;
+      return readAnswer(path, text) as Answer;
     } catch (error) {
       if (error instanceof TaskFlowError) throw error;
       if (closing.signal.aborted) throw taskFlowError('STORE_CLOSED');
@@ -98,6 +98,34 @@ export function createCalls(server: string, clock: Clock): Calls {
     close: () => closing.abort(),
   };
 }
+
+/** Of each answer the list that it has; what says nothing that anybody waits for has none. */
+const lists: Readonly<Record<string, string>> = {
+  'worker/claim': 'tasks',
+  'worker/outcome': 'results',
+  'worker/heartbeat': 'answers',
+  'worker/listen': 'cancel',
+  'worker/enqueue': 'results',
+  'worker/parents': 'parents',
+  'tasks/results': 'results',
+};
+
+/** Throws for what is no answer of a server: a proxy says that all is well while the server behind it is away. */
+function readAnswer(path: string, text: string): unknown {
+  let answer: unknown;
+  try {
+    answer = readStoredJson(text);
+  } catch (cause) {
+    throw new Error(foreign, { cause });
+  }
+  const list = lists[path];
+  const isOurs = typeof answer === 'object' && answer !== null && !Array.isArray(answer);
+  if (!isOurs || (list !== undefined && !Array.isArray((answer as Readonly<Record<string, unknown>>)[list])))
+    throw new Error(foreign);
+  return answer;
+}
+
+const foreign = 'what answers there is no TaskFlow';
 
 /** A program does not send headers by hand. */
 const keyHint =
@@ -140,6 +168,7 @@ function readProblem(text: string): {
 
 /** The cause says what happened on the network; the error itself only that something did. */
 function wordsOf(error: unknown): string {
+  if (error instanceof Error && error.message === foreign) return foreign;
   const cause = error instanceof Error ? error.cause : undefined;
   const { code, message } = (cause ?? error) as { readonly code?: unknown; readonly message?: unknown };
   return String(message || code || 'no answer').slice(0, 300);

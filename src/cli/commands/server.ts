@@ -87,10 +87,11 @@ const status: CommandSpec = {
   example: 'taskflow server status --json',
   async run(call) {
     const server = call.text('server');
-    if (server !== undefined) {
-      const health = await withSession(call, ({ ask }) => ask(systemHealth, {}));
-      return showStatus(call, { running: true, url: server, pid: null, startedAt: null, health });
-    }
+    if (server !== undefined)
+      return withSession(call, async ({ ask }) => {
+        const health = await ask(systemHealth, {});
+        return showStatus(call, { running: true, url: server, pid: null, startedAt: null, health });
+      });
     const { settings, ...config } = await call.config();
     const record = readServerRecord(serverRecordPath({ settings, ...config }));
     const url = record?.url ?? `http://${settings['server.host']}:${settings['server.port']}`;
