@@ -1,6 +1,6 @@
 /** Every command that a server can be asked, run straight on a store and through a server of a twin of that store. */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -215,7 +215,10 @@ export const lines: readonly (readonly string[])[] = [
   ['audit', 'list', '--operation', 'queue.pause', '--fields', 'operation,outcome,text'],
 ];
 
-/** Declares that each says the same at a store of such a place and through a server of another one, with the same exit code. */
+/**
+ * Declares that each says the same at a store of such a place and through a server of another one, with the same exit code. The memory of a
+ * process is no such place: a command would open an empty one of its own.
+ */
 export function declareParity(placeOf?: PlaceOf): void {
   let [atStore, behindServer]: [World, World] = [] as unknown as [World, World];
   beforeAll(async () => {
@@ -259,6 +262,11 @@ export function declareParity(placeOf?: PlaceOf): void {
       (await behindServer.run([noun, 'get', await idOf(behindServer, [noun, 'list'])], true)).stdout;
     expect(await words('error')).toMatch(/^error\t\w+\ntask\tdoomed\nmessage\tFatal: no chance\nstate\topen\n/);
     expect(await words('operation')).toMatch(/^operation\t\w+\ndoes\t\w+\nstate\t\w+\ndone\t0\/\d+\n/);
+  });
+
+  test('and none has made a store beside that', () => {
+    const made = [atStore, behindServer].map(({ folder }) => existsSync(join(folder, '.taskflow', 'taskflow.db')));
+    expect(made).toEqual(placeOf === undefined ? [true, true] : [false, false]);
   });
 }
 
