@@ -73,7 +73,7 @@ export const nouns: readonly Noun[] = [
   {
     name: 'queue',
     group: 'Tasks',
-    usage: 'list|get|pause|resume|limit|purge',
+    usage: 'list|get|peek|pause|resume|limit|purge',
     alone: false,
     summary: 'Lines of waiting tasks',
     load: () => import('./commands/queue.ts'),

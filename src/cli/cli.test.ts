@@ -43,6 +43,10 @@ test('without words and with --help the overview goes to stdout', async () => {
   for (const { name } of nouns) expect(stdout).toContain(`\n  ${name}`);
 });
 
+test.each(nouns.filter(({ alone }) => !alone))('the overview names every verb of $name', async ({ usage, load }) => {
+  expect(usage.split('|')).toEqual((await load()).commands.map(({ name }) => name));
+});
+
 test('the README names every command', () => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
   for (const { name, alone, usage } of nouns) {
