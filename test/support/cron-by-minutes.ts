@@ -10,6 +10,9 @@ interface Wall {
   readonly minutes: number;
 }
 
+/** What it shows at a time. */
+type Clock = (at: number) => Wall;
+
 type Matcher = (wallMinutes: number) => boolean;
 
 /** All times of the expression from `from` (inclusive, a whole minute) to `to` (exclusive). `*`, lists, ranges and steps. */
@@ -30,13 +33,39 @@ export function cronTimesByMinutes(cron: string, zone: string, from: number, to:
 }
 
 /** The latest that was ever shown before `from`: clocks are put back by a day at most. */
-function latestBefore(clock: (at: number) => Wall, from: number): number {
+function latestBefore(clock: Clock, from: number): number {
   let latest = Number.NEGATIVE_INFINITY;
   for (let at = from - 26 * 60 * minuteMs; at < from; at += minuteMs) latest = Math.max(latest, clock(at).minutes);
   return latest;
 }
 
-function clockOf(zone: string): (at: number) => Wall {
+/** The same hours are looked at time and again: of so many zones so many minutes are remembered, which is some megabytes. */
+const zonesMax = 8;
+const minutesMax = 50_000;
+const clocks = new Map<string, Clock>();
+
+function clockOf(zone: string): Clock {
+  const known = clocks.get(zone);
+  if (known !== undefined) return known;
+  if (clocks.size >= zonesMax) clocks.clear();
+  const clock = remembering(readClock(zone));
+  clocks.set(zone, clock);
+  return clock;
+}
+
+function remembering(clock: Clock): Clock {
+  const shown = new Map<number, Wall>();
+  return (at) => {
+    const known = shown.get(at);
+    if (known !== undefined) return known;
+    if (shown.size >= minutesMax) shown.clear();
+    const wall = clock(at);
+    shown.set(at, wall);
+    return wall;
+  };
+}
+
+function readClock(zone: string): Clock {
   const format = new Intl.DateTimeFormat('en-US', {
     timeZone: zone,
     hourCycle: 'h23',
