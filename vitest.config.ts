@@ -1,12 +1,18 @@
 // Where the rings of tests are and how they run. `npm test` runs all of them, `npm run check` the first three.
 
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { longestMs } from './test/faults/outages.ts';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
+// Without it each of the hundreds of processes that tests start, and each that runs a file of them, would strip and compile the same sources anew:
+// 0.3 s instead of 0.05.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'taskflow-compile-cache');
 
 /** A ring of tests: its name for `--project`, and where its files are. */
 const ring = (name: string, include: readonly string[], timeoutMs: number) => ({

@@ -71,9 +71,6 @@ const running = new Set<ChildProcess>();
 /** What each process of the scenarios under way has to say for itself when something does not come true. */
 const accounts = new Set<() => string>();
 
-/** Without it each of a hundred processes would strip and compile the same sixty files: 0.3 s instead of 0.05. */
-const compileCache = join(tmpdir(), 'taskflow-e2e-compile-cache');
-
 // A test that times out ends this process before its own clean-up.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -132,7 +129,7 @@ function startChild(
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...argv], {
     stdio: 'pipe',
     ...(cwd === undefined ? {} : { cwd }),
-    env: { ...process.env, NODE_COMPILE_CACHE: compileCache, ...env },
+    env: { ...process.env, ...env },
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   running.add(child);
