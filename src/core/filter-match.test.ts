@@ -155,6 +155,11 @@ describe('matches', () => {
     }
   });
 
+  test('finds nothing in a text that is no JSON', () => {
+    expect(holds('input.user.plan:pro', { payload: '{bad' })).toBe(false);
+    expect(holds('-output.bytes:5', { result: '{bad' })).toBe(true);
+  });
+
   test('counts the wait of a queued task up to now and of a running one up to its claim', () => {
     expect(holds('waited:>=8h', { state: 'queued', claimedAt: null, finishedAt: null })).toBe(true);
     expect(holds('waited:>1h', { state: 'running', finishedAt: null })).toBe(false);

@@ -1,6 +1,7 @@
 /** Evaluates a filter over one task: the meaning that every store's SQL is compared with. */
 
 import { matchesPattern } from './access.ts';
+import { readStored } from './damaged.ts';
 import type { Comparison, Filter, FilterTerm, FilterValue, TimePoint } from './filter.ts';
 import { foldCase } from './fold-case.ts';
 import { normalizeId } from './ids.ts';
@@ -172,9 +173,9 @@ function scalarHolds(value: FilterValue, found: unknown): boolean {
   return typeof found === 'number' && numberHolds(value, found);
 }
 
-/** The value at a path of own keys and list positions; undefined when there is none. */
+/** The value at a path of own keys and list positions; undefined when there is none, and in a text that is no JSON. */
 function valueAt(json: string, path: readonly string[]): unknown {
-  let value: unknown = JSON.parse(json);
+  let value = readStored<unknown>(json, () => true, undefined);
   for (const step of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined;
     if (Array.isArray(value) && !/^(?:0|[1-9]\d*)$/.test(step)) return undefined;

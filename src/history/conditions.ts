@@ -60,7 +60,7 @@ function valueCondition(term: FilterTerm, value: FilterValue, draft: Draft): str
     case 'err':
       return wordCondition('fingerprint', value, draft);
     case 'flow':
-      return wordCondition(scalar('options', ['flowId'], draft).string, value, draft);
+      return inDocument('options', ['flowId'], draft, ({ string }) => wordCondition(string, value, draft));
     case 'tag':
       return draft.dialect.json.some('options', 'tags', (tag) => wordCondition(tag, value, draft));
     case 'text':
@@ -141,10 +141,12 @@ function textCondition(value: FilterValue, draft: Draft): string {
 
 function errorCondition(value: FilterValue, draft: Draft): string {
   if (value.kind !== 'word') return never;
-  const message = `lower(${scalar('error', ['message'], draft).string})`;
   const wanted = foldCase(value.text);
-  if (value.prefix) return beginsWith(message, wanted, draft);
-  return `${message} LIKE ${parameter(draft, containing(wanted))} ESCAPE '\\'`;
+  return inDocument('error', ['message'], draft, ({ string }) => {
+    const message = `lower(${string})`;
+    if (value.prefix) return beginsWith(message, wanted, draft);
+    return `${message} LIKE ${parameter(draft, containing(wanted))} ESCAPE '\\'`;
+  });
 }
 
 function timeCondition(expression: string, value: FilterValue, draft: Draft): string {
@@ -169,14 +171,27 @@ function numberCondition(expression: string, value: FilterValue, draft: Draft): 
   return value.kind === 'number' ? `${expression} ${value.compare} ${parameter(draft, value.number)}` : never;
 }
 
-function scalar(json: string, path: readonly string[], draft: Draft): JsonScalar {
-  return draft.dialect.json.scalar(json, path, (value) => parameter(draft, value));
+function inDocument(
+  json: string,
+  path: readonly string[],
+  draft: Draft,
+  condition: (scalar: JsonScalar) => string,
+): string {
+  return draft.dialect.json.scalar(json, path, (value) => parameter(draft, value), condition);
 }
 
 /** Words are compared with a value as JavaScript writes it: `5` finds 5.0, and `5.0` the string only. */
 function scalarCondition(json: string, path: readonly string[], value: FilterValue, draft: Draft): string {
-  const { string, literal, number, numberText } = scalar(json, path, draft);
-  if (value.kind !== 'word') return numberCondition(number, value, draft);
+  return inDocument(json, path, draft, (found) =>
+    value.kind === 'word' ? asWritten(found, value, draft) : numberCondition(found.number, value, draft),
+  );
+}
+
+function asWritten(
+  { string, literal, number, numberText }: JsonScalar,
+  value: FilterValue & { readonly kind: 'word' },
+  draft: Draft,
+): string {
   const { text, prefix } = value;
   const conditions = [wordCondition(string, value, draft)];
   for (const known of ['true', 'false', 'null']) {

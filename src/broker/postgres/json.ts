@@ -1,26 +1,32 @@
-/** Reading inside of JSON texts, in the words of Postgres. */
+/** Reading inside of JSON texts, in the words of Postgres. `json_or_null` is our own: a text that is no JSON is no document to it, and no error. */
 
 import type { JsonDialect } from '../sql/driver.ts';
 import { arrayOf } from './text.ts';
 
 export const postgresJson: JsonDialect = {
-  scalar: (json, path, parameter) => {
-    const value = `(${parsed(json)} #> ${parameter(arrayOf(path))}::text[])`;
-    const type = `jsonb_typeof${value}`;
-    const text = `(${value} #>> '{}')`;
-    return {
+  scalar: (json, path, parameter, condition) => {
+    const type = 'jsonb_typeof(item.value)';
+    const text = `(item.value #>> '{}')`;
+    const number = 'item.value::numeric';
+    const holds = condition({
       string: `CASE WHEN ${type} = 'string' THEN ${text} END`,
       literal: `CASE WHEN ${type} = 'boolean' THEN ${text} WHEN ${type} = 'null' THEN 'null' END`,
-      number: `CASE WHEN ${type} = 'number' THEN ${text}::double precision END`,
+      // What somebody wrote by hand may be more, or less, than there is room for.
+      number: `CASE WHEN ${type} = 'number' THEN CASE WHEN abs(${number}) BETWEEN 1e-307 AND 1.7e308 OR ${number} = 0 THEN ${text}::double precision END END`,
       numberText: `CASE WHEN ${type} = 'number' THEN ${text} END`,
-    };
+    });
+    // Read once for all of them: without OFFSET it would be written out, and read, in each place.
+    const value = `json_or_null(${json}) #> ${parameter(arrayOf(path))}::text[]`;
+    return `EXISTS (SELECT 1 FROM (SELECT ${value} AS value OFFSET 0) AS item WHERE ${holds})`;
   },
   some: (json, field, condition) =>
-    `EXISTS (SELECT 1 FROM jsonb_array_elements_text(${parsed(json)} -> '${field}') AS item(value) WHERE ${condition('item.value')})`,
-  items: (column) => `LATERAL jsonb_array_elements_text(${column}::jsonb) AS item(value)`,
+    `EXISTS (SELECT 1 FROM ${listIn(json, `$.${field}[*]`)} AS item(value) WHERE ${condition('item.value')})`,
+  // In half the time that a list of the items takes.
+  hasAny: (json, field, parameter) => `COALESCE(json_or_null(${json}) -> '${field}' ?| ${parameter}::text[], false)`,
+  items: (column) => `LATERAL ${listIn(column, '$[*]')} AS item(value)`,
 };
 
-/** A jsonb holds neither NUL nor half a pair; nobody can ask for them either. */
-function parsed(json: string): string {
-  return `regexp_replace(${json}, '\\\\u(0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\\\ufffd', 'g')::jsonb`;
+/** What is no list has no items. */
+function listIn(json: string, path: string): string {
+  return `jsonb_array_elements_text(jsonb_path_query_array(json_or_null(${json}), '${path}'))`;
 }

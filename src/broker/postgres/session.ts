@@ -98,9 +98,9 @@ export function createTexts({ namespace, prepares }: SessionSettings) {
   };
 }
 
-/** The values that stand for JSON lists: what an expression is compared with by `oneOf`. */
+/** The values that stand for JSON lists: what an expression is compared with by `oneOf`, and a list in a document by `hasAny`. */
 function listsIn(text: string): ReadonlySet<number> {
-  return new Set([...text.matchAll(/ANY\(\$(\d+)::/g)].map(([, digits]) => Number(digits) - 1));
+  return new Set([...text.matchAll(/(?:ANY\(|\?\| )\$(\d+)::/g)].map(([, digits]) => Number(digits) - 1));
 }
 
 export function createSession(

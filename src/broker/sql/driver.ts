@@ -18,12 +18,19 @@ export interface JsonScalar {
   readonly numberText: string;
 }
 
-/** Reading inside of JSON texts. */
+/** Reading inside of JSON texts. One that is none, because somebody wrote it by hand, has nothing inside: it ends no statement. */
 export interface JsonDialect {
-  /** The scalar at a path: names of fields and positions in lists, as they are written. */
-  scalar(json: string, path: readonly string[], parameter: (value: string) => string): JsonScalar;
+  /** Whether a condition holds for the scalar at a path: names of fields and positions in lists, as they are written. */
+  scalar(
+    json: string,
+    path: readonly string[],
+    parameter: (value: string) => string,
+    condition: (scalar: JsonScalar) => string,
+  ): string;
   /** Whether a condition holds for one of the strings in the list that is the field of an object. */
   some(json: string, field: string, condition: (value: string) => string): string;
+  /** Whether one of the strings in that list is one of those in a parameter, which is a JSON list. */
+  hasAny(json: string, field: string, parameter: string): string;
   /** Behind a join: the strings of the list in a column of the table before it, as `item.value`. */
   items(column: string): string;
 }

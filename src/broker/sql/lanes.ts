@@ -69,7 +69,7 @@ const tasksBehind = (name: string, group: string) =>
     name,
     (dialect) => `SELECT row, priority, due_at, id, options
     FROM (SELECT ${dialect.row} AS row, priority, due_at, id, options ${behind(group)} LIMIT $6) AS looked
-    WHERE NOT ${dialect.json.some('options', 'limitNames', (limit) => `${limit} ${dialect.oneOf('$7')}`)}
+    WHERE NOT ${dialect.json.hasAny('options', 'limitNames', '$7')}
     ORDER BY priority, due_at, id LIMIT $8`,
   );
 

@@ -195,7 +195,7 @@ const groupHeads = (
       LEFT JOIN groups ON groups.name = standing.grp
       LEFT JOIN tasks AS head ON head.${dialect.row} = (${head({
         row: dialect.row,
-        closed: dialect.json.some('options', 'limitNames', (limit) => `${limit} ${dialect.oneOf('$8')}`),
+        closed: dialect.json.hasAny('options', 'limitNames', '$8'),
       })})
     ORDER BY standing.turn, standing.since, standing.grp`,
   );

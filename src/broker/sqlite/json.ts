@@ -3,24 +3,20 @@
 import type { JsonDialect, JsonScalar } from '../sql/driver.ts';
 
 export const sqliteJson: JsonDialect = {
-  scalar: (column, path, parameter) => {
+  scalar: (column, path, parameter, condition) => {
     const json = validOrNull(column);
     const paths = pathsOf(path);
     const [only] = paths;
-    if (only !== undefined && paths.length === 1) return readings(json, parameter(only));
+    if (only !== undefined && paths.length === 1) return `(${condition(readings(json, parameter(only)))})`;
     // In each place a document has a list or an object: at most one of the paths leads anywhere.
-    const steps = `FROM json_each(${parameter(JSON.stringify(paths))}) AS step WHERE json_type(${json}, step.value) IS NOT NULL`;
-    const { string, literal, number, numberText } = readings(json, 'step.value');
-    return {
-      string: `(SELECT ${string} ${steps} LIMIT 1)`,
-      literal: `(SELECT ${literal} ${steps} LIMIT 1)`,
-      number: `(SELECT ${number} ${steps} LIMIT 1)`,
-      numberText: `(SELECT ${numberText} ${steps} LIMIT 1)`,
-    };
+    return `EXISTS (SELECT 1 FROM json_each(${parameter(JSON.stringify(paths))}) AS step
+      WHERE json_type(${json}, step.value) IS NOT NULL AND (${condition(readings(json, 'step.value'))}))`;
   },
   some: (json, field, condition) =>
     `EXISTS (SELECT 1 FROM json_each(${validOrNull(json)}, '$.${field}') AS item WHERE ${condition('item.value')})`,
-  items: (column) => `json_each(${column}) AS item`,
+  hasAny: (json, field, parameter) =>
+    `EXISTS (SELECT 1 FROM json_each(${validOrNull(json)}, '$.${field}') AS item WHERE item.value IN (SELECT value FROM json_each(${parameter})))`,
+  items: (column) => `json_each(${validOrNull(column)}) AS item`,
 };
 
 /** One text that is no JSON would end a search that only passes it by. It costs a fifth of the look, since both read the same text once. */

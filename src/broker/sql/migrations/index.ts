@@ -20,6 +20,7 @@ import * as access from './0016_access.ts';
 import * as rollups from './0017_rollups.ts';
 import * as keyRates from './0018_key_rates.ts';
 import * as latencies from './0019_latencies.ts';
+import * as damagedJson from './0020_damaged_json.ts';
 
 export interface Migration {
   /** Number and name: `0001_tasks`. */
@@ -48,4 +49,5 @@ export const migrations: readonly Migration[] = [
   rollups,
   keyRates,
   latencies,
+  damagedJson,
 ];
