@@ -6,7 +6,8 @@ import { limits } from '../core/limits.ts';
 import { taskEnqueueMany } from '../operations/enqueue-many.ts';
 import { type OperationContext, performRead } from '../operations/operation.ts';
 import type { EnqueueInput } from '../operations/schemas.ts';
-import { bodyBytesMax, readJsonText } from './body.ts';
+import { checkAgain } from '../operations/still-allowed.ts';
+import { bodyBytesMax, readJsonText, refusePacked } from './body.ts';
 import { type Line, readLines } from './lines.ts';
 import { noteStream } from './streams.ts';
 
@@ -47,8 +48,8 @@ interface Summary {
 
 /**
  * Answers while it reads: a line that is wrong is answered with its problem and the others go on; lines are stored in calls of the
- * store, each wholly or not at all, and answered once they are. An outage, a stand-still and the end of its time end the stream after the
- * answers to its lines. Throws what refuses the caller.
+ * store, each wholly or not at all, and answered once they are. An outage, a stand-still, the end of its time and that of its caller's key
+ * end the stream after the answers to its lines. Throws what refuses the caller.
  */
 export async function answerStream(
   request: Request,
@@ -81,13 +82,15 @@ async function* answerLines(
 ): AsyncGenerator<string> {
   const parse = await lineReader();
   const totals = { lines: 0, created: 0, refused: 0 };
-  const { clock } = context;
+  const { actor, clock } = context;
+  const checkAccess = checkAgain(actor, clock);
   const until = clock.elapsed() + streamMs;
   const bounds = { lineBytesMax: bodyBytesMax, linesMax: limits.batchMax, idleMs: limits.streamIdleMs };
   try {
     for await (const lines of readLines(request.body, bounds, clock)) {
       await turn?.();
       const { answers, problem } = await storeLines(context, parse(lines, context));
+      await checkAccess();
       for (const { outcome } of answers) {
         totals.lines++;
         if (outcome === 'created' || outcome === 'replaced') totals.created++;

@@ -50,6 +50,6 @@ export const liveLimits = {
   liveReconnectMs: 250,
   /** How long a client that is closed may take to say that it heard. */
   liveCloseMs: 1_000,
-  /** How often it is asked again whether a client may still look. */
+  /** How often it is asked again whether whoever follows, or sends a stream, still may. */
   liveAccessMs: 3_000,
 } as const;

@@ -52,6 +52,7 @@ import { claimedMessage, outcomeResult } from './http-worker-writing.ts';
 import { withinReach } from './links.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import { refusedQueues } from './queue-names.ts';
+import { checkAgain, checkStillLetIn } from './still-allowed.ts';
 
 /** Not in the audit: what a worker did is told by its tasks, thousands of times a second. */
 const ofWorkers = { role: 'operator', scope: 'work', audit: null } as const;
@@ -123,6 +124,7 @@ export const workerListen: Operation<ListenMessage, ListenAnswer> = {
     const news = remote.hints.news(holderOf(actor, worker).workerId);
     try {
       await news.wait(waitMs, gone?.());
+      await checkStillLetIn(actor);
       return news.take();
     } finally {
       news.end();
@@ -188,7 +190,7 @@ export const workerDeregister: Operation<DeregisterMessage, DeregisterAnswer> = 
 
 /** Claims again whenever there may be something, until the time is over or whoever asked is gone. */
 async function claimWithin(
-  { store, clock, remote, gone }: OperationContext,
+  { actor, store, clock, remote, gone }: OperationContext,
   request: ClaimRequest,
   waitMs: number,
 ): Promise<readonly ClaimedTask[]> {
@@ -196,6 +198,7 @@ async function claimWithin(
   if (waitMs === 0 || request.limit === 0) return broker.claim(request);
   const until = clock.elapsed() + waitMs;
   const signal = gone?.();
+  const checkAccess = checkAgain(actor, clock);
   const work = remote.hints.work(request.queues.map(({ name }) => name));
   try {
     for (;;) {
@@ -205,6 +208,7 @@ async function claimWithin(
       await work.wait(Math.min(leftMs, limits.claimLookMs), signal);
       // For nobody nothing is claimed.
       if (signal?.aborted === true || remote.hints.hasEnded) return [];
+      await checkAccess();
     }
   } finally {
     work.end();

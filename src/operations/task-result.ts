@@ -12,6 +12,7 @@ import type { Task, TaskError } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { ResultInput } from './schemas.ts';
+import { checkStillLetIn } from './still-allowed.ts';
 
 export interface ResultDocument {
   readonly id: string;
@@ -53,16 +54,23 @@ export function readWait(wait: ResultInput['wait']): number {
   return wait === undefined ? 0 : parseDuration(wait, 'wait', { max: limits.resultAskMs });
 }
 
-/** How the task stands when it has ended, or after `waitMs`. Throws TASK_NOT_FOUND. */
+/** How the task stands when it has ended, or after `waitMs`. Throws TASK_NOT_FOUND, and UNAUTHENTICATED for who may not look any more. */
 export async function resultOf(context: OperationContext, taskId: string, waitMs: number): Promise<ResultDocument> {
   const task = await find(context, taskId);
   if (waitMs === 0 || isFinished(task.state)) return resultDocument(context, task);
+  const ended = await endOf(context, taskId, waitMs);
+  await checkStillLetIn(context.actor);
+  // What has left the live store meanwhile is in the record; after its time a task is shown as it stands.
+  return resultDocument(context, ended ?? (await find(context, taskId)));
+}
+
+/** `null` when its time is over, or nobody waits for the answer any more. */
+async function endOf(context: OperationContext, taskId: string, waitMs: number): Promise<Task | null> {
   const gone = context.gone?.();
   try {
-    return resultDocument(context, await context.waiter.finished(taskId, waitMs, gone));
+    return await context.waiter.finished(taskId, waitMs, gone);
   } catch (error) {
-    // What has left the live store meanwhile is in the record; after its time a task is shown as it stands.
-    if (isOver(error) || gone?.aborted === true) return resultDocument(context, await find(context, taskId));
+    if (isOver(error) || gone?.aborted === true) return null;
     throw error;
   }
 }

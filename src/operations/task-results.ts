@@ -7,6 +7,7 @@ import { invalidOption } from '../core/option-names.ts';
 import type { Task } from '../core/task.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { ResultsInput } from './schemas.ts';
+import { checkStillLetIn } from './still-allowed.ts';
 import { lookMax } from './task-queues.ts';
 import { isOver, type ResultDocument, readWait, resultDocument } from './task-result.ts';
 
@@ -39,6 +40,7 @@ export const taskResultMany: Operation<ResultsInput, ResultsDocument> = {
     const hasNews = now.missing.length > 0 || now.results.some(({ finished }) => finished);
     if (waitMs === 0 || hasNews) return now;
     await firstEnd(context, taskIds, waitMs);
+    await checkStillLetIn(context.actor);
     return lookAt(context, taskIds);
   },
 };

@@ -1,10 +1,11 @@
 /** Who is connected: how many in all, of one actor, of one browser session and of one address, and whether each may still look. */
 
 import { callerOf } from '../../core/address.ts';
-import { TaskFlowError, taskFlowError } from '../../core/errors.ts';
+import { taskFlowError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Cancel, Clock } from '../../core/time.ts';
 import type { Actor, OperationContext } from '../../operations/operation.ts';
+import { isStillLetIn } from '../../operations/still-allowed.ts';
 
 export interface Connection {
   /** It follows so many topics more, or fewer. Throws LIVE_FULL, and then follows none of them. */
@@ -84,10 +85,9 @@ export function createConnections(clock: Clock, most: ConnectionLimits = limits)
         topics += difference;
       };
       open.add(closeNow);
-      const { isStillAllowed } = actor;
-      if (isStillAllowed !== undefined)
+      if (actor.isStillAllowed !== undefined)
         stopAsking = askAgain(clock, async () => {
-          if (await mayStill(isStillAllowed)) return true;
+          if (await isStillLetIn(actor)) return true;
           close('access');
           return false;
         });
@@ -132,13 +132,4 @@ function askAgain(clock: Clock, ask: () => Promise<boolean>): Cancel {
     isCancelled = true;
     cancel();
   };
-}
-
-/** A store that is away takes no right away from anybody at once: how long what was known goes on is decided where it is kept. */
-async function mayStill(isStillAllowed: () => Promise<boolean>): Promise<boolean> {
-  try {
-    return await isStillAllowed();
-  } catch (error) {
-    return error instanceof TaskFlowError && error.retryable;
-  }
 }
