@@ -198,6 +198,7 @@ export async function createBulk(context: OperationContext, asked: Asked): Promi
   const { matched, isExact, sample } =
     taskIds === undefined ? await count(context, filter) : { matched: taskIds.length, isExact: true, sample: [] };
   const counted = { matched, exact: isExact, queues, sample };
+  if (change.queue !== null) await context.queueNames.check(change.queue);
   if (asked.dryRun === true) return { ...counted, operation: null };
   const order: BulkOrder = {
     ...{ verb, filter: q, ...(taskIds !== undefined && { taskIds }), ...change },

@@ -2,8 +2,12 @@
 
 import { expect, test } from 'vitest';
 import { createManualClock } from '../../test/support/manual-clock.ts';
+import { createOperationWorld } from '../../test/support/operation-world.ts';
+import type { TaskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { type Operation, perform } from './operation.ts';
 import { createQueueNames } from './queue-names.ts';
+import { type OperationName, operations } from './registry.ts';
 
 function rig(stored: string[], max: number) {
   const clock = createManualClock();
@@ -41,4 +45,23 @@ test('those that have gone make room', async () => {
   await clock.advance(limits.queueNamesMs);
   await names.check('c');
   await expect(names.check('b')).rejects.toMatchObject(full);
+});
+
+test.each<[OperationName, object]>([
+  ['task.move', {}],
+  ['task.update', {}],
+  ['task.update-many', {}],
+  ['operation.create', { verb: 'move', q: 'queue:default' }],
+  ['operation.create', { verb: 'move', q: 'queue:default', dryRun: true }],
+])('nothing is moved to one too many: %s %j', async (name, more) => {
+  const world = await createOperationWorld();
+  const getQueues = async () => [{ name: 'default' }] as never;
+  const context = { ...world.context, queueNames: createQueueNames({ getQueues }, world.context.clock, 1) };
+  const id = await world.enqueue();
+  const named = name.endsWith('-many') ? { ids: [id] } : name === 'operation.create' ? {} : { id };
+  const move = (queue: string) =>
+    perform(operations[name] as unknown as Operation<unknown, unknown>, context, { ...named, ...more, queue });
+  expect(await move('new').catch(({ code }: TaskFlowError) => code)).toBe('TOO_MANY_QUEUES');
+  await move('default');
+  await world.close();
 });

@@ -48,7 +48,9 @@ export const taskMove: Operation<MoveInput, UpdateDocument> = {
   audit: 'moved {id} to queue {queue}',
   schema: async () => (await import('./change-schemas.ts')).moveInput,
   output: async () => (await import('./change-output.ts')).updateOutput,
-  run: (context, { id, queue }) => updateOne(context, parseId(id), { queue: checkName(queue, 'queue') }, null),
+  async run(context, { id, queue }) {
+    return updateOne(context, parseId(id), await readChange(context, { queue }), null);
+  },
 };
 
 export const taskRunNow: Operation<TaskInput, UpdateDocument> = {
