@@ -154,6 +154,10 @@ export function createKeys(driver: SqlDriver, clock: Clock, chance: Chance): Key
         const [[count] = [0]] = await tx.query(countKeys, 1);
         return count > 0 ? null : insert(tx, key);
       }),
+    get: async (id) => {
+      const [row] = await driver.readOne(readKey, id);
+      return row === undefined ? null : storedKey(row).key;
+    },
     list: async (after, limit) =>
       (await driver.readOne(listKeys, after ?? lastId, limit)).map((row) => storedKey(row).key),
     revoke: async (id) => {

@@ -40,6 +40,12 @@ const sessionByHash = statement<SessionRow>(
 );
 
 /** Input: id. */
+const sessionById = statement<SessionRow>(
+  'access_session',
+  () => `SELECT ${columns} ${from} WHERE access_sessions.id = $1`,
+);
+
+/** Input: id. */
 const hashById = statement<[hash: string]>(
   'access_session_hash',
   () => 'SELECT hash FROM access_sessions WHERE id = $1',
@@ -172,6 +178,10 @@ export function createSessions(driver: SqlDriver, clock: Clock, chance: Chance):
     isValid: async (id) => {
       const [row] = await driver.readOne(hashById, id);
       return row !== undefined && (await usable(row[0])) !== null;
+    },
+    get: async (id) => {
+      const [row] = await driver.readOne(sessionById, id);
+      return row === undefined ? null : sessionOf(row);
     },
     list: async (after, limit) => (await driver.readOne(listSessions, after ?? '~', limit)).map(sessionOf),
     end: async (id) => {

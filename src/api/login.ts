@@ -40,19 +40,18 @@ export function loginRoutes(access: Access, page: LoginPage, warn: (text: string
     );
   };
 
-  /** Who signs in, and who fails to, is in the audit. */
+  /** Who signs in or out, and who fails to, is in the audit. */
   const note = async (
     context: OperationContext,
     key: AccessKey | null,
-    text: string,
-    outcome: string,
+    { operation = 'session.begin', text, outcome = 'done' }: { operation?: string; text: string; outcome?: string },
   ): Promise<void> => {
     const id = await access.audit.begin({
       actor: key === null ? 'unknown' : actorOf(key).name,
       keyId: key?.id ?? null,
       address: context.address ?? null,
       requestId: context.requestId ?? null,
-      operation: 'session.begin',
+      operation,
       text,
       input: {},
       before: null,
@@ -62,7 +61,7 @@ export function loginRoutes(access: Access, page: LoginPage, warn: (text: string
 
   /** A new secret each time: what somebody planted before is worth nothing. */
   const signIn = async (request: HonoRequest, context: OperationContext, key: AccessKey, next: string) => {
-    await note(context, key, 'signed in', 'done');
+    await note(context, key, { text: 'signed in' });
     warnOfPlain(request.raw);
     const before = await signedIn(request);
     const { secret } = await access.sessions.begin({
@@ -102,7 +101,7 @@ export function loginRoutes(access: Access, page: LoginPage, warn: (text: string
       return signIn(request, context, key, `./${next}`);
     }
     await access.throttle.failed(names);
-    await note(context, null, 'tried to sign in', 'UNAUTHENTICATED');
+    await note(context, null, { text: 'tried to sign in', outcome: 'UNAUTHENTICATED' });
     return show(
       request,
       context,
@@ -120,12 +119,13 @@ export function loginRoutes(access: Access, page: LoginPage, warn: (text: string
     return show(request, context, error, '');
   };
 
-  const leave = async (request: HonoRequest): Promise<Response> => {
+  const leave = async (request: HonoRequest, context: OperationContext): Promise<Response> => {
     const found = await signedIn(request);
     if (found !== null) {
       checkOwnPage(request.raw);
       await access.sessions.end(found.session.id);
     }
+      await note(context, found.key, { operation: 'session.end', text: 'signed out' });
     return seeOther('./login', cookieHeader(request.raw, null));
   };
 

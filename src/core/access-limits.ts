@@ -29,6 +29,8 @@ export const accessLimits = {
   triesKeepMs: 3_600_000,
   /** Characters of an input, and of a state before or after, in a row of the audit: it says what was done, and is no copy of payloads. */
   auditTextMax: 4_000,
+  /** Tasks of which a row of the audit keeps how they stood: as many as fit into it. */
+  auditTasksMax: 15,
   /** Rows of the audit that wait to be stored, a few kilobytes each: while their database is away no more are kept. */
   auditWaitingMax: 10_000,
   /** How long who closes a store waits for the last rows of the audit: a record that is away must not keep a command. */

@@ -57,6 +57,8 @@ export interface Keys {
   create(key: NewKey): Promise<CreatedKey>;
   /** The same in a store that has none, not even a revoked one; `null` in any other. Of several who ask at once one gets it. */
   createFirst(key: NewKey): Promise<CreatedKey | null>;
+  /** Whether or not it may be used; `null` when there is none. */
+  get(id: string): Promise<AccessKey | null>;
   /** Newest first, from below the id `after`. */
   list(after: string | null, limit: number): Promise<readonly AccessKey[]>;
   /** `null` when there is no such key; one that is revoked stays so. */
@@ -97,6 +99,7 @@ export interface Sessions {
   /** Whether there is one: of one that began a second ago that may be told too late. Costs a query a second at most. */
   mayExist(secret: string): Promise<boolean>;
   isValid(id: string): Promise<boolean>;
+  get(id: string): Promise<AccessSession | null>;
   list(after: string | null, limit: number): Promise<readonly AccessSession[]>;
   /** Answers whether there was one. */
   end(id: string): Promise<boolean>;

@@ -16,7 +16,7 @@ export async function audited<Input, Output>(
   const audit = context.store.access?.audit;
   if (operation.audit === null || audit === undefined || isTraffic(operation, context))
     return operation.run(context, input);
-  const before = (await operation.state?.(context, input)) ?? null;
+  const before = await stateOf(operation, context, input);
   const row = beginOf(operation, operation.audit, context, input, before);
   const waits = operation.scope !== 'enqueue';
   const begun = audit.begin(row);
@@ -30,10 +30,38 @@ export async function audited<Input, Output>(
   if (waits) await begun;
   try {
     const output = await operation.run(context, input);
-    end('done', operation.state === undefined ? null : output);
+    end('done', operation.made?.(output) ?? (await stateAfter(operation, context, input)));
     return output;
   } catch (error) {
     end(error instanceof TaskFlowError ? error.code : 'INTERNAL', null);
+    throw error;
+  }
+}
+
+async function stateOf<Input>(
+  { state }: Pick<Operation<Input, unknown>, 'state'>,
+  context: OperationContext,
+  input: Input,
+): Promise<unknown> {
+  try {
+    return (await state?.(context, input)) ?? null;
+  } catch (error) {
+    // The operation says so itself.
+    if (error instanceof TaskFlowError && error.status < 500) return null;
+    throw error;
+  }
+}
+
+/** It is done, whether or not it can be looked at. */
+async function stateAfter<Input>(
+  operation: Pick<Operation<Input, unknown>, 'state'>,
+  context: OperationContext,
+  input: Input,
+): Promise<unknown> {
+  try {
+    return await stateOf(operation, context, input);
+  } catch (error) {
+    if (error instanceof TaskFlowError) return null;
     throw error;
   }
 }

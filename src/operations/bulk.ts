@@ -24,6 +24,7 @@ import { readRate } from '../core/rate-text.ts';
 import { type TaskState, type TaskView, viewOf } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
+import { begunBulk, standingOf } from './audited-state.ts';
 import type { BulkInput, BulkListInput, BulkRemoveInput, PurgeInput } from './bulk-schemas.ts';
 import { unknownDefinition } from './definitions.ts';
 import type { Actor, Operation, OperationContext } from './operation.ts';
@@ -90,6 +91,7 @@ export const operationCreate: Operation<BulkInput, BulkCreatedDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/operations' },
   audit: 'began to {verb} all tasks of {q|ids}',
+  made: begunBulk,
   schema: async () => (await import('./bulk-schemas.ts')).bulkInput,
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
   run: createBulk,
@@ -102,6 +104,7 @@ export const operationRemove: Operation<BulkRemoveInput, BulkCreatedDocument> = 
   scope: 'admin',
   rest: { method: 'POST', path: '/operations/remove-tasks' },
   audit: 'began to remove all tasks of {q|ids}',
+  made: begunBulk,
   schema: async () => (await import('./bulk-schemas.ts')).bulkRemoveInput,
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
   run: (context, input) => createBulk(context, { ...input, verb: 'remove' }),
@@ -115,6 +118,7 @@ export const queuePurge: Operation<PurgeInput, BulkCreatedDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/queues/:name/purge' },
   audit: 'began to purge queue {name}',
+  made: begunBulk,
   schema: async () => (await import('./bulk-schemas.ts')).purgeInput,
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
   async run(context, { name, ...rest }) {
@@ -163,6 +167,7 @@ export const operationStop: Operation<TaskInput, BulkDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/operations/:id/stop' },
   audit: 'stopped operation {id}',
+  state: standingOf,
   schema: async () => (await import('./schemas.ts')).taskInput,
   output: async () => (await import('./bulk-output.ts')).bulkOutput,
   async run(context, { id }) {
@@ -193,12 +198,12 @@ export async function createBulk(context: OperationContext, asked: Asked): Promi
       actor: context.actor.name,
       queues: (queues ?? []).join(', '),
     });
+  if (change.queue !== null) await context.queueNames.check(change.queue);
   const delayMs = asked.delay === undefined ? limits.bulkUndoMs : parseDuration(asked.delay, 'delay');
   const rate = asked.rate === undefined ? null : readRate(asked.rate, 'rate');
   const { matched, isExact, sample } =
     taskIds === undefined ? await count(context, filter) : { matched: taskIds.length, isExact: true, sample: [] };
   const counted = { matched, exact: isExact, queues, sample };
-  if (change.queue !== null) await context.queueNames.check(change.queue);
   if (asked.dryRun === true) return { ...counted, operation: null };
   const order: BulkOrder = {
     ...{ verb, filter: q, ...(taskIds !== undefined && { taskIds }), ...change },

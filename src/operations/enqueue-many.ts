@@ -48,6 +48,7 @@ export const taskEnqueueMany: Operation<EnqueueManyInput, ManyEnqueuedDocument> 
       'A task a line, as one of `tasks`; each is answered by a line with its number, the last line has the sums',
   },
   audit: 'enqueued many tasks',
+  made: ({ tasks, created }) => ({ created, first: tasks[0]?.id ?? null }),
   schema: async () => (await import('./schemas.ts')).enqueueManyInput,
   output: async () => (await import('./task-output.ts')).enqueueManyOutput,
   run: (context, { tasks, partial = false }) => enqueueMany(context, tasks, partial),

@@ -5,8 +5,8 @@ import { invalidOption } from '../core/option-names.ts';
 import { isoTime } from '../core/time.ts';
 import type { ErrorMarkInput } from './bulk-schemas.ts';
 import { errorGet } from './error.ts';
-import { type ErrorMarkDocument, errorMarkName, muteMs } from './error-marks.ts';
-import type { Operation } from './operation.ts';
+import { type ErrorMarkDocument, errorMarkName, muteMs, readMarks } from './error-marks.ts';
+import type { Operation, OperationContext } from './operation.ts';
 
 export interface ErrorMarkedDocument {
   readonly fingerprint: string;
@@ -22,6 +22,7 @@ export const errorMark: Operation<ErrorMarkInput, ErrorMarkedDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/errors/:fingerprint/mark' },
   audit: 'marked error {fingerprint} as {as}',
+  state: markOf,
   schema: async () => (await import('./bulk-schemas.ts')).errorMarkInput,
   output: async () => (await import('./error-output.ts')).errorMarkOutput,
   async run(context, { fingerprint, as, for: length, reason = null }) {
@@ -36,3 +37,8 @@ export const errorMark: Operation<ErrorMarkInput, ErrorMarkedDocument> = {
     return { fingerprint, mark: { as, by: context.actor.name, reason, at: isoTime(now), until } };
   },
 };
+
+async function markOf(context: OperationContext, { fingerprint }: ErrorMarkInput): Promise<ErrorMarkDocument | null> {
+  const { now } = await context.store.broker.info();
+  return (await readMarks(context, now)).get(fingerprint) ?? null;
+}

@@ -6,6 +6,7 @@ import type { Filter, FilterTerm } from '../core/filter.ts';
 import { limits } from '../core/limits.ts';
 import { isoTime } from '../core/time.ts';
 import type { TaskSummary } from '../history/history.ts';
+import { begunBulk } from './audited-state.ts';
 import { type BulkCreatedDocument, createBulk } from './bulk.ts';
 import type { ErrorInput, ErrorListInput, ErrorRetryInput } from './bulk-schemas.ts';
 import { type ErrorMarkDocument, type ErrorMarks, noMarks, readMarks } from './error-marks.ts';
@@ -98,6 +99,7 @@ export const errorRetry: Operation<ErrorRetryInput, BulkCreatedDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/errors/:fingerprint/retry' },
   audit: 'began to retry all tasks of error {fingerprint}',
+  made: begunBulk,
   schema: async () => (await import('./bulk-schemas.ts')).errorRetryInput,
   output: async () => (await import('./bulk-output.ts')).bulkCreatedOutput,
   async run(context, { fingerprint, ...rest }) {

@@ -9,6 +9,7 @@ import { limits } from '../core/limits.ts';
 import { isFinished, isWaiting, type TaskView } from '../core/states.ts';
 import type { Task } from '../core/task.ts';
 import { summaryOf, type TaskSummary } from '../history/history.ts';
+import { standingOf } from './audited-state.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { CancelInput, ListFlowsInput, TaskInput } from './schemas.ts';
 import { type CancelDocument, cancelOutcome } from './task.ts';
@@ -104,6 +105,7 @@ export const flowCancel: Operation<CancelInput, CancelDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/flows/:id/cancel' },
   audit: 'cancelled flow {id}',
+  state: standingOf,
   schema: async () => (await import('./schemas.ts')).cancelInput,
   output: async () => (await import('./task-output.ts')).cancelOutput,
   async run(context, { id, reason }) {

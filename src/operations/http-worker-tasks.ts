@@ -28,6 +28,7 @@ export const workerEnqueue: Operation<EnqueueTasksMessage, EnqueueTasksAnswer> =
   scope: 'enqueue',
   rest: { method: 'POST', path: '/worker/enqueue', bodyBytesMax: limits.workerBodyBytesMax },
   audit: 'enqueued tasks as the worker {worker}',
+  made: ({ results }) => results.slice(0, limits.auditTasksMax),
   schema: async () => (await import('./http-worker-schemas.ts')).enqueueTasksInput,
   output: async () => (await import('./http-worker-output.ts')).enqueueTasksOutput,
   async run(context, { tasks: messages }) {

@@ -122,8 +122,13 @@ export interface Operation<Input, Output> {
   readonly statuses?: Statuses<Output>;
   /** What was done, in the past tense, with fields of the input in braces: `paused queue {name}`, `retried {q|ids}`. `null` for what only reads. */
   readonly audit: string | null;
-  /** What it changes, as the audit keeps it from before; afterwards that is the answer. For what is cheap to read. */
+  /**
+   * What it changes, as the audit keeps it: read before, and again afterwards. It answers `null` for what is not there; what it throws for
+   * a mistake of the caller counts as that. Cheap to read, and without payloads and secrets.
+   */
   readonly state?: (context: OperationContext, input: Input) => Promise<unknown>;
+  /** What the audit keeps of the answer of an operation that makes something, in place of a state before and after. */
+  made?(output: Output): unknown;
   /** The schema of the input. Loaded when it is needed: zod costs 50 ms at start, which `--help` must not pay. */
   schema(): Promise<ZodType<Input>>;
   /** The schema of the answer: what this operation says is exactly that, field for field. Loaded like the one above. */

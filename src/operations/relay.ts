@@ -5,7 +5,7 @@ import { parseId } from '../core/ids.ts';
 import { limits } from '../core/limits.ts';
 import type { RelayRetry, RelayStatus, SetAsideTask } from '../core/relay.ts';
 import { isoTime } from '../core/time.ts';
-import type { Operation } from './operation.ts';
+import type { Operation, OperationContext } from './operation.ts';
 import type { Nothing, TaskInput } from './schemas.ts';
 
 /** A task of a committed transaction that the broker does not take. */
@@ -57,6 +57,7 @@ export const relayRetry: Operation<TaskInput, RelayPushedDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/relay/:id/retry' },
   audit: 'pushed {id} again',
+  state: asideOf,
   schema: async () => (await import('./schemas.ts')).taskInput,
   output: async () => (await import('./relay-output.ts')).relayPushedOutput,
   async run({ store: { relay } }, { id }) {
@@ -76,6 +77,7 @@ export const relayDrop: Operation<TaskInput, RelayDroppedDocument> = {
   scope: 'admin',
   rest: { method: 'DELETE', path: '/relay/:id' },
   audit: 'dropped {id} of the relay',
+  state: asideOf,
   schema: async () => (await import('./schemas.ts')).taskInput,
   output: async () => (await import('./relay-output.ts')).relayDroppedOutput,
   async run({ store: { relay } }, { id }) {
@@ -88,4 +90,14 @@ export const relayDrop: Operation<TaskInput, RelayDroppedDocument> = {
 
 function setAsideDocument({ taskId, name, at, problem }: SetAsideTask): SetAsideDocument {
   return { id: taskId, name, enqueuedAt: isoTime(at), problem };
+}
+
+/** `null` for one that is not, or not any more. */
+async function asideOf(
+  { store: { relay } }: Pick<OperationContext, 'store'>,
+  { id }: TaskInput,
+): Promise<SetAsideDocument | null> {
+  const taskId = parseId(id);
+  const task = (await relay?.setAside(limits.relayAsideMax))?.find((one) => one.taskId === taskId);
+  return task === undefined ? null : setAsideDocument(task);
 }

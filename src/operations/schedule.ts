@@ -124,6 +124,7 @@ export const scheduleRun: Operation<ScheduleRunInput, AskedFiringDocument> = {
   scope: 'schedule',
   rest: { method: 'POST', path: '/schedules/:name/run' },
   audit: 'ran schedule {name}',
+  made: (asked) => asked,
   schema: async () => (await import('./schemas.ts')).scheduleRunInput,
   output: async () => (await import('./schedule-output.ts')).askedFiringOutput,
   async run(context, { name, at }) {
@@ -145,6 +146,7 @@ export const schedulePause: Operation<PauseInput, ScheduleDocument> = {
   scope: 'schedule',
   rest: { method: 'POST', path: '/schedules/:name/pause' },
   audit: 'paused schedule {name}',
+  state: settingsOf,
   schema: async () => (await import('./schemas.ts')).pauseInput,
   output: async () => (await import('./schedule-output.ts')).scheduleOutput,
   async run(context, { name, reason }) {
@@ -161,6 +163,7 @@ export const scheduleResume: Operation<ScheduleInput, ScheduleDocument> = {
   scope: 'schedule',
   rest: { method: 'POST', path: '/schedules/:name/resume' },
   audit: 'resumed schedule {name}',
+  state: settingsOf,
   schema: async () => (await import('./schemas.ts')).scheduleInput,
   output: async () => (await import('./schedule-output.ts')).scheduleOutput,
   async run(context, { name }) {
@@ -177,6 +180,7 @@ export const scheduleDelete: Operation<ScheduleInput, DeletedScheduleDocument> =
   scope: 'schedule',
   rest: { method: 'DELETE', path: '/schedules/:name' },
   audit: 'deleted schedule {name}',
+  state: settingsOf,
   schema: async () => (await import('./schemas.ts')).scheduleInput,
   output: async () => (await import('./schedule-output.ts')).deletedScheduleOutput,
   async run(context, { name }) {
@@ -193,6 +197,7 @@ export const scheduleBackfill: Operation<BackfillInput, BackfillDocument> = {
   scope: 'schedule',
   rest: { method: 'POST', path: '/schedules/:name/backfill' },
   audit: 'backfilled schedule {name}',
+  made: (asked) => asked,
   schema: async () => (await import('./schemas.ts')).backfillInput,
   output: async () => (await import('./schedule-output.ts')).backfillOutput,
   async run(context, { name, from, until, dryRun = false }) {
@@ -232,6 +237,14 @@ async function documentOf(context: OperationContext, name: string): Promise<Sche
   const { broker } = context.store;
   const [schedule, { now }, workers] = await Promise.all([find(context, name), broker.info(), broker.getWorkers()]);
   return scheduleDocument(schedule, now, workers, context.redactionOf);
+}
+
+/** What of a schedule is changed, without what it gives to its task. */
+async function settingsOf({ store: { broker } }: OperationContext, { name }: ScheduleInput) {
+  const [found] = await broker.schedules.get([name]);
+  if (found == null) return null;
+  const { pause, next, version } = found;
+  return { name, pause, next: next === null ? null : isoTime(next.at), version };
 }
 
 async function find({ store: { broker } }: OperationContext, name: string): Promise<ScheduleRecord> {

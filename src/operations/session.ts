@@ -1,10 +1,11 @@
 /** Operations on sessions: who is signed in at a browser. */
 
+import type { AccessSession } from '../core/access.ts';
 import { taskFlowError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { isoTime } from '../core/time.ts';
 import { accessOf } from './access-of.ts';
-import type { Operation } from './operation.ts';
+import type { Operation, OperationContext } from './operation.ts';
 import type { IdPageInput, KeyIdInput } from './schemas.ts';
 
 /** A session as every surface shows it. */
@@ -45,13 +46,7 @@ export const sessionList: Operation<IdPageInput, SessionListDocument> = {
   output: async () => (await import('./token-output.ts')).sessionListOutput,
   async run(context, { after, limit = limits.pageMax - 1 }) {
     const found = await accessOf(context).sessions.list(after ?? null, limit + 1);
-    const sessions = found.slice(0, limit).map(({ keyId, createdAt, seenAt, expiresAt, ...rest }) => ({
-      ...rest,
-      key: keyId,
-      createdAt: isoTime(createdAt),
-      seenAt: isoTime(seenAt),
-      expiresAt: isoTime(expiresAt),
-    }));
+    const sessions = found.slice(0, limit).map(sessionDocument);
     return { sessions, next: found.length > limit ? (sessions.at(-1)?.id ?? null) : null };
   },
 };
@@ -64,6 +59,7 @@ export const sessionEnd: Operation<KeyIdInput, EndedSessionDocument> = {
   scope: 'admin',
   rest: { method: 'DELETE', path: '/sessions/:id' },
   audit: 'ended session {id}',
+  state: readSession,
   schema: async () => (await import('./schemas.ts')).keyIdInput,
   output: async () => (await import('./token-output.ts')).endedSessionOutput,
   async run(context, { id }) {
@@ -71,3 +67,18 @@ export const sessionEnd: Operation<KeyIdInput, EndedSessionDocument> = {
     return { id, ended: true };
   },
 };
+
+function sessionDocument({ keyId, createdAt, seenAt, expiresAt, ...rest }: AccessSession): SessionDocument {
+  return {
+    ...rest,
+    key: keyId,
+    createdAt: isoTime(createdAt),
+    seenAt: isoTime(seenAt),
+    expiresAt: isoTime(expiresAt),
+  };
+}
+
+async function readSession(context: OperationContext, { id }: KeyIdInput): Promise<SessionDocument | null> {
+  const session = await accessOf(context).sessions.get(id);
+  return session === null ? null : sessionDocument(session);
+}

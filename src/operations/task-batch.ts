@@ -5,6 +5,7 @@ import { reachesQueue } from '../core/access.ts';
 import { internalQueue } from '../core/bulk.ts';
 import { parseId } from '../core/ids.ts';
 import type { TaskState } from '../core/states.ts';
+import { standingsOf } from './audited-state.ts';
 import type { CancelManyInput, IdsInput, UpdateManyInput } from './change-schemas.ts';
 import type { ManyDocument, ManyOutcome } from './many-document.ts';
 import type { Operation, OperationContext } from './operation.ts';
@@ -20,6 +21,7 @@ export const taskCancelMany: Operation<CancelManyInput, ManyDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/tasks/cancel' },
   audit: 'cancelled {ids}',
+  state: standingsOf,
   schema: async () => (await import('./change-schemas.ts')).cancelManyInput,
   output: async () => (await import('./change-output.ts')).manyOutput,
   async run(context, { ids, reason }) {
@@ -37,6 +39,7 @@ export const taskRetryMany: Operation<IdsInput, ManyDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/tasks/retry' },
   audit: 'retried {ids}',
+  state: standingsOf,
   schema: async () => (await import('./change-schemas.ts')).idsInput,
   output: async () => (await import('./change-output.ts')).manyOutput,
   async run(context, { ids }) {
@@ -53,6 +56,7 @@ export const taskRemoveMany: Operation<IdsInput, ManyDocument> = {
   scope: 'admin',
   rest: { method: 'POST', path: '/tasks/remove' },
   audit: 'removed {ids}',
+  state: standingsOf,
   schema: async () => (await import('./change-schemas.ts')).idsInput,
   output: async () => (await import('./change-output.ts')).manyOutput,
   async run(context, { ids }) {
@@ -69,6 +73,7 @@ export const taskUpdateMany: Operation<UpdateManyInput, ManyDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/tasks/update' },
   audit: 'changed {ids}',
+  state: standingsOf,
   schema: async () => (await import('./change-schemas.ts')).updateManyInput,
   output: async () => (await import('./change-output.ts')).manyOutput,
   async run(context, { ids, ...change }) {

@@ -11,6 +11,7 @@ import { invalidOption } from '../core/option-names.ts';
 import { parsePriority } from '../core/priority.ts';
 import { isFinished, type TaskState } from '../core/states.ts';
 import type { TaskPatch } from '../core/task.ts';
+import { standingOf } from './audited-state.ts';
 import type { ChangeInput, MoveInput, UpdateInput } from './change-schemas.ts';
 import type { Operation, OperationContext } from './operation.ts';
 import type { TaskInput } from './schemas.ts';
@@ -32,6 +33,7 @@ export const taskUpdate: Operation<UpdateInput, UpdateDocument> = {
   scope: 'operate',
   rest: { method: 'PATCH', path: '/tasks/:id' },
   audit: 'changed {id}',
+  state: standingOf,
   schema: async () => (await import('./change-schemas.ts')).updateInput,
   output: async () => (await import('./change-output.ts')).updateOutput,
   async run(context, { id, version, ...change }) {
@@ -46,6 +48,7 @@ export const taskMove: Operation<MoveInput, UpdateDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/tasks/:id/move' },
   audit: 'moved {id} to queue {queue}',
+  state: standingOf,
   schema: async () => (await import('./change-schemas.ts')).moveInput,
   output: async () => (await import('./change-output.ts')).updateOutput,
   async run(context, { id, queue }) {
@@ -60,6 +63,7 @@ export const taskRunNow: Operation<TaskInput, UpdateDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/tasks/:id/run-now' },
   audit: 'let {id} run now',
+  state: standingOf,
   schema: async () => (await import('./schemas.ts')).taskInput,
   output: async () => (await import('./change-output.ts')).updateOutput,
   run: (context, { id }) => updateOne(context, parseId(id), { delayMs: 0 }, null),

@@ -13,6 +13,7 @@ import type { TaskState, TaskView } from '../core/states.ts';
 import type { LogLevel, Task } from '../core/task.ts';
 import { isoTime } from '../core/time.ts';
 import type { TaskRecord } from '../history/history.ts';
+import { standingOf } from './audited-state.ts';
 import type { Definitions } from './definitions.ts';
 import { type EnqueueDocument, enqueueByName } from './enqueue.ts';
 import { cursorWithin, withinQueues } from './grant.ts';
@@ -42,6 +43,7 @@ export const taskEnqueue: Operation<EnqueueInput, EnqueueDocument> = {
     locationOf: ({ id }) => `/tasks/${id}`,
   },
   audit: 'enqueued {name}',
+  made: ({ id, outcome }) => ({ id, outcome }),
   schema: async () => (await import('./schemas.ts')).enqueueInput,
   output: async () => (await import('./task-output.ts')).enqueueOutput,
   run: enqueueByName,
@@ -123,6 +125,7 @@ export const taskCancel: Operation<CancelInput, CancelDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/tasks/:id/cancel' },
   audit: 'cancelled {id}',
+  state: standingOf,
   schema: async () => (await import('./schemas.ts')).cancelInput,
   output: async () => (await import('./task-output.ts')).cancelOutput,
   async run({ store, actor, definitions }, { id, reason }) {
@@ -166,6 +169,7 @@ export const taskRetry: Operation<TaskInput, RetryDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/tasks/:id/retry' },
   audit: 'retried {id}',
+  state: standingOf,
   schema: async () => (await import('./schemas.ts')).taskInput,
   output: async () => (await import('./task-output.ts')).retryOutput,
   async run({ store }, { id }) {
@@ -201,6 +205,7 @@ export const taskRemove: Operation<TaskInput, RemovedDocument> = {
   scope: 'admin',
   rest: { method: 'DELETE', path: '/tasks/:id' },
   audit: 'removed {id}',
+  state: standingOf,
   schema: async () => (await import('./schemas.ts')).taskInput,
   output: async () => (await import('./task-output.ts')).removeOutput,
   async run({ store }, { id }) {

@@ -8,7 +8,7 @@ import { limits } from '../core/limits.ts';
 import { readRate } from '../core/rate-text.ts';
 import { isoTime } from '../core/time.ts';
 import { accessOf } from './access-of.ts';
-import type { Operation } from './operation.ts';
+import type { Operation, OperationContext } from './operation.ts';
 import type { IdPageInput, KeyIdInput, NewTokenInput } from './schemas.ts';
 
 /** A key as every surface shows it: never with its secret. */
@@ -52,6 +52,7 @@ export const tokenCreate: Operation<NewTokenInput, CreatedTokenDocument> = {
   scope: 'admin',
   rest: { method: 'POST', path: '/tokens' },
   audit: 'created key {label}',
+  made: ({ token: _secret, ...key }) => key,
   schema: async () => (await import('./schemas.ts')).newTokenInput,
   output: async () => (await import('./token-output.ts')).createdTokenOutput,
   async run(context, { label, role, scopes, queues, expiresIn, kind, rate }) {
@@ -100,6 +101,7 @@ export const tokenRevoke: Operation<KeyIdInput, TokenDocument> = {
   scope: 'admin',
   rest: { method: 'DELETE', path: '/tokens/:id' },
   audit: 'revoked key {id}',
+  state: readToken,
   schema: async () => (await import('./schemas.ts')).keyIdInput,
   output: async () => (await import('./token-output.ts')).tokenOutput,
   async run(context, { id }) {
@@ -108,6 +110,11 @@ export const tokenRevoke: Operation<KeyIdInput, TokenDocument> = {
     return tokenDocument(key, key.revokedAt ?? key.createdAt);
   },
 };
+
+async function readToken(context: OperationContext, { id }: KeyIdInput): Promise<TokenDocument | null> {
+  const [key, { now }] = await Promise.all([accessOf(context).keys.get(id), context.store.broker.info()]);
+  return key === null ? null : tokenDocument(key, now);
+}
 
 /** Throws INVALID_OPTION. */
 function readRequestRate(given: NonNullable<NewTokenInput['rate']>): Rate {

@@ -48,6 +48,7 @@ export const workerScale: Operation<ScaleInput, WorkerRecordDocument> = {
   scope: 'operate',
   rest: { method: 'POST', path: '/workers/:id/scale' },
   audit: 'scaled worker {id}',
+  state: slotsOf,
   schema: async () => (await import('./schemas.ts')).scaleInput,
   output: async () => (await import('./worker-output.ts')).workerRecordOutput,
   run: (context, { id, concurrency }) => tell(context, id, { kind: 'scale', concurrency }),
@@ -64,10 +65,18 @@ function telling(
     scope: 'operate',
     rest: { method: 'POST', path: `/workers/:id/${kind}` },
     audit: `${told[kind]} worker {id}`,
+    state: slotsOf,
     schema: async () => (await import('./schemas.ts')).workerInput,
     output: async () => (await import('./worker-output.ts')).workerRecordOutput,
     run: (context, { id }) => tell(context, id, { kind }),
   };
+}
+
+/** What commands change. */
+async function slotsOf(context: OperationContext, { id }: WorkerInput) {
+  const { records, now } = await readWorkers(context);
+  const { id: workerId, name, state, concurrency, queues, commands } = workerDocument(findWorker(records, id), now);
+  return { id: workerId, name, state, concurrency, queues, commands };
 }
 
 /** Leaves the command and waits a little for the worker to confirm it: `commands` of the answer shows what it has not heard. */

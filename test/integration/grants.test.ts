@@ -121,7 +121,8 @@ describe('by role and scope', () => {
         },
       });
       const context = { ...world.context, actor: mailOnly, store: overlay(store, { broker, history }) };
-      const { tasks } = await perform(operations['task.retry-many'], context, { ids: [...ids, unknown] });
+      // Without the audit, which looks at the first of them for itself.
+      const { tasks } = await operations['task.retry-many'].run(context, { ids: [...ids, unknown] });
       expect(tasks.map(({ outcome }) => outcome)).toEqual([...ids.map(() => 'already'), 'unknown']);
       expect(looks).toEqual([50, 11, unknown]);
     });
@@ -201,8 +202,49 @@ describe('by role and scope', () => {
     const rows = await audit.list(query);
     expect(rows).toMatchObject([{ keyId: 'K', address: '203.0.113.5', requestId: 'r-1', outcome }]);
     expect(rows[0]?.text).not.toMatch(/[{}]/);
+    // Who only looks at what is hidden changes nothing.
+    const { state, made } = operationOf(name);
+    expect([state, made].filter((one) => one !== undefined)).toHaveLength(name === 'task.reveal' ? 0 : 1);
+    if (outcome === 'done' && name !== 'task.reveal')
+      expect([rows[0]?.before, rows[0]?.after]).not.toEqual([null, null]);
+  });
+
+  test('what is changed is told as it stood before and after, without what tasks work on', async () => {
+    const { audit, keys } = world.context.store.access!;
+    const context = { ...world.context, actor: { name: 'eve', role: 'admin' } as const };
+    const ask = (name: OperationName, input: unknown) => perform(operationOf(name), context, input);
+    const { key } = await keys.create({ ...newKey, label: 'shop' });
+    const id = await world.enqueue({ payload: '{"card":"canary-1"}' });
+    await ask('task.update', { id, priority: 'high', queue: 'mail' });
+    await ask('task.cancel-many', { ids: [id] });
+    await ask('task.remove', { id });
+    await ask('schedule.pause', { name: 'nightly' });
+    await ask('token.revoke', { id: key.id });
+    await expect(ask('queue.pause', { name: 'nowhere' })).rejects.toMatchObject({ code: 'QUEUE_NOT_FOUND' });
+    const made = (await ask('token.create', { label: 'bob' })) as { token: string };
+    const query = { actor: 'eve', operation: null, from: null, to: null, after: null, limit: 20 };
+    const rows = [...(await audit.list(query))].reverse();
+    expect(rows).toMatchObject([
+      { before: { state: 'queued', priority: 5, queue: 'default' }, after: { priority: 2, queue: 'mail' } },
+      { before: [{ id, state: 'queued' }], after: [{ id, state: 'cancelled' }] },
+      { before: { state: 'cancelled' }, after: null },
+      { before: { pause: null }, after: { pause: { by: 'eve' } } },
+      { before: { label: 'shop', state: 'active' }, after: { state: 'revoked' } },
+      { operation: 'queue.pause', outcome: 'QUEUE_NOT_FOUND', before: null, after: null },
+      { before: null, after: { label: 'bob', role: 'viewer' } },
+    ]);
+    for (const secret of ['canary-1', made.token.slice(-64)]) expect(JSON.stringify(rows)).not.toContain(secret);
   });
 });
+
+const newKey = {
+  kind: 'user',
+  role: 'admin',
+  scopes: null,
+  queues: null,
+  createdBy: 'test',
+  expiresInMs: null,
+} as const;
 
 test('what a program enqueues with its key is told by its tasks, and leaves no row', async () => {
   const world = await createOperationWorld();

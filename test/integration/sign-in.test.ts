@@ -180,6 +180,10 @@ describe('a session', () => {
     const out = await server.ask('/logout', { method: 'POST', headers: { ...ownPage, cookie } });
     expect(out.headers.get('set-cookie')).toMatch(/^tf-8000=; Path=\/; Max-Age=0;/);
     expect((await server.ask('/api/v1/queues', { headers: { cookie } })).status).toBe(401);
+    const query = { actor: null, operation: 'session.end', from: null, to: null, after: null, limit: 5 };
+    expect(await server.access.audit.list(query)).toMatchObject([
+      { actor: 'ada', text: 'signed out', outcome: 'done' },
+    ]);
   });
 
   test('is over when its key is revoked, when it was not used for half an hour, and when an admin ends it', async () => {
