@@ -113,6 +113,8 @@ export function loginRoutes(access: Access, page: LoginPage, warn: (text: string
   const follow = async (request: HonoRequest, context: OperationContext): Promise<Response> => {
     // A browser that looks ahead has used it up already, and is signed in.
     if ((await signedIn(request)) !== null) return seeOther('../');
+    // Who only asks whether there is something there uses nothing up.
+    if (request.raw.method === 'HEAD') return show(request, context, null, '');
     const key = await access.sessions.useLink(request.param('link') ?? '');
     if (key !== null) return signIn(request, context, key, '../');
     const error = taskFlowError('UNAUTHENTICATED', { problem: 'this link was used already, or is too old' });
@@ -123,9 +125,9 @@ export function loginRoutes(access: Access, page: LoginPage, warn: (text: string
     const found = await signedIn(request);
     if (found !== null) {
       checkOwnPage(request.raw);
+      await note(context, found.key, { operation: 'session.end', text: 'signed out' });
       await access.sessions.end(found.session.id);
     }
-      await note(context, found.key, { operation: 'session.end', text: 'signed out' });
     return seeOther('./login', cookieHeader(request.raw, null));
   };
 

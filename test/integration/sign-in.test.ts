@@ -207,6 +207,9 @@ describe('a session', () => {
   test('begins by a link, once', async () => {
     const { key } = await server.newKey();
     const link = await server.access.sessions.createLink(key.id);
+    // Who looks whether there is something there, as previews of links do, does not use it up.
+    const looked = await server.ask(`/login/${link}`, { method: 'HEAD' });
+    expect([looked.status, looked.headers.get('set-cookie')]).toEqual([200, null]);
     const opened = await server.ask(`/login/${link}`);
     expect([opened.status, opened.headers.get('location')]).toEqual([303, '../']);
     const cookie = cookieOf(opened);
