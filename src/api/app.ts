@@ -13,7 +13,7 @@ import { type Actor, type OperationContext, type Role, roles } from '../operatio
 import type { Answered, OnAnswered } from './answered.ts';
 import type { Authenticate } from './authenticate.ts';
 import { readForm, readQuery } from './body.ts';
-import { noteHttps } from './caller.ts';
+import { isHttps, noteHttps } from './caller.ts';
 import { readChoices } from './choices.ts';
 import { costOf, takesTurns } from './costs.ts';
 import { createDescription } from './description.ts';
@@ -173,8 +173,12 @@ function descriptionRoute({ version = '0.0.0', basePath = '' }: AppOptions): Rou
     operation: null,
     role: 'viewer',
     async answer(request) {
-      const url = new URL(placeOf(pathOf(request.url), basePath).root, request.url).href.replace(/\/$/, '');
-      return new Response(await describe(url), { headers: { 'content-type': 'application/json' } });
+      const url = new URL(placeOf(pathOf(request.url), basePath).root, request.url);
+      // As the browser has it, also behind a proxy that speaks TLS for us.
+      if (isHttps(request.raw)) url.protocol = 'https:';
+      return new Response(await describe(url.href.replace(/\/$/, '')), {
+        headers: { 'content-type': 'application/json' },
+      });
     },
   };
 }

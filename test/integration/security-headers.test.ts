@@ -44,3 +44,12 @@ test('whoever came over TLS is told to stay there, and nobody else', async () =>
   const told = (await Promise.all(answers)).map(({ headers }) => headers.get('strict-transport-security'));
   expect(told).toEqual(['max-age=31536000', null, null]);
 });
+
+test('the description of the API names the address as the browser has it', async () => {
+  const fetch = createApp({ context: server.context, report: () => undefined });
+  const urls = [{ isHttps: true }, {}].map(async (peer) => {
+    const answer = await fetch(new Request(`${base}/openapi.json`), { address: '192.0.2.1', ...peer });
+    return ((await answer.json()) as { servers: { url: string }[] }).servers[0]?.url;
+  });
+  expect(await Promise.all(urls)).toEqual([base.replace('http', 'https'), base]);
+});
