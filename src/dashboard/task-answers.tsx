@@ -1,7 +1,7 @@
 /** The answers of the pages of tasks: the list, what is done with a selection, one task, and a form that runs one. */
 
+import { readJsonText } from '../api/body.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
-import { decodeJson } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import { type ErrorDocument, errorGet } from '../operations/error.ts';
 import { errorMark } from '../operations/error-mark.ts';
@@ -192,8 +192,8 @@ async function taskPage(
 /** The form that runs a task by name; its input is JSON text. */
 export async function answerRun(visit: Visit, context: OperationContext): Promise<Response> {
   const { name, input = '', ...rest } = visit.form;
-  const bounds = { what: 'The input', bytesMax: limits.payloadBytesMax, depthMax: limits.jsonDepthMax };
-  const value = input.trim() === '' ? {} : decodeJson(input, bounds);
-  const { id } = await perform(taskEnqueue, context, { ...rest, name, input: value });
+  // As the API reads it, which keeps each digit of a long number.
+  const value = input.trim() === '' ? {} : readJsonText(input, 'The input', limits.payloadBytesMax);
+  const { id } = await perform(taskEnqueue, { ...context, isDecoded: true }, { ...rest, name, input: value });
   return seeOther(visit, `tasks/${id}`);
 }

@@ -36,6 +36,12 @@ async function enqueue(...names: readonly string[]): Promise<void> {
   for (const name of names) expect((await run('task', 'run', name, '{}', '--queue', 'email')).code).toBe(0);
 }
 
+test('a number of any length is enqueued as it was written', async () => {
+  const input = '{"n":12345678901234567890}';
+  const { id } = await json<{ id: string }>('task', 'run', 'mail.a', input);
+  expect((await run('task', 'get', id, '--json')).stdout).toContain('12345678901234567890');
+});
+
 test('queue peek tells what is next, in the order of claims', async () => {
   await enqueue('mail.a', 'mail.b');
   await run('task', 'run', 'mail.c', '{}', '--queue', 'email', '--priority', 'urgent');

@@ -289,6 +289,13 @@ describe('forms', () => {
     expect((await server.submit('/tasks', { name: 'text.stats', input: '{' })).status).toBe(400);
   });
 
+  test('run a task with numbers of any length as they were written', async () => {
+    const input = '{"n":12345678901234567890,"x":[1.10000000000000000001]}';
+    const response = await server.submit('/tasks', { name: 'any', input });
+    const id = response.headers.get('location')?.slice('./tasks/'.length) ?? '';
+    expect((await server.store.broker.getTasks([id]))[0]?.payload).toBe(input);
+  });
+
   test('of another origin change nothing', async () => {
     const response = await server.submit(
       '/queues/default/pause',

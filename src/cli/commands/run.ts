@@ -6,6 +6,7 @@ import type { TaskDefinition } from '../../core/definition.ts';
 import { formatDuration, parseDuration } from '../../core/duration.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { didYouMean } from '../../core/nearest.ts';
+import { readStoredJson } from '../../core/stored-json.ts';
 import { systemClock } from '../../core/time.ts';
 import type { EnqueueDocument } from '../../operations/enqueue.ts';
 import { taskEnqueue, taskExplain, taskGet } from '../../operations/task.ts';
@@ -184,7 +185,7 @@ async function readInput(call: Call, word: string): Promise<unknown> {
         ? readInputFile(resolve(call.cwd, word.slice(1)), word.slice(1))
         : word;
   try {
-    return JSON.parse(text);
+    return readStoredJson(text);
   } catch (error) {
     const hint = `JSON goes into single quotes: taskflow run ${call.args[0] ?? 'name'} '{"key":"value"}'`;
     throw taskFlowError(
