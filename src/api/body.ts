@@ -16,6 +16,8 @@ export async function readJsonBody(request: Request, bytesMax = bodyBytesMax): P
   const bytes = await readBytes(request, bytesMax);
   if (bytes.length === 0) return {};
   requireMediaType(request, 'application/json');
+  // A parser of the program we are mounted in may have unpacked it.
+  if (!/^[\s{["\-\dtfn\u00ef]/.test(String.fromCharCode(bytes[0] ?? 0))) refusePacked(request);
   return readJsonText(decodeUtf8(bytes, 'The body'), 'The body', bytesMax);
 }
 
@@ -24,6 +26,13 @@ export function readJsonText(text: string, what: string, bytesMax = bodyBytesMax
   // More levels than a payload: around it is an object, and in a batch the list and the object around that.
   const value = decodeJson(text, { what, bytesMax, depthMax: limits.jsonDepthMax + limits.bodyLevels });
   return mayLoseDigits(text) ? readStoredJson(text) : value;
+}
+
+/** Throws UNSUPPORTED_MEDIA_TYPE for a body that is said to be compressed: what a little of it becomes nobody can know before. */
+export function refusePacked(request: Request): void {
+  const encoding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+  if (encoding === '' || encoding === 'identity') return;
+  throw taskFlowError('UNSUPPORTED_MEDIA_TYPE', { wanted: 'sent as it is', type: `as ${encoding.slice(0, 40)}` });
 }
 
 /** The fields of a posted HTML form; of a name given twice the last value. Throws like {@link readJsonBody}. */

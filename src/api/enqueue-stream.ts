@@ -56,6 +56,7 @@ export async function answerStream(
   context: OperationContext,
   options: StreamOptions,
 ): Promise<Response> {
+  refusePacked(request);
   noteStream(request);
   const answers = answerLines(request, context, options);
   // Who may not enqueue learns it as a status, and not as the answer to a line.
@@ -89,8 +90,8 @@ async function* answerLines(
   try {
     for await (const lines of readLines(request.body, bounds, clock)) {
       await turn?.();
-      const { answers, problem } = await storeLines(context, parse(lines, context));
       await checkAccess();
+      const { answers, problem } = await storeLines(context, parse(lines, context));
       for (const { outcome } of answers) {
         totals.lines++;
         if (outcome === 'created' || outcome === 'replaced') totals.created++;

@@ -1,4 +1,5 @@
 /** Tests what the REST API refuses, and in which words. */
+import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { base, expectProblem, json, startServer, type TestServer } from '../support/http.ts';
 
@@ -110,6 +111,19 @@ describe('what is refused', () => {
       415,
       'UNSUPPORTED_MEDIA_TYPE',
     );
+  });
+
+  test.each(['/api/v1/tasks', '/api/v1/tasks/batch'])('a body that is compressed: %s', async (path) => {
+    const packed = gzipSync('{"name":"text.stats"}\n');
+    for (const type of ['application/json', 'application/x-ndjson']) {
+      if (type.endsWith('ndjson') && !path.endsWith('batch')) continue;
+      const headers = { 'content-type': type, 'content-encoding': 'gzip' };
+      const response = await server.fetch(new Request(base + path, { method: 'POST', headers, body: packed }));
+      await expectProblem(response, 415, 'UNSUPPORTED_MEDIA_TYPE', 'sent as it is, not as gzip');
+    }
+    const plain = { method: 'POST', headers: { 'content-type': 'application/json', 'content-encoding': 'identity' } };
+    const body = '{"name":"any","tasks":[]}';
+    expect((await server.fetch(new Request(base + path, { ...plain, body }))).status).not.toBe(415);
   });
 
   test('a path that is not there, and a method a path does not have', async () => {
