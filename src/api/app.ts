@@ -21,7 +21,7 @@ import type { Gate, Passage } from './gate.ts';
 import { checkHost, checkOrigin } from './guard.ts';
 import type { LiveEndpoint } from './live/endpoint.ts';
 import { type LoginPage, type LoginView, loginRoutes } from './login.ts';
-import { isProbe, metricsRoute } from './machine.ts';
+import { isForMachine, isProbe, metricsRoute } from './machine.ts';
 import type { Metrics } from './metrics.ts';
 import { problemResponse, type ReportError, shownError } from './problem.ts';
 import { finished, replyResponse } from './reply.ts';
@@ -306,7 +306,7 @@ function pass(asked: Asked, passage: Passage | null | undefined): void {
 
 /** Who is signed in at the browser that asks for a page nobody has; `null` for everybody else, who costs no look into the store. */
 async function visitorOf(c: Context<Env>, { authenticate, context, pages }: AppOptions): Promise<Actor | null> {
-  if (pages === undefined || !isForPerson(c)) return null;
+  if (pages === undefined || isForMachine(c.req.path)) return null;
   if (authenticate === undefined) return context.actor;
   if (c.req.header('cookie') === undefined || c.req.header('authorization') !== undefined) return null;
   try {
@@ -319,16 +319,12 @@ async function visitorOf(c: Context<Env>, { authenticate, context, pages }: AppO
   }
 }
 
-function isForPerson({ req }: Context<Env>): boolean {
-  return !/^\/(api\/|(healthz?|readyz|metrics)(\/|$)|openapi\.json$)/.test(req.path);
-}
-
 function answerError(c: Context<Env>, thrown: unknown, options: AppOptions): Response | Promise<Response> {
   const { requestId, visitor: actor } = c.env;
   const request = { requestId, method: c.req.method.slice(0, 20), path: shownPath(pathOf(c.req.url)) };
   const error = shownError(thrown, options.report, request);
   const { pages } = options;
-  if (pages === undefined || !isForPerson(c)) return problemResponse(error, requestId);
+  if (pages === undefined || isForMachine(c.req.path)) return problemResponse(error, requestId);
   const place = placeOf(pathOf(c.req.url), options.basePath ?? '');
   if (error.code === 'UNAUTHENTICATED' && options.access !== undefined) return toLogin(c.req.raw, place);
   const visit = { ...place, choices: readChoices(c.req.raw), actor };

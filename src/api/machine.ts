@@ -30,6 +30,11 @@ export function isProbe(path: string): boolean {
   return path === '/healthz' || path === '/readyz';
 }
 
+/** Whether what is answered there is for programs: to a person who asks for anything else a problem is shown as a page. */
+export function isForMachine(path: string): boolean {
+  return /^\/(api\/|(healthz?|readyz|metrics)(\/|$)|openapi\.json$)/.test(path);
+}
+
 /** The route of the metrics, for those who may look. */
 export function metricsRoute(metrics: Metrics): Route {
   return {

@@ -8,6 +8,7 @@ import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
 import { formatBytes } from '../core/json.ts';
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
+import { securityHeaders } from './guard.ts';
 import { problemOf, retryAfter } from './problem.ts';
 
 /** Says what is wrong with what never became a request, where nothing else has been said on that connection. */
@@ -54,6 +55,7 @@ export function lastAnswer(error: TaskFlowError): Response {
   const headers = {
     'content-type': 'application/problem+json',
     'cache-control': 'no-store',
+    ...securityHeaders,
     connection: 'close',
     ...(error.retryable && { 'retry-after': retryAfter(error) }),
   };
@@ -82,6 +84,7 @@ export function plainAnswer(error: TaskFlowError, requestId?: string): string {
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     'cache-control: no-store',
+    ...Object.entries(securityHeaders).map(([name, value]) => `${name}: ${value}`),
     'connection: close',
     ...(error.retryable ? [`retry-after: ${retryAfter(error)}`] : []),
     ...(requestId === undefined ? [] : [`x-request-id: ${requestId}`]),

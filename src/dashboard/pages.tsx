@@ -48,11 +48,14 @@ export interface Pages {
   errorPage(
     error: TaskFlowError,
     visit: Pick<Visit, 'path' | 'root' | 'choices'> & { readonly actor: Actor | null },
-    context: OperationContext,
+    context: Timed,
   ): Promise<Response>;
   /** Where people sign in and out. */
   loginPage(view: LoginView, path: string, context: OperationContext, root: string): Promise<Response>;
 }
+
+/** All that a page needs to know which says what went wrong. */
+type Timed = { readonly clock: Pick<OperationContext['clock'], 'now'> };
 
 /** What the page to sign in shows. */
 export interface LoginView {
@@ -127,14 +130,14 @@ export function createPages(options: PageOptions): Pages {
       ),
     ],
     errorPage: (error, { path, root, choices, actor }, context) => {
-      const who = actor === null ? {} : { who: whoOf({ ...context, actor }) };
+      const who = actor === null ? {} : { who: whoOf({ actor }) };
       return answerError(error, { ...visitOf(path, root), choices, ...who }, context, options);
     },
     loginPage: (view, path, context, root) => answerLogin(view, visitOf(path, root), context, options),
   };
 }
 
-function whoOf({ actor: { name, role, sessionId } }: OperationContext): Who {
+function whoOf({ actor: { name, role, sessionId } }: Pick<OperationContext, 'actor'>): Who {
   return { name, role, isSignedIn: sessionId !== undefined };
 }
 
@@ -246,7 +249,7 @@ function action<Input, Output>(
 async function answerError(
   error: TaskFlowError,
   visit: Visit,
-  context: OperationContext,
+  context: Timed,
   options: PageOptions,
 ): Promise<Response> {
   const frame = { ...frameOf(visit, options, context.clock.now()), liveHref: null };

@@ -93,9 +93,9 @@ export function mountDashboard(options: DashboardOptions, openWith: OpenWith): D
     return opening;
   }
 
-  async function closed(error: unknown): Promise<Response> {
+  async function closed(request: Request, error: unknown): Promise<Response> {
     const { closedResponse } = await import('./closed.ts');
-    return closedResponse(error, options.onError);
+    return closedResponse(request, error, { basePath, onError: options.onError });
   }
 
   const fetch: RouteHandler = async (request) => {
@@ -103,7 +103,7 @@ export function mountDashboard(options: DashboardOptions, openWith: OpenWith): D
     try {
       opened = await open();
     } catch (error) {
-      return closed(error);
+      return closed(request, error);
     }
     return opened.fetch(request);
   };

@@ -46,7 +46,7 @@ export function openDashboard(
   /** Whoever keeps a connection open is asked for again: a session of the host ends there too. */
   async function isStill({ name }: Actor, request: Request): Promise<boolean> {
     const now: unknown = await authorize(request);
-    return typeof now === 'object' && now !== null && 'name' in now && now.name === name;
+    return typeof now === 'object' && now !== null && 'name' in now && shownName(now.name) === name;
   }
 
   const fetch = createApp({
@@ -73,5 +73,9 @@ function visitorOf(answer: unknown): Actor | Response {
   const { name, role } = answer as Partial<Actor>;
   if (typeof name !== 'string' || name === '' || role === undefined || !roles.includes(role))
     throw new TypeError(`authorize answered neither null nor { name, role } with one of ${roles.join(', ')}`);
-  return { name: name.slice(0, 200), role };
+  return { name: shownName(name), role };
+}
+
+function shownName(name: unknown): string {
+  return String(name).slice(0, 200);
 }

@@ -14,7 +14,7 @@ export interface MountUpgradeOptions {
   readonly basePath: string;
   open(): Promise<OpenDashboard>;
   /** Answers that the store cannot be opened. */
-  closed(error: unknown): Promise<Response>;
+  closed(request: Request, error: unknown): Promise<Response>;
 }
 
 /** What comes while the store is opened waits for it, and is told when it cannot be. */
@@ -29,7 +29,7 @@ export function createMountUpgrade({ basePath, open, closed }: MountUpgradeOptio
         opened.upgrade(incoming, socket, head);
         socket.off('error', ignore);
       },
-      (error: unknown) => void closed(error).then((response) => endWith(socket, response)),
+      (error: unknown) => void closed(upgrading, error).then((response) => endWith(socket, response)),
     );
     return true;
   };
@@ -39,6 +39,9 @@ function isBelow(url: string, basePath: string): boolean {
   const path = url.split('?', 1)[0] ?? '';
   return basePath === '' || path === basePath || path.startsWith(`${basePath}/`);
 }
+
+/** To whoever asks for a WebSocket a program is told, whatever its address looks like. */
+const upgrading = new Request('http://localhost/api/');
 
 async function endWith(socket: Duplex, response: Response): Promise<void> {
   const body = Buffer.from(await response.arrayBuffer());

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { securityHeaders } from '../../src/api/guard.ts';
 import { type Dashboard, type DashboardOptions, dashboard } from '../../src/index.ts';
 import { type Host, hosts, listening, proxyTo } from '../support/hosts.ts';
 import { expectProblem, json } from '../support/http.ts';
@@ -283,6 +284,25 @@ describe('the upgrade', () => {
     expect((await once(socket, 'close'))[0]).toBe(1008);
   });
 
+  test('knows who has a name of any length while it is open', async () => {
+    let asked = 0;
+    const url = await start({
+      authorize() {
+        asked += 1;
+        return { name: 'a'.repeat(300), role: 'viewer' };
+      },
+    });
+    const socket = new WebSocket(`${url}${base}/api/v1/ws`);
+    let code = 0;
+    socket.on('close', (given) => {
+      code = given;
+    });
+    await once(socket, 'open');
+    await waitFor(() => expect(asked).toBeGreaterThanOrEqual(3));
+    expect(code).toBe(0);
+    socket.terminate();
+  });
+
   test('refuses pages of other origins', async () => {
     const url = await start({});
     expect(await statusOf(`${url}${base}/api/v1/ws`, { origin: 'https://evil.example' })).toBe(403);
@@ -296,7 +316,7 @@ describe('the upgrade', () => {
 
 test('takes the record from the host: one apart from a broker that has its own is refused', async () => {
   const tf = make({ store: `sqlite:${join(folder, 'record.db')}` });
-  await expectProblem(await tf.fetch(new Request('http://host/')), 503, 'NOT_READY', 'NOT_SUPPORTED');
+  await expectProblem(await tf.fetch(new Request('http://host/api/v1/queues')), 503, 'NOT_READY', 'NOT_SUPPORTED');
   await tf.close();
 });
 
@@ -309,10 +329,26 @@ test('refuses to be mounted without an answer to who may look, and misspelt opti
 test('a store that cannot be opened is 503 with the code alone, and is tried again', async () => {
   errors.length = 0;
   const tf = make({ broker: 'redis://127.0.0.1:1' });
-  const response = await tf.fetch(new Request('http://host/'));
+  const response = await tf.fetch(new Request('http://host/api/v1/queues', { headers: { 'x-request-id': 'r-1' } }));
+  expect(Object.fromEntries(response.headers)).toMatchObject({ 'x-request-id': 'r-1', ...securityHeaders });
   const problem = await expectProblem(response, 503, 'NOT_READY');
   expect(JSON.stringify(problem)).not.toContain('127.0.0.1');
   expect(errors).toHaveLength(1);
+  await tf.close();
+});
+
+test('a person is shown a page meanwhile that asks again by itself, with its style sheet', async () => {
+  const tf = make({ broker: 'redis://127.0.0.1:1', basePath: '/ops/tf' });
+  const page = await tf.fetch(new Request('http://host/ops/tf/tasks'));
+  const text = await page.text();
+  expect([page.status, page.headers.get('retry-after')]).toEqual([503, '3']);
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(text).toContain('<meta http-equiv="refresh" content="3"');
+  expect(text).toContain('NOT_READY');
+  expect(text).not.toContain('127.0.0.1');
+  const [, sheet = ''] = /href="([^"]+\.css)"/.exec(text) ?? [];
+  const style = await tf.fetch(new Request(new URL(sheet, 'http://host/ops/tf/tasks')));
+  expect([style.status, style.headers.get('content-type')]).toEqual([200, 'text/css; charset=utf-8']);
   await tf.close();
 });
 
