@@ -3,7 +3,7 @@
 import { readStoredJson } from './stored-json.ts';
 import type { Checkpoint, Progress, TaskError } from './task.ts';
 
-/** A tag of tasks whose rare fields cannot be read: so they are found. */
+/** A tag of tasks of which something cannot be read that is shown nowhere else: their rare fields, their steps. */
 export const corruptTag = 'corrupt';
 
 /** The value of a JSON text, `instead` of what is no JSON or something else. */
@@ -37,12 +37,15 @@ export function readStoredProgress(text: string): Progress {
   return readStored(text, isRight, { done: 0, total: null, note: unreadable });
 }
 
-/** Of steps that cannot be read none is remembered: they are done again. */
+/** Of steps that cannot be read none is remembered: they are done again. The task has {@link corruptTag} then. */
+export const unreadableSteps: readonly Checkpoint[] = [];
+
+/** Answers {@link unreadableSteps} itself where they are that. */
 export function readStoredCheckpoints(text: string): readonly Checkpoint[] {
   const isRight = (value: unknown): boolean =>
     Array.isArray(value) &&
     value.every((each) => isObject(each) && typeof each.name === 'string' && isTextOrNull(each.value));
-  return readStored(text, isRight, []);
+  return readStored(text, isRight, unreadableSteps);
 }
 
 /** Whether the rare fields of a task are what they should be, as far as anybody walks over them. */

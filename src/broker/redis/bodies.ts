@@ -1,8 +1,9 @@
 /** Tasks as they stand, with the attempts and the log lines that lie beside them (lua/bodies.lua). */
 
+import { readStoredError } from '../../core/damaged.ts';
 import type { Attempt } from '../../core/events.ts';
 import type { Stand } from '../../core/standing.ts';
-import type { LogLine, TaskError } from '../../core/task.ts';
+import type { LogLine } from '../../core/task.ts';
 import type { TaskBody } from '../broker.ts';
 import type { Connection } from './connection.ts';
 import { idText } from './forms.ts';
@@ -111,7 +112,7 @@ export function readAttempt(text: string): Attempt {
     endedAt,
     to,
     reason: orNull(reason),
-    error: error === false ? null : (JSON.parse(error) as TaskError),
+    error: error === false ? null : readStoredError(error),
   };
 }
 

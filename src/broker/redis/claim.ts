@@ -1,5 +1,6 @@
 /** claim: queued → running under the caller's token, in order of priority and age (lua/claim.lua). */
 
+import { readStoredError } from '../../core/damaged.ts';
 import { limits } from '../../core/limits.ts';
 import type { TaskState } from '../../core/states.ts';
 import type { ClaimedTask, ParentResult, Task, TaskError } from '../../core/task.ts';
@@ -80,7 +81,7 @@ const textOrNull = (text: Told): string | null => (String(text ?? '') === '' ? n
 
 function errorOrNull(text: Told): TaskError | null {
   const told = textOrNull(text);
-  return told === null ? null : (JSON.parse(told) as TaskError);
+  return told === null ? null : readStoredError(told);
 }
 
 function claimedTask(task: Task, token: string, now: number, results: ReadonlyMap<string, ParentResult>): ClaimedTask {

@@ -1,6 +1,6 @@
 /** Tasks on their way through Redis: what they share and what is their own, and how they come back. */
 
-import { readStoredError, readStoredProgress } from '../../core/damaged.ts';
+import { corruptTag, readStored, readStoredError, readStoredProgress, unreadableSteps } from '../../core/damaged.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
 import type {
   Checkpoint,
@@ -229,8 +229,14 @@ const none: readonly never[] = [];
 
 export const time = (value: Packed | undefined): number | null => (value === false ? null : (value as number));
 
+/** What somebody wrote by hand and cannot be read is left out, and the task says so by its tags. */
 export function readTask({ id, head, row, leaseUntil, shape, asides, place, result }: Found): Task {
   const state = head[0] as TaskState;
+  const rules = asides.l?.[place] === undefined ? none : rulesOf(asides.l[place]);
+  const dependsOn = asides.d?.[place] === undefined ? none : readDependencies(asides.d[place]);
+  const checkpoints = asides.c?.[place] === undefined ? none : readCheckpoints(asides.c[place]);
+  const isDamaged = rules === null || dependsOn === null || checkpoints === unreadableSteps;
+  const tags = shape[10] === false ? none : shape[10];
   return {
     id,
     name: shape[0],
@@ -243,13 +249,13 @@ export function readTask({ id, head, row, leaseUntil, shape, asides, place, resu
     keepMs: shape[4],
     strictCancel: shape[5],
     group: row.group,
-    limits: asides.l?.[place] === undefined ? none : rulesOf(asides.l[place]),
+    limits: rules ?? none,
     key: row.key,
     keyForMs: shape[7] === false ? null : shape[7],
     ifExists: shape[6],
-    dependsOn: asides.d?.[place] === undefined ? none : readDependencies(asides.d?.[place]),
+    dependsOn: dependsOn ?? none,
     flowId: row.more[0],
-    tags: shape[10] === false ? none : shape[10],
+    tags: isDamaged ? [...tags, corruptTag] : tags,
     traceparent: row.more[1],
     firedBy: row.more[2],
     state,
@@ -266,7 +272,7 @@ export function readTask({ id, head, row, leaseUntil, shape, asides, place, resu
     cancelRequestedAt: time(head[18]),
     cancelReason: asides.w?.[place] ?? null,
     progress: asides.p?.[place] === undefined ? null : readStoredProgress(asides.p?.[place]),
-    checkpoints: asides.c?.[place] === undefined ? none : readCheckpoints(asides.c?.[place]),
+    checkpoints,
     result: result ?? asides.i?.[place] ?? asides.r?.[place] ?? null,
     error: asides.e?.[place] === undefined ? null : readStoredError(asides.e?.[place]),
     createdAt: row.common[1] as number,
@@ -280,29 +286,45 @@ export function readTask({ id, head, row, leaseUntil, shape, asides, place, resu
   };
 }
 
-/** Those that were read last: nobody changes what is read, and neighbours mostly have the same. */
-let lastRules: readonly [text: string, rules: readonly LimitRule[]] = ['', none];
+/** Those that were read last: nobody changes what is read, and neighbours mostly have the same. `null` are some that cannot be read. */
+let lastRules: readonly [text: string, rules: readonly LimitRule[] | null] = ['', none];
 
-function rulesOf(text: string): readonly LimitRule[] {
+function rulesOf(text: string): readonly LimitRule[] | null {
   if (lastRules[0] !== text) lastRules = [text, readRules(text)];
   return lastRules[1];
 }
 
-function readRules(text: string): readonly LimitRule[] {
-  return (JSON.parse(text) as readonly Rule[]).map(([name, max, count, perMs]) => ({
+/** Whether it is a list of lists, each of a name and what is right behind it. */
+const areNamed =
+  (isRight: (values: readonly unknown[]) => boolean) =>
+  (list: unknown): boolean =>
+    Array.isArray(list) &&
+    list.every((one) => Array.isArray(one) && typeof one[0] === 'string' && isRight(one.slice(1)));
+
+const areRules = areNamed(
+  (values) => values.length === 3 && values.every((one) => one === false || typeof one === 'number'),
+);
+const areDependencies = areNamed(
+  ([onFailure]) => onFailure === 'fail' || onFailure === 'cancel' || onFailure === 'ignore',
+);
+const areCheckpoints = areNamed(([value]) => value === null || typeof value === 'string');
+
+function readRules(text: string): readonly LimitRule[] | null {
+  const rules = readStored<readonly Rule[] | null>(text, areRules, null);
+  if (rules === null) return null;
+  return rules.map(([name, max, count, perMs]) => ({
     name,
     max: max === false ? null : max,
     rate: count === false || perMs === false ? null : { count, perMs },
   }));
 }
 
-function readDependencies(text: string): readonly Dependency[] {
-  return (JSON.parse(text) as readonly (readonly [string, OnFailure])[]).map(([taskId, onFailure]) => ({
-    taskId,
-    onFailure,
-  }));
+function readDependencies(text: string): readonly Dependency[] | null {
+  const dependencies = readStored<readonly (readonly [string, OnFailure])[] | null>(text, areDependencies, null);
+  return dependencies === null ? null : dependencies.map(([taskId, onFailure]) => ({ taskId, onFailure }));
 }
 
 function readCheckpoints(text: string): readonly Checkpoint[] {
-  return (JSON.parse(text) as readonly (readonly [string, string | null])[]).map(([name, value]) => ({ name, value }));
+  const checkpoints = readStored<readonly (readonly [string, string | null])[] | null>(text, areCheckpoints, null);
+  return checkpoints === null ? unreadableSteps : checkpoints.map(([name, value]) => ({ name, value }));
 }

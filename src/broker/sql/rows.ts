@@ -7,6 +7,7 @@ import {
   readStoredCheckpoints,
   readStoredError,
   readStoredProgress,
+  unreadableSteps,
 } from '../../core/damaged.ts';
 import { limits } from '../../core/limits.ts';
 import type { Reason, TaskState } from '../../core/states.ts';
@@ -181,6 +182,7 @@ export function decodeCheckpoints(text: string | null): readonly Checkpoint[] {
 /** The task in a row of {@link taskColumns}. */
 export function toTask(row: TaskRow): Task {
   const options = decodeOptions(row[29]);
+  const checkpoints = decodeCheckpoints(row[32]);
   return {
     id: row[0],
     name: row[2],
@@ -199,7 +201,7 @@ export function toTask(row: TaskRow): Task {
     ifExists: options.ifExists,
     dependsOn: options.dependsOn,
     flowId: options.flowId,
-    tags: options.tags,
+    tags: checkpoints === unreadableSteps ? [...options.tags, corruptTag] : options.tags,
     traceparent: options.traceparent,
     // Absent where there is none, and from rows of versions before schedules.
     firedBy: options.firedBy ?? null,
@@ -217,7 +219,7 @@ export function toTask(row: TaskRow): Task {
     cancelRequestedAt: row[26],
     cancelReason: row[27],
     progress: row[31] === null ? null : readStoredProgress(row[31]),
-    checkpoints: decodeCheckpoints(row[32]),
+    checkpoints,
     result: row[34],
     error: row[33] === null ? null : readStoredError(row[33]),
     createdAt: row[14],

@@ -35,13 +35,27 @@ function edges.count(name, child)
   return (tonumber(call('HGET', prefix .. name, child)) or 0) + (sums[name] and sums[name][child] or 0)
 end
 
+-- The lists in a stored text, each of a name and what is no list behind it: numbers, or false for none, where they are rules. None in one that somebody wrote by
+-- hand and that is something else: a script fails for nobody's task.
+function edges.namedLists(text, areRules)
+  local isRead, list = pcall(cjson.decode, text)
+  if not isRead or type(list) ~= 'table' then return {} end
+  for place, one in pairs(list) do
+    if type(place) ~= 'number' or type(one) ~= 'table' or type(one[1]) ~= 'string' then return {} end
+    for i = 2, areRules and 4 or #one do
+      if type(one[i]) == 'table' or (areRules and one[i] ~= false and type(one[i]) ~= 'number') then return {} end
+    end
+  end
+  return list
+end
+
 -- What a task depends on, as it was stored or is about to be.
 function edges.dependsOn(child)
   local known = edges.parents[child]
   if not known then
     local text = tasks[child] and string.find(tasks[child][ASIDE], 'd', 1, true) and
       call('HGET', prefix .. 'parents', child)
-    known = text and cjson.decode(text) or {}
+    known = text and edges.namedLists(text) or {}
     edges.parents[child] = known
   end
   return known

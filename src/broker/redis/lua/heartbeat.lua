@@ -46,7 +46,7 @@ end
 local function mergeCheckpoints(id, task, fresh)
   local known = string.find(task[ASIDE], 'c', 1, true) and
     (puts.checkpoints and puts.checkpoints[id] or call('HGET', prefix .. 'checkpoints', id))
-  local list, places = known and cjson.decode(known) or {}, {}
+  local list, places = known and edges.namedLists(known) or {}, {}
   for i, checkpoint in ipairs(list) do
     places[checkpoint[1]] = i
   end

@@ -29,7 +29,7 @@ end
 
 local function readRules(text)
   local isClosed = next(closedNames) ~= nil and namesClosed(text)
-  local rules = isClosed and {} or cjson.decode(text)
+  local rules = isClosed and {} or edges.namedLists(text, true)
   rules.text, rules.isClosed = text, isClosed
   rulesRead[text] = rules
   return rules
