@@ -19,7 +19,6 @@ export {
   type ApiHandle,
   createApiClient,
 } from './api/api-client.ts';
-export { type FollowLiveOptions, followLive } from './api/follow-live.ts';
 export { pagesOf } from './api/pages-of.ts';
 export { type Contract, contract, type Schedule, type TaskRef, task } from './client/define.ts';
 export type { EnqueueItem } from './client/enqueue-many.ts';
@@ -54,6 +53,7 @@ export { fatal, snooze } from './core/verdicts.ts';
 export type { Dashboard, DashboardOptions, Visitor } from './mount/dashboard.ts';
 export type { UpgradeHandler } from './mount/upgrade.ts';
 export type { Role } from './operations/operation.ts';
+export { type FollowLiveOptions, followLive } from './remote/follow-live.ts';
 export type { RunEvent, TroubleEvent, WorkerEvents } from './worker/events.ts';
 export type { HostedWorker as Worker, HostedWorkerOptions as WorkerOptions } from './worker/hosted.ts';
 

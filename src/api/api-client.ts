@@ -12,10 +12,10 @@ import { type Clock, systemClock } from '../core/time.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { InputOf, OperationName, OutputOf } from '../operations/registry.ts';
 import type { ResultsDocument } from '../operations/task-results.ts';
+import { followLive } from '../remote/follow-live.ts';
+import type { ResultAsks } from '../remote/result-wait.ts';
+import { createResultWaits } from '../remote/result-waits.ts';
 import { type Connection, callOperation, waitOf, withIds } from './api-call.ts';
-import { followLive } from './follow-live.ts';
-import type { ResultAsks } from './result-wait.ts';
-import { createResultWaits } from './result-waits.ts';
 
 export interface ApiClientOptions {
   /** Of the server, such as `http://127.0.0.1:8000`; what is behind its host is kept. */

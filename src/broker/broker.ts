@@ -373,6 +373,11 @@ export interface Broker {
   resultsOf?(lease: Lease, taskIds: readonly string[]): Promise<readonly TaskResult[]>;
   /** How tasks stand, whatever else there is to know of them. Present where `getTasks` is not for workers. */
   endsOf?(taskIds: readonly string[]): Promise<readonly (TaskEnd | null)[]>;
+  /**
+   * Resolves with the task when it has ended, as soon as the server says so. Rejects with RESULT_TIMEOUT after `timeoutMs`, whatever the server
+   * does; TASK_NOT_FOUND; what the server refuses for good; the reason of `signal`. Present where `endsOf` is.
+   */
+  finished?(taskId: string, timeoutMs: number, signal?: AbortSignal): Promise<TaskEnd>;
   getQueues(): Promise<readonly QueueRecord[]>;
   /**
    * The first `limit` tasks of a queue, at most `limits.peekMax` in all: see {@link Peek}. A claim that is made and not kept: the same choice by

@@ -19,12 +19,21 @@ import { createHandle, type Handle, type HandleContext } from './handle.ts';
 import { type EnqueueOptions, type ManyOptions, readTransaction } from './options.ts';
 import { sendTraced } from './send-traced.ts';
 import { sendWithin } from './transaction.ts';
-import { createWaiter, type WaitedBroker } from './waiter.ts';
+import { createWaiter, type WaitedBroker, type Waiter } from './waiter.ts';
 
 /** What a client calls of a broker. */
 export type ClientBroker = Pick<
   Broker,
-  'enqueue' | 'getTasks' | 'endsOf' | 'cancel' | 'subscribe' | 'getWorkers' | 'info' | 'transactions' | 'outbox'
+  | 'enqueue'
+  | 'getTasks'
+  | 'endsOf'
+  | 'finished'
+  | 'cancel'
+  | 'subscribe'
+  | 'getWorkers'
+  | 'info'
+  | 'transactions'
+  | 'outbox'
 >;
 
 /** What a client needs of a store. */
@@ -70,11 +79,7 @@ export function makeClient(options: ClientOptions): Client {
   const store = createStoreOpener(options.open);
   const ids = createIds(clock, chance);
   const batcher = createEnqueueBatcher(store.broker, { isParallel: store.isParallel });
-  const waiter = createWaiter<TaskEnd>(
-    async () => waitedBroker(await store.broker()),
-    clock,
-    async () => endLogOf(await store.open(), clock),
-  );
+  const waiter = createEndWaiter(store, clock);
   const context: HandleContext = { open: store.broker, waiter, url: store.url };
 
   async function send(task: NewTask, tx: unknown): Promise<EnqueueResult | undefined> {
@@ -119,6 +124,8 @@ export function makeClient(options: ClientOptions): Client {
 /** Opens once for everybody, forgets a failure, stays closed. */
 function createStoreOpener(open: () => Promise<ClientStore>): {
   open(): Promise<ClientStore>;
+  /** `null` until it is open. */
+  opened(): ClientStore | null;
   broker(): Promise<ClientBroker>;
   url(): string;
   isParallel(): boolean;
@@ -126,6 +133,7 @@ function createStoreOpener(open: () => Promise<ClientStore>): {
 } {
   let url = urlDefault;
   let isParallel = false;
+  let known: ClientStore | null = null;
   let opened: Promise<ClientStore> | null = null;
   let closing: Promise<void> | null = null;
 
@@ -144,11 +152,13 @@ function createStoreOpener(open: () => Promise<ClientStore>): {
     const store = await opened;
     url = store.url?.replace(/\/+$/, '') ?? urlDefault;
     isParallel = store.isParallel === true;
+    known = store;
     return store;
   }
 
   return {
     open: openOnce,
+    opened: () => known,
     broker: async () => (await openOnce()).broker,
     url: () => url,
     isParallel: () => isParallel,
@@ -156,6 +166,41 @@ function createStoreOpener(open: () => Promise<ClientStore>): {
       closing ??= closeOpened();
       return closing;
     },
+  };
+}
+
+/** Where a store is reached through a server, that waits; everywhere else it is done here. */
+function createEndWaiter(store: ReturnType<typeof createStoreOpener>, clock: Clock): Waiter<TaskEnd> {
+  const own = createWaiter<TaskEnd>(
+    async () => waitedBroker(await store.broker()),
+    clock,
+    async () => endLogOf(await store.open(), clock),
+  );
+  return {
+    finished(taskId, timeoutMs, signal) {
+      const { broker } = store.opened() ?? {};
+      if (broker !== undefined) return (broker.finished ?? own.finished)(taskId, timeoutMs, signal);
+      return firstWait(own, store, clock)(taskId, timeoutMs, signal);
+    },
+  };
+}
+
+/** Of a store that is not open yet nobody knows who waits there. One that does not open in time is told of as such. */
+function firstWait(
+  own: Waiter<TaskEnd>,
+  store: ReturnType<typeof createStoreOpener>,
+  clock: Clock,
+): Waiter<TaskEnd>['finished'] {
+  return (taskId, timeoutMs, signal) => {
+    const ended = new AbortController();
+    const until = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
+    const from = clock.elapsed();
+    const beside = store.broker().then((broker) => {
+      if (broker.finished === undefined) return waiting;
+      return broker.finished(taskId, Math.max(1, timeoutMs - (clock.elapsed() - from)), until);
+    });
+    const waiting: Promise<TaskEnd> = own.finished(taskId, timeoutMs, until);
+    return Promise.race([waiting, beside.catch(() => waiting)]).finally(() => ended.abort());
   };
 }
 

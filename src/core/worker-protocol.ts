@@ -10,7 +10,7 @@ import type { LoopBlock, StallMark } from './presence.ts';
 import type { TaskState } from './states.ts';
 import type { FiredBy, IfExists, LimitRule, LogLevel, OnFailure, Progress, Task, TaskError } from './task.ts';
 
-/** How a task stands, of those that a handler waits for: an operation for everybody, `task.result-many`. */
+/** How a task stands, of those that somebody waits for through a server: an operation for everybody, `task.result-many`. */
 export interface ResultMessage extends Pick<Task, 'id' | 'name' | 'state' | 'reason' | 'error' | 'cancelReason'> {
   readonly result: unknown;
   readonly hasResult: boolean;
@@ -19,6 +19,8 @@ export interface ResultMessage extends Pick<Task, 'id' | 'name' | 'state' | 'rea
 
 export interface ResultsMessage {
   readonly results: readonly ResultMessage[];
+  /** Not there, or in queues that the key does not reach. */
+  readonly missing: readonly string[];
   /** Ended, and asked for again. */
   readonly left: readonly string[];
 }

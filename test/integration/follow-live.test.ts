@@ -1,7 +1,6 @@
 /** Tests that a program which follows a server hears everything once, however often its connection breaks. */
 import { expect, onTestFinished, test } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
-import { followLive } from '../../src/api/follow-live.ts';
 import { createLiveEndpoint } from '../../src/api/live/endpoint.ts';
 import { serve } from '../../src/api/serve.ts';
 import { createSqliteStore } from '../../src/broker/connect.ts';
@@ -11,6 +10,7 @@ import type { LiveMessage } from '../../src/core/live.ts';
 import { type Clock, systemClock } from '../../src/core/time.ts';
 import { createLiveHub } from '../../src/live/hub.ts';
 import { createContext } from '../../src/operations/context.ts';
+import { followLive } from '../../src/remote/follow-live.ts';
 import { newTask } from '../conformance/samples.ts';
 import { waitFor } from '../support/wait-for.ts';
 

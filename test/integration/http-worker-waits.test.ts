@@ -1,7 +1,7 @@
 /** Lets handlers of a worker over HTTP wait for other tasks, with keys, on every store: they get what they would get at the store, or a word. */
 
 import process from 'node:process';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { connect } from '../../src/broker/connect.ts';
 import { type Client, makeClient } from '../../src/client/client.ts';
@@ -22,6 +22,7 @@ afterEach(async () => {
   delete process.env.TASKFLOW_TOKEN;
 });
 
+const send = globalThis.fetch;
 let queues = 0;
 
 /** A worker with two slots on a queue of its own, whose key has these scopes, and a client as its handlers have it. */
@@ -95,6 +96,30 @@ await onEachWorkerServer((server) => {
       ...{ first: null, sum: count * (count + 1) - 2 },
       ...{ failure: 'TASK_FAILED', unknown: 'TASK_NOT_FOUND', state: 'failed' },
     });
+  });
+
+  test('a handler that waits asks for the end once, and is told of it', async () => {
+    const { queue, client, start, ended } = await createWorld(server(), ['work', 'enqueue', 'read']);
+    const asked: string[] = [];
+    const spy = vi.spyOn(globalThis, 'fetch').mockImplementation((address, init) => {
+      if (String(address).includes('/tasks/results?')) asked.push(String(address));
+      return send(address, init);
+    });
+    undo.push(async () => spy.mockRestore());
+    const { promise: mayEnd, resolve: letEnd } = Promise.withResolvers<void>();
+    const child = task('child', { input: z.unknown(), queue, retry: 1, run: () => mayEnd });
+    const definition = definitionOf(child)!;
+    const parent = task('parent', {
+      input: z.unknown(),
+      queue,
+      run: async () => (await client.enqueue(definition, {})).result(),
+    });
+    await start(parent, child);
+    const over = ended('parent', 'succeeded');
+    await waitFor(() => expect(asked.length).toBeGreaterThan(0));
+    letEnd();
+    await over;
+    expect(asked.filter((address) => !address.includes('wait='))).toEqual([]);
   });
 
   test.each([

@@ -34,7 +34,9 @@ export const layers: readonly Layer[] = [
   { of: ['src/broker/sqlite/'], from: ['src/core/', seam, ...besideSeam, sqlFolder] },
   { of: ['src/broker/postgres/'], from: ['src/core/', seam, ...besideSeam, sqlFolder] },
   { of: ['src/broker/redis/'], from: ['src/core/', seam, ...besideSeam] },
-  { of: ['src/broker/http/'], from: ['src/core/', seam, ...besideSeam] },
+  { of: ['src/broker/http/'], from: ['src/core/', seam, ...besideSeam, 'src/remote/'] },
+  // How a server is asked, and heard, by whoever is not at the store: programs that talk HTTP, and workers.
+  { of: ['src/remote/'], from: ['src/core/'], packages: [] },
   {
     of: ['connect', 'cluster-store', 'disk', 'late-record', 'record-database', 'store-url'].map(
       (name) => `src/broker/${name}.ts`,
@@ -68,7 +70,7 @@ export const layers: readonly Layer[] = [
     from: ['src/operations/', 'src/core/', 'src/engine/service.ts'],
     typesFrom: [seam, 'src/history/history.ts'],
   },
-  { of: ['src/api/', 'src/dashboard/'], from: ['src/operations/', 'src/live/', 'src/core/'] },
+  { of: ['src/api/', 'src/dashboard/'], from: ['src/operations/', 'src/live/', 'src/remote/', 'src/core/'] },
   // A server without a port: the program it is mounted in brings that, and index.ts the store.
   {
     of: ['src/mount/'],

@@ -25,6 +25,9 @@ export interface CallOptions {
   readonly refusesForbidden?: boolean;
 }
 
+/** What the key may not do is told to the handler. */
+export const forbidden: CallOptions = { refusesForbidden: true };
+
 /** Throws STORE_URL_INVALID. */
 export function readServerUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -3,6 +3,7 @@
  * decides what an outcome means; see docs/adr/0050-workers-over-http.md.
  */
 
+import { type Chance, systemChance } from '../../core/chance.ts';
 import { taskFlowError } from '../../core/errors.ts';
 import { utf8Length } from '../../core/json.ts';
 import { limits } from '../../core/limits.ts';
@@ -28,11 +29,13 @@ import {
   workerMessage,
 } from './messages.ts';
 import { createHandlerCalls } from './tasks.ts';
+import { createWaits } from './waits.ts';
 
 export interface HttpBrokerOptions {
   /** `https://tasks.example.com`, or below a path of it. */
   readonly url: string;
   readonly clock: Clock;
+  readonly chance?: Chance;
 }
 
 /** Bytes of reports in one message, by an estimate that is too high rather than too low. */
@@ -41,9 +44,10 @@ const reportBytesMax = limits.workerBodyBytesMax * 0.75;
 const reportBytes = 500;
 
 /** Throws STORE_URL_INVALID. */
-export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
+export function createHttpBroker({ url, clock, chance = systemChance }: HttpBrokerOptions): Broker {
   const server = readServerUrl(url);
   const calls = createCalls(server, clock);
+  const waits = createWaits({ server, calls, clock, chance });
   const subscribers = createSubscribers();
   const standing = createStanding(calls, (token, claimed) => subscribers.emit({ kind: 'handed', token, claimed }));
   const ear = createEar(calls, clock, (news) => {
@@ -116,6 +120,7 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
   return {
     ...refused,
     ...createHandlerCalls({ calls, clock, workerId: () => workerId ?? 'enqueues-alone' }),
+    finished: waits.finished,
     keepsClaims: true,
     async open() {
       // Whether there is a server that lets this worker in; nothing is claimed.
@@ -124,6 +129,7 @@ export function createHttpBroker({ url, clock }: HttpBrokerOptions): Broker {
     async close() {
       standing.replace();
       ear.stop();
+      waits.close();
       calls.close();
       subscribers.clear();
     },

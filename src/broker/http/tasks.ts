@@ -7,7 +7,7 @@ import type { TaskEnd } from '../../core/task-end.ts';
 import { type Clock, sleep } from '../../core/time.ts';
 import type { EnqueueTasksAnswer, ParentsAnswer, ResultsMessage } from '../../core/worker-protocol.ts';
 import type { Broker } from '../broker.ts';
-import type { CallOptions, Calls } from './calls.ts';
+import { type Calls, forbidden } from './calls.ts';
 import { enqueueResult, newTaskMessage, readEnd, readParent } from './messages.ts';
 
 export type HandlerCalls = Required<Pick<Broker, 'enqueue' | 'resultsOf' | 'endsOf'>>;
@@ -63,7 +63,5 @@ export function createHandlerCalls({ calls, clock, workerId }: HandlerCallsOptio
   };
 }
 
-/** What the key may not do is told to the handler. */
-const forbidden: CallOptions = { refusesForbidden: true };
 /** The first pause before it is asked again; then twice as long each time, up to a poll. */
 const askAgainMs = 100;

@@ -3,14 +3,13 @@
 import { TaskFlowError } from '../core/errors.ts';
 import { isFinished } from '../core/states.ts';
 import type { Clock } from '../core/time.ts';
-import type { ResultDocument } from '../operations/task-result.ts';
-import type { ResultsDocument } from '../operations/task-results.ts';
+import type { ResultMessage, ResultsMessage } from '../core/worker-protocol.ts';
 import type { FollowLiveOptions } from './follow-live.ts';
 
 /** How the server is asked. */
 export interface ResultAsks {
   /** Rejects with the signal's reason when that aborts. */
-  many(taskIds: readonly string[], waitMs: number, signal: AbortSignal): Promise<ResultsDocument>;
+  many(taskIds: readonly string[], waitMs: number, signal: AbortSignal): Promise<ResultsMessage>;
   follow(options: Pick<FollowLiveOptions, 'topics' | 'after' | 'signal' | 'onMessage' | 'onLost'>): Promise<void>;
   readonly clock: Clock;
 }
@@ -18,7 +17,7 @@ export interface ResultAsks {
 /** One who waits for a task. */
 export interface ResultWait {
   readonly taskId: string;
-  resolve(task: ResultDocument): void;
+  resolve(task: ResultMessage): void;
   reject(error: unknown): void;
   /** What was last known, for the words of a timeout. */
   state: string;
@@ -26,7 +25,7 @@ export interface ResultWait {
 }
 
 /** Tells those who wait for it how a task stands. */
-export function tell(waits: Iterable<ResultWait>, task: ResultDocument): void {
+export function tell(waits: Iterable<ResultWait>, task: ResultMessage): void {
   for (const wait of waits) {
     if (isFinished(task.state)) wait.resolve(task);
     else Object.assign(wait, { state: task.state, error: undefined });

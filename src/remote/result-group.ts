@@ -5,7 +5,7 @@ import { limits } from '../core/limits.ts';
 import type { LiveMessage } from '../core/live.ts';
 import { isFinished } from '../core/states.ts';
 import { type Cancel, sleep } from '../core/time.ts';
-import type { ResultsDocument } from '../operations/task-results.ts';
+import type { ResultsMessage } from '../core/worker-protocol.ts';
 import { mayPass, type ResultAsks, type ResultWait, tell } from './result-wait.ts';
 
 export interface ResultGroup {
@@ -89,7 +89,7 @@ export function createResultGroup(asks: ResultAsks, onEmpty: () => void): Result
   }
 
   /** Whether one has ended, or is not there. */
-  function take({ results, missing, left }: ResultsDocument): boolean {
+  function take({ results, missing, left }: ResultsMessage): boolean {
     for (const task of results) tell(waitsFor([task.id]), task);
     for (const id of missing) for (const wait of waitsFor([id])) wait.reject(taskFlowError('TASK_NOT_FOUND', { id }));
     if (left.length > 0) hurry(left);

@@ -5,7 +5,7 @@
 
 import { durationText } from '../core/duration.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
-import type { ResultDocument } from '../operations/task-result.ts';
+import type { ResultMessage } from '../core/worker-protocol.ts';
 import { createResultGroup, type ResultGroup } from './result-group.ts';
 import type { ResultAsks, ResultWait } from './result-wait.ts';
 
@@ -14,7 +14,7 @@ export interface ResultWaits {
    * Resolves with the task when it has ended. Rejects with RESULT_TIMEOUT after `timeoutMs` of the clock, whatever the server does;
    * TASK_NOT_FOUND; what the server refuses for good; the reason of `signal`.
    */
-  finished(taskId: string, timeoutMs: number, signal?: AbortSignal): Promise<ResultDocument>;
+  finished(taskId: string, timeoutMs: number, signal?: AbortSignal): Promise<ResultMessage>;
 }
 
 /** While nobody waits it holds no timer and no connection. */
@@ -35,7 +35,7 @@ export function createResultWaits(asks: ResultAsks): ResultWaits {
   return {
     finished(taskId, timeoutMs, signal) {
       if (signal?.aborted) return Promise.reject(signal.reason);
-      const { promise, resolve, reject } = Promise.withResolvers<ResultDocument>();
+      const { promise, resolve, reject } = Promise.withResolvers<ResultMessage>();
       const wait: ResultWait = { taskId, resolve, reject, state: 'in an unknown state', error: undefined };
       const onAbort = (): void => reject(signal?.reason);
       const cancelTimeout = clock.schedule(timeoutMs, () => reject(timedOut(wait, timeoutMs)));
