@@ -40,6 +40,8 @@ const knownValues: Readonly<Record<string, unknown>> = {
 
 /** Optional fields that are worth showing in an example of an input. */
 const shown: ReadonlySet<string> = new Set(['input', 'queue', 'reason', 'q', 'limit']);
+/** But for those that go with another example than the first. */
+const unshown: ReadonlySet<string> = new Set(['operation.create queue']);
 
 /** The input of an operation in full, as `perform` takes it. */
 export function exampleInput(endpoint: Endpoint): Readonly<Record<string, unknown>> {
@@ -48,8 +50,10 @@ export function exampleInput(endpoint: Endpoint): Readonly<Record<string, unknow
 }
 
 /** Those of the query or the body that an example has: what has to be there, and what is used most. */
-export function exampleFields({ fields }: Endpoint): readonly Field[] {
-  return fields.filter(({ name, isRequired }) => isRequired || shown.has(name));
+export function exampleFields({ operation, fields }: Endpoint): readonly Field[] {
+  return fields.filter(
+    ({ name, isRequired }) => isRequired || (shown.has(name) && !unshown.has(`${operation.name} ${name}`)),
+  );
 }
 
 export function exampleField({ operation }: Endpoint, { name, schema }: Field): unknown {

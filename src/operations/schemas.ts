@@ -70,7 +70,18 @@ export const enqueueInput = z.strictObject({
 /** One of many: nobody waits for a thousand results. */
 export const enqueueItem = enqueueInput.omit({ wait: true });
 export const enqueueManyInput = z.strictObject({
-  tasks: z.array(enqueueItem).min(1).max(limits.batchMax),
+  tasks: z
+    .array(enqueueItem)
+    .min(1)
+    .max(limits.batchMax)
+    .meta({
+      examples: [
+        [
+          { name: 'email.welcome', input: { userId: 'ada' } },
+          { name: 'email.welcome', input: { userId: 'bob' }, delay: '5m', priority: 'low' },
+        ],
+      ],
+    }),
   partial: z
     .boolean()
     .optional()
@@ -298,7 +309,8 @@ export const liveInput = z.strictObject({
     .string()
     .min(1)
     .max(limits.liveTopicsMax * (limits.nameMax + 10))
-    .describe('Comma-separated: counts, worker, all, queue:<name>, task:<id>'),
+    .describe('Comma-separated: counts, worker, all, queue:<name>, task:<id>')
+    .meta({ examples: ['counts,queue:email'] }),
   after: z.string().max(120).optional().describe('The cursor of the last message that was heard; now when left out'),
 });
 export type LiveInput = z.infer<typeof liveInput>;

@@ -6,7 +6,10 @@ import { type Contract, readContract } from '../../src/api/contract.ts';
 import { exampleInput, exampleOutput } from '../../src/api/example.ts';
 import { describeApi } from '../../src/api/openapi.ts';
 import { apiRoutes } from '../../src/api/routes.ts';
+import { TaskFlowError } from '../../src/core/errors.ts';
+import { perform } from '../../src/operations/operation.ts';
 import { operations } from '../../src/operations/registry.ts';
+import { createOperationWorld } from '../support/operation-world.ts';
 
 interface Described {
   readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>;
@@ -53,6 +56,20 @@ describe('every operation', () => {
     const { eventsOf = endpoint.operation.output } = endpoint.operation.rest;
     const output = (await eventsOf()).safeParse(exampleOutput(endpoint, contract.schemas));
     expect(output.error?.issues).toBeUndefined();
+  });
+
+  test('takes its own example: what that names may not be there, and nothing of it is wrong', async () => {
+    const world = await createOperationWorld();
+    for (const endpoint of contract.endpoints) {
+      const { operation } = endpoint;
+      const code = await perform(operation, world.context, exampleInput(endpoint)).then(
+        () => 'done',
+        (error: unknown) => (error instanceof TaskFlowError ? error.code : String(error)),
+      );
+      const isWell = code === 'done' || code === 'LEASE_LOST' || code.endsWith('_NOT_FOUND');
+      expect([operation.name, isWell, code]).toEqual([operation.name, true, code]);
+    }
+    await world.close();
   });
 });
 
