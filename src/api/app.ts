@@ -246,12 +246,14 @@ function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): v
       });
     }
     const allowed = own.flatMap((route) => (route.method === 'GET' ? ['GET', 'HEAD'] : [route.method])).join(', ');
-    app.all(path, (c) => {
+    app.all(path, async (c) => {
       c.env.route = path;
       if (!isProbe(path)) pass(c.env, options.gate?.passStranger(c.env.address, 1));
       if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: allowed } });
       const error = taskFlowError('METHOD_NOT_ALLOWED', { method: c.req.method.slice(0, 20), allowed });
-      return problemResponse(error, c.env.requestId, { allow: allowed });
+      const response = await answerError(c, error, options);
+      response.headers.set('allow', allowed);
+      return response;
     });
   }
 }

@@ -46,8 +46,8 @@ export async function answerAll(visit: Visit, context: OperationContext): Promis
   const { q = '', action = '', matched = '', typed } = visit.form;
   if (Number(matched) >= typedFrom && typed?.replaceAll(/[,. ]/g, '') !== matched)
     throw taskFlowError('INVALID_OPTION', { what: 'The number', problem: `type ${matched} to go on` });
-  const { operation } = await begin(context, action, { q, ...changeOf(action, visit.form) });
-  const query = new URLSearchParams({ q, done: `${action}.${matched}.0`, undo: operation?.id ?? '' });
+  const { operation, matched: found } = await begin(context, action, { q, ...changeOf(action, visit.form) });
+  const query = new URLSearchParams({ q, done: `${action}.${found}.0`, undo: operation?.id ?? '' });
   return seeOther(visit, `tasks?${query}`);
 }
 

@@ -289,6 +289,12 @@ describe('forms', () => {
     expect((await server.submit('/tasks', { name: 'text.stats', input: '{' })).status).toBe(400);
   });
 
+  test('have no page of their own: whoever opens the address of one is told so on a page', async () => {
+    const response = await server.get('/queues/default/pause');
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
+    expect(await response.text()).toContain('<h1>GET is not allowed here.</h1>');
+  });
+
   test('run a task with numbers of any length as they were written', async () => {
     const input = '{"n":12345678901234567890,"x":[1.10000000000000000001]}';
     const response = await server.submit('/tasks', { name: 'any', input });
