@@ -5,8 +5,14 @@ export const resultLimits = {
   resultWaitMs: 5 * 60_000,
   /** How long one request may wait for a result: shorter than proxies wait; who wants more asks again. */
   resultAskMs: 60_000,
-  /** Requests that wait for results at once: each holds a connection. Those beyond are answered at once with how it stands. */
+  /**
+   * Requests that wait for results at once, each of which holds a connection, and tasks that they wait for, some 500 bytes each; in all, and a quarter of that
+   * for one caller. Those beyond are refused until others have ended.
+   */
   resultAsksMax: 10_000,
+  resultAsksPerCallerMax: 2_500,
+  resultTasksMax: 100_000,
+  resultTasksPerCallerMax: 25_000,
   /** Tasks of one request for the results of several, and bytes of these: what is beyond is asked for again. */
   resultsMax: 100,
   resultsBytesMax: 4 * 1024 * 1024,

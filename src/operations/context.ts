@@ -20,7 +20,7 @@ import { createHeldTasks } from './held-tasks.ts';
 import type { Actor, OperationContext } from './operation.ts';
 import { createQueueNames } from './queue-names.ts';
 import { redactedStore } from './redacted-store.ts';
-import { boundedWaiter } from './task-result.ts';
+import { createResultPlaces } from './result-places.ts';
 import { createWorkerHints } from './worker-hints.ts';
 
 export interface ContextOptions {
@@ -60,7 +60,8 @@ export function createContext({
     clock,
     ...(settings !== undefined && { settings }),
     enqueuer: createEnqueueBatcher(open, { isParallel: () => store.isParallel === true, gathersTurn: true }),
-    waiter: boundedWaiter(createWaiter(open, clock, async () => log)),
+    waiter: createWaiter(open, clock, async () => log),
+    resultPlaces: createResultPlaces(),
     ids: createIds(clock, chance),
     queueNames: createQueueNames(store.broker, clock),
     definitions: createDefinitions(store.broker, clock, definitions),

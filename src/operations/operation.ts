@@ -18,6 +18,7 @@ import type { ForeignLeases } from './foreign-leases.ts';
 import { checkGrant, checkQueues } from './grant.ts';
 import type { HeldTasks } from './held-tasks.ts';
 import type { QueueNames } from './queue-names.ts';
+import type { ResultPlaces } from './result-places.ts';
 import type { WorkerHints } from './worker-hints.ts';
 
 export { type Role, roles, type Scope, scopes };
@@ -55,8 +56,9 @@ export interface OperationContext {
   readonly queueNames: QueueNames;
   /** Stores tasks that are enqueued one by one at the same time in one call. */
   readonly enqueuer: EnqueueBatcher;
-  /** Waits for the end of tasks, for so many callers at most. */
+  /** Waits for the end of tasks: for who has a place among those that do. */
   readonly waiter: Waiter;
+  readonly resultPlaces: ResultPlaces;
   readonly actor: Actor;
   /** The settings of this process, masked; absent where it has none. */
   readonly settings?: readonly SettingDocument[];

@@ -1,6 +1,5 @@
 /** What came of a task, with a bounded wait for it: `GET /tasks/:id/result`, and the result that comes with an enqueue. */
 
-import type { Waiter } from '../client/waiter.ts';
 import { shownJson } from '../core/damaged.ts';
 import { parseDuration } from '../core/duration.ts';
 import { TaskFlowError, taskFlowError } from '../core/errors.ts';
@@ -54,7 +53,10 @@ export function readWait(wait: ResultInput['wait']): number {
   return wait === undefined ? 0 : parseDuration(wait, 'wait', { max: limits.resultAskMs });
 }
 
-/** How the task stands when it has ended, or after `waitMs`. Throws TASK_NOT_FOUND, and UNAUTHENTICATED for who may not look any more. */
+/**
+ * How the task stands when it has ended, or after `waitMs`. Throws TASK_NOT_FOUND, TOO_MANY_WAITS and WAITS_FULL where it would have to wait, and
+ * UNAUTHENTICATED for who may not look any more.
+ */
 export async function resultOf(context: OperationContext, taskId: string, waitMs: number): Promise<ResultDocument> {
   const task = await find(context, taskId);
   if (waitMs === 0 || isFinished(task.state)) return resultDocument(context, task);
@@ -66,29 +68,16 @@ export async function resultOf(context: OperationContext, taskId: string, waitMs
 
 /** `null` when its time is over, or nobody waits for the answer any more. */
 async function endOf(context: OperationContext, taskId: string, waitMs: number): Promise<Task | null> {
+  const leave = context.resultPlaces.take(context, 1);
   const gone = context.gone?.();
   try {
     return await context.waiter.finished(taskId, waitMs, gone);
   } catch (error) {
     if (isOver(error) || gone?.aborted === true) return null;
     throw error;
+  } finally {
+    leave();
   }
-}
-
-/** A waiter that strangers share: beyond `max` waits a new one is over at once, and its caller comes again. */
-export function boundedWaiter(waiter: Waiter, max: number = limits.resultAsksMax): Waiter {
-  let count = 0;
-  return {
-    async finished(taskId, timeoutMs, signal) {
-      if (count >= max) throw taskFlowError('RESULT_TIMEOUT', { id: taskId, timeout: '0s', state: 'not looked at' });
-      count++;
-      try {
-        return await waiter.finished(taskId, timeoutMs, signal);
-      } finally {
-        count--;
-      }
-    },
-  };
 }
 
 /** Whether a wait has just come to its end. */

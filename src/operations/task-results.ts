@@ -78,8 +78,9 @@ function isReached({ actor: { queues = null } }: OperationContext, { queue }: Ta
   return queues === null || reachesQueue(queues, queue);
 }
 
-/** Resolves when one of them has ended, when the time is over, and when nobody waits for the answer any more. */
+/** Resolves when one of them has ended, when the time is over, and when nobody waits for the answer any more. Throws TOO_MANY_WAITS and WAITS_FULL. */
 async function firstEnd(context: OperationContext, taskIds: readonly string[], waitMs: number): Promise<void> {
+  const leave = context.resultPlaces.take(context, taskIds.length);
   const told = new AbortController();
   const gone = context.gone?.();
   const signal = gone === undefined ? told.signal : AbortSignal.any([told.signal, gone]);
@@ -94,5 +95,6 @@ async function firstEnd(context: OperationContext, taskIds: readonly string[], w
     await Promise.race(taskIds.map(waitFor));
   } finally {
     told.abort();
+    leave();
   }
 }

@@ -1,9 +1,11 @@
 /** Tests what requests ask for in headers: waits for results, ids that make them repeatable, links to the next page. */
 
 import { beforeEach, describe, expect, test } from 'vitest';
+import { createApp } from '../../src/api/app.ts';
 import { limits } from '../../src/core/limits.ts';
+import { createResultPlaces, type ResultPlaceLimits } from '../../src/operations/result-places.ts';
 import { claimRequest, finish, sampleId, settlement } from '../conformance/samples.ts';
-import { expectProblem, json, startServer, type TestServer } from '../support/http.ts';
+import { base, expectProblem, json, startServer, type TestServer } from '../support/http.ts';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -116,13 +118,41 @@ test('pages are linked until the last one', async () => {
   expect(seen).toEqual(ids.reverse());
 });
 
-test('more waits than there may be end at once instead of holding connections', async () => {
-  const { boundedWaiter } = await import('../../src/operations/task-result.ts');
-  const { promise, resolve } = Promise.withResolvers<never>();
-  const waiter = boundedWaiter({ finished: () => promise }, 1);
-  void waiter.finished('a', 1_000);
-  await expect(waiter.finished('b', 1_000)).rejects.toMatchObject({ code: 'RESULT_TIMEOUT' });
-  resolve(undefined as never);
-  await promise;
-  expect(await waiter.finished('c', 1_000)).toBeUndefined();
+describe('more waits than there may be', () => {
+  const limited = (most: Partial<ResultPlaceLimits>) => {
+    const context = { ...server.context, resultPlaces: createResultPlaces({ ...limits, ...most }) };
+    const app = createApp({ context, report: () => undefined });
+    return (path: string, init: RequestInit = {}) => app(new Request(`${base}${path}`, init));
+  };
+
+  test('are refused, with when to come again, and let in when another has ended', async () => {
+    const ask = limited({ resultAsksPerCallerMax: 1 });
+    const path = `/api/v1/tasks/${await enqueued()}/result?wait=10s`;
+    const first = ask(path);
+    await server.move(1);
+    const second = await ask(path);
+    await expectProblem(second, 429, 'TOO_MANY_WAITS');
+    expect(second.headers.get('retry-after')).toBe('1');
+    expect((await ask(path.replace('?wait=10s', ''))).status).toBe(202);
+    const sent = await ask('/api/v1/tasks', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'wait=10' },
+      body: JSON.stringify(body),
+    });
+    expect([sent.status, await json(sent)]).toMatchObject([201, { note: expect.stringContaining('it is stored') }]);
+    expect((await whileTimePasses(first)).status).toBe(202);
+    expect((await whileTimePasses(ask(path))).status).toBe(202);
+  });
+
+  test('are counted by the tasks that they are for', async () => {
+    const ask = limited({ resultTasksMax: 3 });
+    const ids = [await enqueued(), await enqueued()];
+    const path = `/api/v1/tasks/results?ids=${ids.join(',')}&wait=10s`;
+    const first = ask(path);
+    await server.move(1);
+    await expectProblem(await ask(path), 503, 'WAITS_FULL');
+    const one = ask(`/api/v1/tasks/${ids[0]}/result?wait=10s`);
+    expect((await whileTimePasses(first)).status).toBe(200);
+    expect((await whileTimePasses(one)).status).toBe(202);
+  });
 });
