@@ -223,14 +223,17 @@ function withStream(route: Route, { streamMs, gate }: Pick<AppOptions, 'streamMs
   if (route.operation !== taskEnqueueMany.name) return route;
   return {
     ...route,
-    answer: (request, context) =>
-      answerMany(request, context, { streamMs, turn: gate && (() => gate.turn(context.actor, context.address)) }),
+    answer: (request, context, bodyTurn) =>
+      answerMany(request, context, {
+        ...{ streamMs, bodyTurn },
+        turn: gate && (() => gate.turn(context.actor, context.address)),
+      }),
   };
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */
 function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): void {
-  const { basePath = '' } = options;
+  const { basePath = '', gate } = options;
   const paths = Map.groupBy(routes, (route) => route.path);
   for (const [path, own] of paths) {
     for (const route of own) {
@@ -238,7 +241,8 @@ function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): v
         c.env.route = path;
         const context = await contextFor(c, route, options);
         if (context instanceof Response) return context;
-        const answer = await route.answer(c.req, context);
+        const bodyTurn = gate && (() => gate.bodyTurn(context.actor, context.address));
+        const answer = await route.answer(c.req, context, bodyTurn);
         if (answer instanceof Response) return answer;
         const response = replyResponse(answer, { requestId: c.env.requestId, basePath });
         c.env.isWhole = true;

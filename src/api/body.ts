@@ -8,14 +8,20 @@ import { mayLoseDigits, readStoredJson } from '../core/stored-json.ts';
 /** The input may fill its limit; the rest is for the options around it and for escapes in the text. */
 export const bodyBytesMax = limits.payloadBytesMax + limits.bodyOverheadBytes;
 
+/** Resolves when it is the caller's turn for a piece of work. */
+export type Turn = () => Promise<void>;
+
 /**
- * The JSON body of a request, `{}` when there is none. Numbers a double cannot hold are kept as they were written.
+ * The JSON body of a request, `{}` when there is none. Numbers a double cannot hold are kept as they were written. A large one is read as JSON
+ * when it is the caller's turn.
  * Throws PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INVALID_JSON, PAYLOAD_TOO_DEEP and PAYLOAD_NOT_JSON.
  */
-export async function readJsonBody(request: Request, bytesMax = bodyBytesMax): Promise<unknown> {
+export async function readJsonBody(request: Request, bytesMax = bodyBytesMax, turn?: Turn): Promise<unknown> {
   const bytes = await readBytes(request, bytesMax);
   if (bytes.length === 0) return {};
   requireMediaType(request, 'application/json');
+  // When all of it is there: bodies that came together would be read one behind the other.
+  if (bytes.length >= limits.turnBodyBytesMin) await turn?.();
   // A parser of the program we are mounted in may have unpacked it.
   if (!/^[\s{["\-\dtfn\u00ef]/.test(String.fromCharCode(bytes[0] ?? 0))) refusePacked(request);
   return readJsonText(decodeUtf8(bytes, 'The body'), 'The body', bytesMax);

@@ -8,6 +8,7 @@ import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import type { Actor } from '../operations/operation.ts';
 import { type Buckets, createBuckets, type Pace } from './buckets.ts';
+import { createPaced } from './paced.ts';
 import { createShares } from './shares.ts';
 
 export interface GateOptions {
@@ -27,6 +28,8 @@ export interface Gate {
   passStranger(address: string | undefined, cost: number): Passage | null;
   /** Resolves when it is the turn of that caller for a request that is much work. */
   turn(actor: Pick<Actor, 'keyId'>, address: string | undefined): Promise<void>;
+  /** The same for reading a large body: one after the other, whoever they are of. */
+  bodyTurn(actor: Pick<Actor, 'keyId'>, address: string | undefined): Promise<void>;
   /** How long until strangers from there may ask again; 0 is now. */
   strangerWaitMs(address: string | undefined): number;
   /** How long wrong keys from there are refused without a look at who has them; 0 when they are looked up. */
@@ -68,6 +71,7 @@ export function createGate(options: GateOptions): Gate {
   });
   const told = createBuckets({ clock, perSecond: limits.wrongKeysToldMax / 60, burst: limits.wrongKeysToldMax });
   const shares = createShares(clock);
+  const bodies = createPaced();
   const refused: Record<Refusal, number> = { key: 0, address: 0, wrong_keys: 0 };
 
   function take(buckets: Buckets, caller: string, { cost, why, own }: Taking): Passage | null {
@@ -89,11 +93,8 @@ export function createGate(options: GateOptions): Gate {
         ? take(ofKeys, nameOf(address), { cost, why: 'address' })
         : take(ofKeys, keyId, { cost, why: 'key', own: rate == null ? null : ownPace(rate) }),
     passStranger: (address, cost) => take(ofStrangers, nameOf(address), { cost, why: 'address' }),
-    turn({ keyId }, address) {
-      // Programs with one key are many callers where they run in several places.
-      const caller = `${keyId ?? ''} ${nameOf(address)}`;
-      return new Promise((resolve) => shares.begin(caller, resolve));
-    },
+    turn: (actor, address) => new Promise((resolve) => shares.begin(whoOf(actor, address), resolve)),
+    bodyTurn: (actor, address) => new Promise((resolve) => bodies.begin(whoOf(actor, address), resolve)),
     strangerWaitMs: (address) => ofStrangers.waitMs(nameOf(address), 1),
     guessWaitMs(address) {
       return Math.max(guesses.waitMs(nameOf(address), 1), allGuesses.waitMs(everybody, 1));
@@ -135,6 +136,11 @@ function ownPace(rate: Rate): OwnPace {
 /** An address that nobody knows is one caller too. */
 function nameOf(address: string | undefined): string {
   return address === undefined ? 'unknown' : callerOf(address);
+}
+
+/** Programs with one key are many callers where they run in several places. */
+function whoOf({ keyId }: Pick<Actor, 'keyId'>, address: string | undefined): string {
+  return `${keyId ?? ''} ${nameOf(address)}`;
 }
 
 /** How full it is is told in seconds until it is full. */

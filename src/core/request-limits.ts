@@ -53,6 +53,14 @@ export const requestLimits = {
   turnShareMs: 3,
   turnRequestsMax: 64,
   /**
+   * From this size on a body is read as JSON when it is its turn, once it has come; and the turns of the event loop between two of them, of whomever:
+   * as many as a request takes from its connection to its answer. There is no limit on the keys of one: a megabyte takes 10 ms to read, 70 ms
+   * where each of its keys is another one, and so does a list of nothing but empty lists; what may be kept of it (`payloadBytesMax`) has
+   * 120,000 keys at most.
+   */
+  turnBodyBytesMin: 256 * 1024,
+  bodyPauseTurns: 10,
+  /**
    * Requests of all connections that wait until those before them on their connection are answered, some 5 KB each: hardly any program
    * sends one before it has read the last answer.
    */

@@ -1,6 +1,6 @@
 /** Tests how often callers may ask: by key, by address, with wrong keys, on a clock that the test moves. */
 
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { costs } from '../../src/api/costs.ts';
 import { limits } from '../../src/core/limits.ts';
 import { operations } from '../../src/operations/registry.ts';
@@ -29,6 +29,21 @@ async function exhaust(ask: () => Promise<Response>, most = 1_000): Promise<{ pa
   }
   throw new Error(`nothing was refused of ${most}`);
 }
+
+test('a large body is read when it is its turn, and no other one waits for any', async () => {
+  const { token } = await server.newKey();
+  const turns = vi.spyOn(server.gate, 'bodyTurn');
+  const post = async (path: string, body: object) => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await server.askWith(token, path, { method: 'POST', headers, body: JSON.stringify(body) });
+    return [response.status < 300, turns.mock.calls.length];
+  };
+  const large = { name: 'a', input: 'x'.repeat(limits.turnBodyBytesMin) };
+  expect(await post('/api/v1/tasks', { name: 'a' })).toEqual([true, 0]);
+  expect(await post('/api/v1/tasks', large)).toEqual([true, 1]);
+  expect(await post('/api/v1/tasks/batch', { tasks: [large] })).toEqual([true, 2]);
+  expect(turns.mock.lastCall).toEqual([expect.objectContaining({ name: 'ada' }), '127.0.0.1']);
+});
 
 describe('a key', () => {
   test('may ask so often at once, is told how long to wait, and goes on after that', async () => {
