@@ -356,6 +356,9 @@ export const limits = {
   ...accessLimits,
   /** A look for signs of trouble serves every page of a server for so long: it is a few searches, and none of them changes in a moment. */
   signsMs: 5_000,
+  /** For so long after that it is told once more, while a new look is made behind it: what grows is known by the minute. And how long behind a request that begins. */
+  signsStaleMs: 60_000,
+  signsBehindMs: 50,
   /** Kinds of errors, and schedules, that it looks at. */
   signsMax: 50,
   /** How long an error is muted where nobody says. */

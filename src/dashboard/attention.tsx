@@ -9,29 +9,35 @@ import { count } from './words.ts';
 /** Shown at most; the queues table has the rest. */
 const shownMax = 6;
 
+/** What needs more than the numbers of this moment is looked for behind the page. */
+const looking = 'What grows, fails anew or was missed is being looked for: in a few seconds this page tells it.';
+
 export function NeedsAttention({
   root,
   mayOperate,
   ...signs
 }: Signs & { readonly root: string; readonly mayOperate: boolean }) {
   const concerns = findConcerns(signs);
+  const isLooking = signs.beyond?.signs.asOf === null;
   return (
     <section class="card" aria-label="Needs attention">
       <header>
         <h2>Needs attention</h2>
         <span class="muted">{concerns.length === 0 ? '' : count(concerns.length)}</span>
       </header>
-      {concerns.length === 0 ? (
+      {concerns.slice(0, shownMax).map((concern) => (
+        <Sentence concern={concern} root={root} mayOperate={mayOperate} />
+      ))}
+      {concerns.length > 0 ? null : (
         <div class="problem">
-          <Glyph view="succeeded" />
-          <div class="muted">Nothing needs attention.</div>
+          <Glyph view={isLooking ? 'scheduled' : 'succeeded'} />
+          <div class="muted">{isLooking ? looking : 'Nothing needs attention.'}</div>
         </div>
-      ) : (
-        concerns.slice(0, shownMax).map((concern) => <Sentence concern={concern} root={root} mayOperate={mayOperate} />)
       )}
       {concerns.length <= shownMax ? null : (
         <div class="pages">{`${count(concerns.length - shownMax)} more, none more severe.`}</div>
       )}
+      {isLooking && concerns.length > 0 ? <div class="pages">{looking}</div> : null}
     </section>
   );
 }

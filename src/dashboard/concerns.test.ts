@@ -35,7 +35,7 @@ const activity: ActivityDocument = {
   queues: { media: { finished: [], perMinute: 80 } },
   names: { 'video.encode': { succeeded: 50, failed: 0, meanRunMs: 3_800 } },
 };
-const noSigns: SignsDocument = { growing: [], errors: [], quiet: [], schedules: [] };
+const noSigns: SignsDocument = { asOf: null, growing: [], errors: [], quiet: [], schedules: [] };
 const growing = [{ queue: 'media', perMinute: 34, minutes: 5 }];
 const error = {
   ...{

@@ -154,7 +154,7 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
       perform(systemCounts, context, {}),
       perform(systemActivity, context, { minutes: span[1] }),
       perform(taskList, context, { q: 'state:running', limit: runningMax }),
-      perform(systemSigns, context, {}),
+      perform(systemSigns, context, { wait: false }),
     ]),
   );
   const [health, { queues }, { workers }] = await Promise.all([
@@ -172,7 +172,7 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
   const [kept, activity, running, signs] = await recorded;
   return html(
     <Overview
-      frame={frame}
+      frame={signs.asOf === null ? { ...frame, everyMs: busyMs } : frame}
       span={span}
       health={health}
       counts={kept.counts}

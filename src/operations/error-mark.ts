@@ -7,6 +7,7 @@ import type { ErrorMarkInput } from './bulk-schemas.ts';
 import { errorGet } from './error.ts';
 import { type ErrorMarkDocument, errorMarkName, muteMs, readMarks } from './error-marks.ts';
 import type { Operation, OperationContext } from './operation.ts';
+import { refreshSigns } from './signs.ts';
 
 export interface ErrorMarkedDocument {
   readonly fingerprint: string;
@@ -31,6 +32,8 @@ export const errorMark: Operation<ErrorMarkInput, ErrorMarkedDocument> = {
       throw invalidOption('for', 'it goes with `muted`, and with nothing else');
     const forMs = muteMs(length);
     await errorGet.run(context, { fingerprint });
+    // The row of the audit is there already.
+    await refreshSigns(context);
     if (as === 'open') return { fingerprint, mark: null };
     const { now } = await context.store.broker.info();
     const until = as === 'muted' ? isoTime(now + forMs) : null;

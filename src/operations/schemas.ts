@@ -264,6 +264,13 @@ export const scaleQueueInput = queueInput.extend({
     .describe('Slots of one worker; those of the workers that listen when left out'),
 });
 export const activityInput = z.strictObject({ minutes });
+export const signsInput = z.strictObject({
+  wait: z
+    .union([z.boolean(), z.stringbool()])
+    .optional()
+    .describe('Whether to wait for a look where no signs are at hand; yes when left out'),
+});
+
 export const metricsInput = z.strictObject({
   minutes: z.coerce.number().int().min(1).max(1_440).optional().describe('So many; 5 when left out'),
 });
@@ -301,6 +308,7 @@ export type StatsInput = z.output<typeof statsInput>;
 export type PeekQueueInput = z.output<typeof peekQueueInput>;
 export type ScaleQueueInput = z.output<typeof scaleQueueInput>;
 export type ActivityInput = z.output<typeof activityInput>;
+export type SignsInput = z.output<typeof signsInput>;
 export type MetricsInput = z.output<typeof metricsInput>;
 export type DepthInput = z.output<typeof depthInput>;
 

@@ -8,6 +8,7 @@ import type { SignsDocument } from './signs.ts';
 export const signsOutput = documentSchema<SignsDocument>()(
   'Signs',
   z.strictObject({
+    asOf: time.nullable(),
     growing: z.array(z.strictObject({ queue: z.string(), perMinute: z.number(), minutes: count })),
     errors: z.array(
       z.strictObject({

@@ -6,7 +6,7 @@ import { isoTime } from '../core/time.ts';
 import type { Sample } from '../history/history.ts';
 import { type ErrorGroupDocument, listErrors } from './error.ts';
 import type { Operation, OperationContext } from './operation.ts';
-import type { Nothing } from './schemas.ts';
+import type { SignsInput } from './schemas.ts';
 
 /** A queue in which more waits from minute to minute. */
 export interface GrowthDocument {
@@ -28,6 +28,8 @@ export interface ScheduleSignDocument {
 }
 
 export interface SignsDocument {
+  /** When that was, by the store's clock; `null` where nobody has looked yet, or too long ago. */
+  readonly asOf: string | null;
   readonly growing: readonly GrowthDocument[];
   /** Kinds of failures of the last hour that are new or come faster than they used to, and that nobody has muted or resolved. */
   readonly errors: readonly ErrorSignDocument[];
@@ -44,32 +46,84 @@ export interface ErrorSignDocument extends ErrorGroupDocument {
 
 interface Look {
   readonly at: number;
-  readonly signs: Promise<SignsDocument>;
+  readonly signs: SignsDocument;
 }
 
-/** The last look of each server: what all its clients together ask for is looked at once in a while. */
-const looks = new WeakMap<object, Look>();
+/** What a server knows of signs: what all its clients together ask for is looked at once in a while. */
+interface Looks {
+  last: Look | null;
+  /** The one under way. */
+  next: Promise<SignsDocument> | null;
+  isDue: boolean;
+}
 
-export const systemSigns: Operation<Nothing, SignsDocument> = {
+const looksOf = new WeakMap<object, Looks>();
+
+function knownLooks({ definitions }: Pick<OperationContext, 'definitions'>): Looks {
+  const known = looksOf.get(definitions) ?? { last: null, next: null, isDue: false };
+  looksOf.set(definitions, known);
+  return known;
+}
+
+/**
+ * A look is told for `limits.signsMs` as it is, and for `limits.signsStaleMs` in all while the next one is made behind whoever asked. Who asks where
+ * nothing is at hand waits for a look, or is told that there is none.
+ */
+export const systemSigns: Operation<SignsInput, SignsDocument> = {
   name: 'system.signs',
   summary: 'Say which queues grow, which errors are new or more than they were, and which schedules were missed',
   role: 'viewer',
   scope: 'read',
   rest: { method: 'GET', path: '/signs' },
   audit: null,
-  schema: async () => (await import('./schemas.ts')).nothing,
+  schema: async () => (await import('./schemas.ts')).signsInput,
   output: async () => (await import('./signs-output.ts')).signsOutput,
-  async run(context) {
-    const { clock, definitions } = context;
-    const known = looks.get(definitions);
-    if (known !== undefined && clock.elapsed() - known.at < limits.signsMs) return known.signs;
-    const signs = lookFor(context);
-    looks.set(definitions, { at: clock.elapsed(), signs });
-    // What went wrong is no answer for the next one.
-    signs.catch(() => looks.delete(definitions));
-    return signs;
+  async run(context, { wait = true }) {
+    const looks = knownLooks(context);
+    const { last } = looks;
+    const ageMs = last === null ? Infinity : context.clock.elapsed() - last.at;
+    if (last !== null && ageMs < limits.signsMs) return last.signs;
+    const isStale = last !== null && ageMs < limits.signsStaleMs;
+    if (!isStale && wait) return lookOnce(context, looks);
+    lookBehind(context, looks);
+    return isStale ? last.signs : nothingKnown;
   },
 };
+
+const nothingKnown: SignsDocument = { asOf: null, growing: [], errors: [], quiet: [], schedules: [] };
+
+/** Whoever comes while it is under way shares it. What went wrong is no answer for the next one. */
+function lookOnce(context: OperationContext, looks: Looks): Promise<SignsDocument> {
+  const at = context.clock.elapsed();
+  looks.next ??= lookFor(context)
+    .then((signs) => {
+      looks.last = { at, signs };
+      return signs;
+    })
+    .finally(() => {
+      looks.next = null;
+    });
+  return looks.next;
+}
+
+/** When the request that showed the need has had its answer; one that fails is made again for the next. */
+function lookBehind(context: OperationContext, looks: Looks): void {
+  if (looks.isDue || looks.next !== null) return;
+  looks.isDue = true;
+  context.clock.schedule(limits.signsBehindMs, () => {
+    looks.isDue = false;
+    lookOnce(context, looks).catch(() => undefined);
+  });
+}
+
+/** Looks anew for somebody who has just said something of what is told, so that the next page shows it. Never rejects. */
+export async function refreshSigns(context: OperationContext): Promise<void> {
+  const looks = knownLooks(context);
+  // A key for some queues sees a part of it; and where nobody has asked there is nothing to renew.
+  if (looks.last === null || (context.actor.queues ?? null) !== null) return;
+  await looks.next?.catch(() => undefined);
+  await lookOnce(context, looks).catch(() => undefined);
+}
 
 const minuteMs = 60_000;
 
@@ -83,6 +137,7 @@ async function lookFor(context: OperationContext): Promise<SignsDocument> {
     store.broker.schedules.list(null, limits.signsMax),
   ]);
   return {
+    asOf: isoTime(now),
     growing: growingOf(samples),
     errors: errors.slice(0, limits.signsMax).flatMap((error) => errorSign(error, now)),
     quiet: quietOf(errors),

@@ -100,5 +100,9 @@ await onEachStore((open) => {
     expect(await signs()).toMatchObject({ errors: [{ fingerprint: 'aaa1', sign: 'new', lastHour: 3 }], quiet: [] });
     await rig.ask(errorMark, { fingerprint: 'aaa1', as: 'muted' });
     expect(await signs()).toMatchObject({ errors: [], quiet: ['mail.send'] });
+    // On a server that has looked what somebody says of an error is in the next answer.
+    expect(await rig.ask(systemSigns, {})).toMatchObject({ quiet: ['mail.send'] });
+    await rig.ask(errorMark, { fingerprint: 'aaa1', as: 'open' });
+    expect(await rig.ask(systemSigns, {})).toMatchObject({ errors: [{ fingerprint: 'aaa1' }], quiet: [] });
   });
 });

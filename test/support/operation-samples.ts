@@ -184,7 +184,7 @@ export const operationSamples: { readonly [Name in OperationName]: Samples<Name>
   'system.health': () => [{}],
   'system.counts': () => [{}],
   'system.activity': () => [{}, { minutes: 3 }],
-  'system.signs': () => [{}],
+  'system.signs': () => [{}, { wait: false }],
   'system.ready': () => [{}],
   'system.metrics': () => [{}, { minutes: 3 }],
 };
