@@ -48,6 +48,10 @@ export function noting<Driver extends SqlDriver>(
       seen.set(statement.name, statement);
       return tx.many(statement, shared, rows);
     },
+    lock: (statement, ...values) => {
+      seen.set(statement.name, statement);
+      return tx.lock(statement, ...values);
+    },
     send: (statement, ...values) => {
       seen.set(statement.name, statement);
       tx.send(statement, ...values);

@@ -46,8 +46,8 @@ const queuesOfUnfinished = statement<[queue: string]>(
 const requestCancel = eachStatement(
   'request_cancel',
   { now: 'bigint', reason: 'text', id: 'text' },
-  (value, from) =>
-    `UPDATE tasks SET cancel_requested_at = ${value.now}, cancel_reason = ${value.reason}, version = version + 1 ${from} WHERE id = ${value.id}`,
+  (value, from, dialect) =>
+    `UPDATE tasks SET cancel_requested_at = ${value.now}, cancel_reason = ${value.reason}, version = version + 1 ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 export async function cancel(step: Step, request: CancelRequest): Promise<readonly CancelResult[]> {

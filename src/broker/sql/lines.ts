@@ -192,11 +192,13 @@ const groupHeads = (
       .map((column) => `head.${column.trim()}`)
       .join(', ')}, head.${dialect.row}, standing.grp, standing.turn, standing.since, COALESCE(groups.weight, 1)
     FROM (${standing}) AS standing
-      LEFT JOIN groups ON groups.name = standing.grp
-      LEFT JOIN tasks AS head ON head.${dialect.row} = (${head({
-        row: dialect.row,
-        closed: dialect.json.hasAny('options', 'limitNames', '$8'),
-      })})
+      LEFT JOIN groups ON groups.name ${dialect.keyed('standing.grp')}
+      LEFT JOIN tasks AS head ON head.${dialect.row} ${dialect.keyed(
+        `(${head({
+          row: dialect.row,
+          closed: dialect.json.hasAny('options', 'limitNames', '$8'),
+        })})`,
+      )}
     ORDER BY standing.turn, standing.since, standing.grp`,
   );
 
