@@ -86,6 +86,8 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   children_of_tasks: ['tasks_pkey (id)'],
   failed_edges: ['tasks_pkey (id)'],
   unfinished_members: ['tasks_pkey (id)'],
+  queues_of_unfinished: ['tasks_pkey (id)'],
+  queues_of_flow: ['tasks_pkey (id)'],
 };
 
 /** Tables that grow with the number of tasks, groups or limits: no plan goes through one of them. */
