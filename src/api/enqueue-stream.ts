@@ -1,7 +1,7 @@
 /** Enqueues a stream of tasks, one a line (NDJSON), and answers a line for each as it goes; memory stays bounded however long it is. */
 
 import { durationText } from '../core/duration.ts';
-import { type ErrorDocument, TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { type ErrorDocument, TaskFlowError, taskFlowError, withoutStacks } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { taskEnqueueMany } from '../operations/enqueue-many.ts';
 import { type OperationContext, performRead } from '../operations/operation.ts';
@@ -180,7 +180,7 @@ async function lineReader(): Promise<(lines: readonly Line[], context: Operation
   };
   return (lines, { ids }) => {
     const fresh = ids.many(lines.length);
-    return lines.map((line, index) => read(line, fresh[index] ?? ids.next()));
+    return withoutStacks(() => lines.map((line, index) => read(line, fresh[index] ?? ids.next())));
   };
 }
 

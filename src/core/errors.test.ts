@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type ErrorCode, errorTable } from './error-table.ts';
-import { TaskFlowError, taskFlowError } from './errors.ts';
+import { TaskFlowError, taskFlowError, withoutStacks } from './errors.ts';
 
 const codes = Object.keys(errorTable) as ErrorCode[];
 
@@ -55,4 +55,15 @@ test('a hint and a cause may replace and accompany the words', () => {
   const cause = new Error('ENOSPC');
   const error = taskFlowError('STORE_FULL', { file: 'a.db' }, { cause, hint: 'Empty {file} of old logs.' });
   expect([error.hint, error.cause, error.retryable]).toEqual(['Empty a.db of old logs.', cause, true]);
+});
+
+test('errors are made without their stacks where nobody looks for them, and with them again afterwards', () => {
+  const bare = withoutStacks(() => taskFlowError('STORE_CLOSED'));
+  expect(bare.stack).not.toContain('errors.test');
+  expect(() =>
+    withoutStacks(() => {
+      throw new RangeError('bad');
+    }),
+  ).toThrow('bad');
+  expect(taskFlowError('STORE_CLOSED').stack).toContain('errors.test');
 });

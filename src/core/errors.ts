@@ -66,6 +66,17 @@ export function taskFlowError(code: ErrorCode, params?: ErrorParams, extra?: Err
   return new TaskFlowError(code, params, extra);
 }
 
+/** Does something at once whose errors nobody looks at for where they come from: to find that out is most of what an error costs. */
+export function withoutStacks<Answer>(work: () => Answer): Answer {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** The same error, told again to another caller: with its own stack, and what `extra` gives instead. */
 export function retold(error: TaskFlowError, extra: ErrorExtra): TaskFlowError {
   const hint = extra.hint ?? error.hint;

@@ -13,11 +13,9 @@ const stopping = { abortEarly: true } as core.ParseContext<core.$ZodIssue>;
 
 /** All mistakes of a value of at most `limits.problemValuesMax` values, the first of a larger one. */
 export function parseBounded<Value>(schema: ZodType<Value>, value: unknown): BoundedParse<Value> {
-  const first = schema.safeParse(value, stopping);
-  if (first.success) return first;
   const isCut = countValues(value, limits.problemValuesMax) >= limits.problemValuesMax;
-  const { issues } = (isCut ? null : schema.safeParse(value).error) ?? first.error;
-  return { success: false, issues, isCut };
+  const parsed = schema.safeParse(value, isCut ? stopping : undefined);
+  return parsed.success ? parsed : { success: false, issues: parsed.error.issues, isCut };
 }
 
 /** How many values are in a document, counted up to `max`. */
