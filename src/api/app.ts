@@ -17,6 +17,7 @@ import { isHttps, noteHttps } from './caller.ts';
 import { readChoices } from './choices.ts';
 import { costOf, takesTurns } from './costs.ts';
 import { createDescription } from './description.ts';
+import type { Turns } from './enqueue-stream.ts';
 import type { Gate, Passage } from './gate.ts';
 import { checkHost, checkOrigin } from './guard.ts';
 import type { LiveEndpoint } from './live/endpoint.ts';
@@ -224,11 +225,12 @@ function withStream(route: Route, { streamMs, gate }: Pick<AppOptions, 'streamMs
   return {
     ...route,
     answer: (request, context, bodyTurn) =>
-      answerMany(request, context, {
-        ...{ streamMs, bodyTurn },
-        turn: gate && (() => gate.turn(context.actor, context.address)),
-      }),
+      answerMany(request, context, { streamMs, bodyTurn, turns: gate && turnsOf(gate, context) }),
   };
+}
+
+function turnsOf(gate: Gate, { actor, address }: OperationContext): Turns {
+  return { begin: () => gate.turn(actor, address), goOn: () => gate.turnToGoOn(actor, address) };
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */

@@ -16,9 +16,17 @@ export interface StreamOptions {
   readonly quiet: boolean;
   /** How long it may go on, as long as it brings something; `limits.streamMs` without it. */
   readonly streamMs?: number | undefined;
-  /** Resolves when the next lines may be looked at: many streams of one caller leave others their turn. */
-  readonly turn?: (() => Promise<void>) | undefined;
+  readonly turns?: Turns | undefined;
 }
+
+/** Resolve when a stream may be begun, and when its next lines may be looked at: many streams of one caller leave others their turn. */
+export interface Turns {
+  begin(): Promise<void>;
+  goOn(): Promise<void>;
+}
+
+/** Lines between two looks at the clock. */
+const looksEvery = 20;
 
 type Problem = Pick<ErrorDocument, 'code' | 'message'>;
 
@@ -79,7 +87,7 @@ export async function answerStream(
 async function* answerLines(
   request: Request,
   context: OperationContext,
-  { quiet, streamMs = limits.streamMs, turn }: StreamOptions,
+  { quiet, streamMs = limits.streamMs, turns }: StreamOptions,
 ): AsyncGenerator<string> {
   const parse = await lineReader();
   const totals = { lines: 0, created: 0, refused: 0 };
@@ -87,11 +95,13 @@ async function* answerLines(
   const checkAccess = checkAgain(actor, clock);
   const until = clock.elapsed() + streamMs;
   const bounds = { lineBytesMax: bodyBytesMax, linesMax: limits.batchMax, idleMs: limits.streamIdleMs };
+  // Before anything of it is read: a thousand streams of one caller are not in memory at once.
+  await turns?.begin();
   try {
     for await (const lines of readLines(request.body, bounds, clock)) {
-      await turn?.();
+      await turns?.goOn();
       await checkAccess();
-      const { answers, problem } = await storeLines(context, parse(lines, context));
+      const { answers, problem } = await storeLines(context, await parse(lines, context, turns));
       for (const { outcome } of answers) {
         totals.lines++;
         if (outcome === 'created' || outcome === 'replaced') totals.created++;
@@ -162,8 +172,14 @@ function unknown(requests: readonly EnqueueInput[], problem: Problem): Stored {
   return { outcomes: requests.map(({ id = null }) => ({ id, outcome: 'unknown', problem })), problem };
 }
 
-/** Reads lines as tasks with ids, so that their answers name them whatever becomes of them. */
-async function lineReader(): Promise<(lines: readonly Line[], context: OperationContext) => readonly ReadLine[]> {
+type ParseLines = (
+  lines: readonly Line[],
+  context: OperationContext,
+  turns: Turns | undefined,
+) => Promise<readonly ReadLine[]>;
+
+/** Reads lines as tasks with ids, so that their answers name them whatever becomes of them. Others have their turn in between. */
+async function lineReader(): Promise<ParseLines> {
   const [{ enqueueItem }, { parseInput }] = await Promise.all([
     import('../operations/schemas.ts'),
     import('../operations/input.ts'),
@@ -178,9 +194,19 @@ async function lineReader(): Promise<(lines: readonly Line[], context: Operation
       return { line: number, request: null, problem: shown(error) };
     }
   };
-  return (lines, { ids }) => {
+  return async (lines, { ids, clock }, turns) => {
     const fresh = ids.many(lines.length);
-    return withoutStacks(() => lines.map((line, index) => read(line, fresh[index] ?? ids.next())));
+    const found: ReadLine[] = [];
+    let began = clock.elapsed();
+    for (const [index, line] of lines.entries()) {
+      // One that is wrong costs as much as a hundred that are right: what is wrong with it has to be found and told.
+      if (turns !== undefined && index % looksEvery === 0 && clock.elapsed() - began >= limits.turnShareMs) {
+        await turns.goOn();
+        began = clock.elapsed();
+      }
+      found.push(withoutStacks(() => read(line, fresh[index] ?? ids.next())));
+    }
+    return found;
   };
 }
 

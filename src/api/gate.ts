@@ -28,6 +28,8 @@ export interface Gate {
   passStranger(address: string | undefined, cost: number): Passage | null;
   /** Resolves when it is the turn of that caller for a request that is much work. */
   turn(actor: Pick<Actor, 'keyId'>, address: string | undefined): Promise<void>;
+  /** Resolves when it is the turn of that caller to go on with a request that was begun. */
+  turnToGoOn(actor: Pick<Actor, 'keyId'>, address: string | undefined): Promise<void>;
   /** The same for reading a large body: one after the other, whoever they are of. */
   bodyTurn(actor: Pick<Actor, 'keyId'>, address: string | undefined): Promise<void>;
   /** How long until strangers from there may ask again; 0 is now. */
@@ -88,12 +90,18 @@ export function createGate(options: GateOptions): Gate {
   }
 
   return {
-    pass: ({ keyId, rate }, address, cost) =>
-      keyId === undefined
-        ? take(ofKeys, nameOf(address), { cost, why: 'address' })
-        : take(ofKeys, keyId, { cost, why: 'key', own: rate == null ? null : ownPace(rate) }),
-    passStranger: (address, cost) => take(ofStrangers, nameOf(address), { cost, why: 'address' }),
+    pass(actor, address, cost) {
+      const { keyId, rate } = actor;
+      shares.asked(() => whoOf(actor, address));
+      if (keyId === undefined) return take(ofKeys, nameOf(address), { cost, why: 'address' });
+      return take(ofKeys, keyId, { cost, why: 'key', own: rate == null ? null : ownPace(rate) });
+    },
+    passStranger(address, cost) {
+      shares.asked(() => whoOf({}, address));
+      return take(ofStrangers, nameOf(address), { cost, why: 'address' });
+    },
     turn: (actor, address) => new Promise((resolve) => shares.begin(whoOf(actor, address), resolve)),
+    turnToGoOn: (actor, address) => new Promise((resolve) => shares.begin(whoOf(actor, address), resolve, true)),
     bodyTurn: (actor, address) => new Promise((resolve) => bodies.begin(whoOf(actor, address), resolve)),
     strangerWaitMs: (address) => ofStrangers.waitMs(nameOf(address), 1),
     guessWaitMs(address) {

@@ -80,7 +80,7 @@ function answerWith(operation: Operation<unknown, unknown>): Route['answer'] {
 export async function answerMany(
   request: HonoRequest,
   context: OperationContext,
-  { bodyTurn, ...stream }: Pick<StreamOptions, 'streamMs' | 'turn'> & { readonly bodyTurn?: Turn | undefined } = {},
+  { bodyTurn, ...stream }: Pick<StreamOptions, 'streamMs' | 'turns'> & { readonly bodyTurn?: Turn | undefined } = {},
 ): Promise<Response | Reply> {
   if (!isLines(request.raw.headers.get('content-type'))) return answerBatch(request, context, bodyTurn);
   const { answerStream } = await import('./enqueue-stream.ts');

@@ -4,26 +4,44 @@ import { expect, test } from 'vitest';
 import { limits } from '../core/limits.ts';
 import { createShares } from './shares.ts';
 
-/** A loop whose turns are made by hand, and whose time passes with the work. */
+/** A loop whose turns are made by hand, and whose time passes with the work and between turns. */
 function createLoop() {
   let now = 0;
   let ready: (() => void)[] = [];
+  let timers: { readonly at: number; readonly callback: () => void }[] = [];
   const begun: string[] = [];
-  const shares = createShares({ elapsed: () => now }, (callback) => void ready.push(callback));
+  const clock = {
+    elapsed: () => now,
+    schedule: (delayMs: number, callback: () => void) => {
+      timers.push({ at: now + delayMs, callback });
+      return () => undefined;
+    },
+  };
+  const shares = createShares(clock, (callback) => void ready.push(callback));
   return {
     begun,
-    ask(caller: string, tookMs: number): void {
-      shares.begin(caller, () => {
-        begun.push(caller);
+    now: () => now,
+    ask(caller: string, tookMs: number, { goesOn = false, name = caller } = {}): void {
+      const work = (): void => {
+        begun.push(name);
         now += tookMs;
-      });
+      };
+      shares.begin(caller, work, goesOn);
     },
-    turn(): void {
+    /** Asks for what is not much, and is begun whatever else is. */
+    askLittle(caller: string): void {
+      shares.asked(() => caller);
+    },
+    turn(passedMs = 0): void {
+      now += passedMs;
+      const due = timers.filter(({ at }) => at <= now);
+      timers = timers.filter(({ at }) => at > now);
+      for (const { callback } of due) callback();
       const all = ready;
       ready = [];
       for (const callback of all) callback();
     },
-    isIdle: () => ready.length === 0,
+    isIdle: () => ready.length === 0 && timers.length === 0,
   };
 }
 
@@ -61,7 +79,62 @@ test('two crowds have equal shares', () => {
   const loop = createLoop();
   for (let count = 0; count < 300; count++) loop.ask('many', 10);
   for (let count = 0; count < 10; count++) loop.ask('few', 10);
-  for (let turn = 0; turn < 40; turn++) loop.turn();
+  for (let turn = 0; turn < 80; turn++) loop.turn();
   const few = loop.begun.lastIndexOf('few');
+  expect(loop.begun.filter((caller) => caller === 'few')).toHaveLength(10);
   expect(loop.begun.slice(0, few).filter((caller) => caller === 'many').length).toBeLessThan(25);
+});
+
+/** Turns of a millisecond in which somebody asks for little each time: how much of the time a crowd had. */
+function shareOfCrowd(pieceMs: number, askLittle: (loop: ReturnType<typeof createLoop>) => void): number {
+  const loop = createLoop();
+  for (let count = 0; count < 10_000; count++) loop.ask('crowd', pieceMs);
+  const [began, before] = [loop.now(), loop.begun.length];
+  while (loop.now() - began < 4_000) {
+    askLittle(loop);
+    loop.turn(0.2);
+  }
+  return ((loop.begun.length - before) * pieceMs) / (loop.now() - began);
+}
+
+test.each([
+  [0.5, 0.55, 0.7],
+  [5, 0.35, 0.45],
+  [9, 0.19, 0.25],
+  [50, 0.18, 0.22],
+])('while others ask, a crowd is begun pieces of %d ms for between %d and %d of the time', (pieceMs, least, most) => {
+  const share = shareOfCrowd(pieceMs, (loop) => loop.askLittle('one'));
+  expect(share).toBeGreaterThan(least);
+  expect(share).toBeLessThan(most);
+});
+
+test('all of the time is theirs when nobody else asks, or has asked for a while', () => {
+  expect(shareOfCrowd(12, () => undefined)).toBeGreaterThan(0.9);
+  expect(shareOfCrowd(12, (loop) => loop.askLittle('crowd'))).toBeGreaterThan(0.9);
+  const late = shareOfCrowd(12, (loop) => {
+    if (loop.now() < 500) loop.askLittle('one');
+  });
+  expect(late).toBeGreaterThan(0.6);
+});
+
+test('who asks for one thing after the other waits for no crowd', () => {
+  const loop = createLoop();
+  for (let count = 0; count < 500; count++) loop.ask('crowd', 12);
+  for (let count = 0; count < 50; count++) {
+    loop.askLittle('one');
+    loop.ask('one', 2);
+    expect(loop.begun.at(-1)).toBe('one');
+    for (let turn = 0; turn < 5; turn++) loop.turn(1);
+  }
+  expect(loop.begun.filter((caller) => caller === 'crowd').length).toBeLessThan(20);
+});
+
+test('what goes on is begun before what is new of the same caller, and others have their turns', () => {
+  const loop = createLoop();
+  for (const name of ['a', 'b', 'c']) loop.ask('crowd', 10, { name });
+  loop.ask('other', 10);
+  loop.ask('other', 10);
+  loop.ask('crowd', 10, { name: 'a goes on', goesOn: true });
+  for (let turn = 0; turn < 20; turn++) loop.turn();
+  expect(loop.begun).toEqual(['a', 'other', 'a goes on', 'other', 'b', 'c']);
 });

@@ -4,60 +4,122 @@ import { limits } from '../core/limits.ts';
 import { type Clock, onNextTurn } from '../core/time.ts';
 
 export interface Shares {
-  /** Begins work for a caller at once, or when it is their turn again. */
-  begin(caller: string, work: () => void): void;
+  /** Begins work for a caller at once, or when it is their turn again; what goes on is begun before what is new of the same caller. */
+  begin(caller: string, work: () => void, goesOn?: boolean): void;
+  /** Notes that somebody asks for something, much or little. Who it is is asked for only where that matters. */
+  asked(callerOf: () => string): void;
 }
+
+type Now = Pick<Clock, 'elapsed' | 'schedule'>;
 
 /**
  * A store in this process works while everybody else waits, so that a thousand lists of one caller would be made one behind the other
  * before anybody else is looked at. In a turn of the event loop each caller begins work for `limits.turnShareMs`, and one piece in any case;
- * what they ask beyond waits for the next turn, in which others come before it.
+ * what they ask beyond waits. What waits is begun one piece after the other, callers by turns, for as long in all. While others ask, the loop
+ * then is theirs for so long that what they ask meets such work for `limits.turnDelayMs` on average: the longer a piece, the rarer.
  */
-export function createShares(clock: Pick<Clock, 'elapsed'>, nextTurn = onNextTurn): Shares {
+export function createShares(clock: Now, nextTurn = onNextTurn): Shares {
   /** When the first request of each caller was begun in this turn. */
   const begunAt = new Map<string, number>();
-  const waiting = new Map<string, (() => void)[]>();
-  let isArmed = false;
+  const backlog = createBacklog();
+  /** Who asked last of those that have nothing waiting. */
+  let other: { readonly caller: string; readonly at: number } | null = null;
+  /** The last time that something was begun of what waited. */
+  let last = { endedAt: 0, tookMs: 0 };
+  let isTurnEnding = false;
+  let isGoingOn = false;
 
   function hasShare(caller: string): boolean {
     const at = begunAt.get(caller);
     if (at !== undefined) return clock.elapsed() - at < limits.turnShareMs;
     begunAt.set(caller, clock.elapsed());
+    if (isTurnEnding) return true;
+    isTurnEnding = true;
+    nextTurn(() => {
+      isTurnEnding = false;
+      begunAt.clear();
+    });
     return true;
   }
 
-  /** Runs at the end of a turn: what waits is begun at the end of the next one, behind what has come by then of others. */
-  function turn(): void {
-    isArmed = false;
-    begunAt.clear();
-    if (waiting.size === 0) return;
+  function goOnSoon(): void {
+    if (isGoingOn || backlog.size === 0) return;
+    isGoingOn = true;
+    nextTurn(goOn);
+  }
+
+  /** Behind what has come by then of others. */
+  function goOn(): void {
+    const restMs = restOf(clock.elapsed());
+    if (restMs > 0) return void clock.schedule(restMs, () => nextTurn(goOn));
+    let beganAt: number | null = null;
+    const beginNext = (): void => {
+      beganAt ??= clock.elapsed();
+      if (clock.elapsed() - beganAt < limits.turnShareMs) backlog.take()?.();
+    };
     // Each on its own, so that one is done before the clock is looked at for the next.
-    for (let round = 0; round < limits.turnRequestsMax; round++)
-      for (const [caller, works] of waiting) if (round < works.length) nextTurn(() => goOn(caller));
-    arm();
+    for (let count = Math.min(backlog.size, limits.turnRequestsMax); count > 0; count--) nextTurn(beginNext);
+    nextTurn(() => {
+      const endedAt = clock.elapsed();
+      last = { endedAt, tookMs: endedAt - (beganAt ?? endedAt) };
+      isGoingOn = false;
+      goOnSoon();
+    });
   }
 
-  function goOn(caller: string): void {
-    const works = waiting.get(caller);
-    if (works === undefined || !hasShare(caller)) return;
-    const work = works.shift();
-    if (works.length === 0) waiting.delete(caller);
-    work?.();
-  }
-
-  function arm(): void {
-    if (isArmed) return;
-    isArmed = true;
-    nextTurn(turn);
+  /** For how long the loop still is others' alone. */
+  function restOf(now: number): number {
+    if (other === null || now - other.at > limits.turnPresenceMs) return 0;
+    return last.endedAt + restAfter(last.tookMs) - now;
   }
 
   return {
-    begin(caller, work) {
-      arm();
-      const works = waiting.get(caller);
-      if (works !== undefined) works.push(work);
-      else if (hasShare(caller)) work();
-      else waiting.set(caller, [work]);
+    asked(callerOf) {
+      if (backlog.size === 0) return;
+      const caller = callerOf();
+      if (!backlog.has(caller)) other = { caller, at: clock.elapsed() };
+    },
+    begin(caller, work, goesOn = false) {
+      if (!backlog.has(caller) && hasShare(caller)) return work();
+      backlog.add(caller, work, goesOn);
+      if (other?.caller === caller) other = null;
+      goOnSoon();
+    },
+  };
+}
+
+/** Who comes at any time meets work of that length that often, and then waits for half of it. */
+function restAfter(tookMs: number): number {
+  const everyMs = tookMs ** 2 / (2 * limits.turnDelayMs);
+  return Math.min(everyMs - tookMs, tookMs * limits.turnRestFactorMax);
+}
+
+/** What waits: callers by turns, the works of each in their order. */
+function createBacklog() {
+  const works = new Map<string, (() => void)[]>();
+  let size = 0;
+  return {
+    get size() {
+      return size;
+    },
+    has: (caller: string): boolean => works.has(caller),
+    add(caller: string, work: () => void, isFirst: boolean): void {
+      size++;
+      const own = works.get(caller);
+      if (own === undefined) works.set(caller, [work]);
+      else if (isFirst) own.unshift(work);
+      else own.push(work);
+    },
+    take(): (() => void) | undefined {
+      const [next] = works;
+      if (next === undefined) return undefined;
+      const [caller, own] = next;
+      // Behind the others; it has the next turn where it is alone.
+      works.delete(caller);
+      const work = own.shift();
+      if (own.length > 0) works.set(caller, own);
+      size--;
+      return work;
     },
   };
 }

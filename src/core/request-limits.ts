@@ -53,6 +53,13 @@ export const requestLimits = {
   turnShareMs: 3,
   turnRequestsMax: 64,
   /**
+   * How long others may be held up by what waited, on average: a quarter of a commit. A piece of nine milliseconds is begun every forty for it, and
+   * none less often than four times its length after the last; and for how long somebody is there who has asked, as people who look at a page are.
+   */
+  turnDelayMs: 1,
+  turnRestFactorMax: 4,
+  turnPresenceMs: 1_000,
+  /**
    * From this size on a body is read as JSON when it is its turn, once it has come; and the turns of the event loop between two of them, of whomever:
    * as many as a request takes from its connection to its answer. There is no limit on the keys of one: a megabyte takes 10 ms to read, 70 ms
    * where each of its keys is another one, and so does a list of nothing but empty lists; what may be kept of it (`payloadBytesMax`) has
