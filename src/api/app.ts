@@ -18,7 +18,7 @@ import { readChoices } from './choices.ts';
 import { costOf, takesTurns } from './costs.ts';
 import { createDescription } from './description.ts';
 import type { Turns } from './enqueue-stream.ts';
-import type { Gate, Passage } from './gate.ts';
+import type { Gate, HasRead, Passage } from './gate.ts';
 import { checkHost, checkOrigin } from './guard.ts';
 import type { LiveEndpoint } from './live/endpoint.ts';
 import { type LoginPage, type LoginView, loginRoutes } from './login.ts';
@@ -95,6 +95,8 @@ export interface Peer {
   readonly address?: string | undefined;
   /** Whether it came over TLS, also where that ends before us; absent where the address of the request says so. */
   readonly isHttps?: boolean;
+  /** Absent where nobody knows what is read. */
+  readonly hasRead?: HasRead;
 }
 
 /** A fetch handler. It never throws and never answers with a stack. */
@@ -104,6 +106,7 @@ export type FetchHandler = (request: Request, peer?: Peer) => Promise<Response>;
 interface Asked {
   readonly requestId: string;
   readonly address: string | undefined;
+  readonly hasRead: HasRead | undefined;
   route: string | null;
   actor: string | null;
   /** Whose page it is, also one that says what went wrong; `null` for whom nobody has let in. */
@@ -145,10 +148,19 @@ export function createApp(options: AppOptions): FetchHandler {
     return answerError(c, taskFlowError('NOT_FOUND', { path: shownPath(pathOf(c.req.url)) }), options);
   });
   app.onError((error, c) => answerError(c, error, options));
-  return async (request, { address, isHttps = false } = {}) => {
+  return async (request, { address, isHttps = false, hasRead } = {}) => {
     if (isHttps) noteHttps(request);
     const requestId = requestIdOf(request, context.ids);
-    const asked: Asked = { requestId, address, route: null, actor: null, visitor: null, isWhole: false, rate: null };
+    const asked: Asked = {
+      requestId,
+      address,
+      hasRead,
+      route: null,
+      actor: null,
+      visitor: null,
+      isWhole: false,
+      rate: null,
+    };
     const began = context.clock.elapsed();
     const given = await app.fetch(request, asked);
     const response = asked.isWhole ? given : finished(given, { requestId, basePath });
@@ -282,7 +294,7 @@ async function contextFor(
   if (isOpen) {
     if (!isProbe(path)) pass(c.env, gate?.passStranger(address, 1));
     // Pages too: nobody who guesses a thousand times keeps others from signing in.
-    if (gate !== undefined && takesTurns(operation)) await gate.turn({}, address);
+    if (gate !== undefined && takesTurns(operation)) await turnOf(c, gate, {});
     return asked;
   }
   const actor =
@@ -301,8 +313,18 @@ async function contextFor(
     const operation = `${method} ${path}`;
     throw taskFlowError('FORBIDDEN', { operation, needed: role, actor: actor.name, role: actor.role });
   }
-  if (gate !== undefined && takesTurns(operation)) await gate.turn(actor, address);
+  if (gate !== undefined && takesTurns(operation)) await turnOf(c, gate, actor);
   return { ...asked, actor };
+}
+
+/** Waits for it. Throws ANSWERS_UNREAD, and CALLER_GONE for a question whose caller did not wait. */
+async function turnOf(
+  { env: { address, hasRead }, req }: Context<Env>,
+  gate: Gate,
+  actor: Pick<Actor, 'keyId'>,
+): Promise<void> {
+  await gate.turn(actor, address, hasRead);
+  if (req.method === 'GET' && req.raw.signal.aborted) throw taskFlowError('CALLER_GONE');
 }
 
 /** Throws RATE_LIMITED where it may not. */

@@ -3,11 +3,13 @@
 import { callerOf } from '../core/address.ts';
 import { durationText } from '../core/duration.ts';
 import { type TaskFlowError, taskFlowError } from '../core/errors.ts';
+import { formatBytes } from '../core/json.ts';
 import type { Rate } from '../core/limit-rules.ts';
 import { limits } from '../core/limits.ts';
 import type { Clock } from '../core/time.ts';
 import type { Actor } from '../operations/operation.ts';
 import { type Buckets, createBuckets, type Pace } from './buckets.ts';
+import { createHolds } from './holds.ts';
 import { createPaced } from './paced.ts';
 import { createShares } from './shares.ts';
 
@@ -19,18 +21,24 @@ export interface GateOptions {
 }
 
 /** Why something was refused, as the metrics have it. */
-export type Refusal = 'key' | 'address' | 'wrong_keys';
+export type Refusal = 'key' | 'address' | 'wrong_keys' | 'unread';
+
+/** Whether whoever is at the other end of a connection, and whoever has that key, has read enough to be answered more. */
+export type HasRead = (keyId: string | undefined) => boolean;
 
 export interface Gate {
   /** Takes a request of somebody who was let in off the budget of the key, or of the address where everybody is let in. */
   pass(actor: Actor, address: string | undefined, cost: number): Passage | null;
   /** The same of who was not let in, or need not be. */
   passStranger(address: string | undefined, cost: number): Passage | null;
-  /** Resolves when it is the turn of that caller for a request that is much work. */
-  turn(actor: Pick<Actor, 'keyId'>, address: string | undefined): Promise<void>;
+  /**
+   * Resolves when it is the turn of that caller for a request that is much work, and they have read most of what they were answered.
+   * Rejects with ANSWERS_UNREAD when they do not read.
+   */
+  turn(actor: Pick<Actor, 'keyId'>, address: string | undefined, hasRead?: HasRead): Promise<void>;
   /** Resolves when it is the turn of that caller to go on with a request that was begun. */
   turnToGoOn(actor: Pick<Actor, 'keyId'>, address: string | undefined): Promise<void>;
-  /** The same for reading a large body: one after the other, whoever they are of. */
+  /** Resolves when it is the turn of that caller to have a large body read: one after the other, whoever they are of. */
   bodyTurn(actor: Pick<Actor, 'keyId'>, address: string | undefined): Promise<void>;
   /** How long until strangers from there may ask again; 0 is now. */
   strangerWaitMs(address: string | undefined): number;
@@ -73,8 +81,9 @@ export function createGate(options: GateOptions): Gate {
   });
   const told = createBuckets({ clock, perSecond: limits.wrongKeysToldMax / 60, burst: limits.wrongKeysToldMax });
   const shares = createShares(clock);
+  const holds = createHolds(clock);
   const bodies = createPaced();
-  const refused: Record<Refusal, number> = { key: 0, address: 0, wrong_keys: 0 };
+  const refused: Record<Refusal, number> = { key: 0, address: 0, wrong_keys: 0, unread: 0 };
 
   function take(buckets: Buckets, caller: string, { cost, why, own }: Taking): Passage | null {
     const { pace = buckets.pace, words = `${pace.perSecond} requests a second` } = own ?? {};
@@ -100,7 +109,29 @@ export function createGate(options: GateOptions): Gate {
       shares.asked(() => whoOf({}, address));
       return take(ofStrangers, nameOf(address), { cost, why: 'address' });
     },
-    turn: (actor, address) => new Promise((resolve) => shares.begin(whoOf(actor, address), resolve)),
+    turn(actor, address, hasRead = () => true) {
+      const { keyId } = actor;
+      const caller = whoOf(actor, address);
+      const until = clock.elapsed() + limits.unreadWaitMs;
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const refuse = (): void => {
+        refused.unread += 1;
+        reject(
+          taskFlowError('ANSWERS_UNREAD', {
+            whose: 'This address, or its key,',
+            max: formatBytes(limits.unreadOfCallerMax),
+          }),
+        );
+      };
+      // Looked at when it is its turn: until then others of the same caller are answered.
+      const goOn = (): void =>
+        shares.begin(caller, () => {
+          if (hasRead(keyId)) resolve();
+          else if (!holds.add({ until, hasRead: () => hasRead(keyId), goOn, refuse })) refuse();
+        });
+      goOn();
+      return promise;
+    },
     turnToGoOn: (actor, address) => new Promise((resolve) => shares.begin(whoOf(actor, address), resolve, true)),
     bodyTurn: (actor, address) => new Promise((resolve) => bodies.begin(whoOf(actor, address), resolve)),
     strangerWaitMs: (address) => ofStrangers.waitMs(nameOf(address), 1),

@@ -118,7 +118,11 @@ function withPeer(fetch: FetchHandler, { proxies, unsent, sockets }: Surrounding
     const refusal = flawOf(incoming) ?? (isProbe(incoming.url ?? '') ? null : sockets.unreadBy(incoming.socket));
     if (refusal !== null) return lastAnswer(refusal);
     unsent.handed(incoming, request);
-    return fetch(request, callerOfIncoming(incoming, proxies));
+    const { socket } = incoming;
+    return fetch(request, {
+      ...callerOfIncoming(incoming, proxies),
+      hasRead: (keyId) => sockets.hasRead(socket, keyId),
+    });
   };
 }
 

@@ -34,10 +34,17 @@ export interface Sockets extends SocketFigures {
   cutOff(socket: Socket): void;
   /** Why nothing more is answered to whoever is at the other end until they have read what was; `null` where something is. */
   unreadBy(socket: Socket): TaskFlowError | null;
+  /**
+   * Whether its address, and the key that is used on it, have read enough to be answered what may be large; where all together have read
+   * little, whether they have read all. Behind a proxy are many, who read through it.
+   */
+  hasRead(socket: Socket, keyId: string | undefined): boolean;
 }
 
 interface Seen {
   readonly caller: string;
+  /** The key of what was last asked on it. */
+  keyId?: string | undefined;
   /** How much it had read when it last came on, and when that was. */
   read: number;
   since: number;
@@ -50,17 +57,20 @@ export function watchSockets(server: Server, options: SocketOptions): Sockets {
   const counts = new Map<string, number>();
   const refusing = new Set<Socket>();
   const figures = { refused: 0, stuck: 0 };
-  let unread: ReadonlyMap<string, number> = new Map();
+  let unread: Unread = countUnread(open);
   let countedAt = -Infinity;
 
-  /** Of each address. Not counted anew for each request. */
-  function unreadBytes(): ReadonlyMap<string, number> {
+  /** Not counted anew for each request. */
+  function unreadBytes(): Unread {
     const now = clock.elapsed();
     if (now - countedAt < limits.unreadLookMs) return unread;
     countedAt = now;
     unread = countUnread(open);
     return unread;
   }
+
+  const isOfProxy = ({ remoteAddress }: Socket): boolean =>
+    proxies !== null && isProxy(proxies, plainAddress(remoteAddress));
 
   /** Answers why there is no room, and `null` when it has taken it. */
   function enter(socket: Socket): TaskFlowError | null {
@@ -124,9 +134,19 @@ export function watchSockets(server: Server, options: SocketOptions): Sockets {
     },
     unreadBy(socket) {
       const { caller } = open.get(socket) ?? {};
-      if (caller === undefined || (unreadBytes().get(caller) ?? 0) <= unreadMost) return null;
-      if (proxies !== null && isProxy(proxies, plainAddress(socket.remoteAddress))) return null;
-      return taskFlowError('ANSWERS_UNREAD', { max: formatBytes(unreadMost) });
+      if (caller === undefined || (unreadBytes().ofAddress.get(caller) ?? 0) <= unreadMost) return null;
+      if (isOfProxy(socket)) return null;
+      return taskFlowError('ANSWERS_UNREAD', { whose: 'This address', max: formatBytes(unreadMost) });
+    },
+    hasRead(socket, keyId) {
+      const seen = open.get(socket);
+      // It is closed: what is answered on it waits for nobody.
+      if (seen === undefined) return true;
+      seen.keyId = keyId;
+      const { all, ofAddress, ofKey } = unreadBytes();
+      const own = isOfProxy(socket) ? 0 : (ofAddress.get(seen.caller) ?? 0);
+      const most = all <= limits.unreadOfAllMax ? limits.unreadOfCallerMax : 0;
+      return own <= most && (keyId === undefined || (ofKey.get(keyId) ?? 0) <= most);
     },
   };
 }
@@ -145,12 +165,24 @@ function findStuck(open: ReadonlyMap<Socket, Seen>, now: number): readonly Socke
   return stuck;
 }
 
-/** What the system has not taken yet of what was written. */
-function countUnread(open: ReadonlyMap<Socket, Seen>): ReadonlyMap<string, number> {
-  const unread = new Map<string, number>();
-  for (const [{ writableLength }, { caller }] of open)
-    if (writableLength > 0) unread.set(caller, (unread.get(caller) ?? 0) + writableLength);
-  return unread;
+/** Bytes that the system has not taken yet of what was written. */
+interface Unread {
+  readonly all: number;
+  readonly ofAddress: ReadonlyMap<string, number>;
+  readonly ofKey: ReadonlyMap<string, number>;
+}
+
+function countUnread(open: ReadonlyMap<Socket, Seen>): Unread {
+  const ofAddress = new Map<string, number>();
+  const ofKey = new Map<string, number>();
+  let all = 0;
+  for (const [{ writableLength }, { caller, keyId }] of open) {
+    if (writableLength === 0) continue;
+    all += writableLength;
+    ofAddress.set(caller, (ofAddress.get(caller) ?? 0) + writableLength);
+    if (keyId !== undefined) ofKey.set(keyId, (ofKey.get(keyId) ?? 0) + writableLength);
+  }
+  return { all, ofAddress, ofKey };
 }
 
 function lookAgain(clock: Clock, look: () => void): Cancel {

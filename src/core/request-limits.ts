@@ -85,6 +85,15 @@ export const requestLimits = {
    */
   unreadBytesMax: 128 * 1024 * 1024,
   unreadLookMs: 100,
+  /**
+   * The same of one address, and of one key, before what may be large is begun for it: some of a megabyte each under way. And of all, before
+   * nothing large is begun for those who have not read all they were answered.
+   */
+  unreadOfCallerMax: 16 * 1024 * 1024,
+  unreadOfAllMax: 128 * 1024 * 1024,
+  /** How long a request is held for it, as long as it may take to be sent; and how many are, some 5 KB each. */
+  unreadWaitMs: 30_000,
+  unreadHeldMax: 1_000,
   /** How often connections are looked at, whether they read what they are sent; and how much of it they have to read in how long. */
   socketLookMs: 5_000,
   socketStuckMs: 60_000,

@@ -250,3 +250,31 @@ test('an address that reads nothing gets nothing more, and others and probes do'
   for (const { socket } of deaf) socket.destroy();
   await waitFor(async () => expect(await codeOf('127.0.0.2', '/')).toBe('small'));
 });
+
+test('who has not read is known by address and by key, and behind a proxy by key alone', async () => {
+  const proxies = readProxies(['127.0.0.3']);
+  const server = await start({
+    proxies,
+    async fetch({ url }, peer) {
+      const { pathname, searchParams } = new URL(url);
+      const hasRead = peer?.hasRead?.(searchParams.get('key') ?? undefined);
+      return new Response(pathname === '/large' ? 'x'.repeat(32 * 1024 * 1024) : `${hasRead} `);
+    },
+  });
+  const hasRead = async (address: string, key: string): Promise<string> => {
+    const one = await open(server, address, request.replace('/', `/small?key=${key}`));
+    await waitFor(() => expect(one.text()).toMatch(/(true|false) /));
+    one.socket.destroy();
+    return /(true|false) /.exec(one.text())?.[1] ?? '';
+  };
+  const deaf = await open(server, '127.0.0.2', request.replace('/', '/large?key=a'));
+  deaf.socket.pause();
+  await waitFor(async () => expect(await hasRead('127.0.0.2', 'b')).toBe('false'));
+  expect([await hasRead('127.0.0.1', 'a'), await hasRead('127.0.0.1', 'b')]).toEqual(['false', 'true']);
+  const proxied = await open(server, '127.0.0.3', request.replace('/', '/large?key=c'));
+  proxied.socket.pause();
+  await waitFor(async () => expect(await hasRead('127.0.0.3', 'c')).toBe('false'));
+  expect(await hasRead('127.0.0.3', 'b')).toBe('true');
+  for (const { socket } of [deaf, proxied]) socket.destroy();
+  await waitFor(async () => expect(await hasRead('127.0.0.2', 'a')).toBe('true'));
+});
