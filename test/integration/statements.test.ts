@@ -41,6 +41,7 @@ async function fill(rig: OperationRig, queues: number): Promise<World> {
     if (number % 3 === 0) await broker.configure('queue', queue, { pause: { by: 'ada', reason: 'month end' } });
     await broker.heartbeat(heartbeatRequest([], { worker: presence({ workerId: token(), queues: { [queue]: 5 } }) }));
   }
+  await crowd(rig);
   const succeeded = await put();
   await rig.end('succeeded');
   const failed = await put({ key: 'k' });
@@ -60,6 +61,19 @@ async function fill(rig: OperationRig, queues: number): Promise<World> {
   const blocked = await put({ dependsOn: parents, flowId: waiting });
   await rig.recorded();
   return { running, waiting, succeeded, failed, blocked };
+}
+
+/** A line of many groups, most of whose tasks stand behind full limits, with a heavy group and one that is paused. */
+async function crowd({ store: { broker }, context, claim }: OperationRig): Promise<void> {
+  const full = [{ name: 'one', max: 1, rate: null }];
+  const given = Array.from({ length: 240 }, (_, at): Partial<NewTask> => {
+    const own = at % 3 === 1 ? [{ name: `own.${at}`, max: 1, rate: null }] : [];
+    return { queue: 'crowd', name: 'report', group: at < 80 ? 'g0' : `g${at % 40}`, limits: at % 3 === 0 ? full : own };
+  });
+  await broker.enqueue(given.map((each) => newTask(context.ids.next(), each)));
+  await broker.configure('group', 'g0', { weight: 1_000 });
+  await broker.configure('group', 'g7', { pause: { by: 'ada', reason: null } });
+  await claim(1, 'crowd');
 }
 
 const filters = [
@@ -111,6 +125,8 @@ const lists = [
   '/api/v1/queues/queue.1/scale',
   '/api/v1/queues/queue.1/peek',
   '/api/v1/queues/queue.3/peek',
+  '/api/v1/queues/crowd/peek?limit=100',
+  '/api/v1/queues/crowd/peek?limit=5',
   '/api/v1/workers',
   '/api/v1/groups',
   '/api/v1/limits',

@@ -84,11 +84,6 @@ const hot: Readonly<Record<string, readonly string[]>> = {
     'SEARCH tasks USING INDEX tasks_due (due_at<?)',
   ],
   next_due: ['SEARCH tasks USING COVERING INDEX tasks_due'],
-  peeked_queue: ['SEARCH rounds USING PRIMARY KEY (queue=?) LEFT-JOIN'],
-  peeked_scheduled: ['SEARCH tasks USING INDEX tasks_due (due_at>?)'],
-  all_behind: ['SEARCH tasks USING INDEX tasks_ready (queue=? AND (priority,due_at,id)>(?,?,?))'],
-  group_all_behind: ['SEARCH tasks USING INDEX tasks_ready_group (queue=? AND grp=? AND (priority,due_at,id)>(?,?,?))'],
-  all_heads: ['SEARCH turns USING COVERING INDEX turns_next (queue=? AND standing=? AND (turn,since,grp)>(?,?,?))'],
   look_claimable: ['SEARCH claims USING PRIMARY KEY (token=?)'],
   look_due: ['SEARCH tasks USING COVERING INDEX tasks_due'],
   look_overdue: ['SEARCH tasks USING COVERING INDEX tasks_check_at (check_at>?)'],
@@ -115,7 +110,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   parent_rows: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   children_of_tasks: ['SEARCH edges USING PRIMARY KEY (parent_id=?)'],
   set_edges: ['SEARCH edges USING PRIMARY KEY (parent_id=? AND child_id=?)'],
-  blocked_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
+  blocked_tasks: ['SEARCH tasks USING INDEX tasks_state (state=? AND id=?)'],
   unblock_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   block_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   waiting_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
@@ -157,6 +152,25 @@ const manyParts: Readonly<Record<string, readonly string[]>> = {
     'SEARCH tasks USING INDEX tasks_ready (queue>?)',
     'SEARCH tasks USING INDEX tasks_ready_due (queue=?)',
   ],
+  peeked_queue: [
+    'SEARCH rounds USING PRIMARY KEY (queue=?) LEFT-JOIN',
+    'SEARCH tasks USING INDEX tasks_due (due_at>?)',
+  ],
+  peek_pool: [
+    'SEARCH limits USING PRIMARY KEY (name=?)',
+    'SEARCH slots USING PRIMARY KEY (name=?)',
+    'SEARCH tasks USING COVERING INDEX tasks_ready_group (queue=? AND grp=?)',
+    'SEARCH tasks USING INDEX tasks_ready (queue=?)',
+    'SEARCH tasks USING INDEX tasks_ready_group (queue=? AND grp=?)',
+    'SEARCH turns USING COVERING INDEX turns_next (queue=? AND standing=? AND (turn,since,grp)>(?,?,?))',
+    'SEARCH turns USING COVERING INDEX turns_next (queue=? AND standing=?)',
+  ],
+  peek_deep: [
+    'SEARCH limits USING PRIMARY KEY (name=?)',
+    'SEARCH slots USING PRIMARY KEY (name=?)',
+    'SEARCH tasks USING INDEX tasks_ready (queue=? AND (priority,due_at,id)>(?,?,?))',
+    'SEARCH tasks USING INDEX tasks_ready_group (queue=? AND grp=? AND (priority,due_at,id)>(?,?,?))',
+  ],
   look_at_tasks: [
     'SEARCH edges USING COVERING INDEX edges_child (child_id=? AND state=? AND parent_id<?)',
     'SEARCH edges USING COVERING INDEX edges_child (child_id=? AND state=?)',
@@ -190,8 +204,8 @@ test('no statement walks all tasks, attempts, logs or events', () => {
   expect(walks).toEqual([]);
 });
 
-/** Statements that sort a few rows they have found by ids, or as the first ones of two lists, or to name each line once. */
-const sorts: readonly string[] = ['judged_tasks', 'running_of_claim', 'claims_to_check', 'all_heads', 'look_at_tasks'];
+/** Statements that sort a few rows they have found by ids, or by where they would stand in a round, or to name each line once. */
+const sorts: readonly string[] = ['judged_tasks', 'running_of_claim', 'claims_to_check', 'peek_pool', 'look_at_tasks'];
 
 test('no statement sorts what an index could bring in order', () => {
   const sorting = [...plans]

@@ -31,8 +31,8 @@ export interface JsonDialect {
   some(json: string, field: string, condition: (value: string) => string): string;
   /** Whether one of the strings in that list is one of those in a parameter, which is a JSON list. */
   hasAny(json: string, field: string, parameter: string): string;
-  /** Behind a join: the strings of the list in a column of the table before it, as `item.value`. */
-  items(column: string): string;
+  /** Behind a join: the strings of the list in a column of the table before it, or in a field of the object there, as `item.value`. */
+  items(column: string, field?: string): string;
 }
 
 /** What the dialects say differently. Everything else in the statements is valid in all of them. */
@@ -40,22 +40,6 @@ export interface Dialect {
   readonly name: 'sqlite' | 'postgres';
   /** Behind an expression: it is one of the values of the JSON list in a parameter. */
   oneOf(parameter: string, of?: 'text' | 'row'): string;
-  /**
-   * Behind the column of a key: it is what another source says in each of its rows, and the row is looked up for each of them. Who guesses how
-   * many rows there are must not go through the table instead, and compare all of it with every value: such a plan is kept while it fills.
-   */
-  keyed(value: string): string;
-  /** The same of a key of two columns, as a condition. */
-  keyedPair(columns: readonly [string, string], values: readonly [string, string]): string;
-  /** Behind the column of a key: it is one of those that a query finds first. Each is looked up, as with `keyed`. */
-  oneFrom(query: string): string;
-  /**
-   * The least value of a column, or none, as a query that looks into its index once; `source` is what stands behind FROM. Of a minimum
-   * Postgres may go through all of them.
-   */
-  least(column: string, source: string): string;
-  /** The same of the greatest. */
-  greatest(column: string, source: string): string;
   /** The column of `tasks` with the address of a row. */
   readonly row: string;
   /** Behind a SELECT, with its order, of rows that the transaction will change: nobody else changes them before it ends. */
@@ -93,6 +77,8 @@ export interface Dialect {
    * ids there are must not read all tasks for them.
    */
   taskOf(id: string): string;
+  /** Behind a source in FROM: the tasks that `behind` finds for each of its rows, with a bound of its own; as `task`. */
+  tasksOf(behind: string): string;
   readonly json: JsonDialect;
 }
 

@@ -41,17 +41,15 @@ const extendLeases = eachStatement(
   (
     value,
     from,
-    dialect,
   ) => `UPDATE tasks SET lease_until = ${value.leaseUntil}, started_at = ${value.startedAt}, progress = ${value.progress},
-    checkpoints = ${value.checkpoints} ${from} WHERE id ${dialect.keyed(value.id)}`,
+    checkpoints = ${value.checkpoints} ${from} WHERE id = ${value.id}`,
 );
 
 /** Of the few that a judge was about to end. */
 const dismissJudges = eachStatement(
   'dismiss_judges',
   { id: 'text' },
-  (value, from, dialect) =>
-    `UPDATE tasks SET judge_token = NULL, judge_until = NULL ${from} WHERE id ${dialect.keyed(value.id)}`,
+  (value, from) => `UPDATE tasks SET judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
 );
 
 /**

@@ -50,15 +50,31 @@ export interface Lane extends StandingGroup {
   jump: Place | null;
 }
 
-/** Further inputs behind the condition for the group: now, queue, place. What is claimable behind the place, in claim order. */
-const behind = (group: string): string =>
-  inTimeBehind(`${group}
-      AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)`);
+/** Nothing of it is read yet. */
+export function newLane(queue: string, group: string | null, turn: number, since: number, weight: number): Lane {
+  return {
+    queue,
+    group,
+    turn,
+    since,
+    weight,
+    served: false,
+    candidates: [],
+    looked: start,
+    after: start,
+    done: false,
+    ended: false,
+    hasLooked: false,
+    resumed: false,
+    jump: null,
+  };
+}
 
-/** The same, whether the queue is paused or not. */
-const inTimeBehind = (condition: string): string => `FROM tasks
+/** Further inputs behind the condition for the group: now, queue, place. What is claimable behind the place, in claim order. */
+const behind = (group: string): string => `FROM tasks
     WHERE queue = $2 AND state = 'queued' AND (priority, due_at, id) > ($3, $4, $5)
-      AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1) AND ${condition}
+      AND (start_by IS NULL OR start_by > $1) AND (expires_at IS NULL OR expires_at > $1) AND ${group}
+      AND NOT EXISTS (SELECT 1 FROM queues WHERE queues.name = $2 AND paused_at IS NOT NULL)
     ORDER BY priority, due_at, id`;
 
 type SlimRow = [row: RowAddress, priority: number, dueAt: number, id: string, options: string | null];
@@ -89,18 +105,6 @@ const grouped = {
   place: placeBehind('group_place_behind', 'grp = $7'),
 } as const;
 
-/** Inputs: now, queue, place, limit, group. */
-const allBehind = (name: string, group: string) =>
-  statement<SlimRow>(
-    name,
-    (dialect) => `SELECT ${dialect.row}, priority, due_at, id, NULL ${inTimeBehind(group)} LIMIT $6`,
-  );
-/** For who passes pauses and asks for no limit. */
-const all = {
-  plain: allBehind('all_behind', 'grp IS NULL'),
-  grouped: allBehind('group_all_behind', 'grp = $7'),
-} as const;
-
 /** Whether a task carries limits, told from its text alone: most tasks do not, and pay no more than this. */
 export function carriesLimits(options: string | null): boolean {
   // Within a string of JSON the quotes would be escaped.
@@ -113,7 +117,8 @@ export function candidateOf(row: ClaimableRow, isLocked: boolean): Candidate {
 
 const noRules: readonly LimitRule[] = [];
 
-function rulesOf(options: string | null): readonly LimitRule[] {
+/** The rules of a task, by what its row says. */
+export function rulesOf(options: string | null): readonly LimitRule[] {
   return carriesLimits(options) ? decodeOptions(options).limits : noRules;
 }
 
@@ -132,7 +137,7 @@ export async function readOn(
   if (closed.length > 0) goOn(step, lane);
   lane.looked = lane.after;
   const inputs = [step.now, lane.queue, ...lane.after] as const;
-  const rows = gate.passesPauses ? await readAll(step, lane, most) : await readOpen(step, lane, closed, most);
+  const rows = await readOpen(step, lane, closed, most);
   lane.candidates = rows.map(([address, priority, dueAt, id, options]) => ({
     address,
     place: [priority, dueAt, id],
@@ -166,11 +171,6 @@ async function readOpen(
 ): Promise<readonly SlimRow[]> {
   const values = [now, queue, ...after, limits.claimScanMax, JSON.stringify(closed), most] as const;
   return group === null ? await tx.query(plain.tasks, ...values) : await tx.query(grouped.tasks, ...values, group);
-}
-
-async function readAll({ tx, now }: Step, { queue, group, after }: Lane, most: number): Promise<readonly SlimRow[]> {
-  const values = [now, queue, ...after, most] as const;
-  return group === null ? await tx.query(all.plain, ...values) : await tx.query(all.grouped, ...values, group);
 }
 
 /**
@@ -216,7 +216,8 @@ export function remember(step: Step, lane: Lane): void {
   }
 }
 
-function keyOf({ queue, group }: Lane): string {
+/** By what the places of a process are kept. */
+export function keyOf({ queue, group }: Pick<Lane, 'queue' | 'group'>): string {
   return group === null ? queue : `${queue}\0${group}`;
 }
 

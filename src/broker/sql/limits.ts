@@ -65,18 +65,18 @@ const takeSlots = manyStatement(
 );
 
 /** Inputs: name, task. */
-const leaveHeldSlots = manyStatement('leave_slots', {}, { name: 'text', taskId: 'text' }, (value, from, dialect) =>
-  // SQLite joins nothing to what it deletes.
-  dialect.name === 'sqlite'
-    ? `DELETE FROM slots WHERE (name, task_id) IN (SELECT ${value.name}, ${value.taskId} ${from})`
-    : `DELETE FROM slots ${from.replace('FROM', 'USING')} WHERE ${dialect.keyedPair(['name', 'task_id'], [value.name, value.taskId])}`,
+const leaveHeldSlots = manyStatement(
+  'leave_slots',
+  {},
+  { name: 'text', taskId: 'text' },
+  (value, from) => `DELETE FROM slots WHERE (name, task_id) IN (SELECT ${value.name}, ${value.taskId} ${from})`,
 );
 
 /** Inputs: when all tokens are back, name. Locks: the row. */
 const spendTokens = eachStatement(
   'spend_tokens',
   { tatUs: 'bigint', name: 'text' },
-  (value, from, dialect) => `UPDATE limits SET tat = ${value.tatUs} ${from} WHERE name ${dialect.keyed(value.name)}`,
+  (value, from) => `UPDATE limits SET tat = ${value.tatUs} ${from} WHERE name = ${value.name}`,
 );
 
 /** Input: list of names. Locks: the rows. */
@@ -106,8 +106,6 @@ interface Entry {
 export interface Gate {
   /** Names of limits found full: they stay closed for the rest of the claim. */
   readonly closed: ReadonlySet<string>;
-  /** Whether what is paused is looked at too, queues and groups. */
-  readonly passesPauses: boolean;
   /** Reads and locks what the rules need; before their tasks are asked about. */
   load(rules: readonly LimitRule[]): Promise<void>;
   /** Whether a task with these rules may be taken. */
@@ -121,7 +119,6 @@ export interface Gate {
 /** Where everything may pass: nothing is asked, and nothing stored. */
 export const openGate: Gate = {
   closed: new Set(),
-  passesPauses: true,
   load: async () => {},
   admits: () => true,
   take: () => {},
@@ -157,7 +154,6 @@ export function createGate(step: Step, read: ReadLimits = lockLimits): Gate {
 
   return {
     closed,
-    passesPauses: false,
     load: (rules) => load(step, entries, rules, read),
     admits: (rules) => {
       if (rules.some(({ name }) => closed.has(name))) return false;
@@ -226,24 +222,19 @@ async function lockLimits(step: Step, names: readonly string[]): Promise<Map<str
   return known;
 }
 
-/** Inputs: list of names, most that are counted. */
-const heldLimits = statement<[...LimitRow, held: number]>(
-  'held_limits',
-  (
-    dialect,
-  ) => `SELECT ${limitColumns}, (SELECT count(*) FROM (SELECT 1 FROM slots WHERE slots.name = limits.name LIMIT $2) AS held)
-    FROM limits WHERE name ${dialect.oneOf('$1')}`,
-);
+/** What is stored of a limit, and how many hold it. */
+export type LookedLimit = readonly [...LimitRow, held: number];
 
-/** With their slots, without a lock, and without making rows of those that nobody has used yet. */
-export async function lookAtLimits(step: Step, names: readonly string[]): Promise<ReadonlyMap<string, Entry>> {
-  if (names.length === 0) return new Map();
-  const found = new Map(names.map((name) => [name, { ...unusedEntry(), held: 0 }]));
-  for (const row of await step.tx.query(heldLimits, JSON.stringify(names), limits.limitSlotsMax)) {
-    const [name, , , , , , , , , held] = row;
-    found.set(name, { ...entryOfRow(row.slice(0, 9) as unknown as LimitRow), held });
-  }
-  return found;
+/** For who has read them already, without a lock, and stores nothing: what is not among them nobody has used or configured. */
+export function lookAtLimits(known: ReadonlyMap<string, LookedLimit>): ReadLimits {
+  return async (_step, names) =>
+    new Map(
+      names.map((name) => {
+        const row = known.get(name);
+        if (row === undefined) return [name, { ...unusedEntry(), held: 0 }];
+        return [name, { ...entryOfRow(row.slice(0, 9) as unknown as LimitRow), held: row[9] }];
+      }),
+    );
 }
 
 function unusedEntry(): Entry {
@@ -321,10 +312,9 @@ export async function configureLimit(step: Step, name: string, { max, rate, paus
 /** Inputs: time in µs, limit. What only says that nothing was taken; a row that is locked is in use. */
 const forgetLimits = statement(
   'forget_limits',
-  (dialect) =>
-    `DELETE FROM limits WHERE name ${dialect.oneFrom(`SELECT name FROM limits
-    WHERE max IS NULL AND rate_count IS NULL AND paused_at IS NULL AND tat <= $1 AND (SELECT 1 FROM slots WHERE slots.name = limits.name LIMIT 1) IS NULL
-    ORDER BY tat LIMIT $2${dialect.skipLocked}`)}`,
+  (dialect) => `DELETE FROM limits WHERE name IN (SELECT name FROM limits
+    WHERE max IS NULL AND rate_count IS NULL AND paused_at IS NULL AND tat <= $1 AND NOT EXISTS (SELECT 1 FROM slots WHERE slots.name = limits.name)
+    ORDER BY tat LIMIT $2${dialect.skipLocked})`,
 );
 
 /** Removes the rows of limits that nobody configured and that hold nothing. */

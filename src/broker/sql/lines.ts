@@ -2,9 +2,9 @@
 
 import { limits } from '../../core/limits.ts';
 import type { LimitRule } from '../../core/task.ts';
-import { isServedBefore, type StandingGroup, type Turn, takeTurn } from '../../core/turns.ts';
+import { isServedBefore, type StandingGroup, takeTurn } from '../../core/turns.ts';
 import { type RowAddress, statement } from './driver.ts';
-import { type ClaimableRow, candidateOf, type Lane, readOn, start } from './lanes.ts';
+import { type ClaimableRow, candidateOf, type Lane, newLane, readOn, start } from './lanes.ts';
 import type { Gate } from './limits.ts';
 import { type TaskRow, taskColumns } from './rows.ts';
 import type { Step } from './step.ts';
@@ -16,8 +16,8 @@ export interface Line {
   readonly round: Round | null;
   /** What every task of the queue carries beside its own limits. */
   readonly rule: LimitRule | null;
-  /** Groups that stand elsewhere by now than is stored. */
-  readonly moved: ReadonlyMap<string, Turn>;
+  /** Brings more of a lane; `null` is from the store as claims do. */
+  readonly readFurther: ((line: Line, gate: Gate) => Promise<void>) | null;
   /** What may still be claimed from it. */
   left: number;
   /** In the order of their turns, those that may still have a task. */
@@ -48,56 +48,34 @@ export function plainLine(queue: string, left: number, first: readonly Claimable
   return newLine({ queue, round: null, rule: null, left }, lane, null);
 }
 
-/** A queue without groups of which nothing is read yet: where it has a limit of its own, and for who only looks. */
+/** A queue without groups, and with a limit of its own: nothing is read yet. */
 export function unreadLine(queue: string, left: number, rule: LimitRule | null): Line {
   return newLine({ queue, round: null, rule, left }, newLane(queue, null, 0, 0, 1), null);
 }
 
-/** Reads it as the plain claim does: as many as are wanted, whatever limits they carry. */
-export async function readFirst(step: Step, line: Line, gate: Gate): Promise<void> {
-  for (const lane of line.lanes) {
-    await readOn(step, lane, gate, { closed: [], most: line.left });
-    line.hasLimits ||= hasRules(lane);
-  }
-}
-
 /** A queue with groups: nothing is read yet. */
-export function groupedLine(round: Round, left: number, rule: LimitRule | null, moved?: Line['moved']): Line {
+export function groupedLine(round: Round, left: number, rule: LimitRule | null): Line {
   const { turn, since } = round.plain;
   const lane = newLane(round.queue, null, turn, since, 1);
-  return newLine({ queue: round.queue, round, rule, left, moved }, lane, { group: null, turn: -1, since: 0 });
+  return newLine({ queue: round.queue, round, rule, left }, lane, { group: null, turn: -1, since: 0 });
 }
 
-const nobody: Line['moved'] = new Map();
-
-function newLine(
-  line: Pick<Line, 'queue' | 'round' | 'rule' | 'left'> & { readonly moved?: Line['moved'] | undefined },
-  lane: Lane,
-  last: StandingGroup | null,
+/** A queue of which all was read that is chosen from, but for what `readOn` brings of lanes that have more: for who only looks. */
+export function readLine(
+  line: Pick<Line, 'queue' | 'round' | 'rule' | 'left'>,
+  lanes: readonly Lane[],
+  readFurther: NonNullable<Line['readFurther']>,
 ): Line {
+  const { queue } = line;
+  const begun = newLine(line, newLane(queue, null, 0, 0, 1), null);
+  return { ...begun, lanes: [...lanes], read: [...lanes], readFurther };
+}
+
+function newLine(line: Pick<Line, 'queue' | 'round' | 'rule' | 'left'>, lane: Lane, last: StandingGroup | null): Line {
   const groupsMax = line.left + limits.claimGroupsMax;
   const hasLimits = line.rule !== null || hasRules(lane);
   const begun = { asked: 0, groups: 0, groupsMax, hasLimits, reads: 0, readOn: null, resumed: false };
-  return { ...line, moved: line.moved ?? nobody, lanes: [lane], read: [lane], empty: [], last, ...begun };
-}
-
-function newLane(queue: string, group: string | null, turn: number, since: number, weight: number): Lane {
-  return {
-    queue,
-    group,
-    turn,
-    since,
-    weight,
-    served: false,
-    candidates: [],
-    looked: start,
-    after: start,
-    done: false,
-    ended: false,
-    hasLooked: false,
-    resumed: false,
-    jump: null,
-  };
+  return { ...line, readFurther: null, lanes: [lane], read: [lane], empty: [], last, ...begun };
 }
 
 /** The lane whose first candidate is next in this queue; `null` when there is none. */
@@ -109,6 +87,7 @@ export async function nextLane(step: Step, line: Line, gate: Gate): Promise<Lane
     else if (lane === undefined) return null;
     else if (lane.candidates.length > 0) return lane;
     else if (lane.done) line.lanes.shift();
+    else if (line.readFurther !== null) await line.readFurther(line, gate);
     else await readLane(step, line, lane, gate);
   }
 }
@@ -176,29 +155,21 @@ export function rememberReads(step: Step, { queue, round, reads, readOn }: Line)
 
 type HeadRow = [...TaskRow, row: RowAddress, grp: string, turn: number, since: number, weight: number];
 
-const standingIn = (standing: string): string => `SELECT grp, turn, since FROM turns
-    WHERE queue = $2 AND ${standing} AND (turn, since, grp) > ($3, $4, $5) ORDER BY turn, since, grp LIMIT $6`;
-
 /** Inputs: now, queue, the last group (turn, since, name), limit. Each waiting group with its first claimable task, or NULLs. */
-const groupHeads = (
-  name: string,
-  head: (parts: { readonly closed: string; readonly row: string }) => string,
-  standing = standingIn('standing = 0'),
-) =>
+const groupHeads = (name: string, head: (parts: { readonly closed: string; readonly row: string }) => string) =>
   statement<HeadRow>(
     name,
     (dialect) => `SELECT ${taskColumns
       .split(', ')
       .map((column) => `head.${column.trim()}`)
       .join(', ')}, head.${dialect.row}, standing.grp, standing.turn, standing.since, COALESCE(groups.weight, 1)
-    FROM (${standing}) AS standing
-      LEFT JOIN groups ON groups.name ${dialect.keyed('standing.grp')}
-      LEFT JOIN tasks AS head ON head.${dialect.row} ${dialect.keyed(
-        `(${head({
-          row: dialect.row,
-          closed: dialect.json.hasAny('options', 'limitNames', '$8'),
-        })})`,
-      )}
+    FROM (SELECT grp, turn, since FROM turns
+        WHERE queue = $2 AND standing = 0 AND (turn, since, grp) > ($3, $4, $5) ORDER BY turn, since, grp LIMIT $6) AS standing
+      LEFT JOIN groups ON groups.name = standing.grp
+      LEFT JOIN tasks AS head ON head.${dialect.row} = (${head({
+        row: dialect.row,
+        closed: dialect.json.hasAny('options', 'limitNames', '$8'),
+      })})
     ORDER BY standing.turn, standing.since, standing.grp`,
   );
 
@@ -206,14 +177,6 @@ const claimableOfGroup = `FROM tasks WHERE queue = $2 AND grp = standing.grp AND
   AND (check_at IS NULL OR check_at > $1) ORDER BY priority, due_at, id`;
 
 const firstHeads = groupHeads('first_heads', ({ row }) => `SELECT ${row} ${claimableOfGroup} LIMIT 1`);
-
-/** With the groups that are paused. */
-const allHeads = groupHeads(
-  'all_heads',
-  ({ row }) => `SELECT ${row} ${claimableOfGroup} LIMIT 1`,
-  `SELECT grp, turn, since FROM (SELECT * FROM (${standingIn('standing = 0')}) AS served
-     UNION ALL SELECT * FROM (${standingIn('standing = 1')}) AS paused) AS waiting ORDER BY turn, since, grp LIMIT $6`,
-);
 
 /** Further inputs: tasks to look through in each group, list of closed limits. The first task that carries none of them. */
 const openHeads = groupHeads(
@@ -234,7 +197,7 @@ async function readGroups(step: Step, line: Line, gate: Gate): Promise<void> {
   const closed = closedFor(line, gate);
   const rows =
     closed.length === 0
-      ? await step.tx.query(gate.passesPauses ? allHeads : firstHeads, ...inputs)
+      ? await step.tx.query(firstHeads, ...inputs)
       : await step.tx.query(openHeads, ...inputs, limits.claimHeadMax, JSON.stringify(closed));
   const lanes = rows.map((row) => laneOf(line, row, closed.length === 0));
   line.hasLimits ||= lanes.some(hasRules);
@@ -254,7 +217,7 @@ async function readGroups(step: Step, line: Line, gate: Gate): Promise<void> {
 const storedStand = (row: HeadRow): StandingGroup => ({ group: row[37], turn: row[38], since: row[39] });
 
 function laneOf(line: Line, row: HeadRow, isAll: boolean): Lane {
-  const { turn, since } = line.moved.get(row[37]) ?? storedStand(row);
+  const { turn, since } = storedStand(row);
   const lane = newLane(line.queue, row[37], turn, since, row[40]);
   if (row[0] === null) return { ...lane, done: isAll };
   const candidate = candidateOf(row as unknown as ClaimableRow, false);

@@ -18,11 +18,6 @@ import { sqliteJson } from './json.ts';
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
   oneOf: (parameter) => `IN (SELECT value FROM json_each(${parameter}))`,
-  keyed: (value) => `= ${value}`,
-  keyedPair: ([first, second], [one, other]) => `${first} = ${one} AND ${second} = ${other}`,
-  least: (column, source) => `SELECT min(${column}) FROM ${source}`,
-  greatest: (column, source) => `SELECT max(${column}) FROM ${source}`,
-  oneFrom: (query) => `IN (${query})`,
   lock: '',
   lockInOrderOf: () => '',
   skipLocked: '',
@@ -45,6 +40,7 @@ export const sqliteDialect: Dialect = {
   named: 'all',
   row: 'seq',
   taskOf: (id) => `CROSS JOIN tasks WHERE id = ${id}`,
+  tasksOf: (behind) => `CROSS JOIN tasks AS task ON task.seq IN (SELECT seq FROM tasks ${behind})`,
   json: sqliteJson,
 };
 
