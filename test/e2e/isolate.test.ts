@@ -8,7 +8,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { createSqliteStore } from '../../src/broker/connect.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const program = join(root, 'bin/taskflow.js');
@@ -81,10 +83,16 @@ test('Ctrl-C is for the worker to decide about: what runs apart ends in peace', 
   );
   const { document } = run('task', 'run', 'slow');
   const { id } = document as { readonly id: string };
+  const { broker } = createSqliteStore({ file: join(folder, 'elsewhere.db') });
+  await broker.open();
+  onTestFinished(() => broker.close());
   worker = spawn(process.execPath, [program, 'worker', 'start', ...store, '--json'], { cwd: folder, detached: true });
   const said = await new Promise<string>((resolve) => worker?.stdout?.once('data', (chunk) => resolve(String(chunk))));
   expect(said).toContain('ready');
-  while (run('task', 'get', id).document?.startedAt === null);
+  // Not by the command: whoever starts one after the other takes the processors from the worker that is to begin.
+  await waitFor(async () => expect((await broker.getTasks([id]))[0]?.startedAt).toEqual(expect.any(Number)), {
+    timeout: 90_000,
+  });
   // As a terminal does: to the whole group.
   process.kill(-(worker.pid ?? 0), 'SIGINT');
   const code = await new Promise((resolve) => worker?.once('exit', resolve));
