@@ -183,6 +183,7 @@ function startChild(
 }
 
 export interface UntilOptions {
+  /** 90 s when left out: a process that takes one begins beside dozens that others have started. */
   readonly withinMs?: number;
   /** What to show when it did not come true. */
   readonly facts?: () => unknown;
@@ -192,7 +193,7 @@ export interface UntilOptions {
 export async function until(
   sentence: string,
   holds: () => boolean | Promise<boolean>,
-  { withinMs = 30_000, facts }: UntilOptions = {},
+  { withinMs = 90_000, facts }: UntilOptions = {},
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await holds())) {
