@@ -269,7 +269,9 @@ function mount(app: Hono<Env>, routes: readonly Route[], options: AppOptions): v
       if (!isProbe(path)) pass(c.env, options.gate?.passStranger(c.env.address, 1));
       if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { allow: allowed } });
       const error = taskFlowError('METHOD_NOT_ALLOWED', { method: c.req.method.slice(0, 20), allowed });
-      const response = await answerError(c, error, options);
+      // Pages are for who opens an address; anything else a program has sent, also to one that is a page.
+      const opens = c.req.method === 'GET' || c.req.method === 'HEAD';
+      const response = opens ? await answerError(c, error, options) : problemResponse(error, c.env.requestId);
       response.headers.set('allow', allowed);
       return response;
     });

@@ -6,7 +6,7 @@ import { beginUndoable } from '../../src/dashboard/undoable.ts';
 import { operationCreate, operationGet } from '../../src/operations/bulk.ts';
 import { perform } from '../../src/operations/operation.ts';
 import { claimRequest, heartbeatRequest } from '../conformance/samples.ts';
-import { base, startServer, type TestServer } from '../support/http.ts';
+import { base, expectProblem, startServer, type TestServer } from '../support/http.ts';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -293,6 +293,7 @@ describe('forms', () => {
     const response = await server.get('/queues/default/pause');
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
     expect(await response.text()).toContain('<h1>GET is not allowed here.</h1>');
+    await expectProblem(await server.post('/api/', {}), 405, 'METHOD_NOT_ALLOWED');
   });
 
   test('run a task with numbers of any length as they were written', async () => {
