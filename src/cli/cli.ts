@@ -12,7 +12,6 @@ import { createOutput, type OutputFormat, type OutputOptions, outputFormats } fr
 import { showError } from './problem.ts';
 import type { Parsed } from './program.ts';
 import { type ColorChoice, detectTerminal } from './terminal.ts';
-import { checkServer, tellLeftAlone, withServerOf } from './whom-to-ask.ts';
 import { knownNoun, nounOf, optionName, settingsOf, unknownOption } from './words.ts';
 
 /** Runs `argv` (without node and script) and resolves to the exit code; every error is shown, none is thrown. */
@@ -38,7 +37,11 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
       return await runCli(argv.toSpliced(at, 1), surroundings);
     const noun = knownNoun(word);
     // Commander is loaded now and not above: the overview does without it.
-    const [{ parseWords }, { commands }] = await Promise.all([import('./program.ts'), noun.load()]);
+    const [{ parseWords }, whom, { commands }] = await Promise.all([
+      import('./program.ts'),
+      import('./whom-to-ask.ts'),
+      noun.load(),
+    ]);
     const parse = parseWords(noun, commands, argv, detectTerminal(stdout, env).width);
     if (parse.kind === 'help') {
       stdout.write(parse.text);
@@ -46,10 +49,13 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
     }
     const options = outputOptions(parse.parsed, env);
     ({ format, color } = options);
-    const parsed = withServerOf(parse.parsed, env);
-    checkServer(noun, parsed);
-    const call = callOf(parsed, surroundings, options);
-    if (parsed !== parse.parsed) await tellLeftAlone(call);
+    const cwd = workingFolder(parse.parsed, surroundings.cwd);
+    const { config } = parse.parsed.options;
+    const sayings = whom.sayingsOf({ env, cwd }, typeof config === 'string' ? config : undefined);
+    const parsed = whom.withServerOf(parse.parsed, sayings);
+    whom.checkServer(noun, parsed);
+    const call = callOf(parsed, { ...surroundings, cwd, env: whom.withKeyOf(env, sayings) }, options);
+    if (parsed !== parse.parsed) await whom.tellLeftAlone(call);
     return await parsed.spec.run(call);
   } catch (error) {
     return showError(
@@ -64,7 +70,7 @@ export async function runCli(argv: readonly string[], surroundings: Surroundings
 
 function callOf(parsed: Parsed, surroundings: Surroundings, options: OutputOptions): Call {
   const { stdout, stderr, env } = surroundings;
-  const cwd = workingFolder(parsed, surroundings.cwd);
+  const { cwd } = surroundings;
   const values = (name: string): readonly string[] => {
     const value = parsed.options[optionName(name)];
     return value === undefined || typeof value === 'boolean'

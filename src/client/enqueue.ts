@@ -29,9 +29,6 @@ export interface PreparedInput {
 const compiledKeys = new WeakMap<TaskDefinition, CompiledTemplate>();
 const compiledGroups = new WeakMap<TaskDefinition, CompiledTemplate>();
 
-/** Latest time a Date of four-digit years has. */
-const atMaxMs = Date.UTC(9999, 11, 31);
-
 /**
  * Encodes and validates an input. It is validated in its JSON form, since that is what a worker will see. Throws, or rejects
  * with, INVALID_INPUT, PAYLOAD_TOO_LARGE, PAYLOAD_TOO_DEEP or PAYLOAD_NOT_JSON. A promise only where there is something
@@ -170,7 +167,7 @@ function readTimes(options: ItemOptions): Times {
 
 function readTime(at: unknown): number {
   const ms = at instanceof Date ? at.getTime() : Number.NaN;
-  if (ms >= 0 && ms <= atMaxMs) return ms;
+  if (ms >= 0 && ms <= limits.atMaxMs) return ms;
   throw invalidOption(
     'at',
     at instanceof Date ? 'the Date is not a time from 1970 to 9999' : `a Date is needed, not a ${typeof at}`,

@@ -45,7 +45,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const { cwd, env } = sources;
   const mistakes: Mistake[] = unknownVariables(env);
   const path = configFile(sources, mistakes);
-  const folder = path === null ? (findUpward(cwd, ['package.json'])?.folder ?? cwd) : dirname(path);
+  const folder = folderOf(path, cwd);
   const fromFile = path === null ? { given: [], mistakes: [] } : givenByFile(await readConfigFile(path), path, cwd);
   const dotenv = readDotenvFiles(folder);
   mistakes.push(...dotenv.flatMap(({ file, variables }) => unknownVariables(variables, file)), ...fromFile.mistakes);
@@ -73,6 +73,15 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const config = readAll(zod, given, folder, path, mistakes);
   if (mistakes.length > 0) throw invalidConfig(mistakes);
   return config;
+}
+
+/** The project's folder, in which its `.env` files are; a config file that is named and not there says so when it is read. */
+export function projectFolder(sources: Omit<ConfigSources, 'flags'>): string {
+  return folderOf(configFile(sources, []), sources.cwd);
+}
+
+function folderOf(configPath: string | null, cwd: string): string {
+  return configPath === null ? (findUpward(cwd, ['package.json'])?.folder ?? cwd) : dirname(configPath);
 }
 
 /** The value as it may be shown: passwords masked. */

@@ -6,6 +6,8 @@ export const keptLimits = {
   minutesKeepMs: 30 * 24 * 3_600_000,
   /** Sums of hours: a few thousand rows a day, where minutes are tens of thousands. */
   hoursKeepMs: 90 * 24 * 3_600_000,
+  /** How far back Overview tells by name what failed and how long it ran: what fails now, at 200 rows an hour, whatever time its chart shows. */
+  activityNamesMs: 24 * 3_600_000,
   /** How waits and runs were spread: twice as long as totals look back at most. Some rows a minute for each queue. */
   latenciesKeepMs: 2 * 3_600_000,
   /** Minutes of queues that one scrape reads at most, some 20 MB: ten minutes in which each of ten thousand queues had an end. The newest are told. */

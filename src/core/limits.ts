@@ -127,6 +127,8 @@ export const limits = {
   priorityMax: 9,
   /** Longest delay, life or retention: 10 years keeps every sum inside a safe integer and a Date. */
   durationMaxMs: 10 * 365 * 24 * 3_600_000,
+  /** The last moment of the year 9999: every reader of ISO 8601 has four digits for a year. */
+  atMaxMs: 253_402_300_799_999,
   /** Longest run of a task that does not say how long it may take: long enough for real work, short enough to notice. */
   timeoutMs: 3_600_000,
   /** Attempts a policy may ask for. */

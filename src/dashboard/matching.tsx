@@ -3,9 +3,9 @@
 import { taskFlowError } from '../core/errors.ts';
 import { type BulkCreatedDocument, operationCreate, operationRemove } from '../operations/bulk.ts';
 import { type OperationContext, perform } from '../operations/operation.ts';
-import { systemHealth } from '../operations/system.ts';
 import { frameOf, html, type PageOptions, seeOther, type Visit } from './frame.tsx';
 import { Layout, type PageFrame } from './layout.tsx';
+import { readNow } from './reach.ts';
 import { listHref } from './task-filter.tsx';
 import { count } from './words.ts';
 
@@ -33,11 +33,8 @@ const typedFrom = 100;
 export async function answerMatching(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
   const { q = '', action = '' } = visit.query;
   const change = changeOf(action, visit.query);
-  const [health, found] = await Promise.all([
-    perform(systemHealth, context, {}),
-    begin(context, action, { q, ...change, dryRun: true }),
-  ]);
-  const frame = { ...frameOf(visit, options, Date.parse(health.now)), liveHref: null };
+  const [now, found] = await Promise.all([readNow(context), begin(context, action, { q, ...change, dryRun: true })]);
+  const frame = { ...frameOf(visit, options, now), liveHref: null };
   return html(<Question frame={frame} q={q} action={action} change={change} found={found} />);
 }
 

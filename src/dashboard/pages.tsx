@@ -26,6 +26,7 @@ import { busyMs, frameOf, html, type PageOptions, reaches, seeOther, type Visit 
 import { LoginPage } from './login-page.tsx';
 import { answerAll, answerMatching } from './matching.tsx';
 import { Overview, OverviewWithoutRecord } from './overview.tsx';
+import { isWithinQueues } from './reach.ts';
 import { SchedulePage } from './schedule-page.tsx';
 import { Schedules } from './schedules.tsx';
 import { answerSettings } from './settings.ts';
@@ -148,6 +149,8 @@ const schedulesMax = 50;
 async function answerOverview(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
   // The box of an earlier version, a bookmark or a person who edits the address: a filter is always the list.
   if (visit.query.q !== undefined) return answerTasks(visit, context, options);
+  // It is about the whole system.
+  if (isWithinQueues(context)) return seeOther(visit, 'tasks');
   const span = chartSpans.find(([name]) => name === visit.query.span) ?? chartSpans[0];
   const recorded = heard(
     Promise.all([

@@ -7,13 +7,12 @@ import { type ErrorDocument, errorGet } from '../operations/error.ts';
 import { errorMark } from '../operations/error-mark.ts';
 import type { ManyDocument } from '../operations/many-document.ts';
 import { type OperationContext, perform } from '../operations/operation.ts';
-import { systemCounts, systemHealth } from '../operations/system.ts';
 import { taskEnqueue, taskExplain, taskGet, taskList, taskLogs, taskRemove } from '../operations/task.ts';
 import { taskUpdateMany } from '../operations/task-batch.ts';
 import type { TaskRecordDocument } from '../operations/task-document.ts';
 import { taskReveal } from '../operations/task-reveal.ts';
-import { workerList } from '../operations/worker.ts';
 import { backOf, busyMs, frameOf, html, type PageOptions, reaches, seeOther, type Visit } from './frame.tsx';
+import { readCounts, readNow, readWorkers, topicsFor } from './reach.ts';
 import { readColumns } from './task-columns.ts';
 import { TaskPage } from './task-page.tsx';
 import { firstPage, type TaskQuery } from './task-rows.tsx';
@@ -25,11 +24,11 @@ const listMax = 50;
 
 export async function answerTasks(visit: Visit, context: OperationContext, options: PageOptions): Promise<Response> {
   const [counts, query, error] = await Promise.all([
-    perform(systemCounts, context, {}),
+    readCounts(context),
     findTasks(visit, context),
     findError(visit, context),
   ]);
-  const frame = frameOf(visit, options, Date.parse(counts.now));
+  const frame = frameOf(visit, options, Date.parse(counts.now), { topics: topicsFor(context) });
   const may = { operate: reaches(context, 'operator'), remove: reaches(context, taskRemove.role) };
   const page = (
     <Tasks
@@ -160,14 +159,14 @@ async function taskPage(
   { reading, isRevealed }: TaskShown,
 ) {
   const { id } = visit.params;
-  const [health, task, { logs }, why, { workers }] = await Promise.all([
-    perform(systemHealth, context, {}),
+  const [now, task, { logs }, why, workers] = await Promise.all([
+    readNow(context),
     reading,
     perform(taskLogs, context, { id }),
     perform(taskExplain, context, { id }),
-    perform(workerList, context, {}),
+    readWorkers(context),
   ]);
-  const frame = frameOf(visit, options, Date.parse(health.now), {
+  const frame = frameOf(visit, options, now, {
     topics: [`task:${task.id}`],
     ...(task.state === 'running' && { everyMs: busyMs }),
   });

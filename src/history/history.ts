@@ -96,7 +96,7 @@ export interface Activity {
   readonly parts: readonly (Ended & { readonly part: number; readonly queue: string })[];
   /** By queue, of the recent range alone. */
   readonly recent: readonly (Ended & { readonly queue: string })[];
-  /** By queue and name, of the whole range. */
+  /** By queue and name, of the range from `namesFrom` on. */
   readonly names: readonly (Ended & {
     readonly queue: string;
     readonly name: string;
@@ -107,12 +107,14 @@ export interface Activity {
 
 /** How a range is asked about: all its times are whole minutes. */
 export interface ActivityQuery extends Range {
-  /** Milliseconds of a step: of a minute, or of ten; those that the range begins and ends in are told in minutes. */
+  /** Milliseconds of a step: of a minute, or of ten by the clock. */
   readonly stepMs: number;
   /** Milliseconds of a part. Where it has an hour or more, the bounds of parts are up to ten minutes off. */
   readonly partMs: number;
   /** Within the range: a few minutes. */
   readonly recent: Range;
+  /** From when on names are told: a whole minute. */
+  readonly namesFrom: number;
 }
 
 /** What ended in one minute of a queue. Times are sums over the finished: from due to claim, and of the last run. */

@@ -70,13 +70,15 @@ export function createLog({ feed, clock, chance, report, onEvents, onLost }: Log
 
   async function tick(signal: AbortSignal) {
     isHinted = false;
-    const isDue = place === null || clock.elapsed() - checkedAt >= limits.liveCheckMs;
+    const isFirst = place === null;
+    const isDue = isFirst || clock.elapsed() - checkedAt >= limits.liveCheckMs;
     // Whatever fails from here on: the next look begins with a check.
     checkedAt = isDue ? -Infinity : checkedAt;
     const from = isDue || place === null ? await check(signal) : place;
     lookedAt = clock.elapsed();
-    const events = await feed.read(from.seq, limits.pollMs);
-    if (signal.aborted) return 'done' as const;
+    // Somebody waits for the first look, and whoever has told it to stop for the end of any.
+    const events = await unlessAborted(signal, feed.read(from.seq, isFirst ? 0 : limits.pollMs));
+    if (events === null || signal.aborted) return 'done' as const;
     if (!feed.isWhole(from.seq, events) && (await check(signal)) !== from) return 'full' as const;
     for (const event of events) recent.add(event);
     const last = events.at(-1);
@@ -139,4 +141,13 @@ export function createLog({ feed, clock, chance, report, onEvents, onLost }: Log
       return behindInStore(from, place.seq);
     },
   };
+}
+
+/** The answer, or `null` as soon as nobody waits for it any more. */
+function unlessAborted<Answer>(signal: AbortSignal, answer: Promise<Answer>): Promise<Answer | null> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => resolve(null);
+    signal.addEventListener('abort', giveUp, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }

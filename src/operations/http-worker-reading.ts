@@ -298,8 +298,8 @@ export function readNewTask(given: NewTaskMessage, path: string): NewTask {
 
 function readTime(text: string, what: string): number {
   const ms = Date.parse(text);
-  if (ms >= 0) return ms;
-  throw taskFlowError('INVALID_OPTION', { what, problem: `${text} is not a time from 1970 on` });
+  if (ms >= 0 && ms <= limits.atMaxMs) return ms;
+  throw taskFlowError('INVALID_OPTION', { what, problem: `${text} is not a time from 1970 to 9999` });
 }
 
 function cut(text: string, max: number): string {

@@ -8,7 +8,7 @@ import type { OperationContext } from './operation.ts';
 import { systemActivity, systemHealth } from './system.ts';
 
 const minuteMs = 60_000;
-const now = 1_000 * minuteMs + 30_000;
+const now = 100_000 * minuteMs + 30_000;
 
 const ended = (succeeded: number, failed = 0) => ({ succeeded, failed, cancelled: 0, retried: 1 });
 const runMs = 30;
@@ -28,9 +28,9 @@ async function activityOf(minutes: number, told: Partial<Activity>) {
 test('adds up minutes, the running one last, and shows the empty ones; queues by part and names by themselves', async () => {
   const { asked, answer } = await activityOf(3, {
     steps: [
-      { at: 998 * minuteMs, ...ended(2) },
-      { at: 998 * minuteMs, ...ended(3, 1) },
-      { at: 1_000 * minuteMs, ...ended(7) },
+      { at: 99_998 * minuteMs, ...ended(2) },
+      { at: 99_998 * minuteMs, ...ended(3, 1) },
+      { at: 100_000 * minuteMs, ...ended(7) },
       { at: 5, ...ended(99) },
     ],
     parts: [
@@ -45,11 +45,11 @@ test('adds up minutes, the running one last, and shows the empty ones; queues by
       { queue: 'p', name: 'm', ...ended(1), runMs },
     ],
   });
-  const recent = { from: 998 * minuteMs, to: 1_000 * minuteMs };
-  const range = { from: 998 * minuteMs, to: 1_001 * minuteMs, stepMs: minuteMs, partMs: minuteMs / 10 };
-  expect(asked).toEqual([{ ...range, recent }]);
+  const recent = { from: 99_998 * minuteMs, to: 100_000 * minuteMs };
+  const range = { from: 99_998 * minuteMs, to: 100_001 * minuteMs, stepMs: minuteMs, partMs: minuteMs / 10 };
+  expect(asked).toEqual([{ ...range, recent, namesFrom: range.from }]);
   expect(answer.minutes).toMatchObject([
-    { at: '1970-01-01T16:38:00.000Z', succeeded: 5, failed: 1, retried: 2 },
+    { at: '1970-03-11T10:38:00.000Z', succeeded: 5, failed: 1, retried: 2 },
     { succeeded: 0, failed: 0, retried: 0 },
     { succeeded: 7, failed: 0, retried: 1 },
   ]);
@@ -62,15 +62,18 @@ test('adds up minutes, the running one last, and shows the empty ones; queues by
 });
 
 test.each([
-  [360, minuteMs, 12 * minuteMs, 30, 360],
-  [1_440, minuteMs, 60 * minuteMs, 24, 1_440],
-  [10_080, 10 * minuteMs, 360 * minuteMs, 28, 1_008],
-])('asks for %s minutes in steps and parts that are kept added up', async (minutes, stepMs, partMs, parts, steps) => {
-  const { asked, answer } = await activityOf(minutes, { parts: [{ part: parts - 1, queue: 'q', ...ended(2) }] });
-  expect(asked).toMatchObject([{ stepMs, partMs }]);
-  expect([answer.minutes.length, answer.stepMinutes]).toEqual([steps, stepMs / minuteMs]);
-  expect([answer.queues.q?.finished.length, answer.queues.q?.finished.at(-1)]).toEqual([parts, 2]);
-});
+  [360, minuteMs, 12 * minuteMs, 30, 360, 360],
+  [1_440, minuteMs, 60 * minuteMs, 24, 1_440, 1_440],
+  [10_080, 10 * minuteMs, 360 * minuteMs, 28, 1_008, 1_421],
+])(
+  'asks for %s minutes in steps and parts that are kept added up',
+  async (minutes, stepMs, partMs, parts, steps, named) => {
+    const { asked, answer } = await activityOf(minutes, { parts: [{ part: parts - 1, queue: 'q', ...ended(2) }] });
+    expect(asked).toMatchObject([{ stepMs, partMs, namesFrom: 100_001 * minuteMs - named * minuteMs }]);
+    expect([answer.minutes.length, answer.stepMinutes]).toEqual([steps, stepMs / minuteMs]);
+    expect([answer.queues.q?.finished.length, answer.queues.q?.finished.at(-1)]).toEqual([parts, 2]);
+  },
+);
 
 const info = { kind: 'redis', durability: 'standard', detail: 'aof', protocol: 1, incarnation: 'x', now };
 const kept = { durability: 'strict', detail: 'fsync=on' };

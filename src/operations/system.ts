@@ -90,7 +90,7 @@ export interface ActivityDocument {
   /** How many minutes one of them is: 1, and 10 where more than a day was asked for. */
   readonly stepMinutes: number;
   readonly queues: Readonly<Record<string, QueueActivityDocument>>;
-  /** What succeeded and failed of each task, by its name, and how long the runs that ended so took on the average. */
+  /** What succeeded and failed of each task, by its name, and how long the runs that ended so took on the average; of the last day at most: beyond it, of its whole hours. */
   readonly names: Readonly<Record<string, NameActivityDocument>>;
 }
 
@@ -197,7 +197,9 @@ export const systemActivity: Operation<ActivityInput, ActivityDocument> = {
     const recent = { from: to - (whole + 1) * minuteMs, to: to - minuteMs };
     const stepMs = minutes > dayMinutes ? 10 * minuteMs : minuteMs;
     const partMs = partOf(to - from);
-    const activity = await store.history.activity({ from, to, stepMs, partMs, recent });
+    const day = to - limits.activityNamesMs;
+    const namesFrom = from >= day ? from : Math.ceil(day / hourMs) * hourMs;
+    const activity = await store.history.activity({ from, to, stepMs, partMs, recent, namesFrom });
     return {
       minutes: sumBySteps(activity.steps, { from, to, stepMs }),
       stepMinutes: stepMs / minuteMs,

@@ -35,14 +35,21 @@ await onEachStore((open) => {
     const check = async (): Promise<void> => {
       const minutes = await history.minutes(range);
       const [stepMs, partMs] = [minuteMs, 2 * minuteMs];
-      const activity = await history.activity({ ...range, stepMs, partMs, recent: range });
+      const activity = await history.activity({ ...range, stepMs, partMs, recent: range, namesFrom: range.from });
       for (const rows of [minutes, activity.steps, activity.parts, activity.recent, activity.names])
         expect(sum(rows)).toEqual([3, 1]);
       for (const rows of [activity.parts, activity.recent, activity.names])
         expect(sum(rows.filter(({ queue }) => queue === 'a'))).toEqual([2, 1]);
       expect(activity.names.filter(({ name }) => name === '__proto__')).toHaveLength(1);
       expect(activity.parts.every(({ part }) => part === 29 || part === 28)).toBe(true);
-      const day = { from: to - 1_440 * minuteMs, to, stepMs: 10 * minuteMs, partMs: 60 * minuteMs, recent: range };
+      const day = {
+        from: to - 1_440 * minuteMs,
+        to,
+        stepMs: 10 * minuteMs,
+        partMs: 60 * minuteMs,
+        recent: range,
+        namesFrom: 0,
+      };
       expect(sum((await history.activity(day)).parts)).toEqual([3, 1]);
       const hours = { from: to - (to % hourMs) - hourMs, to: to - (to % hourMs) + hourMs, step: 'hour' } as const;
       expect(sum(await history.minutes(hours))).toEqual([3, 1]);
@@ -58,7 +65,7 @@ await onEachStore((open) => {
         [3, 3],
         [1, 1],
       ]);
-      const outside = { from: to, to: to + 60 * minuteMs, stepMs, partMs, recent: range };
+      const outside = { from: to, to: to + 60 * minuteMs, stepMs, partMs, recent: range, namesFrom: to };
       expect(await history.activity(outside)).toEqual({ steps: [], parts: [], recent: [], names: [] });
     };
     await check();

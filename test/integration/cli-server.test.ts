@@ -1,10 +1,11 @@
 /** Runs every command through a server and straight on SQLite: they say the same. And what is said of a server that cannot be asked. */
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createWorld, declareParity, leftOut, runIn, type World } from '../support/cli-parity.ts';
 
 describe('each command says the same on SQLite', () => {
@@ -127,6 +128,40 @@ describe('a server that cannot be asked is told as such:', () => {
     expect([valid.code, valid.stderr]).toEqual([0, expect.stringContaining('TASKFLOW_SERVER and TASKFLOW_BROKER')]);
     for (const name of ['TASKFLOW_BROKER', 'TASKFLOW_SERVER'])
       expect((await runIn(folder, ['queue', 'list'], { ...env, [name]: ' ' })).code).toBe(0);
+  });
+
+  test('a server and its key may be named in .env, behind the environment and before the config file', async () => {
+    const { server } = behindServer;
+    const folder = mkdtempSync(join(tmpdir(), 'taskflow-dotenv-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const inFolder = (words: string, env: Readonly<Record<string, string>> = {}) =>
+      runIn(folder, words.split(' '), env);
+    mkdirSync(join(folder, 'below'));
+    writeFileSync(join(folder, 'package.json'), '{}');
+    writeFileSync(join(folder, '.env'), `TASKFLOW_SERVER=${server.url}\nTASKFLOW_TOKEN=tf_api_wrong\n`);
+    expect((await inFolder('queue list')).code).toBe(5);
+    expect((await inFolder('queue list', { TASKFLOW_TOKEN: server.admin })).stdout).not.toBe('');
+    expect((await inFolder('queue list --broker sqlite::memory:')).stdout).toBe('');
+    // The environment names a store, and speaks first.
+    expect(await inFolder('queue list', { TASKFLOW_BROKER: 'sqlite::memory:' })).toMatchObject({ code: 0, stdout: '' });
+
+    writeFileSync(join(folder, 'key'), server.admin);
+    writeFileSync(join(folder, '.env.local'), 'TASKFLOW_TOKEN_FILE=key\n');
+    const listed = await inFolder('queue list --cwd below');
+    expect([listed.code, listed.stdout]).toEqual([0, expect.stringContaining('default')]);
+    expect((await inFolder('config list')).stderr).toContain('which TASKFLOW_SERVER of .env names');
+
+    writeFileSync(join(folder, '.env.local'), `TASKFLOW_SERVER=${server.url}\nTASKFLOW_BROKER=sqlite::memory:\n`);
+    const both = 'TASKFLOW_SERVER and TASKFLOW_BROKER of .env.local';
+    for (const [words, code] of [
+      ['queue list', 2],
+      ['config validate', 0],
+      ['version', 0],
+    ] as const) {
+      const { stderr, ...ended } = await inFolder(words);
+      expect([words, ended.code]).toEqual([words, code]);
+      if (words !== 'version') expect(stderr).toContain(both);
+    }
   });
 
   test('that a server outranks the store of a config file is said where somebody has named the file', async () => {

@@ -22,6 +22,18 @@ describe('what is refused', () => {
     expect(await json(await server.get('/api/v1/tasks'))).toMatchObject({ tasks: [] });
   });
 
+  test.each(['9999-12-31T23:59:59-00:01', '1970-01-01T00:00:00+00:01'])(
+    'a time that no reader of four digits has: %s',
+    async (at) => {
+      await expectProblem(
+        await server.post('/api/v1/tasks', { name: 'any', at }),
+        400,
+        'INVALID_OPTION',
+        '1970 to 9999',
+      );
+    },
+  );
+
   test('an unknown field, with the nearest known one', async () => {
     const problem = await expectProblem(
       await server.post('/api/v1/tasks', {

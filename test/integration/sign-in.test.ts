@@ -153,6 +153,33 @@ describe('a session', () => {
     expect(server.warned).toEqual([expect.stringContaining('signed in at tasks.test without TLS')]);
   });
 
+  test('of who reaches some queues shows the tasks of these, and leads to them', async () => {
+    const { token } = await server.newKey({ role: 'operator', queues: ['mail.*'] });
+    const admin = await server.newKey();
+    const put = async (queue: string) => {
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' } };
+      const body = JSON.stringify({ name: `of-${queue}`, queue });
+      const answer = await server.askWith(admin.token, '/api/v1/tasks', { ...init, body });
+      return ((await answer.json()) as { id: string }).id;
+    };
+    const [own, other] = [await put('mail.out'), await put('billing')];
+    const headers = { cookie: await server.signIn(token) };
+    const page = async (path: string) => {
+      const answer = await server.ask(path, { headers });
+      return [answer.status, await answer.text()] as const;
+    };
+    const overview = await server.ask('/', { headers });
+    expect([overview.status, overview.headers.get('location')]).toEqual([303, './tasks']);
+    const [status, list] = await page('/tasks');
+    expect([status, list.includes('of-mail.out'), list.includes('billing')]).toEqual([200, true, false]);
+    expect(list).toContain('<b data-n="queued">1</b>');
+    expect(list).toContain('topics="all"');
+    expect((await page(`/tasks/${own}`))[0]).toBe(200);
+    expect((await page('/tasks/matching?action=cancel&q=state:queued'))[1]).toContain('Cancel 1 task?');
+    expect((await page(`/tasks/${other}`))[0]).toBe(403);
+    expect((await page('/schedules'))[0]).toBe(403);
+  });
+
   test.each(['//evil.example', 'https://evil.example/', '/\\evil.example', '\\\\evil.example', 'javascript:alert(1)'])(
     'never leads to another site: %s',
     async (next) => {

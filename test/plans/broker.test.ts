@@ -110,7 +110,7 @@ const hot: Readonly<Record<string, readonly string[]>> = {
   parent_rows: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   children_of_tasks: ['SEARCH edges USING PRIMARY KEY (parent_id=?)'],
   set_edges: ['SEARCH edges USING PRIMARY KEY (parent_id=? AND child_id=?)'],
-  blocked_tasks: ['SEARCH tasks USING INDEX tasks_state (state=? AND id=?)'],
+  blocked_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   unblock_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   block_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],
   waiting_tasks: ['SEARCH tasks USING INDEX tasks_id (id=?)'],

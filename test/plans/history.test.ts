@@ -169,7 +169,10 @@ test.each<[name: string, call: () => Promise<unknown>]>([
   ['task', () => history.task(sampleId(1))],
   ['minutes', () => history.minutes({ from: 0, to: 1 })],
   ['hours', () => history.minutes({ from: 0, to: 3_600_000, step: 'hour' })],
-  ['activity', () => history.activity({ from: 0, to: 60, stepMs: 60_000, partMs: 2, recent: { from: 0, to: 1 } })],
+  [
+    'activity',
+    () => history.activity({ from: 0, to: 60, stepMs: 60_000, partMs: 2, recent: { from: 0, to: 1 }, namesFrom: 0 }),
+  ],
   ['ended', () => history.ended({ from: 0, to: 60_000 })],
   ['samples', () => history.samples({ from: 0, to: 1 })],
   ['flows', () => history.flows({ after: null, limit: 5 })],

@@ -48,6 +48,10 @@ export function noting<Driver extends SqlDriver>(
       seen.set(statement.name, statement);
       return tx.many(statement, shared, rows);
     },
+    lock: (statement, ...values) => {
+      seen.set(statement.name, statement);
+      return tx.lock(statement, ...values);
+    },
     send: (statement, ...values) => {
       seen.set(statement.name, statement);
       tx.send(statement, ...values);
@@ -204,7 +208,8 @@ async function useDependencies(broker: Broker, id: (number: number) => string): 
   await broker.claimOverdue(overdueRequest('fk'));
   await broker.retry(claimed.map(({ task }) => task.id));
   await broker.inspect([id(51)]);
-  await broker.cancel({ taskIds: [], flowId: 'f', reason: null });
+  const reach = ['*'];
+  await broker.cancel({ taskIds: [id(50)], flowId: 'f', reason: null, reach });
   await broker.enqueue([newTask(id(55), given)]);
   await broker.remove([id(51)]);
   await broker.restore([storedTask(id(61), { dependsOn: [on(60)] })]);

@@ -6,6 +6,14 @@ import { postgresJson } from './json.ts';
 export const postgresDialect: Dialect = {
   name: 'postgres',
   oneOf: (parameter, of = 'text') => `= ANY(${parameter}::${typeOf(of)}[])`,
+  // No join that a table in the order of its key would help with, as it is with an `=` of two columns: a look-up is the only way left.
+  keyed: (value) => `= ANY(ARRAY[${value}])`,
+  // Of two such lists the second would be left out as long as the table is small, and all with the first be read.
+  keyedPair: (columns, values) =>
+    `(${columns.join(', ')}) >= (${values.join(', ')}) AND (${columns.join(', ')}) <= (${values.join(', ')})`,
+  oneFrom: (query) => `= ANY(ARRAY(${query}))`,
+  least: (column, source) => `SELECT ${column} FROM ${source} ORDER BY ${column} LIMIT 1`,
+  greatest: (column, source) => `SELECT ${column} FROM ${source} ORDER BY ${column} DESC LIMIT 1`,
   lock: ' FOR UPDATE',
   lockInOrderOf: (column) => ` ORDER BY ${column} FOR UPDATE`,
   skipLocked: ' FOR UPDATE SKIP LOCKED',

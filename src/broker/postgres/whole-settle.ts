@@ -31,7 +31,7 @@ const settleWhole = (namespace: string) =>
         prune_at = now + ($10::bigint[])[given.claim], settled_token = token, start_by = NULL, error = NULL, fingerprint = NULL,
         result = ($12::text[])[given.result], lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, check_at = NULL
       FROM clock, unnest($4::text[], $5::bigint[], $6::int[], $7::int[]) AS given(id, ran_ms, claim, result)
-      WHERE tasks.id = given.id AND token = ($8::text[])[given.claim] AND version = ($9::bigint[])[given.claim] AND started_at IS NULL
+      WHERE tasks.id ${dialect.keyed('given.id')} AND token = ($8::text[])[given.claim] AND version = ($9::bigint[])[given.claim] AND started_at IS NULL
         AND (options IS NULL OR options NOT LIKE '%"hasChildren":true%')
       RETURNING 1
     ), held AS MATERIALIZED (
@@ -43,11 +43,11 @@ const settleWhole = (namespace: string) =>
       INSERT INTO deltas (at, counts, minutes) SELECT now, $15, $16 FROM held
     ), ended AS MATERIALIZED (
       SELECT claims.token, running, given.tasks FROM held CROSS JOIN unnest($8::text[], $11::bigint[]) AS given(token, tasks)
-        JOIN claims ON claims.token = given.token AND given.tasks > 0 ORDER BY claims.token FOR UPDATE OF claims
+        JOIN claims ON claims.token ${dialect.keyed('given.token')} AND given.tasks > 0 ORDER BY given.token FOR UPDATE OF claims
     ), gone AS (
-      DELETE FROM claims USING ended WHERE claims.token = ended.token AND ended.running <= tasks
+      DELETE FROM claims USING ended WHERE claims.token ${dialect.keyed('ended.token')} AND ended.running <= tasks
     ), shrunk AS (
-      UPDATE claims SET running = claims.running - tasks FROM ended WHERE claims.token = ended.token AND ended.running > tasks
+      UPDATE claims SET running = claims.running - tasks FROM ended WHERE claims.token ${dialect.keyed('ended.token')} AND ended.running > tasks
     ) SELECT now FROM held`,
   );
 

@@ -48,7 +48,7 @@ const insertTasks = manyStatement(
 /** The address of the last row there is, whether parents are awaited, and whether this is a record. */
 const lastTask = statement<[row: RowAddress | null, awaited: number | null, recorder: number | null]>(
   'last_task',
-  (dialect) => `SELECT (SELECT max(${dialect.row}) FROM tasks), (SELECT 1 FROM edges WHERE awaited = 1 LIMIT 1),
+  (dialect) => `SELECT (${dialect.greatest(dialect.row, 'tasks')}), (SELECT 1 FROM edges WHERE awaited = 1 LIMIT 1),
     (SELECT 1 FROM recorder LIMIT 1)`,
 );
 
@@ -73,9 +73,9 @@ const queuesOfTasks = statement<[id: string, queue: string]>(
 const replaceTasks = eachStatement(
   'replace_tasks',
   { now: 'bigint', pruneAt: 'bigint', id: 'text' },
-  (value, from) =>
+  (value, from, dialect) =>
     `UPDATE tasks SET state = 'cancelled', reason = 'replaced', version = version + 1, finished_at = ${value.now}, prune_at = ${value.pruneAt},
-     check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
+     check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 export type Known = Pick<NewTask, 'queue' | 'name' | 'payload' | 'key'> & { readonly state: TaskState };

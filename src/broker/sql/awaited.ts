@@ -10,8 +10,8 @@ import type { Step } from './step.ts';
 const awaitParents = eachStatement(
   'await_parents',
   { parentId: 'text', childId: 'text' },
-  (value, from) =>
-    `UPDATE edges SET awaited = 1 ${from} WHERE parent_id = ${value.parentId} AND child_id = ${value.childId}`,
+  (value, from, dialect) =>
+    `UPDATE edges SET awaited = 1 ${from} WHERE ${dialect.keyedPair(['parent_id', 'child_id'], [value.parentId, value.childId])}`,
 );
 
 export function storeAwaited(step: Step, edges: readonly Edge[]): void {
@@ -40,7 +40,8 @@ export async function meetParents(step: Step, taskIds: readonly string[]): Promi
 /** Input: limit. */
 const unmetParents = statement<[id: string]>(
   'unmet_parents',
-  () => 'SELECT id FROM edges JOIN tasks ON id = parent_id WHERE awaited = 1 LIMIT $1',
+  () =>
+    'SELECT parent_id FROM edges WHERE awaited = 1 AND (SELECT 1 FROM tasks WHERE id = parent_id LIMIT 1) IS NOT NULL LIMIT $1',
 );
 
 /** Where several write at a time, one may restore a child while another stores its parent, and neither sees the other. */

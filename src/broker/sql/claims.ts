@@ -54,13 +54,14 @@ const lockClaims = statement(
 const deleteClaims = eachStatement(
   'delete_claims',
   { token: 'text', ended: 'bigint' },
-  (value, from) =>
-    `DELETE FROM claims ${from.replace('FROM', 'USING')} WHERE token = ${value.token} AND running <= ${value.ended}`,
+  (value, from, dialect) =>
+    `DELETE FROM claims ${from.replace('FROM', 'USING')} WHERE token ${dialect.keyed(value.token)} AND running <= ${value.ended}`,
 );
 const shrinkClaims = eachStatement(
   'shrink_claims',
   { token: 'text', ended: 'bigint' },
-  (value, from) => `UPDATE claims SET running = running - ${value.ended} ${from} WHERE token = ${value.token}`,
+  (value, from, dialect) =>
+    `UPDATE claims SET running = running - ${value.ended} ${from} WHERE token ${dialect.keyed(value.token)}`,
 );
 
 /** Takes ended tasks off their claims. `ended` counts them by the token they ran under. */
@@ -72,12 +73,12 @@ export function endClaims(step: Step, ended: ReadonlyMap<string, number>): void 
   step.tx.sendEach(shrinkClaims, rows);
 }
 
-/** Inputs: token, time. */
+/** Inputs: token, time. A difference, by which the index of times is not looked through. */
 const hastenClaims = eachStatement(
   'hasten_claims',
   { token: 'text', checkAt: 'bigint' },
-  (value, from) =>
-    `UPDATE claims SET check_at = ${value.checkAt} ${from} WHERE token = ${value.token} AND check_at > ${value.checkAt}`,
+  (value, from, dialect) =>
+    `UPDATE claims SET check_at = ${value.checkAt} ${from} WHERE token ${dialect.keyed(value.token)} AND check_at - ${value.checkAt} > 0`,
 );
 
 /** Makes sure that the claims are looked at by then. */

@@ -17,8 +17,8 @@ const commandedWorkers = statement<[workerId: string, lastCommand: number, comma
 const leaveCommands = eachStatement(
   'leave_commands',
   { lastCommand: 'bigint', commands: 'text', workerId: 'text' },
-  (value, from) =>
-    `UPDATE workers SET last_command = ${value.lastCommand}, commands = ${value.commands} ${from} WHERE worker_id = ${value.workerId}`,
+  (value, from, dialect) =>
+    `UPDATE workers SET last_command = ${value.lastCommand}, commands = ${value.commands} ${from} WHERE worker_id ${dialect.keyed(value.workerId)}`,
 );
 
 export async function control(

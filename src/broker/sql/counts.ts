@@ -40,7 +40,7 @@ export async function readCounts(tx: Pick<SqlTransaction, 'query'>): Promise<rea
 const takeDeltas = statement<[at: number, counts: string, minutes: string | null]>(
   'take_deltas',
   (dialect) =>
-    `DELETE FROM deltas WHERE seq IN (SELECT seq FROM deltas ORDER BY seq LIMIT $1${dialect.skipLocked}) RETURNING at, counts, minutes`,
+    `DELETE FROM deltas WHERE seq ${dialect.oneFrom(`SELECT seq FROM deltas ORDER BY seq LIMIT $1${dialect.skipLocked}`)} RETURNING at, counts, minutes`,
 );
 
 /** Inputs: queue, name, view, difference. Locks: the rows, in the order of their keys. */

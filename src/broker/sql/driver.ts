@@ -40,6 +40,22 @@ export interface Dialect {
   readonly name: 'sqlite' | 'postgres';
   /** Behind an expression: it is one of the values of the JSON list in a parameter. */
   oneOf(parameter: string, of?: 'text' | 'row'): string;
+  /**
+   * Behind the column of a key: it is what another source says in each of its rows, and the row is looked up for each of them. Who guesses how
+   * many rows there are must not go through the table instead, and compare all of it with every value: such a plan is kept while it fills.
+   */
+  keyed(value: string): string;
+  /** The same of a key of two columns, as a condition. */
+  keyedPair(columns: readonly [string, string], values: readonly [string, string]): string;
+  /** Behind the column of a key: it is one of those that a query finds first. Each is looked up, as with `keyed`. */
+  oneFrom(query: string): string;
+  /**
+   * The least value of a column, or none, as a query that looks into its index once; `source` is what stands behind FROM. Of a minimum
+   * Postgres may go through all of them.
+   */
+  least(column: string, source: string): string;
+  /** The same of the greatest. */
+  greatest(column: string, source: string): string;
   /** The column of `tasks` with the address of a row. */
   readonly row: string;
   /** Behind a SELECT, with its order, of rows that the transaction will change: nobody else changes them before it ends. */

@@ -15,6 +15,9 @@ export interface Edge {
   readonly onFailure: OnFailure;
 }
 
+/** In words by which no index is looked through: those that lead to an edge begin with one of its tasks. */
+const is = (state: EdgeState): string => `edges.state IS NOT DISTINCT FROM '${state}'`;
+
 /** Inputs: an edge. Locks: none beyond the new row. */
 export const insertEdges = eachStatement(
   'insert_edges',
@@ -38,8 +41,8 @@ export async function storeEdges(step: Step, edges: readonly Edge[]): Promise<re
 const setEdgeStates = eachStatement(
   'set_edges',
   { state: 'text', parentId: 'text', childId: 'text' },
-  (value, from) =>
-    `UPDATE edges SET state = ${value.state} ${from} WHERE parent_id = ${value.parentId} AND child_id = ${value.childId}`,
+  (value, from, dialect) =>
+    `UPDATE edges SET state = ${value.state} ${from} WHERE ${dialect.keyedPair(['parent_id', 'child_id'], [value.parentId, value.childId])}`,
 );
 
 export async function setEdges(step: Step, edges: readonly Omit<Edge, 'onFailure'>[]): Promise<void> {
@@ -85,7 +88,7 @@ export async function readParentRows(step: Step, taskIds: Iterable<string>): Pro
 const markParentRows = eachStatement(
   'mark_parents',
   { options: 'text', id: 'text' },
-  (value, from) => `UPDATE tasks SET options = ${value.options} ${from} WHERE id = ${value.id}`,
+  (value, from, dialect) => `UPDATE tasks SET options = ${value.options} ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 /** Notes on rows that exist that they have children now: what ends them looks for those. */
@@ -104,7 +107,7 @@ const childrenOfTasks = statement<
 >(
   'children_of_tasks',
   (dialect) => `SELECT parent_id, child_id, edges.state, on_failure, tasks.state FROM edges
-    LEFT JOIN tasks ON id = child_id WHERE parent_id ${dialect.oneOf('$1')}`,
+    LEFT JOIN tasks ON id ${dialect.keyed('child_id')} WHERE parent_id ${dialect.oneOf('$1')}`,
 );
 
 /** The edges below these tasks, each with the state of its child. */
@@ -141,8 +144,10 @@ const failedEdges = statement<
   [childId: string, parentId: string, onFailure: OnFailure, name: string | null, state: TaskState | null]
 >(
   'failed_edges',
-  (dialect) => `SELECT child_id, parent_id, on_failure, name, tasks.state FROM edges LEFT JOIN tasks ON id = parent_id
-    WHERE child_id ${dialect.oneOf('$1')} AND edges.state = 'failed'`,
+  (
+    dialect,
+  ) => `SELECT child_id, parent_id, on_failure, name, tasks.state FROM edges LEFT JOIN tasks ON id ${dialect.keyed('parent_id')}
+    WHERE child_id ${dialect.oneOf('$1')} AND ${is('failed')}`,
 );
 
 /** By child: the parents whose end holds it back for good, in the order of its `dependsOn`. */
@@ -214,7 +219,7 @@ const eraseChildEdges = statement(
 );
 const eraseParentEdges = statement(
   'erase_parent_edges',
-  (dialect) => `DELETE FROM edges WHERE parent_id ${dialect.oneOf('$1')} AND state = 'done'`,
+  (dialect) => `DELETE FROM edges WHERE parent_id ${dialect.oneOf('$1')} AND ${is('done')}`,
 );
 
 export async function eraseEdges(step: Step, taskIds: readonly string[]): Promise<void> {
@@ -224,9 +229,9 @@ export async function eraseEdges(step: Step, taskIds: readonly string[]): Promis
 /** Inputs: task, other task. Whether the other must end before the task may run, by way of open edges. */
 const ancestor = statement<[id: string]>(
   'ancestor',
-  () => `WITH RECURSIVE above (id) AS (
+  (dialect) => `WITH RECURSIVE above (id) AS (
       SELECT id FROM tasks WHERE id = $1
-      UNION SELECT parent_id FROM above JOIN edges ON child_id = above.id AND edges.state = 'open'
+      UNION SELECT parent_id FROM above JOIN edges ON child_id ${dialect.keyed('above.id')} AND ${is('open')}
     ) SELECT id FROM above WHERE id = $2 LIMIT 1`,
 );
 
@@ -239,8 +244,8 @@ const edgesAbove = statement<[childId: string, parentId: string]>(
   'edges_above',
   (dialect) => `WITH RECURSIVE above (id) AS (
       SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')}
-      UNION SELECT parent_id FROM above JOIN edges ON child_id = above.id AND edges.state = 'open'
-    ) SELECT child_id, parent_id FROM above CROSS JOIN edges WHERE child_id = above.id AND edges.state = 'open'`,
+      UNION SELECT parent_id FROM above JOIN edges ON child_id ${dialect.keyed('above.id')} AND ${is('open')}
+    ) SELECT child_id, parent_id FROM above CROSS JOIN edges WHERE child_id ${dialect.keyed('above.id')} AND ${is('open')}`,
 );
 
 /** Who waits for whom, as far as these tasks wait for it. */

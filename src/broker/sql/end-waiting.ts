@@ -9,9 +9,9 @@ import { record, type Step } from './step.ts';
 const cancelWaiting = eachStatement(
   'cancel_waiting',
   { now: 'bigint', pruneAt: 'bigint', reason: 'text', id: 'text' },
-  (value, from) =>
+  (value, from, dialect) =>
     `UPDATE tasks SET state = 'cancelled', reason = 'user', version = version + 1, finished_at = ${value.now}, prune_at = ${value.pruneAt},
-     cancel_reason = ${value.reason}, check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
+     cancel_reason = ${value.reason}, check_at = NULL, judge_token = NULL, judge_until = NULL ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 /** A waiting task, as far as its cancellation needs it. */

@@ -21,7 +21,7 @@ export async function readFinalEvents(driver: SqlDriver, after: number, limit: n
 
 const eventSpan = statement<[first: number | null, last: number | null]>(
   'event_span',
-  () => 'SELECT (SELECT min(seq) FROM events), (SELECT max(seq) FROM events)',
+  ({ least, greatest }) => `SELECT (${least('seq', 'events')}), (${greatest('seq', 'events')})`,
 );
 
 /** The last event that is gone, and the last one whose order is final. */

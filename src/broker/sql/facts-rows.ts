@@ -41,9 +41,12 @@ const edgesBelow = 'edges AS below WHERE below.parent_id = tasks.id';
 const edgesAbove = (edge: string): string =>
   `edges AS above WHERE above.child_id = tasks.id AND above.state = '${edge}'`;
 
-const parents = (edge: string): string => `SELECT '${edge}', given.id, parent_id, tasks.name, tasks.state, 0, 0, 0, 0, 0
-      FROM given CROSS JOIN edges LEFT JOIN tasks ON tasks.id = parent_id
-      WHERE child_id = given.id AND edges.state = '${edge}' AND parent_id <= last_${edge}`;
+const parents = (
+  edge: string,
+  { keyed }: Dialect,
+): string => `SELECT '${edge}', given.id, parent_id, tasks.name, tasks.state, 0, 0, 0, 0, 0
+      FROM given CROSS JOIN edges LEFT JOIN tasks ON tasks.id ${keyed('parent_id')}
+      WHERE child_id ${keyed('given.id')} AND edges.state IS NOT DISTINCT FROM '${edge}' AND parent_id <= last_${edge}`;
 
 /** As expressions: SQLite compares three columns with three others by the first alone. */
 const place = "COALESCE(priority, 0) AS of_priority, COALESCE(due_at, 0) AS of_due_at, COALESCE(id, '') AS of_id";
@@ -73,6 +76,7 @@ const earlier = `turns WHERE turns.queue = own.queue AND turns.standing = 0
 export const lookAtTasks = statement<FactRow>('look_at_tasks', factsText);
 
 function factsText(dialect: Dialect): string {
+  const { keyed, oneFrom } = dialect;
   return `WITH given AS MATERIALIZED (SELECT id, queue, grp, state, ${place}, ${lastOf('child_id', edgesBelow)} AS last_child,
       ${['open', 'failed', 'done'].map((edge) => `${lastOf('parent_id', edgesAbove(edge))} AS last_${edge}`).join(', ')}
       FROM tasks WHERE id ${dialect.oneOf('$1')}),
@@ -80,30 +84,30 @@ function factsText(dialect: Dialect): string {
       ${lastOf('task_id', 'slots WHERE slots.name = limits.name').replace('$5', '$6')} AS last_holder
       FROM limits WHERE name ${dialect.oneOf('$2')}),
     own AS MATERIALIZED (SELECT lines.queue, lines.grp, COALESCE(turns.turn, plain_turn) AS turn, COALESCE(turns.since, plain_since) AS since
-      FROM (SELECT DISTINCT queue, grp FROM given) AS lines JOIN rounds ON rounds.queue = lines.queue
-        LEFT JOIN turns ON turns.queue = lines.queue AND turns.grp = lines.grp),
+      FROM (SELECT DISTINCT queue, grp FROM given) AS lines JOIN rounds ON rounds.queue ${keyed('lines.queue')}
+        LEFT JOIN turns ON turns.queue ${keyed('lines.queue')} AND turns.grp ${keyed('lines.grp')}),
     led AS MATERIALIZED (SELECT own.queue, own.grp, own.turn, own.since, (SELECT count(*) FROM (SELECT 1 FROM ${earlier} LIMIT $4) AS counted) AS leaders,
       (SELECT turns.grp FROM ${earlier} ORDER BY turns.turn, turns.since, turns.grp LIMIT 1) AS leader FROM own)
     SELECT 'limit', name, name, paused_by, pause_reason, max, rate_count, rate_per_ms, tat, paused_at FROM rules
     UNION ALL SELECT 'holder', rules.name, tasks.id, worker_id, NULL, claimed_at, 0, 0, 0, 0
-      FROM rules CROSS JOIN slots JOIN tasks ON tasks.id = task_id WHERE slots.name = rules.name AND task_id <= last_holder
+      FROM rules CROSS JOIN slots JOIN tasks ON tasks.id ${keyed('task_id')} WHERE slots.name ${keyed('rules.name')} AND task_id <= last_holder
     UNION ALL SELECT 'held', name, NULL, NULL, NULL, (SELECT count(*) FROM (SELECT 1 FROM slots WHERE slots.name = rules.name LIMIT $7) AS held),
       0, 0, 0, 0 FROM rules
-    UNION ALL SELECT 'queue', name, NULL, paused_by, pause_reason, paused_at, limited, 0, 0, 0 FROM queues WHERE name IN (SELECT queue FROM given)
-    UNION ALL SELECT 'group', name, NULL, paused_by, pause_reason, paused_at, weight, 0, 0, 0 FROM groups WHERE name IN (SELECT grp FROM given)
+    UNION ALL SELECT 'queue', name, NULL, paused_by, pause_reason, paused_at, limited, 0, 0, 0 FROM queues WHERE name ${oneFrom('SELECT queue FROM given')}
+    UNION ALL SELECT 'group', name, NULL, paused_by, pause_reason, paused_at, weight, 0, 0, 0 FROM groups WHERE name ${oneFrom('SELECT grp FROM given')}
     UNION ALL SELECT 'child', given.id, child_id, tasks.name, tasks.state, 0, 0, 0, 0, 0
-      FROM given CROSS JOIN edges LEFT JOIN tasks ON tasks.id = child_id WHERE parent_id = given.id AND child_id <= last_child
-    UNION ALL ${parents('open')}
-    UNION ALL ${parents('failed')}
-    UNION ALL ${parents('done')}
+      FROM given CROSS JOIN edges LEFT JOIN tasks ON tasks.id ${keyed('child_id')} WHERE parent_id ${keyed('given.id')} AND child_id <= last_child
+    UNION ALL ${parents('open', dialect)}
+    UNION ALL ${parents('failed', dialect)}
+    UNION ALL ${parents('done', dialect)}
     UNION ALL SELECT 'left', id, NULL, NULL, NULL, (SELECT count(*) FROM edges WHERE child_id = given.id AND state = 'open')
       + (SELECT count(*) FROM edges WHERE child_id = given.id AND state = 'failed'), 0, 0, 0, 0 FROM given
     UNION ALL SELECT 'worker', NULL, NULL, presence, definitions, started_at, beat_at, 0, 0, 0 FROM workers WHERE beat_at > $3
     UNION ALL SELECT 'ahead', id, NULL, NULL, NULL, ${ahead('tasks.grp IS NULL')}, 0, 0, 0, 0 FROM given WHERE state = 'queued' AND grp IS NULL
     UNION ALL SELECT 'ahead', id, NULL, NULL, NULL, ${ahead('tasks.grp = given.grp')}, 0, 0, 0, 0 FROM given WHERE state = 'queued' AND grp IS NOT NULL
     UNION ALL SELECT 'own', led.queue, led.grp, leader, NULL, led.turn, led.since, leaders, turns.turn, turns.since
-      FROM led LEFT JOIN turns ON turns.queue = led.queue AND turns.grp = leader
-    UNION ALL SELECT 'plain', queue, NULL, NULL, NULL, plain_turn, plain_since, 0, 0, 0 FROM rounds WHERE queue IN (SELECT queue FROM given)
+      FROM led LEFT JOIN turns ON turns.queue ${keyed('led.queue')} AND turns.grp ${keyed('leader')}
+    UNION ALL SELECT 'plain', queue, NULL, NULL, NULL, plain_turn, plain_since, 0, 0, 0 FROM rounds WHERE queue ${oneFrom('SELECT queue FROM given')}
       AND ${isAny('tasks.queue = rounds.queue AND tasks.grp IS NULL')}`;
 }
 

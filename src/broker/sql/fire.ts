@@ -30,8 +30,9 @@ const moveSchedules = eachStatement(
   (
     value,
     from,
+    dialect,
   ) => `UPDATE schedules SET next_at = ${value.nextAt}, due_at = ${value.dueAt}, last_task_id = ${value.lastTaskId},
-    recent = ${value.recent} ${from} WHERE name = ${value.name}`,
+    recent = ${value.recent} ${from} WHERE name ${dialect.keyed(value.name)}`,
 );
 
 /** A schedule during the call. */

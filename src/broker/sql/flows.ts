@@ -23,7 +23,7 @@ export async function storeMembers(step: Step, tasks: readonly Member[]): Promis
 /** Inputs: flow, limit. The unfinished tasks of a flow. */
 const unfinishedMembers = statement<[taskId: string]>(
   'unfinished_members',
-  () => `SELECT task_id FROM members JOIN tasks ON id = task_id WHERE flow_id = $1
+  (dialect) => `SELECT task_id FROM members JOIN tasks ON id ${dialect.keyed('task_id')} WHERE flow_id = $1
     AND (state = 'blocked' OR state = 'scheduled' OR state = 'queued' OR state = 'running') LIMIT $2`,
 );
 
@@ -96,7 +96,7 @@ export async function eraseMembers(step: Step, tasks: readonly Member[]): Promis
 const pruneFlows = statement(
   'prune_flows',
   () =>
-    'DELETE FROM flows WHERE cancelled_at <= $1 AND NOT EXISTS (SELECT 1 FROM members WHERE members.flow_id = flows.flow_id)',
+    'DELETE FROM flows WHERE cancelled_at <= $1 AND (SELECT 1 FROM members WHERE members.flow_id = flows.flow_id LIMIT 1) IS NULL',
 );
 
 export async function pruneWishes(step: Step): Promise<void> {

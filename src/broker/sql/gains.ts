@@ -39,8 +39,8 @@ const waitingTasks = statement<
 const blockTasks = eachStatement(
   'block_tasks',
   { options: 'text', checkAt: 'bigint', id: 'text' },
-  (value, from) =>
-    `UPDATE tasks SET state = 'blocked', version = version + 1, options = ${value.options}, check_at = ${value.checkAt} ${from} WHERE id = ${value.id}`,
+  (value, from, dialect) =>
+    `UPDATE tasks SET state = 'blocked', version = version + 1, options = ${value.options}, check_at = ${value.checkAt} ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 /** Throws INVALID_FLOW when two would wait for each other. Who runs, has ended or is unknown is left alone. */

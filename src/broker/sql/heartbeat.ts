@@ -41,15 +41,17 @@ const extendLeases = eachStatement(
   (
     value,
     from,
+    dialect,
   ) => `UPDATE tasks SET lease_until = ${value.leaseUntil}, started_at = ${value.startedAt}, progress = ${value.progress},
-    checkpoints = ${value.checkpoints} ${from} WHERE id = ${value.id}`,
+    checkpoints = ${value.checkpoints} ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 /** Of the few that a judge was about to end. */
 const dismissJudges = eachStatement(
   'dismiss_judges',
   { id: 'text' },
-  (value, from) => `UPDATE tasks SET judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
+  (value, from, dialect) =>
+    `UPDATE tasks SET judge_token = NULL, judge_until = NULL ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 /**

@@ -47,8 +47,8 @@ const freeHeldKeys = statement(
 const keepHeldKeys = eachStatement(
   'keep_keys',
   { key: 'text', taskId: 'text', heldUntil: 'bigint' },
-  (value, from) =>
-    `UPDATE keys SET held_until = ${value.heldUntil} ${from} WHERE key = ${value.key} AND task_id = ${value.taskId}`,
+  (value, from, dialect) =>
+    `UPDATE keys SET held_until = ${value.heldUntil} ${from} WHERE key ${dialect.keyed(value.key)} AND task_id = ${value.taskId}`,
 );
 
 type Holder = Pick<Task, 'id' | 'key'>;

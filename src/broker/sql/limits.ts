@@ -65,18 +65,18 @@ const takeSlots = manyStatement(
 );
 
 /** Inputs: name, task. */
-const leaveHeldSlots = manyStatement(
-  'leave_slots',
-  {},
-  { name: 'text', taskId: 'text' },
-  (value, from) => `DELETE FROM slots WHERE (name, task_id) IN (SELECT ${value.name}, ${value.taskId} ${from})`,
+const leaveHeldSlots = manyStatement('leave_slots', {}, { name: 'text', taskId: 'text' }, (value, from, dialect) =>
+  // SQLite joins nothing to what it deletes.
+  dialect.name === 'sqlite'
+    ? `DELETE FROM slots WHERE (name, task_id) IN (SELECT ${value.name}, ${value.taskId} ${from})`
+    : `DELETE FROM slots ${from.replace('FROM', 'USING')} WHERE ${dialect.keyedPair(['name', 'task_id'], [value.name, value.taskId])}`,
 );
 
 /** Inputs: when all tokens are back, name. Locks: the row. */
 const spendTokens = eachStatement(
   'spend_tokens',
   { tatUs: 'bigint', name: 'text' },
-  (value, from) => `UPDATE limits SET tat = ${value.tatUs} ${from} WHERE name = ${value.name}`,
+  (value, from, dialect) => `UPDATE limits SET tat = ${value.tatUs} ${from} WHERE name ${dialect.keyed(value.name)}`,
 );
 
 /** Input: list of names. Locks: the rows. */
@@ -312,9 +312,10 @@ export async function configureLimit(step: Step, name: string, { max, rate, paus
 /** Inputs: time in µs, limit. What only says that nothing was taken; a row that is locked is in use. */
 const forgetLimits = statement(
   'forget_limits',
-  (dialect) => `DELETE FROM limits WHERE name IN (SELECT name FROM limits
-    WHERE max IS NULL AND rate_count IS NULL AND paused_at IS NULL AND tat <= $1 AND NOT EXISTS (SELECT 1 FROM slots WHERE slots.name = limits.name)
-    ORDER BY tat LIMIT $2${dialect.skipLocked})`,
+  (dialect) =>
+    `DELETE FROM limits WHERE name ${dialect.oneFrom(`SELECT name FROM limits
+    WHERE max IS NULL AND rate_count IS NULL AND paused_at IS NULL AND tat <= $1 AND (SELECT 1 FROM slots WHERE slots.name = limits.name LIMIT 1) IS NULL
+    ORDER BY tat LIMIT $2${dialect.skipLocked}`)}`,
 );
 
 /** Removes the rows of limits that nobody configured and that hold nothing. */

@@ -165,11 +165,13 @@ const groupHeads = (name: string, head: (parts: { readonly closed: string; reado
       .join(', ')}, head.${dialect.row}, standing.grp, standing.turn, standing.since, COALESCE(groups.weight, 1)
     FROM (SELECT grp, turn, since FROM turns
         WHERE queue = $2 AND standing = 0 AND (turn, since, grp) > ($3, $4, $5) ORDER BY turn, since, grp LIMIT $6) AS standing
-      LEFT JOIN groups ON groups.name = standing.grp
-      LEFT JOIN tasks AS head ON head.${dialect.row} = (${head({
-        row: dialect.row,
-        closed: dialect.json.hasAny('options', 'limitNames', '$8'),
-      })})
+      LEFT JOIN groups ON groups.name ${dialect.keyed('standing.grp')}
+      LEFT JOIN tasks AS head ON head.${dialect.row} ${dialect.keyed(
+        `(${head({
+          row: dialect.row,
+          closed: dialect.json.hasAny('options', 'limitNames', '$8'),
+        })})`,
+      )}
     ORDER BY standing.turn, standing.since, standing.grp`,
   );
 

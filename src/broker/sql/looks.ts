@@ -13,6 +13,7 @@ import type {
   PromoteAnswer,
 } from '../broker.ts';
 import { type Dialect, type SqlDriver, statement } from './driver.ts';
+import { firstDue } from './promote.ts';
 import { idList } from './rows.ts';
 import type { StandingClaims } from './standing.ts';
 
@@ -86,7 +87,7 @@ export function createLook(driver: Pick<SqlDriver, 'readOne'>, standing: Standin
 /** Input: the clock as this process knows it. */
 const nextDue = statement<[dueAt: number | null, lastAt: number | null, wallMs: number]>(
   'look_due',
-  (dialect) => `SELECT (SELECT min(due_at) FROM tasks WHERE state = 'scheduled'), ${lastAt}, ${dialect.clock('$1')}`,
+  (dialect) => `SELECT (${firstDue(dialect)}), ${lastAt}, ${dialect.clock('$1')}`,
 );
 
 /** What `promote` answers when nothing is due; `null` when something is. */
@@ -107,7 +108,7 @@ const nextCheck = statement<
   'look_overdue',
   (
     dialect,
-  ) => `SELECT (SELECT min(check_at) FROM tasks WHERE check_at IS NOT NULL), (SELECT min(check_at) FROM claims), ${lastAt},
+  ) => `SELECT (${dialect.least('check_at', 'tasks WHERE check_at IS NOT NULL')}), (${dialect.least('check_at', 'claims')}), ${lastAt},
     ${dialect.clock('$3')},
     EXISTS (SELECT 1 FROM tasks WHERE judge_token = $1) OR EXISTS (SELECT 1 FROM claims WHERE worker_id ${dialect.oneOf('$2')})`,
 );

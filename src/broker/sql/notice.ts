@@ -13,7 +13,10 @@ const command: Signal = { kind: 'command', workerIds: null };
 /** Events read for one notice; beyond it the signals name no tasks. */
 const noticedMax = 100;
 
-const lastEventSeq = statement<[seq: number | null]>('last_event_seq', () => 'SELECT max(seq) FROM events');
+const lastEventSeq = statement<[seq: number | null]>(
+  'last_event_seq',
+  ({ greatest }) => `SELECT (${greatest('seq', 'events')})`,
+);
 
 export async function readLastSeq(tx: SqlTransaction): Promise<number> {
   const [row] = await tx.query(lastEventSeq);

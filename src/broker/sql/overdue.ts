@@ -16,7 +16,7 @@ const judgedTasks = statement<TaskRow>(
   'judged_tasks',
   () =>
     `SELECT ${taskColumns} FROM tasks WHERE judge_token = $1
-     AND (state = 'running' OR state = 'queued' OR state = 'scheduled' OR state = 'blocked') ORDER BY id`,
+     AND (state = 'running' OR state = 'queued' OR state = 'scheduled' OR state = 'blocked')`,
 );
 
 /** Inputs: now, limit. Waiting tasks past their start deadline or the end of their life. Locks: the rows. */
@@ -55,19 +55,20 @@ const runningOfClaim = statement<[...TaskRow, judgeUntil: number | null]>(
 const judgeTasks = eachStatement(
   'judge_tasks',
   { token: 'text', until: 'bigint', id: 'text' },
-  (value, from) =>
-    `UPDATE tasks SET judge_token = ${value.token}, judge_until = ${value.until} ${from} WHERE id = ${value.id}`,
+  (value, from, dialect) =>
+    `UPDATE tasks SET judge_token = ${value.token}, judge_until = ${value.until} ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 const postponeClaims = eachStatement(
   'postpone_claims',
   { token: 'text', checkAt: 'bigint' },
-  (value, from) => `UPDATE claims SET check_at = ${value.checkAt} ${from} WHERE token = ${value.token}`,
+  (value, from, dialect) =>
+    `UPDATE claims SET check_at = ${value.checkAt} ${from} WHERE token ${dialect.keyed(value.token)}`,
 );
 
 export async function claimOverdue(step: Step, request: OverdueRequest): Promise<readonly OverdueTask[]> {
   const dead = new Set(request.deadWorkers);
-  const judged = (await step.tx.query(judgedTasks, request.token)).map(toTask);
+  const judged = (await step.tx.query(judgedTasks, request.token)).map(toTask).sort(byId);
   const repeated = await withFailedParents(step, judged, (task, failed) =>
     overdueTask(step, task, dead, request.token, failed),
   );
@@ -165,6 +166,10 @@ function overdueReason(task: Task, now: number, dead: ReadonlySet<string>): Over
   if (task.startedAt !== null && task.timeoutMs !== null && task.startedAt + task.timeoutMs + grace <= now)
     return 'timeout';
   return leaseOver ? 'lease_expired' : null;
+}
+
+function byId(left: Task, right: Task): number {
+  return left.id < right.id ? -1 : 1;
 }
 
 function isPast(at: number | null, now: number): boolean {

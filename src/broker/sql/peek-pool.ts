@@ -49,10 +49,10 @@ const standing = (paused: 0 | 1, behind: string, most: string): string =>
      ORDER BY turn, since, grp LIMIT ${most}) AS standing${paused}`;
 
 /** The limits of the tasks in a list, and of the queue. */
-const limitsOf = ({ json }: Dialect, list: string): string =>
+const limitsOf = ({ json, oneFrom }: Dialect, list: string): string =>
   `SELECT 'limit', name, max, rate_count, rate_per_ms, tat, CAST(NULL AS text), (SELECT count(*) FROM (SELECT 1 FROM slots WHERE slots.name = limits.name LIMIT $4) AS held),
       paused_at, paused_by, pause_reason
-    FROM limits WHERE name IN (SELECT $3 UNION ALL SELECT item.value FROM ${list} CROSS JOIN ${json.items('options', 'limitNames')})`;
+    FROM limits WHERE name ${oneFrom(`SELECT $3 UNION ALL SELECT item.value FROM ${list} CROSS JOIN ${json.items('options', 'limitNames')}`)}`;
 
 const taskColumns = 'task.priority, task.due_at, task.id, task.options';
 
@@ -68,17 +68,17 @@ const poolOf = statement<PoolRow>(
     further AS MATERIALIZED (
       SELECT standing0.grp, turn, since, COALESCE(weight, 1) AS weight, task.${dialect.row} AS row, ${taskColumns}
         FROM (${standing(0, 'AND (turn, since, grp) > ($9, $10, $11)', '$8')}) AS standing0
-          LEFT JOIN groups ON groups.name = standing0.grp
-          JOIN tasks AS task ON task.${dialect.row} = (SELECT row FROM
+          LEFT JOIN groups ON groups.name ${dialect.keyed('standing0.grp')}
+          JOIN tasks AS task ON task.${dialect.row} ${dialect.keyed(`(SELECT row FROM
             (SELECT ${dialect.row} AS row, options, priority, due_at, id FROM tasks WHERE queue = $2 AND grp = standing0.grp AND ${inTime} ${inOrder} LIMIT $12) AS looked
-            WHERE NOT ${dialect.json.hasAny('options', 'limitNames', '$7')} ${inOrder} LIMIT 1)
+            WHERE NOT ${dialect.json.hasAny('options', 'limitNames', '$7')} ${inOrder} LIMIT 1)`)}
         WHERE NOT EXISTS (SELECT 1 FROM front AS known WHERE known.grp = standing0.grp)
         ORDER BY turn, since, standing0.grp LIMIT $5),
     plain AS MATERIALIZED (SELECT ${dialect.row} AS row, priority, due_at, id, options FROM tasks
       WHERE queue = $2 AND grp IS NULL AND ${inTime} ${inOrder} LIMIT $5),
     pool AS MATERIALIZED (
       SELECT CASE WHEN standing = 1 THEN 'paused' ELSE 'task' END AS kind, front.grp, turn, since, COALESCE(weight, 1) AS weight, task.${dialect.row} AS row, ${taskColumns}
-        FROM front LEFT JOIN groups ON groups.name = front.grp
+        FROM front LEFT JOIN groups ON groups.name ${dialect.keyed('front.grp')}
           ${dialect.tasksOf(`WHERE queue = $2 AND grp = front.grp AND ${inTime} ${inOrder} LIMIT $6`)}
       UNION ALL SELECT 'task', NULL, 0, 0, 1, row, priority, due_at, id, options FROM plain
       UNION ALL SELECT 'further', grp, turn, since, weight, row, priority, due_at, id, options FROM further

@@ -3,7 +3,7 @@
 import { limits } from '../../core/limits.ts';
 import type { Reason } from '../../core/states.ts';
 import type { PromoteAnswer } from '../broker.ts';
-import { type RowAddress, type SqlTransaction, statement } from './driver.ts';
+import { type Dialect, type RowAddress, type SqlTransaction, statement } from './driver.ts';
 import { record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
 
@@ -27,11 +27,11 @@ const dueTasks = statement<
     ORDER BY due_at, id LIMIT $2${dialect.skipLocked}`,
 );
 
+/** When the first scheduled task is due: a query of one value, or none. */
+export const firstDue = ({ least }: Dialect): string => least('due_at', "tasks WHERE state = 'scheduled'");
+
 /** The time of the first task that is still to come, or was left behind by the limit. */
-const nextDue = statement<[dueAt: number | null]>(
-  'next_due',
-  () => "SELECT min(due_at) FROM tasks WHERE state = 'scheduled'",
-);
+const nextDue = statement<[dueAt: number | null]>('next_due', (dialect) => `SELECT (${firstDue(dialect)})`);
 
 /** When the first scheduled task is due, or `null`. */
 export async function readNextDue(tx: SqlTransaction): Promise<number | null> {

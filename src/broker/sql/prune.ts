@@ -31,8 +31,8 @@ const prunableTasks = statement<
 >(
   'prunable_tasks',
   (dialect) => `SELECT id, queue, name, state, reason, attempt, version, options FROM tasks WHERE prune_at <= $1
-    AND NOT EXISTS (SELECT 1 FROM edges JOIN tasks AS child ON child.id = edges.child_id
-      WHERE edges.parent_id = tasks.id AND child.finished_at IS NULL)
+    AND (SELECT 1 FROM edges JOIN tasks AS child ON child.id ${dialect.keyed('edges.child_id')}
+      WHERE edges.parent_id = tasks.id AND child.finished_at IS NULL LIMIT 1) IS NULL
     ORDER BY prune_at LIMIT $2${dialect.skipLocked}`,
 );
 
@@ -41,8 +41,8 @@ const pruneWorkers = statement('prune_workers', () => 'DELETE FROM workers WHERE
 /** Inputs: time, limit. Their times grow with their numbers. The last one stays: it carries the store's clock. */
 const pruneEvents = statement(
   'prune_events',
-  () => `DELETE FROM events WHERE at <= $1 AND seq IN
-    (SELECT seq FROM events WHERE seq < (SELECT max(seq) FROM events) ORDER BY seq LIMIT $2)`,
+  (dialect) => `DELETE FROM events WHERE at <= $1 AND seq
+    ${dialect.oneFrom(`SELECT seq FROM events WHERE seq < (${dialect.greatest('seq', 'events')}) ORDER BY seq LIMIT $2`)}`,
 );
 const pruneMinutes = statement('prune_minutes', () => 'DELETE FROM minutes WHERE at <= $1');
 const pruneLatencies = statement('prune_latencies', () => 'DELETE FROM latencies WHERE at <= $1');

@@ -5,7 +5,7 @@ import { queueLimitName } from '../../core/limit-rules.ts';
 import type { TaskView } from '../../core/states.ts';
 import type { QueueRecord } from '../broker.ts';
 import type { CountDelta } from './changes.ts';
-import { type SqlTransaction, statement } from './driver.ts';
+import { type Dialect, type SqlTransaction, statement } from './driver.ts';
 import { pauseOfRow } from './limits.ts';
 
 type Part = readonly [
@@ -20,9 +20,9 @@ type Part = readonly [
 ];
 
 /** The queues that have queued tasks, each found by one look into the index behind the one before. */
-const waiting = (name: string, condition: string): string => `${name} (queue) AS (
-    SELECT min(queue) FROM tasks WHERE state = 'queued' AND ${condition}
-    UNION ALL SELECT (SELECT min(queue) FROM tasks WHERE state = 'queued' AND ${condition} AND queue > ${name}.queue)
+const waiting = ({ least }: Dialect, name: string, condition: string): string => `${name} (queue) AS (
+    SELECT (${least('queue', `tasks WHERE state = 'queued' AND ${condition}`)})
+    UNION ALL SELECT (${least('queue', `tasks WHERE state = 'queued' AND ${condition} AND queue > ${name}.queue`)})
       FROM ${name} WHERE ${name}.queue IS NOT NULL)`;
 
 const priorities = Array.from({ length: 10 }, (_, n) => `SELECT ${n}${n === 0 ? ' AS n' : ''}`).join(' UNION ALL ');
@@ -33,16 +33,21 @@ const priorities = Array.from({ length: 10 }, (_, n) => `SELECT ${n}${n === 0 ? 
  */
 const allQueues = statement<Part>(
   'all_queues',
-  () => `WITH RECURSIVE ${waiting('plain', 'grp IS NULL')}, ${waiting('grouped', "grp IS NOT NULL AND grp <> ''")}
+  (
+    dialect,
+  ) => `WITH RECURSIVE ${waiting(dialect, 'plain', 'grp IS NULL')}, ${waiting(dialect, 'grouped', "grp IS NOT NULL AND grp <> ''")}
     SELECT 'queue', queues.name, queues.paused_by, queues.pause_reason, queues.paused_at, limits.max, limits.rate_count, limits.rate_per_ms
-      FROM queues LEFT JOIN limits ON queues.limited = 1 AND limits.name = '${queueLimitName('')}' || queues.name
+      FROM queues LEFT JOIN limits ON queues.limited = 1 AND limits.name ${dialect.keyed(`'${queueLimitName('')}' || queues.name`)}
     UNION ALL SELECT 'count', queue, view, NULL, tasks, NULL, NULL, NULL FROM counts
     UNION ALL SELECT 'changed', counts, NULL, NULL, NULL, NULL, NULL, NULL FROM deltas
     UNION ALL SELECT 'oldest', queue, NULL, NULL, (SELECT min((SELECT due_at FROM tasks WHERE tasks.queue = plain.queue AND state = 'queued'
         AND grp IS NULL AND priority = priorities.n ORDER BY due_at, id LIMIT 1)) FROM (${priorities}) AS priorities), NULL, NULL, NULL
       FROM plain WHERE queue IS NOT NULL
-    UNION ALL SELECT 'oldest', queue, NULL, NULL, (SELECT min(due_at) FROM tasks WHERE tasks.queue = grouped.queue AND state = 'queued'
-        AND grp IS NOT NULL AND grp <> ''), NULL, NULL, NULL
+    UNION ALL SELECT 'oldest', queue, NULL, NULL, (${dialect.least(
+      'due_at',
+      `tasks WHERE tasks.queue = grouped.queue AND state = 'queued'
+        AND grp IS NOT NULL AND grp <> ''`,
+    )}), NULL, NULL, NULL
       FROM grouped WHERE queue IS NOT NULL`,
 );
 

@@ -1,6 +1,6 @@
 /** The end of a parent: its edges close, and whose last parent it was may run, in the same step. */
 
-import { edgeState } from '../../core/dependencies.ts';
+import { type EdgeState, edgeState } from '../../core/dependencies.ts';
 import type { Reason } from '../../core/states.ts';
 import { eachStatement, statement } from './driver.ts';
 import { readChildren, setEdges } from './edges.ts';
@@ -10,11 +10,17 @@ import { decodeOptions, idList, waitingCheckAt } from './rows.ts';
 import { noteDue, record, type Step } from './step.ts';
 import { joinRounds } from './turns.ts';
 
+/** 1 or 0. Of an EXISTS Postgres may make a list of all that are. */
+const anyEdge = (state: EdgeState): string =>
+  `COALESCE((SELECT 1 FROM edges WHERE child_id = tasks.id AND edges.state = '${state}' LIMIT 1), 0)`;
+
+/** In words by which no index is looked through: there is one of all that are blocked. */
+const isBlocked = "state IS NOT DISTINCT FROM 'blocked'";
+
 /** Input: list of ids. Locks: the rows, by id. */
 const lockBlocked = statement(
   'lock_blocked',
-  (dialect) =>
-    `SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')} AND state = 'blocked'${dialect.lockInOrderOf('id')}`,
+  (dialect) => `SELECT id FROM tasks WHERE id ${dialect.oneOf('$1')} AND ${isBlocked}${dialect.lockInOrderOf('id')}`,
 );
 
 /**
@@ -41,26 +47,25 @@ const blockedTasks = statement<
 >(
   'blocked_tasks',
   (dialect) => `SELECT id, queue, name, reason, attempt, version, due_at, start_by, expires_at, keep_ms, key, options,
-      CASE WHEN EXISTS (SELECT 1 FROM edges WHERE child_id = tasks.id AND edges.state = 'open') THEN 1 ELSE 0 END,
-      CASE WHEN EXISTS (SELECT 1 FROM edges WHERE child_id = tasks.id AND edges.state = 'failed') THEN 1 ELSE 0 END
-    FROM tasks WHERE id ${dialect.oneOf('$1')} AND state = 'blocked' ORDER BY id`,
+      ${anyEdge('open')}, ${anyEdge('failed')}
+    FROM tasks WHERE id ${dialect.oneOf('$1')} AND ${isBlocked} ORDER BY id`,
 );
 
 /** Inputs: state, due time, start deadline, next check, task. */
 const unblockTasks = eachStatement(
   'unblock_tasks',
   { state: 'text', dueAt: 'bigint', startBy: 'bigint', checkAt: 'bigint', id: 'text' },
-  (value, from) =>
+  (value, from, dialect) =>
     `UPDATE tasks SET state = ${value.state}, reason = NULL, version = version + 1, due_at = ${value.dueAt}, start_by = ${value.startBy},
-     check_at = ${value.checkAt} ${from} WHERE id = ${value.id}`,
+     check_at = ${value.checkAt} ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 /** Inputs: time, task. */
 const checkTasks = eachStatement(
   'check_tasks',
   { checkAt: 'bigint', id: 'text' },
-  (value, from) =>
-    `UPDATE tasks SET check_at = ${value.checkAt} ${from} WHERE id = ${value.id} AND (check_at IS NULL OR check_at > ${value.checkAt})`,
+  (value, from, dialect) =>
+    `UPDATE tasks SET check_at = ${value.checkAt} ${from} WHERE id ${dialect.keyed(value.id)} AND (check_at IS NULL OR check_at > ${value.checkAt})`,
 );
 
 type BlockedRow = Awaited<ReturnType<typeof readBlocked>>[number];

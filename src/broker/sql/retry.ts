@@ -47,12 +47,12 @@ const retriedTasks = statement<
 const retryTasks = eachStatement(
   'retry_tasks',
   { state: 'text', now: 'bigint', checkAt: 'bigint', id: 'text' },
-  (value, from) =>
+  (value, from, dialect) =>
     `UPDATE tasks SET state = ${value.state}, reason = 'retry', version = version + 1, generation = generation + 1, attempt = 0, crashes = 0,
      interruptions = 0, snoozes = 0, due_at = ${value.now}, result = NULL, error = NULL, fingerprint = NULL, progress = NULL, checkpoints = NULL,
      worker_id = NULL, lease_until = NULL, start_by = NULL, expires_at = NULL, check_at = ${value.checkAt}, cancel_requested_at = NULL,
      cancel_reason = NULL, claimed_at = NULL, started_at = NULL, finished_at = NULL, prune_at = NULL, settled_token = NULL,
-     judge_token = NULL, judge_until = NULL ${from} WHERE id = ${value.id}`,
+     judge_token = NULL, judge_until = NULL ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 interface Row {
@@ -165,9 +165,9 @@ async function markWaitedFor(step: Step, edges: readonly Edge[], rows: Asked['pa
 const dismissJudges = eachStatement(
   'dismiss_judges',
   { id: 'text' },
-  (value, from) => `UPDATE tasks SET judge_token = NULL, judge_until = NULL,
-     check_at = CASE WHEN EXISTS (SELECT 1 FROM edges WHERE child_id = ${value.id} AND edges.state = 'failed') THEN check_at ELSE expires_at END
-   ${from} WHERE id = ${value.id}`,
+  (value, from, dialect) => `UPDATE tasks SET judge_token = NULL, judge_until = NULL,
+     check_at = CASE WHEN (SELECT 1 FROM edges WHERE child_id = ${value.id} AND edges.state = 'failed' LIMIT 1) IS NOT NULL THEN check_at ELSE expires_at END
+   ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 /** Who waits for a task that failed, and was not judged for it yet, waits for its next run; unless that waits for the child. */

@@ -82,7 +82,7 @@ const columns = 'sum(succeeded), sum(failed), sum(cancelled), sum(retried), sum(
 /** Input: the mark. */
 const lastMinute = statement<[at: number | null]>(
   'last_minute_before',
-  () => 'SELECT max(at) FROM minutes WHERE at < $1',
+  (dialect) => `SELECT (${dialect.greatest('at', 'minutes WHERE at < $1')})`,
 );
 /** Inputs: start and end of an hour of which there is no row yet. */
 const rollUpHour = statement(
@@ -103,7 +103,9 @@ const all = 'succeeded + failed + cancelled + retried + wait_ms + run_ms';
 /** The first and last of the newest hours that are rolled up, and how much their minutes have that is in no sum: the rest is equal then. */
 const newestHours = statement<[first: number | null, last: number | null, missing: number]>(
   'newest_hours',
-  () => `WITH bound AS (${rolledFrom}), newest AS (SELECT ${hourOf('max(at)')} AS hour FROM minutes),
+  (
+    dialect,
+  ) => `WITH bound AS (${rolledFrom}), newest AS (SELECT ${hourOf(`(${dialect.greatest('at', 'minutes')})`)} AS hour),
       begun AS (SELECT CASE WHEN mark > hour - ${before} THEN mark ELSE hour - ${before} END AS hour FROM bound, newest)
     SELECT (SELECT hour FROM begun), (SELECT hour FROM newest), coalesce(sum(more), 0) FROM (
       SELECT ${all} AS more FROM minutes WHERE at >= (SELECT hour FROM begun)

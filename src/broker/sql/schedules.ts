@@ -69,8 +69,8 @@ const deleteNamed = statement<[name: string]>(
 const pauseNamed = eachStatement(
   'pause_schedules',
   { at: 'bigint', by: 'text', reason: 'text', name: 'text' },
-  (value, from) =>
-    `UPDATE schedules SET paused_at = ${value.at}, paused_by = ${value.by}, pause_reason = ${value.reason} ${from} WHERE name = ${value.name}`,
+  (value, from, dialect) =>
+    `UPDATE schedules SET paused_at = ${value.at}, paused_by = ${value.by}, pause_reason = ${value.reason} ${from} WHERE name ${dialect.keyed(value.name)}`,
 );
 
 type Change = <Answer>(call: (step: Step) => Promise<Answer>) => Promise<Answer>;

@@ -61,7 +61,7 @@ const finishTasks = eachStatement(
       finished_at = ${value.finishedAt}, prune_at = ${value.pruneAt}, settled_token = ${value.token}, start_by = ${value.startBy},
       progress = COALESCE(${value.progress}, progress), error = ${value.error}, fingerprint = ${value.fingerprint}, result = ${value.result},
       lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, check_at = NULL
-    ${from} WHERE ${dialect.row} = ${value.row}`,
+    ${from} WHERE ${dialect.row} ${dialect.keyed(value.row)}`,
 );
 
 /**
@@ -107,7 +107,7 @@ const returnTasks = eachStatement(
       due_at = ${value.dueAt}, settled_token = ${value.token}, start_by = ${value.startBy}, check_at = ${value.checkAt},
       progress = COALESCE(${value.progress}, progress), error = ${value.error}, fingerprint = ${value.fingerprint},
       worker_id = NULL, claimed_at = NULL, lease_until = NULL, token = NULL, judge_token = NULL, judge_until = NULL, result = NULL
-    ${from} WHERE ${dialect.row} = ${value.row}`,
+    ${from} WHERE ${dialect.row} ${dialect.keyed(value.row)}`,
 );
 
 /**

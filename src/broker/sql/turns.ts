@@ -88,11 +88,13 @@ export async function readRounds(step: Step, queues: readonly string[]): Promise
 const storeRounds = eachStatement(
   'store_rounds',
   { turn: 'bigint', plainTurn: 'bigint', plainSince: 'bigint', queue: 'text' },
-  (value, from) =>
-    `UPDATE rounds SET turn = ${value.turn}, plain_turn = ${value.plainTurn}, plain_since = ${value.plainSince} ${from} WHERE queue = ${value.queue}`,
+  (value, from, dialect) =>
+    `UPDATE rounds SET turn = ${value.turn}, plain_turn = ${value.plainTurn}, plain_since = ${value.plainSince} ${from} WHERE queue ${dialect.keyed(value.queue)}`,
 );
 
-const hasQueued = "SELECT 1 FROM tasks WHERE tasks.queue = turns.queue AND tasks.grp = turns.grp AND state = 'queued'";
+/** Of a NOT EXISTS Postgres would make a list of all that are queued. */
+const firstQueued =
+  "SELECT 1 FROM tasks WHERE tasks.queue = turns.queue AND tasks.grp = turns.grp AND state = 'queued' LIMIT 1";
 
 /** Inputs: since when, queue, group, where it stands now. Those without queued tasks stand aside. The rows are there, and locked. */
 const storeTurns = manyStatement(
@@ -109,15 +111,15 @@ const storeTurns = manyStatement(
 const leaveTurns = eachStatement(
   'leave_turns',
   { queue: 'text', grp: 'text' },
-  (value, from) =>
-    `UPDATE turns SET standing = 2 ${from} WHERE queue = ${value.queue} AND grp = ${value.grp} AND NOT EXISTS (${hasQueued})`,
+  (value, from, dialect) =>
+    `UPDATE turns SET standing = 2 ${from} WHERE ${dialect.keyedPair(['queue', 'grp'], [value.queue, value.grp])} AND (${firstQueued}) IS NULL`,
 );
 
 /** Inputs: queue, how far it has come, limit. Who stands aside and is not ahead of the queue is as one that never was. */
 const dropTurns = statement(
   'drop_turns',
-  () => `DELETE FROM turns WHERE queue = $1 AND grp IN
-    (SELECT grp FROM turns WHERE queue = $1 AND standing = 2 AND turn <= $2 ORDER BY turn LIMIT $3)`,
+  (dialect) => `DELETE FROM turns WHERE queue = $1 AND grp
+    ${dialect.oneFrom('SELECT grp FROM turns WHERE queue = $1 AND standing = 2 AND turn <= $2 ORDER BY turn LIMIT $3')}`,
 );
 
 /** Input: queue. */
@@ -130,7 +132,8 @@ const waitsInQueue = statement<[waits: number]>(
 /** Inputs: queue, limit. */
 const clearTurns = statement(
   'clear_turns',
-  () => 'DELETE FROM turns WHERE queue = $1 AND grp IN (SELECT grp FROM turns WHERE queue = $1 LIMIT $2)',
+  (dialect) =>
+    `DELETE FROM turns WHERE queue = $1 AND grp ${dialect.oneFrom('SELECT grp FROM turns WHERE queue = $1 LIMIT $2')}`,
 );
 
 /** Inputs: queue, price of a task. Nobody is further ahead than that, so all are level after it. Where rows are left, there is a next time. */

@@ -37,8 +37,9 @@ const updateTasks = eachStatement(
   (
     value,
     from,
+    dialect,
   ) => `UPDATE tasks SET queue = ${value.queue}, state = ${value.state}, version = ${value.version}, priority = ${value.priority},
-    due_at = ${value.dueAt}, options = ${value.options} ${from} WHERE id = ${value.id}`,
+    due_at = ${value.dueAt}, options = ${value.options} ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 interface Row {

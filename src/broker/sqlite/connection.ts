@@ -18,6 +18,11 @@ import { sqliteJson } from './json.ts';
 export const sqliteDialect: Dialect = {
   name: 'sqlite',
   oneOf: (parameter) => `IN (SELECT value FROM json_each(${parameter}))`,
+  keyed: (value) => `= ${value}`,
+  keyedPair: ([first, second], [one, other]) => `${first} = ${one} AND ${second} = ${other}`,
+  least: (column, source) => `SELECT min(${column}) FROM ${source}`,
+  greatest: (column, source) => `SELECT max(${column}) FROM ${source}`,
+  oneFrom: (query) => `IN (${query})`,
   lock: '',
   lockInOrderOf: () => '',
   skipLocked: '',

@@ -10,7 +10,7 @@ import { jsonText, type View } from '../output.ts';
 import { withSession } from '../session.ts';
 import { settingDocuments } from '../setting-documents.ts';
 import { mark, paint } from '../terminal.ts';
-import { variableBesideServer } from '../whom-to-ask.ts';
+import { namedBy, sayingsOf, variableBesideServer } from '../whom-to-ask.ts';
 
 const view: View<SettingDocument> = {
   id: (row) => row.key,
@@ -41,7 +41,9 @@ const list: CommandSpec = {
     if (server !== undefined)
       return withSession(call, async ({ ask }) => {
         call.output.list(view, (await ask(configGet, {})).settings);
-        call.output.note(`These are the settings of the server at ${server}, which ${namedBy(call, server)} names.`);
+        call.output.note(
+          `These are the settings of the server at ${server}, which ${namedBy(sayingsOf(call, call.text('config')), server)} names.`,
+        );
         return 0;
       });
     const config = await call.config();
@@ -74,10 +76,10 @@ const validate: CommandSpec = {
       const config = await call.config();
       const given = settingKeys.filter((key) => config.origins[key].kind !== 'default').length;
       const { terminal } = call.output;
-      const beside = variableBesideServer(call.env);
+      const beside = variableBesideServer(sayingsOf(call, call.text('config')));
       if (beside !== null)
         call.output.warn(
-          `TASKFLOW_SERVER and ${beside} both say where the tasks are: commands ask neither, until one is unset or they are told with --server or --broker.`,
+          `${beside} both say where the tasks are: commands ask neither, until one is unset or they are told with --server or --broker.`,
         );
       call.output.record({ id: () => 'valid' }, { valid: true, file: config.file, given }, () => [
         `${paint(terminal, mark(terminal, 'ok'), 'ok')} The configuration is valid: ${config.file ?? 'no config file'}, ${given} of ${settingKeys.length} settings given`,
@@ -103,10 +105,6 @@ function showSome(call: Call, keys: readonly SettingKey[], all: readonly Setting
   if (documents.length > 1 || first === undefined) call.output.list(view, documents);
   else call.output.record(view, first, () => [plainText(first) ?? '']);
   return 0;
-}
-
-function namedBy({ env }: Call, server: string): string {
-  return env.TASKFLOW_SERVER?.trim() === server ? 'TASKFLOW_SERVER' : '--server';
 }
 
 function settingKey(text: string): SettingKey {

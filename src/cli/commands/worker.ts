@@ -1,6 +1,5 @@
 /** `taskflow worker start|list|get|drain|resume|scale|stack|restart` */
 
-import { resolve } from 'node:path';
 import process from 'node:process';
 import { taskFlowError } from '../../core/errors.ts';
 import type { Operation } from '../../operations/operation.ts';
@@ -53,11 +52,15 @@ const start: CommandSpec = {
 
 /** The same call with the server in the place of the store. */
 async function throughServer(call: Call, url: string): Promise<Call> {
-  const { readServerUrl } = await import('../../broker/http/calls.ts');
+  const [{ readServerUrl }, { tokenEnvironment }] = await Promise.all([
+    import('../../broker/http/calls.ts'),
+    import('../server-session.ts'),
+  ]);
   const server = readServerUrl(url);
-  const file = call.text('token-file');
   // By the environment: threads and processes of the worker find it there too, and no list of processes shows it.
-  if (file !== undefined) process.env.TASKFLOW_TOKEN_FILE = resolve(call.cwd, file);
+  const { TASKFLOW_TOKEN: token, TASKFLOW_TOKEN_FILE: file } = tokenEnvironment(call);
+  if (token !== undefined) process.env.TASKFLOW_TOKEN = token;
+  if (file !== undefined) process.env.TASKFLOW_TOKEN_FILE = file;
   return {
     ...call,
     async config() {

@@ -45,11 +45,11 @@ const moveEach = manyStatement(
   'record_results',
   changed,
   { id: 'text', result: 'text', before: 'bigint' },
-  (value, from, { orRollback }) => {
+  (value, from, { orRollback, keyed }) => {
     const values: Readonly<Record<string, string>> = value;
     const set = names.map((name) => `${name} = ${values[name]}`).join(', ');
     return `UPDATE ${orRollback}tasks SET ${set}, result = ${value.result}, start_by = NULL, progress = NULL, checkpoints = NULL
-      ${from} WHERE id = ${value.id} AND ${stands(value.before)}`;
+      ${from} WHERE id ${keyed(value.id)} AND ${stands(value.before)}`;
   },
 );
 

@@ -93,8 +93,9 @@ const endTasks = eachStatement(
   (
     value,
     from,
+    dialect,
   ) => `UPDATE tasks SET state = ${value.state}, reason = ${value.reason}, attempt = ${value.attempt}, version = ${value.version},
-      finished_at = ${value.at}, prune_at = ${value.until} + keep_ms, lease_until = NULL, token = NULL ${from} WHERE id = ${value.id}`,
+      finished_at = ${value.at}, prune_at = ${value.until} + keep_ms, lease_until = NULL, token = NULL ${from} WHERE id ${dialect.keyed(value.id)}`,
 );
 
 export async function endRecorded(tx: SqlTransaction, ended: readonly Ended[]): Promise<void> {
