@@ -94,8 +94,8 @@ test('does not wait for ever when it closes', async () => {
 
 test('takes the word of proxies it was told of on who asks, and of nobody else', async () => {
   const heard: unknown[] = [];
-  const fetchHandler: ServeOptions['fetch'] = async (_request, peer) => {
-    heard.push(peer);
+  const fetchHandler: ServeOptions['fetch'] = async (_request, { address, isHttps } = {}) => {
+    heard.push({ address, isHttps });
     return new Response('ok');
   };
   const headers = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' };
