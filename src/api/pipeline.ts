@@ -59,8 +59,9 @@ export function createPipeline({ most = limits.pipelinedMax, refuse }: PipelineO
         // Node is in the midst of handing the connection over.
         queueMicrotask(answer);
       };
-      response.once('socket', begin);
-      request.once('close', leave);
+      // Each is taken off when it is called; `once` would keep as much again for each request.
+      response.on('socket', begin);
+      request.on('close', leave);
     },
   };
 }

@@ -77,11 +77,15 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     hostname: 'localhost',
     errorHandler: (error) => lastAnswer(flawOfError(error)),
   });
+  const onAnswered = (): void => {
+    if (!server.listening) clock.schedule(0, () => server.closeIdleConnections());
+  };
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     unsent.watch(request, response);
-    pipeline.enter(request, response, () => void answer(request, response));
-    response.once('close', () => {
-      if (!server.listening) clock.schedule(0, () => server.closeIdleConnections());
+    pipeline.enter(request, response, () => {
+      // Not of each that waits, of which there may be thousands.
+      response.once('close', onAnswered);
+      void answer(request, response);
     });
   };
   server.on('request', onRequest);
