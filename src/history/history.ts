@@ -107,7 +107,7 @@ export interface Activity {
 
 /** How a range is asked about: all its times are whole minutes. */
 export interface ActivityQuery extends Range {
-  /** Milliseconds of a step: of a minute, or of ten by the clock. */
+  /** Milliseconds of a step: of a minute, or of several by the clock. */
   readonly stepMs: number;
   /** Milliseconds of a part. Where it has an hour or more, the bounds of parts are up to ten minutes off. */
   readonly partMs: number;

@@ -104,7 +104,7 @@ async function readRecord(tx: SqlTransaction, taskId: string): Promise<TaskRecor
 
 async function activityOf(tx: Pick<SqlTransaction, 'query'>, query: ActivityQuery): Promise<Activity> {
   const rows = await readActivity(tx, query);
-  const of = (wanted: ActivityRow[0]) => rows.filter(([kind]) => kind === wanted);
+  const of = (wanted: ActivityRow[0]) => rows.filter((row) => row[0] === wanted);
   return {
     steps: of('step').map(([, at, , , succeeded, failed, cancelled, retried]) => ({
       at,

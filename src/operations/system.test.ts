@@ -64,7 +64,7 @@ test('adds up minutes, the running one last, and shows the empty ones; queues by
 test.each([
   [360, minuteMs, 12 * minuteMs, 30, 360, 360],
   [1_440, minuteMs, 60 * minuteMs, 24, 1_440, 1_440],
-  [10_080, 10 * minuteMs, 360 * minuteMs, 28, 1_008, 1_421],
+  [10_080, 30 * minuteMs, 360 * minuteMs, 28, 336, 1_421],
 ])(
   'asks for %s minutes in steps and parts that are kept added up',
   async (minutes, stepMs, partMs, parts, steps, named) => {

@@ -87,7 +87,7 @@ export interface NameActivityDocument {
 
 export interface ActivityDocument {
   readonly minutes: readonly MinuteDocument[];
-  /** How many minutes one of them is: 1, and 10 where more than a day was asked for. */
+  /** How many minutes one of them is: 1, and 30 where more than a day was asked for. */
   readonly stepMinutes: number;
   readonly queues: Readonly<Record<string, QueueActivityDocument>>;
   /** What succeeded and failed of each task, by its name, and how long the runs that ended so took on the average; of the last day at most: beyond it, of its whole hours. */
@@ -178,7 +178,7 @@ export const systemCounts: Operation<Nothing, CountsDocument> = {
   },
 };
 
-/** One entry for each of the last minutes, oldest first, the running minute last; minutes without an end are zeros. Beyond a day, ten minutes each. */
+/** One entry for each of the last minutes, oldest first, the running minute last; minutes without an end are zeros. Beyond a day, half an hour each. */
 export const systemActivity: Operation<ActivityInput, ActivityDocument> = {
   name: 'system.activity',
   summary: 'Say how many tasks ended in each of the last minutes',
@@ -195,7 +195,7 @@ export const systemActivity: Operation<ActivityInput, ActivityDocument> = {
     // The running minute is not whole.
     const whole = Math.max(1, Math.min(recentMinutes, minutes - 1));
     const recent = { from: to - (whole + 1) * minuteMs, to: to - minuteMs };
-    const stepMs = minutes > dayMinutes ? 10 * minuteMs : minuteMs;
+    const stepMs = minutes > dayMinutes ? weekStepMs : minuteMs;
     const partMs = partOf(to - from);
     const day = to - limits.activityNamesMs;
     const namesFrom = from >= day ? from : Math.ceil(day / hourMs) * hourMs;
@@ -211,6 +211,8 @@ export const systemActivity: Operation<ActivityInput, ActivityDocument> = {
 
 const minuteMs = 60_000;
 const dayMinutes = 1_440;
+/** A chart of a week has a point for an hour and a half: a thousand entries were no more to see. */
+const weekStepMs = 30 * minuteMs;
 const hourMs = 60 * minuteMs;
 const partsShown = 30;
 

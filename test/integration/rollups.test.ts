@@ -114,7 +114,7 @@ function drawQuery({ below }: World): ActivityQuery {
   const from = to - partMs * (1 + below(12));
   const recent = { from: to - below(9) * minuteMs, to: to - below(2) * minuteMs };
   const namesFrom = from + (below(3) - 1) * below(1_440) * minuteMs;
-  return { from, to, stepMs: below(2) === 0 ? minuteMs : tensMs, partMs, recent, namesFrom };
+  return { from, to, stepMs: [minuteMs, tensMs, 3 * tensMs][below(3)] ?? minuteMs, partMs, recent, namesFrom };
 }
 
 async function check(world: World, query: ActivityQuery): Promise<void> {
@@ -124,10 +124,9 @@ async function check(world: World, query: ActivityQuery): Promise<void> {
   /** Ten minutes are not divided where they are added up. */
   const part = (at: number, ms: number, isTens: boolean) =>
     Math.floor((Math.max(from, isTens ? at - (at % tensMs) : at) - from) / ms);
+  const step = (at: number) => Math.floor((Math.max(from, at - (at % stepMs)) - from) / stepMs);
   const activity = await history.activity(query);
-  expect(sum(activity.steps, ({ at }) => part(at, stepMs, stepMs === tensMs), nothing)).toEqual(
-    sum(ended, ({ at }) => part(at, stepMs, stepMs === tensMs), nothing),
-  );
+  expect(sum(activity.steps, ({ at }) => step(at), nothing)).toEqual(sum(ended, ({ at }) => step(at), nothing));
   expect(sum(activity.parts, (row) => [row.part, row.queue], nothing)).toEqual(
     sum(ended, ({ at, queue }) => [part(at, partMs, partMs >= hourMs), queue], nothing),
   );

@@ -20,7 +20,7 @@ export type ActivityRow = readonly [
 export interface ActivityRange {
   readonly from: number;
   readonly to: number;
-  /** Milliseconds: of a minute or of ten. */
+  /** Milliseconds: of a minute or of several. */
   readonly stepMs: number;
   readonly partMs: number;
   readonly recent: { readonly from: number; readonly to: number };
@@ -69,7 +69,7 @@ const keptActivity = statement<Found>(
 
 /**
  * In any order, and one may be there more than once. Ten minutes that are added up are in the part that they begin in: where these have an
- * hour and more, their bounds are up to ten minutes off. So are those of steps of ten minutes, which are those of the clock.
+ * hour and more, their bounds are up to ten minutes off. Steps begin by the clock, the first one with the range.
  */
 export async function readActivity(
   tx: Pick<SqlTransaction, 'query'>,
