@@ -5,6 +5,7 @@ import type { CreatedKey } from '../../src/core/access.ts';
 import { limits } from '../../src/core/limits.ts';
 import { type GuardedServer, startGuarded } from '../support/guarded.ts';
 import { expectProblem, json } from '../support/http.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let server: GuardedServer;
 let key: CreatedKey;
@@ -33,6 +34,9 @@ async function revoke(): Promise<void> {
   await server.move(limits.liveAccessMs);
 }
 
+/** The request is past the door, and holds its place. */
+const somebodyWaits = () => waitFor(() => expect(server.context.remote.hints.waiting).toBe(1));
+
 test('a stream of tasks ends, and what was answered is stored', async () => {
   let write: (line: string) => void = () => undefined;
   const body = new ReadableStream<Uint8Array>({
@@ -59,7 +63,7 @@ test('a stream of tasks ends, and what was answered is stored', async () => {
 test('a claim that waits takes nothing', async () => {
   const claim = { worker: 'w', token: 'a-token-of-this-claim', queues: { default: 1 }, waitMs: 20_000 };
   const waiting = send('/api/v1/worker/claim', claim);
-  await server.move(1);
+  await somebodyWaits();
   await revoke();
   for (let looks = 0; looks < 5; looks++) await server.move(limits.claimLookMs);
   await expectProblem(await waiting, 401, 'UNAUTHENTICATED');
@@ -68,7 +72,7 @@ test('a claim that waits takes nothing', async () => {
 
 test('a worker that listens hears nothing', async () => {
   const waiting = send('/api/v1/worker/listen', { worker: 'w', waitMs: 10_000 });
-  await server.move(1);
+  await somebodyWaits();
   await revoke();
   await server.move(10_000);
   await expectProblem(await waiting, 401, 'UNAUTHENTICATED');
@@ -89,6 +93,7 @@ test.each([
 
 test('an enqueue that waits for the result says that the task is stored, and no more', async () => {
   const waiting = send('/api/v1/tasks', { name: 'a', wait: '20s' });
+  await waitFor(async () => expect(await server.store.broker.getQueues()).toHaveLength(1));
   await server.move(1);
   await revoke();
   await server.move(20_000);
