@@ -30,7 +30,7 @@ export interface PageOptions {
 }
 
 /** Seconds between two looks of a page that loads itself again without a script. */
-const refreshSeconds = 3;
+export const refreshSeconds = 3;
 
 /** Without a change ages, curves and progress go on; where something runs, sooner. */
 const idleMs = 15_000;

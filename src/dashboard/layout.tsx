@@ -24,8 +24,10 @@ export interface PageFrame {
   readonly version: string;
   /** The store's clock when the page was made, milliseconds. */
   readonly now: number;
-  /** Seconds until the page loads itself again without a script; `null` leaves it alone. */
+  /** Seconds until the page loads itself again, as somebody without scripts asked for; `null` leaves it alone. */
   readonly refresh: number | null;
+  /** The same where there are no scripts, since a part of it is still being looked for; with scripts it is asked for every `everyMs`. */
+  readonly refreshPlain?: number;
   /** The address of this page with that the other way round; `null` for pages that do not change. */
   readonly liveHref: string | null;
   /** What the page hears of while it is open. */
@@ -110,7 +112,7 @@ export function Layout({ title, current, frame, store, hasChart = false, childre
 
 function Head({
   title,
-  frame: { root, refresh },
+  frame: { root, refresh, refreshPlain },
   hasChart,
 }: {
   readonly title: string;
@@ -122,6 +124,11 @@ function Head({
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width,initial-scale=1" />
       {refresh === null ? null : <meta http-equiv="refresh" content={String(refresh)} />}
+      {refresh !== null || refreshPlain === undefined ? null : (
+        <noscript>
+          <meta http-equiv="refresh" content={String(refreshPlain)} />
+        </noscript>
+      )}
       <title>{`${title} · TaskFlow`}</title>
       <link rel="stylesheet" href={root + styleSheet.path} />
       {hasChart ? <link rel="stylesheet" href={root + chartStyle.path} /> : null}

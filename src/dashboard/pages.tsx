@@ -22,7 +22,7 @@ import { workerList } from '../operations/worker.ts';
 import { assetResponse, assets } from './assets.ts';
 import { chartSpans } from './chart-card.tsx';
 import { ErrorPage } from './error-page.tsx';
-import { busyMs, frameOf, html, type PageOptions, reaches, seeOther, type Visit } from './frame.tsx';
+import { busyMs, frameOf, html, type PageOptions, reaches, refreshSeconds, seeOther, type Visit } from './frame.tsx';
 import { LoginPage } from './login-page.tsx';
 import { answerAll, answerMatching } from './matching.tsx';
 import { Overview, OverviewWithoutRecord } from './overview.tsx';
@@ -175,7 +175,7 @@ async function answerOverview(visit: Visit, context: OperationContext, options: 
   const [kept, activity, running, signs] = await recorded;
   return html(
     <Overview
-      frame={signs.asOf === null ? { ...frame, everyMs: busyMs } : frame}
+      frame={signs.asOf === null ? { ...frame, everyMs: busyMs, refreshPlain: refreshSeconds } : frame}
       span={span}
       health={health}
       counts={kept.counts}
