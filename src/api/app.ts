@@ -237,12 +237,19 @@ function withStream(route: Route, { streamMs, gate }: Pick<AppOptions, 'streamMs
   return {
     ...route,
     answer: (request, context, bodyTurn) =>
-      answerMany(request, context, { streamMs, bodyTurn, turns: gate && turnsOf(gate, context) }),
+      answerMany(request, context, { streamMs, bodyTurn, turns: gate && turnsOf(gate, context, request.raw) }),
   };
 }
 
-function turnsOf(gate: Gate, { actor, address }: OperationContext): Turns {
-  return { begin: () => gate.turn(actor, address), goOn: () => gate.turnToGoOn(actor, address) };
+function turnsOf(gate: Gate, { actor, address }: OperationContext, { signal }: Request): Turns {
+  return {
+    async begin() {
+      await gate.turn(actor, address);
+      // Nothing of it was read, and nobody would hear of what became of it.
+      if (signal.aborted) throw taskFlowError('CALLER_GONE');
+    },
+    goOn: () => gate.turnToGoOn(actor, address),
+  };
 }
 
 /** Registers each route, and for each path an answer to the methods it does not have. */

@@ -37,7 +37,7 @@ export const doorErrors = {
     'Read the answers, or close the connections they wait on.',
     true,
   ),
-  CALLER_GONE: kind(499, 1, 'Nobody waits for the answer any more: nothing was looked for.'),
+  CALLER_GONE: kind(499, 1, 'Nobody waits for the answer any more: nothing was done.'),
   REQUEST_TOO_SLOW: kind(408, 6, 'The request did not arrive in time.', 'Send it in one go.', true),
   HEADERS_TOO_LARGE: kind(431, 2, 'The headers are more than {max}.'),
   NOT_HTTP: kind(400, 2, 'What was sent is no request of HTTP/1.1: {problem}.'),

@@ -71,3 +71,16 @@ test('nothing is looked for where nobody waits for it any more', async () => {
   expect((await asked.answer).status).toBe(499);
   expect(searches).toBe(0);
 });
+
+test('nothing of a stream is read whose caller has gone before its turn', async () => {
+  const send = (signal: AbortSignal | null) =>
+    server.ask('/api/v1/tasks/batch', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
+      body: '{"name":"a"}\n',
+      signal,
+    });
+  expect((await send(AbortSignal.abort())).status).toBe(499);
+  expect((await server.store.broker.getQueues()).length).toBe(0);
+  expect(await (await send(null)).text()).toContain('"created":1');
+});
