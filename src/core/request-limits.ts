@@ -53,10 +53,10 @@ export const requestLimits = {
   turnShareMs: 3,
   turnRequestsMax: 64,
   /**
-   * How long others may be held up by what waited, on average: a quarter of a commit. A piece of nine milliseconds is begun every forty for it, and
-   * none less often than four times its length after the last; and for how long somebody is there who has asked, as people who look at a page are.
+   * How long others may be held up by what waited, on average: an eighth of a commit. A piece of three milliseconds is begun every nine for it, and
+   * none later than four times its length after the last; and for how long somebody is there who has asked, as people who look at a page are.
    */
-  turnDelayMs: 1,
+  turnDelayMs: 0.5,
   turnRestFactorMax: 4,
   turnPresenceMs: 1_000,
   /**
