@@ -25,6 +25,8 @@ const roundsOfWindow = isMeasured ? 12 : 4;
 const ratioMax = 2;
 /** Growth of the server under attack: its buffers are bounded. */
 const growthMaxMb = 250;
+/** Of the server, as in a small container: what is really kept has to have room in it, else the server ends; with more it would collect garbage later. */
+const heapMaxMb = 256;
 
 let scenario: Scenario;
 let server: Child;
@@ -38,7 +40,11 @@ const feed = new AbortController();
 beforeAll(async () => {
   scenario = createScenario();
   server = scenario.command(['server', 'start', '--port', '0', '-o', 'jsonl'], {
-    env: { TASKFLOW_SERVER_AUTH: 'token', TASKFLOW_LOG_LEVEL: 'error' },
+    env: {
+      TASKFLOW_SERVER_AUTH: 'token',
+      TASKFLOW_LOG_LEVEL: 'error',
+      NODE_OPTIONS: `--max-old-space-size=${heapMaxMb}`,
+    },
   });
   const ready = await server.heard('ready');
   url = String(ready.url);
