@@ -119,14 +119,11 @@ const requests = fc.record({
 });
 
 /** A field given twice to the page that describes the API. */
-const twice = (method: string) => ({
+const twice = (method: 'GET' | 'POST') => ({
   method,
   path: '/api/',
-  query: [
-    ['q', ''],
-    ['q', ''],
-  ] as [string, string][],
-  type: 'application/json',
+  query: ['q', 'q'].map((name): ['q', string] => [name as 'q', '']),
+  type: 'application/json' as const,
   body: '',
 });
 
