@@ -1,5 +1,6 @@
 /** One connection to a SQLite file: its settings, set and read back, and its prepared statements. */
 
+import process from 'node:process';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { taskFlowError } from '../../core/errors.ts';
 import type {
@@ -53,10 +54,20 @@ export const sqliteDialect: Dialect = {
 const busyMs = 20;
 
 /**
- * Bytes of the log after which a commit copies into the file what is not there yet: keeps recovery short, 50 ms. In a process that writes
- * for longer than a moment the most is there already (see log-copier.ts), and the log can begin anew.
+ * Whether a SQLite tells how much of a log is in the file without copying the rest: `wal_checkpoint(NOOP)` came with 3.51, which Node has from
+ * 24.14 on. One before takes a word it does not know for PASSIVE, and copies.
  */
-const checkpointBytes = 32_768_000;
+export function tellsOfLog(version = process.versions.sqlite ?? ''): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major > 3 || (major === 3 && minor >= 51);
+}
+
+/**
+ * Bytes of the log after which a commit copies into the file what is not there yet: keeps recovery short, 50 ms. In a process that writes
+ * for longer than a moment the most is there already (see log-copier.ts), and the log can begin anew. Where commits do all of it, it is a
+ * quarter: they stand still for a quarter as long.
+ */
+const checkpointBytes = tellsOfLog() ? 32_768_000 : 8_192_000;
 
 export interface Connection {
   readonly tx: SqlTransaction;
@@ -70,8 +81,8 @@ export interface Connection {
   runOne<Row extends SqlRow>(statement: Statement<Row>, values: readonly SqlValue[]): readonly Row[];
   /** Changes when another connection has committed something. */
   dataVersion(): number;
-  /** Bytes of the log that are not in the file yet, as of the last commit here; 0 where there is no log. */
-  uncopiedBytes(): number;
+  /** Bytes of the log that are not in the file yet, as of the last commit here; 0 where there is no log, `null` where SQLite does not tell. */
+  uncopiedBytes(): number | null;
   pragma(text: string): SqlValue;
   close(): void;
 }
@@ -108,7 +119,7 @@ export function openConnection(
   const begins = { BEGIN: prepare('BEGIN'), 'BEGIN IMMEDIATE': prepare('BEGIN IMMEDIATE') };
   const commit = prepare('COMMIT');
   const version = prepare('PRAGMA data_version');
-  const log = prepare('PRAGMA wal_checkpoint(NOOP)');
+  const log = tellsOfLog() ? prepare('PRAGMA wal_checkpoint(NOOP)') : null;
   const frameBytes = Number(pragma('page_size'));
   const { tx, runOne } = createPrepared(prepare, wallMs, sqliteDialect, () => {
     // A refused statement has ended it, and whoever sends without waiting goes on: what follows would be stored by itself.
@@ -142,6 +153,7 @@ export function openConnection(
     },
     dataVersion: () => (version.get() as unknown as readonly number[])[0] ?? 0,
     uncopiedBytes: () => {
+      if (log === null) return null;
       const [, frames = 0, copied = 0] = log.get() as unknown as readonly number[];
       return (frames - copied) * frameBytes;
     },

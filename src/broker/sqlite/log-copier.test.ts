@@ -8,10 +8,17 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { waitFor } from '../../../test/support/wait-for.ts';
 import { systemChance } from '../../core/chance.ts';
 import { systemClock } from '../../core/time.ts';
+import { openConnection, tellsOfLog } from './connection.ts';
 import { createSqliteDriver } from './driver.ts';
 import { type CopierThread, createLogCopier } from './log-copier.ts';
 
 const mebibyte = 1024 * 1024;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'taskflow-log-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** A thread that does nothing but note what it is told. */
 class StillThread extends EventEmitter {
@@ -28,7 +35,7 @@ class StillThread extends EventEmitter {
 
 function world() {
   const threads: StillThread[] = [];
-  const state = { elapsed: 0, uncopied: 5 * mebibyte, canStart: true };
+  const state = { elapsed: 0, uncopied: (5 * mebibyte) as number | null, canStart: true };
   const copier = createLogCopier({
     file: 'store.db',
     clock: { ...systemClock, elapsed: () => state.elapsed },
@@ -68,6 +75,28 @@ test('what is long is copied, once at a time, by one thread that keeps nobody fr
   expect(commitAt(3_019)).toEqual(['copy']);
   expect(commitAt(3_020)).toEqual(['copy', 'copy']);
   expect(threads).toHaveLength(1);
+});
+
+test('where SQLite does not tell how much is copied, nobody asks again, and commits copy', () => {
+  const { threads, state, commitAt } = world();
+  state.uncopied = null;
+  commitAt(0);
+  commitAt(1_000);
+  state.uncopied = 5 * mebibyte;
+  commitAt(100_000);
+  expect(threads).toEqual([]);
+});
+
+test('a look at the log copies nothing, and none is taken of a SQLite that would copy', () => {
+  const versions = ['3.49.1', '3.50.4', '3.51.0', '3.53.4', '4.0.0', ''];
+  expect(versions.map((version) => tellsOfLog(version))).toEqual([false, false, true, true, true, false]);
+  const connection = openConnection(join(folder, 'store.db'), Date.now);
+  connection.pragma('user_version = 7');
+  const bytes = connection.uncopiedBytes();
+  expect(connection.uncopiedBytes()).toBe(bytes);
+  // By the one there is: this Node may have either.
+  expect(bytes).toEqual(tellsOfLog() ? expect.toSatisfy((value: number) => value > 0) : null);
+  connection.close();
 });
 
 test('a copy that failed, on a full disk, is tried again after a while and not at each commit', () => {
@@ -110,12 +139,6 @@ test('who closes waits for the thread, and for none where there is none', async 
   threads[0]?.emit('exit', 0);
   await closing;
 });
-
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'taskflow-log-'));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test('the log of a process that writes much is copied beside it, and is gone when it has closed', async () => {
   const file = join(folder, 'store.db');

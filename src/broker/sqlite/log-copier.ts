@@ -14,8 +14,8 @@ export type CopierThread = Pick<Worker, 'on' | 'once' | 'postMessage' | 'ref' | 
 export interface LogCopierOptions {
   readonly file: string;
   readonly clock: Clock;
-  /** Bytes of the log that are not in the file yet. */
-  readonly uncopiedBytes: () => number;
+  /** Bytes of the log that are not in the file yet; `null` where SQLite does not tell, and commits copy. */
+  readonly uncopiedBytes: () => number | null;
   /** For tests. */
   readonly startThread?: (file: string) => CopierThread;
 }
@@ -77,7 +77,9 @@ export function createLogCopier({
       if (isCopying || now < lookAt || now - firstAt < startedAfterMs) return;
       lookAt = now + lookMs;
       try {
-        if (uncopiedBytes() < copiedFromBytes) return;
+        const bytes = uncopiedBytes();
+        if (bytes === null) lookAt = Infinity;
+        if (bytes === null || bytes < copiedFromBytes) return;
         thread ??= started();
         thread.postMessage('copy' satisfies CopyOrder);
         isCopying = true;
