@@ -19,18 +19,16 @@ export interface EndedRow {
   readonly runs: number[];
 }
 
-type Found = [
-  kind: 'sums' | 'spread' | 'changed',
-  at: number,
-  queue: string,
+type Sums = readonly [
   succeeded: number,
   failed: number,
   cancelled: number,
   retried: number,
   waitMs: number,
   runMs: number,
-  told: string | null,
 ];
+
+type Found = [kind: 'sums' | 'spread' | 'changed', at: number, queue: string, ...sums: Sums, told: string | null];
 
 /** Inputs: from, to, limit. Newest first, at most so many of sums and of spreads, and behind them the differences that are not folded yet, which are few. */
 const keptEnded = statement<Found>(
@@ -85,15 +83,6 @@ function rowOf(rows: Map<string, EndedRow>, at: number, queue: string): EndedRow
   rows.set(key, row);
   return row;
 }
-
-type Sums = readonly [
-  succeeded: number,
-  failed: number,
-  cancelled: number,
-  retried: number,
-  waitMs: number,
-  runMs: number,
-];
 
 function addSums(row: EndedRow, [succeeded, failed, cancelled, retried, waitMs, runMs]: Sums): void {
   row.succeeded += succeeded;
