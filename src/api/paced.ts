@@ -2,6 +2,7 @@
 
 import { limits } from '../core/limits.ts';
 import { onNextTurn } from '../core/time.ts';
+import { createBacklog } from './backlog.ts';
 
 export interface Paced {
   /** Begins work at once where there is none, or when it is this caller's turn among those who wait. */
@@ -13,19 +14,14 @@ export interface Paced {
  * seconds. So after each piece some turns pass without one, which cost nothing where nobody else wants anything.
  */
 export function createPaced(nextTurn = onNextTurn): Paced {
-  /** Whoever is next is the first. */
-  const waiting = new Map<string, (() => void)[]>();
+  const backlog = createBacklog();
   let isUnderWay = false;
 
   function next(): void {
-    const [first] = waiting;
-    isUnderWay = first !== undefined;
-    if (first === undefined) return;
-    const [caller, works] = first;
-    waiting.delete(caller);
-    const work = works.shift();
-    if (works.length > 0) waiting.set(caller, works);
-    work?.();
+    const work = backlog.take();
+    isUnderWay = work !== undefined;
+    if (work === undefined) return;
+    work();
     pause(limits.bodyPauseTurns);
   }
 
@@ -35,9 +31,7 @@ export function createPaced(nextTurn = onNextTurn): Paced {
 
   return {
     begin(caller, work) {
-      const works = waiting.get(caller);
-      if (works === undefined) waiting.set(caller, [work]);
-      else works.push(work);
+      backlog.add(caller, work);
       if (!isUnderWay) next();
     },
   };

@@ -2,6 +2,7 @@
 
 import { limits } from '../core/limits.ts';
 import { type Clock, onNextTurn } from '../core/time.ts';
+import { createBacklog } from './backlog.ts';
 
 export interface Shares {
   /** Begins work for a caller at once, or when it is their turn again; what goes on is begun before what is new of the same caller. */
@@ -92,34 +93,4 @@ export function createShares(clock: Now, nextTurn = onNextTurn): Shares {
 function restAfter(tookMs: number): number {
   const everyMs = tookMs ** 2 / (2 * limits.turnDelayMs);
   return Math.min(everyMs - tookMs, tookMs * limits.turnRestFactorMax);
-}
-
-/** What waits: callers by turns, the works of each in their order. */
-function createBacklog() {
-  const works = new Map<string, (() => void)[]>();
-  let size = 0;
-  return {
-    get size() {
-      return size;
-    },
-    has: (caller: string): boolean => works.has(caller),
-    add(caller: string, work: () => void, isFirst: boolean): void {
-      size++;
-      const own = works.get(caller);
-      if (own === undefined) works.set(caller, [work]);
-      else if (isFirst) own.unshift(work);
-      else own.push(work);
-    },
-    take(): (() => void) | undefined {
-      const [next] = works;
-      if (next === undefined) return undefined;
-      const [caller, own] = next;
-      // Behind the others; it has the next turn where it is alone.
-      works.delete(caller);
-      const work = own.shift();
-      if (own.length > 0) works.set(caller, own);
-      size--;
-      return work;
-    },
-  };
 }
