@@ -1,6 +1,7 @@
 /** Writes `.env.example` and the reference page of the configuration from the table of settings. */
 
 import { type SettingKey, settingKeys, settingOf, variableOf, variablesOf } from './settings.ts';
+import { serverVariables } from './variables.ts';
 
 /** The text of `.env.example`: every variable, commented out, with its default. */
 export function envExample(): string {
@@ -9,7 +10,10 @@ export function envExample(): string {
     const value = setting.default === null ? setting.example : plain(setting.default);
     return `# ${setting.description}. Default: ${defaultText(key)}.\n# ${variableOf(key)}=${value}\n`;
   });
-  return `# Variables of TaskFlow. Copy this file to .env and uncomment what you change.\n# A flag of the same name wins over a variable, a variable over .env.local, .env and taskflow.config.ts.\n\n${blocks.join('\n')}`;
+  const servers = Object.entries(serverVariables).map(
+    ([name, { description, example }]) => `# ${description}. Default: none.\n# ${name}=${example}\n`,
+  );
+  return `# Variables of TaskFlow. Copy this file to .env and uncomment what you change.\n# A flag of the same name wins over a variable, a variable over .env.local, .env and taskflow.config.ts.\n\n${[...blocks, ...servers].join('\n')}`;
 }
 
 /** The text of `docs/reference/configuration.md`. */
@@ -38,6 +42,15 @@ ${settingKeys.map(row).join('\n')}
 
 The settings under \`defaults\` hold for the tasks that the command \`taskflow\` loads, and travel with each task that is
 enqueued by name.
+
+Whom commands and \`worker start\` ask is said by variables too, in the environment and in \`.env\` files ([access](../guide/access.md)). The first place that names a server, a
+broker, a store or a namespace decides; one that names a server and a store is refused.
+
+| variable | what it says |
+|---|---|
+${Object.entries(serverVariables)
+  .map(([name, { description }]) => `| \`${name}\` | ${description} |`)
+  .join('\n')}
 
 \`TASKFLOW_CONFIG\` (or \`--config\`) names the config file. In TypeScript:
 

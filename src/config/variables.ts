@@ -9,14 +9,18 @@ import { settingKeys, variablesOf } from './settings.ts';
 
 const prefix = 'TASKFLOW_';
 
+/** Whom commands and workers ask, and with which key: of a program, not of what it starts, so they are no settings. */
+export const serverVariables = {
+  TASKFLOW_SERVER: {
+    description: 'Server that commands and workers ask, in the place of a broker and a store',
+    example: 'https://tasks.example.com',
+  },
+  TASKFLOW_TOKEN: { description: 'Key of that server', example: 'tf_user_…' },
+  TASKFLOW_TOKEN_FILE: { description: 'File with the key, in the place of the key', example: '/run/secrets/taskflow' },
+} as const;
+
 /** Variables of TaskFlow that are no settings. */
-const otherVariables = new Set([
-  'TASKFLOW_CONFIG',
-  'TASKFLOW_NODE',
-  'TASKFLOW_SERVER',
-  'TASKFLOW_TOKEN',
-  'TASKFLOW_TOKEN_FILE',
-]);
+const otherVariables = new Set(['TASKFLOW_CONFIG', 'TASKFLOW_NODE', ...Object.keys(serverVariables)]);
 
 /** What Kubernetes adds for a service named "taskflow": TASKFLOW_SERVICE_HOST, TASKFLOW_PORT_8000_TCP_ADDR and more. */
 const ofKubernetes = /^TASKFLOW_(?:\w+_)?(?:SERVICE_(?:HOST|PORT)(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)$/;
