@@ -3,7 +3,7 @@
 import { addLatencies } from '../../core/latency.ts';
 import type { SpreadDelta } from './changes.ts';
 import { type SqlTransaction, statement } from './driver.ts';
-import { minuteOf, spans } from './minutes.ts';
+import { type EndedSums, minuteOf, spans } from './minutes.ts';
 
 /** What ended in one minute of a queue; `waits` and `runs` are lists of buckets, see core/latency.ts. */
 export interface EndedRow {
@@ -19,16 +19,7 @@ export interface EndedRow {
   readonly runs: number[];
 }
 
-type Sums = readonly [
-  succeeded: number,
-  failed: number,
-  cancelled: number,
-  retried: number,
-  waitMs: number,
-  runMs: number,
-];
-
-type Found = [kind: 'sums' | 'spread' | 'changed', at: number, queue: string, ...sums: Sums, told: string | null];
+type Found = [kind: 'sums' | 'spread' | 'changed', at: number, queue: string, ...EndedSums, told: string | null];
 
 /** Inputs: from, to, limit. Newest first, at most so many of sums and of spreads, and behind them the differences that are not folded yet, which are few. */
 const keptEnded = statement<Found>(
@@ -84,7 +75,7 @@ function rowOf(rows: Map<string, EndedRow>, at: number, queue: string): EndedRow
   return row;
 }
 
-function addSums(row: EndedRow, [succeeded, failed, cancelled, retried, waitMs, runMs]: Sums): void {
+function addSums(row: EndedRow, [succeeded, failed, cancelled, retried, waitMs, runMs]: EndedSums): void {
   row.succeeded += succeeded;
   row.failed += failed;
   row.cancelled += cancelled;

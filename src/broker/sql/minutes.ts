@@ -3,11 +3,8 @@
 import type { MinuteDelta } from './changes.ts';
 import { type SqlTransaction, statement } from './driver.ts';
 
-/** Start of the minute, and the numbers of one queue and task name in it. */
-export type MinuteRow = readonly [
-  at: number,
-  queue: string,
-  name: string,
+/** What ended, and how long it waited and ran in all. */
+export type EndedSums = readonly [
   succeeded: number,
   failed: number,
   cancelled: number,
@@ -15,6 +12,9 @@ export type MinuteRow = readonly [
   waitMs: number,
   runMs: number,
 ];
+
+/** Start of the minute, and the numbers of one queue and task name in it. */
+export type MinuteRow = readonly [at: number, queue: string, name: string, ...EndedSums];
 
 /** Milliseconds of what sums are kept of, see rollups.ts. */
 export const spans = { minute: 60_000, tens: 600_000, hour: 3_600_000 } as const;
