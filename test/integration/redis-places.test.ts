@@ -108,6 +108,12 @@ else {
       const [broker, other] = [await openAt(nodes[0].url, 'one'), await openAt(nodes[0].url, 'one')];
       const heard: Signal[] = [];
       other.subscribe((signal) => heard.push(signal));
+      // Nobody is told of what was before it began to listen, which takes as long as it takes.
+      let later = 100;
+      await waitFor(async () => {
+        await broker.enqueue([newTask(sampleId(++later), { delayMs: 3_600_000 })]);
+        expect(heard).not.toEqual([]);
+      });
       const tasks = [
         newTask(sampleId(1), { key: 'k', group: 'g', limits: [{ name: 'l', max: 1, rate: null }] }),
         newTask(sampleId(2), { dependsOn: [{ taskId: sampleId(1), onFailure: 'fail' }] }),
